@@ -1,0 +1,255 @@
+//! Who may do what: every operation of Tessera, its name, and the roles that may carry it out.
+//!
+//! The transports, the idempotency records and the tests all speak of operations by this list, so an
+//! operation that is not here does not exist.
+
+use crate::ctx::Role;
+
+/// A kind of object, as errors and facts name it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ObjectKind {
+    /// A tenant.
+    Tenant,
+    /// An API key.
+    Key,
+    /// A user.
+    User,
+    /// A project.
+    Project,
+    /// An issue, with all that hangs on it.
+    Issue,
+}
+
+impl ObjectKind {
+    /// All kinds, in the order in which their rows are locked.
+    pub const ALL: [Self; 5] = [Self::Tenant, Self::Key, Self::User, Self::Project, Self::Issue];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::Key => "key",
+            Self::User => "user",
+            Self::Project => "project",
+            Self::Issue => "issue",
+        }
+    }
+
+    /// The kind with that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// What an operation does, as far as rights go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Act {
+    /// Looks at one object of the kind.
+    See(ObjectKind),
+    /// Changes one object of the kind.
+    Change(ObjectKind),
+    /// Looks at or adds to what is not one object.
+    Other,
+}
+
+/// A set of roles.
+#[derive(Clone, Copy)]
+struct Roles(&'static [Role]);
+
+const OPERATORS: Roles = Roles(&[Role::Operator]);
+const ADMINS: Roles = Roles(&[Role::Admin]);
+const WORKERS: Roles = Roles(&[Role::Admin, Role::Agent]);
+const READERS: Roles = Roles(&[Role::Admin, Role::Agent, Role::Viewer]);
+const ANYBODY: Roles = Roles(&[Role::Operator, Role::Admin, Role::Agent, Role::Gate, Role::Viewer]);
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $roles:ident, $act:expr;)*) => {
+        /// Everything that Tessera can be asked to do.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Operation {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Operation {
+            /// All operations.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its name, stable: `issue.create`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            const fn roles(self) -> Roles {
+                match self { $(Self::$variant => $roles,)* }
+            }
+
+            fn act(self) -> Act {
+                #[allow(clippy::enum_glob_use, reason = "the table below reads better")]
+                use Act::*;
+                match self { $(Self::$variant => $act,)* }
+            }
+        }
+    };
+}
+
+operations! {
+    /// Who am I?
+    WhoAmI = "whoami", ANYBODY, Other;
+
+    /// Makes a tenant.
+    TenantCreate = "tenant.create", OPERATORS, Other;
+    /// Shows a tenant; everybody may see their own.
+    TenantGet = "tenant.get", OPERATORS, See(ObjectKind::Tenant);
+    /// Lists tenants.
+    TenantList = "tenant.list", OPERATORS, Other;
+    /// Renames a tenant.
+    TenantUpdate = "tenant.update", OPERATORS, Change(ObjectKind::Tenant);
+    /// Shuts a tenant out.
+    TenantSuspend = "tenant.suspend", OPERATORS, Change(ObjectKind::Tenant);
+    /// Lets a tenant in again.
+    TenantResume = "tenant.resume", OPERATORS, Change(ObjectKind::Tenant);
+
+    /// Makes an API key.
+    KeyCreate = "key.create", ADMINS, Other;
+    /// Shows an API key, without its secret.
+    KeyGet = "key.get", ADMINS, See(ObjectKind::Key);
+    /// Lists API keys.
+    KeyList = "key.list", ADMINS, Other;
+    /// Ends an API key.
+    KeyRevoke = "key.revoke", ADMINS, Change(ObjectKind::Key);
+
+    /// Makes a user.
+    UserCreate = "user.create", ADMINS, Other;
+    /// Makes several users, or none.
+    UserBulkCreate = "user.bulk_create", ADMINS, Other;
+    /// Shows a user.
+    UserGet = "user.get", READERS, See(ObjectKind::User);
+    /// Lists users.
+    UserList = "user.list", READERS, Other;
+    /// Finds users by name or address.
+    UserSearch = "user.search", READERS, Other;
+    /// Changes a user.
+    UserUpdate = "user.update", ADMINS, Change(ObjectKind::User);
+    /// Takes a user out of work.
+    UserDeactivate = "user.deactivate", ADMINS, Change(ObjectKind::User);
+    /// Puts a user back to work.
+    UserActivate = "user.activate", ADMINS, Change(ObjectKind::User);
+    /// Removes a user.
+    UserDelete = "user.delete", ADMINS, Change(ObjectKind::User);
+
+    /// Makes a project.
+    ProjectCreate = "project.create", ADMINS, Other;
+    /// Shows a project.
+    ProjectGet = "project.get", READERS, See(ObjectKind::Project);
+    /// Lists projects.
+    ProjectList = "project.list", READERS, Other;
+    /// Changes a project.
+    ProjectUpdate = "project.update", ADMINS, Change(ObjectKind::Project);
+    /// Removes a project.
+    ProjectDelete = "project.delete", ADMINS, Change(ObjectKind::Project);
+    /// Moves an issue into a project.
+    ProjectAddIssue = "project.add_issue", WORKERS, Change(ObjectKind::Project);
+    /// Follows a project's count of issues.
+    ProjectStream = "project.stream", READERS, See(ObjectKind::Project);
+    /// Shows a project's scheme.
+    SchemeGet = "scheme.get", READERS, See(ObjectKind::Project);
+    /// Gives a project a scheme of its own.
+    SchemeSet = "scheme.set", ADMINS, Change(ObjectKind::Project);
+    /// Goes back to the built-in scheme.
+    SchemeReset = "scheme.reset", ADMINS, Change(ObjectKind::Project);
+
+    /// Makes an issue.
+    IssueCreate = "issue.create", WORKERS, Other;
+    /// Shows an issue.
+    IssueGet = "issue.get", READERS, See(ObjectKind::Issue);
+    /// Lists issues.
+    IssueList = "issue.list", READERS, Other;
+    /// Changes an issue.
+    IssueUpdate = "issue.update", WORKERS, Change(ObjectKind::Issue);
+    /// Removes an issue.
+    IssueDelete = "issue.delete", WORKERS, Change(ObjectKind::Issue);
+    /// Lists the moves that are open to an issue.
+    IssueTransitions = "issue.transitions", READERS, See(ObjectKind::Issue);
+    /// Moves an issue along its machine.
+    IssueTransition = "issue.transition", WORKERS, Change(ObjectKind::Issue);
+    /// Gives an issue to somebody, or to nobody.
+    IssueAssign = "issue.assign", WORKERS, Change(ObjectKind::Issue);
+    /// Changes several issues, each by itself.
+    IssueBulkUpdate = "issue.bulk_update", WORKERS, Other;
+    /// Lists what happened to an issue.
+    IssueHistory = "issue.history", READERS, See(ObjectKind::Issue);
+
+    /// Comments on an issue.
+    CommentAdd = "comment.add", WORKERS, Change(ObjectKind::Issue);
+    /// Lists an issue's comments.
+    CommentList = "comment.list", READERS, See(ObjectKind::Issue);
+    /// Edits a comment.
+    CommentUpdate = "comment.update", WORKERS, Change(ObjectKind::Issue);
+    /// Removes a comment.
+    CommentDelete = "comment.delete", WORKERS, Change(ObjectKind::Issue);
+    /// Puts a label on an issue.
+    LabelAdd = "label.add", WORKERS, Change(ObjectKind::Issue);
+    /// Takes a label off an issue.
+    LabelRemove = "label.remove", WORKERS, Change(ObjectKind::Issue);
+    /// Links two issues.
+    LinkAdd = "link.add", WORKERS, Change(ObjectKind::Issue);
+    /// Takes a link away.
+    LinkRemove = "link.remove", WORKERS, Change(ObjectKind::Issue);
+    /// Lists an issue's links.
+    LinkList = "link.list", READERS, See(ObjectKind::Issue);
+    /// Makes a user watch an issue.
+    WatcherAdd = "watcher.add", WORKERS, Change(ObjectKind::Issue);
+    /// Ends a user's watching.
+    WatcherRemove = "watcher.remove", WORKERS, Change(ObjectKind::Issue);
+    /// Lists who watches an issue.
+    WatcherList = "watcher.list", READERS, See(ObjectKind::Issue);
+
+    /// Follows the tenant's facts.
+    FactStream = "fact.stream", READERS, Other;
+    /// Lists all that happened in the tenant.
+    AuditList = "audit.list", ADMINS, Other;
+}
+
+impl Operation {
+    /// Whether one of `held` suffices.
+    #[must_use]
+    pub fn is_open_to(self, held: &[Role]) -> bool {
+        held.iter().any(|role| self.roles().0.contains(role))
+    }
+
+    /// The kind of object that a refusal must not betray: what these roles may not even see.
+    #[must_use]
+    pub fn hidden_from(self, held: &[Role]) -> Option<ObjectKind> {
+        let (Act::See(kind) | Act::Change(kind)) = self.act() else { return None };
+        let sees = |role: &Role| match kind {
+            ObjectKind::Tenant => OPERATORS.0.contains(role),
+            ObjectKind::Key => ADMINS.0.contains(role),
+            ObjectKind::User | ObjectKind::Project | ObjectKind::Issue => READERS.0.contains(role),
+        };
+        (!held.iter().any(sees)).then_some(kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_does_not_betray_what_a_role_may_not_see() {
+        assert_eq!(Operation::IssueGet.hidden_from(&[Role::Gate]), Some(ObjectKind::Issue));
+        assert_eq!(Operation::IssueUpdate.hidden_from(&[Role::Viewer]), None);
+        assert_eq!(Operation::TenantSuspend.hidden_from(&[Role::Admin]), Some(ObjectKind::Tenant));
+        assert_eq!(Operation::TenantList.hidden_from(&[Role::Admin]), None);
+    }
+
+    #[test]
+    fn names_are_given_once() {
+        let mut names: Vec<_> = Operation::ALL.iter().map(|op| op.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Operation::ALL.len());
+    }
+}

@@ -1,0 +1,132 @@
+//! All services, put together once and shared by the transports.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cache::Reads;
+use crate::command::Commands;
+use crate::error::Result;
+use crate::outbox::audit::Retention;
+use crate::outbox::{Facts, Feed};
+use crate::ports::{Cache, Store};
+use crate::secret::SecretKey;
+use crate::tenancy::key::KeyHasher;
+use crate::tenancy::{Authenticator, Keys, Tenants};
+use crate::time::Timestamp;
+use crate::tracker::{Comments, Issues, Links, Projects, Purger, Users};
+
+/// How often a host looks whether there is something to sweep.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// How long a lease on the sweeps holds.
+const LEASE: Duration = Duration::from_secs(5);
+
+/// How many idempotency records are forgotten at once.
+const KEYS: u32 = 1_000;
+
+/// What an operator bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long facts are kept.
+    pub retention: Retention,
+}
+
+/// All services.
+#[derive(Clone)]
+pub struct App {
+    /// Who is asking.
+    pub auth: Arc<Authenticator>,
+    /// Tenants.
+    pub tenants: Tenants,
+    /// API keys.
+    pub keys: Keys,
+    /// Users.
+    pub users: Users,
+    /// Projects.
+    pub projects: Projects,
+    /// Issues.
+    pub issues: Issues,
+    /// Comments and watchers.
+    pub comments: Comments,
+    /// Links.
+    pub links: Links,
+    /// Facts.
+    pub facts: Facts,
+    store: Arc<dyn Store>,
+    feed: Arc<Feed>,
+}
+
+impl App {
+    /// Puts the services together.
+    pub async fn new(
+        store: Arc<dyn Store>,
+        cache: Arc<dyn Cache>,
+        secret: &SecretKey,
+        limits: Limits,
+    ) -> Result<Self> {
+        let reads = Arc::new(Reads::new(Arc::clone(&store), cache));
+        let feed = Feed::open(Arc::clone(&store), Arc::clone(&reads)).await?;
+        let commands = Commands::new(Arc::clone(&store), Arc::clone(&feed));
+        let hasher = KeyHasher::new(secret);
+        Ok(Self {
+            auth: Arc::new(Authenticator::new(Arc::clone(&store), Arc::clone(&reads), hasher.clone())),
+            tenants: Tenants::new(Arc::clone(&store), reads, commands.clone()),
+            keys: Keys::new(Arc::clone(&store), commands.clone(), hasher),
+            users: Users::new(Arc::clone(&store), commands.clone()),
+            projects: Projects::new(Arc::clone(&store), commands.clone()),
+            issues: Issues::new(Arc::clone(&store), commands.clone()),
+            comments: Comments::new(Arc::clone(&store), commands.clone()),
+            links: Links::new(Arc::clone(&store), commands),
+            facts: Facts::new(Arc::clone(&store), Arc::clone(&feed), limits.retention),
+            store,
+            feed,
+        })
+    }
+
+    /// The store's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.store.now()
+    }
+
+    /// Whether the host can do its work.
+    pub async fn ready(&self) -> Result<()> {
+        self.store.ping().await
+    }
+
+    /// Follows the facts of the store until cancelled.
+    pub async fn follow(&self, stop: CancellationToken) {
+        Arc::clone(&self.feed).follow(stop).await;
+    }
+
+    /// Purges and forgets what is due, on one host at a time, until cancelled.
+    pub async fn sweep(&self, host: &str, stop: CancellationToken) {
+        let purger = Purger::new(Arc::clone(&self.store));
+        while !stop.is_cancelled() {
+            if let Err(error) = self.sweep_once(host, &purger).await {
+                tracing::warn!(?error, "a sweep failed; it is tried again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(SWEEP) => {}
+            }
+        }
+    }
+
+    async fn sweep_once(&self, host: &str, purger: &Purger) -> Result<()> {
+        if !self.store.lease("sweeps", host, LEASE).await? {
+            return Ok(());
+        }
+        purger.run().await?;
+        self.facts.trim().await?;
+        self.store.forget_keys(KEYS).await?;
+        Ok(())
+    }
+
+    /// Finishes what is being written and closes the store.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,330 @@
+//! The only way to write: rows with the versions that they were judged by, the facts that they make
+//! true, and the record that makes a repeat return the first answer. All of it is stored, or nothing.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::access::ObjectKind;
+use crate::ctx::Ctx;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{CommentId, IssueId, ProjectId, TenantId, UserId};
+use crate::idempotency::{Fingerprint, Scope};
+use crate::outbox::NewFact;
+use crate::tenancy::{ApiKey, StoredKey, Tenant};
+use crate::time::Timestamp;
+use crate::tracker::{Comment, Issue, Link, Project, Scheme, User};
+
+/// The most rows in one changeset; what is larger is done in slices.
+pub const MAX_ROWS: usize = 1_000;
+
+/// What one command changes.
+#[derive(Clone, Debug)]
+pub struct Changeset {
+    /// The tenant of all its rows.
+    pub tenant: TenantId,
+    /// What is written.
+    pub writes: Vec<Write>,
+    /// Versions of rows that the decision depends on and does not write.
+    pub expects: Vec<Expect>,
+    /// What must hold when all rows are locked, beyond versions.
+    pub guards: Vec<Guard>,
+    /// The facts that the writes make true.
+    pub facts: Vec<NewFact>,
+    /// The idempotency record.
+    pub claim: Option<Claim>,
+    /// After this it is not begun any more.
+    pub deadline: Instant,
+}
+
+/// A row with its parts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::large_enum_variant, reason = "records live only as long as their changeset")]
+pub enum Record {
+    /// A tenant.
+    Tenant(Tenant),
+    /// An API key with its hash.
+    Key(StoredKey),
+    /// A user.
+    User(User),
+    /// A project with its scheme.
+    Project(Project),
+    /// An issue with its labels and fields.
+    Issue(Issue),
+}
+
+/// One write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(clippy::large_enum_variant, reason = "writes live only as long as their changeset")]
+pub enum Write {
+    /// A new row, of version 1.
+    Insert(Record),
+    /// A row at its new version; the one before must be stored.
+    Update(Record),
+    /// Removes a row, which must be stored at just this version. A project or a user becomes invisible
+    /// and keeps a mark until what hangs on it is purged.
+    Delete(Record),
+    /// Removes the mark of a deleted project.
+    ForgetProject(ProjectId),
+    /// Removes the mark of a deleted user.
+    ForgetUser(UserId),
+    /// A comment, new or changed.
+    PutComment(Comment),
+    /// Removes a comment.
+    DropComment(IssueId, CommentId),
+    /// A link between issues.
+    AddLink(Link),
+    /// Removes a link.
+    DropLink(Link),
+    /// Makes a user watch an issue.
+    AddWatcher(IssueId, UserId),
+    /// Ends a user's watching.
+    DropWatcher(IssueId, UserId),
+}
+
+/// A version that a decision depends on.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Expect {
+    /// The row's kind.
+    pub kind: ObjectKind,
+    /// The row's id.
+    pub id: String,
+    /// The version that was read.
+    pub version: u64,
+}
+
+/// What must hold when all rows are locked; if not, the command is decided again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Guard {
+    /// The project has no issues.
+    ProjectIsEmpty(ProjectId),
+    /// Every issue of the project fits the scheme.
+    SchemeFits(ProjectId, Arc<Scheme>),
+    /// No issue has this one as its parent.
+    HasNoChildren(IssueId),
+}
+
+/// An idempotency record.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Where the key is unique.
+    pub scope: Scope,
+    /// The command.
+    pub fingerprint: Fingerprint,
+    /// What the repeat gets; never a secret.
+    pub answer: Answer,
+    /// When the record may be forgotten.
+    pub expires: Timestamp,
+}
+
+/// What was recorded for a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recorded {
+    /// The command that came with the key.
+    pub fingerprint: Fingerprint,
+    /// What it was answered.
+    pub answer: Answer,
+}
+
+/// How a commit ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Committed {
+    /// All is stored.
+    Stored,
+    /// Nothing was stored, for the key had been claimed before.
+    Replayed(Box<Recorded>),
+}
+
+macro_rules! answers {
+    ($($(#[$doc:meta])* $variant:ident($type:ty);)*) => {
+        /// What a command answers, so that it can be recorded and given again.
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        #[allow(clippy::large_enum_variant, reason = "an answer lives as long as its request")]
+        pub enum Answer {
+            /// Nothing but that it is done.
+            Done,
+            $($(#[$doc])* $variant($type),)*
+        }
+
+        $(
+            impl From<$type> for Answer {
+                fn from(answer: $type) -> Self {
+                    Self::$variant(answer)
+                }
+            }
+
+            impl TryFrom<Answer> for $type {
+                type Error = Error;
+
+                fn try_from(answer: Answer) -> Result<Self> {
+                    match answer {
+                        Answer::$variant(answer) => Ok(answer),
+                        other => Err(Error::internal(anyhow::anyhow!("another operation's answer: {other:?}"))),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+answers! {
+    /// A tenant.
+    Tenant(Tenant);
+    /// An API key, without its secret.
+    Key(ApiKey);
+    /// A user.
+    User(User);
+    /// Several users.
+    Users(Vec<User>);
+    /// A project.
+    Project(Project);
+    /// An issue.
+    Issue(Issue);
+    /// A comment.
+    Comment(Comment);
+    /// A link.
+    Link(Link);
+}
+
+impl From<()> for Answer {
+    fn from((): ()) -> Self {
+        Self::Done
+    }
+}
+
+impl TryFrom<Answer> for () {
+    type Error = Error;
+
+    fn try_from(answer: Answer) -> Result<Self> {
+        match answer {
+            Answer::Done => Ok(()),
+            other => Err(Error::internal(anyhow::anyhow!("another operation's answer: {other:?}"))),
+        }
+    }
+}
+
+impl Changeset {
+    /// An empty changeset for the request's tenant.
+    #[must_use]
+    pub fn new(ctx: &Ctx) -> Self {
+        Self {
+            tenant: ctx.tenant,
+            writes: Vec::new(),
+            expects: Vec::new(),
+            guards: Vec::new(),
+            facts: Vec::new(),
+            claim: None,
+            deadline: ctx.deadline,
+        }
+    }
+
+    /// The same for another tenant, as operators need it.
+    #[must_use]
+    pub fn of_tenant(mut self, tenant: TenantId) -> Self {
+        self.tenant = tenant;
+        self
+    }
+
+    /// Adds a write.
+    #[must_use]
+    pub fn write(mut self, write: Write) -> Self {
+        self.writes.push(write);
+        self
+    }
+
+    /// Adds a new row.
+    #[must_use]
+    pub fn insert(self, record: impl Into<Record>) -> Self {
+        self.write(Write::Insert(record.into()))
+    }
+
+    /// Adds a changed row.
+    #[must_use]
+    pub fn update(self, record: impl Into<Record>) -> Self {
+        self.write(Write::Update(record.into()))
+    }
+
+    /// Adds the removal of a row.
+    #[must_use]
+    pub fn delete(self, record: impl Into<Record>) -> Self {
+        self.write(Write::Delete(record.into()))
+    }
+
+    /// Depends on a row that is not written.
+    #[must_use]
+    pub fn expect(mut self, record: &impl Versioned) -> Self {
+        self.expects.push(record.expect());
+        self
+    }
+
+    /// Adds what must hold under the locks.
+    #[must_use]
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.guards.push(guard);
+        self
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn fact(mut self, fact: NewFact) -> Self {
+        self.facts.push(fact);
+        self
+    }
+
+    /// Refuses a changeset that is too large for one transaction.
+    pub fn check(&self) -> Result<()> {
+        let rows = self.writes.len() + self.facts.len();
+        if rows > MAX_ROWS {
+            let message = format!("the command would change {rows} rows at once; {MAX_ROWS} are allowed");
+            return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
+        }
+        Ok(())
+    }
+}
+
+/// What has a version under which it is stored.
+pub trait Versioned {
+    /// Its kind, id and version.
+    fn expect(&self) -> Expect;
+}
+
+macro_rules! versioned {
+    ($($type:ident),*) => {$(
+        impl Versioned for $type {
+            fn expect(&self) -> Expect {
+                Expect { kind: ObjectKind::$type, id: self.id.to_string(), version: self.version }
+            }
+        }
+
+        impl From<$type> for Record {
+            fn from(record: $type) -> Self {
+                Self::$type(record)
+            }
+        }
+    )*};
+}
+
+versioned!(Tenant, User, Project, Issue);
+
+impl Versioned for StoredKey {
+    fn expect(&self) -> Expect {
+        Expect { kind: ObjectKind::Key, id: self.key.id.to_string(), version: self.key.version }
+    }
+}
+
+impl From<StoredKey> for Record {
+    fn from(key: StoredKey) -> Self {
+        Self::Key(key)
+    }
+}
+
+impl Versioned for Record {
+    fn expect(&self) -> Expect {
+        match self {
+            Self::Tenant(tenant) => tenant.expect(),
+            Self::Key(key) => key.expect(),
+            Self::User(user) => user.expect(),
+            Self::Project(project) => project.expect(),
+            Self::Issue(issue) => issue.expect(),
+        }
+    }
+}

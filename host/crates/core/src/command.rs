@@ -1,0 +1,144 @@
+//! How every command is carried out: allowed, repeated or decided, committed, and decided again when
+//! somebody else was faster.
+
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::Operation;
+use crate::changeset::{Answer, Changeset, Claim, Committed, Recorded};
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::idempotency::{self, Fingerprint, InFlight, InFlightGuard, Scope};
+use crate::outbox::Feed;
+use crate::ports::Store;
+
+/// How often a command is decided before its caller is told that others were faster.
+const ATTEMPTS: u32 = 5;
+
+/// How long a key is remembered.
+const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a command decided.
+pub struct Decision<T> {
+    changeset: Option<Changeset>,
+    value: T,
+}
+
+impl<T> Decision<T> {
+    /// Changes something.
+    pub fn change(changeset: Changeset, value: T) -> Self {
+        Self { changeset: Some(changeset), value }
+    }
+
+    /// All is as it should be already.
+    pub fn nothing(value: T) -> Self {
+        Self { changeset: None, value }
+    }
+}
+
+/// Carries commands out.
+#[derive(Clone)]
+pub struct Commands {
+    store: Arc<dyn Store>,
+    feed: Arc<Feed>,
+    in_flight: InFlight,
+}
+
+/// The place of a command with a key.
+struct Entry {
+    scope: Scope,
+    fingerprint: Fingerprint,
+    _guard: InFlightGuard,
+}
+
+impl Commands {
+    /// Carries commands out against a store; the feed learns of what they change.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>) -> Self {
+        Self { store, feed, in_flight: InFlight::default() }
+    }
+
+    /// Carries a command out. `decide` loads, judges and says what to write; it is called again when
+    /// what it had read has changed before the commit.
+    pub async fn run<T, D, F>(
+        &self,
+        ctx: &Ctx,
+        operation: Operation,
+        command: &(impl Hash + Sync),
+        decide: D,
+    ) -> Result<T>
+    where
+        T: Clone + Into<Answer> + TryFrom<Answer, Error = Error>,
+        D: Fn() -> F,
+        F: Future<Output = Result<Decision<T>>>,
+    {
+        ctx.allow(operation)?;
+        let entry = self.enter(ctx, operation, command)?;
+        if let Some(entry) = &entry
+            && let Some(recorded) = self.store.recorded(&entry.scope).await?
+        {
+            return replay(ctx, entry, recorded);
+        }
+        for attempt in 0..ATTEMPTS {
+            if ctx.is_late() {
+                return Err(Error::deadline());
+            }
+            let Decision { changeset, value } = decide().await?;
+            let Some(mut changeset) = changeset else { return Ok(value) };
+            changeset.check()?;
+            changeset.claim = entry.as_ref().map(|entry| entry.claim(ctx, value.clone().into()));
+            let tenant = changeset.tenant;
+            let objects: Vec<_> = changeset.facts.iter().map(|fact| fact.object.clone()).collect();
+            match self.store.commit(changeset).await {
+                Ok(Committed::Stored) => {
+                    self.feed.committed(tenant, &objects);
+                    return Ok(value);
+                }
+                Ok(Committed::Replayed(recorded)) => {
+                    let entry =
+                        entry.ok_or_else(|| Error::internal(anyhow::anyhow!("replay without a key")))?;
+                    return replay(ctx, &entry, *recorded);
+                }
+                Err(error) if error.is_stale() => pause(attempt).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::stale())
+    }
+
+    fn enter(&self, ctx: &Ctx, operation: Operation, command: &impl Hash) -> Result<Option<Entry>> {
+        let Some(key) = ctx.idempotency.clone() else { return Ok(None) };
+        let principal = ctx.principal.to_string();
+        let scope = Scope { tenant: ctx.tenant, principal, operation, key };
+        let guard = self.in_flight.enter(&scope)?;
+        Ok(Some(Entry { scope, fingerprint: Fingerprint::of(command), _guard: guard }))
+    }
+}
+
+impl Entry {
+    fn claim(&self, ctx: &Ctx, answer: Answer) -> Claim {
+        Claim {
+            scope: self.scope.clone(),
+            fingerprint: self.fingerprint,
+            answer,
+            expires: ctx.now.plus(KEY_LIFETIME),
+        }
+    }
+}
+
+fn replay<T: TryFrom<Answer, Error = Error>>(ctx: &Ctx, entry: &Entry, recorded: Recorded) -> Result<T> {
+    if recorded.fingerprint != entry.fingerprint {
+        return Err(idempotency::reused());
+    }
+    ctx.note_replay();
+    recorded.answer.try_into()
+}
+
+/// Waits a little, and not as long as the others that lost.
+async fn pause(attempt: u32) {
+    let mut byte = [0_u8; 1];
+    let jitter = if getrandom::fill(&mut byte).is_ok() { u64::from(byte[0]) } else { 128 };
+    tokio::time::sleep(Duration::from_micros(jitter * 20 * (1 << attempt))).await;
+}

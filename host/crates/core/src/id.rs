@@ -1,0 +1,94 @@
+//! Identifiers: UUIDv7, one type for each kind of object, so that none is taken for another.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $label:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new id; later ones sort after earlier ones.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// Reads an id that a client sent in `field`.
+            pub fn parse(field: &str, text: &str) -> Result<Self> {
+                Uuid::try_parse(text).map(Self).map_err(|_| {
+                    Error::malformed(field, concat!("is not the id of ", $label, "; a UUID is expected"))
+                })
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                Self::parse("id", text)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A tenant.
+    TenantId = "a tenant";
+    /// A user of a tenant.
+    UserId = "a user";
+    /// A project.
+    ProjectId = "a project";
+    /// An issue, of whatever kind.
+    IssueId = "an issue";
+    /// A comment on an issue.
+    CommentId = "a comment";
+    /// A fact.
+    FactId = "a fact";
+}
+
+/// The public part of an API key: `tsk_<id>_<secret>`. Text, for an operator may choose it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// Reads a key's id: 1 to 64 ASCII letters, digits or hyphens.
+    pub fn parse(field: &str, text: &str) -> Result<Self> {
+        let fits =
+            (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !fits {
+            return Err(Error::invalid(field, "is not the id of a key; 1 to 64 letters, digits or hyphens"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,33 @@
+//! What is true whatever Tessera runs on: the models, the rules, the services that carry commands
+//! out, and the ports that they need.
+//!
+//! Nothing here knows of HTTP, gRPC, SQL, WebAssembly, a broker or JSON.
+
+pub mod access;
+pub mod cache;
+pub mod changeset;
+pub mod command;
+pub mod ctx;
+pub mod error;
+pub mod filter;
+pub mod id;
+pub mod idempotency;
+pub mod outbox;
+pub mod page;
+pub mod ports;
+pub mod secret;
+pub mod tenancy;
+pub mod text;
+pub mod time;
+pub mod tracker;
+pub mod value;
+
+mod app;
+
+pub use app::{App, Limits};
+pub use changeset::Changeset;
+pub use ctx::{Ctx, Principal, Role, Transport};
+pub use error::{Error, ErrorKind, Result, Violation};
+pub use page::{Page, PageRequest};
+pub use time::Timestamp;
+pub use value::{Change, Field, Value};

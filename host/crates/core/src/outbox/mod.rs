@@ -1,0 +1,9 @@
+//! Facts: what happened, recorded with the change itself, and how a host follows them.
+
+pub mod audit;
+pub mod fact;
+pub mod feed;
+
+pub use audit::Facts;
+pub use fact::{Actor, Fact, FactType, NewFact, ObjectRef, Seq};
+pub use feed::{Feed, Subscription};

@@ -1,0 +1,129 @@
+//! What the core needs of the world: the store and the cache. Every implementation of a port passes
+//! that port's suite of tests.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::access::ObjectKind;
+use crate::cache::{CacheKey, Cached};
+use crate::changeset::{Changeset, Committed, Recorded};
+use crate::error::Result;
+use crate::id::{CommentId, IssueId, KeyId, ProjectId, TenantId, UserId};
+use crate::idempotency::Scope;
+use crate::outbox::{Fact, Seq};
+use crate::page::{Page, PageRequest};
+use crate::tenancy::{ApiKey, StoredKey, Tenant};
+use crate::time::Timestamp;
+use crate::tracker::{Comment, Issue, Link, Project, Purge, Usage, User};
+
+/// All that is kept: the sum of one trait for each room, and the one way to write.
+#[async_trait]
+pub trait Store: TenancyStore + TrackerStore + OutboxStore {
+    /// Stores all of a changeset, or nothing.
+    async fn commit(&self, changeset: Changeset) -> Result<Committed>;
+
+    /// What was recorded for an idempotency key.
+    async fn recorded(&self, scope: &Scope) -> Result<Option<Recorded>>;
+
+    /// The store's clock, the same for all hosts.
+    fn now(&self) -> Timestamp;
+
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<()>;
+
+    /// Takes or keeps a lease for `holder`; whether it is the holder's until `span` from now.
+    async fn lease(&self, name: &str, holder: &str, span: Duration) -> Result<bool>;
+
+    /// Forgets idempotency records that have expired, at most `limit`; how many there were.
+    async fn forget_keys(&self, limit: u32) -> Result<u64>;
+
+    /// Finishes what is being written and closes.
+    async fn close(&self);
+}
+
+/// Tenants and their keys.
+#[async_trait]
+pub trait TenancyStore: Send + Sync {
+    /// A tenant by id.
+    async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>>;
+    /// A tenant by slug.
+    async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>>;
+    /// All tenants, a page at a time; sorted by `created` or `slug`.
+    async fn tenants(&self, page: &PageRequest) -> Result<Page<Tenant>>;
+    /// A key by its id, whichever tenant's it is: who asks is not known before.
+    async fn key(&self, id: &KeyId) -> Result<Option<StoredKey>>;
+    /// A tenant's keys, a page at a time; sorted by `created`.
+    async fn keys(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<ApiKey>>;
+}
+
+/// Users, projects and issues. What is marked as deleted is not seen.
+#[async_trait]
+pub trait TrackerStore: Send + Sync {
+    /// A user.
+    async fn user(&self, tenant: TenantId, id: UserId) -> Result<Option<User>>;
+    /// Users, a page at a time; `text` must occur in the name or the address, whatever its case.
+    async fn users(&self, tenant: TenantId, text: Option<&str>, page: &PageRequest) -> Result<Page<User>>;
+    /// A project, with its count of issues.
+    async fn project(&self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>>;
+    /// Projects, a page at a time.
+    async fn projects(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Project>>;
+    /// Which names of a scheme a project's issues use, and how many use each.
+    async fn usage(&self, tenant: TenantId, project: ProjectId) -> Result<Usage>;
+    /// An issue.
+    async fn issue(&self, tenant: TenantId, id: IssueId) -> Result<Option<Issue>>;
+    /// Issues, a page at a time.
+    async fn issues(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Issue>>;
+    /// Issues whose parent is one of these, at most `limit`.
+    async fn children(&self, tenant: TenantId, parents: &[IssueId], limit: u32) -> Result<Vec<Issue>>;
+    /// A comment.
+    async fn comment(&self, tenant: TenantId, issue: IssueId, id: CommentId) -> Result<Option<Comment>>;
+    /// An issue's comments, oldest first, a page at a time.
+    async fn comments(&self, tenant: TenantId, issue: IssueId, page: &PageRequest) -> Result<Page<Comment>>;
+    /// An issue's links, those that others have to it included, as seen from it.
+    async fn links(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<Link>>;
+    /// Who watches an issue.
+    async fn watchers(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<UserId>>;
+    /// Deleted projects and users, of any tenant, on which something may still hang.
+    async fn purges(&self, limit: u32) -> Result<Vec<Purge>>;
+    /// Issues that hang on what is purged, at most `limit`; those of a deleted project included.
+    async fn purgeable(&self, purge: &Purge, limit: u32) -> Result<Vec<Issue>>;
+}
+
+/// Facts.
+#[async_trait]
+pub trait OutboxStore: Send + Sync {
+    /// The number of the newest numbered fact; 0 when there is none.
+    async fn head(&self) -> Result<Seq>;
+    /// Facts of all tenants after `seq`, in their order. Who has seen one never finds one below it later.
+    async fn facts_after(&self, seq: Seq, limit: u32) -> Result<Vec<Fact>>;
+    /// The same for one tenant.
+    async fn tenant_facts_after(&self, tenant: TenantId, seq: Seq, limit: u32) -> Result<Vec<Fact>>;
+    /// What happened to one object, newest version first; pages by version.
+    async fn history(
+        &self,
+        tenant: TenantId,
+        object: (ObjectKind, &str),
+        page: &PageRequest,
+    ) -> Result<Page<Fact>>;
+    /// What happened in a tenant, newest first; pages by number.
+    async fn audit(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Fact>>;
+    /// Returns when there may be new facts. May return without any.
+    async fn facts_changed(&self);
+    /// The number of the newest fact that is older than `before`; 0 when there is none.
+    async fn seq_before(&self, before: Timestamp) -> Result<Seq>;
+    /// Forgets facts older than `before`, at most `limit`; how many there were.
+    async fn forget_facts(&self, before: Timestamp, limit: u32) -> Result<u64>;
+}
+
+/// Keeps what was read, for as long as it is true. What it holds may be lost at any time.
+pub trait Cache: Send + Sync {
+    /// What is kept under a key.
+    fn get(&self, key: &CacheKey) -> Option<Cached>;
+    /// Keeps something.
+    fn put(&self, key: CacheKey, value: Cached);
+    /// Forgets what is kept under a key.
+    fn remove(&self, key: &CacheKey);
+    /// Forgets everything.
+    fn clear(&self);
+}

@@ -1,0 +1,167 @@
+//! Who is asking: from the text of a credential to a principal and its tenant.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::access::ObjectKind;
+use crate::cache::Reads;
+use crate::changeset::Changeset;
+use crate::ctx::{Ctx, Principal, Transport};
+use crate::error::{Error, Result};
+use crate::id::{KeyId, TenantId};
+use crate::outbox::{NewFact, ObjectRef};
+use crate::ports::Store;
+use crate::tenancy::key::{KeyHasher, KeyText};
+use crate::tenancy::{StoredKey, TenantState};
+use crate::value::{Change, Value};
+
+/// Refused logins are written down at most so often for one key; the others are counted.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+const MAX_NOTED: usize = 10_000;
+
+/// What a refused credential is told, however near it was.
+const REFUSED: &str = "the API key is not valid, or no longer";
+
+/// Turns credentials into principals.
+pub struct Authenticator {
+    store: Arc<dyn Store>,
+    reads: Arc<Reads>,
+    hasher: KeyHasher,
+    noted: Mutex<HashMap<KeyId, Noted>>,
+}
+
+struct Noted {
+    at: Instant,
+    since: i64,
+}
+
+/// A principal and where it acts.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Who it is.
+    pub principal: Principal,
+}
+
+impl Authenticator {
+    /// Checks credentials against the store, through the cache.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, hasher: KeyHasher) -> Self {
+        Self { store, reads, hasher, noted: Mutex::default() }
+    }
+
+    /// Who holds an API key.
+    pub async fn authenticate(
+        &self,
+        text: &str,
+        transport: Transport,
+        request_id: &Arc<str>,
+    ) -> Result<Identity> {
+        let parts = KeyText::split(text).ok_or_else(|| {
+            Error::unauthenticated("an API key is expected: Authorization: Bearer tsk_<id>_<secret>")
+        })?;
+        let Some(stored) = self.reads.key(&parts.id).await? else {
+            return Err(Error::unauthenticated(REFUSED));
+        };
+        match self.judge(&stored, parts.secret).await? {
+            None => Ok(self.identity(&stored)),
+            Some(why) => {
+                self.note(&stored, why, transport, request_id).await?;
+                Err(Error::unauthenticated(REFUSED))
+            }
+        }
+    }
+
+    /// Whether the holder of a key may still act: streams ask when a fact touches it.
+    pub async fn is_valid(&self, id: &KeyId) -> Result<bool> {
+        let Some(stored) = self.reads.key(id).await? else { return Ok(false) };
+        Ok(self.standing(&stored).await?.is_none())
+    }
+
+    fn identity(&self, stored: &StoredKey) -> Identity {
+        let key = &stored.key;
+        let principal =
+            Principal::Key { id: key.id.clone(), user: key.user, roles: key.roles.as_slice().into() };
+        Identity { tenant: key.tenant, principal }
+    }
+
+    async fn judge(&self, stored: &StoredKey, secret: &str) -> Result<Option<&'static str>> {
+        if self.hasher.hash(secret) != stored.hash {
+            return Ok(Some("wrong secret"));
+        }
+        self.standing(stored).await
+    }
+
+    /// Why a key is refused although its secret is right.
+    async fn standing(&self, stored: &StoredKey) -> Result<Option<&'static str>> {
+        let key = &stored.key;
+        if key.revoked_at.is_some() {
+            return Ok(Some("revoked"));
+        }
+        if key.expires_at.is_some_and(|at| at <= self.store.now()) {
+            return Ok(Some("expired"));
+        }
+        let tenant = self.reads.tenant(&key.tenant.to_string()).await?;
+        if tenant.is_none_or(|tenant| tenant.state != TenantState::Active) {
+            return Ok(Some("tenant suspended"));
+        }
+        if let Some(user) = key.user {
+            let user = self.reads.user(key.tenant, user).await?;
+            if user.is_none_or(|user| !user.is_active) {
+                return Ok(Some("user not active"));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a refused login into the tenant's audit log.
+    async fn note(
+        &self,
+        stored: &StoredKey,
+        why: &str,
+        transport: Transport,
+        request_id: &Arc<str>,
+    ) -> Result<()> {
+        let Some(count) = self.count(&stored.key.id) else { return Ok(()) };
+        let now = self.store.now();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let ctx = Ctx::new(
+            stored.key.tenant,
+            Principal::Anonymous,
+            Arc::clone(request_id),
+            (now, deadline),
+            transport,
+        );
+        let key = &stored.key;
+        let object = ObjectRef { kind: ObjectKind::Key, id: key.id.to_string(), version: key.version };
+        let said = |field: &str, after: Value| Change { field: field.to_owned(), before: Value::None, after };
+        let changes = vec![said("reason", why.into()), said("attempts", Value::Integer(count))];
+        let fact = NewFact::new(&ctx, "login.refused", object, changes);
+        self.store.commit(Changeset::new(&ctx).fact(fact)).await?;
+        Ok(())
+    }
+
+    /// How many refusals to write down now, those before included; none: only count this one.
+    fn count(&self, key: &KeyId) -> Option<i64> {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.len() >= MAX_NOTED {
+            noted.retain(|_, noted| noted.at.elapsed() < NOTE_EVERY);
+        }
+        if noted.len() >= MAX_NOTED && !noted.contains_key(key) {
+            return None;
+        }
+        let Some(before) = noted.get_mut(key) else {
+            noted.insert(key.clone(), Noted { at: Instant::now(), since: 0 });
+            return Some(1);
+        };
+        if before.at.elapsed() < NOTE_EVERY {
+            before.since += 1;
+            return None;
+        }
+        let count = before.since + 1;
+        *before = Noted { at: Instant::now(), since: 0 };
+        Some(count)
+    }
+}

@@ -1,0 +1,74 @@
+//! Checks on text that clients send: lengths in characters, and no control characters.
+
+use crate::error::Violation;
+
+/// Collects the faults of a request, so that a client learns of all at once.
+#[derive(Default, Debug)]
+pub struct Faults(Vec<Violation>);
+
+impl Faults {
+    /// Notes a fault.
+    pub fn add(&mut self, field: &str, message: impl std::fmt::Display) {
+        self.0.push(Violation::new(field, message));
+    }
+
+    /// Checks a text of `min` to `max` characters.
+    pub fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
+        let length = text.chars().count();
+        if length < min && min == 1 {
+            self.add(field, format_args!("must not be empty; 1 to {max} characters"));
+        } else if length < min || length > max {
+            self.add(field, format_args!("has {length} characters; {min} to {max} are allowed"));
+        }
+        if text.chars().any(is_forbidden) {
+            self.add(field, "has control characters; only line breaks and tabs are allowed");
+        }
+    }
+
+    /// Keeps the fault of a failed reading, and gives back what was read.
+    pub fn take<T>(&mut self, read: crate::Result<T>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.0.extend_from_slice(error.faults());
+                None
+            }
+        }
+    }
+
+    /// All faults as one error, if there are any.
+    pub fn into_result(self) -> crate::Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(crate::Error::violations(self.0)) }
+    }
+}
+
+fn is_forbidden(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\r' | '\t')
+}
+
+/// Text as it is compared without regard to case.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    text.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> usize {
+        let mut faults = Faults::default();
+        faults.text("name", text, 1, 5);
+        faults.0.len()
+    }
+
+    #[test]
+    fn length_counts_characters_and_control_characters_are_refused() {
+        assert_eq!(faults("ééééé"), 0);
+        assert_eq!(faults("éééééé"), 1);
+        assert_eq!(faults(""), 1);
+        assert_eq!(faults("a\n\t"), 0);
+        assert_eq!(faults("a\0"), 1);
+        assert_eq!(faults("a\u{7f}\u{1b}xyz"), 1);
+    }
+}

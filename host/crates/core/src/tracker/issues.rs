@@ -1,0 +1,274 @@
+//! What can be done with issues.
+
+use std::sync::Arc;
+
+use crate::access::{ObjectKind, Operation};
+use crate::changeset::{Changeset, Guard};
+use crate::command::{Commands, Decision};
+use crate::ctx::Ctx;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{IssueId, ProjectId, UserId};
+use crate::outbox::Fact;
+use crate::page::{Page, PageRequest};
+use crate::ports::Store;
+use crate::tracker::links::ancestors;
+use crate::tracker::rules::{self, ChangeIssue, CreateIssue};
+use crate::tracker::{Issue, Project, User};
+
+/// The most issues that are changed at once.
+pub const MAX_BULK: usize = 100;
+
+/// The largest page of an issue's history.
+pub const MAX_HISTORY_PAGE: u32 = 200;
+
+/// A move that leaves an issue's state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenTransition {
+    /// Its name.
+    pub name: String,
+    /// Where it leads.
+    pub to: String,
+    /// Fields that it requires.
+    pub requires: Vec<String>,
+    /// Those of them that the issue does not hold yet.
+    pub missing: Vec<String>,
+}
+
+/// What is done to several issues alike.
+#[derive(Clone, Hash, Debug, Default)]
+pub struct BulkChange {
+    /// The issues.
+    pub issues: Vec<IssueId>,
+    /// What becomes of each.
+    pub change: ChangeIssue,
+}
+
+/// An issue with what it refers to.
+#[derive(Clone, Debug)]
+pub struct IssueDetails {
+    /// The issue.
+    pub issue: Issue,
+    /// Its project.
+    pub project: Option<Project>,
+    /// Who works on it.
+    pub assignee: Option<User>,
+}
+
+/// Carries out what is done with issues.
+#[derive(Clone)]
+pub struct Issues {
+    store: Arc<dyn Store>,
+    commands: Commands,
+}
+
+impl Issues {
+    /// The service.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
+        Self { store, commands }
+    }
+
+    /// Makes an issue.
+    pub async fn create(&self, ctx: &Ctx, command: CreateIssue) -> Result<Issue> {
+        let decide = || async {
+            let project = self.project(ctx, command.project).await?;
+            let project =
+                project.ok_or_else(|| Error::invalid("project_id", "is not a project of the tenant"))?;
+            let issue = rules::create(ctx, &command, &project.scheme())?;
+            let mut changeset = Changeset::new(ctx).expect(&project);
+            if let Some(assignee) = issue.assignee {
+                changeset = changeset.expect(&self.assignable(ctx, assignee).await?);
+            }
+            if let Some(parent) = issue.parent {
+                for ancestor in ancestors(&*self.store, ctx, issue.id, parent).await? {
+                    changeset = changeset.expect(&ancestor);
+                }
+            }
+            let fact = Issue::fact(ctx, "issue.created", None, &issue);
+            Ok(Decision::change(changeset.fact(fact).insert(issue.clone()), issue))
+        };
+        self.commands.run(ctx, Operation::IssueCreate, &command, decide).await
+    }
+
+    /// Shows an issue.
+    pub async fn get(&self, ctx: &Ctx, id: IssueId) -> Result<Issue> {
+        ctx.allow(Operation::IssueGet)?;
+        found(&*self.store, ctx, id).await
+    }
+
+    /// Shows an issue with its project and assignee.
+    pub async fn details(&self, ctx: &Ctx, id: IssueId) -> Result<IssueDetails> {
+        let issue = self.get(ctx, id).await?;
+        let project = self.project(ctx, issue.project).await?;
+        let assignee = match issue.assignee {
+            Some(user) => self.store.user(ctx.tenant, user).await?,
+            None => None,
+        };
+        Ok(IssueDetails { issue, project, assignee })
+    }
+
+    /// Lists issues.
+    pub async fn list(&self, ctx: &Ctx, page: &PageRequest) -> Result<Page<Issue>> {
+        ctx.allow(Operation::IssueList)?;
+        self.store.issues(ctx.tenant, page).await
+    }
+
+    /// Changes an issue.
+    pub async fn update(&self, ctx: &Ctx, id: IssueId, command: ChangeIssue) -> Result<Issue> {
+        self.change(ctx, Operation::IssueUpdate, id, &command).await
+    }
+
+    /// Moves an issue along its machine.
+    pub async fn transition(&self, ctx: &Ctx, id: IssueId, command: ChangeIssue) -> Result<Issue> {
+        if command.status.is_some() == command.transition.is_some() {
+            return Err(Error::invalid("transition", "or status must be given, and only one of them"));
+        }
+        self.change(ctx, Operation::IssueTransition, id, &command).await
+    }
+
+    /// Gives an issue to somebody, or to nobody.
+    pub async fn assign(&self, ctx: &Ctx, id: IssueId, assignee: Option<UserId>) -> Result<Issue> {
+        let command = ChangeIssue { assignee: Some(assignee), ..ChangeIssue::default() };
+        self.change(ctx, Operation::IssueAssign, id, &command).await
+    }
+
+    /// Puts a label on an issue.
+    pub async fn add_label(&self, ctx: &Ctx, id: IssueId, label: String) -> Result<Issue> {
+        let command = ChangeIssue { add_labels: vec![label], ..ChangeIssue::default() };
+        self.change(ctx, Operation::LabelAdd, id, &command).await
+    }
+
+    /// Takes a label off an issue.
+    pub async fn remove_label(&self, ctx: &Ctx, id: IssueId, label: String) -> Result<Issue> {
+        let command = ChangeIssue { remove_labels: vec![label], ..ChangeIssue::default() };
+        self.change(ctx, Operation::LabelRemove, id, &command).await
+    }
+
+    /// Changes several issues, each by itself and with its own verdict, in their order.
+    pub async fn bulk_update(&self, ctx: &Ctx, command: BulkChange) -> Result<Vec<(IssueId, Result<Issue>)>> {
+        ctx.allow(Operation::IssueBulkUpdate)?;
+        if command.issues.is_empty() || command.issues.len() > MAX_BULK {
+            return Err(Error::invalid("issue_ids", format!("must be 1 to {MAX_BULK} issues")));
+        }
+        let mut verdicts = Vec::with_capacity(command.issues.len());
+        for (index, id) in command.issues.iter().enumerate() {
+            let mut each = ctx.clone();
+            each.idempotency = ctx.idempotency.as_ref().map(|key| key.part(&index.to_string()));
+            let verdict = self.change(&each, Operation::IssueBulkUpdate, *id, &command.change).await;
+            if let Err(error) = &verdict
+                && matches!(
+                    error.kind(),
+                    ErrorKind::Unavailable | ErrorKind::DeadlineExceeded | ErrorKind::Internal
+                )
+            {
+                return verdict.map(|_| Vec::new());
+            }
+            verdicts.push((*id, verdict));
+        }
+        Ok(verdicts)
+    }
+
+    /// Moves an issue into a project; says whether it was elsewhere before.
+    pub async fn move_to(&self, ctx: &Ctx, id: IssueId, project: ProjectId) -> Result<Issue> {
+        let decide = || async {
+            let target = self.project(ctx, project).await?.ok_or_else(|| Error::not_found("project"))?;
+            let before = found(&*self.store, ctx, id).await?;
+            ctx.check_version(before.version)?;
+            if before.project == project {
+                return Ok(Decision::nothing(before));
+            }
+            let after = rules::move_to(&before, project, &target.scheme(), ctx.now)?;
+            let fact = Issue::fact(ctx, "issue.moved", Some(&before), &after);
+            let changeset = Changeset::new(ctx).expect(&target).fact(fact).update(after.clone());
+            Ok(Decision::change(changeset, after))
+        };
+        self.commands.run(ctx, Operation::ProjectAddIssue, &(id, project, ctx.if_version), decide).await
+    }
+
+    /// Removes an issue with all that hangs on it. One that has children is not removed.
+    pub async fn delete(&self, ctx: &Ctx, id: IssueId) -> Result<Issue> {
+        let decide = || async {
+            let issue = found(&*self.store, ctx, id).await?;
+            ctx.check_version(issue.version)?;
+            if !self.store.children(ctx.tenant, &[id], 1).await?.is_empty() {
+                let message = "other issues have this one as their parent; take them away first";
+                return Err(Error::new(ErrorKind::Precondition, "ISSUE_HAS_CHILDREN", message));
+            }
+            let changeset = Changeset::new(ctx).guard(Guard::HasNoChildren(id)).fact(issue.deleted(ctx));
+            Ok(Decision::change(changeset.delete(issue.clone()), issue))
+        };
+        self.commands.run(ctx, Operation::IssueDelete, &(id, ctx.if_version), decide).await
+    }
+
+    /// The moves that leave an issue's state, and what each still needs.
+    pub async fn transitions(&self, ctx: &Ctx, id: IssueId) -> Result<Vec<OpenTransition>> {
+        ctx.allow(Operation::IssueTransitions)?;
+        let issue = found(&*self.store, ctx, id).await?;
+        let project = self.project(ctx, issue.project).await?.ok_or_else(|| Error::not_found("issue"))?;
+        let scheme = project.scheme();
+        let open = scheme.machine.leaving(&issue.status).map(|move_| OpenTransition {
+            name: move_.name.clone(),
+            to: move_.to.clone(),
+            requires: move_.requires.clone(),
+            missing: rules::missing(&issue, move_).into_iter().map(str::to_owned).collect(),
+        });
+        Ok(open.collect())
+    }
+
+    /// What happened to an issue, newest first. It can be read after the issue is gone, by admins.
+    pub async fn history(&self, ctx: &Ctx, id: IssueId, page: &PageRequest) -> Result<Page<Fact>> {
+        ctx.allow(Operation::IssueHistory)?;
+        if self.store.issue(ctx.tenant, id).await?.is_none() && !ctx.has_role(crate::Role::Admin) {
+            return Err(Error::not_found("issue"));
+        }
+        let history = self.store.history(ctx.tenant, (ObjectKind::Issue, &id.to_string()), page).await?;
+        if history.items.is_empty() && page.after.is_none() {
+            found(&*self.store, ctx, id).await?;
+        }
+        Ok(history)
+    }
+
+    async fn change(
+        &self,
+        ctx: &Ctx,
+        operation: Operation,
+        id: IssueId,
+        command: &ChangeIssue,
+    ) -> Result<Issue> {
+        let decide = || async {
+            let before = found(&*self.store, ctx, id).await?;
+            ctx.check_version(before.version)?;
+            let project =
+                self.project(ctx, before.project).await?.ok_or_else(|| Error::not_found("issue"))?;
+            let after = rules::change(&before, command, &project.scheme(), ctx.now)?;
+            if after == before {
+                return Ok(Decision::nothing(after));
+            }
+            let mut changeset = Changeset::new(ctx).expect(&project);
+            if let Some(assignee) = after.assignee.filter(|_| after.assignee != before.assignee) {
+                changeset = changeset.expect(&self.assignable(ctx, assignee).await?);
+            }
+            let fact = Issue::fact(ctx, "issue.updated", Some(&before), &after);
+            Ok(Decision::change(changeset.fact(fact).update(after.clone()), after))
+        };
+        self.commands.run(ctx, operation, &(id, command, ctx.if_version), decide).await
+    }
+
+    async fn project(&self, ctx: &Ctx, id: ProjectId) -> Result<Option<Project>> {
+        self.store.project(ctx.tenant, id).await
+    }
+
+    async fn assignable(&self, ctx: &Ctx, id: UserId) -> Result<User> {
+        let user = self.store.user(ctx.tenant, id).await?;
+        let user = user.ok_or_else(|| Error::invalid("assignee_id", "is not a user of the tenant"))?;
+        if !user.is_active {
+            return Err(Error::invalid("assignee_id", "is a user who is not active"));
+        }
+        Ok(user)
+    }
+}
+
+/// The issue, or that it does not exist.
+pub(super) async fn found(store: &dyn Store, ctx: &Ctx, id: IssueId) -> Result<Issue> {
+    store.issue(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("issue"))
+}

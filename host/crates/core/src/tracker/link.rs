@@ -1,0 +1,105 @@
+//! Links between issues, as seen from one of the two.
+
+use crate::id::IssueId;
+use crate::time::Timestamp;
+
+/// What an issue is to another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Relation {
+    /// It keeps the other from going on.
+    Blocks,
+    /// The other keeps it from going on.
+    BlockedBy,
+    /// It says what the other says already.
+    Duplicates,
+    /// The other says what it says already.
+    DuplicatedBy,
+    /// They have to do with each other.
+    Relates,
+    /// The other is its parent.
+    Parent,
+    /// The other is its child.
+    Child,
+}
+
+/// A link: `issue` is `relation` to `other`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// From where it is seen.
+    pub issue: IssueId,
+    /// What it is to the other.
+    pub relation: Relation,
+    /// The other issue.
+    pub other: IssueId,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// The most links of one issue.
+pub const MAX_LINKS: usize = 200;
+
+impl Relation {
+    /// All relations.
+    pub const ALL: [Self; 7] = [
+        Self::Blocks,
+        Self::BlockedBy,
+        Self::Duplicates,
+        Self::DuplicatedBy,
+        Self::Relates,
+        Self::Parent,
+        Self::Child,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blocks => "blocks",
+            Self::BlockedBy => "blocked_by",
+            Self::Duplicates => "duplicates",
+            Self::DuplicatedBy => "duplicated_by",
+            Self::Relates => "relates",
+            Self::Parent => "parent",
+            Self::Child => "child",
+        }
+    }
+
+    /// The relation of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|relation| relation.name() == name)
+    }
+
+    /// What the other is to it.
+    #[must_use]
+    pub const fn inverse(self) -> Self {
+        match self {
+            Self::Blocks => Self::BlockedBy,
+            Self::BlockedBy => Self::Blocks,
+            Self::Duplicates => Self::DuplicatedBy,
+            Self::DuplicatedBy => Self::Duplicates,
+            Self::Relates => Self::Relates,
+            Self::Parent => Self::Child,
+            Self::Child => Self::Parent,
+        }
+    }
+}
+
+impl Link {
+    /// The same link, seen from the other issue.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        Self { issue: self.other, relation: self.relation.inverse(), other: self.issue, ..self.clone() }
+    }
+
+    /// The one form in which a link is stored, from whichever side it was made.
+    #[must_use]
+    pub fn stored(&self) -> Self {
+        let turn = match self.relation {
+            Relation::BlockedBy | Relation::DuplicatedBy | Relation::Child => true,
+            Relation::Relates => self.issue > self.other,
+            Relation::Blocks | Relation::Duplicates | Relation::Parent => false,
+        };
+        if turn { self.inverse() } else { self.clone() }
+    }
+}

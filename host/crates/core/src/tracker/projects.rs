@@ -1,0 +1,187 @@
+//! What can be done with projects and their schemes.
+
+use std::sync::Arc;
+
+use crate::access::{ObjectKind, Operation};
+use crate::changeset::{Changeset, Guard};
+use crate::command::{Commands, Decision};
+use crate::ctx::Ctx;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ProjectId;
+use crate::outbox::{NewFact, ObjectRef};
+use crate::page::{Page, PageRequest};
+use crate::ports::Store;
+use crate::tracker::{Project, Scheme};
+use crate::value::diff;
+
+/// What makes a project.
+#[derive(Clone, Hash, Debug)]
+pub struct CreateProject {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub description: String,
+}
+
+/// What changes a project; what is not named stays.
+#[derive(Clone, Hash, Debug, Default)]
+pub struct ChangeProject {
+    /// Its name.
+    pub name: Option<String>,
+    /// What it is about.
+    pub description: Option<String>,
+}
+
+/// Carries out what is done with projects.
+#[derive(Clone)]
+pub struct Projects {
+    store: Arc<dyn Store>,
+    commands: Commands,
+}
+
+impl Projects {
+    /// The service.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
+        Self { store, commands }
+    }
+
+    /// Makes a project.
+    pub async fn create(&self, ctx: &Ctx, command: CreateProject) -> Result<Project> {
+        let decide = || async {
+            let project = Project {
+                id: ProjectId::generate(),
+                name: command.name.clone(),
+                description: command.description.clone(),
+                scheme: None,
+                issue_count: 0,
+                created_at: ctx.now,
+                updated_at: ctx.now,
+                version: 1,
+            };
+            project.check()?;
+            let fact = fact(ctx, "project.created", None, &project);
+            Ok(Decision::change(Changeset::new(ctx).fact(fact).insert(project.clone()), project))
+        };
+        self.commands.run(ctx, Operation::ProjectCreate, &command, decide).await
+    }
+
+    /// Shows a project with its count of issues.
+    pub async fn get(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {
+        ctx.allow(Operation::ProjectGet)?;
+        self.found(ctx, id).await
+    }
+
+    /// Lists projects.
+    pub async fn list(&self, ctx: &Ctx, page: &PageRequest) -> Result<Page<Project>> {
+        ctx.allow(Operation::ProjectList)?;
+        self.store.projects(ctx.tenant, page).await
+    }
+
+    /// Changes a project.
+    pub async fn update(&self, ctx: &Ctx, id: ProjectId, command: ChangeProject) -> Result<Project> {
+        let decide = || async {
+            let before = self.found(ctx, id).await?;
+            ctx.check_version(before.version)?;
+            let ChangeProject { name, description } = command.clone();
+            let after = Project {
+                name: name.unwrap_or_else(|| before.name.clone()),
+                description: description.unwrap_or_else(|| before.description.clone()),
+                ..before.clone()
+            };
+            after.check()?;
+            Ok(changed(ctx, "project.updated", &before, after, |changeset| changeset))
+        };
+        self.commands.run(ctx, Operation::ProjectUpdate, &(id, &command, ctx.if_version), decide).await
+    }
+
+    /// Removes a project. One that has issues is only removed when told to, then with all of them: it is
+    /// invisible at once, and its issues are purged in slices.
+    pub async fn delete(&self, ctx: &Ctx, id: ProjectId, with_issues: bool) -> Result<()> {
+        let decide = || async {
+            let project = self.found(ctx, id).await?;
+            ctx.check_version(project.version)?;
+            let mut changeset = Changeset::new(ctx);
+            if !with_issues {
+                if project.issue_count > 0 {
+                    let count = project.issue_count;
+                    let message =
+                        format!("the project has {count} issues; say delete_issues to remove them with it");
+                    return Err(Error::new(ErrorKind::Precondition, "PROJECT_NOT_EMPTY", message));
+                }
+                changeset = changeset.guard(Guard::ProjectIsEmpty(id));
+            }
+            let object = object(&project, project.version + 1);
+            let changes = diff(Some(&project), None);
+            let fact = NewFact::new(ctx, "project.deleted", object, changes).in_project(id);
+            Ok(Decision::change(changeset.fact(fact).delete(project), ()))
+        };
+        let command = (id, with_issues, ctx.if_version);
+        self.commands.run(ctx, Operation::ProjectDelete, &command, decide).await
+    }
+
+    /// The project with the scheme that its issues follow.
+    pub async fn scheme(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {
+        ctx.allow(Operation::SchemeGet)?;
+        self.found(ctx, id).await
+    }
+
+    /// Gives a project a scheme of its own. One that lacks what issues use is refused with the counts.
+    pub async fn set_scheme(&self, ctx: &Ctx, id: ProjectId, scheme: Scheme) -> Result<Project> {
+        let scheme = Arc::new(scheme);
+        let decide = || async {
+            scheme.check()?;
+            self.rescheme(ctx, id, Some(Arc::clone(&scheme))).await
+        };
+        self.commands.run(ctx, Operation::SchemeSet, &(id, &scheme, ctx.if_version), decide).await
+    }
+
+    /// Goes back to the built-in scheme.
+    pub async fn reset_scheme(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {
+        let decide = || self.rescheme(ctx, id, None);
+        self.commands.run(ctx, Operation::SchemeReset, &(id, ctx.if_version), decide).await
+    }
+
+    async fn rescheme(
+        &self,
+        ctx: &Ctx,
+        id: ProjectId,
+        scheme: Option<Arc<Scheme>>,
+    ) -> Result<Decision<Project>> {
+        let before = self.found(ctx, id).await?;
+        ctx.check_version(before.version)?;
+        let after = Project { scheme, ..before.clone() };
+        let fits = after.scheme();
+        fits.check_usage(&self.store.usage(ctx.tenant, id).await?)?;
+        let guard = Guard::SchemeFits(id, fits);
+        Ok(changed(ctx, "project.scheme_changed", &before, after, |changeset| changeset.guard(guard)))
+    }
+
+    async fn found(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {
+        self.store.project(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("project"))
+    }
+}
+
+fn changed(
+    ctx: &Ctx,
+    fact_type: &'static str,
+    before: &Project,
+    mut after: Project,
+    more: impl FnOnce(Changeset) -> Changeset,
+) -> Decision<Project> {
+    if after == *before {
+        return Decision::nothing(after);
+    }
+    after.version += 1;
+    after.updated_at = ctx.now;
+    let fact = fact(ctx, fact_type, Some(before), &after);
+    Decision::change(more(Changeset::new(ctx)).fact(fact).update(after.clone()), after)
+}
+
+fn object(project: &Project, version: u64) -> ObjectRef {
+    ObjectRef { kind: ObjectKind::Project, id: project.id.to_string(), version }
+}
+
+fn fact(ctx: &Ctx, fact_type: &'static str, before: Option<&Project>, after: &Project) -> NewFact {
+    NewFact::new(ctx, fact_type, object(after, after.version), diff(before, Some(after))).in_project(after.id)
+}

@@ -1,0 +1,316 @@
+//! What may become of an issue: pure functions of the issue, its project's scheme and a command.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ctx::Ctx;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{IssueId, ProjectId, UserId};
+use crate::text::Faults;
+use crate::time::Timestamp;
+use crate::tracker::issue::{Issue, KIND};
+use crate::tracker::machine::Transition;
+use crate::tracker::scheme::{Scheme, named};
+use crate::value::Value;
+
+/// The most labels of an issue.
+const MAX_LABELS: usize = 50;
+
+/// The most bytes in an issue's own fields together.
+pub const MAX_FIELD_BYTES: usize = 192 * 1024;
+
+/// What makes an issue.
+#[derive(Clone, Hash, Debug)]
+pub struct CreateIssue {
+    /// Where it will live.
+    pub project: ProjectId,
+    /// What it is about, in a line.
+    pub summary: String,
+    /// What it is about.
+    pub description: Option<String>,
+    /// What sort of work; none: the scheme's default.
+    pub issue_type: Option<String>,
+    /// How urgent; none: the scheme's default.
+    pub priority: Option<String>,
+    /// Who works on it.
+    pub assignee: Option<UserId>,
+    /// The issue that it is a part of.
+    pub parent: Option<IssueId>,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// Fields of the project's own.
+    pub fields: BTreeMap<String, Value>,
+}
+
+/// What changes an issue; what is not named stays.
+#[derive(Clone, Hash, Debug, Default)]
+pub struct ChangeIssue {
+    /// What it is about, in a line.
+    pub summary: Option<String>,
+    /// What it is about.
+    pub description: Option<Option<String>>,
+    /// The state to move to.
+    pub status: Option<String>,
+    /// The move to make, by its name; instead of a state.
+    pub transition: Option<String>,
+    /// How it ended.
+    pub resolution: Option<Option<String>>,
+    /// What sort of work.
+    pub issue_type: Option<String>,
+    /// How urgent.
+    pub priority: Option<String>,
+    /// Who works on it.
+    pub assignee: Option<Option<UserId>>,
+    /// Fields of the project's own; `Value::None` takes one away.
+    pub fields: BTreeMap<String, Value>,
+    /// Labels to put on.
+    pub add_labels: Vec<String>,
+    /// Labels to take off.
+    pub remove_labels: Vec<String>,
+}
+
+/// A new issue of a project with that scheme.
+pub fn create(ctx: &Ctx, command: &CreateIssue, scheme: &Scheme) -> Result<Issue> {
+    let mut faults = Faults::default();
+    let given = |text: &Option<String>, default: &String| text.clone().unwrap_or_else(|| default.clone());
+    let issue = Issue {
+        id: IssueId::generate(),
+        project: command.project,
+        kind: KIND.to_owned(),
+        summary: command.summary.clone(),
+        description: command.description.clone().filter(|text| !text.is_empty()),
+        status: scheme.machine.initial.clone(),
+        resolution: None,
+        issue_type: given(&command.issue_type, &scheme.default_type),
+        priority: given(&command.priority, &scheme.default_priority),
+        assignee: command.assignee,
+        reporter: ctx.user(),
+        parent: command.parent,
+        labels: labels(&command.labels, &mut faults),
+        fields: command.fields.clone().into_iter().filter(|(_, value)| !value.is_none()).collect(),
+        created_at: ctx.now,
+        modified_at: ctx.now,
+        version: 1,
+    };
+    check_texts(&issue, &mut faults);
+    faults.take(named("type", &issue.issue_type, &scheme.types));
+    faults.take(named("priority", &issue.priority, &scheme.priorities));
+    check_fields(&issue, scheme, issue.fields.keys(), &mut faults);
+    for definition in scheme.fields.iter().filter(|definition| definition.required) {
+        if !issue.fields.contains_key(&definition.name) {
+            faults.add(&format!("fields.{}", definition.name), "is required in this project");
+        }
+    }
+    faults.into_result()?;
+    Ok(issue)
+}
+
+/// The issue after a command; the same issue, of the same version, when nothing changes.
+pub fn change(before: &Issue, command: &ChangeIssue, scheme: &Scheme, now: Timestamp) -> Result<Issue> {
+    let mut faults = Faults::default();
+    let mut after = before.clone();
+    if let Some(summary) = &command.summary {
+        after.summary.clone_from(summary);
+    }
+    if let Some(description) = &command.description {
+        after.description = description.clone().filter(|text| !text.is_empty());
+    }
+    check_texts(&after, &mut faults);
+    for (field, new, held, known) in [
+        ("type", &command.issue_type, &mut after.issue_type, &scheme.types),
+        ("priority", &command.priority, &mut after.priority, &scheme.priorities),
+    ] {
+        if let Some(name) = new {
+            faults.take(named(field, name, known));
+            held.clone_from(name);
+        }
+    }
+    if let Some(assignee) = command.assignee {
+        after.assignee = assignee;
+    }
+    change_labels(&mut after, command, &mut faults);
+    change_fields(&mut after, command, scheme, &mut faults);
+    faults.into_result()?;
+    change_state(before, &mut after, command, scheme)?;
+    if after != *before {
+        after.version += 1;
+        after.modified_at = now;
+    }
+    Ok(after)
+}
+
+/// The issue in another project, if it fits there.
+pub fn move_to(before: &Issue, project: ProjectId, scheme: &Scheme, now: Timestamp) -> Result<Issue> {
+    let mut faults = Faults::default();
+    let states: Vec<_> = scheme.machine.states.iter().map(|state| state.name.clone()).collect();
+    faults.take(named("status", &before.status, &states));
+    faults.take(named("type", &before.issue_type, &scheme.types));
+    faults.take(named("priority", &before.priority, &scheme.priorities));
+    if let Some(resolution) = &before.resolution {
+        faults.take(named("resolution", resolution, &scheme.resolutions));
+    }
+    check_fields(before, scheme, before.fields.keys(), &mut faults);
+    faults.into_result()?;
+    Ok(Issue { project, version: before.version + 1, modified_at: now, ..before.clone() })
+}
+
+/// Fields that a move requires and the issue does not hold.
+#[must_use]
+pub fn missing<'a>(issue: &Issue, move_: &'a Transition) -> Vec<&'a str> {
+    let holds = |field: &str| match field {
+        "description" => issue.description.is_some(),
+        "resolution" => issue.resolution.is_some(),
+        "assignee_id" => issue.assignee.is_some(),
+        "parent_id" => issue.parent.is_some(),
+        own => own.strip_prefix("fields.").is_some_and(|name| issue.fields.contains_key(name)),
+    };
+    move_.requires.iter().map(String::as_str).filter(|field| !holds(field)).collect()
+}
+
+fn change_state(before: &Issue, after: &mut Issue, command: &ChangeIssue, scheme: &Scheme) -> Result<()> {
+    let machine = &scheme.machine;
+    let asked = target(before, command, scheme)?;
+    let assigned = before.assignee.is_none() && after.assignee.is_some();
+    let automatic =
+        machine.on_assign.as_ref().filter(|on| assigned && asked.is_none() && on.from == before.status);
+    if let Some(on_assign) = automatic {
+        after.status.clone_from(&on_assign.to);
+    }
+    if let Some(move_) = asked {
+        after.status.clone_from(&move_.to);
+    }
+    change_resolution(after, command, scheme)?;
+    let missing = asked.map(|move_| missing(after, move_)).unwrap_or_default();
+    let mut faults = Faults::default();
+    for field in missing {
+        faults.add(field, format_args!("is required to move from {} to {}", before.status, after.status));
+    }
+    faults.into_result()
+}
+
+fn change_resolution(after: &mut Issue, command: &ChangeIssue, scheme: &Scheme) -> Result<()> {
+    let done = scheme.machine.is_done(&after.status);
+    match &command.resolution {
+        Some(Some(resolution)) => {
+            named("resolution", resolution, &scheme.resolutions)?;
+            if !done {
+                let message = format!("is given, but in the state {} work is not over", after.status);
+                return Err(Error::invalid("resolution", message));
+            }
+            after.resolution = Some(resolution.clone());
+        }
+        Some(None) => after.resolution = None,
+        None => {}
+    }
+    if !done {
+        after.resolution = None;
+        return Ok(());
+    }
+    let needs =
+        scheme.machine.transitions.iter().any(|move_| {
+            move_.to == after.status && move_.requires.iter().any(|field| field == "resolution")
+        });
+    if needs && after.resolution.is_none() {
+        let known = scheme.resolutions.join(", ");
+        let message = format!("is required in the state {}; one of {known} is expected", after.status);
+        return Err(Error::invalid("resolution", message));
+    }
+    Ok(())
+}
+
+/// The move that a command asks for; none if it asks for none, or for the state that the issue is in.
+fn target<'a>(before: &Issue, command: &ChangeIssue, scheme: &'a Scheme) -> Result<Option<&'a Transition>> {
+    let machine = &scheme.machine;
+    let open = || machine.leaving(&before.status).collect::<Vec<_>>();
+    let names = |of: fn(&Transition) -> &str| {
+        let names: BTreeSet<_> = open().into_iter().map(of).collect();
+        if names.is_empty() { "none".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+    };
+    if let Some(name) = &command.transition {
+        let found = machine.leaving(&before.status).find(|move_| move_.name == *name);
+        return found.map(Some).ok_or_else(|| {
+            not_allowed(format!("no move {name:?} leaves {}; open: {}", before.status, names(|m| &m.name)))
+        });
+    }
+    let Some(status) = command.status.as_ref().filter(|status| **status != before.status) else {
+        return Ok(None);
+    };
+    let states: Vec<_> = machine.states.iter().map(|state| state.name.clone()).collect();
+    named("status", status, &states)?;
+    let found = machine.leaving(&before.status).find(|move_| move_.to == *status);
+    found.map(Some).ok_or_else(|| {
+        not_allowed(format!("{} cannot become {status}; open: {}", before.status, names(|m| &m.to)))
+    })
+}
+
+fn not_allowed(message: String) -> Error {
+    Error::new(ErrorKind::Precondition, "TRANSITION_NOT_ALLOWED", message)
+}
+
+fn check_texts(issue: &Issue, faults: &mut Faults) {
+    faults.text("summary", &issue.summary, 1, 100);
+    if let Some(description) = &issue.description {
+        faults.text("description", description, 1, 500);
+    }
+}
+
+fn labels(given: &[String], faults: &mut Faults) -> BTreeSet<String> {
+    for label in given {
+        let plain = label.chars().all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, ',' | '"'));
+        if label.is_empty() || label.chars().count() > 50 || !plain {
+            faults.add(
+                "labels",
+                format_args!("has {label:?}; 1 to 50 characters without spaces, commas or quotes"),
+            );
+        }
+    }
+    let labels: BTreeSet<_> = given.iter().cloned().collect();
+    if labels.len() > MAX_LABELS {
+        faults.add("labels", format_args!("has {} entries; at most {MAX_LABELS}", labels.len()));
+    }
+    labels
+}
+
+fn change_labels(after: &mut Issue, command: &ChangeIssue, faults: &mut Faults) {
+    let added = labels(&command.add_labels, faults);
+    after.labels.extend(added);
+    for label in &command.remove_labels {
+        after.labels.remove(label);
+    }
+    if after.labels.len() > MAX_LABELS {
+        faults.add("labels", format_args!("would have {} entries; at most {MAX_LABELS}", after.labels.len()));
+    }
+}
+
+fn change_fields(after: &mut Issue, command: &ChangeIssue, scheme: &Scheme, faults: &mut Faults) {
+    for (name, value) in &command.fields {
+        if value.is_none() {
+            after.fields.remove(name);
+            if scheme.field(name).is_some_and(|definition| definition.required) {
+                faults.add(&format!("fields.{name}"), "is required in this project");
+            }
+        } else {
+            after.fields.insert(name.clone(), value.clone());
+        }
+    }
+    let touched = command.fields.iter().filter(|(_, value)| !value.is_none()).map(|(name, _)| name);
+    check_fields(after, scheme, touched, faults);
+}
+
+fn check_fields<'a>(
+    issue: &Issue,
+    scheme: &Scheme,
+    touched: impl Iterator<Item = &'a String>,
+    faults: &mut Faults,
+) {
+    for name in touched {
+        match (scheme.field(name), issue.fields.get(name)) {
+            (Some(definition), Some(value)) => definition.check(value, faults),
+            (None, _) => faults.add(&format!("fields.{name}"), "is not a field of this project's scheme"),
+            (Some(_), None) => {}
+        }
+    }
+    let bytes: usize = issue.fields.iter().map(|(name, value)| name.len() + value.size()).sum();
+    if bytes > MAX_FIELD_BYTES {
+        faults.add("fields", format_args!("hold {bytes} bytes; at most {MAX_FIELD_BYTES}"));
+    }
+}

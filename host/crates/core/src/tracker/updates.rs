@@ -1,0 +1,111 @@
+//! Following projects' counts of issues, as `StreamProjectUpdates` does.
+
+use std::collections::BTreeSet;
+
+use crate::access::{ObjectKind, Operation};
+use crate::app::App;
+use crate::ctx::Ctx;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ProjectId;
+use crate::outbox::{Fact, Subscription};
+use crate::value::Value;
+
+/// The most projects that one stream follows.
+pub const MAX_FOLLOWED: usize = 100;
+
+/// The present count of a project's issues, and why it is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProjectUpdate {
+    /// The project.
+    pub project: ProjectId,
+    /// Its count of issues.
+    pub issue_count: u64,
+    /// What happened.
+    pub message: String,
+}
+
+/// The projects that one stream follows.
+pub struct ProjectUpdates {
+    app: App,
+    ctx: Ctx,
+    facts: Subscription,
+    followed: BTreeSet<ProjectId>,
+}
+
+impl ProjectUpdates {
+    /// Follows no project yet.
+    pub async fn open(app: &App, ctx: &Ctx) -> Result<Self> {
+        ctx.allow(Operation::ProjectStream)?;
+        let facts = app.facts.follow(ctx);
+        Ok(Self { app: app.clone(), ctx: ctx.clone(), facts, followed: BTreeSet::new() })
+    }
+
+    /// Follows a project from now on, and says how it stands.
+    pub async fn subscribe(&mut self, project: ProjectId) -> Result<ProjectUpdate> {
+        let update = self.present(project, "subscribed").await?;
+        if self.followed.len() >= MAX_FOLLOWED && !self.followed.contains(&project) {
+            return Err(Error::invalid(
+                "project_id",
+                format!("would be one of more than {MAX_FOLLOWED} projects"),
+            ));
+        }
+        self.followed.insert(project);
+        Ok(update)
+    }
+
+    /// How a project stands; changes nothing.
+    pub async fn present(&self, project: ProjectId, message: &str) -> Result<ProjectUpdate> {
+        let found = self.app.projects.get(&self.ctx, project).await?;
+        Ok(ProjectUpdate { project, issue_count: found.issue_count, message: message.to_owned() })
+    }
+
+    /// The next updates of followed projects, at least one; waits for them. May be dropped and called
+    /// again at any time.
+    pub async fn next(&mut self) -> Result<Vec<ProjectUpdate>> {
+        loop {
+            let facts = self.facts.next().await?;
+            if facts.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut told: Vec<(ProjectId, String)> = Vec::new();
+            for fact in &facts {
+                for project in projects_of(fact) {
+                    if self.followed.contains(&project) {
+                        told.retain(|(held, _)| *held != project);
+                        told.push((project, fact.what.fact_type.to_string()));
+                    }
+                }
+            }
+            let mut updates = Vec::with_capacity(told.len());
+            for (project, message) in told {
+                match self.present(project, &message).await {
+                    Ok(update) => updates.push(update),
+                    Err(error) if error.kind() == ErrorKind::NotFound => {
+                        self.followed.remove(&project);
+                        updates.push(ProjectUpdate { project, issue_count: 0, message });
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if !updates.is_empty() {
+                return Ok(updates);
+            }
+        }
+    }
+}
+
+/// The projects whose count or description a fact may have changed.
+fn projects_of(fact: &Fact) -> BTreeSet<ProjectId> {
+    let what = &fact.what;
+    let counts = matches!(&*what.fact_type, "issue.created" | "issue.deleted" | "issue.moved");
+    if !counts && what.object.kind != ObjectKind::Project {
+        return BTreeSet::new();
+    }
+    let mut projects: BTreeSet<_> = what.project.into_iter().collect();
+    for change in what.changes.iter().filter(|change| change.field == "project_id") {
+        if let Value::Text(id) = &change.before {
+            projects.extend(ProjectId::parse("project_id", id));
+        }
+    }
+    projects
+}
