@@ -1,0 +1,26 @@
+//! Compiles the protos, without a protoc.
+
+use std::path::{Path, PathBuf};
+
+const PACKAGES: [&str; 7] = [
+    "common/v1/common.proto",
+    "facts/v1/facts.proto",
+    "issues/v1/issues.proto",
+    "project/v1/project.proto",
+    "tenancy/v1/tenancy.proto",
+    "user/v1/user.proto",
+    "user/v2/user.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    for file in PACKAGES {
+        println!("cargo:rerun-if-changed={file}");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    let mut compiler = protox::Compiler::new([root])?;
+    compiler.include_source_info(true).include_imports(true).open_files(PACKAGES)?;
+    std::fs::write(out.join("tessera.bin"), compiler.encode_file_descriptor_set())?;
+    tonic_prost_build::configure().build_transport(false).compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}
