@@ -1,0 +1,5 @@
+//! Implementations of the cache.
+
+mod memory;
+
+pub use memory::Memory;

@@ -1,0 +1,84 @@
+//! `cargo xtask ci`: every check that a change must pass, in the order of their cost.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::paths::Paths;
+use crate::test::{self, TestArgs};
+use crate::tools;
+use crate::{interrupt, process, setup};
+
+/// How long fetching the advisory database may take before it counts as out of reach.
+const FETCH_LIMIT: Duration = Duration::from_secs(120);
+
+type Step = (&'static str, fn(&Paths) -> Result<()>);
+
+const CHECKS: [Step; 5] =
+    [("format", format), ("clippy", clippy), ("docs", docs), ("deny", deny), ("advisories", advisories)];
+
+/// Runs the checks, and the tests when asked for; stops at the first failure.
+pub(crate) fn run(paths: &Paths, with_tests: bool) -> Result<()> {
+    setup::rust(paths)?;
+    let tests: &[Step] =
+        if with_tests { &[("tests", |paths| test::run(paths, &TestArgs::default()))] } else { &[] };
+    let mut report = Vec::new();
+    for (name, step) in CHECKS.iter().chain(tests) {
+        interrupt::check()?;
+        eprintln!("== {name}");
+        let started = Instant::now();
+        step(paths).with_context(|| format!("the step `{name}` failed"))?;
+        report.push(format!("{name:<12}{:>8.1?}", started.elapsed()));
+        eprintln!("== {name}: {:.1?}", started.elapsed());
+    }
+    println!("{}", report.join("\n"));
+    Ok(())
+}
+
+fn format(paths: &Paths) -> Result<()> {
+    process::run(paths.cargo()?.args(["fmt", "--all", "--check"]))
+}
+
+fn clippy(paths: &Paths) -> Result<()> {
+    process::run(paths.cargo()?.args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn docs(paths: &Paths) -> Result<()> {
+    let mut doc = paths.cargo()?;
+    doc.args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings");
+    process::run(&mut doc)
+}
+
+fn deny(paths: &Paths) -> Result<()> {
+    tools::DENY.ensure(paths)?;
+    process::run(paths.cargo()?.args([
+        "deny",
+        "--locked",
+        "check",
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ]))
+}
+
+/// Known faults in dependencies: not being able to ask is no failure, a bad answer is.
+fn advisories(paths: &Paths) -> Result<()> {
+    tools::DENY.ensure(paths)?;
+    let mut fetch = paths.cargo()?;
+    // No terminal is asked for a password to a repository that is out of reach.
+    fetch.args(["deny", "--locked", "fetch", "db"]).env("GIT_TERMINAL_PROMPT", "0");
+    if !process::try_run(&mut fetch, FETCH_LIMIT)? {
+        eprintln!("the advisory database cannot be reached: advisories were NOT checked");
+        return Ok(());
+    }
+    process::run(paths.cargo()?.args(["deny", "--locked", "check", "advisories"]))
+}
