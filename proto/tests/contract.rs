@@ -1,5 +1,7 @@
 //! What the protos promise: numbers that clients rely on, and a comment on everything.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 
 use prost::Message as _;

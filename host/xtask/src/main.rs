@@ -9,6 +9,7 @@
     reason = "a command line tool: it reads its environment, waits by sleeping and talks to a terminal"
 )]
 
+mod bench;
 mod ci;
 mod coverage;
 mod dev;
@@ -57,6 +58,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "--demo")]
         args: Vec<String>,
     },
+    /// Measures the release build beside its floors: `cargo xtask bench tracker`
+    Bench(bench::BenchArgs),
     /// Runs all tests and writes an HTML report of what they covered
     Coverage(TestArgs),
 }
@@ -85,6 +88,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test(args) => test::run(&paths, &args),
         Task::Ci { no_test } => ci::run(&paths, !no_test),
         Task::Dev { args } => dev::run(&paths, &args),
+        Task::Bench(args) => bench::run(&paths, &args),
         Task::Coverage(args) => coverage::run(&paths, &args),
     }
 }

@@ -1,0 +1,191 @@
+//! The floors: bare servers of the same libraries that send the same bytes, and the same rows written
+//! to the same database without Tessera.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use prost::Message;
+use sqlx::{ConnectOptions as _, Connection as _};
+use tessera_proto::issues::v1::{GetIssueResponse, ListIssuesResponse};
+use tokio::sync::Mutex;
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
+use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic::{Request, Response, Status};
+use tonic_prost::ProstCodec;
+
+use crate::load::{self, Measured};
+
+/// Which library serves a floor, and what.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// axum, whatever bytes.
+    Http,
+    /// tonic, an issue.
+    GrpcGet,
+    /// tonic, a page of issues.
+    GrpcList,
+}
+
+impl Kind {
+    /// Its name on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::GrpcGet => "grpc-get",
+            Self::GrpcList => "grpc-list",
+        }
+    }
+}
+
+/// Serves until it is killed; prints its address first.
+pub(crate) async fn serve(kind: Kind, answer: &Path) -> Result<()> {
+    let answer = std::fs::read(answer)?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    let incoming = |listener| tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let mut server = tonic::transport::Server::builder();
+    match kind {
+        Kind::Http => {
+            let answer = axum::body::Bytes::from(answer);
+            let handler = move || async move { ([(CONTENT_TYPE, "application/json")], answer) };
+            axum::serve(listener, Router::new().route("/", get(handler))).await?;
+        }
+        Kind::GrpcGet => {
+            let bare = Bare(GetIssueResponse::decode(&*answer)?);
+            server.add_service(bare).serve_with_incoming(incoming(listener)).await?;
+        }
+        Kind::GrpcList => {
+            let bare = Bare(ListIssuesResponse::decode(&*answer)?);
+            server.add_service(bare).serve_with_incoming(incoming(listener)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A service that gives one answer to every call.
+#[derive(Clone)]
+struct Bare<T>(T);
+
+impl<T> NamedService for Bare<T> {
+    const NAME: &'static str = "issues.v1.IssuesService";
+}
+
+impl<T: Message + Clone + Default + 'static> UnaryService<()> for Bare<T> {
+    type Response = T;
+    type Future = std::future::Ready<Result<Response<T>, Status>>;
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        std::future::ready(Ok(Response::new(self.0.clone())))
+    }
+}
+
+impl<T: Message + Clone + Default + 'static> Service<http::Request<Body>> for Bare<T> {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let bare = self.clone();
+        Box::pin(async move {
+            let codec = ProstCodec::<T, ()>::default();
+            Ok(Grpc::new(codec).unary(bare, request).await)
+        })
+    }
+}
+
+/// What an issue's creation writes, as plain as it can be.
+const TABLES: [&str; 3] = [
+    "CREATE TABLE floor_issues (id TEXT PRIMARY KEY, body TEXT NOT NULL)",
+    "CREATE TABLE floor_counts (slot INTEGER PRIMARY KEY, held INTEGER NOT NULL)",
+    "CREATE TABLE floor_facts (id TEXT PRIMARY KEY, body TEXT NOT NULL)",
+];
+const ISSUE: &str = "INSERT INTO floor_issues (id, body) VALUES ($1, $2)";
+const COUNT: &str = "INSERT INTO floor_counts (slot, held) VALUES ($1, 1) \
+                     ON CONFLICT (slot) DO UPDATE SET held = floor_counts.held + 1";
+const FACT: &str = "INSERT INTO floor_facts (id, body) VALUES ($1, $2)";
+
+macro_rules! write_rows {
+    ($connection:expr, $caller:expr, $call:expr) => {{
+        let id = format!("{:08}-{:08}", $caller, $call);
+        let body = "x".repeat(400);
+        let mut transaction = $connection.begin().await?;
+        sqlx::query(ISSUE).bind(&id).bind(&body).execute(&mut *transaction).await?;
+        sqlx::query(COUNT).bind(i32::try_from($caller % 16)?).execute(&mut *transaction).await?;
+        sqlx::query(FACT).bind(&id).bind(&body).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        anyhow::Ok(())
+    }};
+}
+
+/// One transaction for each creation on PostgreSQL, a connection for each caller.
+pub(crate) async fn create_postgres(url: &str, callers: usize, span: Duration) -> Result<Measured> {
+    let options: sqlx::postgres::PgConnectOptions = url.parse()?;
+    let mut first = options.connect().await?;
+    for table in ["floor_issues", "floor_counts", "floor_facts"] {
+        let drop = format!("DROP TABLE IF EXISTS {table}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut first).await?;
+    }
+    for table in TABLES {
+        sqlx::raw_sql(table).execute(&mut first).await?;
+    }
+    let mut connections = Vec::new();
+    for _ in 0..callers {
+        connections.push(Arc::new(Mutex::new(options.connect().await?)));
+    }
+    load::closed(callers, span, move |caller, call| {
+        let connection = connections.get(caller).cloned();
+        async move {
+            let Some(connection) = connection else { return Ok(()) };
+            let mut connection = connection.lock().await;
+            write_rows!(connection, caller, call)
+        }
+    })
+    .await
+}
+
+/// One transaction for each creation on SQLite, durable, all callers through one connection.
+pub(crate) async fn create_sqlite(file: Option<&Path>, callers: usize, span: Duration) -> Result<Measured> {
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+    let options = match file {
+        Some(file) => SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full),
+        None => SqliteConnectOptions::new().in_memory(true),
+    };
+    let mut connection = options.connect().await?;
+    for table in TABLES {
+        sqlx::raw_sql(table).execute(&mut connection).await?;
+    }
+    let connection = Arc::new(Mutex::new(connection));
+    load::closed(callers, span, move |caller, call| {
+        let connection = Arc::clone(&connection);
+        async move {
+            let mut connection = connection.lock().await;
+            write_rows!(connection, caller, call)
+        }
+    })
+    .await
+}
+
+/// Runs one statement on PostgreSQL.
+pub(crate) async fn run_sql(url: &str, sql: &str) -> Result<()> {
+    let options: sqlx::postgres::PgConnectOptions = url.parse()?;
+    let mut connection = options.connect().await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await?;
+    Ok(connection.close().await?)
+}
