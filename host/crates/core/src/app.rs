@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cache::Reads;
 use crate::command::Commands;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::ports::{Cache, Store};
@@ -66,6 +66,11 @@ impl App {
         secret: &SecretKey,
         limits: Limits,
     ) -> Result<Self> {
+        let fingerprint = secret.derive("fingerprint");
+        if store.secret_fingerprint(fingerprint).await? != fingerprint {
+            let expected = "is not the secret that this database was first used with; all its hosts need the same";
+            return Err(Error::invalid("TESSERA_SECRET_KEY", expected));
+        }
         let reads = Arc::new(Reads::new(Arc::clone(&store), cache));
         let feed = Feed::open(Arc::clone(&store), Arc::clone(&reads)).await?;
         let commands = Commands::new(Arc::clone(&store), Arc::clone(&feed));

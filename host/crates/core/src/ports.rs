@@ -38,6 +38,9 @@ pub trait Store: TenancyStore + TrackerStore + OutboxStore {
     /// Forgets idempotency records that have expired, at most `limit`; how many there were.
     async fn forget_keys(&self, limit: u32) -> Result<u64>;
 
+    /// Records the fingerprint of the hosts' secret, the first time; answers the one that is recorded.
+    async fn secret_fingerprint(&self, mine: [u8; 32]) -> Result<[u8; 32]>;
+
     /// Finishes what is being written and closes.
     async fn close(&self);
 }

@@ -74,6 +74,13 @@ impl Authenticator {
         }
     }
 
+    /// Whether the host has a key with this text, whatever it may still do.
+    pub async fn knows(&self, text: &str) -> Result<bool> {
+        let Some(parts) = KeyText::split(text) else { return Ok(false) };
+        let stored = self.reads.key(&parts.id).await?;
+        Ok(stored.is_some_and(|stored| stored.hash == self.hasher.hash(parts.secret)))
+    }
+
     /// Whether the holder of a key may still act: streams ask when a fact touches it.
     pub async fn is_valid(&self, id: &KeyId) -> Result<bool> {
         let Some(stored) = self.reads.key(id).await? else { return Ok(false) };

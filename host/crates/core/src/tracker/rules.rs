@@ -314,3 +314,6 @@ fn check_fields<'a>(
         faults.add("fields", format_args!("hold {bytes} bytes; at most {MAX_FIELD_BYTES}"));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! Reading what was said: each setting is checked, and every fault is told at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tessera_core::outbox::audit::Retention;
+use tessera_core::tenancy::key::KeyText;
+use tessera_store::{PostgresAddress, PostgresConfig, StoreConfig};
+
+use super::{Bounds, Config, Demo, Fault, Hidden, Listen, Logs, SETTINGS, Said, Standing};
+
+impl Config {
+    /// Reads what was said; every fault at once.
+    pub(crate) fn read(said: &Said) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { said, faults: said.faults.clone(), texts: BTreeMap::new() };
+        reader.refuse_what_is_not_built();
+        let config = reader.config();
+        match config {
+            Some(config) if reader.faults.is_empty() => Ok(config),
+            Some(_) | None => Err(reader.faults),
+        }
+    }
+}
+
+struct Reader<'a> {
+    said: &'a Said,
+    faults: Vec<Fault>,
+    texts: BTreeMap<&'static str, (&'a str, bool)>,
+}
+
+impl<'a> Reader<'a> {
+    fn refuse_what_is_not_built(&mut self) {
+        for setting in SETTINGS {
+            let (text, place) = self.said.get(setting);
+            self.texts.insert(setting.name, (text, place.is_some()));
+            let Standing::NotBuilt(part, off) = setting.standing else { continue };
+            if !text.is_empty() && !off.contains(&text) {
+                let off =
+                    off.first().map_or("leave it unset".to_owned(), |off| format!("leave it unset or {off}"));
+                self.fault(setting.name, format!("is set, but {part} is not built yet; {off}"));
+            }
+        }
+    }
+
+    fn fault(&mut self, key: &str, message: impl Into<String>) {
+        self.faults.push(Fault::new(key, message));
+    }
+
+    fn text(&self, key: &str) -> &'a str {
+        self.texts.get(key).map_or("", |(text, _)| text)
+    }
+
+    fn is_said(&self, key: &str) -> bool {
+        self.texts.get(key).is_some_and(|(_, said)| *said)
+    }
+
+    fn number<T: FromStr + PartialOrd + fmt::Display>(&mut self, key: &str, min: T, max: T) -> Option<T> {
+        let text = self.text(key);
+        match text.parse::<T>() {
+            Ok(number) if number >= min && number <= max => Some(number),
+            Ok(_) | Err(_) => {
+                self.fault(key, format!("is {text:?}; a number from {min} to {max} is expected"));
+                None
+            }
+        }
+    }
+
+    fn millis(&mut self, key: &str) -> Option<Duration> {
+        self.number(key, 1, 3_600_000).map(Duration::from_millis)
+    }
+
+    fn one_of<T: Copy>(&mut self, key: &str, known: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key);
+        let found = known.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+            self.fault(key, format!("is {text:?}; one of {} is expected", names.join(", ")));
+        }
+        found
+    }
+
+    fn flag(&mut self, key: &str) -> Option<bool> {
+        self.one_of(key, &[("true", true), ("false", false)])
+    }
+
+    fn config(&mut self) -> Option<Config> {
+        self.check_backends();
+        let listen = self.listen();
+        let store = self.store();
+        let logs = self.logs();
+        let demo = self.demo();
+        let retention = self.retention();
+        let bounds = self.bounds();
+        let cache_entries = self.number("CACHE_MAX_SIZE", 1, 10_000_000);
+        let secret = self.secret();
+        let bootstrap_key = self.bootstrap_key();
+        let (store, keeps_files) = store?;
+        Some(Config {
+            listen: listen?,
+            store,
+            data: PathBuf::from(self.text("TESSERA_DATA_DIR")),
+            keeps_files,
+            secret,
+            bootstrap_key,
+            cache_entries: cache_entries?,
+            logs: logs?,
+            demo: demo?,
+            retention: retention?,
+            bounds: bounds?,
+        })
+    }
+
+    fn check_backends(&mut self) {
+        let not_built = [
+            ("CACHE_TYPE", "memory", &["redis"][..]),
+            ("COMMUNICATION_METHOD", "stream", &["kafka", "nats"][..]),
+        ];
+        for (key, works, later) in not_built {
+            let text = self.text(key);
+            if later.contains(&text) {
+                self.fault(key, format!("is {text:?}, which is not built yet; {works} works"));
+            } else if text != works {
+                self.fault(key, format!("is {text:?}; {works} is expected"));
+            }
+        }
+    }
+
+    fn listen(&mut self) -> Option<Listen> {
+        let text = self.text("TESSERA_LISTEN");
+        let address = text.parse::<IpAddr>().ok();
+        if address.is_none() {
+            self.fault(
+                "TESSERA_LISTEN",
+                format!("is {text:?}; an IP address such as 127.0.0.1 or 0.0.0.0 is expected"),
+            );
+        }
+        let (grpc, http) = (self.number("GRPC_PORT", 0, u16::MAX), self.number("HTTP_PORT", 0, u16::MAX));
+        Some(Listen { address: address?, grpc: grpc?, http: http? })
+    }
+
+    /// The store, and whether the host keeps files beside it.
+    fn store(&mut self) -> Option<(StoreConfig, bool)> {
+        let ssl = self.flag("DATABASE_SSL");
+        let connections = self.number("DATABASE_MAX_CONNECTIONS", 2, 1_000_u32);
+        let port = self.number("POSTGRES_PORT", 1, u16::MAX);
+        let url = self.text("DATABASE_URL");
+        // A database that is named is meant to be used.
+        let db = if !url.is_empty() && !self.is_said("DB_TYPE") { "postgres" } else { self.text("DB_TYPE") };
+        if !url.is_empty() && db != "postgres" {
+            self.fault(
+                "DATABASE_URL",
+                format!("is set, but DB_TYPE is {db:?}; unset one of them, or say postgres"),
+            );
+        }
+        match db {
+            "sqlite" => {
+                let path = PathBuf::from(self.text("TESSERA_DATA_DIR")).join("tessera.db");
+                Some((StoreConfig::Sqlite { path }, true))
+            }
+            "memdb" => Some((StoreConfig::Memory, false)),
+            "postgres" => {
+                let (port, ssl, connections) = (port?, ssl?, connections?);
+                let config = if url.is_empty() {
+                    let address = PostgresAddress {
+                        host: self.text("POSTGRES_HOST").to_owned(),
+                        port,
+                        user: self.text("POSTGRES_USER").to_owned(),
+                        password: self.text("POSTGRES_PASSWORD").to_owned(),
+                        database: self.text("POSTGRES_DB").to_owned(),
+                        ssl,
+                    };
+                    PostgresConfig::from_address(&address, connections)
+                } else {
+                    match PostgresConfig::from_url(url, ssl, connections) {
+                        Ok(config) => config,
+                        Err(error) => {
+                            let faults = error.faults().iter();
+                            self.faults.extend(faults.map(|fault| Fault::new(&fault.field, &fault.message)));
+                            return None;
+                        }
+                    }
+                };
+                Some((StoreConfig::Postgres(config), true))
+            }
+            other => {
+                self.fault("DB_TYPE", format!("is {other:?}; one of sqlite, memdb, postgres is expected"));
+                None
+            }
+        }
+    }
+
+    fn logs(&mut self) -> Option<Logs> {
+        use tracing::Level;
+        let levels =
+            [("debug", Level::DEBUG), ("info", Level::INFO), ("warn", Level::WARN), ("error", Level::ERROR)];
+        let level = self.one_of("LOG_LEVEL", &levels);
+        let formats = [("auto", None), ("pretty", Some(true)), ("json", Some(false))];
+        let pretty = self.one_of("LOG_FORMAT", &formats);
+        Some(Logs { level: level?, pretty: pretty? })
+    }
+
+    fn demo(&mut self) -> Option<Option<Demo>> {
+        let kinds = [("production", false), ("development", true), ("test", false)];
+        let wanted = self.one_of("ENVIRONMENT", &kinds);
+        let users = self.number("SEED_USER_COUNT", 0, 10_000_u32);
+        let projects = self.number("SEED_PROJECT_COUNT", 0, 10_000_u32);
+        let relationships = self.flag("SEED_RELATIONSHIPS");
+        let demo = Demo { users: users?, projects: projects?, relationships: relationships? };
+        wanted.map(|wanted| wanted.then_some(demo))
+    }
+
+    fn retention(&mut self) -> Option<Retention> {
+        let day = 24 * 60 * 60;
+        let streams = self.number("TESSERA_STREAM_RETENTION_DAYS", 1, 36_500_u64);
+        let history = self.number("TESSERA_HISTORY_RETENTION_DAYS", 0, 36_500_u64);
+        if let (Some(streams), Some(history)) = (streams, history)
+            && history != 0
+            && history < streams
+        {
+            let message =
+                format!("is {history}; 0 or at least TESSERA_STREAM_RETENTION_DAYS, {streams}, is expected");
+            self.fault("TESSERA_HISTORY_RETENTION_DAYS", message);
+        }
+        let history = history.map(|days| (days != 0).then(|| Duration::from_secs(days * day)));
+        Some(Retention { streams: Duration::from_secs(streams? * day), history: history? })
+    }
+
+    fn bounds(&mut self) -> Option<Bounds> {
+        let request = self.millis("TESSERA_REQUEST_TIMEOUT_MS");
+        let shutdown = self.millis("TESSERA_SHUTDOWN_TIMEOUT_MS");
+        let keepalive = self.millis("GRPC_KEEPALIVE_TIME_MS");
+        let keepalive_timeout = self.millis("GRPC_KEEPALIVE_TIMEOUT_MS");
+        let body = self.number("TESSERA_MAX_BODY_BYTES", 1_024, 64 << 20);
+        let connections = self.number("TESSERA_MAX_CONNECTIONS", 1, 1_000_000);
+        let grpc_receive = self.number("GRPC_MAX_RECEIVE_MESSAGE_LENGTH", 1_024, 64 << 20);
+        let grpc_send = self.number("GRPC_MAX_SEND_MESSAGE_LENGTH", 1_024, 64 << 20);
+        Some(Bounds {
+            request: request?,
+            shutdown: shutdown?,
+            body: body?,
+            connections: connections?,
+            grpc_receive: grpc_receive?,
+            grpc_send: grpc_send?,
+            keepalive: keepalive?,
+            keepalive_timeout: keepalive_timeout?,
+        })
+    }
+
+    fn secret(&mut self) -> Option<Hidden> {
+        let (text, file) = (self.text("TESSERA_SECRET_KEY"), self.text("TESSERA_SECRET_KEY_FILE"));
+        let (key, text) = match (text.is_empty(), file.is_empty()) {
+            (true, true) => return None,
+            (false, false) => {
+                self.fault(
+                    "TESSERA_SECRET_KEY_FILE",
+                    "is set, and TESSERA_SECRET_KEY as well; unset one of them",
+                );
+                return None;
+            }
+            (false, true) => ("TESSERA_SECRET_KEY", text.to_owned()),
+            (true, false) => match std::fs::read_to_string(file) {
+                Ok(text) => ("TESSERA_SECRET_KEY_FILE", text),
+                Err(error) => {
+                    self.fault(
+                        "TESSERA_SECRET_KEY_FILE",
+                        format!("names {file:?}, which cannot be read: {error}"),
+                    );
+                    return None;
+                }
+            },
+        };
+        let text = text.trim().to_owned();
+        if text.chars().count() < 32 {
+            self.fault(key, "holds fewer than 32 characters; 32 random bytes as hex are a good choice");
+        }
+        Some(Hidden(text))
+    }
+
+    fn bootstrap_key(&mut self) -> Option<Hidden> {
+        let text = self.text("TESSERA_BOOTSTRAP_KEY");
+        if text.is_empty() {
+            return None;
+        }
+        if KeyText::split(text).is_none() {
+            self.fault(
+                "TESSERA_BOOTSTRAP_KEY",
+                "must be tsk_<id>_<secret> with a secret of at least 32 hex digits",
+            );
+        }
+        Some(Hidden(text.to_owned()))
+    }
+}

@@ -1,0 +1,147 @@
+//! Where settings come from: the file, the environment over it, the command line over both.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Fault;
+use super::settings::{SETTINGS, Setting, Standing, named};
+
+/// What was said of the settings, before it is read.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    values: BTreeMap<&'static str, Value>,
+    /// What was wrong with the saying itself.
+    pub(crate) faults: Vec<Fault>,
+}
+
+#[derive(Clone, Debug)]
+struct Value {
+    text: String,
+    place: &'static str,
+}
+
+impl Said {
+    /// Gathers from all sources; each later one wins.
+    pub(crate) fn gather(
+        file: Option<(&Path, &str)>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut said = Self::default();
+        if let Some((path, text)) = file {
+            said.read_file(path, text);
+        }
+        for (name, value) in environment {
+            match SETTINGS.iter().find(|setting| setting.name == name) {
+                Some(setting) => said.put(setting, value, "environment"),
+                None if name.starts_with("TESSERA_")
+                    && !name.starts_with("TESSERA_TEST_")
+                    && name != "TESSERA_CONFIG" =>
+                {
+                    said.unknown(&name, "environment");
+                }
+                None => {}
+            }
+        }
+        for (name, value) in flags {
+            match named(&name) {
+                Some(setting) => said.put(setting, value, "command line"),
+                None => said.unknown(&name, "command line"),
+            }
+        }
+        said.follow_aliases();
+        said
+    }
+
+    fn read_file(&mut self, path: &Path, text: &str) {
+        let table = match text.parse::<toml::Table>() {
+            Ok(table) => table,
+            Err(error) => {
+                self.faults.push(Fault::new(&path.display().to_string(), format!("cannot be read: {error}")));
+                return;
+            }
+        };
+        for (name, value) in table {
+            let text = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(flag) => flag.to_string(),
+                other => {
+                    let found = other.type_str();
+                    self.faults.push(Fault::new(
+                        &name,
+                        format!("is a {found}; text, a number or true/false is expected"),
+                    ));
+                    continue;
+                }
+            };
+            match named(&name) {
+                Some(setting) => self.put(setting, text, "file"),
+                None => self.unknown(&name, "file"),
+            }
+        }
+    }
+
+    fn put(&mut self, setting: &Setting, text: String, place: &'static str) {
+        // An empty variable is how compose files and shells say "not set".
+        if text.is_empty() && place == "environment" {
+            return;
+        }
+        self.values.insert(setting.name, Value { text, place });
+    }
+
+    fn unknown(&mut self, name: &str, place: &str) {
+        let near = SETTINGS
+            .iter()
+            .map(|setting| setting.name)
+            .min_by_key(|known| distance(known, &name.to_uppercase()));
+        let hint = near.map(|near| format!("; is {near} meant?")).unwrap_or_default();
+        self.faults.push(Fault::new(name, format!("in the {place} is not a setting{hint}")));
+    }
+
+    fn follow_aliases(&mut self) {
+        for setting in SETTINGS {
+            let Standing::Alias(of) = setting.standing else { continue };
+            let Some(value) = self.values.remove(setting.name) else { continue };
+            match self.values.get(of) {
+                Some(held) if held.text != value.text => {
+                    let message =
+                        format!("is {:?}, but {of}, which means the same, is {:?}", value.text, held.text);
+                    self.faults.push(Fault::new(setting.name, message));
+                }
+                Some(_) => {}
+                None => {
+                    self.values.insert(of, value);
+                }
+            }
+        }
+    }
+
+    /// What a setting is, and whether somebody said so.
+    pub(crate) fn get(&self, setting: &Setting) -> (&str, Option<&'static str>) {
+        self.values
+            .get(setting.name)
+            .map_or((setting.default, None), |value| (&value.text, Some(value.place)))
+    }
+}
+
+/// How many letters must be changed to make one word of another.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut before = i;
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+        for (j, to) in b.iter().enumerate() {
+            let replace = before + usize::from(from != *to);
+            before = row.get(j + 1).copied().unwrap_or(replace);
+            let least = replace.min(before + 1).min(row.get(j).copied().unwrap_or(replace) + 1);
+            if let Some(cell) = row.get_mut(j + 1) {
+                *cell = least;
+            }
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
