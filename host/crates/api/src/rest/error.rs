@@ -1,0 +1,228 @@
+//! Errors over REST: RFC 9457 problems, made once from the domain's error and last of all.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tessera_core::{Error, ErrorKind, Violation};
+use utoipa::ToSchema;
+
+/// The media type of problems.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What went wrong, for programs and for people (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// Always `about:blank`: `code` says what it is.
+    #[serde(rename = "type")]
+    pub problem_type: &'static str,
+    /// The status in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong, for a person.
+    pub detail: String,
+    /// The path of the request.
+    pub instance: String,
+    /// Stable, for programs: `ISSUE_NOT_FOUND`.
+    pub code: String,
+    /// Names the request in the logs.
+    pub request_id: String,
+    /// Each fault of the request.
+    pub violations: Vec<ViolationBody>,
+}
+
+/// One fault of a request.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Violation)]
+pub struct ViolationBody {
+    /// The field's path.
+    pub field: String,
+    /// Stable, for programs.
+    pub code: String,
+    /// For a person; goes on after the field's name.
+    pub message: String,
+}
+
+impl From<&Violation> for ViolationBody {
+    fn from(fault: &Violation) -> Self {
+        Self { field: fault.field.clone(), code: fault.code.to_string(), message: fault.message.clone() }
+    }
+}
+
+/// An error on its way out. The outermost layer writes it, for only that knows the request.
+#[derive(Debug)]
+pub struct Problem {
+    /// The error.
+    pub error: Error,
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl Problem {
+    /// An error that HTTP has a status of its own for.
+    #[must_use]
+    pub fn with_status(status: StatusCode, kind: ErrorKind, reason: &'static str, message: &str) -> Self {
+        Self { error: Error::new(kind, reason, message), status, headers: HeaderMap::new() }
+    }
+
+    /// The problem that a bare status stands for, as the framework answers it.
+    #[must_use]
+    pub fn of_status(status: StatusCode, headers: &HeaderMap) -> Self {
+        let title = status.canonical_reason().unwrap_or("the request failed");
+        let kind = if status.is_server_error() { ErrorKind::Internal } else { ErrorKind::Malformed };
+        let reason = match status {
+            StatusCode::NOT_FOUND => "NOT_FOUND",
+            StatusCode::METHOD_NOT_ALLOWED => "METHOD_NOT_ALLOWED",
+            StatusCode::PAYLOAD_TOO_LARGE => "TOO_LARGE",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "UNSUPPORTED_MEDIA_TYPE",
+            StatusCode::UPGRADE_REQUIRED => "UPGRADE_REQUIRED",
+            _ if status.is_server_error() => "INTERNAL",
+            _ => "INVALID_ARGUMENT",
+        };
+        let mut problem = Self::with_status(status, kind, reason, title);
+        if let Some(allow) = headers.get(ALLOW) {
+            let message = format!("the path takes {} only", allow.to_str().unwrap_or_default());
+            problem.error = Error::new(kind, reason, message);
+            problem.headers.insert(ALLOW, allow.clone());
+        }
+        problem
+    }
+
+    /// No such path.
+    #[must_use]
+    pub fn no_route() -> Self {
+        Self::with_status(
+            StatusCode::NOT_FOUND,
+            ErrorKind::NotFound,
+            "ROUTE_NOT_FOUND",
+            "no such path; /openapi.json lists them all",
+        )
+    }
+
+    /// Writes the problem.
+    #[must_use]
+    pub fn render(&self, request_id: &str, instance: &str) -> Response {
+        let error = &self.error;
+        let body = ProblemBody {
+            problem_type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: error.message().to_owned(),
+            instance: instance.to_owned(),
+            code: error.reason().to_owned(),
+            request_id: request_id.to_owned(),
+            violations: error.faults().iter().map(Into::into).collect(),
+        };
+        let bytes = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = Response::new(Body::from(bytes));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers.clone();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        response
+    }
+}
+
+/// The HTTP status of a kind of error.
+#[must_use]
+pub fn status_of(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Malformed => StatusCode::BAD_REQUEST,
+        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Exists | ErrorKind::Precondition | ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Gone => StatusCode::GONE,
+        ErrorKind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let mut headers = HeaderMap::new();
+        let waits = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::RateLimited);
+        if let Some(after) = error.retry_after().or_else(|| waits.then(|| std::time::Duration::from_secs(1)))
+        {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, seconds.max(1).into());
+        }
+        if error.kind() == ErrorKind::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Self { status: status_of(error.kind()), error, headers }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn rendered(error: Error) -> (StatusCode, HeaderMap) {
+        let response = Problem::from(error).render("r", "/v1/x");
+        (response.status(), response.headers().clone())
+    }
+
+    #[test]
+    fn every_kind_has_the_status_of_the_table() {
+        for (kind, status) in [
+            (ErrorKind::Unauthenticated, 401),
+            (ErrorKind::PermissionDenied, 403),
+            (ErrorKind::NotFound, 404),
+            (ErrorKind::Malformed, 400),
+            (ErrorKind::Invalid, 422),
+            (ErrorKind::Exists, 409),
+            (ErrorKind::Precondition, 409),
+            (ErrorKind::Conflict, 409),
+            (ErrorKind::Gone, 410),
+            (ErrorKind::PreconditionFailed, 412),
+            (ErrorKind::TooLarge, 413),
+            (ErrorKind::RateLimited, 429),
+            (ErrorKind::Unavailable, 503),
+            (ErrorKind::DeadlineExceeded, 504),
+            (ErrorKind::Internal, 500),
+        ] {
+            let (held, headers) = rendered(Error::new(kind, "X", "x"));
+            assert_eq!(held.as_u16(), status);
+            assert_eq!(headers.get(CONTENT_TYPE).unwrap(), PROBLEM_JSON);
+        }
+    }
+
+    #[test]
+    fn headers_say_what_the_client_should_do() {
+        let (_, headers) = rendered(Error::unavailable("away", Duration::from_millis(1_200)));
+        assert_eq!(headers.get(RETRY_AFTER).unwrap(), "2");
+        let (_, headers) = rendered(Error::unauthenticated("who?"));
+        assert_eq!(headers.get(WWW_AUTHENTICATE).unwrap(), "Bearer");
+    }
+
+    #[tokio::test]
+    async fn what_only_the_log_may_say_stays_inside() {
+        let error = Error::internal(std::io::Error::other("password of the store"));
+        let response = Problem::from(error).render("r-1", "/v1/x");
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(body["code"], "INTERNAL");
+        assert_eq!(body["request_id"], "r-1");
+        assert!(!body.to_string().contains("password"));
+    }
+}

@@ -1,0 +1,244 @@
+//! How handlers get at a request: the caller, ids in the path, the query, the body. Every failure is a
+//! problem that names the place.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+use tessera_core::id::{CommentId, IssueId, KeyId, ProjectId, UserId};
+use tessera_core::tracker::Relation;
+use tessera_core::{Ctx, Error, ErrorKind, Result, Transport};
+
+use crate::request::{Asked, plain, version_of};
+use crate::rest::Rest;
+use crate::rest::error::Problem;
+use crate::rest::front::Trace;
+
+/// A part of the path, by the name that it has in the route.
+pub trait Segment: Sized + Send {
+    /// Its name in the route.
+    const NAME: &'static str;
+    /// Reads it.
+    fn read(text: &str) -> Result<Self>;
+}
+
+/// A part of the path.
+#[derive(Debug)]
+pub struct Id<T>(pub T);
+
+macro_rules! segments {
+    ($($type:ty = $name:literal;)*) => {$(
+        impl Segment for $type {
+            const NAME: &'static str = $name;
+            fn read(text: &str) -> Result<Self> {
+                Self::parse($name, text)
+            }
+        }
+    )*};
+}
+
+segments! {
+    UserId = "user_id";
+    ProjectId = "project_id";
+    IssueId = "issue_id";
+    CommentId = "comment_id";
+    KeyId = "key_id";
+}
+
+/// The tenant that the path names, by id or slug.
+#[derive(Debug)]
+pub struct TenantName(pub String);
+
+/// The label that the path names.
+#[derive(Debug)]
+pub struct LabelName(pub String);
+
+/// The user that the path names: an id, or `me`.
+#[derive(Debug)]
+pub struct UserName(pub String);
+
+/// The other issue of a link.
+#[derive(Debug)]
+pub struct OtherId(pub IssueId);
+
+impl Segment for TenantName {
+    const NAME: &'static str = "tenant";
+    fn read(text: &str) -> Result<Self> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Segment for LabelName {
+    const NAME: &'static str = "label";
+    fn read(text: &str) -> Result<Self> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Segment for UserName {
+    const NAME: &'static str = "user_id";
+    fn read(text: &str) -> Result<Self> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Segment for OtherId {
+    const NAME: &'static str = "other_id";
+    fn read(text: &str) -> Result<Self> {
+        IssueId::parse("other_id", text).map(Self)
+    }
+}
+
+impl Segment for Relation {
+    const NAME: &'static str = "kind";
+    fn read(text: &str) -> Result<Self> {
+        relation("kind", text)
+    }
+}
+
+/// The relation that a client named.
+pub fn relation(field: &str, name: &str) -> Result<Relation> {
+    Relation::named(name).ok_or_else(|| {
+        let names: Vec<_> = Relation::ALL.iter().map(|relation| relation.name()).collect();
+        Error::invalid(field, format!("is {name:?}; one of {} is expected", names.join(", ")))
+    })
+}
+
+impl<T: Segment, S: Send + Sync> FromRequestParts<S> for Id<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| Error::malformed(T::NAME, "is not UTF-8"))?;
+        let found = params.iter().find(|(name, _)| *name == T::NAME);
+        let (_, text) = found
+            .ok_or_else(|| Error::internal(std::io::Error::other(format!("no {} in the route", T::NAME))))?;
+        Ok(Self(T::read(plain(T::NAME, text)?)?))
+    }
+}
+
+/// The query of a request.
+#[derive(Debug)]
+pub struct Ask<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let asked = axum::extract::Query::<T>::try_from_uri(&parts.uri);
+        asked.map(|query| Self(query.0)).map_err(|rejection| {
+            use std::error::Error as _;
+            let why = rejection.source().map_or_else(|| rejection.to_string(), ToString::to_string);
+            Error::malformed("query", format!("cannot be read: {why}")).into()
+        })
+    }
+}
+
+/// The JSON body of a request.
+#[derive(Debug)]
+pub struct Sent<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::with_status(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                ErrorKind::Malformed,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "the body must be JSON: Content-Type: application/json (or application/merge-patch+json for PATCH)",
+            ));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                return Error::new(ErrorKind::TooLarge, "TOO_LARGE", "the body is larger than 1 MiB");
+            }
+            Error::malformed("body", "did not arrive whole")
+        })?;
+        read_json(&bytes).map(Self).map_err(Problem::from)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(held) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let media = held.split(';').next().unwrap_or_default().trim();
+    ["application/json", "application/merge-patch+json"].iter().any(|json| media.eq_ignore_ascii_case(json))
+}
+
+/// Reads JSON; a fault names its place.
+pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { "body".to_owned() } else { path };
+        Error::malformed(&field, format!("cannot be read: {}", error.inner()))
+    })?;
+    reader.end().map_err(|error| Error::malformed("body", format!("goes on after its end: {error}")))?;
+    Ok(read)
+}
+
+/// A header as text; what is not ASCII becomes text that nothing takes.
+fn header(headers: &HeaderMap, name: impl axum::http::header::AsHeaderName) -> Option<&str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+}
+
+/// What a request says about itself.
+pub fn asked<'a>(headers: &'a HeaderMap, trace: &Trace) -> Asked<'a> {
+    Asked {
+        authorization: header(headers, AUTHORIZATION),
+        tenant: header(headers, "x-tenant"),
+        idempotency_key: header(headers, "idempotency-key"),
+        request_id: trace.request_id(),
+        transport: Transport::Rest,
+        timeout: None,
+    }
+}
+
+impl FromRequestParts<Rest> for Ctx {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        let trace = Trace::of(&parts.extensions);
+        let ctx = rest.ctx(&asked(&parts.headers, &trace)).await?;
+        let ctx = ctx.if_version(header(&parts.headers, IF_MATCH).and_then(version_of));
+        trace.learn(&ctx);
+        Ok(ctx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rest::dto::issue_write::CreateIssueBody;
+
+    #[test]
+    fn a_body_that_cannot_be_read_names_the_place() {
+        for (json, field) in [
+            (r#"{"labels":["a",1]}"#, "labels[1]"),
+            (r#"{"sumary":"x"}"#, "sumary"),
+            (r#"{"summary":"#, "summary"),
+            ("", "body"),
+            ("[]x", "body"),
+            (r#"{"summary":"x"} more"#, "body"),
+        ] {
+            let error = read_json::<CreateIssueBody>(json.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Malformed);
+            assert_eq!(error.faults()[0].field, field, "{json}");
+        }
+    }
+
+    #[test]
+    fn json_is_known_by_its_type() {
+        let of = |text: &str| is_json(&[(CONTENT_TYPE, text.parse().unwrap())].into_iter().collect());
+        for good in ["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
+            assert!(of(good), "{good}");
+        }
+        for bad in ["", "text/plain", "application/jsonx", "application/x-www-form-urlencoded"] {
+            assert!(!of(bad), "{bad}");
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

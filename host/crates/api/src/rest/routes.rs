@@ -1,0 +1,179 @@
+//! Routes and their description, put together: verbs after a colon, and aliases.
+//!
+//! The router knows no `{id}:verb`. Such a route is kept as `{id}/!verb`, and a path that has one of the
+//! known verbs at a known place is turned into that before it is routed. Nothing outside this file sees it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
+use axum::routing::MethodRouter;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use crate::rest::Rest;
+
+/// What stands for the colon inside.
+const MARK: &str = "/!";
+
+/// Routes, their description, and the places of verbs.
+pub struct Routes {
+    router: Router<Rest>,
+    api: OpenApi,
+    verbs: Verbs,
+}
+
+/// The documented paths with a verb after a colon.
+#[derive(Clone, Debug, Default)]
+pub struct Verbs(Vec<Vec<String>>);
+
+impl Routes {
+    /// No routes yet; `api` says what is true of all.
+    #[must_use]
+    pub fn new(api: OpenApi) -> Self {
+        Self { router: Router::new(), api, verbs: Verbs::default() }
+    }
+
+    /// Adds an operation, or several on one path.
+    #[must_use]
+    pub fn with(self, routes: UtoipaMethodRouter<Rest>) -> Self {
+        self.with_alias("", routes)
+    }
+
+    /// The same, and under a prefix that is not in the description.
+    #[must_use]
+    pub fn with_alias(mut self, alias: &str, (schemas, paths, methods): UtoipaMethodRouter<Rest>) -> Self {
+        for (path, item) in paths.paths {
+            self = self.route(&path, methods.clone());
+            if !alias.is_empty() {
+                self = self.route(&format!("{alias}{path}"), methods.clone());
+            }
+            match self.api.paths.paths.get_mut(&path) {
+                Some(held) => held.merge_operations(item),
+                None => {
+                    self.api.paths.paths.insert(path, item);
+                }
+            }
+        }
+        self.api.components.get_or_insert_default().schemas.extend(schemas);
+        self
+    }
+
+    fn route(mut self, path: &str, methods: MethodRouter<Rest>) -> Self {
+        self.verbs.learn(path);
+        self.router = self.router.route(&internal(path), methods);
+        self
+    }
+
+    /// The router, the description and the places of verbs.
+    pub fn into_parts(self) -> (Router<Rest>, OpenApi, Verbs) {
+        (self.router, self.api, self.verbs)
+    }
+}
+
+/// A documented path as the router has it.
+fn internal(path: &str) -> String {
+    match split(path) {
+        Some((head, verb)) => format!("{head}{MARK}{verb}"),
+        None => path.to_owned(),
+    }
+}
+
+/// A path of the router as it is documented.
+#[must_use]
+pub fn documented(path: &str) -> String {
+    path.replace(MARK, ":")
+}
+
+/// Takes a verb off the last segment of a path.
+fn split(path: &str) -> Option<(&str, &str)> {
+    let start = path.rfind('/')?;
+    let colon = path.rfind(':').filter(|colon| *colon > start + 1)?;
+    let (head, verb) = path.split_at_checked(colon)?;
+    Some((head, verb.get(1..)?))
+}
+
+impl Verbs {
+    fn learn(&mut self, path: &str) {
+        if split(path).is_some() {
+            self.0.push(path.split('/').map(str::to_owned).collect());
+        }
+    }
+
+    /// Whether a path has a known verb at a known place.
+    fn knows(&self, path: &str) -> bool {
+        let asked: Vec<_> = path.split('/').collect();
+        self.0.iter().any(|known| {
+            known.len() == asked.len() && known.iter().zip(&asked).all(|(known, asked)| fits(known, asked))
+        })
+    }
+
+    /// The request as the router knows it.
+    #[must_use]
+    pub fn rewrite(self: &Arc<Self>, mut request: Request) -> Request {
+        let path = request.uri().path();
+        let marked = path.contains(MARK);
+        let Some((head, verb)) = split(path).filter(|_| self.knows(path)) else {
+            if marked {
+                *request.uri_mut() = Uri::from_static("/!");
+            }
+            return request;
+        };
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let inside = format!("{head}{MARK}{verb}{query}");
+        if let Ok(inside) = PathAndQuery::try_from(inside) {
+            let mut parts = request.uri().clone().into_parts();
+            parts.path_and_query = Some(inside);
+            if let Ok(uri) = Uri::from_parts(parts) {
+                *request.uri_mut() = uri;
+            }
+        }
+        request
+    }
+}
+
+/// Whether a segment fits one of a route: `{id}:verb` fits any id with that verb.
+fn fits(known: &str, asked: &str) -> bool {
+    let Some(open) = known.find('{') else { return known == asked };
+    let Some(close) = known.rfind('}') else { return false };
+    let (head, tail) = (known.get(..open).unwrap_or_default(), known.get(close + 1..).unwrap_or_default());
+    asked.len() > head.len() + tail.len() && asked.starts_with(head) && asked.ends_with(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn rewritten(path: &str) -> String {
+        let mut verbs = Verbs::default();
+        for known in ["/v1/issues/{issue_id}:transition", "/v1/issues:bulkUpdate", "/v1/issues/{issue_id}"] {
+            verbs.learn(known);
+        }
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        Arc::new(verbs).rewrite(request).uri().to_string()
+    }
+
+    #[test]
+    fn a_known_verb_at_a_known_place_is_taken_apart() {
+        assert_eq!(rewritten("/v1/issues/7:transition?a=b"), "/v1/issues/7/!transition?a=b");
+        assert_eq!(rewritten("/v1/issues:bulkUpdate"), "/v1/issues/!bulkUpdate");
+    }
+
+    #[test]
+    fn what_only_looks_like_a_verb_stays() {
+        for path in
+            ["/v1/issues/7:fly", "/v1/issues/7/labels/a:transition", "/v1/issues/:transition", "/", "/a:b"]
+        {
+            assert_eq!(rewritten(path), path);
+        }
+    }
+
+    #[test]
+    fn nobody_reaches_a_verb_by_its_inside_name() {
+        assert_eq!(rewritten("/v1/issues/7/!transition"), "/!");
+    }
+}

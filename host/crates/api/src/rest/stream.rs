@@ -1,0 +1,184 @@
+//! Live streams: facts and projects' counts, as Server-Sent Events and over WebSocket.
+//!
+//! A stream pulls one batch at a time. A client that does not read for a while is cut off, with a cursor
+//! to go on from; nothing is buffered for it.
+
+mod socket;
+mod sse;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use tessera_core::access::Operation;
+use tessera_core::id::ProjectId;
+use tessera_core::tenancy::auth::Identity;
+use tessera_core::{Ctx, Error, Principal};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use crate::follow::{AskedFacts, FactFollower, ProjectFollower};
+use crate::rest::Rest;
+use crate::rest::error::Problem;
+use crate::rest::extract::{Ask, Id, asked};
+use crate::rest::front::Trace;
+use crate::rest::reply::{Answer, Reply};
+use crate::rest::routes::Routes;
+use crate::tokens::STREAM_TOKEN_LIFETIME;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.with(routes!(token)).with(routes!(facts)).with(routes!(project))
+}
+
+/// A token for a client that cannot send a header.
+#[derive(Debug, Serialize, ToSchema)]
+struct StreamToken {
+    /// For `?token=`: opens one stream.
+    token: String,
+    /// How many seconds it can be used.
+    expires_in: u64,
+}
+
+/// Which facts are asked for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+struct FactsQuery {
+    /// The cursor to go on after (or `Last-Event-ID`); absent: from now on.
+    after: String,
+    /// Types, separated by commas; `issue.*` stands for all that begin so.
+    types: String,
+    /// Only facts of the object with this id.
+    object: String,
+    /// Only facts that the filter fits: `kind:issue project:<id> user:me`.
+    filter: String,
+    /// A token of `POST /v1/streams/token`, instead of the header.
+    token: String,
+}
+
+/// How a project's stream is opened.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+struct ProjectQuery {
+    /// A token of `POST /v1/streams/token`, instead of the header.
+    token: String,
+}
+
+/// How the client wants to listen: over a WebSocket when it asks for an upgrade.
+struct Listen(Option<WebSocketUpgrade>);
+
+impl FromRequestParts<Rest> for Listen {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
+        if !upgrade.is_some_and(|held| held.eq_ignore_ascii_case("websocket")) {
+            return Ok(Self(None));
+        }
+        let upgrade = WebSocketUpgrade::from_request_parts(parts, rest).await;
+        let upgrade =
+            upgrade.map_err(|rejection| Error::malformed("Upgrade", format!("fails: {rejection}")))?;
+        let bounded = upgrade.max_message_size(socket::MAX_MESSAGE).max_frame_size(socket::MAX_MESSAGE);
+        Ok(Self(Some(bounded)))
+    }
+}
+
+/// The caller of a stream: by a token for one use, or by the header as everywhere.
+async fn listener(rest: &Rest, headers: &HeaderMap, trace: &Trace, token: &str) -> Result<Ctx, Problem> {
+    let asked = asked(headers, trace);
+    let ctx = if token.is_empty() {
+        rest.ctx(&asked).await?
+    } else {
+        let identity = rest.tokens.redeem_stream(token)?;
+        if let Principal::Key { id, .. } = &identity.principal
+            && !rest.app.auth.is_valid(id).await?
+        {
+            return Err(Error::unauthenticated("the key of the stream token is no longer valid").into());
+        }
+        rest.ctx_of(identity, &asked).await?
+    };
+    trace.learn(&ctx);
+    Ok(ctx)
+}
+
+/// Gives a token that opens one stream within a minute, for clients that cannot send a header.
+#[utoipa::path(post, path = "/v1/streams/token", operation_id = "stream.token", tag = "facts",
+    responses((status = 200, description = "The token", body = StreamToken)))]
+async fn token(ctx: Ctx, State(rest): State<Rest>) -> Answer<StreamToken> {
+    ctx.allow(Operation::FactStream)?;
+    let identity = Identity { tenant: ctx.tenant, principal: ctx.principal };
+    let token = rest.tokens.issue_stream(identity)?;
+    Ok(Reply::ok(StreamToken { token, expires_in: STREAM_TOKEN_LIFETIME.as_secs() }))
+}
+
+/// Follows the tenant's facts: Server-Sent Events, or a WebSocket when the request asks for an upgrade.
+///
+/// Each event's id is the cursor after it, so that a client that comes back misses nothing. Over a
+/// WebSocket each message is `{"fact": …}` or, every 15 seconds without one, `{"cursor": …}`.
+#[utoipa::path(get, path = "/v1/streams/facts", operation_id = "fact.stream", tag = "facts",
+    params(FactsQuery), responses(
+        (status = 101, description = "The WebSocket"),
+        (status = 200, description = "The facts", content_type = "text/event-stream", body = crate::rest::dto::fact::FactBody)))]
+async fn facts(
+    State(rest): State<Rest>,
+    Caller { headers, trace }: Caller,
+    Listen(upgrade): Listen,
+    Ask(ask): Ask<FactsQuery>,
+) -> Result<Response, Problem> {
+    let ctx = listener(&rest, &headers, &trace, &ask.token).await?;
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let asked = AskedFacts {
+        after: last.filter(|last| !last.is_empty()).map_or(ask.after, str::to_owned),
+        types: ask.types.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect(),
+        object: ask.object,
+        filter: ask.filter,
+    };
+    let follower = FactFollower::open(&rest, &ctx, asked).await?;
+    Ok(match upgrade {
+        Some(upgrade) => upgrade.on_upgrade(|socket| socket::facts(socket, follower)).into_response(),
+        None => sse::facts(follower),
+    })
+}
+
+/// Follows a project's count of issues: Server-Sent Events, or a WebSocket when the request asks for one.
+///
+/// Over a WebSocket, `{"action": "subscribe", "project_id": …}` follows another project as well, and
+/// `{"action": "update", "project_id": …}` asks for a project's present count.
+#[utoipa::path(get, path = "/v1/projects/{project_id}/stream", operation_id = "project.stream", tag = "projects",
+    params(ProjectQuery), responses(
+        (status = 101, description = "The WebSocket"),
+        (status = 200, description = "The counts", content_type = "text/event-stream", body = crate::rest::dto::project::ProjectCount)))]
+async fn project(
+    State(rest): State<Rest>,
+    Caller { headers, trace }: Caller,
+    Id(id): Id<ProjectId>,
+    Listen(upgrade): Listen,
+    Ask(ask): Ask<ProjectQuery>,
+) -> Result<Response, Problem> {
+    let ctx = listener(&rest, &headers, &trace, &ask.token).await?;
+    let mut follower = ProjectFollower::open(&rest, &ctx).await?;
+    let first = follower.updates.subscribe(id).await?;
+    Ok(match upgrade {
+        Some(upgrade) => {
+            upgrade.on_upgrade(|socket| socket::project(socket, follower, first)).into_response()
+        }
+        None => sse::project(follower, first),
+    })
+}
+
+/// What a stream needs to know of its request.
+struct Caller {
+    headers: HeaderMap,
+    trace: Trace,
+}
+
+impl FromRequestParts<Rest> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _rest: &Rest) -> Result<Self, Problem> {
+        Ok(Self { headers: parts.headers.clone(), trace: Trace::of(&parts.extensions) })
+    }
+}

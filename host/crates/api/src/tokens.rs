@@ -1,0 +1,259 @@
+//! Opaque tokens: where a page or a stream goes on, and who may open a stream without a header.
+//!
+//! Pages and cursors carry a MAC over the tenant and what they belong to, so none can be forged or used
+//! elsewhere. Stream tokens are kept in memory: each opens one stream within a minute.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tessera_core::access::Operation;
+use tessera_core::id::TenantId;
+use tessera_core::outbox::Seq;
+use tessera_core::page::{Keyset, SortKey};
+use tessera_core::secret::{SecretKey, random_hex};
+use tessera_core::tenancy::auth::Identity;
+use tessera_core::{Error, Result, Timestamp};
+
+/// How long a stream token can be used.
+pub const STREAM_TOKEN_LIFETIME: Duration = Duration::from_secs(60);
+
+/// How many stream tokens may wait to be used.
+const MAX_STREAM_TOKENS: usize = 10_000;
+
+/// The bytes of a MAC that a token carries.
+const MAC: usize = 16;
+
+/// No token is longer; what is, is not decoded.
+const MAX_TEXT: usize = 4_096;
+
+/// What a page belongs to: the same list, asked for in the same way.
+#[derive(Clone, Copy, Debug)]
+pub struct PageQuery<'a> {
+    /// What lists.
+    pub operation: Operation,
+    /// The filter as the client wrote it.
+    pub filter: &'a str,
+    /// The order as the client wrote it.
+    pub order_by: &'a str,
+    /// What else chooses the rows: ids in the path, a text to search for.
+    pub scope: &'a [&'a str],
+}
+
+/// Makes and reads tokens.
+pub struct Tokens {
+    pages: [u8; 32],
+    cursors: [u8; 32],
+    streams: Mutex<HashMap<String, (Identity, Instant)>>,
+}
+
+impl Tokens {
+    /// Tokens of a host; hosts with the same secret read each other's pages and cursors.
+    #[must_use]
+    pub fn new(secret: &SecretKey) -> Self {
+        Self {
+            pages: secret.derive("page tokens"),
+            cursors: secret.derive("fact cursors"),
+            streams: Mutex::default(),
+        }
+    }
+
+    /// The token of the page that begins after `after`.
+    #[must_use]
+    pub fn seal_page(&self, tenant: TenantId, query: &PageQuery<'_>, after: &Keyset) -> String {
+        seal(&self.pages, &query.context(tenant), &encode(after))
+    }
+
+    /// Where a page begins; refuses what was not sealed for this tenant and query.
+    pub fn open_page(&self, tenant: TenantId, query: &PageQuery<'_>, token: &str) -> Result<Keyset> {
+        let opened = open(&self.pages, &query.context(tenant), token).and_then(|body| decode(&body));
+        opened.ok_or_else(|| {
+            Error::invalid("page_token", "is not a token of this list; begin without one, with the same filter and order for every page")
+        })
+    }
+
+    /// The cursor after which a stream goes on.
+    #[must_use]
+    pub fn seal_cursor(&self, tenant: TenantId, seq: Seq) -> String {
+        seal(&self.cursors, tenant.0.as_bytes(), &seq.to_be_bytes())
+    }
+
+    /// The place that a cursor names; `field` is where the client wrote it.
+    pub fn open_cursor(&self, field: &str, tenant: TenantId, cursor: &str) -> Result<Seq> {
+        let body = open(&self.cursors, tenant.0.as_bytes(), cursor);
+        let seq = body.and_then(|body| body.try_into().ok()).map(Seq::from_be_bytes);
+        seq.ok_or_else(|| Error::invalid(field, "is not a cursor that this tenant was given"))
+    }
+
+    /// A token with which `identity` can open one stream within a minute.
+    pub fn issue_stream(&self, identity: Identity) -> Result<String> {
+        let token = format!("tst_{}", random_hex::<24>()?);
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if streams.len() >= MAX_STREAM_TOKENS {
+            streams.retain(|_, (_, until)| *until > now);
+        }
+        if streams.len() >= MAX_STREAM_TOKENS {
+            return Err(Error::unavailable("too many stream tokens wait to be used", STREAM_TOKEN_LIFETIME));
+        }
+        streams.insert(token.clone(), (identity, now + STREAM_TOKEN_LIFETIME));
+        Ok(token)
+    }
+
+    /// Whose token it was; it cannot be used again.
+    pub fn redeem_stream(&self, token: &str) -> Result<Identity> {
+        let found = self.streams.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
+        match found {
+            Some((identity, until)) if until > Instant::now() => Ok(identity),
+            Some(_) | None => Err(Error::unauthenticated(
+                "the stream token is not valid, or no longer; each opens one stream within a minute",
+            )),
+        }
+    }
+}
+
+impl PageQuery<'_> {
+    fn context(&self, tenant: TenantId) -> Vec<u8> {
+        let mut digest = blake3::Hasher::new();
+        let fixed = [self.operation.name(), self.filter, self.order_by];
+        for part in fixed.iter().chain(self.scope) {
+            digest.update(&(part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        let mut context = tenant.0.as_bytes().to_vec();
+        context.extend_from_slice(digest.finalize().as_bytes());
+        context
+    }
+}
+
+fn mac(key: &[u8; 32], context: &[u8], body: &[u8]) -> blake3::Hash {
+    let mut mac = blake3::Hasher::new_keyed(key);
+    mac.update(&(context.len() as u64).to_be_bytes());
+    mac.update(context);
+    mac.update(body);
+    mac.finalize()
+}
+
+fn seal(key: &[u8; 32], context: &[u8], body: &[u8]) -> String {
+    let mut bytes = mac(key, context, body).as_bytes().get(..MAC).unwrap_or_default().to_vec();
+    bytes.extend_from_slice(body);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn open(key: &[u8; 32], context: &[u8], text: &str) -> Option<Vec<u8>> {
+    if text.len() > MAX_TEXT {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (held, body) = bytes.split_at_checked(MAC)?;
+    let right = mac(key, context, body);
+    let difference = held.iter().zip(right.as_bytes()).fold(0_u8, |sum, (a, b)| sum | (a ^ b));
+    (difference == 0).then(|| body.to_vec())
+}
+
+fn encode(keyset: &Keyset) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let (tag, key) = match &keyset.key {
+        SortKey::Time(at) => (b't', at.micros().to_be_bytes().to_vec()),
+        SortKey::Integer(number) => (b'i', number.to_be_bytes().to_vec()),
+        SortKey::Text(text) => (b's', text.as_bytes().to_vec()),
+    };
+    bytes.push(tag);
+    bytes.extend_from_slice(&(key.len() as u64).to_be_bytes());
+    bytes.extend_from_slice(&key);
+    bytes.extend_from_slice(keyset.id.as_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<Keyset> {
+    let (tag, rest) = bytes.split_first()?;
+    let (length, rest) = rest.split_first_chunk::<8>()?;
+    let (key, id) = rest.split_at_checked(usize::try_from(u64::from_be_bytes(*length)).ok()?)?;
+    let number = || key.try_into().ok().map(i64::from_be_bytes);
+    let key = match tag {
+        b't' => SortKey::Time(Timestamp::from_micros(number()?)?),
+        b'i' => SortKey::Integer(number()?),
+        b's' => SortKey::Text(String::from_utf8(key.to_vec()).ok()?),
+        _ => return None,
+    };
+    Some(Keyset { key, id: String::from_utf8(id.to_vec()).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use tessera_core::Principal;
+
+    use super::*;
+
+    fn tokens(secret: char) -> Tokens {
+        Tokens::new(&SecretKey::from_text(&secret.to_string().repeat(32)).unwrap())
+    }
+
+    fn query<'a>(filter: &'a str, scope: &'a [&'a str]) -> PageQuery<'a> {
+        PageQuery { operation: Operation::IssueList, filter, order_by: "", scope }
+    }
+
+    #[test]
+    fn a_page_token_opens_for_its_own_query_only() {
+        let (tokens, tenant) = (tokens('a'), TenantId::generate());
+        let keys = [
+            SortKey::Time(Timestamp::from_micros(-5).unwrap()),
+            SortKey::Text("a b\u{e9}".into()),
+            SortKey::Integer(i64::MIN),
+        ];
+        for key in keys {
+            let after = Keyset { key, id: "x".into() };
+            let token = tokens.seal_page(tenant, &query("status:NEW", &["p"]), &after);
+            let open = |tenant, query: PageQuery<'_>| tokens.open_page(tenant, &query, &token);
+            assert_eq!(open(tenant, query("status:NEW", &["p"])).unwrap(), after);
+            assert!(open(TenantId::generate(), query("status:NEW", &["p"])).is_err());
+            assert!(open(tenant, query("status:OLD", &["p"])).is_err());
+            assert!(open(tenant, query("status:NEW", &[])).is_err());
+            let other = PageQuery { operation: Operation::UserList, ..query("status:NEW", &["p"]) };
+            assert!(open(tenant, other).is_err());
+        }
+    }
+
+    #[test]
+    fn a_forged_token_is_refused_and_rubbish_never_panics() {
+        let (mine, tenant) = (tokens('a'), TenantId::generate());
+        let after = Keyset { key: SortKey::Integer(1), id: "x".into() };
+        let forged = tokens('b').seal_page(tenant, &query("", &[]), &after);
+        let long = "A".repeat(5_000);
+        for text in ["", "A", "AAAA", "====", "é", &long, &forged] {
+            let error = mine.open_page(tenant, &query("", &[]), text).unwrap_err();
+            assert_eq!(error.faults()[0].field, "page_token");
+        }
+    }
+
+    #[test]
+    fn a_cursor_opens_for_its_own_tenant_only() {
+        let (tokens, tenant) = (tokens('a'), TenantId::generate());
+        let cursor = tokens.seal_cursor(tenant, 7);
+        assert_eq!(tokens.open_cursor("after", tenant, &cursor).unwrap(), 7);
+        assert!(tokens.open_cursor("after", TenantId::generate(), &cursor).is_err());
+        assert!(tokens.open_cursor("after", tenant, "7").is_err());
+    }
+
+    #[test]
+    fn a_stream_token_opens_one_stream() {
+        let tokens = tokens('a');
+        let identity = Identity { tenant: TenantId::generate(), principal: Principal::System };
+        let token = tokens.issue_stream(identity).unwrap();
+        assert!(tokens.redeem_stream(&token).is_ok());
+        assert!(tokens.redeem_stream(&token).is_err());
+        assert!(tokens.redeem_stream("tst_").is_err());
+    }
+
+    #[test]
+    fn stream_tokens_are_bounded() {
+        let tokens = tokens('a');
+        let identity = Identity { tenant: TenantId::generate(), principal: Principal::System };
+        for _ in 0..MAX_STREAM_TOKENS {
+            tokens.issue_stream(identity.clone()).unwrap();
+        }
+        assert!(tokens.issue_stream(identity).is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! How the core's types are kept as JSON: values of fields, schemes, and the answers that are recorded
+//! for idempotency keys. The core's own types know nothing of JSON.
+
+mod answer;
+mod scheme;
+mod value;
+
+use tessera_core::tenancy::TenantState;
+use tessera_core::{Error, Result, Timestamp};
+
+pub(crate) use answer::{AnswerForm, answer, answer_form};
+pub(crate) use scheme::{SchemeForm, scheme, scheme_form};
+pub(crate) use value::{
+    ChangeForm, FieldsForm, change_forms, changes, fields, fields_form, roles, roles_form,
+};
+
+/// Something stored cannot be read.
+pub(crate) fn corrupt(what: &str, found: impl std::fmt::Debug) -> Error {
+    Error::internal(anyhow::anyhow!("the store holds {found:?} where {what} is expected"))
+}
+
+/// Versions, counts and numbers as the databases keep them.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The same, read.
+pub(crate) fn unsigned(number: i64) -> Result<u64> {
+    u64::try_from(number).map_err(|_| corrupt("a count", number))
+}
+
+/// A moment from its microseconds.
+pub(crate) fn moment(micros: i64) -> Result<Timestamp> {
+    Timestamp::from_micros(micros).ok_or_else(|| corrupt("a time", micros))
+}
+
+/// A tenant's state from its name.
+pub(crate) fn tenant_state(name: &str) -> Result<TenantState> {
+    let known = [TenantState::Active, TenantState::Suspended];
+    known.into_iter().find(|state| state.name() == name).ok_or_else(|| corrupt("a tenant's state", name))
+}

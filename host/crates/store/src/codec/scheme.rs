@@ -1,0 +1,138 @@
+//! A project's scheme.
+
+use serde::{Deserialize, Serialize};
+use tessera_core::Result;
+use tessera_core::tracker::{
+    AssignMove, Category, FieldDefinition, FieldType, Machine, Scheme, State, Transition,
+};
+
+use super::corrupt;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SchemeForm {
+    types: Vec<String>,
+    priorities: Vec<String>,
+    resolutions: Vec<String>,
+    default_type: String,
+    default_priority: String,
+    initial: String,
+    states: Vec<StateForm>,
+    transitions: Vec<TransitionForm>,
+    on_assign: Option<(String, String)>,
+    fields: Vec<FieldForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StateForm {
+    name: String,
+    category: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TransitionForm {
+    name: String,
+    from: Vec<String>,
+    to: String,
+    requires: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FieldForm {
+    name: String,
+    #[serde(rename = "type")]
+    field_type: String,
+    required: bool,
+    options: Vec<String>,
+}
+
+pub(crate) fn scheme_form(scheme: &Scheme) -> SchemeForm {
+    let Machine { initial, states, transitions, on_assign } = scheme.machine.clone();
+    SchemeForm {
+        types: scheme.types.clone(),
+        priorities: scheme.priorities.clone(),
+        resolutions: scheme.resolutions.clone(),
+        default_type: scheme.default_type.clone(),
+        default_priority: scheme.default_priority.clone(),
+        initial,
+        states: states
+            .into_iter()
+            .map(|state| StateForm { name: state.name, category: category_name(state.category).to_owned() })
+            .collect(),
+        transitions: transitions
+            .into_iter()
+            .map(|Transition { name, from, to, requires }| TransitionForm { name, from, to, requires })
+            .collect(),
+        on_assign: on_assign.map(|on| (on.from, on.to)),
+        fields: scheme.fields.iter().map(field_form).collect(),
+    }
+}
+
+pub(crate) fn scheme(form: SchemeForm) -> Result<Scheme> {
+    let states = form.states.into_iter().map(state).collect::<Result<_>>()?;
+    let transitions = form
+        .transitions
+        .into_iter()
+        .map(|TransitionForm { name, from, to, requires }| Transition { name, from, to, requires })
+        .collect();
+    let on_assign = form.on_assign.map(|(from, to)| AssignMove { from, to });
+    Ok(Scheme {
+        types: form.types,
+        priorities: form.priorities,
+        resolutions: form.resolutions,
+        default_type: form.default_type,
+        default_priority: form.default_priority,
+        machine: Machine { initial: form.initial, states, transitions, on_assign },
+        fields: form.fields.into_iter().map(field).collect::<Result<_>>()?,
+    })
+}
+
+fn state(form: StateForm) -> Result<State> {
+    let known = [Category::Open, Category::Active, Category::Done];
+    let category = known.into_iter().find(|known| category_name(*known) == form.category);
+    let category = category.ok_or_else(|| corrupt("a state's category", &form.category))?;
+    Ok(State { name: form.name, category })
+}
+
+fn category_name(category: Category) -> &'static str {
+    match category {
+        Category::Open => "open",
+        Category::Active => "active",
+        Category::Done => "done",
+    }
+}
+
+fn field_form(field: &FieldDefinition) -> FieldForm {
+    FieldForm {
+        name: field.name.clone(),
+        field_type: field.field_type.name().to_owned(),
+        required: field.required,
+        options: field.options.clone(),
+    }
+}
+
+fn field(form: FieldForm) -> Result<FieldDefinition> {
+    let known = FieldType::ALL.into_iter().find(|(_, name)| *name == form.field_type);
+    let (field_type, _) = known.ok_or_else(|| corrupt("a field's type", &form.field_type))?;
+    Ok(FieldDefinition { name: form.name, field_type, required: form.required, options: form.options })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheme_survives_being_written_and_read() {
+        let mut full = Scheme::built_in();
+        full.fields = FieldType::ALL
+            .into_iter()
+            .map(|(field_type, name)| FieldDefinition {
+                name: name.to_owned(),
+                field_type,
+                required: true,
+                options: vec!["a".to_owned()],
+            })
+            .collect();
+        let text = serde_json::to_string(&scheme_form(&full)).unwrap();
+        assert_eq!(scheme(serde_json::from_str(&text).unwrap()).unwrap(), full);
+    }
+}

@@ -1,0 +1,101 @@
+//! One changeset, one transaction, in a task of its own: its caller may leave at any time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection, Executor};
+use tessera_core::changeset::{Changeset, Committed};
+use tessera_core::{Error, Result};
+use tokio::sync::oneshot;
+
+use super::Shared;
+use super::dialect::Conn;
+use super::sql::apply::{Applied, apply};
+use super::sql::idempotency;
+use crate::error::{away, fault, is_lost};
+
+/// How often the server is asked what became of a transaction, and how long is waited in between.
+const QUESTIONS: u32 = 10;
+const BETWEEN: Duration = Duration::from_millis(300);
+
+/// Waits for its turn and carries the changeset out, unless nobody waits for it any more.
+pub(super) async fn run(
+    shared: &Arc<Shared>,
+    changeset: &Changeset,
+    mut reply: oneshot::Sender<Result<Committed>>,
+) {
+    let permit = tokio::select! {
+        biased;
+        () = reply.closed() => return,
+        permit = shared.gate.enter(changeset.tenant) => permit,
+    };
+    let verdict = match permit {
+        Err(error) => Err(error),
+        Ok(_permit) if reply.is_closed() => return,
+        Ok(_permit) if Instant::now() >= changeset.deadline => Err(Error::deadline()),
+        Ok(_permit) => transact(shared, changeset).await,
+    };
+    // Who left while the transaction ran reads the outcome later, by its key or by the rows.
+    let _ = reply.send(verdict);
+}
+
+async fn transact(shared: &Shared, changeset: &Changeset) -> Result<Committed> {
+    let mut conn = shared.pool.acquire().await.map_err(fault)?;
+    let mut transaction = conn.begin().await.map_err(fault)?;
+    match apply(&mut transaction, changeset, shared.clock.now()).await {
+        Ok(Applied::Written(token)) => {
+            if let Err(error) = transaction.commit().await {
+                settle(shared, error, &token).await?;
+            }
+            shared.committed.notify_one();
+            if !shared.is_sequencer() {
+                shared.untold.notify_one();
+            }
+            Ok(Committed::Stored)
+        }
+        Ok(Applied::Claimed) => {
+            transaction.rollback().await.map_err(fault)?;
+            replay(shared, &mut conn, changeset).await
+        }
+        Err(error) => {
+            // A connection on which even this fails is not used again.
+            if transaction.rollback().await.is_err() {
+                conn.close_on_drop();
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Reads the winner's answer, which has committed.
+async fn replay(shared: &Shared, conn: &mut Conn, changeset: &Changeset) -> Result<Committed> {
+    let Some(claim) = &changeset.claim else { return Err(Error::stale()) };
+    let recorded = idempotency::recorded(conn, &claim.scope, shared.clock.now()).await?;
+    recorded.map(Box::new).map(Committed::Replayed).ok_or_else(Error::stale)
+}
+
+/// COMMIT failed: finds out whether the transaction is committed all the same.
+async fn settle(shared: &Shared, error: sqlx::Error, token: &str) -> Result<()> {
+    if !is_lost(&error) {
+        return Err(fault(error));
+    }
+    tracing::warn!(%error, "the answer to COMMIT was lost; the server is asked what became of it");
+    for _ in 0..QUESTIONS {
+        match status(shared, token).await {
+            Ok(Some(status)) if status == "committed" => return Ok(()),
+            Ok(Some(status)) if status == "aborted" => return Err(away(error)),
+            Ok(_) => {}
+            Err(unanswered) => tracing::warn!(error = %unanswered, "the server did not say"),
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+    let message = "the database is away, and nobody knows whether the change was stored; read it again";
+    Err(Error::unavailable(message, Duration::from_secs(1)).caused_by(error))
+}
+
+async fn status(shared: &Shared, token: &str) -> Result<Option<String>, sqlx::Error> {
+    let mut conn = shared.pool.acquire().await?;
+    (&mut *conn).execute("SELECT 1").await?;
+    let query = sqlx::query_scalar("SELECT pg_xact_status($1::text::xid8)").bind(token);
+    query.fetch_one(&mut *conn).await
+}

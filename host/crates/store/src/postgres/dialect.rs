@@ -1,0 +1,79 @@
+//! What PostgreSQL does in its own way.
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
+use sqlx::types::time::OffsetDateTime;
+use sqlx::{Decode, Encode, Postgres, QueryBuilder, Type};
+use tessera_core::{Result, Timestamp};
+
+pub(super) type Db = Postgres;
+pub(super) type Conn = sqlx::PgConnection;
+pub(super) type Row = sqlx::postgres::PgRow;
+
+/// Locks rows that are written, or kinds of which some are.
+pub(super) const LOCK_TO_CHANGE: &str = " FOR NO KEY UPDATE";
+/// Locks rows that a decision depends on: others may depend on them too, nobody may change them.
+pub(super) const LOCK_TO_KEEP: &str = " FOR SHARE";
+
+/// By what the server knows the transaction, to ask for it when the answer to COMMIT was lost.
+pub(super) const TRANSACTION: &str = "pg_current_xact_id()::text";
+
+/// Takes or keeps the lease `$1` for `$2`, for `$3` microseconds.
+pub(super) const LEASE: &str = "INSERT INTO leases (name, holder, epoch, until)
+    VALUES ($1, $2, 1, clock_timestamp() + $3 * interval '1 microsecond')
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until,
+    epoch = leases.epoch + CASE WHEN leases.holder = excluded.holder THEN 0 ELSE 1 END
+    WHERE leases.holder = excluded.holder OR leases.until <= clock_timestamp()";
+
+/// A moment: `timestamptz`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ts(pub(super) Timestamp);
+
+impl Type<Postgres> for Ts {
+    fn type_info() -> PgTypeInfo {
+        <OffsetDateTime as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(info: &PgTypeInfo) -> bool {
+        <OffsetDateTime as Type<Postgres>>::compatible(info)
+    }
+}
+
+impl PgHasArrayType for Ts {
+    fn array_type_info() -> PgTypeInfo {
+        <OffsetDateTime as PgHasArrayType>::array_type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Ts {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <OffsetDateTime as Encode<'_, Postgres>>::encode(self.0.to_datetime(), buffer)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Ts {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        let at = <OffsetDateTime as Decode<'r, Postgres>>::decode(value)?;
+        Ok(Self(Timestamp::from_datetime(at)))
+    }
+}
+
+/// Facts get their numbers from the sequencer; here each draws its place by the column's default.
+#[allow(clippy::unused_async, reason = "SQLite's numbering asks the database")]
+pub(super) async fn places(_: &mut Conn, _: usize) -> Result<Option<i64>> {
+    Ok(None)
+}
+
+/// The field of that name in a JSON column is one of the texts, or has one among its texts.
+pub(super) fn push_field(query: &mut QueryBuilder<Db>, column: &str, name: &str, texts: &[String]) {
+    query.push(format_args!("EXISTS (SELECT 1 FROM (SELECT {column} -> "));
+    query.push_bind(name.to_owned());
+    query.push(" AS value) f WHERE CASE jsonb_typeof(f.value) WHEN 'array' THEN f.value ?| ");
+    query.push_bind(texts.to_vec());
+    query.push(" WHEN 'object' THEN COALESCE(f.value ->> '$decimal', f.value ->> '$time') = ANY(");
+    query.push_bind(texts.to_vec());
+    query.push(") ELSE f.value #>> '{}' = ANY(");
+    query.push_bind(texts.to_vec());
+    query.push(") END)");
+}

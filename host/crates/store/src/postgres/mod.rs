@@ -1,0 +1,222 @@
+//! The store on PostgreSQL: each changeset is its own transaction, a sequencer numbers the facts after
+//! they have committed, and hosts wake each other by notifications.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tessera_core::changeset::{Changeset, Committed, Recorded};
+use tessera_core::id::TenantId;
+use tessera_core::idempotency::Scope;
+use tessera_core::ports::Store;
+use tessera_core::{Error, Result, Timestamp};
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::error::{away_for, fault};
+use crate::fair::{Gate, HOST, PATIENCE, Permit};
+use crate::signal::Changed;
+
+use self::dialect::{Conn, Db, Ts};
+use self::sql::upkeep::{self, Upkeep};
+
+mod commit;
+mod dialect;
+mod sequencer;
+#[allow(clippy::duplicate_mod, reason = "the queries are written once and compiled for either driver")]
+#[path = "../sql/mod.rs"]
+mod sql;
+mod tasks;
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../../migrations/postgres");
+
+/// Connections that no request gets: for the sequencer, the listener, the notifier and the clock.
+const OWN_CONNECTIONS: u32 = 4;
+
+/// The store.
+pub(crate) struct DbStore {
+    shared: Arc<Shared>,
+    /// Ends the tasks when the store is dropped without having been closed.
+    _stop: DropGuard,
+}
+
+/// What the store and its tasks share.
+struct Shared {
+    host: String,
+    pool: PgPool,
+    gate: Arc<Gate>,
+    clock: Clock,
+    changed: Changed,
+    /// Wakes the sequencer.
+    committed: Notify,
+    /// Wakes the notifier.
+    untold: Notify,
+    /// Whether this host is the sequencer.
+    sequencing: AtomicBool,
+    /// Write transactions in flight.
+    writes: TaskTracker,
+    /// The host's own tasks.
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// A connection to read by, in its turn.
+pub(crate) struct Reader {
+    conn: PoolConnection<Db>,
+    _permit: Permit,
+}
+
+impl Deref for Reader {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+}
+
+/// Brings the tables up to date, under a lock that all hosts take.
+pub(crate) async fn migrate(options: PgConnectOptions) -> Result<()> {
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_with(options);
+    let pool = pool.await.map_err(fault)?;
+    MIGRATOR.run(&pool).await.map_err(Error::internal)?;
+    pool.close().await;
+    Ok(())
+}
+
+impl DbStore {
+    pub(crate) async fn open(options: PgConnectOptions, max_connections: u32, host: &str) -> Result<Self> {
+        let for_requests = max_connections.saturating_sub(OWN_CONNECTIONS).max(1);
+        let pool = PgPoolOptions::new()
+            .max_connections(for_requests + OWN_CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options.application_name("tessera"))
+            .await
+            .map_err(fault)?;
+        MIGRATOR.run(&pool).await.map_err(Error::internal)?;
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            host: host.to_owned(),
+            pool,
+            gate: Gate::new(for_requests as usize),
+            clock: Clock::new(),
+            changed: Changed::default(),
+            committed: Notify::new(),
+            untold: Notify::new(),
+            sequencing: AtomicBool::new(false),
+            writes: TaskTracker::new(),
+            tasks: TaskTracker::new(),
+            stop: stop.clone(),
+        });
+        shared.measure().await?;
+        sequencer::spawn(&shared);
+        tasks::spawn(&shared);
+        Ok(Self { shared, _stop: stop.drop_guard() })
+    }
+
+    async fn read(&self, tenant: TenantId) -> Result<Reader> {
+        let permit = self.shared.gate.enter(tenant).await?;
+        let conn = self.shared.pool.acquire().await.map_err(fault)?;
+        Ok(Reader { conn, _permit: permit })
+    }
+
+    fn changed(&self) -> &Changed {
+        &self.shared.changed
+    }
+
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<u64> {
+        let shared = Arc::clone(&self.shared);
+        let task = self.shared.writes.spawn(async move { shared.upkeep(&upkeep).await });
+        task.await.unwrap_or_else(|error| Err(Error::internal(error)))
+    }
+}
+
+impl Shared {
+    async fn upkeep(&self, upkeep: &Upkeep) -> Result<u64> {
+        let mut conn = self.pool.acquire().await.map_err(fault)?;
+        upkeep::run(&mut conn, upkeep).await
+    }
+
+    /// Sets the clock by the server's, half of the round trip ago.
+    async fn measure(&self) -> Result<()> {
+        let mut conn = self.pool.acquire().await.map_err(fault)?;
+        let asked = Instant::now();
+        let query = sqlx::query_scalar("SELECT clock_timestamp()");
+        let Ts(shown) = query.fetch_one(&mut *conn).await.map_err(fault)?;
+        self.clock.set(shown, asked + asked.elapsed() / 2);
+        Ok(())
+    }
+
+    fn is_sequencer(&self) -> bool {
+        self.sequencing.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Store for DbStore {
+    async fn commit(&self, changeset: Changeset) -> Result<Committed> {
+        if self.shared.writes.is_closed() {
+            return Err(away_for("the store is closed"));
+        }
+        let (reply, answer) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.shared.writes.spawn(async move { commit::run(&shared, &changeset, reply).await });
+        answer.await.unwrap_or_else(|_| Err(away_for("the write's task ended without an answer")))
+    }
+
+    async fn recorded(&self, scope: &Scope) -> Result<Option<Recorded>> {
+        sql::idempotency::recorded(&mut *self.read(scope.tenant).await?, scope, self.now()).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let mut conn = self.shared.pool.acquire().await.map_err(fault)?;
+        let asked = sqlx::query("SELECT 1").execute(&mut *conn);
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(answered) => answered.map(|_| ()).map_err(fault),
+            Err(_) => Err(away_for("the database did not answer in time")),
+        }
+    }
+
+    async fn lease(&self, name: &str, holder: &str, span: Duration) -> Result<bool> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
+        Ok(self.upkeep(Upkeep::Lease { name, holder, span }).await? > 0)
+    }
+
+    async fn forget_keys(&self, limit: u32) -> Result<u64> {
+        self.upkeep(Upkeep::ForgetKeys { now: self.now(), limit }).await
+    }
+
+    async fn secret_fingerprint(&self, mine: [u8; 32]) -> Result<[u8; 32]> {
+        self.upkeep(Upkeep::Secret { fingerprint: mine }).await?;
+        upkeep::secret(&mut *self.read(HOST).await?).await
+    }
+
+    async fn close(&self) {
+        self.shared.writes.close();
+        self.shared.writes.wait().await;
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+        let given = self.shared.upkeep(&Upkeep::GiveBack { holder: self.shared.host.clone() }).await;
+        if let Err(error) = given {
+            tracing::warn!(?error, "the leases could not be given back; they run out by themselves");
+        }
+        self.shared.pool.close().await;
+    }
+}

@@ -1,0 +1,141 @@
+//! Carries a changeset out inside a transaction that somebody else begins and ends: locks, claim,
+//! versions, guards, writes, counts, facts.
+
+use tessera_core::access::ObjectKind;
+use tessera_core::changeset::{Changeset, Guard, Record, Write};
+use tessera_core::id::{FactId, IssueId, TenantId};
+use tessera_core::{Error, Result, Timestamp};
+
+use super::lock::Held;
+use super::tenancy::{key, tenant};
+use super::tracker::count::{self, Changes};
+use super::tracker::{comment, issue, link, project, user, watcher};
+use super::{Conn, idempotency, lock, outbox};
+
+/// How it ended. Only what is `Written` may be committed.
+pub(in super::super) enum Applied {
+    /// All is written; by this the database knows the transaction.
+    #[allow(dead_code, reason = "only where the answer to COMMIT can be lost is it asked for")]
+    Written(String),
+    /// The idempotency key had been claimed before.
+    Claimed,
+}
+
+/// Carries a changeset out.
+pub(in super::super) async fn apply(
+    conn: &mut Conn,
+    changeset: &Changeset,
+    now: Timestamp,
+) -> Result<Applied> {
+    let tenant = changeset.tenant;
+    let held = lock::rows(conn, changeset).await?;
+    // Before the versions are compared: the repeat of a command that was carried out is not stale.
+    if let Some(claim) = &changeset.claim
+        && !idempotency::claim(conn, claim, now).await?
+    {
+        return Ok(Applied::Claimed);
+    }
+    held.judge(changeset)?;
+    for guard in &changeset.guards {
+        match guard {
+            Guard::ProjectIsEmpty(id) => count::is_zero(conn, tenant, *id).await?,
+            Guard::SchemeFits(id, scheme) => project::fits(conn, tenant, *id, scheme).await?,
+            Guard::HasNoChildren(id) => issue::no_children(conn, tenant, &[*id]).await?,
+        }
+    }
+    let mut writer = Writer { tenant, now, held, counts: Changes::default(), removed: Vec::new() };
+    for write in &changeset.writes {
+        writer.write(conn, changeset, write).await?;
+    }
+    if !writer.removed.is_empty() {
+        issue::no_children(conn, tenant, &writer.removed).await?;
+    }
+    // Last, for these rows are shared with others that write into the same projects.
+    writer.counts.write(conn, tenant).await?;
+    Ok(Applied::Written(outbox::insert(conn, tenant, &changeset.facts).await?))
+}
+
+struct Writer {
+    tenant: TenantId,
+    now: Timestamp,
+    held: Held,
+    counts: Changes,
+    removed: Vec<IssueId>,
+}
+
+impl Writer {
+    async fn write(&mut self, conn: &mut Conn, changeset: &Changeset, write: &Write) -> Result<()> {
+        let tenant = self.tenant;
+        match write {
+            Write::Insert(record) => self.insert(conn, record).await,
+            Write::Update(record) => self.update(conn, record).await,
+            Write::Delete(record) => self.delete(conn, changeset, record).await,
+            Write::ForgetProject(id) => project::forget(conn, tenant, *id).await,
+            Write::ForgetUser(id) => user::forget(conn, tenant, *id).await,
+            Write::PutComment(comment) => comment::put(conn, tenant, comment).await,
+            Write::DropComment(issue, id) => comment::drop(conn, tenant, *issue, *id).await,
+            Write::AddLink(link) => link::add(conn, tenant, link).await,
+            Write::DropLink(link) => link::drop(conn, tenant, link).await,
+            Write::AddWatcher(issue, user) => watcher::add(conn, tenant, *issue, *user).await,
+            Write::DropWatcher(issue, user) => watcher::drop(conn, tenant, *issue, *user).await,
+        }
+    }
+
+    async fn insert(&mut self, conn: &mut Conn, record: &Record) -> Result<()> {
+        match record {
+            Record::Tenant(tenant) => tenant::insert(conn, tenant).await,
+            Record::Key(key) => key::insert(conn, self.tenant, key).await,
+            Record::User(user) => user::insert(conn, self.tenant, user).await,
+            Record::Project(project) => project::insert(conn, self.tenant, project).await,
+            Record::Issue(issue) => {
+                self.counts.add(issue.project, issue.id, 1);
+                issue::insert(conn, self.tenant, issue).await
+            }
+        }
+    }
+
+    async fn update(&mut self, conn: &mut Conn, record: &Record) -> Result<()> {
+        match record {
+            Record::Tenant(tenant) => tenant::update(conn, tenant).await,
+            Record::Key(key) => key::update(conn, self.tenant, key).await,
+            Record::User(user) => user::update(conn, self.tenant, user).await,
+            Record::Project(project) => project::update(conn, self.tenant, project).await,
+            Record::Issue(issue) => {
+                let before = self.held.issue(issue.id)?;
+                if before.project != issue.project {
+                    self.counts.add(before.project, issue.id, -1);
+                    self.counts.add(issue.project, issue.id, 1);
+                }
+                issue::update(conn, self.tenant, issue, before).await
+            }
+        }
+    }
+
+    async fn delete(&mut self, conn: &mut Conn, changeset: &Changeset, record: &Record) -> Result<()> {
+        match record {
+            Record::Tenant(_) | Record::Key(_) => {
+                Err(Error::internal(anyhow::anyhow!("tenants and keys are never deleted")))
+            }
+            Record::User(user) => {
+                let cause = cause(changeset, ObjectKind::User, &user.id.to_string());
+                user::mark(conn, self.tenant, user, (self.now, cause)).await
+            }
+            Record::Project(project) => {
+                let cause = cause(changeset, ObjectKind::Project, &project.id.to_string());
+                project::mark(conn, self.tenant, project, (self.now, cause)).await
+            }
+            Record::Issue(issue) => {
+                let before = self.held.issue(issue.id)?;
+                self.counts.add(before.project, issue.id, -1);
+                self.removed.push(issue.id);
+                issue::delete(conn, self.tenant, issue).await
+            }
+        }
+    }
+}
+
+/// The fact that an object was deleted, to which what is purged because of it will refer.
+fn cause(changeset: &Changeset, kind: ObjectKind, id: &str) -> Option<FactId> {
+    let same = |fact: &&tessera_core::outbox::NewFact| fact.object.kind == kind && fact.object.id == id;
+    changeset.facts.iter().find(same).map(|fact| fact.id)
+}

@@ -1,0 +1,16 @@
+//! The queries, written once: this folder is compiled for either driver, whose `dialect` it finds in the
+//! module above. All are functions over one connection; transactions are the driver's business.
+
+use super::dialect::{self, Conn, Db, Row, Ts};
+use super::{DbStore, Reader};
+
+pub(super) mod apply;
+mod filter;
+pub(super) mod idempotency;
+mod lock;
+mod outbox;
+mod page;
+mod ports;
+mod tenancy;
+mod tracker;
+pub(super) mod upkeep;

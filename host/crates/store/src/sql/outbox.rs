@@ -1,0 +1,187 @@
+//! Facts.
+
+use sqlx::types::Json;
+use sqlx::{QueryBuilder, Row as _};
+use tessera_core::access::ObjectKind;
+use tessera_core::filter::{Operand, Term};
+use tessera_core::id::{FactId, ProjectId, TenantId, UserId};
+use tessera_core::outbox::{Actor, Fact, NewFact, ObjectRef, Seq};
+use tessera_core::page::{Page, PageRequest};
+use tessera_core::{Result, Timestamp};
+
+use super::page::{Holds, Sort, number};
+use super::{Conn, Db, Row, Ts, dialect, filter};
+use crate::codec::{ChangeForm, change_forms, changes, corrupt, signed, unsigned};
+use crate::error::fault;
+
+/// How many facts are written by one statement.
+const ROWS: usize = 200;
+
+const SELECT: &str = "SELECT tenant_id, id, seq, fact_type, object_kind, object_id, object_version, \
+    project_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, changes FROM facts";
+
+/// Writes facts in their order. To be called when all row locks are held, last of all. Answers by what
+/// the database knows the transaction.
+pub(super) async fn insert(conn: &mut Conn, tenant: TenantId, facts: &[NewFact]) -> Result<String> {
+    let mut token = None;
+    let mut place = dialect::places(conn, facts.len()).await?;
+    for some in facts.chunks(ROWS) {
+        let mut query = QueryBuilder::<Db>::new(
+            "INSERT INTO facts (tenant_id, id, seq, fact_type, object_kind, object_id, object_version, \
+             project_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, changes) ",
+        );
+        query.push_values(some, |mut row, fact| {
+            row.push_bind(tenant.0)
+                .push_bind(fact.id.0)
+                .push_bind(place)
+                .push_bind(fact.fact_type.to_string())
+                .push_bind(fact.object.kind.name())
+                .push_bind(fact.object.id.clone())
+                .push_bind(signed(fact.object.version))
+                .push_bind(fact.project.map(|project| project.0))
+                .push_bind(Ts(fact.at))
+                .push_bind(fact.actor.kind.to_string())
+                .push_bind(fact.actor.id.clone())
+                .push_bind(fact.actor.user.map(|user| user.0))
+                .push_bind(fact.transport.to_string())
+                .push_bind(fact.request_id.clone())
+                .push_bind(fact.cause.map(|cause| cause.0))
+                .push_bind(Json(change_forms(&fact.changes)));
+            place = place.map(|place| place + 1);
+        });
+        query.push(format_args!(" RETURNING {} AS token", dialect::TRANSACTION));
+        let rows = query.build().fetch_all(&mut *conn).await.map_err(fault)?;
+        token = rows.first().map(|row| row.try_get("token")).transpose().map_err(fault)?;
+    }
+    match token {
+        Some(token) => Ok(token),
+        None => transaction(conn).await,
+    }
+}
+
+async fn transaction(conn: &mut Conn) -> Result<String> {
+    let mut query = QueryBuilder::<Db>::new("SELECT ");
+    query.push(dialect::TRANSACTION);
+    query.build_query_scalar().fetch_one(conn).await.map_err(fault)
+}
+
+pub(super) async fn head(conn: &mut Conn) -> Result<Seq> {
+    let query = sqlx::query_scalar("SELECT seq FROM facts_head WHERE id = 1");
+    unsigned(query.fetch_one(conn).await.map_err(fault)?)
+}
+
+pub(super) async fn after(
+    conn: &mut Conn,
+    tenant: Option<TenantId>,
+    seq: Seq,
+    limit: u32,
+) -> Result<Vec<Fact>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push(" WHERE seq > ").push_bind(signed(seq));
+    if let Some(tenant) = tenant {
+        query.push(" AND tenant_id = ").push_bind(tenant.0);
+    }
+    query.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
+    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    rows.iter().map(read).collect()
+}
+
+pub(super) async fn history(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (kind, id): (ObjectKind, &str),
+    page: &PageRequest,
+) -> Result<Page<Fact>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push(" WHERE tenant_id = ").push_bind(tenant.0);
+    query.push(" AND object_kind = ").push_bind(kind.name());
+    query.push(" AND object_id = ").push_bind(id.to_owned());
+    filter::push(&mut query, &page.filter, condition)?;
+    let place = |fact: &Fact| number(fact.what.object.version, &fact.what.id);
+    let sort = Sort::by("object_version", Holds::Numbers, place).descending(true);
+    sort.page(conn, query, page, read).await
+}
+
+pub(super) async fn audit(conn: &mut Conn, tenant: TenantId, page: &PageRequest) -> Result<Page<Fact>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push(" WHERE seq IS NOT NULL AND tenant_id = ").push_bind(tenant.0);
+    filter::push(&mut query, &page.filter, condition)?;
+    let place = |fact: &Fact| number(fact.seq.unwrap_or_default(), &fact.what.id);
+    let sort = Sort::by("seq", Holds::Numbers, place).descending(true);
+    sort.page(conn, query, page, read).await
+}
+
+pub(super) async fn seq_before(conn: &mut Conn, before: Timestamp) -> Result<Seq> {
+    let query = sqlx::query_scalar(
+        "SELECT seq FROM facts WHERE at < $1 AND seq IS NOT NULL ORDER BY at DESC, seq DESC LIMIT 1",
+    );
+    let seq: Option<i64> = query.bind(Ts(before)).fetch_optional(conn).await.map_err(fault)?;
+    unsigned(seq.unwrap_or_default())
+}
+
+fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
+    match term.field {
+        "type" => push_types(query, term),
+        "kind" => filter::text(query, "object_kind", term),
+        "object" => filter::text(query, "object_id", term),
+        "project" => filter::id(query, "project_id", term),
+        "actor" => filter::text(query, "actor_id", term),
+        "user" => filter::id(query, "actor_user", term),
+        "transport" => filter::text(query, "transport", term),
+        "created" => filter::time(query, "at", term),
+        _ => return Err(filter::unknown(term)),
+    }
+    Ok(())
+}
+
+/// `issue.*` stands for all types that begin so.
+fn push_types(query: &mut QueryBuilder<Db>, term: &Term) {
+    query.push("FALSE");
+    for value in &term.values {
+        let Operand::Text(asked) = value else { continue };
+        match asked.strip_suffix('*') {
+            Some(head) => {
+                let length = head.chars().count();
+                query.push(format_args!(" OR substr(fact_type, 1, {length}) = "));
+                query.push_bind(head.to_owned());
+            }
+            None => {
+                query.push(" OR fact_type = ").push_bind(asked.clone());
+            }
+        }
+    }
+}
+
+fn read(row: &Row) -> Result<Fact> {
+    let seq: Option<i64> = row.try_get("seq").map_err(fault)?;
+    let kind: String = row.try_get("object_kind").map_err(fault)?;
+    let kind = ObjectKind::named(&kind).ok_or_else(|| corrupt("a kind of object", &kind))?;
+    let Ts(at) = row.try_get("at").map_err(fault)?;
+    let Json(forms) = row.try_get::<Json<Vec<ChangeForm>>, _>("changes").map_err(fault)?;
+    let actor = Actor {
+        kind: row.try_get::<String, _>("actor_kind").map_err(fault)?.into(),
+        id: row.try_get("actor_id").map_err(fault)?,
+        user: row.try_get::<Option<_>, _>("actor_user").map_err(fault)?.map(UserId),
+    };
+    let object = ObjectRef {
+        kind,
+        id: row.try_get("object_id").map_err(fault)?,
+        version: unsigned(row.try_get("object_version").map_err(fault)?)?,
+    };
+    Ok(Fact {
+        seq: seq.map(unsigned).transpose()?,
+        tenant: TenantId(row.try_get("tenant_id").map_err(fault)?),
+        what: NewFact {
+            id: FactId(row.try_get("id").map_err(fault)?),
+            fact_type: row.try_get::<String, _>("fact_type").map_err(fault)?.into(),
+            object,
+            project: row.try_get::<Option<_>, _>("project_id").map_err(fault)?.map(ProjectId),
+            at,
+            actor,
+            transport: row.try_get::<String, _>("transport").map_err(fault)?.into(),
+            request_id: row.try_get("request_id").map_err(fault)?,
+            cause: row.try_get::<Option<_>, _>("cause").map_err(fault)?.map(FactId),
+            changes: changes(forms)?,
+        },
+    })
+}

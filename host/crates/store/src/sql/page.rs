@@ -1,0 +1,116 @@
+//! Keyset pages.
+
+use std::fmt::Display;
+
+use sqlx::QueryBuilder;
+use tessera_core::page::{Keyset, Page, PageRequest, SortKey};
+use tessera_core::{Error, Result, Timestamp};
+use uuid::Uuid;
+
+use super::{Conn, Db, Row, Ts};
+use crate::error::fault;
+
+/// What a column holds by which a list is sorted.
+#[derive(Clone, Copy)]
+pub(super) enum Holds {
+    Moments,
+    Texts,
+    Numbers,
+}
+
+/// What a list is sorted by: a column, and where a row stands.
+pub(super) struct Sort<T> {
+    column: (&'static str, Holds),
+    /// The column that orders equal rows, and whether it holds text and not UUIDs.
+    id: (&'static str, bool),
+    descending: bool,
+    keyset: fn(&T) -> Keyset,
+}
+
+impl<T> Sort<T> {
+    /// Sorted by a column, equal rows by their UUID `id`.
+    pub(super) fn by(column: &'static str, holds: Holds, keyset: fn(&T) -> Keyset) -> Self {
+        Self { column: (column, holds), id: ("id", false), descending: false, keyset }
+    }
+
+    /// The greatest first, or the least.
+    pub(super) fn descending(mut self, descending: bool) -> Self {
+        self.descending = descending;
+        self
+    }
+
+    /// The same with another column for equal rows.
+    pub(super) fn then(mut self, id: &'static str) -> Self {
+        self.id.0 = id;
+        self
+    }
+
+    /// The same with ids that are text.
+    pub(super) fn with_text_ids(mut self) -> Self {
+        self.id.1 = true;
+        self
+    }
+
+    /// Ends a query, of which the condition has begun, with one page of it.
+    pub(super) async fn page(
+        &self,
+        conn: &mut Conn,
+        mut query: QueryBuilder<Db>,
+        asked: &PageRequest,
+        read: fn(&Row) -> Result<T>,
+    ) -> Result<Page<T>> {
+        let (after, direction) = if self.descending { ("<", "DESC") } else { (">", "ASC") };
+        let (column, id) = (self.column.0, self.id.0);
+        if let Some(keyset) = &asked.after {
+            query.push(format_args!(" AND ({column}, {id}) {after} ("));
+            self.push_key(&mut query, &keyset.key)?;
+            query.push(", ");
+            self.push_id(&mut query, &keyset.id)?;
+            query.push(")");
+        }
+        let limit = u64::from(asked.size) + 1;
+        query.push(format_args!(" ORDER BY {column} {direction}, {id} {direction} LIMIT {limit}"));
+        let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+        let items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+        Ok(Page::cut(items, asked.size, self.keyset))
+    }
+
+    fn push_key(&self, query: &mut QueryBuilder<Db>, key: &SortKey) -> Result<()> {
+        match (self.column.1, key) {
+            (Holds::Moments, SortKey::Time(at)) => query.push_bind(Ts(*at)),
+            (Holds::Texts, SortKey::Text(text)) => query.push_bind(text.clone()),
+            (Holds::Numbers, SortKey::Integer(number)) => query.push_bind(*number),
+            (Holds::Moments | Holds::Texts | Holds::Numbers, _) => return Err(foreign()),
+        };
+        Ok(())
+    }
+
+    fn push_id(&self, query: &mut QueryBuilder<Db>, id: &str) -> Result<()> {
+        if self.id.1 {
+            query.push_bind(id.to_owned());
+        } else {
+            query.push_bind(Uuid::try_parse(id).map_err(|_| foreign())?);
+        }
+        Ok(())
+    }
+}
+
+/// A page token of another list.
+fn foreign() -> Error {
+    Error::invalid("page_token", "belongs to another list")
+}
+
+/// A row's place by a moment.
+pub(super) fn at(at: Timestamp, id: &dyn Display) -> Keyset {
+    Keyset { key: SortKey::Time(at), id: id.to_string() }
+}
+
+/// A row's place by a text.
+pub(super) fn text(text: impl Into<String>, id: &dyn Display) -> Keyset {
+    Keyset { key: SortKey::Text(text.into()), id: id.to_string() }
+}
+
+/// A row's place by a number.
+pub(super) fn number(number: u64, id: &dyn Display) -> Keyset {
+    Keyset { key: SortKey::Integer(crate::codec::signed(number)), id: id.to_string() }
+}

@@ -1,0 +1,145 @@
+//! The ports' reading halves, over the queries.
+
+use async_trait::async_trait;
+use tessera_core::access::ObjectKind;
+use tessera_core::id::{CommentId, IssueId, KeyId, ProjectId, TenantId, UserId};
+use tessera_core::outbox::{Fact, Seq};
+use tessera_core::page::{Page, PageRequest};
+use tessera_core::ports::{OutboxStore, TenancyStore, TrackerStore};
+use tessera_core::tenancy::{ApiKey, StoredKey, Tenant};
+use tessera_core::tracker::{Comment, Issue, Link, Project, Purge, Usage, User};
+use tessera_core::{Result, Timestamp};
+
+use super::tenancy::{key, tenant};
+use super::tracker::{comment, issue, link, project, purge, user, watcher};
+use super::upkeep::Upkeep;
+use super::{DbStore, Reader, outbox};
+use crate::fair::HOST;
+
+impl DbStore {
+    async fn host(&self) -> Result<Reader> {
+        self.read(HOST).await
+    }
+}
+
+#[async_trait]
+impl TenancyStore for DbStore {
+    async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
+        tenant::get(&mut *self.read(id).await?, id).await
+    }
+
+    async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
+        tenant::by_slug(&mut *self.host().await?, slug).await
+    }
+
+    async fn tenants(&self, page: &PageRequest) -> Result<Page<Tenant>> {
+        tenant::list(&mut *self.host().await?, page).await
+    }
+
+    async fn key(&self, id: &KeyId) -> Result<Option<StoredKey>> {
+        key::get(&mut *self.host().await?, id).await
+    }
+
+    async fn keys(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<ApiKey>> {
+        key::list(&mut *self.read(tenant).await?, tenant, page).await
+    }
+}
+
+#[async_trait]
+impl TrackerStore for DbStore {
+    async fn user(&self, tenant: TenantId, id: UserId) -> Result<Option<User>> {
+        user::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn users(&self, tenant: TenantId, text: Option<&str>, page: &PageRequest) -> Result<Page<User>> {
+        user::list(&mut *self.read(tenant).await?, tenant, text, page).await
+    }
+
+    async fn project(&self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>> {
+        project::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn projects(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Project>> {
+        project::list(&mut *self.read(tenant).await?, tenant, page).await
+    }
+
+    async fn usage(&self, tenant: TenantId, project: ProjectId) -> Result<Usage> {
+        project::usage(&mut *self.read(tenant).await?, tenant, project).await
+    }
+
+    async fn issue(&self, tenant: TenantId, id: IssueId) -> Result<Option<Issue>> {
+        issue::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn issues(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Issue>> {
+        issue::list(&mut *self.read(tenant).await?, tenant, page).await
+    }
+
+    async fn children(&self, tenant: TenantId, parents: &[IssueId], limit: u32) -> Result<Vec<Issue>> {
+        issue::children(&mut *self.read(tenant).await?, tenant, parents, limit).await
+    }
+
+    async fn comment(&self, tenant: TenantId, issue: IssueId, id: CommentId) -> Result<Option<Comment>> {
+        comment::get(&mut *self.read(tenant).await?, tenant, issue, id).await
+    }
+
+    async fn comments(&self, tenant: TenantId, issue: IssueId, page: &PageRequest) -> Result<Page<Comment>> {
+        comment::list(&mut *self.read(tenant).await?, tenant, issue, page).await
+    }
+
+    async fn links(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<Link>> {
+        link::list(&mut *self.read(tenant).await?, tenant, issue).await
+    }
+
+    async fn watchers(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<UserId>> {
+        watcher::list(&mut *self.read(tenant).await?, tenant, issue).await
+    }
+
+    async fn purges(&self, limit: u32) -> Result<Vec<Purge>> {
+        purge::list(&mut *self.host().await?, limit).await
+    }
+
+    async fn purgeable(&self, purge: &Purge, limit: u32) -> Result<Vec<Issue>> {
+        issue::purgeable(&mut *self.host().await?, purge, limit).await
+    }
+}
+
+#[async_trait]
+impl OutboxStore for DbStore {
+    async fn head(&self) -> Result<Seq> {
+        outbox::head(&mut *self.host().await?).await
+    }
+
+    async fn facts_after(&self, seq: Seq, limit: u32) -> Result<Vec<Fact>> {
+        outbox::after(&mut *self.host().await?, None, seq, limit).await
+    }
+
+    async fn tenant_facts_after(&self, tenant: TenantId, seq: Seq, limit: u32) -> Result<Vec<Fact>> {
+        outbox::after(&mut *self.read(tenant).await?, Some(tenant), seq, limit).await
+    }
+
+    async fn history(
+        &self,
+        tenant: TenantId,
+        object: (ObjectKind, &str),
+        page: &PageRequest,
+    ) -> Result<Page<Fact>> {
+        outbox::history(&mut *self.read(tenant).await?, tenant, object, page).await
+    }
+
+    async fn audit(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Fact>> {
+        outbox::audit(&mut *self.read(tenant).await?, tenant, page).await
+    }
+
+    async fn facts_changed(&self) {
+        self.changed().heard().await;
+    }
+
+    async fn seq_before(&self, before: Timestamp) -> Result<Seq> {
+        outbox::seq_before(&mut *self.host().await?, before).await
+    }
+
+    async fn forget_facts(&self, before: Timestamp, limit: u32) -> Result<u64> {
+        self.upkeep(Upkeep::ForgetFacts { before, limit }).await
+    }
+}

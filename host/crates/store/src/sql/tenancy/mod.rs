@@ -1,0 +1,4 @@
+//! Tenants and their keys.
+
+pub(super) mod key;
+pub(super) mod tenant;

@@ -1,0 +1,55 @@
+//! Projects' counts of issues: up to 16 rows for each, so that creations do not wait for each other.
+
+use std::collections::BTreeMap;
+
+use tessera_core::id::{IssueId, ProjectId, TenantId};
+use tessera_core::{Error, Result};
+
+use super::super::Conn;
+use crate::error::fault;
+
+const SLOTS: u8 = 16;
+
+/// What one changeset does to the counts, in the order in which the rows are locked.
+#[derive(Default)]
+pub(in super::super) struct Changes(BTreeMap<(ProjectId, u8), i64>);
+
+impl Changes {
+    /// An issue came to a project (1) or left it (-1).
+    pub(in super::super) fn add(&mut self, project: ProjectId, issue: IssueId, by: i64) {
+        // The last byte of an id is random, and stays the issue's for good.
+        let slot = issue.0.as_bytes()[15] % SLOTS;
+        *self.0.entry((project, slot)).or_default() += by;
+    }
+
+    /// Writes them.
+    pub(in super::super) async fn write(&self, conn: &mut Conn, tenant: TenantId) -> Result<()> {
+        for (&(project, slot), &by) in &self.0 {
+            let query = match by {
+                0 => continue,
+                1.. => sqlx::query(
+                    "INSERT INTO project_counts (tenant_id, project_id, slot, issues)
+                     VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, project_id, slot)
+                     DO UPDATE SET issues = project_counts.issues + excluded.issues",
+                ),
+                _ => sqlx::query(
+                    "UPDATE project_counts SET issues = issues + $4
+                     WHERE tenant_id = $1 AND project_id = $2 AND slot = $3",
+                ),
+            };
+            let query = query.bind(tenant.0).bind(project.0).bind(i32::from(slot)).bind(by);
+            query.execute(&mut *conn).await.map_err(fault)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a project that has issues. Its row is locked.
+pub(in super::super) async fn is_zero(conn: &mut Conn, tenant: TenantId, project: ProjectId) -> Result<()> {
+    let query = sqlx::query_scalar(
+        "SELECT CAST(COALESCE(SUM(issues), 0) AS BIGINT) FROM project_counts
+         WHERE tenant_id = $1 AND project_id = $2",
+    );
+    let issues: i64 = query.bind(tenant.0).bind(project.0).fetch_one(conn).await.map_err(fault)?;
+    if issues == 0 { Ok(()) } else { Err(Error::stale()) }
+}

@@ -1,0 +1,10 @@
+//! Users, projects, issues, and what hangs on issues.
+
+pub(super) mod comment;
+pub(super) mod count;
+pub(super) mod issue;
+pub(super) mod link;
+pub(super) mod project;
+pub(super) mod purge;
+pub(super) mod user;
+pub(super) mod watcher;

@@ -1,0 +1,44 @@
+//! What is marked as deleted and still to be purged.
+
+use sqlx::Row as _;
+use tessera_core::Result;
+use tessera_core::id::{FactId, ProjectId, TenantId, UserId};
+use tessera_core::tracker::Purge;
+
+use super::super::{Conn, Row};
+use crate::error::fault;
+
+pub(in super::super) async fn list(conn: &mut Conn, limit: u32) -> Result<Vec<Purge>> {
+    let projects = sqlx::query(
+        "SELECT tenant_id, id, deleted_by FROM projects WHERE deleted_at IS NOT NULL
+         ORDER BY deleted_at LIMIT $1",
+    );
+    let limit_rows = i64::from(limit);
+    let rows = projects.bind(limit_rows).fetch_all(&mut *conn).await.map_err(fault)?;
+    let mut purges = rows.iter().map(project).collect::<Result<Vec<_>>>()?;
+    let users = sqlx::query(
+        "SELECT tenant_id, id, deleted_by FROM users WHERE deleted_at IS NOT NULL
+         ORDER BY deleted_at LIMIT $1",
+    );
+    let rows = users.bind(limit_rows).fetch_all(conn).await.map_err(fault)?;
+    for row in &rows {
+        purges.push(user(row)?);
+    }
+    purges.truncate(limit as usize);
+    Ok(purges)
+}
+
+fn project(row: &Row) -> Result<Purge> {
+    let (tenant, cause) = of(row)?;
+    Ok(Purge::Project { tenant, id: ProjectId(row.try_get("id").map_err(fault)?), cause })
+}
+
+fn user(row: &Row) -> Result<Purge> {
+    let (tenant, cause) = of(row)?;
+    Ok(Purge::User { tenant, id: UserId(row.try_get("id").map_err(fault)?), cause })
+}
+
+fn of(row: &Row) -> Result<(TenantId, Option<FactId>)> {
+    let tenant = TenantId(row.try_get("tenant_id").map_err(fault)?);
+    Ok((tenant, row.try_get::<Option<_>, _>("deleted_by").map_err(fault)?.map(FactId)))
+}

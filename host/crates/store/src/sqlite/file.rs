@@ -1,0 +1,121 @@
+//! Where a database lies, and how connections to it are made.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
+use tessera_core::{Error, Result};
+
+use super::MIGRATOR;
+use super::memory::Folder;
+use crate::error::fault;
+
+/// How long a connection waits for a lock of another process.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// How long the checkpointer waits for readers: meanwhile nobody can write.
+const BUSY_CHECKPOINT: Duration = Duration::from_millis(50);
+
+/// How often opening is tried while another process switches the journal or migrates.
+const ATTEMPTS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A database's place.
+pub(super) struct Place {
+    path: PathBuf,
+    /// The private folder of a database in memory.
+    folder: Option<Folder>,
+}
+
+impl Place {
+    pub(super) fn file(path: &Path) -> Self {
+        Self { path: path.to_owned(), folder: None }
+    }
+
+    pub(super) fn memory() -> Result<Self> {
+        let folder = Folder::make().map_err(Error::internal)?;
+        Ok(Self { path: folder.path().join("tessera.db"), folder: Some(folder) })
+    }
+
+    /// The size of the write-ahead log.
+    pub(super) fn log_size(&self) -> u64 {
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        std::fs::metadata(log).map_or(0, |file| file.len())
+    }
+
+    /// Removes a database in memory.
+    pub(super) fn remove(&self) {
+        if let Some(folder) = &self.folder {
+            folder.remove();
+        }
+    }
+
+    fn options(&self) -> SqliteConnectOptions {
+        let durable = self.folder.is_none();
+        SqliteConnectOptions::new()
+            .filename(&self.path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(if durable { SqliteSynchronous::Full } else { SqliteSynchronous::Off })
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+    }
+
+    /// How a reader connects.
+    pub(super) fn to_read(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(&self.path)
+            .read_only(true)
+            .busy_timeout(BUSY)
+            .pragma("query_only", "ON")
+    }
+
+    /// Makes the connection to write by, and brings the tables up to date.
+    pub(super) async fn open(&self) -> Result<SqliteConnection> {
+        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(Error::internal)?;
+        }
+        let mut attempt = 1;
+        loop {
+            match self.open_once().await {
+                Ok(conn) => return Ok(conn),
+                Err(error) if attempt == ATTEMPTS || !is_busy(&error) => return Err(fault(error)),
+                Err(_) => attempt += 1,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn open_once(&self) -> Result<SqliteConnection, sqlx::Error> {
+        let mut conn = self.to_write().await?;
+        // One transaction for all migrations: two processes that start at once migrate one by one.
+        let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
+        MIGRATOR.run_direct(None, &mut *transaction, false).await.map_err(sqlx::Error::from)?;
+        transaction.commit().await?;
+        Ok(conn)
+    }
+
+    /// Makes a connection to write by. Checkpoints are another connection's business.
+    pub(super) async fn to_write(&self) -> Result<SqliteConnection, sqlx::Error> {
+        self.options().create_if_missing(true).pragma("wal_autocheckpoint", "0").connect().await
+    }
+
+    /// Makes a connection to checkpoint by.
+    pub(super) async fn to_checkpoint(&self) -> Result<SqliteConnection, sqlx::Error> {
+        self.options().busy_timeout(BUSY_CHECKPOINT).connect().await
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let raised = match error {
+        sqlx::Error::Migrate(error) => match &**error {
+            sqlx::migrate::MigrateError::Execute(error) => error.as_database_error(),
+            sqlx::migrate::MigrateError::ExecuteMigration(error, _) => error.as_database_error(),
+            _ => None,
+        },
+        error => error.as_database_error(),
+    };
+    let code = raised.and_then(sqlx::error::DatabaseError::code).and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}

@@ -1,0 +1,190 @@
+//! The one writer: takes what waits, tenants in turn, into one transaction with a savepoint for each, and
+//! answers nobody before it is committed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sqlx::SqliteConnection;
+use tessera_core::changeset::{Changeset, Committed};
+use tessera_core::{Error, Result};
+use tokio::sync::oneshot;
+
+use super::Shared;
+use super::sql::apply::{Applied, apply};
+use super::sql::idempotency;
+use super::sql::upkeep::{self, Upkeep};
+use crate::error::{fault, is_verdict};
+
+/// How many share a transaction.
+const TOGETHER: usize = 64;
+
+/// What is to be written, and who waits for it.
+pub(super) struct Job {
+    pub(super) work: Work,
+    pub(super) reply: oneshot::Sender<Result<Done>>,
+}
+
+/// What is to be written.
+pub(super) enum Work {
+    Changeset(Box<Changeset>),
+    Upkeep(Upkeep),
+}
+
+/// How it ended.
+pub(super) enum Done {
+    Committed(Committed),
+    Rows(u64),
+}
+
+/// Runs until the queue is closed and empty.
+pub(super) fn spawn(shared: &Arc<Shared>, conn: SqliteConnection) {
+    let shared_too = Arc::clone(shared);
+    shared.tasks.spawn(async move {
+        let _abandon = Abandon(Arc::clone(&shared_too));
+        let mut writer = Writer { shared: Arc::clone(&shared_too), conn: Some(conn) };
+        while let Some(jobs) = shared_too.queue.pop(TOGETHER).await {
+            writer.run(jobs).await;
+        }
+        writer.close().await;
+    });
+}
+
+/// Lets nobody wait for a writer that is gone.
+struct Abandon(Arc<Shared>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.queue.abandon();
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    /// None after it failed, until it is needed again.
+    conn: Option<SqliteConnection>,
+}
+
+impl Job {
+    /// The job, if somebody still waits for it in time.
+    fn wanted(self) -> Option<Self> {
+        if self.reply.is_closed() {
+            return None;
+        }
+        if let Work::Changeset(changeset) = &self.work
+            && Instant::now() >= changeset.deadline
+        {
+            self.answer(Err(Error::deadline()));
+            return None;
+        }
+        Some(self)
+    }
+
+    fn answer(self, verdict: Result<Done>) {
+        // Who left while the transaction ran reads the outcome later, by its key or by the rows.
+        let _ = self.reply.send(verdict);
+    }
+}
+
+impl Writer {
+    async fn run(&mut self, jobs: Vec<Job>) {
+        let mut jobs: Vec<_> = jobs.into_iter().filter_map(Job::wanted).collect();
+        if jobs.len() > 1 {
+            match self.transact(&jobs).await {
+                Ok(verdicts) => {
+                    self.shared.note_written();
+                    for (job, verdict) in jobs.into_iter().zip(verdicts) {
+                        job.answer(verdict);
+                    }
+                    return;
+                }
+                Err(error) => tracing::warn!(?error, "a shared transaction failed; each is run by itself"),
+            }
+        }
+        for job in jobs.drain(..).filter_map(Job::wanted) {
+            let one = [job];
+            let verdict = self.transact(&one).await;
+            let verdict = verdict.and_then(|verdicts| verdicts.into_iter().next().unwrap_or_else(lost));
+            self.shared.note_written();
+            let [job] = one;
+            job.answer(verdict);
+        }
+    }
+
+    /// Carries all jobs out in one transaction: each has its own verdict, or all have none.
+    async fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Result<Done>>> {
+        let now = self.shared.clock.now();
+        let conn = self.connected().await?;
+        execute(conn, "BEGIN IMMEDIATE").await?;
+        let verdicts = match members(conn, jobs, now).await {
+            Ok(verdicts) => execute(conn, "COMMIT").await.map(|()| verdicts),
+            Err(error) => Err(error),
+        };
+        // After some errors SQLite has rolled back by itself; a connection in doubt is made anew.
+        if verdicts.is_err() && execute(conn, "ROLLBACK").await.is_err() {
+            self.conn = None;
+        }
+        verdicts
+    }
+
+    async fn connected(&mut self) -> Result<&mut SqliteConnection> {
+        if self.conn.is_none() {
+            self.conn = Some(self.shared.place.to_write().await.map_err(fault)?);
+        }
+        self.conn.as_mut().ok_or_else(|| Error::internal(anyhow::anyhow!("no connection to write by")))
+    }
+
+    async fn close(self) {
+        if let Some(conn) = self.conn
+            && let Err(error) = sqlx::Connection::close(conn).await
+        {
+            tracing::warn!(%error, "the writer's connection could not be closed");
+        }
+    }
+}
+
+fn lost() -> Result<Done> {
+    Err(Error::internal(anyhow::anyhow!("a job without a verdict")))
+}
+
+async fn members(
+    conn: &mut SqliteConnection,
+    jobs: &[Job],
+    now: tessera_core::Timestamp,
+) -> Result<Vec<Result<Done>>> {
+    let mut verdicts = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        execute(conn, "SAVEPOINT member").await?;
+        let verdict = match carry_out(conn, &job.work, now).await {
+            Ok(done) => Ok(done),
+            Err(error) if is_verdict(&error) => {
+                execute(conn, "ROLLBACK TO member").await?;
+                Err(error)
+            }
+            Err(error) => return Err(error),
+        };
+        execute(conn, "RELEASE member").await?;
+        verdicts.push(verdict);
+    }
+    Ok(verdicts)
+}
+
+async fn carry_out(conn: &mut SqliteConnection, work: &Work, now: tessera_core::Timestamp) -> Result<Done> {
+    let changeset = match work {
+        Work::Upkeep(upkeep) => return upkeep::run(conn, upkeep).await.map(Done::Rows),
+        Work::Changeset(changeset) => changeset,
+    };
+    match apply(conn, changeset, now).await? {
+        Applied::Written(_) => Ok(Done::Committed(Committed::Stored)),
+        Applied::Claimed => {
+            execute(conn, "ROLLBACK TO member").await?;
+            let Some(claim) = &changeset.claim else { return Err(Error::stale()) };
+            let recorded = idempotency::recorded(conn, &claim.scope, now).await?;
+            let recorded = recorded.ok_or_else(Error::stale)?;
+            Ok(Done::Committed(Committed::Replayed(Box::new(recorded))))
+        }
+    }
+}
+
+async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<()> {
+    sqlx::query(sql).execute(conn).await.map(|_| ()).map_err(fault)
+}

@@ -1,0 +1,371 @@
+//! The configuration: every name of the seeds, every fault at once, and nothing secret shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Every variable that the documents of the replaced systems name, with their example.
+const SEEDS: &[(&str, &str)] = &[
+    ("CACHE_MAX_SIZE", "1000"),
+    ("CACHE_TTL_AVAILABILITY", "300"),
+    ("CACHE_TTL_EVENTS", "3600"),
+    ("CACHE_TTL_SEARCH", "1800"),
+    ("CACHE_TYPE", "memory"),
+    ("COMMUNICATION_METHOD", "stream"),
+    ("DATABASE_SSL", "true"),
+    ("DATABASE_URL", "postgresql://user:password@localhost:5432/ticket_db"),
+    ("DB_TYPE", "memdb"),
+    ("DISCOUNT_RULES_ENABLED", "true"),
+    ("DYNAMIC_PRICING_ENABLED", "true"),
+    ("ELASTICSEARCH_INDEX", "events"),
+    ("ELASTICSEARCH_PASSWORD", "your_elastic_password"),
+    ("ELASTICSEARCH_URL", "http://localhost:9200"),
+    ("ELASTICSEARCH_USERNAME", "elastic"),
+    ("ENVIRONMENT", "development"),
+    ("GRPC_KEEPALIVE_TIMEOUT_MS", "5000"),
+    ("GRPC_KEEPALIVE_TIME_MS", "30000"),
+    ("GRPC_MAX_RECEIVE_MESSAGE_LENGTH", "4194304"),
+    ("GRPC_MAX_SEND_MESSAGE_LENGTH", "4194304"),
+    ("GRPC_PORT", "50052"),
+    ("GRPC_TLS_CERT_PATH", "/etc/grpc/certs/server.crt"),
+    ("GRPC_TLS_ENABLED", "true"),
+    ("GRPC_TLS_KEY_PATH", "/etc/grpc/certs/server.key"),
+    ("HTTP_PORT", "8080"),
+    ("KAFKA_BROKERS", "localhost:9092"),
+    ("KAFKA_TOPIC_PREFIX", "issue-tracker"),
+    ("LOG_LEVEL", "info"),
+    ("NATS_URL", "nats://127.0.0.1:4222,nats://127.0.0.1:4223,nats://127.0.0.1:4224"),
+    ("NODE_ENV", "production"),
+    ("PORT", "3002"),
+    ("POSTGRES_DB", "issue_tracker"),
+    ("POSTGRES_HOST", "localhost"),
+    ("POSTGRES_PASSWORD", "postgres"),
+    ("POSTGRES_PORT", "5432"),
+    ("POSTGRES_USER", "postgres"),
+    ("PRICE_UPDATE_INTERVAL", "300"),
+    ("REDIS_ADDR", "localhost:6379"),
+    ("REDIS_DATABASE", "2"),
+    ("REDIS_ENABLED", "true"),
+    ("REDIS_PASSWORD", "your_redis_password"),
+    ("REDIS_URL", "redis://localhost:6379"),
+    ("SEARCH_FUZZY_MATCH", "true"),
+    ("SEARCH_MAX_RESULTS", "100"),
+    ("SEARCH_SUGGESTION_LIMIT", "10"),
+    ("SEED_PROJECT_COUNT", "5"),
+    ("SEED_RELATIONSHIPS", "false"),
+    ("SEED_USER_COUNT", "5"),
+    ("SERVICE_NAME", "ticket-service"),
+];
+
+/// What a run of the binary with only these variables came to.
+fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+    command.args(arguments).env_clear().envs(environment.iter().copied());
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > end {
+            child.kill().unwrap();
+            panic!("{arguments:?} with {environment:?} did not end: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What `config show` says: by name, the value and what stands behind it.
+fn shown(output: &Output) -> BTreeMap<String, (String, String)> {
+    let text = stdout(output);
+    let rows = text.lines().map(|line| {
+        let (name, rest) = line.split_once(" = ").unwrap_or_else(|| panic!("{line}"));
+        let (value, about) = rest.split_once("  # ").unwrap_or_else(|| panic!("{line}"));
+        (name.to_owned(), (value.trim_matches('"').to_owned(), about.to_owned()))
+    });
+    rows.collect()
+}
+
+/// A file of settings, gone when dropped.
+struct File(PathBuf);
+
+impl File {
+    fn new(text: &str) -> Self {
+        let name = format!("settings-{}.toml", uuid::Uuid::now_v7());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A name of a variable at the head of `text`, when `after` follows it.
+fn variable<'a>(text: &'a str, after: &str) -> Option<&'a str> {
+    let (name, _) = text.split_once(after)?;
+    let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    (name.len() >= 3 && name.chars().all(upper)).then_some(name)
+}
+
+#[test]
+fn every_variable_of_the_seeds_is_known_by_its_name() {
+    let known = shown(&run(&["config", "show"], &[]));
+    for (name, _) in SEEDS {
+        assert!(known.contains_key(&name.to_lowercase()), "{name} is not a setting");
+    }
+}
+
+#[test]
+fn the_list_of_the_seeds_variables_is_the_one_of_their_documents() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/seeds");
+    let Ok(documents) = std::fs::read_dir(&folder) else {
+        eprintln!("{} is not there: the list was not compared with the documents", folder.display());
+        return;
+    };
+    let mut named = BTreeSet::new();
+    for document in documents {
+        let text = std::fs::read_to_string(document.unwrap().path()).unwrap();
+        for line in text.lines() {
+            let row = line.strip_prefix("| `").and_then(|row| variable(row, "`"));
+            named.extend(row.map(str::to_owned));
+            // A line of a file of settings, or several in front of a command.
+            let words = line.split_whitespace().map_while(|word| variable(word, "="));
+            named.extend(words.map(str::to_owned));
+        }
+    }
+    let listed: BTreeSet<_> = SEEDS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(listed, named);
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused_at_start_and_says_so() {
+    let known = shown(&run(&["config", "show"], &[]));
+    let later: Vec<_> = known.iter().filter(|(_, (_, about))| about.contains("not built yet")).collect();
+    assert!(later.len() >= 20, "{later:?}");
+    let mut all = Vec::new();
+    for (name, _) in later {
+        let name = name.to_uppercase();
+        let (name, value) = *SEEDS.iter().find(|(seed, _)| *seed == name).unwrap();
+        let output = run(&["serve"], &[(name, value)]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let line = format!("{name} is set, but ");
+        assert!(stderr(&output).contains(&line), "{name}: {}", stderr(&output));
+        assert!(stderr(&output).contains("not built yet"), "{name}: {}", stderr(&output));
+        assert!(!stdout(&output).contains("ready"));
+        all.push((name, value));
+    }
+    let output = run(&["config", "check"], &all);
+    for (name, _) in &all {
+        assert!(stderr(&output).contains(&format!("{name} is set, but ")), "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_built_yet_may_be_off() {
+    let off = [
+        ("GRPC_TLS_ENABLED", "false"),
+        ("SEARCH_FUZZY_MATCH", "false"),
+        ("DYNAMIC_PRICING_ENABLED", "false"),
+        ("DISCOUNT_RULES_ENABLED", "false"),
+        ("REDIS_ENABLED", "false"),
+        ("REDIS_URL", ""),
+        ("NATS_URL", ""),
+        ("KAFKA_BROKERS", ""),
+        ("CACHE_TYPE", "memory"),
+        ("COMMUNICATION_METHOD", "stream"),
+    ];
+    let output = run(&["config", "check"], &off);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn a_backend_that_is_not_built_yet_is_refused_and_says_what_works() {
+    for (name, value, works) in [
+        ("CACHE_TYPE", "redis", "memory"),
+        ("COMMUNICATION_METHOD", "kafka", "stream"),
+        ("COMMUNICATION_METHOD", "nats", "stream"),
+    ] {
+        let output = run(&["config", "check"], &[(name, value)]);
+        assert_eq!(output.status.code(), Some(1));
+        let text = stderr(&output);
+        assert!(text.contains(name) && text.contains("not built yet") && text.contains(works), "{text}");
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once_each_with_its_key_and_what_would_be_right() {
+    let faults = [
+        ("HTTP_PORT", "eighty", "0 to 65535"),
+        ("GRPC_PORT", "70000", "0 to 65535"),
+        ("DB_TYPE", "oracle", "sqlite, memdb, postgres"),
+        ("LOG_LEVEL", "loud", "debug, info, warn, error"),
+        ("LOG_FORMAT", "xml", "pretty, json"),
+        ("SEED_USER_COUNT", "-1", "0 to"),
+        ("SEED_RELATIONSHIPS", "perhaps", "true, false"),
+        ("ENVIRONMENT", "moon", "production, development"),
+        ("TESSERA_LISTEN", "here", "127.0.0.1"),
+        ("TESSERA_REQUEST_TIMEOUT_MS", "0", "1 to"),
+        ("TESSERA_BOOTSTRAP_KEY", "tsk_short_abc", "32 hex digits"),
+        ("TESSERA_SECRET_KEY", "short", "32"),
+        ("TESSERA_HISTORY_RETENTION_DAYS", "1", "TESSERA_STREAM_RETENTION_DAYS"),
+        ("REDIS_URL", "redis://somewhere", "not built yet"),
+        ("TESSERA_DATA_DRI", "x", "TESSERA_DATA_DIR"),
+    ];
+    let environment: Vec<_> = faults.iter().map(|(name, value, _)| (*name, *value)).collect();
+    let output = run(&["config", "check"], &environment);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    for (name, _, right) in faults {
+        let line = text.lines().find(|line| line.trim_start().starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("no line for {name}:\n{text}"));
+        assert!(line.contains(right), "{line}");
+    }
+    assert!(text.contains(&format!("{} fault(s)", faults.len())), "{text}");
+}
+
+#[test]
+fn no_setting_has_a_fault_by_default() {
+    let output = run(&["config", "check"], &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).is_empty());
+}
+
+#[test]
+fn secrets_are_hidden_wherever_they_come_from() {
+    const KEY: &str = "tsk_boot_feedfacefeedfacefeedfacefeedface";
+    const SECRET: &str = "hunter2hunter2hunter2hunter2hunter2";
+    let url = format!("postgres://user:{SECRET}@localhost/db");
+    let file = File::new(&format!("postgres_password = \"{SECRET}\"\n"));
+    let output = run(
+        &["config", "show", "--config", file.path(), "--set", &format!("TESSERA_SECRET_KEY={SECRET}")],
+        &[
+            ("DATABASE_URL", &url),
+            ("TESSERA_BOOTSTRAP_KEY", KEY),
+            ("REDIS_PASSWORD", SECRET),
+            ("ELASTICSEARCH_PASSWORD", SECRET),
+        ],
+    );
+    let text = format!("{}{}", stdout(&output), stderr(&output));
+    assert!(!text.contains("hunter2") && !text.contains("feedface"), "{text}");
+    let shown = shown(&output);
+    for name in [
+        "tessera_secret_key",
+        "tessera_bootstrap_key",
+        "database_url",
+        "postgres_password",
+        "redis_password",
+        "elasticsearch_password",
+    ] {
+        assert_eq!(shown[name].0, "(hidden)", "{name}");
+    }
+}
+
+#[test]
+fn a_fault_in_a_secret_does_not_show_it() {
+    for (name, value) in [
+        ("TESSERA_SECRET_KEY", "hunter2"),
+        ("TESSERA_BOOTSTRAP_KEY", "tsk_boot_hunter2"),
+        ("DATABASE_URL", "postgres://user:hunter2@localhost:port/db"),
+        ("DATABASE_URL", "mysql://user:hunter2@localhost/db"),
+        ("REDIS_URL", "redis://:hunter2@localhost"),
+        ("REDIS_PASSWORD", "hunter2"),
+        ("ELASTICSEARCH_PASSWORD", "hunter2"),
+    ] {
+        let output = run(&["config", "check"], &[(name, value)]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let text = format!("{}{}", stdout(&output), stderr(&output));
+        assert!(text.contains(name) && !text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_nearest_known_one_wherever_it_stands() {
+    let file = File::new("htp_port = 1\nno_such_thing_at_all = true\n");
+    let output = run(&["config", "check", "--config", file.path(), "--set", "grpc_prot=1"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("htp_port in the file is not a setting; is HTTP_PORT meant?"), "{text}");
+    assert!(text.contains("no_such_thing_at_all in the file is not a setting"), "{text}");
+    assert!(text.contains("grpc_prot in the command line is not a setting; is GRPC_PORT meant?"), "{text}");
+    // Variables of others are none of our business.
+    let output = run(&["config", "check"], &[("HOME", "/"), ("HTTP_PROT", "1"), ("LANG", "C")]);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn a_file_is_read_the_environment_wins_over_it_and_flags_over_both() {
+    let file = File::new("http_port = 1001\ngrpc_port = 1002\nlog_level = \"warn\"\nseed_relationships = true\n");
+    let arguments = ["config", "show", "--config", file.path(), "--http-port", "3001", "--data", "elsewhere"];
+    let environment = [("HTTP_PORT", "2001"), ("GRPC_PORT", "2002"), ("TESSERA_DATA_DIR", "here")];
+    let flagged = run(&arguments, &environment);
+    assert!(flagged.status.success(), "{}", stderr(&flagged));
+    let flagged = shown(&flagged);
+    for (name, value, place) in [
+        ("http_port", "3001", "command line"),
+        ("tessera_data_dir", "elsewhere", "command line"),
+        ("grpc_port", "2002", "environment"),
+        ("log_level", "warn", "file"),
+        ("seed_relationships", "true", "file"),
+        ("db_type", "sqlite", "default"),
+    ] {
+        let (held, about) = &flagged[name];
+        assert_eq!(held, value, "{name}");
+        assert!(about.starts_with(place), "{name}: {about}");
+    }
+    let by_variable = shown(&run(&["config", "show"], &[("TESSERA_CONFIG", file.path())]));
+    assert_eq!(by_variable["http_port"].0, "1001");
+    let demo = shown(&run(&["config", "show", "--demo"], &[("ENVIRONMENT", "production")]));
+    assert_eq!(demo["environment"].0, "development");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_fault_that_names_it() {
+    let output = run(&["config", "check", "--config", "absent.toml"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("absent.toml"), "{}", stderr(&output));
+    for (text, expected) in [
+        ("http_port = = 1", "cannot be read"),
+        ("http_port = [1, 2]", "http_port is a"),
+        ("[http]\nport = 1", "http is a"),
+    ] {
+        let file = File::new(text);
+        let output = run(&["config", "check", "--config", file.path()], &[]);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(stderr(&output).contains(expected), "{text}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn two_names_of_one_setting_must_agree() {
+    let output = run(&["config", "check"], &[("PORT", "3002"), ("HTTP_PORT", "8080")]);
+    assert!(stderr(&output).contains("PORT is \"3002\", but HTTP_PORT"), "{}", stderr(&output));
+    let alias = shown(&run(&["config", "show"], &[("PORT", "3002"), ("NODE_ENV", "development")]));
+    assert_eq!((alias["http_port"].0.as_str(), alias["environment"].0.as_str()), ("3002", "development"));
+}
+
+#[test]
+fn a_database_that_is_named_is_used_and_not_beside_another() {
+    let url = "postgres://user@localhost/db";
+    let beside = run(&["config", "check"], &[("DATABASE_URL", url), ("DB_TYPE", "memdb")]);
+    assert_eq!(beside.status.code(), Some(1));
+    assert!(stderr(&beside).contains("DATABASE_URL"), "{}", stderr(&beside));
+    let agreed = run(&["config", "check"], &[("DATABASE_URL", url), ("DB_TYPE", "postgres")]);
+    assert!(agreed.status.success(), "{}", stderr(&agreed));
+}

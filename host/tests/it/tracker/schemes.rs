@@ -1,0 +1,295 @@
+//! Schemes of a project's own: types, priorities, resolutions, states, moves and fields.
+
+use serde_json::{Value, json};
+use tessera_proto::common::v1::{self as common, value::Kind as Held};
+use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
+use tessera_proto::issues::v1::{CreateIssueRequest, GetIssueRequest, UpdateIssueRequest};
+use tessera_proto::project::v1::GetSchemeRequest;
+use tessera_proto::project::v1::project_service_client::ProjectServiceClient;
+
+use super::{done, faults, issue, memory, on, on_every_store};
+use crate::harness::{Kind, Rest};
+
+on_every_store! { a_scheme_that_lacks_what_issues_use_is_refused_with_the_counts }
+
+fn scheme() -> Value {
+    json!({
+        "types": ["STORY", "CHORE"],
+        "priorities": ["HIGH", "LOW"],
+        "resolutions": ["DONE", "DROPPED"],
+        "default_type": "STORY",
+        "default_priority": "LOW",
+        "machine": {
+            "initial": "TODO",
+            "states": [
+                {"name": "TODO", "category": "open"},
+                {"name": "DOING", "category": "active"},
+                {"name": "REVIEW", "category": "active"},
+                {"name": "DONE", "category": "done"},
+            ],
+            "transitions": [
+                {"name": "start", "from": ["TODO"], "to": "DOING"},
+                {"name": "review", "from": ["DOING"], "to": "REVIEW", "requires": ["assignee_id"]},
+                {"name": "finish", "from": ["REVIEW"], "to": "DONE", "requires": ["resolution", "fields.points"]},
+                {"name": "back", "from": [], "to": "TODO"},
+            ],
+            "on_assign": {"from": "TODO", "to": "DOING"},
+        },
+        "fields": [
+            {"name": "team", "type": "text", "required": true, "options": ["red", "blue"]},
+            {"name": "points", "type": "integer"},
+            {"name": "cost", "type": "decimal"},
+            {"name": "urgent", "type": "boolean"},
+            {"name": "due", "type": "time"},
+            {"name": "tags", "type": "texts", "options": ["a", "b"]},
+        ],
+    })
+}
+
+async fn project_with(rest: &Rest, name: &str, scheme: Value) -> String {
+    let project = rest.project(name).await;
+    done(&rest.put(&format!("/v1/projects/{project}/scheme"), scheme).await);
+    project
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_begins_with_the_built_in_scheme_and_goes_back_to_it() {
+    let (_home, host, rest) = memory().await;
+    let project = rest.project("P").await;
+    let path = format!("/v1/projects/{project}/scheme");
+    let built_in = rest.get(&path).await.expect(200)["scheme"].clone();
+    assert_eq!(built_in["built_in"], true);
+    assert_eq!(built_in["types"], json!(["COSMETIC", "BUG", "FEATURE", "PERFORMANCE"]));
+    assert_eq!(built_in["priorities"], json!(["CRITICAL", "MAJOR", "IMPORTANT", "MINOR"]));
+    assert_eq!(built_in["resolutions"], json!(["FIXED", "INVALID", "WONTFIX", "WORKSFORME"]));
+    assert_eq!(built_in["machine"]["states"].as_array().unwrap().len(), 6);
+
+    let own = done(&rest.put(&path, scheme()).await)["scheme"].clone();
+    assert_eq!((own["built_in"].clone(), own["machine"]["initial"].clone()), (json!(false), json!("TODO")));
+    let shown = rest.get(&format!("/v1/projects/{project}")).await;
+    assert_eq!(shown.expect(200)["project"]["custom_scheme"], true);
+    // What is read can be written again.
+    let etag = rest.get(&path).await.headers["etag"].clone();
+    assert_eq!(rest.put(&path, own).await.headers["etag"], etag, "nothing changed, so the version stays");
+
+    let mut grpc = ProjectServiceClient::with_interceptor(host.grpc().await.channel, host.grpc().await);
+    let request = GetSchemeRequest { project_id: project.clone() };
+    let seen = grpc.get_scheme(request).await.unwrap().into_inner().scheme.unwrap();
+    assert_eq!((seen.types.len(), seen.fields.len(), seen.built_in), (2, 6, false));
+    let machine = seen.machine.unwrap();
+    assert_eq!((machine.transitions.len(), machine.on_assign.unwrap().to), (4, "DOING".to_owned()));
+
+    assert_eq!(rest.delete(&path).await.expect(200)["scheme"]["built_in"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_custom_machine_moves_issues_and_demands_its_fields() {
+    let (_home, _host, rest) = memory().await;
+    let project = project_with(&rest, "P", scheme()).await;
+    let user = rest.user("ada@example.com").await;
+
+    let bare = rest.post("/v1/issues", json!({"project_id": project, "summary": "s"})).await;
+    assert_eq!(faults(&bare), ["fields.team"]);
+    let body = json!({"project_id": project, "summary": "s", "fields": {"team": "red"}});
+    let made = rest.post("/v1/issues", body).await.expect(201)["issue"].clone();
+    assert_eq!(made["status"], "TODO");
+    assert_eq!((made["type"].clone(), made["priority"].clone()), (json!("STORY"), json!("LOW")));
+    let id = made["issue_id"].as_str().unwrap();
+    let path = format!("/v1/issues/{id}:transition");
+    let move_ = |body: Value| rest.post(&path, body);
+
+    // A state of the built-in machine is unknown here, a known one may be out of reach.
+    assert_eq!(faults(&move_(json!({"status": "IN_PROGRESS"})).await), ["status"]);
+    assert_eq!(move_(json!({"status": "DONE"})).await.code(409), "TRANSITION_NOT_ALLOWED");
+    assert_eq!(move_(json!({"transition": "finish"})).await.code(409), "TRANSITION_NOT_ALLOWED");
+
+    done(&move_(json!({"transition": "start"})).await);
+    let open = rest.get(&format!("/v1/issues/{id}/transitions")).await.expect(200)["transitions"].clone();
+    let review = open.as_array().unwrap().iter().find(|move_| move_["name"] == "review").unwrap().clone();
+    assert_eq!((review["to"].clone(), review["open"].clone()), (json!("REVIEW"), json!(false)));
+    assert_eq!(review["missing"], json!(["assignee_id"]));
+    let back = open.as_array().unwrap().iter().find(|move_| move_["name"] == "back").unwrap();
+    assert_eq!(back["open"], true, "a move from any state is open in every state");
+    assert_eq!(open.as_array().unwrap().len(), 2);
+
+    assert_eq!(faults(&move_(json!({"transition": "review"})).await), ["assignee_id"]);
+    done(&rest.post(&format!("/v1/issues/{id}:assign"), json!({"assignee_id": user})).await);
+    done(&move_(json!({"transition": "review"})).await);
+    assert!(faults(&move_(json!({"transition": "finish"})).await).contains(&"resolution".to_owned()));
+    assert_eq!(
+        faults(&move_(json!({"transition": "finish", "resolution": "DONE"})).await),
+        ["fields.points"]
+    );
+    let both = json!({"status": "DONE", "resolution": "DONE", "fields": {"points": 3}});
+    let finished = done(&rest.patch(&format!("/v1/issues/{id}"), both).await)["issue"].clone();
+    assert_eq!((finished["status"].clone(), finished["resolution"].clone()), (json!("DONE"), json!("DONE")));
+    let again = done(&move_(json!({"transition": "back"})).await)["issue"].clone();
+    assert_eq!((again["status"].clone(), again["resolution"].clone()), (json!("TODO"), Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assigning_follows_the_projects_own_machine() {
+    let (_home, _host, rest) = memory().await;
+    let project = project_with(&rest, "P", scheme()).await;
+    let user = rest.user("ada@example.com").await;
+    let body = json!({"project_id": project, "summary": "s", "fields": {"team": "red"}});
+    let made = rest.post("/v1/issues", body).await;
+    let id = made.expect(201)["issue"]["issue_id"].as_str().unwrap();
+    let assigned = rest.post(&format!("/v1/issues/{id}:assign"), json!({"assignee_id": user})).await;
+    assert_eq!(done(&assigned)["issue"]["status"], "DOING");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_survive_both_transports() {
+    let (_home, host, rest) = memory().await;
+    let project = project_with(&rest, "P", scheme()).await;
+    let fields = json!({
+        "team": "blue", "points": -9_007_199_254_740_993_i64, "cost": {"decimal": "12.50"}, "urgent": false,
+        "due": {"time": "2026-01-31T12:00:00Z"}, "tags": ["b", "a"],
+    });
+    let body = json!({"project_id": project, "summary": "s", "fields": fields});
+    let made = rest.post("/v1/issues", body).await.expect(201)["issue"].clone();
+    let id = made["issue_id"].as_str().unwrap().to_owned();
+    assert_eq!(made["fields"], fields);
+    assert_eq!(issue(&rest, &id).await["fields"], fields);
+
+    let mut grpc = IssuesServiceClient::with_interceptor(host.grpc().await.channel, host.grpc().await);
+    let get = GetIssueRequest { issue_id: id.clone(), include_details: false };
+    let seen = grpc.get_issue(get).await.unwrap().into_inner().issue.unwrap();
+    let held = |name: &str| seen.fields[name].kind.clone().unwrap();
+    assert_eq!(held("team"), Held::Text("blue".into()));
+    assert_eq!(held("points"), Held::Integer(-9_007_199_254_740_993));
+    assert_eq!(held("cost"), Held::Decimal("12.50".into()));
+    assert_eq!(held("urgent"), Held::Boolean(false));
+    assert_eq!(held("due"), Held::Time(prost_types::Timestamp { seconds: 1_769_860_800, nanos: 0 }));
+    assert_eq!(held("tags"), Held::Texts(common::Texts { values: vec!["b".into(), "a".into()] }));
+
+    // Written over gRPC exactly as it was read, read over REST.
+    let create = CreateIssueRequest {
+        summary: "copy".into(),
+        project_id: project,
+        fields: seen.fields.clone(),
+        ..CreateIssueRequest::default()
+    };
+    let copy = grpc.create_issue(create).await.unwrap().into_inner().issue.unwrap();
+    assert_eq!(issue(&rest, &copy.issue_id).await["fields"], fields);
+    // The type is not a built-in one: unspecified as an enum, told as text.
+    assert_eq!((copy.r#type, copy.type_name.as_str()), (0, "STORY"));
+
+    // Merged by name; an unset value takes one away.
+    let changes = [
+        ("points".to_owned(), common::Value { kind: Some(Held::Integer(5)) }),
+        ("cost".to_owned(), common::Value { kind: None }),
+    ];
+    let update =
+        UpdateIssueRequest { issue_id: id.clone(), fields: changes.into(), ..UpdateIssueRequest::default() };
+    grpc.update_issue(update).await.unwrap();
+    let after = issue(&rest, &id).await["fields"].clone();
+    assert_eq!((after["points"].clone(), after.get("cost").is_none()), (json!(5), true));
+    assert_eq!(after["tags"], json!(["b", "a"]));
+    done(&rest.patch(&format!("/v1/issues/{id}"), json!({"fields": {"tags": null, "points": 6}})).await);
+    let after = issue(&rest, &id).await["fields"].clone();
+    assert_eq!((after["points"].clone(), after.get("tags").is_none()), (json!(6), true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_does_not_fit_is_refused_by_its_name() {
+    let (_home, _host, rest) = memory().await;
+    let project = project_with(&rest, "P", scheme()).await;
+    for (name, value) in [
+        ("team", json!("green")),
+        ("team", json!(1)),
+        ("points", json!("3")),
+        ("points", json!(1.5)),
+        ("cost", json!("12.50")),
+        ("cost", json!({"decimal": "a lot"})),
+        ("urgent", json!("yes")),
+        ("due", json!("2026-01-31T12:00:00Z")),
+        ("due", json!({"time": "soon"})),
+        ("tags", json!(["a", "c"])),
+        ("tags", json!([1])),
+        ("unknown", json!("x")),
+    ] {
+        let mut fields = json!({"team": "red"});
+        fields[name] = value.clone();
+        let body = json!({"project_id": project, "summary": "s", "fields": fields});
+        let refused = rest.post("/v1/issues", body).await;
+        let at = faults(&refused);
+        assert_eq!(at, [format!("fields.{name}")], "{name}: {value}");
+    }
+}
+
+async fn a_scheme_that_lacks_what_issues_use_is_refused_with_the_counts(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let project = rest.project("P").await;
+    for _ in 0..3 {
+        rest.issue(&project, "s").await;
+    }
+    let path = format!("/v1/projects/{project}/scheme");
+    let refused = rest.put(&path, scheme()).await;
+    assert_eq!(refused.code(422), "SCHEME_IN_USE");
+    let told: Vec<_> = refused.body["violations"].as_array().unwrap().iter().cloned().collect();
+    let of = |field: &str| told.iter().find(|fault| fault["field"] == field).unwrap()["message"].clone();
+    for (field, name) in [("machine.states", "NEW"), ("types", "BUG"), ("priorities", "MINOR")] {
+        let message = of(field).as_str().unwrap().to_owned();
+        assert!(message.contains(name) && message.contains("3 issues"), "{message}");
+    }
+    // One that knows them is taken, and the way back is judged alike.
+    let mut wide = scheme();
+    wide["types"] = json!(["STORY", "CHORE", "BUG"]);
+    wide["priorities"] = json!(["HIGH", "LOW", "MINOR"]);
+    wide["machine"]["states"].as_array_mut().unwrap().push(json!({"name": "NEW", "category": "open"}));
+    done(&rest.put(&path, wide).await);
+    let story = json!({"project_id": project, "summary": "s", "type": "STORY", "fields": {"team": "red"}});
+    rest.post("/v1/issues", story).await.expect(201);
+    let refused = rest.delete(&path).await;
+    assert_eq!(refused.code(422), "SCHEME_IN_USE");
+    assert!(refused.body["violations"].to_string().contains("1 issue has it"), "{:#}", refused.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_a_scheme_is_told_at_once() {
+    let (_home, _host, rest) = memory().await;
+    let project = rest.project("P").await;
+    let mut bad = scheme();
+    bad["default_type"] = json!("EPIC");
+    bad["types"] = json!(["STORY", "STORY"]);
+    bad["machine"]["initial"] = json!("NOWHERE");
+    bad["machine"]["transitions"][0]["to"] = json!("NOWHERE");
+    bad["machine"]["transitions"][1]["requires"] = json!(["fields.absent"]);
+    bad["fields"][1]["options"] = json!(["1"]);
+    let refused = rest.put(&format!("/v1/projects/{project}/scheme"), bad).await;
+    let at = faults(&refused);
+    for field in [
+        "default_type",
+        "types[1]",
+        "machine.initial",
+        "machine.transitions[0].to",
+        "machine.transitions[1].requires",
+        "fields[1].options",
+    ] {
+        assert!(at.contains(&field.to_owned()), "{field} is not among {at:?}");
+    }
+    let shown = rest.get(&format!("/v1/projects/{project}/scheme")).await;
+    assert_eq!(shown.expect(200)["scheme"]["built_in"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_required_field_of_a_filter_finds_by_its_text() {
+    let (_home, _host, rest) = memory().await;
+    let project = project_with(&rest, "P", scheme()).await;
+    let mut made = Vec::new();
+    for (team, points) in [("red", 1), ("blue", 2), ("blue", 3)] {
+        let body = json!({"project_id": project, "summary": "s", "fields": {"team": team, "points": points}});
+        let issue = rest.post("/v1/issues", body).await;
+        made.push(issue.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned());
+    }
+    let sorted = |mut ids: Vec<String>| {
+        ids.sort();
+        ids
+    };
+    assert_eq!(sorted(super::found(&rest, "field.team:blue").await), sorted(made[1..].to_vec()));
+    assert_eq!(super::found(&rest, "field.points:2").await, [made[1].clone()]);
+    assert_eq!(super::found(&rest, "-field.team:blue").await, [made[0].clone()]);
+    assert_eq!(sorted(super::found(&rest, "field.points:1,3").await), sorted(vec![made[0].clone(), made[2].clone()]));
+}
