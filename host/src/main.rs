@@ -4,6 +4,7 @@
 mod bootstrap;
 mod cli;
 mod config;
+mod impatient;
 mod logs;
 mod secret;
 mod server;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use tessera_api::request::Gate;
-use tessera_core::App;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -109,17 +108,16 @@ fn announce(servers: &[Server], first_key: Option<&str>) -> Result<()> {
     let mut text = format!(
         "Tessera is ready.\n  REST  http://{http}   (reference: http://{http}/docs)\n  gRPC  {grpc}\n"
     );
-    let key = match first_key {
-        Some(key) => {
-            text.push_str(&format!("\nThe admin key of the tenant \"default\", shown this once:\n  {key}\n"));
-            key
-        }
-        None => "$TESSERA_KEY",
-    };
+    if let Some(key) = first_key {
+        text.push_str(&format!(
+            "\nThe admin key of the tenant \"default\", shown this once:\n  export TESSERA_KEY={key}\n"
+        ));
+    }
+    let key = "-H \"Authorization: Bearer $TESSERA_KEY\"";
     text.push_str(&format!(
-        "\nTry:\n  curl -s http://{http}/v1/me -H 'Authorization: Bearer {key}'\n  \
-         curl -s http://{http}/v1/projects -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{\"name\":\"First\"}}'\n  \
-         grpcurl -plaintext -H 'Authorization: Bearer {key}' {grpc} project.v1.ProjectService/ListProjects\n\n"
+        "\nTry:\n  curl -s http://{http}/v1/me {key}\n  \
+         curl -s http://{http}/v1/projects {key} -H 'Content-Type: application/json' -d '{{\"name\": \"First\"}}'\n  \
+         grpcurl -plaintext {key} {grpc} project.v1.ProjectService/ListProjects\n\n"
     ));
     say(&text)
 }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Bounds;
+use crate::impatient::Impatient;
 
 /// How long a client may take to send the head of a request, and to begin its first one.
 const HEAD: Duration = Duration::from_secs(10);
@@ -85,6 +86,7 @@ async fn converse(stream: TcpStream, router: Router, bounds: Bounds, stop: Cance
         .max_concurrent_streams(256)
         .max_header_list_size(64 * 1024);
     let service = TowerToHyperService::new(router);
+    let stream = Impatient::new(stream);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {

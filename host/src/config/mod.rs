@@ -15,7 +15,7 @@ use std::time::Duration;
 use tessera_core::outbox::audit::Retention;
 use tessera_store::StoreConfig;
 
-pub(crate) use settings::{SETTINGS, Setting, Standing};
+pub(crate) use settings::{SETTINGS, Standing};
 pub(crate) use source::Said;
 
 /// A setting's fault, and what would be right.

@@ -18,12 +18,27 @@ fn arrows_point_inwards() {
         (
             "host/crates/core",
             &[
-                "axum", "hyper", "tonic", "prost", "sqlx", "wasmtime", "async-nats", "redis", "serde", "serde_json",
-                "tessera-api", "tessera-backends", "tessera-proto", "tessera-store",
+                "axum",
+                "hyper",
+                "tonic",
+                "prost",
+                "sqlx",
+                "wasmtime",
+                "async-nats",
+                "redis",
+                "serde",
+                "serde_json",
+                "tessera-api",
+                "tessera-backends",
+                "tessera-proto",
+                "tessera-store",
             ][..],
         ),
         ("host/crates/api", &["sqlx", "tessera-backends", "tessera-store"]),
-        ("host/crates/store", &["axum", "tonic", "prost", "tessera-api", "tessera-backends", "tessera-proto"]),
+        (
+            "host/crates/store",
+            &["axum", "tonic", "prost", "tessera-api", "tessera-backends", "tessera-proto"],
+        ),
         ("host/crates/backends", &["axum", "tonic", "sqlx", "tessera-api", "tessera-proto", "tessera-store"]),
     ] {
         let held = dependencies(&format!("{room}/Cargo.toml"));
@@ -35,8 +50,19 @@ fn arrows_point_inwards() {
 #[test]
 fn nothing_but_the_house_stands_at_the_top() {
     let known = [
-        "Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "host", "migrations", "plugin-sdk", "plugins", "proto",
-        "rust-toolchain.toml", "wit", "target", "data",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "README.md",
+        "host",
+        "migrations",
+        "plugin-sdk",
+        "plugins",
+        "proto",
+        "rust-toolchain.toml",
+        "wit",
+        "target",
+        "data",
     ];
     for entry in std::fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

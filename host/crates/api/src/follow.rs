@@ -1,7 +1,8 @@
 //! Following facts for as long as the caller may: batches, heartbeats, and why a stream ends. The
 //! transports only encode what comes out.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tessera_core::access::ObjectKind;
@@ -9,7 +10,7 @@ use tessera_core::filter::Filter;
 use tessera_core::outbox::fact::{SPEC, type_matches};
 use tessera_core::outbox::{Fact, Seq, Subscription};
 use tessera_core::tracker::{ProjectUpdate, ProjectUpdates};
-use tessera_core::{Ctx, Error, Principal, Result};
+use tessera_core::{Ctx, Error, ErrorKind, Principal, Result};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::request::{Gate, plain};
@@ -48,17 +49,61 @@ pub enum Next<T> {
     Revoked,
 }
 
+/// The most streams that one principal has open on this host.
+pub const MAX_STREAMS: usize = 100;
+
+/// How many streams each principal has open.
+#[derive(Clone, Debug, Default)]
+pub struct Streams(Arc<Mutex<HashMap<String, usize>>>);
+
+/// The place of one open stream.
+struct Place {
+    streams: Streams,
+    principal: String,
+}
+
+impl Streams {
+    fn enter(&self, ctx: &Ctx) -> Result<Place> {
+        let principal = format!("{}/{}", ctx.tenant, ctx.principal);
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(principal.clone()).or_default();
+        if *count >= MAX_STREAMS {
+            let message = format!("{MAX_STREAMS} streams are open already; close one first");
+            return Err(Error::new(ErrorKind::RateLimited, "TOO_MANY_STREAMS", message));
+        }
+        *count += 1;
+        Ok(Place { streams: self.clone(), principal })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.principal) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.principal);
+            }
+        }
+    }
+}
+
 /// A caller's right to a stream, watched.
 struct Watch {
     gate: Gate,
     ctx: Ctx,
     beats: tokio::time::Interval,
+    _place: Place,
 }
 
 /// The facts of a tenant for one caller.
 pub struct FactFollower {
     watch: Watch,
     facts: Subscription,
+    /// Read, and not given yet.
+    pending: Vec<Arc<Fact>>,
+    /// The client has all facts up to here.
+    given: Seq,
     types: Vec<String>,
     object: String,
     filter: Filter,
@@ -68,15 +113,18 @@ pub struct FactFollower {
 pub struct ProjectFollower {
     watch: Watch,
     guard: Subscription,
+    /// Whether a fact went by that may have ended the right to listen.
+    suspect: bool,
     /// The projects that are followed.
     pub updates: ProjectUpdates,
 }
 
 impl Watch {
-    fn new(gate: &Gate, ctx: &Ctx) -> Self {
+    fn new(gate: &Gate, ctx: &Ctx) -> Result<Self> {
         let mut beats = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { gate: gate.clone(), ctx: ctx.clone(), beats }
+        let place = gate.streams.enter(ctx)?;
+        Ok(Self { gate: gate.clone(), ctx: ctx.clone(), beats, _place: place })
     }
 
     /// Whether the caller may still listen.
@@ -114,13 +162,15 @@ impl FactFollower {
         let filter = SPEC.filter(ctx, plain("filter", &asked.filter)?)?;
         let facts = gate.app.facts.stream(ctx, after).await?;
         let AskedFacts { types, object, .. } = asked;
-        Ok(Self { watch: Watch::new(gate, ctx), facts, types, object, filter })
+        let given = facts.cursor();
+        let watch = Watch::new(gate, ctx)?;
+        Ok(Self { watch, facts, pending: Vec::new(), given, types, object, filter })
     }
 
-    /// The cursor after which a client goes on.
+    /// The cursor after which a client goes on: it has everything up to there.
     #[must_use]
     pub fn cursor(&self) -> String {
-        self.seal(self.facts.cursor())
+        self.seal(self.given)
     }
 
     /// The cursor after one fact.
@@ -129,26 +179,35 @@ impl FactFollower {
         fact.seq.map(|seq| self.seal(seq)).unwrap_or_default()
     }
 
+    /// Notes that the client was sent a fact; [`Self::next`] notes it for all that it gave before.
+    pub fn sent(&mut self, fact: &Fact) {
+        self.given = fact.seq.unwrap_or(self.given);
+    }
+
     fn seal(&self, seq: Seq) -> String {
         self.watch.gate.tokens.seal_cursor(self.watch.ctx.tenant, seq)
     }
 
-    /// What comes next; waits for it.
+    /// What comes next; waits for it. May be dropped and called again at any time.
     pub async fn next(&mut self) -> Result<Next<Arc<Fact>>> {
         loop {
-            let facts = tokio::select! {
-                biased;
-                () = self.watch.gate.stop.cancelled() => return Ok(Next::Shutdown),
-                _ = self.watch.beats.tick() => return self.watch.beat().await,
-                facts = self.facts.next() => facts?,
-            };
-            if facts.is_empty() {
-                return Ok(Next::Shutdown);
+            if self.pending.is_empty() {
+                self.given = self.facts.cursor();
+                self.pending = tokio::select! {
+                    biased;
+                    () = self.watch.gate.stop.cancelled() => return Ok(Next::Shutdown),
+                    _ = self.watch.beats.tick() => return self.watch.beat().await,
+                    facts = self.facts.next() => facts?,
+                };
+                if self.pending.is_empty() {
+                    return Ok(Next::Shutdown);
+                }
             }
-            if facts.iter().any(|fact| touches_rights(fact)) && !self.watch.holds().await? {
+            if self.pending.iter().any(|fact| touches_rights(fact)) && !self.watch.holds().await? {
                 return Ok(Next::Revoked);
             }
-            let news: Vec<_> = facts.into_iter().filter(|fact| self.wants(fact)).collect();
+            let read = std::mem::take(&mut self.pending);
+            let news: Vec<_> = read.into_iter().filter(|fact| self.wants(fact)).collect();
             if !news.is_empty() {
                 return Ok(Next::News(news));
             }
@@ -169,29 +228,36 @@ impl ProjectFollower {
     pub async fn open(gate: &Gate, ctx: &Ctx) -> Result<Self> {
         let updates = ProjectUpdates::open(&gate.app, ctx).await?;
         let guard = gate.app.facts.follow(ctx);
-        Ok(Self { watch: Watch::new(gate, ctx), guard, updates })
+        Ok(Self { watch: Watch::new(gate, ctx)?, guard, suspect: false, updates })
     }
 
     /// What comes next; waits for it. May be dropped and called again at any time.
     pub async fn next(&mut self) -> Result<Next<ProjectUpdate>> {
+        let Self { watch, guard, suspect, updates } = self;
+        // Kept while other facts go by, for it may be about to say what it has read.
+        let mut news = std::pin::pin!(updates.next());
         loop {
+            if *suspect {
+                if !watch.holds().await? {
+                    return Ok(Next::Revoked);
+                }
+                *suspect = false;
+            }
             tokio::select! {
                 biased;
-                () = self.watch.gate.stop.cancelled() => return Ok(Next::Shutdown),
-                _ = self.watch.beats.tick() => return self.watch.beat().await,
-                facts = self.guard.next() => {
+                () = watch.gate.stop.cancelled() => return Ok(Next::Shutdown),
+                news = &mut news => {
+                    let news = news?;
+                    return Ok(if news.is_empty() { Next::Shutdown } else { Next::News(news) });
+                }
+                facts = guard.next() => {
                     let facts = facts?;
                     if facts.is_empty() {
                         return Ok(Next::Shutdown);
                     }
-                    if facts.iter().any(|fact| touches_rights(fact)) && !self.watch.holds().await? {
-                        return Ok(Next::Revoked);
-                    }
+                    *suspect = facts.iter().any(|fact| touches_rights(fact));
                 }
-                news = self.updates.next() => {
-                    let news = news?;
-                    return Ok(if news.is_empty() { Next::Shutdown } else { Next::News(news) });
-                }
+                _ = watch.beats.tick() => return watch.beat().await,
             }
         }
     }

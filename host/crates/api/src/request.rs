@@ -14,6 +14,7 @@ use tessera_core::{App, Ctx, Error, PageRequest, Result, Transport};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::follow::Streams;
 use crate::tokens::{PageQuery, Tokens};
 
 /// The largest page of tenants, keys and the audit log.
@@ -31,6 +32,8 @@ pub struct Gate {
     pub tokens: Arc<Tokens>,
     /// How long a request may take.
     pub timeout: Duration,
+    /// How many streams each principal has open.
+    pub streams: Streams,
     /// Cancelled when the host goes down: it is no longer ready, and streams end.
     pub stop: CancellationToken,
 }
@@ -71,7 +74,7 @@ impl Gate {
     /// A gate to the services.
     #[must_use]
     pub fn new(app: App, secret: &SecretKey, timeout: Duration, stop: CancellationToken) -> Self {
-        Self { app, tokens: Arc::new(Tokens::new(secret)), timeout, stop }
+        Self { app, tokens: Arc::new(Tokens::new(secret)), timeout, streams: Streams::default(), stop }
     }
 
     /// The context of a request: its caller is known, and the tenant that it names is its own.

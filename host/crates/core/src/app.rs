@@ -68,7 +68,8 @@ impl App {
     ) -> Result<Self> {
         let fingerprint = secret.derive("fingerprint");
         if store.secret_fingerprint(fingerprint).await? != fingerprint {
-            let expected = "is not the secret that this database was first used with; all its hosts need the same";
+            let expected =
+                "is not the secret that this database was first used with; all its hosts need the same";
             return Err(Error::invalid("TESSERA_SECRET_KEY", expected));
         }
         let reads = Arc::new(Reads::new(Arc::clone(&store), cache));

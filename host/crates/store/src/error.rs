@@ -65,11 +65,12 @@ fn is_outdated(raised: &dyn DatabaseError) -> bool {
     raised.is_foreign_key_violation() || raised.code().is_some_and(|code| matches!(&*code, "40001" | "40P01"))
 }
 
-/// PostgreSQL: connections (08), resources (53), the operator (57P). SQLite: busy, locked, full.
+/// PostgreSQL: connections (08), resources (53), the operator (57), a lock that did not come free (55P03).
+/// SQLite: busy, locked, full.
 fn is_away(raised: &dyn DatabaseError) -> bool {
     let Some(code) = raised.code() else { return false };
     if code.len() == 5 {
-        return code.starts_with("08") || code.starts_with("53") || code.starts_with("57P");
+        return code.starts_with("08") || code.starts_with("53") || code.starts_with("57") || code == "55P03";
     }
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 13))
 }

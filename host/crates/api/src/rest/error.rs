@@ -84,12 +84,14 @@ impl Problem {
             _ if status.is_server_error() => "INTERNAL",
             _ => "INVALID_ARGUMENT",
         };
-        let mut problem = Self::with_status(status, kind, reason, title);
-        if let Some(allow) = headers.get(ALLOW) {
-            let message = format!("the path takes {} only", allow.to_str().unwrap_or_default());
-            problem.error = Error::new(kind, reason, message);
-            problem.headers.insert(ALLOW, allow.clone());
-        }
+        let message = match status {
+            StatusCode::METHOD_NOT_ALLOWED => {
+                "the path does not take this method; Allow lists those that it takes"
+            }
+            _ => title,
+        };
+        let mut problem = Self::with_status(status, kind, reason, message);
+        problem.headers.extend(headers.get(ALLOW).map(|allow| (ALLOW, allow.clone())));
         problem
     }
 

@@ -131,7 +131,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
         asked.map(|query| Self(query.0)).map_err(|rejection| {
             use std::error::Error as _;
             let why = rejection.source().map_or_else(|| rejection.to_string(), ToString::to_string);
-            Error::malformed("query", format!("cannot be read: {why}")).into()
+            // The name of the parameter stands before what is wrong with it.
+            let (field, why) = why.split_once(": ").unwrap_or(("query", &why));
+            Error::malformed(field, format!("cannot be read: {why}")).into()
         })
     }
 }

@@ -65,7 +65,7 @@ pub async fn front(State(rest): State<Rest>, mut request: Request, next: Next) -
     let trace = Trace::new(request.headers());
     request.extensions_mut().insert(trace.clone());
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path = documented(request.uri().path());
     let matched = request.extensions().get::<MatchedPath>().map(|path| documented(path.as_str()));
     let if_none_match = request.headers().get(IF_NONE_MATCH).cloned();
     let response = answer(&rest, request, next).await;

@@ -13,7 +13,8 @@ use utoipa_axum::routes;
 use crate::request::etag;
 use crate::rest::dto::issue::{BulkAnswer, IssueAnswer, IssueChanged, IssuesPage};
 use crate::rest::dto::issue_write::{
-    AssignIssueBody, BulkIssuesBody, CreateIssueBody, IssuePatch, ReplaceIssueBody, Whose,
+    AssignIssueBody, BulkIssuesBody, CreateIssueBody, IssuePatch, ReplaceIssueBody, user_named,
+    user_or_nobody,
 };
 use crate::rest::extract::{Ask, Id, Sent};
 use crate::rest::reply::{Answer, Reply};
@@ -72,7 +73,7 @@ impl IssuesQuery {
         match self.assignee_id.as_str() {
             "" => {}
             "none" => filter += " assignee:none",
-            user => filter += &format!(" assignee:{}", ctx.whose("assignee_id", user)?),
+            user => filter += &format!(" assignee:{}", user_named(ctx, "assignee_id", user)?),
         }
         if !self.status.is_empty() {
             let quoted = self.status.replace('\\', "\\\\").replace('"', "\\\"");
@@ -184,7 +185,7 @@ async fn assign(
     Id(id): Id<IssueId>,
     Sent(body): Sent<AssignIssueBody>,
 ) -> Answer<IssueAnswer> {
-    let assignee = ctx.user_or_nobody("assignee_id", body.assignee_id.as_deref())?;
+    let assignee = user_or_nobody(&ctx, "assignee_id", body.assignee_id.as_deref())?;
     Ok(shown(rest.app.issues.assign(&ctx, id, assignee).await?))
 }
 

@@ -42,9 +42,6 @@ use crate::rest::error::Problem;
 use crate::rest::routes::Routes;
 use crate::tokens::PageQuery;
 
-/// The largest body.
-const MAX_BODY: usize = 1024 * 1024;
-
 /// What handlers work with.
 #[derive(Clone)]
 pub struct Rest(Arc<Gate>);
@@ -99,15 +96,15 @@ impl PageOnly {
     }
 }
 
-/// The whole API over HTTP. Has a fallback of its own, so it cannot be merged with another that has one.
-pub fn router(gate: Arc<Gate>) -> Router {
+/// The whole API over HTTP, for bodies of at most `max_body` bytes. Has a fallback of its own, so it cannot be merged with another that has one.
+pub fn router(gate: Arc<Gate>, max_body: usize) -> Router {
     let rest = Rest(gate);
     let (router, api, verbs) = routes().into_parts();
     let front = middleware::from_fn_with_state(rest.clone(), front::front);
     let routed = router
         .merge(openapi::pages(&openapi::complete(api)))
         .fallback(|| async { Problem::no_route() })
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(DefaultBodyLimit::max(max_body))
         .layer(front)
         .with_state(rest);
     let verbs = Arc::new(verbs);

@@ -41,7 +41,7 @@ const SEGMENTS: [(&str, &str, bool); 9] = [
 ];
 
 /// Errors that every operation with a key may answer, and those of operations that change something.
-const ERRORS: [(&str, &str); 9] = [
+const ERRORS: [(&str, &str); 8] = [
     ("400", "The request cannot be read"),
     ("401", "No API key, or none that is valid"),
     ("403", "The key's roles do not suffice"),
@@ -50,7 +50,6 @@ const ERRORS: [(&str, &str); 9] = [
     ("500", "An internal error; the log has it under the request id"),
     ("503", "A part is away; `Retry-After` says when to try again"),
     ("504", "The deadline passed"),
-    ("410", "What was asked about is over, for good"),
 ];
 const CHANGE_ERRORS: [(&str, &str); 4] = [
     ("409", "It exists already, or its state or another request does not allow it"),

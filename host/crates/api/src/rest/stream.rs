@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use crate::follow::{AskedFacts, FactFollower, ProjectFollower};
 use crate::rest::Rest;
-use crate::rest::error::Problem;
+use crate::rest::error::{Problem, ProblemBody};
 use crate::rest::extract::{Ask, Id, asked};
 use crate::rest::front::Trace;
 use crate::rest::reply::{Answer, Reply};
@@ -121,7 +121,8 @@ async fn token(ctx: Ctx, State(rest): State<Rest>) -> Answer<StreamToken> {
 #[utoipa::path(get, path = "/v1/streams/facts", operation_id = "fact.stream", tag = "facts",
     params(FactsQuery), responses(
         (status = 101, description = "The WebSocket"),
-        (status = 200, description = "The facts", content_type = "text/event-stream", body = crate::rest::dto::fact::FactBody)))]
+        (status = 200, description = "The facts", content_type = "text/event-stream", body = crate::rest::dto::fact::FactBody),
+        (status = 410, description = "The cursor is older than facts are kept for streams", content_type = "application/problem+json", body = ProblemBody)))]
 async fn facts(
     State(rest): State<Rest>,
     Caller { headers, trace }: Caller,

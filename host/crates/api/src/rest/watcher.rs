@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 use crate::rest::Rest;
 use crate::rest::dto::Empty;
 use crate::rest::dto::hanging::{WatcherBody, WatchersAnswer};
-use crate::rest::dto::issue_write::Whose as _;
+use crate::rest::dto::issue_write::user_named;
 use crate::rest::extract::{Id, Sent, UserName};
 use crate::rest::issue::ALIAS;
 use crate::rest::reply::{Answer, Reply};
@@ -28,7 +28,7 @@ async fn add(
     Sent(body): Sent<WatcherBody>,
 ) -> Answer<Empty> {
     let named = body.user_id.as_deref().filter(|user| !user.is_empty());
-    let user = ctx.whose("user_id", named.unwrap_or("me"))?;
+    let user = user_named(&ctx, "user_id", named.unwrap_or("me"))?;
     rest.app.comments.watch(&ctx, issue, user).await?;
     Ok(Reply::ok(Empty {}))
 }
@@ -50,7 +50,7 @@ async fn remove(
     Id(issue): Id<IssueId>,
     Id(UserName(user)): Id<UserName>,
 ) -> Answer<Empty> {
-    let user = ctx.whose("user_id", &user)?;
+    let user = user_named(&ctx, "user_id", &user)?;
     rest.app.comments.unwatch(&ctx, issue, user).await?;
     Ok(Reply::ok(Empty {}))
 }

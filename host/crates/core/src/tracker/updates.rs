@@ -30,6 +30,7 @@ pub struct ProjectUpdates {
     ctx: Ctx,
     facts: Subscription,
     followed: BTreeSet<ProjectId>,
+    due: Vec<(ProjectId, String)>,
 }
 
 impl ProjectUpdates {
@@ -37,7 +38,7 @@ impl ProjectUpdates {
     pub async fn open(app: &App, ctx: &Ctx) -> Result<Self> {
         ctx.allow(Operation::ProjectStream)?;
         let facts = app.facts.follow(ctx);
-        Ok(Self { app: app.clone(), ctx: ctx.clone(), facts, followed: BTreeSet::new() })
+        Ok(Self { app: app.clone(), ctx: ctx.clone(), facts, followed: BTreeSet::new(), due: Vec::new() })
     }
 
     /// Follows a project from now on, and says how it stands.
@@ -60,36 +61,40 @@ impl ProjectUpdates {
     }
 
     /// The next updates of followed projects, at least one; waits for them. May be dropped and called
-    /// again at any time.
+    /// again at any time: what is due stays due until it was told.
     pub async fn next(&mut self) -> Result<Vec<ProjectUpdate>> {
-        loop {
+        while self.due.is_empty() {
             let facts = self.facts.next().await?;
             if facts.is_empty() {
                 return Ok(Vec::new());
             }
-            let mut told: Vec<(ProjectId, String)> = Vec::new();
             for fact in &facts {
-                for project in projects_of(fact) {
-                    if self.followed.contains(&project) {
-                        told.retain(|(held, _)| *held != project);
-                        told.push((project, fact.what.fact_type.to_string()));
-                    }
+                self.note(fact);
+            }
+        }
+        let mut updates = Vec::with_capacity(self.due.len());
+        for (project, message) in &self.due {
+            match self.present(*project, message).await {
+                Ok(update) => updates.push(update),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    updates.push(ProjectUpdate {
+                        project: *project,
+                        issue_count: 0,
+                        message: message.clone(),
+                    });
                 }
+                Err(error) => return Err(error),
             }
-            let mut updates = Vec::with_capacity(told.len());
-            for (project, message) in told {
-                match self.present(project, &message).await {
-                    Ok(update) => updates.push(update),
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        self.followed.remove(&project);
-                        updates.push(ProjectUpdate { project, issue_count: 0, message });
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            if !updates.is_empty() {
-                return Ok(updates);
-            }
+        }
+        self.due.clear();
+        Ok(updates)
+    }
+
+    /// A project that is due already is told once, with the newest message.
+    fn note(&mut self, fact: &Fact) {
+        for project in projects_of(fact).intersection(&self.followed) {
+            self.due.retain(|(held, _)| held != project);
+            self.due.push((*project, fact.what.fact_type.to_string()));
         }
     }
 }

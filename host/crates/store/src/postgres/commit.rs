@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection, Executor};
+use sqlx::Connection;
 use tessera_core::changeset::{Changeset, Committed};
 use tessera_core::{Error, Result};
 use tokio::sync::oneshot;
@@ -95,7 +95,6 @@ async fn settle(shared: &Shared, error: sqlx::Error, token: &str) -> Result<()> 
 
 async fn status(shared: &Shared, token: &str) -> Result<Option<String>, sqlx::Error> {
     let mut conn = shared.pool.acquire().await?;
-    (&mut *conn).execute("SELECT 1").await?;
     let query = sqlx::query_scalar("SELECT pg_xact_status($1::text::xid8)").bind(token);
     query.fetch_one(&mut *conn).await
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, Executor};
 use tessera_core::changeset::{Changeset, Committed, Recorded};
 use tessera_core::id::TenantId;
 use tessera_core::idempotency::Scope;
@@ -39,6 +40,13 @@ static MIGRATOR: Migrator = sqlx::migrate!("../../../migrations/postgres");
 
 /// Connections that no request gets: for the sequencer, the listener, the notifier and the clock.
 const OWN_CONNECTIONS: u32 = 4;
+
+/// Nothing waits for ever, neither for a lock nor for a host that vanished in the midst of a transaction.
+const LIMITS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
+    SET idle_in_transaction_session_timeout = '30s'";
+
+/// A connection that was idle for longer may have been lost.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// The store.
 pub(crate) struct DbStore {
@@ -96,16 +104,30 @@ pub(crate) async fn migrate(options: PgConnectOptions) -> Result<()> {
     Ok(())
 }
 
+async fn connect(options: PgConnectOptions, connections: u32) -> Result<PgPool> {
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        // A question before each use would cost a round trip; only one that has been idle is asked.
+        .test_before_acquire(false)
+        .before_acquire(|conn, known| {
+            Box::pin(async move {
+                if known.idle_for > IDLE {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(|conn, _| Box::pin(async move { conn.execute(LIMITS).await.map(|_| ()) }));
+    pool.connect_with(options).await.map_err(fault)
+}
+
 impl DbStore {
     pub(crate) async fn open(options: PgConnectOptions, max_connections: u32, host: &str) -> Result<Self> {
+        let options = options.application_name("tessera");
+        migrate(options.clone()).await?;
         let for_requests = max_connections.saturating_sub(OWN_CONNECTIONS).max(1);
-        let pool = PgPoolOptions::new()
-            .max_connections(for_requests + OWN_CONNECTIONS)
-            .acquire_timeout(PATIENCE)
-            .connect_with(options.application_name("tessera"))
-            .await
-            .map_err(fault)?;
-        MIGRATOR.run(&pool).await.map_err(Error::internal)?;
+        let pool = connect(options, for_requests + OWN_CONNECTIONS).await?;
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             host: host.to_owned(),

@@ -85,7 +85,7 @@ async fn catch_up(shared: &Shared) -> Result<()> {
 /// Numbers one batch; how many it were.
 async fn number(conn: &mut Conn) -> Result<i64> {
     // An idle sequencer takes no lock and writes nothing.
-    let waiting = sqlx::query("SELECT 1 FROM facts WHERE seq IS NULL LIMIT 1");
+    let waiting = sqlx::query("SELECT 1 FROM facts WHERE seq IS NULL ORDER BY drawn LIMIT 1");
     if waiting.fetch_optional(&mut *conn).await.map_err(fault)?.is_none() {
         return Ok(0);
     }

@@ -106,6 +106,7 @@ impl DbStore {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
             .connect_with(place.to_read())
             .await
             .map_err(fault)?;

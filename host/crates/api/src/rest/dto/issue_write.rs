@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value as Json;
-use tessera_core::Result;
 use tessera_core::id::{IssueId, ProjectId, UserId};
 use tessera_core::text::Faults;
 use tessera_core::tracker::{BulkChange, ChangeIssue, CreateIssue};
+use tessera_core::{Ctx, Result};
 use utoipa::ToSchema;
 
 use crate::json;
@@ -186,21 +186,14 @@ pub struct BulkChangeBody {
     pub remove_labels: Vec<String>,
 }
 
-/// Turns `me` into the caller's user and text into ids.
-pub trait Whose {
-    /// The user that a client named.
-    fn whose(&self, field: &str, text: &str) -> Result<UserId>;
-
-    /// The user that a client named; empty: nobody.
-    fn user_or_nobody(&self, field: &str, text: Option<&str>) -> Result<Option<UserId>> {
-        text.filter(|text| !text.is_empty()).map(|text| self.whose(field, text)).transpose()
-    }
+/// The user that a client named in `field`: an id, or `me`.
+pub fn user_named(ctx: &Ctx, field: &str, text: &str) -> Result<UserId> {
+    if text == "me" { ctx.me(field) } else { UserId::parse(field, text) }
 }
 
-impl Whose for tessera_core::Ctx {
-    fn whose(&self, field: &str, text: &str) -> Result<UserId> {
-        if text == "me" { self.me(field) } else { UserId::parse(field, text) }
-    }
+/// The user that a client named in `field`; empty: nobody.
+pub fn user_or_nobody(ctx: &Ctx, field: &str, text: Option<&str>) -> Result<Option<UserId>> {
+    text.filter(|text| !text.is_empty()).map(|text| user_named(ctx, field, text)).transpose()
 }
 
 fn given(text: Option<String>) -> Option<String> {
@@ -209,7 +202,7 @@ fn given(text: Option<String>) -> Option<String> {
 
 impl CreateIssueBody {
     /// The command.
-    pub fn command(self, whose: &impl Whose) -> Result<CreateIssue> {
+    pub fn command(self, ctx: &Ctx) -> Result<CreateIssue> {
         let parent = given(self.parent_id);
         Ok(CreateIssue {
             project: ProjectId::parse("project_id", &self.project_id)?,
@@ -217,7 +210,7 @@ impl CreateIssueBody {
             description: self.description,
             issue_type: given(self.issue_type),
             priority: given(self.priority),
-            assignee: whose.user_or_nobody("assignee_id", self.assignee_id.as_deref())?,
+            assignee: user_or_nobody(ctx, "assignee_id", self.assignee_id.as_deref())?,
             parent: parent.map(|id| IssueId::parse("parent_id", &id)).transpose()?,
             labels: self.labels,
             fields: json::decode_fields(self.fields)?,
@@ -227,7 +220,7 @@ impl CreateIssueBody {
 
 impl ReplaceIssueBody {
     /// The command.
-    pub fn command(self, whose: &impl Whose) -> Result<ChangeIssue> {
+    pub fn command(self, ctx: &Ctx) -> Result<ChangeIssue> {
         Ok(ChangeIssue {
             summary: Some(self.summary),
             description: Some(self.description),
@@ -235,7 +228,7 @@ impl ReplaceIssueBody {
             resolution: Some(given(self.resolution)),
             issue_type: Some(self.issue_type),
             priority: Some(self.priority),
-            assignee: Some(whose.user_or_nobody("assignee_id", self.assignee_id.as_deref())?),
+            assignee: Some(user_or_nobody(ctx, "assignee_id", self.assignee_id.as_deref())?),
             fields: json::decode_fields(self.fields)?,
             ..ChangeIssue::default()
         })
@@ -244,7 +237,7 @@ impl ReplaceIssueBody {
 
 impl IssuePatch {
     /// The command.
-    pub fn command(self, whose: &impl Whose) -> Result<ChangeIssue> {
+    pub fn command(self, ctx: &Ctx) -> Result<ChangeIssue> {
         let mut faults = Faults::default();
         let command = ChangeIssue {
             summary: self.summary.kept("summary", &mut faults),
@@ -253,7 +246,7 @@ impl IssuePatch {
             resolution: self.resolution.optional(),
             issue_type: self.issue_type.kept("type", &mut faults),
             priority: self.priority.kept("priority", &mut faults),
-            assignee: assignee(self.assignee_id, whose)?,
+            assignee: assignee(self.assignee_id, ctx)?,
             fields: json::decode_fields(self.fields)?,
             ..ChangeIssue::default()
         };
@@ -274,7 +267,7 @@ impl From<TransitionIssueBody> for ChangeIssue {
 
 impl BulkIssuesBody {
     /// The command.
-    pub fn command(self, whose: &impl Whose) -> Result<BulkChange> {
+    pub fn command(self, ctx: &Ctx) -> Result<BulkChange> {
         let ids = self.issue_ids.iter().enumerate();
         let issues = ids.map(|(index, id)| IssueId::parse(&format!("issue_ids[{index}]"), id));
         let issues = issues.collect::<Result<_>>()?;
@@ -284,7 +277,7 @@ impl BulkIssuesBody {
             resolution: given(change.resolution).map(Some),
             issue_type: given(change.issue_type),
             priority: given(change.priority),
-            assignee: assignee(change.assignee_id, whose)?,
+            assignee: assignee(change.assignee_id, ctx)?,
             add_labels: change.add_labels,
             remove_labels: change.remove_labels,
             ..ChangeIssue::default()
@@ -293,6 +286,6 @@ impl BulkIssuesBody {
     }
 }
 
-fn assignee(asked: Patch<String>, whose: &impl Whose) -> Result<Option<Option<UserId>>> {
-    asked.optional().map(|text| whose.user_or_nobody("assignee_id", text.as_deref())).transpose()
+fn assignee(asked: Patch<String>, ctx: &Ctx) -> Result<Option<Option<UserId>>> {
+    asked.optional().map(|text| user_or_nobody(ctx, "assignee_id", text.as_deref())).transpose()
 }

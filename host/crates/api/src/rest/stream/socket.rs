@@ -104,6 +104,7 @@ async fn facts_step(socket: &mut WebSocket, follower: &mut FactFollower) -> Resu
             for fact in facts {
                 let cursor = follower.cursor_of(&fact);
                 say(socket, &json!({ "fact": FactBody::new(&fact, cursor) })).await?;
+                follower.sent(&fact);
             }
             Ok(())
         }

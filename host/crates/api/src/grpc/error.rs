@@ -1,0 +1,229 @@
+//! Errors over gRPC: a `google.rpc.Status` with details, made once from the domain's error and last of all.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tessera_core::{Error, ErrorKind};
+use tonic::body::Body;
+use tonic::codegen::http::{HeaderMap, Response};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+/// Who speaks in `ErrorInfo`.
+const DOMAIN: &str = "tessera";
+
+/// When to try again where the error does not say so itself.
+const SOON: Duration = Duration::from_secs(1);
+
+/// The code of a kind of error.
+#[must_use]
+pub fn code_of(kind: ErrorKind) -> Code {
+    match kind {
+        ErrorKind::Unauthenticated => Code::Unauthenticated,
+        ErrorKind::PermissionDenied => Code::PermissionDenied,
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::Malformed | ErrorKind::Invalid => Code::InvalidArgument,
+        ErrorKind::Exists => Code::AlreadyExists,
+        ErrorKind::Precondition | ErrorKind::Gone => Code::FailedPrecondition,
+        ErrorKind::PreconditionFailed | ErrorKind::Conflict => Code::Aborted,
+        ErrorKind::TooLarge | ErrorKind::RateLimited => Code::ResourceExhausted,
+        ErrorKind::Unavailable => Code::Unavailable,
+        ErrorKind::DeadlineExceeded => Code::DeadlineExceeded,
+        ErrorKind::Internal => Code::Internal,
+    }
+}
+
+/// The status that a client gets; what only the log may say goes there.
+#[must_use]
+pub fn refuse(error: &Error, request_id: &str) -> Status {
+    if error.kind() == ErrorKind::Internal {
+        tracing::error!(request_id, cause = ?error.cause(), "an internal error");
+    }
+    let mut details = info(error.reason(), request_id);
+    let violations: Vec<_> = error.faults().iter().map(violation).collect();
+    if !violations.is_empty() {
+        details.set_bad_request(violations);
+    }
+    match error.kind() {
+        ErrorKind::Precondition | ErrorKind::Gone => {
+            details.add_precondition_failure_violation(error.reason(), "", error.message());
+        }
+        ErrorKind::Unavailable | ErrorKind::RateLimited => {
+            details.set_retry_info(Some(error.retry_after().unwrap_or(SOON)));
+        }
+        ErrorKind::Unauthenticated
+        | ErrorKind::PermissionDenied
+        | ErrorKind::NotFound
+        | ErrorKind::Malformed
+        | ErrorKind::Invalid
+        | ErrorKind::Exists
+        | ErrorKind::PreconditionFailed
+        | ErrorKind::Conflict
+        | ErrorKind::TooLarge
+        | ErrorKind::DeadlineExceeded
+        | ErrorKind::Internal => {}
+    }
+    Status::with_error_details(code_of(error.kind()), error.message(), details)
+}
+
+/// The status of a method that does not exist.
+#[must_use]
+pub fn no_method(request_id: &str) -> Status {
+    let message = "no such method; the reflection service lists them all";
+    Status::with_error_details(Code::Unimplemented, message, info("METHOD_NOT_FOUND", request_id))
+}
+
+/// What the framework refused by itself, in our words; what is ours already stays.
+#[must_use]
+pub fn explained(status: Status, request_id: &str) -> Status {
+    if !status.details().is_empty() {
+        return status;
+    }
+    let said = status.message();
+    let ours = said.starts_with("Error encoding") || said.starts_with("Error compressing");
+    match status.code() {
+        // Before a handler is reached, this is how a message that cannot be read is told.
+        Code::Internal if !ours => {
+            refuse(&Error::malformed("message", format!("cannot be read: {said}")), request_id)
+        }
+        Code::Internal => refuse(&Error::internal(std::io::Error::other(said.to_owned())), request_id),
+        Code::OutOfRange => refuse(&Error::new(ErrorKind::TooLarge, "TOO_LARGE", said), request_id),
+        Code::Unimplemented if said.is_empty() => no_method(request_id),
+        code => Status::with_error_details(code, said, info(code_name(code), request_id)),
+    }
+}
+
+/// The error of a message of a stream that cannot be read.
+#[must_use]
+pub fn unread(status: &Status) -> Error {
+    match status.code() {
+        Code::OutOfRange => Error::new(ErrorKind::TooLarge, "TOO_LARGE", status.message()),
+        _ => Error::malformed("message", format!("cannot be read: {}", status.message())),
+    }
+}
+
+/// The same answer; if it is a refusal of the framework's, in our words.
+#[must_use]
+pub fn explain(response: Response<Body>, request_id: &str) -> Response<Body> {
+    match Status::from_header_map(response.headers()) {
+        Some(status) if status.code() != Code::Ok && status.details().is_empty() => {
+            explained(status, request_id).into_http()
+        }
+        Some(_) | None => response,
+    }
+}
+
+/// The code that headers or trailers tell, if they do.
+#[must_use]
+pub fn code_in(headers: &HeaderMap) -> Option<Code> {
+    headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()))
+}
+
+/// A code as it is written everywhere: `NOT_FOUND`.
+#[must_use]
+pub const fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+fn info(reason: &str, request_id: &str) -> ErrorDetails {
+    let metadata = HashMap::from([("request_id".to_owned(), request_id.to_owned())]);
+    ErrorDetails::with_error_info(reason, DOMAIN, metadata)
+}
+
+fn violation(fault: &tessera_core::Violation) -> FieldViolation {
+    let mut violation = FieldViolation::new(&fault.field, &fault.message);
+    violation.reason = fault.code.to_string();
+    violation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tessera_core::Violation;
+
+    #[test]
+    fn every_kind_has_the_code_of_the_table() {
+        for (kind, code) in [
+            (ErrorKind::Unauthenticated, Code::Unauthenticated),
+            (ErrorKind::PermissionDenied, Code::PermissionDenied),
+            (ErrorKind::NotFound, Code::NotFound),
+            (ErrorKind::Malformed, Code::InvalidArgument),
+            (ErrorKind::Invalid, Code::InvalidArgument),
+            (ErrorKind::Exists, Code::AlreadyExists),
+            (ErrorKind::Precondition, Code::FailedPrecondition),
+            (ErrorKind::Gone, Code::FailedPrecondition),
+            (ErrorKind::PreconditionFailed, Code::Aborted),
+            (ErrorKind::Conflict, Code::Aborted),
+            (ErrorKind::TooLarge, Code::ResourceExhausted),
+            (ErrorKind::RateLimited, Code::ResourceExhausted),
+            (ErrorKind::Unavailable, Code::Unavailable),
+            (ErrorKind::DeadlineExceeded, Code::DeadlineExceeded),
+            (ErrorKind::Internal, Code::Internal),
+        ] {
+            let status = refuse(&Error::new(kind, "REASON", "words"), "r-1");
+            assert_eq!(status.code(), code);
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!((info.reason.as_str(), info.domain.as_str()), ("REASON", "tessera"));
+            assert_eq!(info.metadata["request_id"], "r-1");
+        }
+    }
+
+    #[test]
+    fn details_say_what_the_client_should_do() {
+        let faults = vec![Violation::new("name", "is empty"), Violation::new("email", "is none")];
+        let bad = refuse(&Error::violations(faults), "r").get_details_bad_request().unwrap();
+        let fields: Vec<_> =
+            bad.field_violations.iter().map(|v| (v.field.as_str(), v.reason.as_str())).collect();
+        assert_eq!(fields, [("name", "INVALID_ARGUMENT"), ("email", "INVALID_ARGUMENT")]);
+        let away = refuse(&Error::unavailable("away", Duration::from_secs(7)), "r");
+        assert_eq!(away.get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(7)));
+        let closed = refuse(&Error::new(ErrorKind::Precondition, "TRANSITION_NOT_ALLOWED", "no"), "r");
+        let failure = closed.get_details_precondition_failure().unwrap();
+        assert_eq!(failure.violations[0].r#type, "TRANSITION_NOT_ALLOWED");
+    }
+
+    #[test]
+    fn what_only_the_log_may_say_stays_inside() {
+        let status = refuse(&Error::internal(std::io::Error::other("password of the store")), "r");
+        assert!(!format!("{status:?}").contains("password"));
+        assert!(!String::from_utf8_lossy(status.details()).contains("password"));
+    }
+
+    #[test]
+    fn what_the_framework_refuses_gets_our_reason() {
+        let reason = |status: Status| {
+            let status = explained(status, "r");
+            (status.code(), status.get_details_error_info().unwrap().reason)
+        };
+        for (given, code, expected) in [
+            (Status::internal("failed to decode"), Code::InvalidArgument, "INVALID_ARGUMENT"),
+            (Status::internal("Error encoding: x"), Code::Internal, "INTERNAL"),
+            (Status::out_of_range("too long"), Code::ResourceExhausted, "TOO_LARGE"),
+            (Status::unimplemented(""), Code::Unimplemented, "METHOD_NOT_FOUND"),
+            (Status::unimplemented("compressed"), Code::Unimplemented, "UNIMPLEMENTED"),
+            (Status::not_found("no such service"), Code::NotFound, "NOT_FOUND"),
+        ] {
+            assert_eq!(reason(given), (code, expected.to_owned()));
+        }
+        let ours = refuse(&Error::not_found("issue"), "r");
+        assert_eq!(explained(ours.clone(), "other").details(), ours.details());
+    }
+}

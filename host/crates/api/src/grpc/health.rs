@@ -1,0 +1,33 @@
+//! Health by the gRPC protocol: each service serves while the host can do its work and does not go down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::request::Gate;
+
+/// How often the host is asked whether it can do its work.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Keeps the reported health true until the host goes down. The empty name stands for the whole host.
+pub(super) async fn watch(gate: Arc<Gate>, reporter: HealthReporter, services: &'static [&'static str]) {
+    report(&reporter, services, ServingStatus::Serving).await;
+    loop {
+        tokio::select! {
+            () = gate.stop.cancelled() => break,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        let ready = gate.app.ready().await;
+        let status = if ready.is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing };
+        report(&reporter, services, status).await;
+    }
+    report(&reporter, services, ServingStatus::NotServing).await;
+}
+
+async fn report(reporter: &HealthReporter, services: &[&str], status: ServingStatus) {
+    for service in [""].iter().chain(services) {
+        reporter.set_service_status(service, status).await;
+    }
+}

@@ -1,0 +1,126 @@
+//! The API over gRPC and gRPC-Web: a function decodes, makes one call, and encodes.
+//!
+//! The contract is in `tessera_proto`; how its messages become commands is in `convert`.
+
+mod body;
+pub mod call;
+mod comment;
+pub mod convert;
+pub mod error;
+mod fact;
+pub mod front;
+mod health;
+mod issue;
+mod key;
+mod label;
+mod link;
+pub mod outgoing;
+mod project;
+mod scheme;
+mod services;
+mod stream;
+mod tenant;
+mod transition;
+mod user_v1;
+mod user_v2;
+mod watcher;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use tessera_proto::facts::v1::facts_service_server::{FactsServiceServer, SERVICE_NAME as FACTS};
+use tessera_proto::issues::v1::issues_service_server::{IssuesServiceServer, SERVICE_NAME as ISSUES};
+use tessera_proto::project::v1::project_service_server::{ProjectServiceServer, SERVICE_NAME as PROJECTS};
+use tessera_proto::tenancy::v1::key_service_server::{KeyServiceServer, SERVICE_NAME as KEYS};
+use tessera_proto::tenancy::v1::tenant_service_server::{SERVICE_NAME as TENANTS, TenantServiceServer};
+use tessera_proto::user::v1::user_service_server::{SERVICE_NAME as USERS, UserServiceServer};
+use tessera_proto::user::v2::user_service_server as users_v2;
+use tonic::body::Body;
+use tonic::codegen::http::{Request, Response};
+use tonic::server::NamedService;
+use tonic_reflection::server::Builder as Reflection;
+use tonic_web::GrpcWebLayer;
+use tower::{Layer, Service, ServiceExt as _, service_fn};
+
+use crate::grpc::call::Grpc;
+use crate::grpc::front::Front;
+use crate::request::Gate;
+
+/// The services of the contract.
+pub const SERVICES: &[&str] = &[FACTS, ISSUES, PROJECTS, KEYS, TENANTS, USERS, users_v2::SERVICE_NAME];
+
+/// The whole API over gRPC: takes messages of at most `receive` bytes and sends such of at most `send`.
+/// Must be called on a runtime. Has a fallback of its own, so it cannot be merged with another that has one.
+#[must_use]
+pub fn router(gate: Arc<Gate>, receive: usize, send: usize) -> Router {
+    let grpc = Grpc::new(Arc::clone(&gate), send);
+    let timeout = gate.timeout;
+    let mut router = Router::new();
+    macro_rules! mount {
+        ($($server:path),*) => {$(
+            let service = <$server>::new(grpc.clone());
+            let service = service.max_decoding_message_size(receive).max_encoding_message_size(send);
+            router = mounted(router, Front::new(service, timeout), <$server as NamedService>::NAME);
+        )*};
+    }
+    mount!(
+        FactsServiceServer<Grpc>,
+        IssuesServiceServer<Grpc>,
+        ProjectServiceServer<Grpc>,
+        KeyServiceServer<Grpc>,
+        TenantServiceServer<Grpc>,
+        UserServiceServer<Grpc>,
+        users_v2::UserServiceServer<Grpc>
+    );
+    let (reporter, health) = tonic_health::server::health_reporter();
+    router = mounted(router, Front::new(health, timeout), "grpc.health.v1.Health");
+    tokio::spawn(health::watch(gate, reporter, SERVICES));
+    let unknown = Front::new(service_fn(front::unimplemented), timeout);
+    reflected(router, timeout).fallback_service(unknown.map_request(of_axum))
+}
+
+/// The router with the services that describe all others.
+fn reflected(router: Router, timeout: std::time::Duration) -> Router {
+    let described = || {
+        Reflection::configure()
+            .register_encoded_file_descriptor_set(tessera_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    match (described().build_v1(), described().build_v1alpha()) {
+        (Ok(v1), Ok(v1alpha)) => {
+            let router = mounted(router, Front::new(v1, timeout), "grpc.reflection.v1.ServerReflection");
+            mounted(router, Front::new(v1alpha, timeout), "grpc.reflection.v1alpha.ServerReflection")
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            // Only a broken build comes here; what calls can do does not depend on it.
+            tracing::error!(%error, "the services cannot be described; there is no reflection");
+            router
+        }
+    }
+}
+
+/// The router with a service, over gRPC and gRPC-Web.
+fn mounted<S>(router: Router, service: S, name: &str) -> Router
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    let service = GrpcWebLayer::new().layer(service);
+    router.route_service(&format!("/{name}/{{*method}}"), service.map_request(of_axum))
+}
+
+fn of_axum(request: Request<axum::body::Body>) -> Request<Body> {
+    request.map(Body::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_services_can_be_described() {
+        let router = reflected(Router::new(), std::time::Duration::from_secs(1));
+        assert!(router.has_routes());
+    }
+}

@@ -1,0 +1,126 @@
+//! The contract's services: which RPC is carried out by which function.
+
+use tessera_proto::facts::v1 as facts;
+use tessera_proto::issues::v1 as issues;
+use tessera_proto::project::v1 as projects;
+use tessera_proto::tenancy::v1 as tenancy;
+use tessera_proto::user::{v1 as users, v2 as users_v2};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::grpc::call::Grpc;
+use crate::grpc::outgoing::Outgoing;
+use crate::grpc::{
+    comment, fact, issue, key, label, link, project, scheme, stream, tenant, transition, user_v1, user_v2,
+    watcher,
+};
+
+/// Implements a service: each line is an RPC, its request and answer, and the function that carries it out.
+macro_rules! service {
+    ($service:path {
+        $($rpc:ident($ask:ty) -> $answer:ty = $handle:path;)*
+    } $(stream {
+        $streaming:ident($said:ty) -> $told:ident($item:ty) = $open:path, $tell:path;
+    })?) => {
+        #[tonic::async_trait]
+        impl $service for Grpc {
+            $(
+                async fn $rpc(&self, request: Request<$ask>) -> Result<Response<$answer>, Status> {
+                    self.answer(request, |ctx, ask| $handle(self, ctx, ask)).await
+                }
+            )*
+            $(
+                type $told = Outgoing<$item>;
+
+                async fn $streaming(&self, request: Request<$said>) -> Result<Response<Outgoing<$item>>, Status> {
+                    self.stream(request, |ctx, said| $open(self, ctx, said), $tell).await
+                }
+            )?
+        }
+    };
+}
+
+service!(users::user_service_server::UserService {
+    create_user(users::CreateUserRequest) -> users::CreateUserResponse = user_v1::create;
+    get_user(users::GetUserRequest) -> users::GetUserResponse = user_v1::get;
+    update_user(users::UpdateUserRequest) -> users::UpdateUserResponse = user_v1::update;
+    delete_user(users::DeleteUserRequest) -> users::DeleteUserResponse = user_v1::delete;
+    list_users(users::ListUsersRequest) -> users::ListUsersResponse = user_v1::list;
+});
+
+service!(users_v2::user_service_server::UserService {
+    create_user(users_v2::CreateUserRequest) -> users_v2::CreateUserResponse = user_v2::create;
+    get_user(users_v2::GetUserRequest) -> users_v2::GetUserResponse = user_v2::get;
+    update_user(users_v2::UpdateUserRequest) -> users_v2::UpdateUserResponse = user_v2::update;
+    delete_user(users_v2::DeleteUserRequest) -> users_v2::DeleteUserResponse = user_v2::delete;
+    list_users(users_v2::ListUsersRequest) -> users_v2::ListUsersResponse = user_v2::list;
+    bulk_create_users(users_v2::BulkCreateUsersRequest) -> users_v2::BulkCreateUsersResponse = user_v2::bulk_create;
+    deactivate_user(users_v2::DeactivateUserRequest) -> users_v2::DeactivateUserResponse = user_v2::deactivate;
+    activate_user(users_v2::ActivateUserRequest) -> users_v2::ActivateUserResponse = user_v2::activate;
+    search_users(users_v2::SearchUsersRequest) -> users_v2::SearchUsersResponse = user_v2::search;
+});
+
+service!(projects::project_service_server::ProjectService {
+    create_project(projects::CreateProjectRequest) -> projects::CreateProjectResponse = project::create;
+    get_project(projects::GetProjectRequest) -> projects::GetProjectResponse = project::get;
+    update_project(projects::UpdateProjectRequest) -> projects::UpdateProjectResponse = project::update;
+    delete_project(projects::DeleteProjectRequest) -> () = project::delete;
+    list_projects(projects::ListProjectsRequest) -> projects::ListProjectsResponse = project::list;
+    update_project_with_issue(projects::UpdateProjectWithIssueRequest) -> projects::UpdateProjectWithIssueResponse
+        = project::add_issue;
+    get_scheme(projects::GetSchemeRequest) -> projects::GetSchemeResponse = scheme::get;
+    set_scheme(projects::SetSchemeRequest) -> projects::SetSchemeResponse = scheme::set;
+    reset_scheme(projects::ResetSchemeRequest) -> projects::ResetSchemeResponse = scheme::reset;
+} stream {
+    stream_project_updates(Streaming<projects::StreamProjectUpdatesRequest>)
+        -> StreamProjectUpdatesStream(projects::StreamProjectUpdatesResponse)
+        = stream::open_projects, stream::tell_projects;
+});
+
+service!(issues::issues_service_server::IssuesService {
+    create_issue(issues::CreateIssueRequest) -> issues::CreateIssueResponse = issue::create;
+    get_issue(issues::GetIssueRequest) -> issues::GetIssueResponse = issue::get;
+    update_issue(issues::UpdateIssueRequest) -> issues::UpdateIssueResponse = issue::update;
+    delete_issue(issues::DeleteIssueRequest) -> issues::DeleteIssueResponse = issue::delete;
+    list_issues(issues::ListIssuesRequest) -> issues::ListIssuesResponse = issue::list;
+    list_transitions(issues::ListTransitionsRequest) -> issues::ListTransitionsResponse = transition::list;
+    transition_issue(issues::TransitionIssueRequest) -> issues::TransitionIssueResponse = transition::make;
+    assign_issue(issues::AssignIssueRequest) -> issues::AssignIssueResponse = issue::assign;
+    bulk_update_issues(issues::BulkUpdateIssuesRequest) -> issues::BulkUpdateIssuesResponse = issue::bulk_update;
+    add_comment(issues::AddCommentRequest) -> issues::AddCommentResponse = comment::add;
+    list_comments(issues::ListCommentsRequest) -> issues::ListCommentsResponse = comment::list;
+    update_comment(issues::UpdateCommentRequest) -> issues::UpdateCommentResponse = comment::update;
+    delete_comment(issues::DeleteCommentRequest) -> issues::DeleteCommentResponse = comment::delete;
+    add_label(issues::AddLabelRequest) -> issues::AddLabelResponse = label::add;
+    remove_label(issues::RemoveLabelRequest) -> issues::RemoveLabelResponse = label::remove;
+    add_link(issues::AddLinkRequest) -> issues::AddLinkResponse = link::add;
+    remove_link(issues::RemoveLinkRequest) -> issues::RemoveLinkResponse = link::remove;
+    list_links(issues::ListLinksRequest) -> issues::ListLinksResponse = link::list;
+    add_watcher(issues::AddWatcherRequest) -> issues::AddWatcherResponse = watcher::add;
+    remove_watcher(issues::RemoveWatcherRequest) -> issues::RemoveWatcherResponse = watcher::remove;
+    list_watchers(issues::ListWatchersRequest) -> issues::ListWatchersResponse = watcher::list;
+    list_history(issues::ListHistoryRequest) -> issues::ListHistoryResponse = issue::history;
+});
+
+service!(tenancy::tenant_service_server::TenantService {
+    create_tenant(tenancy::CreateTenantRequest) -> tenancy::CreateTenantResponse = tenant::create;
+    get_tenant(tenancy::GetTenantRequest) -> tenancy::GetTenantResponse = tenant::get;
+    list_tenants(tenancy::ListTenantsRequest) -> tenancy::ListTenantsResponse = tenant::list;
+    update_tenant(tenancy::UpdateTenantRequest) -> tenancy::UpdateTenantResponse = tenant::update;
+    suspend_tenant(tenancy::SuspendTenantRequest) -> tenancy::SuspendTenantResponse = tenant::suspend;
+    resume_tenant(tenancy::ResumeTenantRequest) -> tenancy::ResumeTenantResponse = tenant::resume;
+});
+
+service!(tenancy::key_service_server::KeyService {
+    create_key(tenancy::CreateKeyRequest) -> tenancy::CreateKeyResponse = key::create;
+    get_key(tenancy::GetKeyRequest) -> tenancy::GetKeyResponse = key::get;
+    list_keys(tenancy::ListKeysRequest) -> tenancy::ListKeysResponse = key::list;
+    revoke_key(tenancy::RevokeKeyRequest) -> tenancy::RevokeKeyResponse = key::revoke;
+    who_am_i(tenancy::WhoAmIRequest) -> tenancy::WhoAmIResponse = key::who_am_i;
+});
+
+service!(facts::facts_service_server::FactsService {
+    list_audit(facts::ListAuditRequest) -> facts::ListAuditResponse = fact::audit;
+} stream {
+    stream_facts(facts::StreamFactsRequest) -> StreamFactsStream(facts::StreamFactsResponse)
+        = stream::open_facts, stream::tell_facts;
+});

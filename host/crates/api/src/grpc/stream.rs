@@ -1,0 +1,127 @@
+//! Streams: the tenant's facts, and the counts of projects.
+
+use std::time::Duration;
+
+use tessera_core::id::ProjectId;
+use tessera_core::{Ctx, Error, Result};
+use tessera_proto::facts::v1 as facts;
+use tessera_proto::project::v1 as projects;
+use tonic::Streaming;
+
+use crate::follow::{AskedFacts, FactFollower, Next, ProjectFollower};
+use crate::grpc::call::Grpc;
+use crate::grpc::convert;
+use crate::grpc::error::unread;
+use crate::grpc::outgoing::News;
+
+/// When a client whose host goes down shall come back.
+const RETURN: Duration = Duration::from_secs(1);
+
+fn shutdown() -> Error {
+    Error::unavailable("the host goes down; resume at another, after the last cursor", RETURN)
+}
+
+fn revoked() -> Error {
+    Error::unauthenticated("the API key is not valid any more")
+}
+
+/// Opens a stream of facts.
+pub(super) async fn open_facts(
+    grpc: &Grpc,
+    ctx: Ctx,
+    ask: facts::StreamFactsRequest,
+) -> Result<FactFollower> {
+    let facts::StreamFactsRequest { after, types, object, filter } = ask;
+    FactFollower::open(grpc, &ctx, AskedFacts { after, types, object, filter }).await
+}
+
+/// Tells facts until the stream ends.
+pub(super) async fn tell_facts(
+    mut follower: FactFollower,
+    to: News<facts::StreamFactsResponse>,
+) -> Result<()> {
+    loop {
+        match follower.next().await? {
+            Next::News(news) => {
+                for fact in news {
+                    let cursor = follower.cursor_of(&fact);
+                    let fact = Some(convert::fact::fact(&fact, cursor.clone()));
+                    to.send(facts::StreamFactsResponse { fact, cursor }).await?;
+                }
+            }
+            Next::Heartbeat => {
+                to.send(facts::StreamFactsResponse { fact: None, cursor: follower.cursor() }).await?;
+            }
+            Next::Shutdown => return Err(shutdown()),
+            Next::Revoked => return Err(revoked()),
+        }
+    }
+}
+
+/// A client that follows projects: what it says, and what it is told.
+pub(super) struct Projects {
+    said: Streaming<projects::StreamProjectUpdatesRequest>,
+    follower: ProjectFollower,
+    /// Whether the client has subscribed to a project.
+    subscribed: bool,
+}
+
+/// Opens a stream of projects' counts.
+pub(super) async fn open_projects(
+    grpc: &Grpc,
+    ctx: Ctx,
+    said: Streaming<projects::StreamProjectUpdatesRequest>,
+) -> Result<Projects> {
+    let follower = ProjectFollower::open(grpc, &ctx).await?;
+    Ok(Projects { said, follower, subscribed: false })
+}
+
+/// Tells counts until the client leaves, or has said all that it will and follows nothing.
+pub(super) async fn tell_projects(
+    mut projects: Projects,
+    to: News<projects::StreamProjectUpdatesResponse>,
+) -> Result<()> {
+    let mut listening = true;
+    while listening || projects.subscribed {
+        tokio::select! {
+            said = projects.said.message(), if listening => match said.map_err(|status| unread(&status))? {
+                Some(ask) => to.send(projects.act(&ask).await?).await?,
+                None => listening = false,
+            },
+            next = projects.follower.next() => match next? {
+                Next::News(news) => {
+                    for update in news {
+                        to.send(convert::project::update(update)).await?;
+                    }
+                }
+                // It only shows that the caller may still listen.
+                Next::Heartbeat => {}
+                Next::Shutdown => return Err(shutdown()),
+                Next::Revoked => return Err(revoked()),
+            },
+        }
+    }
+    Ok(())
+}
+
+impl Projects {
+    async fn act(
+        &mut self,
+        ask: &projects::StreamProjectUpdatesRequest,
+    ) -> Result<projects::StreamProjectUpdatesResponse> {
+        let id = || ProjectId::parse("project_id", &ask.project_id);
+        let update = match ask.action.as_str() {
+            "subscribe" => {
+                let update = self.follower.updates.subscribe(id()?).await?;
+                self.subscribed = true;
+                update
+            }
+            "update" => self.follower.updates.present(id()?, "update").await?,
+            other => {
+                let message = format!("is {other:?}; \"subscribe\" or \"update\" is expected");
+                return Err(Error::invalid("action", message));
+            }
+        };
+        Ok(convert::project::update(update))
+    }
+}

@@ -1,0 +1,95 @@
+//! Users, in version 2: active or not, made in bulk, searched.
+
+use tessera_core::access::Operation;
+use tessera_core::id::UserId;
+use tessera_core::tracker::user::{MAX_PAGE, SPEC};
+use tessera_core::{Ctx, Result};
+use tessera_proto::user::v2 as pb;
+
+use crate::grpc::call::{Grpc, Listing, at, plain_page};
+use crate::grpc::convert::user::{change_v2, create_v2, user_v2};
+
+pub(super) async fn create(
+    grpc: &Grpc,
+    ctx: Ctx,
+    ask: pb::CreateUserRequest,
+) -> Result<pb::CreateUserResponse> {
+    let user = grpc.app.users.create(&ctx, create_v2(ask)).await?;
+    Ok(pb::CreateUserResponse { user: Some(user_v2(user)) })
+}
+
+pub(super) async fn bulk_create(
+    grpc: &Grpc,
+    ctx: Ctx,
+    ask: pb::BulkCreateUsersRequest,
+) -> Result<pb::BulkCreateUsersResponse> {
+    let users = grpc.app.users.bulk_create(&ctx, ask.users.into_iter().map(create_v2).collect()).await?;
+    Ok(pb::BulkCreateUsersResponse { users: users.into_iter().map(user_v2).collect() })
+}
+
+pub(super) async fn get(grpc: &Grpc, ctx: Ctx, ask: pb::GetUserRequest) -> Result<pb::GetUserResponse> {
+    let id = UserId::parse("user_id", &ask.user_id)?;
+    let user = grpc.app.users.get(&ctx, id).await?;
+    Ok(pb::GetUserResponse { user: Some(user_v2(user)) })
+}
+
+pub(super) async fn update(
+    grpc: &Grpc,
+    ctx: Ctx,
+    ask: pb::UpdateUserRequest,
+) -> Result<pb::UpdateUserResponse> {
+    let (id, ctx) = (UserId::parse("user_id", &ask.user_id)?, at(ctx, &ask.etag));
+    let user = grpc.app.users.update(&ctx, id, change_v2(ask)?).await?;
+    Ok(pb::UpdateUserResponse { user: Some(user_v2(user)) })
+}
+
+pub(super) async fn delete(
+    grpc: &Grpc,
+    ctx: Ctx,
+    ask: pb::DeleteUserRequest,
+) -> Result<pb::DeleteUserResponse> {
+    let (id, ctx) = (UserId::parse("user_id", &ask.user_id)?, at(ctx, &ask.etag));
+    let user = grpc.app.users.delete(&ctx, id).await?;
+    Ok(pb::DeleteUserResponse { user: Some(user_v2(user)) })
+}
+
+pub(super) async fn deactivate(
+    grpc: &Grpc,
+    ctx: Ctx,
+    ask: pb::DeactivateUserRequest,
+) -> Result<pb::DeactivateUserResponse> {
+    let (id, ctx) = (UserId::parse("user_id", &ask.user_id)?, at(ctx, &ask.etag));
+    let user = grpc.app.users.deactivate(&ctx, id).await?;
+    Ok(pb::DeactivateUserResponse { user: Some(user_v2(user)) })
+}
+
+pub(super) async fn activate(
+    grpc: &Grpc,
+    ctx: Ctx,
+    ask: pb::ActivateUserRequest,
+) -> Result<pb::ActivateUserResponse> {
+    let (id, ctx) = (UserId::parse("user_id", &ask.user_id)?, at(ctx, &ask.etag));
+    let user = grpc.app.users.activate(&ctx, id).await?;
+    Ok(pb::ActivateUserResponse { user: Some(user_v2(user)) })
+}
+
+pub(super) async fn list(grpc: &Grpc, ctx: Ctx, ask: pb::ListUsersRequest) -> Result<pb::ListUsersResponse> {
+    let listing =
+        Listing { size: ask.page_size, token: &ask.page_token, filter: &ask.filter, order_by: &ask.order_by };
+    let asked = listing.of(&SPEC, MAX_PAGE, Operation::UserList);
+    let page = grpc.app.users.list(&ctx, &grpc.page(&ctx, &asked)?).await?;
+    let next_page_token = grpc.next_token(&ctx, &asked.query, page.next.as_ref());
+    Ok(pb::ListUsersResponse { users: page.items.into_iter().map(user_v2).collect(), next_page_token })
+}
+
+pub(super) async fn search(
+    grpc: &Grpc,
+    ctx: Ctx,
+    ask: pb::SearchUsersRequest,
+) -> Result<pb::SearchUsersResponse> {
+    let scope = [ask.query.as_str()];
+    let asked = plain_page((ask.page_size, &ask.page_token), MAX_PAGE, Operation::UserSearch, &scope);
+    let page = grpc.app.users.search(&ctx, &ask.query, &grpc.page(&ctx, &asked)?).await?;
+    let next_page_token = grpc.next_token(&ctx, &asked.query, page.next.as_ref());
+    Ok(pb::SearchUsersResponse { users: page.items.into_iter().map(user_v2).collect(), next_page_token })
+}

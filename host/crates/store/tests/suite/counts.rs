@@ -1,0 +1,126 @@
+//! Counts of issues are exact, and guards see what is stored when the rows are locked.
+
+use tessera_core::changeset::Guard;
+use tessera_core::tracker::{Issue, Project, Scheme};
+
+use crate::world::World;
+
+on_every_store! {
+    counts_are_exact_under_concurrent_creations_and_deletions,
+    a_move_changes_both_counts,
+    a_project_with_issues_is_not_empty,
+    an_empty_project_is_not_deleted_while_an_issue_is_made_in_it,
+    a_scheme_that_lacks_a_name_in_use_does_not_fit,
+    an_issue_with_children_is_not_removed,
+}
+
+async fn count(world: &World, tenant: tessera_core::id::TenantId, project: &Project) -> u64 {
+    world.store.project(tenant, project.id).await.unwrap().unwrap().issue_count
+}
+
+async fn counts_are_exact_under_concurrent_creations_and_deletions(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let made: Vec<_> = (0..200)
+        .map(|number| {
+            let issue = world.new_issue(project.id, &format!("issue {number}"));
+            let changeset = world.creation(tenant, &project, &issue);
+            let world = world.clone();
+            tokio::spawn(async move {
+                world.store(changeset).await;
+                // Every second one goes again, while others come.
+                if number % 2 == 0 {
+                    world.store(world.change(tenant).delete(issue)).await;
+                }
+            })
+        })
+        .collect();
+    for one in made {
+        one.await.unwrap();
+    }
+    assert_eq!(count(&world, tenant, &project).await, 100);
+}
+
+async fn a_move_changes_both_counts(world: World) {
+    let tenant = world.tenant("acme").await;
+    let (from, to) = (world.project(tenant, "From").await, world.project(tenant, "To").await);
+    let issue = world.issue(tenant, &from, "moved").await;
+    world.issue(tenant, &from, "stays").await;
+    let moved = world.next(&issue, |next| next.project = to.id);
+    world.store(world.update(tenant, &moved).expect(&to)).await;
+    assert_eq!((count(&world, tenant, &from).await, count(&world, tenant, &to).await), (1, 1));
+    world.store(world.change(tenant).delete(moved)).await;
+    assert_eq!((count(&world, tenant, &from).await, count(&world, tenant, &to).await), (1, 0));
+}
+
+async fn a_project_with_issues_is_not_empty(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let issue = world.issue(tenant, &project, "in the way").await;
+    let deletion = || world.change(tenant).guard(Guard::ProjectIsEmpty(project.id)).delete(project.clone());
+    assert!(world.commit(deletion()).await.unwrap_err().is_stale());
+    world.store(world.change(tenant).delete(issue)).await;
+    world.store(deletion()).await;
+    assert_eq!(world.store.project(tenant, project.id).await.unwrap(), None);
+}
+
+async fn an_empty_project_is_not_deleted_while_an_issue_is_made_in_it(world: World) {
+    let tenant = world.tenant("acme").await;
+    for _ in 0..20 {
+        let project = world.project(tenant, "Rocket").await;
+        let issue = world.new_issue(project.id, "just in time");
+        let deletion = world.change(tenant).guard(Guard::ProjectIsEmpty(project.id)).delete(project.clone());
+        let creation = world.creation(tenant, &project, &issue);
+        let (deleted, created) = tokio::join!(world.commit(deletion), world.commit(creation));
+        assert!(deleted.is_ok() != created.is_ok(), "{deleted:?} {created:?}");
+    }
+}
+
+async fn a_scheme_that_lacks_a_name_in_use_does_not_fit(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let closed = |issue: &mut Issue| {
+        issue.status = "CLOSED".into();
+        issue.resolution = Some("FIXED".into());
+    };
+    world.issue_with(tenant, &project, "closed", closed).await;
+    world.issue(tenant, &project, "new").await;
+    let usage = world.store.usage(tenant, project.id).await.unwrap();
+    assert_eq!(usage.states, [("CLOSED".to_owned(), 1), ("NEW".to_owned(), 1)].into());
+    assert_eq!(usage.types, [("BUG".to_owned(), 2)].into());
+    assert_eq!(usage.priorities, [("MINOR".to_owned(), 2)].into());
+    assert_eq!(usage.resolutions, [("FIXED".to_owned(), 1)].into());
+    let fit = |change: fn(&mut Scheme)| {
+        let mut scheme = Scheme::built_in();
+        change(&mut scheme);
+        let after = Project { scheme: Some(scheme.clone().into()), version: 2, ..project.clone() };
+        world.commit(world.change(tenant).guard(Guard::SchemeFits(project.id, scheme.into())).update(after))
+    };
+    for lacking in [
+        |scheme: &mut Scheme| scheme.machine.states.retain(|state| state.name != "CLOSED"),
+        |scheme: &mut Scheme| scheme.types.retain(|name| name != "BUG"),
+        |scheme: &mut Scheme| scheme.priorities.retain(|name| name != "MINOR"),
+        |scheme: &mut Scheme| scheme.resolutions.retain(|name| name != "FIXED"),
+    ] {
+        assert!(fit(lacking).await.unwrap_err().is_stale());
+    }
+    fit(|scheme| scheme.types.push("EPIC".into())).await.unwrap();
+    let stored = world.store.project(tenant, project.id).await.unwrap().unwrap();
+    assert!(stored.scheme().types.contains(&"EPIC".to_owned()));
+}
+
+async fn an_issue_with_children_is_not_removed(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let parent = world.issue(tenant, &project, "parent").await;
+    let child = world.issue_with(tenant, &project, "child", |child| child.parent = Some(parent.id)).await;
+    let removal = || world.change(tenant).delete(parent.clone());
+    assert!(world.commit(removal().guard(Guard::HasNoChildren(parent.id))).await.unwrap_err().is_stale());
+    assert!(world.commit(removal()).await.unwrap_err().is_stale());
+    let children = world.store.children(tenant, &[parent.id], 10).await.unwrap();
+    assert_eq!(children, std::slice::from_ref(&child));
+    // Both at once, whatever their order.
+    world.store(removal().delete(child)).await;
+    assert!(world.store.children(tenant, &[parent.id], 10).await.unwrap().is_empty());
+    assert!(world.store.children(tenant, &[], 10).await.unwrap().is_empty());
+}

@@ -1,0 +1,218 @@
+//! Facts: numbered once, in an order that no reader sees change, and kept as long as they are asked for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tessera_core::access::ObjectKind;
+use tessera_core::id::FactId;
+use tessera_core::outbox::fact;
+use tessera_core::value::{Change, Decimal, Money};
+use tessera_core::{Timestamp, Value};
+
+use crate::world::{World, all, page};
+
+on_every_store! {
+    who_has_seen_a_fact_never_finds_one_below_it,
+    facts_of_one_object_stand_in_the_order_of_its_versions,
+    facts_of_one_changeset_keep_their_order,
+    a_fact_survives_whole,
+    followers_are_woken,
+    history_and_audit_are_read_newest_first,
+    old_facts_are_forgotten_and_their_numbers_are_not_given_again,
+}
+
+async fn who_has_seen_a_fact_never_finds_one_below_it(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let done = Arc::new(AtomicBool::new(false));
+    let reader = tokio::spawn({
+        let (world, done) = (world.clone(), Arc::clone(&done));
+        async move {
+            // Everything is read again each time: a fact that comes late would stand below the head.
+            let (mut seen, mut reads) = (Vec::new(), 0_u32);
+            while !done.load(Ordering::Relaxed) || reads == 0 {
+                let facts = world.store.facts_after(0, 100_000).await.unwrap();
+                let now: Vec<_> = facts.iter().map(|fact| (fact.seq.unwrap(), fact.what.id)).collect();
+                assert!(now.is_sorted_by(|a, b| a.0 < b.0));
+                assert!(now.starts_with(&seen), "a fact came below one that was seen");
+                seen = now;
+                reads += 1;
+            }
+        }
+    });
+    let writers: Vec<_> = (0..8)
+        .map(|writer| {
+            let (world, project) = (world.clone(), project.clone());
+            tokio::spawn(async move {
+                for number in 0..25 {
+                    world.issue(tenant, &project, &format!("{writer}-{number}")).await;
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    world.numbered(202).await;
+    done.store(true, Ordering::Relaxed);
+    reader.await.unwrap();
+    assert!(world.store.head().await.unwrap() >= 202);
+}
+
+async fn facts_of_one_object_stand_in_the_order_of_its_versions(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let issue = world.issue(tenant, &project, "busy").await;
+    let writers: Vec<_> = (0..8)
+        .map(|_| {
+            let (world, id) = (world.clone(), issue.id);
+            tokio::spawn(async move {
+                let mut stored = 0_usize;
+                while stored < 5 {
+                    let held = world.store.issue(tenant, id).await.unwrap().unwrap();
+                    let next = world.next(&held, |_| ());
+                    match world.commit(world.update(tenant, &next)).await {
+                        Ok(_) => stored += 1,
+                        Err(error) => assert!(error.is_stale(), "{error:?}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let mut versions: HashMap<String, u64> = HashMap::new();
+    for fact in world.numbered(43).await {
+        let before = versions.insert(fact.what.object.id, fact.what.object.version);
+        assert_eq!(before.unwrap_or_default() + 1, fact.what.object.version);
+    }
+    assert_eq!(versions[&issue.id.to_string()], 41);
+}
+
+async fn facts_of_one_changeset_keep_their_order(world: World) {
+    let tenant = world.tenant("acme").await;
+    let mut changeset = world.change(tenant);
+    let users: Vec<_> =
+        (0..300).map(|number| world.new_user("A User", &format!("u{number}@example.com"))).collect();
+    for user in &users {
+        changeset = changeset.insert(user.clone()).fact(world.fact(tenant, "user.created", user));
+    }
+    let ids: Vec<_> = changeset.facts.iter().map(|fact| fact.id).collect();
+    world.store(changeset).await;
+    let facts = world.numbered(301).await;
+    assert_eq!(facts[1..].iter().map(|fact| fact.what.id).collect::<Vec<_>>(), ids);
+}
+
+async fn a_fact_survives_whole(world: World) {
+    let tenant = world.tenant("acme").await;
+    let user = world.user(tenant, "Ada Lovelace", "ada@example.com").await;
+    let project = world.project(tenant, "Rocket").await;
+    let mut fact = world.fact(tenant, "user.updated", &user).in_project(project.id);
+    fact.cause = Some(FactId::generate());
+    fact.actor.kind = "key".into();
+    fact.actor.id = "k-1".into();
+    fact.actor.user = Some(user.id);
+    fact.transport = "grpc".into();
+    let at = Timestamp::parse("t", "1999-12-31T23:59:59.999999Z").unwrap();
+    let values = [
+        Value::Text("it's \"quoted\" and é".into()),
+        Value::Integer(-7),
+        Value::Decimal(Decimal::parse("d", "0012.500").unwrap()),
+        Value::Boolean(true),
+        Value::Time(at),
+        Value::Money(Money { amount: 1_999, currency: "EUR".into() }),
+        Value::Texts(vec!["b".into(), "a".into()]),
+        Value::Json("{\"b\": 1, \"a\": [1.50]}".into()),
+        Value::None,
+    ];
+    fact.changes = values
+        .iter()
+        .enumerate()
+        .map(|(number, value)| Change {
+            field: format!("f{number}"),
+            before: Value::None,
+            after: value.clone(),
+        })
+        .collect();
+    world.store(world.change(tenant).fact(fact.clone())).await;
+    let facts = world.numbered(4).await;
+    assert_eq!((facts[3].tenant, &facts[3].what), (tenant, &fact));
+    let own = world.store.tenant_facts_after(tenant, facts[2].seq.unwrap(), 10).await.unwrap();
+    assert_eq!(own, &facts[3..]);
+}
+
+async fn followers_are_woken(world: World) {
+    let tenant = world.tenant("acme").await;
+    world.numbered(1).await;
+    for round in 0..5_usize {
+        let head = world.store.head().await.unwrap();
+        let follower = tokio::spawn({
+            let world = world.clone();
+            async move {
+                while world.store.facts_after(head, 10).await.unwrap().is_empty() {
+                    let woken = world.store.facts_changed();
+                    tokio::time::timeout(Duration::from_secs(5), woken).await.expect("nobody says so");
+                }
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let begun = std::time::Instant::now();
+        world.user(tenant, "A User", &format!("u{round}@example.com")).await;
+        follower.await.unwrap();
+        assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+    }
+}
+
+async fn history_and_audit_are_read_newest_first(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let mut issue = world.issue(tenant, &project, "busy").await;
+    for _ in 0..9 {
+        issue = world.next(&issue, |_| ());
+        world.store(world.update(tenant, &issue)).await;
+    }
+    let id = issue.id.to_string();
+    let history = all(page(&fact::SPEC, 4, ""), |asked| {
+        let (store, id) = (Arc::clone(&world.store), id.clone());
+        async move { store.history(tenant, (ObjectKind::Issue, &id), &asked).await }
+    })
+    .await;
+    let versions: Vec<_> = history.iter().map(|fact| fact.what.object.version).collect();
+    assert_eq!(versions, (1..=10).rev().collect::<Vec<_>>());
+
+    let mut facts = world.numbered(12).await;
+    facts.reverse();
+    let audit = all(page(&fact::SPEC, 5, ""), |asked| {
+        let store = Arc::clone(&world.store);
+        async move { store.audit(tenant, &asked).await }
+    })
+    .await;
+    assert_eq!(audit, facts);
+}
+
+async fn old_facts_are_forgotten_and_their_numbers_are_not_given_again(world: World) {
+    let tenant = world.tenant("acme").await;
+    for number in 0..4 {
+        world.user(tenant, "A User", &format!("u{number}@example.com")).await;
+    }
+    let before = world.numbered(5).await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let cut = world.store.now();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    world.user(tenant, "Last User", "last@example.com").await;
+    let last = world.numbered(6).await.pop().unwrap();
+    assert_eq!(world.store.seq_before(cut).await.unwrap(), before[4].seq.unwrap());
+    let mut forgotten = Vec::new();
+    for _ in 0..3 {
+        forgotten.push(world.store.forget_facts(cut, 3).await.unwrap());
+    }
+    assert_eq!(forgotten, [3, 2, 0]);
+    assert_eq!(world.numbered(1).await, std::slice::from_ref(&last));
+    assert_eq!(world.store.seq_before(cut).await.unwrap(), 0);
+    assert_eq!(world.store.forget_facts(world.store.now(), 10).await.unwrap(), 1);
+    world.user(tenant, "Newest User", "newest@example.com").await;
+    assert!(world.numbered(1).await[0].seq > last.seq);
+}

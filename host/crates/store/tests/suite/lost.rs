@@ -1,0 +1,90 @@
+//! The answer to COMMIT is lost: the caller learns what became of the change all the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tessera_core::changeset::Committed;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::world::{Kind, World, run};
+
+const PASS: u8 = 0;
+const CUT_AFTER_COMMIT: u8 = 1;
+const CUT_BEFORE_COMMIT: u8 = 2;
+
+/// A wire to the server that can be cut at the next COMMIT.
+#[derive(Clone)]
+struct Wire {
+    port: u16,
+    cut: Arc<AtomicU8>,
+}
+
+impl Wire {
+    async fn to(host: String, port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let wire = Self { port: listener.local_addr().unwrap().port(), cut: Arc::new(AtomicU8::new(PASS)) };
+        let cut = Arc::clone(&wire.cut);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect((host.as_str(), port)).await.unwrap();
+                tokio::spawn(pass(client, server, Arc::clone(&cut)));
+            }
+        });
+        wire
+    }
+}
+
+async fn pass(client: TcpStream, server: TcpStream, cut: Arc<AtomicU8>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let answers = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let mut buffer = vec![0; 65_536];
+    while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
+        let sent = &buffer[..read];
+        let commits = sent.windows(6).any(|part| part == b"COMMIT");
+        let cut = if commits { cut.swap(PASS, Ordering::SeqCst) } else { PASS };
+        if cut == CUT_BEFORE_COMMIT {
+            break;
+        }
+        if cut == CUT_AFTER_COMMIT {
+            // No answer comes through any more, but the server gets the command.
+            answers.abort();
+            let _ = to_server.write_all(sent).await;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            break;
+        }
+        if to_server.write_all(sent).await.is_err() {
+            break;
+        }
+    }
+    answers.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_commit_whose_answer_is_lost_is_known_all_the_same() {
+    async fn test(world: World) {
+        let (host, port) = world.server_address();
+        let wire = Wire::to(host, port).await;
+        let wired = world.other_host_at("wired", wire.port).await;
+        let tenant = wired.tenant("acme").await;
+
+        wire.cut.store(CUT_AFTER_COMMIT, Ordering::SeqCst);
+        let stored = wired.new_project("stored");
+        let fact = wired.fact(tenant, "project.created", &stored);
+        let verdict = wired.commit(wired.change(tenant).insert(stored.clone()).fact(fact)).await;
+        assert_eq!(verdict.unwrap(), Committed::Stored);
+        assert!(world.store.project(tenant, stored.id).await.unwrap().is_some());
+        assert_eq!(wire.cut.load(Ordering::SeqCst), PASS, "the wire was cut");
+
+        wire.cut.store(CUT_BEFORE_COMMIT, Ordering::SeqCst);
+        let lost = wired.new_project("lost");
+        let error = wired.commit(wired.change(tenant).insert(lost.clone())).await.unwrap_err();
+        assert_eq!(error.reason(), "UNAVAILABLE");
+        assert_eq!(world.store.project(tenant, lost.id).await.unwrap(), None);
+        wired.store(wired.change(tenant).insert(lost)).await;
+        wired.numbered(2).await;
+        wired.store.close().await;
+    }
+    run(Kind::Postgres, test).await;
+}

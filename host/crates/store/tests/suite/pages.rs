@@ -1,0 +1,175 @@
+//! Keyset pages: complete and without repetition, whatever is written in between.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tessera_core::page::{Keyset, SortKey};
+use tessera_core::tenancy::{key, tenant};
+use tessera_core::tracker::{issue, project, user};
+
+use crate::world::{World, all, page};
+
+on_every_store! {
+    pages_are_complete_while_rows_come_and_go,
+    every_order_of_issues_is_kept,
+    every_order_of_the_other_lists_is_kept,
+    rows_with_equal_keys_are_not_lost_between_pages,
+    text_is_sorted_by_its_bytes,
+    a_place_in_another_list_is_refused,
+}
+
+async fn pages_are_complete_while_rows_come_and_go(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let mut there = BTreeSet::new();
+    for number in 0..40 {
+        there.insert(world.issue(tenant, &project, &format!("issue {number:03}")).await.id);
+    }
+    for order in ["created", "created desc", "summary", "summary desc"] {
+        let mut asked = page(&issue::SPEC, 7, order);
+        let mut seen = Vec::new();
+        loop {
+            let read = world.store.issues(tenant, &asked).await.unwrap();
+            seen.extend(read.items.iter().map(|issue| issue.id));
+            // Rows come before and behind the place.
+            world.issue(tenant, &project, "aaa").await;
+            world.issue(tenant, &project, "zzz").await;
+            let Some(next) = read.next else { break };
+            asked.after = Some(next);
+            if seen.len() > 200 {
+                break;
+            }
+        }
+        let distinct: BTreeSet<_> = seen.iter().copied().collect();
+        assert_eq!(distinct.len(), seen.len(), "{order}: a row is seen twice");
+        assert!(there.is_subset(&distinct), "{order}: a row is missing");
+    }
+}
+
+async fn every_order_of_issues_is_kept(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let mut issues = Vec::new();
+    for summary in ["b", "c", "a", "e", "d"] {
+        issues.push(world.issue(tenant, &project, summary).await);
+    }
+    let second = world.next(&issues[1], |_| ());
+    world.store(world.update(tenant, &second)).await;
+    let summaries = |order: &'static str| {
+        let world = world.clone();
+        async move {
+            let read = all(page(&issue::SPEC, 2, order), |asked| {
+                let store = Arc::clone(&world.store);
+                async move { store.issues(tenant, &asked).await }
+            });
+            read.await.into_iter().map(|issue| issue.summary).collect::<String>()
+        }
+    };
+    assert_eq!(summaries("").await, "deacb");
+    assert_eq!(summaries("created asc").await, "bcaed");
+    assert_eq!(summaries("modified").await, "baedc");
+    assert_eq!(summaries("modified desc").await, "cdeab");
+    assert_eq!(summaries("summary").await, "abcde");
+    assert_eq!(summaries("summary desc").await, "edcba");
+}
+
+async fn every_order_of_the_other_lists_is_kept(world: World) {
+    let tenant = world.tenant("b-tenant").await;
+    world.tenant("a-tenant").await;
+    for slug in ["slug", "slug desc", "created"] {
+        let slugs: Vec<_> = all(page(&tenant::SPEC, 1, slug), |asked| {
+            let store = Arc::clone(&world.store);
+            async move { store.tenants(&asked).await }
+        })
+        .await
+        .into_iter()
+        .map(|tenant| tenant.slug)
+        .collect();
+        let expected = if slug == "slug" { ["a-tenant", "b-tenant"] } else { ["b-tenant", "a-tenant"] };
+        assert_eq!(slugs, expected, "{slug}");
+    }
+    for id in ["k2", "k1", "k3"] {
+        world.store(world.change(tenant).insert(world.new_key(tenant, id))).await;
+    }
+    let keys = all(page(&key::SPEC, 2, "created"), |asked| {
+        let store = Arc::clone(&world.store);
+        async move { store.keys(tenant, &asked).await }
+    });
+    let ids: Vec<_> = keys.await.into_iter().map(|key| key.id.to_string()).collect();
+    assert_eq!(ids, ["k2", "k1", "k3"]);
+
+    world.user(tenant, "Zoe adams", "b@example.com").await;
+    world.user(tenant, "Yan Brown", "A@example.com").await;
+    world.user(tenant, "Xia Clark", "c@example.com").await;
+    for (order, expected) in [
+        ("created", ["Zoe", "Yan", "Xia"]),
+        ("modified desc", ["Xia", "Yan", "Zoe"]),
+        ("email", ["Yan", "Zoe", "Xia"]),
+        ("last_name", ["Zoe", "Yan", "Xia"]),
+    ] {
+        let users = all(page(&user::SPEC, 1, order), |asked| {
+            let store = Arc::clone(&world.store);
+            async move { store.users(tenant, None, &asked).await }
+        });
+        let names: Vec<_> = users.await.into_iter().map(|user| user.first_name).collect();
+        assert_eq!(names, expected, "{order}");
+    }
+    for name in ["Two", "One"] {
+        world.project(tenant, name).await;
+    }
+    for (order, expected) in
+        [("created", ["Two", "One"]), ("modified desc", ["One", "Two"]), ("name", ["One", "Two"])]
+    {
+        let projects = all(page(&project::SPEC, 1, order), |asked| {
+            let store = Arc::clone(&world.store);
+            async move { store.projects(tenant, &asked).await }
+        });
+        let names: Vec<_> = projects.await.into_iter().map(|project| project.name).collect();
+        assert_eq!(names, expected, "{order}");
+    }
+}
+
+async fn rows_with_equal_keys_are_not_lost_between_pages(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let now = world.store.now();
+    for _ in 0..10 {
+        world.issue_with(tenant, &project, "same", |issue| issue.created_at = now).await;
+    }
+    for order in ["created", "created desc", "summary"] {
+        let issues = all(page(&issue::SPEC, 3, order), |asked| {
+            let store = Arc::clone(&world.store);
+            async move { store.issues(tenant, &asked).await }
+        });
+        let ids: BTreeSet<_> = issues.await.into_iter().map(|issue| issue.id).collect();
+        assert_eq!(ids.len(), 10, "{order}");
+    }
+}
+
+async fn text_is_sorted_by_its_bytes(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    for summary in ["é", "b", "B", "a", "_", "A", "z"] {
+        world.issue(tenant, &project, summary).await;
+    }
+    let issues = all(page(&issue::SPEC, 2, "summary"), |asked| {
+        let store = Arc::clone(&world.store);
+        async move { store.issues(tenant, &asked).await }
+    });
+    let summaries: String = issues.await.into_iter().map(|issue| issue.summary).collect();
+    assert_eq!(summaries, "AB_abzé");
+}
+
+async fn a_place_in_another_list_is_refused(world: World) {
+    let tenant = world.tenant("acme").await;
+    let mut asked = page(&issue::SPEC, 3, "summary");
+    for (key, id) in [
+        (SortKey::Integer(3), tenant.to_string()),
+        (SortKey::Time(world.store.now()), tenant.to_string()),
+        (SortKey::Text("a".into()), "no id".to_owned()),
+    ] {
+        asked.after = Some(Keyset { key, id });
+        let error = world.store.issues(tenant, &asked).await.unwrap_err();
+        assert_eq!(error.faults()[0].field, "page_token");
+    }
+}

@@ -1,0 +1,115 @@
+//! What is marked as deleted is not seen, and is found by those who purge.
+
+use tessera_core::changeset::Write;
+use tessera_core::id::{ProjectId, UserId};
+use tessera_core::tracker::{Link, Purge, Relation, issue, project, user};
+
+use crate::world::{World, page};
+
+on_every_store! {
+    a_deleted_project_is_invisible_with_its_issues,
+    a_deleted_project_is_purged,
+    a_deleted_user_is_invisible_and_forgotten,
+    the_core_s_purger_leaves_nothing,
+}
+
+async fn a_deleted_project_is_invisible_with_its_issues(world: World) {
+    let tenant = world.tenant("acme").await;
+    let (gone, kept) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
+    let inside = world.issue(tenant, &gone, "inside").await;
+    let outside = world.issue(tenant, &kept, "outside").await;
+    let link = Link {
+        issue: outside.id,
+        relation: Relation::Blocks,
+        other: inside.id,
+        created_at: world.store.now(),
+    };
+    let touched = world.next(&outside, |_| ());
+    world.store(world.update(tenant, &touched).expect(&inside).write(Write::AddLink(link))).await;
+    let fact = world.fact(tenant, "project.deleted", &gone);
+    world.store(world.change(tenant).delete(gone.clone()).fact(fact)).await;
+    assert_eq!(world.store.project(tenant, gone.id).await.unwrap(), None);
+    assert_eq!(world.store.issue(tenant, inside.id).await.unwrap(), None);
+    assert!(world.store.links(tenant, outside.id).await.unwrap().is_empty());
+    let projects = world.store.projects(tenant, &page(&project::SPEC, 9, "")).await.unwrap().items;
+    assert_eq!(projects.iter().map(|project| project.id).collect::<Vec<_>>(), [kept.id]);
+    let issues = world.store.issues(tenant, &page(&issue::SPEC, 9, "")).await.unwrap().items;
+    assert_eq!(issues.iter().map(|issue| issue.id).collect::<Vec<_>>(), [outside.id]);
+}
+
+async fn a_deleted_project_is_purged(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Gone").await;
+    for number in 0..5 {
+        world.issue(tenant, &project, &format!("{number}")).await;
+    }
+    let fact = world.fact(tenant, "project.deleted", &project);
+    let cause = Some(fact.id);
+    world.store(world.change(tenant).delete(project.clone()).fact(fact)).await;
+    let purge = Purge::Project { tenant, id: project.id, cause };
+    assert_eq!(world.store.purges(9).await.unwrap(), std::slice::from_ref(&purge));
+    let forget = || world.change(tenant).write(Write::ForgetProject(project.id));
+    assert!(world.commit(forget()).await.unwrap_err().is_stale(), "it still has issues");
+    for left in [3, 2] {
+        let slice = world.store.purgeable(&purge, 3).await.unwrap();
+        assert_eq!(slice.len(), left);
+        world
+            .store(slice.into_iter().fold(world.change(tenant), |changes, issue| changes.delete(issue)))
+            .await;
+    }
+    assert!(world.store.purgeable(&purge, 3).await.unwrap().is_empty());
+    world.store(forget()).await;
+    assert!(world.store.purges(9).await.unwrap().is_empty());
+    assert!(world.commit(forget()).await.unwrap_err().is_stale());
+    let living = world.project(tenant, "Living").await;
+    let wrong = world.change(tenant).write(Write::ForgetProject(living.id));
+    assert!(world.commit(wrong).await.unwrap_err().is_stale(), "it is not deleted");
+    let absent = world.change(tenant).write(Write::ForgetProject(ProjectId::generate()));
+    assert!(world.commit(absent).await.unwrap_err().is_stale());
+}
+
+async fn a_deleted_user_is_invisible_and_forgotten(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let ada = world.user(tenant, "Ada Lovelace", "ada@example.com").await;
+    let assign = |issue: &mut tessera_core::tracker::Issue| issue.assignee = Some(ada.id);
+    let issue = world.issue_with(tenant, &project, "hers", assign).await;
+    let fact = world.fact(tenant, "user.deleted", &ada);
+    let cause = Some(fact.id);
+    world.store(world.change(tenant).delete(ada.clone()).fact(fact)).await;
+    assert_eq!(world.store.user(tenant, ada.id).await.unwrap(), None);
+    assert!(world.store.users(tenant, None, &page(&user::SPEC, 9, "")).await.unwrap().items.is_empty());
+    assert!(
+        world.store.users(tenant, Some("ada"), &page(&user::SPEC, 9, "")).await.unwrap().items.is_empty()
+    );
+    let purge = Purge::User { tenant, id: ada.id, cause };
+    assert_eq!(world.store.purges(9).await.unwrap(), std::slice::from_ref(&purge));
+    assert_eq!(world.store.purgeable(&purge, 9).await.unwrap(), std::slice::from_ref(&issue));
+    let forget = || world.change(tenant).write(Write::ForgetUser(ada.id));
+    assert!(world.commit(forget()).await.unwrap_err().is_stale(), "an issue is still hers");
+    world.store(world.update(tenant, &world.next(&issue, |next| next.assignee = None))).await;
+    world.store(forget()).await;
+    assert!(world.store.purges(9).await.unwrap().is_empty());
+    let absent = world.change(tenant).write(Write::ForgetUser(UserId::generate()));
+    assert!(world.commit(absent).await.unwrap_err().is_stale());
+}
+
+async fn the_core_s_purger_leaves_nothing(world: World) {
+    let tenant = world.tenant("acme").await;
+    let (gone, kept) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
+    let parent = world.issue(tenant, &gone, "parent").await;
+    let below = |issue: &mut tessera_core::tracker::Issue| issue.parent = Some(parent.id);
+    world.issue_with(tenant, &gone, "child inside", below).await;
+    let child = world.issue_with(tenant, &kept, "child outside", below).await;
+    for number in 0..250 {
+        world.issue(tenant, &gone, &format!("{number}")).await;
+    }
+    let fact = world.fact(tenant, "project.deleted", &gone);
+    let cause = Some(fact.id);
+    world.store(world.change(tenant).delete(gone.clone()).fact(fact)).await;
+    tessera_core::tracker::Purger::new(std::sync::Arc::clone(&world.store)).run().await.unwrap();
+    assert!(world.store.purges(9).await.unwrap().is_empty());
+    assert_eq!(world.store.issue(tenant, child.id).await.unwrap().unwrap().parent, None);
+    let history = world.history(tenant, parent.id).await;
+    assert_eq!((&*history[0].what.fact_type, history[0].what.cause), ("issue.deleted", cause));
+}

@@ -1,0 +1,356 @@
+//! A store of its own for each test, and the records to fill it with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tessera_core::access::ObjectKind;
+use tessera_core::changeset::{Changeset, Committed, Versioned};
+use tessera_core::ctx::{Principal, Transport};
+use tessera_core::filter::{Filter, Spec};
+use tessera_core::id::{IssueId, KeyId, ProjectId, TenantId, UserId};
+use tessera_core::outbox::{Fact, NewFact, ObjectRef};
+use tessera_core::page::{Page, PageRequest};
+use tessera_core::ports::Store;
+use tessera_core::tenancy::{ApiKey, KeyHash, StoredKey, Tenant, TenantState};
+use tessera_core::tracker::{Issue, Project, User, issue};
+use tessera_core::{Ctx, Result};
+use tessera_store::{PostgresConfig, StoreConfig, open};
+use uuid::Uuid;
+
+/// Which store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Sqlite,
+    Memory,
+    Postgres,
+}
+
+/// A store and where it lies.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) store: Arc<dyn Store>,
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Place {
+    File(PathBuf),
+    Memory,
+    Database { server: String, name: String },
+}
+
+/// Runs a test on a new store, and removes the store whatever the test's end.
+pub(crate) async fn run<F>(kind: Kind, test: fn(World) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let world = World::make(kind).await;
+    let ended = tokio::time::timeout(Duration::from_secs(120), tokio::spawn(test(world.clone()))).await;
+    world.store.close().await;
+    world.place.remove().await;
+    match ended.expect("the test takes more than two minutes") {
+        Ok(()) => {}
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
+}
+
+impl Place {
+    async fn make(kind: Kind) -> Self {
+        let name = format!("tessera_suite_{}", Uuid::now_v7().simple());
+        match kind {
+            Kind::Sqlite => Self::File(std::env::temp_dir().join(name).join("tessera.db")),
+            Kind::Memory => Self::Memory,
+            Kind::Postgres => {
+                let server = server();
+                let mut conn = PgConnection::connect(&server).await.expect("TESSERA_TEST_POSTGRES answers");
+                conn.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+                Self::Database { server, name }
+            }
+        }
+    }
+
+    fn config(&self) -> StoreConfig {
+        match self {
+            Self::File(path) => StoreConfig::Sqlite { path: path.clone() },
+            Self::Memory => StoreConfig::Memory,
+            Self::Database { server, name } => {
+                let (base, query) =
+                    server.split_once('?').map_or((&**server, ""), |(base, query)| (base, query));
+                let base = base.trim_end_matches('/');
+                let cut = base.find("://").map_or(0, |at| at + 3);
+                let head = base.rfind('/').filter(|slash| *slash > cut).map_or(base, |slash| &base[..slash]);
+                let url = format!("{head}/{name}?{query}");
+                StoreConfig::Postgres(PostgresConfig::from_url(&url, false, 16).unwrap())
+            }
+        }
+    }
+
+    async fn remove(&self) {
+        match self {
+            Self::File(path) => {
+                let _ = std::fs::remove_dir_all(path.parent().unwrap());
+            }
+            Self::Memory => {}
+            Self::Database { server, name } => {
+                let mut conn = PgConnection::connect(server).await.unwrap();
+                conn.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.unwrap();
+            }
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "where the server is cannot be told a test otherwise")]
+fn server() -> String {
+    std::env::var("TESSERA_TEST_POSTGRES").expect(
+        "TESSERA_TEST_POSTGRES must be the URL of a PostgreSQL server on which databases can be made, \
+         as postgres://postgres@127.0.0.1:5432/postgres; `cargo xtask test` sets it",
+    )
+}
+
+impl World {
+    async fn make(kind: Kind) -> Self {
+        let place = Place::make(kind).await;
+        let store = open(place.config(), "host-1").await.unwrap();
+        Self { store, place }
+    }
+
+    /// Another host's store in the same place; not for memory, which is one host's.
+    pub(crate) async fn other_host(&self, host: &str) -> Self {
+        let store = open(self.place.config(), host).await.unwrap();
+        Self { store, ..self.clone() }
+    }
+
+    /// Another host's store on the same database, which it reaches by another port.
+    pub(crate) async fn other_host_at(&self, host: &str, port: u16) -> Self {
+        let (_, present) = self.server_address();
+        let Place::Database { server, name } = &self.place else { panic!("only PostgreSQL has a port") };
+        let server = server.replace(&format!(":{present}"), &format!(":{port}"));
+        let place = Place::Database { server, name: name.clone() };
+        let store = open(place.config(), host).await.unwrap();
+        Self { store, place }
+    }
+
+    /// The server's address.
+    pub(crate) fn server_address(&self) -> (String, u16) {
+        let Place::Database { server, .. } = &self.place else { panic!("only PostgreSQL has a server") };
+        let options: PgConnectOptions = server.parse().unwrap();
+        (options.get_host().to_owned(), options.get_port())
+    }
+
+    /// Where the store lies.
+    pub(crate) fn config(&self) -> StoreConfig {
+        self.place.config()
+    }
+
+    pub(crate) fn ctx(&self, tenant: TenantId) -> Ctx {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let now = (self.store.now(), deadline);
+        Ctx::new(tenant, Principal::System, "request".into(), now, Transport::Internal)
+    }
+
+    pub(crate) fn change(&self, tenant: TenantId) -> Changeset {
+        Changeset::new(&self.ctx(tenant))
+    }
+
+    pub(crate) async fn commit(&self, changeset: Changeset) -> Result<Committed> {
+        self.store.commit(changeset).await
+    }
+
+    /// Commits what must be stored.
+    pub(crate) async fn store(&self, changeset: Changeset) {
+        assert_eq!(self.commit(changeset).await.unwrap(), Committed::Stored);
+    }
+
+    /// A fact about an object at its version.
+    pub(crate) fn fact(&self, tenant: TenantId, what: &'static str, of: &impl Versioned) -> NewFact {
+        let row = of.expect();
+        let object = ObjectRef { kind: row.kind, id: row.id, version: row.version };
+        NewFact::new(&self.ctx(tenant), what, object, Vec::new())
+    }
+
+    pub(crate) async fn tenant(&self, slug: &str) -> TenantId {
+        let tenant = self.new_tenant(slug);
+        let fact = self.fact(tenant.id, "tenant.created", &tenant);
+        self.store(self.change(tenant.id).insert(tenant.clone()).fact(fact)).await;
+        tenant.id
+    }
+
+    pub(crate) fn new_tenant(&self, slug: &str) -> Tenant {
+        let now = self.store.now();
+        Tenant {
+            id: TenantId::generate(),
+            slug: slug.into(),
+            name: format!("The {slug}"),
+            state: TenantState::Active,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    pub(crate) fn new_key(&self, tenant: TenantId, id: &str) -> StoredKey {
+        let key = ApiKey {
+            id: KeyId::parse("id", id).unwrap(),
+            tenant,
+            name: "a key".into(),
+            roles: vec![tessera_core::Role::Admin, tessera_core::Role::Viewer],
+            user: None,
+            created_at: self.store.now(),
+            expires_at: None,
+            revoked_at: None,
+            version: 1,
+        };
+        StoredKey { key, hash: KeyHash::from_bytes([7; 32]) }
+    }
+
+    pub(crate) fn new_user(&self, name: &str, email: &str) -> User {
+        let (first, last) = name.split_once(' ').unwrap_or((name, "Nobody"));
+        let now = self.store.now();
+        User {
+            id: UserId::generate(),
+            first_name: first.into(),
+            last_name: last.into(),
+            email: email.into(),
+            is_active: true,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    pub(crate) async fn user(&self, tenant: TenantId, name: &str, email: &str) -> User {
+        let user = self.new_user(name, email);
+        let fact = self.fact(tenant, "user.created", &user);
+        self.store(self.change(tenant).insert(user.clone()).fact(fact)).await;
+        user
+    }
+
+    pub(crate) fn new_project(&self, name: &str) -> Project {
+        let now = self.store.now();
+        Project {
+            id: ProjectId::generate(),
+            name: name.into(),
+            description: "where work lives".into(),
+            scheme: None,
+            issue_count: 0,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    pub(crate) async fn project(&self, tenant: TenantId, name: &str) -> Project {
+        let project = self.new_project(name);
+        let fact = self.fact(tenant, "project.created", &project).in_project(project.id);
+        self.store(self.change(tenant).insert(project.clone()).fact(fact)).await;
+        project
+    }
+
+    pub(crate) fn new_issue(&self, project: ProjectId, summary: &str) -> Issue {
+        let now = self.store.now();
+        Issue {
+            id: IssueId::generate(),
+            project,
+            kind: issue::KIND.into(),
+            summary: summary.into(),
+            description: None,
+            status: "NEW".into(),
+            resolution: None,
+            issue_type: "BUG".into(),
+            priority: "MINOR".into(),
+            assignee: None,
+            reporter: None,
+            parent: None,
+            labels: [].into(),
+            fields: [].into(),
+            created_at: now,
+            modified_at: now,
+            version: 1,
+        }
+    }
+
+    /// A changeset that makes an issue, as the service does it.
+    pub(crate) fn creation(&self, tenant: TenantId, project: &Project, issue: &Issue) -> Changeset {
+        let fact = self.fact(tenant, "issue.created", issue).in_project(issue.project);
+        self.change(tenant).expect(project).insert(issue.clone()).fact(fact)
+    }
+
+    pub(crate) async fn issue(&self, tenant: TenantId, project: &Project, summary: &str) -> Issue {
+        self.issue_with(tenant, project, summary, |_| ()).await
+    }
+
+    pub(crate) async fn issue_with(
+        &self,
+        tenant: TenantId,
+        project: &Project,
+        summary: &str,
+        change: impl FnOnce(&mut Issue),
+    ) -> Issue {
+        let mut issue = self.new_issue(project.id, summary);
+        change(&mut issue);
+        self.store(self.creation(tenant, project, &issue)).await;
+        issue
+    }
+
+    /// The next version of an issue, changed.
+    pub(crate) fn next(&self, issue: &Issue, change: impl FnOnce(&mut Issue)) -> Issue {
+        let mut next = Issue { version: issue.version + 1, modified_at: self.store.now(), ..issue.clone() };
+        change(&mut next);
+        next
+    }
+
+    /// A changeset that stores an issue's next version, with its fact.
+    pub(crate) fn update(&self, tenant: TenantId, next: &Issue) -> Changeset {
+        let fact = self.fact(tenant, "issue.updated", next).in_project(next.project);
+        self.change(tenant).update(next.clone()).fact(fact)
+    }
+
+    /// All facts that are numbered, when there are `count` of them.
+    pub(crate) async fn numbered(&self, count: usize) -> Vec<Fact> {
+        let patience = Instant::now() + Duration::from_secs(20);
+        loop {
+            let facts = self.store.facts_after(0, 100_000).await.unwrap();
+            if facts.len() >= count {
+                assert_eq!(facts.len(), count);
+                return facts;
+            }
+            assert!(Instant::now() < patience, "{} of {count} facts are numbered", facts.len());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) async fn history(&self, tenant: TenantId, issue: IssueId) -> Vec<Fact> {
+        let object = (ObjectKind::Issue, &*issue.to_string());
+        let asked = page(&tessera_core::outbox::fact::SPEC, 1_000, "");
+        self.store.history(tenant, object, &asked).await.unwrap().items
+    }
+
+    pub(crate) fn filter(&self, tenant: TenantId, spec: &Spec, text: &str) -> Filter {
+        spec.filter(&self.ctx(tenant), text).unwrap()
+    }
+}
+
+/// The first page of a list in an order.
+pub(crate) fn page(spec: &Spec, size: u32, order: &str) -> PageRequest {
+    PageRequest { size, after: None, filter: Filter::default(), order: spec.order(order).unwrap() }
+}
+
+/// All rows of a list, read page by page.
+pub(crate) async fn all<T, F>(mut asked: PageRequest, read: impl Fn(PageRequest) -> F) -> Vec<T>
+where
+    F: Future<Output = Result<Page<T>>>,
+{
+    let mut items = Vec::new();
+    loop {
+        let page = read(asked.clone()).await.unwrap();
+        assert!(page.items.len() <= asked.size as usize);
+        items.extend(page.items);
+        match page.next {
+            Some(next) => asked.after = Some(next),
+            None => return items,
+        }
+    }
+}

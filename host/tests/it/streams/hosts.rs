@@ -1,0 +1,109 @@
+//! Two hosts on one database: what is written on one shows on the other, soon.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::client::{Asked, Facts, Way};
+use super::ends::id_of;
+use super::projects::Updates;
+use crate::harness::{Home, Host, Kind, Rest};
+use crate::tracker::done;
+
+/// Within this what one host wrote shows on the other.
+const SOON: Duration = Duration::from_secs(2);
+
+async fn two() -> (Home, Host, Host) {
+    let home = Home::new(Kind::Postgres).await;
+    let (one, other) = (Host::start(&home).await, Host::start(&home).await);
+    (home, one, other)
+}
+
+async fn refused_soon(rest: &Rest) {
+    let begun = Instant::now();
+    while rest.get("/v1/me").await.status.as_u16() != 401 {
+        assert!(begun.elapsed() < SOON, "the key is still taken");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_on_one_host_shows_what_was_written_on_the_other() {
+    let (_home, one, other) = two().await;
+    let project = one.rest().project("P").await;
+    let asked = Asked { types: vec!["issue.*"], ..Asked::default() };
+    let mut streams = Vec::new();
+    for way in Way::ALL {
+        streams.push(Facts::open(&other, way, &asked).await.unwrap());
+    }
+    for n in 0..10 {
+        let writer = if n % 2 == 0 { &one } else { &other };
+        let id = writer.rest().issue(&project, "s").await;
+        for stream in &mut streams {
+            let seen = tokio::time::timeout(SOON, stream.fact()).await.expect("it does not show");
+            assert_eq!(seen.object, id);
+        }
+    }
+    // A cursor of one host is good on the other.
+    let after = streams[0].until(&one.rest().issue(&project, "s").await).await.pop().unwrap().cursor;
+    let id = one.rest().issue(&project, "s").await;
+    let mut moved = Facts::open(&one, Way::Sse, &Asked { after, ..asked }).await.unwrap();
+    assert_eq!(moved.fact().await.object, id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_of_projects_are_followed_across_hosts() {
+    let (_home, one, other) = two().await;
+    let project = one.rest().project("P").await;
+    let mut updates = Updates::open(&other).await;
+    updates.send("subscribe", &project).await;
+    updates.next().await;
+    for n in 1..=5 {
+        one.rest().issue(&project, "s").await;
+        tokio::time::timeout(SOON, updates.until(&project, n)).await.expect("it does not show");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_that_ends_on_one_host_ends_on_the_other() {
+    let (_home, one, other) = two().await;
+    let rest = one.rest();
+    let at_other = |key: &str| other.rest().with_key(Some(key));
+
+    let key = rest.new_key(&["viewer"], None).await;
+    done(&at_other(&key).get("/v1/me").await);
+    let asked = Asked { key: Some(key.clone()), ..Asked::default() };
+    let mut stream = Facts::open(&other, Way::Grpc, &asked).await.unwrap();
+    done(&rest.post(&format!("/v1/keys/{}:revoke", id_of(&key)), json!({})).await);
+    refused_soon(&at_other(&key)).await;
+    let (_, why) = tokio::time::timeout(SOON, stream.end()).await.expect("the stream goes on");
+    assert!(why.starts_with("Unauthenticated"), "{why}");
+
+    let user = rest.user("ada@example.com").await;
+    let bound = rest.new_key(&["viewer"], Some(&user)).await;
+    done(&at_other(&bound).get("/v1/me").await);
+    done(&rest.post(&format!("/v2/users/{user}:deactivate"), json!({})).await);
+    refused_soon(&at_other(&bound)).await;
+
+    done(&rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await);
+    let body = json!({"name": "k", "roles": ["admin"], "tenant": "acme"});
+    let acme = done(&rest.post("/v1/keys", body).await)["secret"].as_str().unwrap().to_owned();
+    done(&at_other(&acme).get("/v1/me").await);
+    done(&rest.post("/v1/tenants/acme:suspend", json!({})).await);
+    refused_soon(&at_other(&acme)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_dies_takes_no_facts_with_it() {
+    let (_home, mut one, other) = two().await;
+    let project = other.rest().project("P").await;
+    let asked = Asked { types: vec!["issue.*"], ..Asked::default() };
+    let mut stream = Facts::open(&other, Way::Socket, &asked).await.unwrap();
+    let (first, second) = (one.rest().issue(&project, "1").await, one.rest().issue(&project, "2").await);
+    // Whoever of the two numbered the facts so far, the other goes on.
+    one.kill();
+    let third = other.rest().issue(&project, "3").await;
+    let seen: Vec<_> = stream.until(&third).await.into_iter().map(|fact| fact.object).collect();
+    assert_eq!(seen.len(), 3);
+    assert!(seen.contains(&first) && seen.contains(&second));
+}

@@ -1,0 +1,101 @@
+//! What takes time: signs of life, and readers who do not read.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::client::{Asked, Facts, Heard, Seen, Way};
+use crate::harness::{Host, Rest};
+use crate::tracker::{done, memory};
+
+/// How many changes, of about 300 kB each: more than all buffers on the way can hold.
+const CHANGES: usize = 80;
+
+/// A stream shows every 15 seconds that it lives; one that is not read for 30 seconds is cut off. Both in
+/// one test, so that the waiting is done once.
+#[tokio::test(flavor = "multi_thread")]
+async fn quiet_streams_show_that_they_live_and_slow_readers_are_cut_off() {
+    let (_home, host, rest) = memory().await;
+    let issue = issue_with_long_fields(&rest).await;
+    let asked = Asked { types: vec!["issue.updated"], ..Asked::default() };
+    let quiet = Asked { types: vec!["tenant.created"], ..Asked::default() };
+    let (mut slow, mut silent) = (Vec::new(), Vec::new());
+    for way in Way::ALL {
+        slow.push((way, Facts::open(&host, way, &asked).await.unwrap()));
+        silent.push((way, Facts::open(&host, way, &quiet).await.unwrap()));
+    }
+    for n in 0..CHANGES {
+        change(&rest, &issue, n).await;
+    }
+    let mut beats = Vec::new();
+    for (way, stream) in &mut silent {
+        beats.push((*way, beat(stream).await));
+    }
+    // The cursor of a sign of life is past what happened and did not concern the stream.
+    for (way, cursor) in beats {
+        let after = Asked { after: cursor, ..asked.clone() };
+        let mut stream = Facts::open(&host, way, &after).await.unwrap();
+        change(&rest, &issue, CHANGES).await;
+        let seen = stream.fact().await;
+        assert_eq!(seen.object, issue);
+        let version: u64 = crate::tracker::issue(&rest, &issue).await["etag"].as_str().unwrap().parse().unwrap();
+        assert_eq!(seen.version, version, "{way:?} was told again what was over");
+    }
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    for (way, stream) in &mut slow {
+        cut_off(&host, *way, stream, &asked).await;
+    }
+}
+
+async fn beat(stream: &mut Facts) -> String {
+    let heard = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            match stream.next().await {
+                Heard::Beat(cursor) => return cursor,
+                Heard::Fact(fact) => panic!("{fact:?} was not asked for"),
+                Heard::End(why) => panic!("it ended: {why}"),
+            }
+        }
+    });
+    let cursor = heard.await.expect("no sign of life");
+    assert!(!cursor.is_empty());
+    cursor
+}
+
+/// What comes before the end is whole and in order, and who goes on after it has missed nothing.
+async fn cut_off(host: &Host, way: Way, stream: &mut Facts, asked: &Asked) {
+    let (before, why) = stream.end().await;
+    assert!(before.len() < CHANGES, "{way:?} was buffered without end");
+    let last = before.last().unwrap_or_else(|| panic!("{way:?} got nothing at all")).clone();
+    match way {
+        Way::Grpc => assert!(why.starts_with("ResourceExhausted"), "{why}"),
+        Way::Socket => {
+            if let Some(cursor) = why.strip_prefix("1013 ") {
+                assert_eq!(cursor, last.cursor, "the close says where to go on");
+            }
+        }
+        Way::Sse => {}
+    }
+    let after = Asked { after: last.cursor.clone(), ..asked.clone() };
+    let mut again = Facts::open(host, way, &after).await.unwrap();
+    let missed = again.take(CHANGES - before.len()).await;
+    let all: Vec<Seen> = before.into_iter().chain(missed).collect();
+    let versions: Vec<_> = all.iter().map(|fact| fact.version).collect();
+    assert_eq!(versions, (2..2 + CHANGES as u64).collect::<Vec<_>>(), "{way:?}");
+}
+
+async fn issue_with_long_fields(rest: &Rest) -> String {
+    let project = rest.project("P").await;
+    let path = format!("/v1/projects/{project}/scheme");
+    let mut scheme = rest.get(&path).await.expect(200)["scheme"].clone();
+    let fields: Vec<_> = (0..5).map(|n| json!({"name": format!("f{n}"), "type": "text"})).collect();
+    scheme["fields"] = json!(fields);
+    done(&rest.put(&path, scheme).await);
+    rest.issue(&project, "s").await
+}
+
+async fn change(rest: &Rest, issue: &str, n: usize) {
+    let text = format!("{n:04}").repeat(8_000);
+    let fields: serde_json::Map<_, _> = (0..5).map(|f| (format!("f{f}"), json!(text))).collect();
+    done(&rest.patch(&format!("/v1/issues/{issue}"), json!({"fields": fields})).await);
+}
