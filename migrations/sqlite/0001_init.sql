@@ -113,7 +113,7 @@ CREATE INDEX issues_summary ON issues (tenant_id, summary, id);
 CREATE INDEX issues_project ON issues (tenant_id, project_id, created_at, id);
 CREATE INDEX issues_assignee ON issues (tenant_id, assignee_id, created_at, id) WHERE assignee_id IS NOT NULL;
 CREATE INDEX issues_status ON issues (tenant_id, status, created_at, id);
-CREATE INDEX issues_parent ON issues (tenant_id, parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX issues_parent ON issues (tenant_id, parent_id, id) WHERE parent_id IS NOT NULL;
 
 -- The same labels as in the issue's row, for filters.
 CREATE TABLE issue_labels (

@@ -3,13 +3,13 @@
 use tessera_core::access::Operation;
 use tessera_core::outbox::Fact;
 use tessera_core::outbox::fact::SPEC;
-use tessera_core::tracker::issues::MAX_HISTORY_PAGE;
 use tessera_core::{Ctx, Result};
 use tessera_proto::common::v1 as common;
 use tessera_proto::facts::v1 as pb;
 
 use crate::grpc::call::{Grpc, Listing};
 use crate::grpc::convert;
+use crate::request::MAX_PAGE;
 
 /// A fact with the cursor after it, where it has a place yet.
 pub(super) fn shown(grpc: &Grpc, ctx: &Ctx, fact: &Fact) -> common::Fact {
@@ -19,7 +19,7 @@ pub(super) fn shown(grpc: &Grpc, ctx: &Ctx, fact: &Fact) -> common::Fact {
 
 pub(super) async fn audit(grpc: &Grpc, ctx: Ctx, ask: pb::ListAuditRequest) -> Result<pb::ListAuditResponse> {
     let listing = Listing { size: ask.page_size, token: &ask.page_token, filter: &ask.filter, order_by: "" };
-    let asked = listing.of(&SPEC, MAX_HISTORY_PAGE, Operation::AuditList);
+    let asked = listing.of(&SPEC, MAX_PAGE, Operation::AuditList);
     let page = grpc.app.facts.audit(&ctx, &grpc.page(&ctx, &asked)?).await?;
     let next_page_token = grpc.next_token(&ctx, &asked.query, page.next.as_ref());
     let facts = page.items.iter().map(|item| shown(grpc, &ctx, item)).collect();

@@ -11,7 +11,7 @@ use crate::grpc::convert::tenancy::{create_key, key as shown, new_key};
 use crate::grpc::convert::{names, text};
 use crate::request::plain;
 
-/// The largest page of keys.
+/// The largest page of keys, as the contract has it.
 const MAX_PAGE: u32 = 100;
 
 pub(super) async fn create(

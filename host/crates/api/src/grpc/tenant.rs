@@ -9,7 +9,7 @@ use crate::grpc::call::{Grpc, Listing, at};
 use crate::grpc::convert::tenancy::{create_tenant, tenant as shown};
 use crate::request::plain;
 
-/// The largest page of tenants.
+/// The largest page of tenants, as the contract has it.
 const MAX_PAGE: u32 = 100;
 
 fn named(text: &str) -> Result<&str> {

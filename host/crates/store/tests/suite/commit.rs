@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tessera_core::ErrorKind;
 use tessera_core::access::ObjectKind;
-use tessera_core::changeset::{Expect, Write};
+use tessera_core::changeset::{Committed, Expect, Write};
 use tessera_core::id::UserId;
 use tessera_core::tracker::{Project, User};
 

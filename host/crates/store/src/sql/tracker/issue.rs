@@ -137,7 +137,12 @@ pub(in super::super) async fn no_children(
     tenant: TenantId,
     parents: &[IssueId],
 ) -> Result<()> {
-    if children(conn, tenant, parents, 1).await?.is_empty() { Ok(()) } else { Err(Error::stale()) }
+    let mut query = QueryBuilder::<Db>::new("SELECT 1 FROM issues WHERE tenant_id = ");
+    query.push_bind(tenant.0).push(" AND (");
+    filter::one_of(&mut query, "parent_id", parents.iter().map(|parent| parent.0).collect(), false);
+    query.push(") LIMIT 1");
+    let child = query.build().fetch_optional(conn).await.map_err(fault)?;
+    if child.is_none() { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: IssueId) -> Result<Option<Issue>> {
@@ -176,7 +181,8 @@ pub(in super::super) async fn children(
     let mut query = QueryBuilder::<Db>::new(SELECT);
     query.push_bind(tenant.0).push(" AND (");
     filter::one_of(&mut query, "i.parent_id", parents.iter().map(|parent| parent.0).collect(), false);
-    query.push(") ORDER BY i.created_at, i.id LIMIT ").push_bind(i64::from(limit));
+    // By the index on parents: any other order would be had by reading all issues of the tenant.
+    query.push(") ORDER BY i.parent_id, i.id LIMIT ").push_bind(i64::from(limit));
     let rows = query.build().fetch_all(conn).await.map_err(fault)?;
     rows.iter().map(read).collect()
 }

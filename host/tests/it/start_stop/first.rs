@@ -1,0 +1,188 @@
+//! The first start: the key, the secret, the examples.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{run, said, shown_key};
+use crate::harness::{Home, Host, Kind, ROOT_KEY};
+use crate::tracker::{all_pages, done, on_every_store};
+
+on_every_store! { examples_are_added_once_and_as_many_as_asked_for }
+
+/// A host that was given neither key nor secret.
+const ALONE: [(&str, &str); 2] = [("TESSERA_BOOTSTRAP_KEY", ""), ("TESSERA_SECRET_KEY", "")];
+
+async fn end(mut host: Host) {
+    host.terminate();
+    let status = tokio::task::block_in_place(|| host.wait(Duration::from_secs(10)));
+    assert_eq!(status.code(), Some(0), "{}", host.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_start_shows_a_key_and_no_later_one_does() {
+    let home = Home::new(Kind::Sqlite).await;
+    let host = Host::start_with(&home, &ALONE).await;
+    let key = shown_key(&host.greeting).expect("no key is shown");
+    let commands = host.greeting.lines().filter(|line| {
+        let line = line.trim_start();
+        line.starts_with("curl ") || line.starts_with("grpcurl ")
+    });
+    assert_eq!(commands.count(), 3, "{}", host.greeting);
+    assert!(host.greeting.contains(&host.http) && host.greeting.contains(&host.grpc));
+    let me = host.rest().with_key(Some(&key)).get("/v1/me").await;
+    assert_eq!(me.expect(200)["tenant_slug"], "default");
+    let mut roles: Vec<String> = serde_json::from_value(me.body["roles"].clone()).unwrap();
+    roles.sort();
+    assert_eq!(roles, ["admin", "operator"]);
+    let project = host.rest().with_key(Some(&key)).project("P").await;
+
+    let secret = home.folder.join("secret.key");
+    assert_eq!(std::fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
+    let held = std::fs::read(&secret).unwrap();
+    assert!(held.len() >= 32);
+    assert!(!host.log().contains(key.rsplit('_').next().unwrap()));
+    end(host).await;
+
+    let host = Host::start_with(&home, &ALONE).await;
+    assert_eq!(shown_key(&host.greeting), None);
+    assert!(!host.greeting.contains("tsk_"), "{}", host.greeting);
+    assert_eq!(std::fs::read(&secret).unwrap(), held);
+    let rest = host.rest().with_key(Some(&key));
+    done(&rest.get(&format!("/v1/projects/{project}")).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_that_is_given_works_and_is_never_shown() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let home = Home::new(kind).await;
+        for _ in 0..2 {
+            let host = Host::start(&home).await;
+            assert!(!host.greeting.contains("tsk_"), "{}", host.greeting);
+            let me = host.rest().with_key(Some(ROOT_KEY)).get("/v1/me").await;
+            assert_eq!((&me.expect(200)["key_id"], &me.body["tenant_slug"]), (&json!("root"), &json!("default")));
+            end(host).await;
+        }
+        // The same id with another secret is not let in, nor does it take the key's place.
+        let other = format!("tsk_root_{}", "f".repeat(32));
+        let refused = run(&home, &[], &[("TESSERA_BOOTSTRAP_KEY", &other)]);
+        assert_eq!(refused.status.code(), Some(1));
+        let text = said(&refused);
+        assert!(text.contains("TESSERA_BOOTSTRAP_KEY") && !text.contains(&"f".repeat(32)), "{text}");
+        let host = Host::start(&home).await;
+        done(&host.rest().get("/v1/me").await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_revoked_stays_so_at_the_next_start() {
+    let home = Home::new(Kind::Sqlite).await;
+    let host = Host::start(&home).await;
+    let other = host.rest().new_key(&["operator", "admin"], None).await;
+    let other = host.rest().with_key(Some(&other));
+    done(&other.post("/v1/keys/root:revoke", json!({})).await);
+    assert_eq!(host.rest().get("/v1/me").await.code(401), "UNAUTHENTICATED");
+    end(host).await;
+    let host = Host::start(&home).await;
+    assert_eq!(host.rest().get("/v1/me").await.code(401), "UNAUTHENTICATED");
+}
+
+async fn examples_are_added_once_and_as_many_as_asked_for(kind: Kind) {
+    let home = Home::new(kind).await;
+    let settings = [("SEED_USER_COUNT", "3"), ("SEED_PROJECT_COUNT", "4"), ("SEED_RELATIONSHIPS", "true")];
+    let development = [&settings[..], &[("ENVIRONMENT", "development")]].concat();
+    for round in 0..2 {
+        let host = Host::start_with(&home, &development).await;
+        let rest = host.rest();
+        let users = all_pages(&rest, "/v1/users", "users", 100).await;
+        let projects = all_pages(&rest, "/v1/projects", "projects", 100).await;
+        assert_eq!((users.len(), projects.len()), (3, 4), "start {round}");
+        let issues = all_pages(&rest, "/v1/issues", "issues", 100).await;
+        assert!(!issues.is_empty());
+        let counted: u64 = projects.iter().map(|project| project["issue_count"].as_u64().unwrap()).sum();
+        assert_eq!(counted, issues.len() as u64);
+        let assigned: Vec<_> = issues.iter().filter(|issue| !issue["assignee_id"].is_null()).collect();
+        assert!(!assigned.is_empty() && assigned.iter().all(|issue| issue["status"] == "ASSIGNED"));
+        if kind == Kind::Memory {
+            return;
+        }
+        end(host).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn examples_are_only_added_when_asked_for() {
+    let home = Home::new(Kind::Memory).await;
+    let settings = [("SEED_USER_COUNT", "3"), ("SEED_RELATIONSHIPS", "true"), ("ENVIRONMENT", "production")];
+    let host = Host::start_with(&home, &settings).await;
+    assert_eq!(host.rest().get("/v1/users").await.expect(200)["users"], json!([]));
+    let host = Host::start_with(&home, &[("ENVIRONMENT", "development")]).await;
+    let list = async |path: &str, name: &str| -> Vec<Value> { all_pages(&host.rest(), path, name, 100).await };
+    assert_eq!(list("/v1/users", "users").await.len(), 5);
+    assert_eq!(list("/v1/projects", "projects").await.len(), 5);
+    assert_eq!(list("/v1/issues", "issues").await.len(), 0, "relationships are off by default");
+}
+
+/// The folder of a process' database in memory, wherever memory file systems are.
+fn memory_folders(pid: u32) -> Vec<PathBuf> {
+    let places = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
+    let entries = places.iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
+    let name = format!("tessera-memory-{pid}-");
+    entries.map(|entry| entry.path()).filter(|path| path.display().to_string().contains(&name)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_in_memory_leaves_nothing_behind() {
+    let home = Home::new(Kind::Memory).await;
+    let host = Host::start_with(&home, &ALONE).await;
+    let key = shown_key(&host.greeting).expect("no key is shown");
+    host.rest().with_key(Some(&key)).project("P").await;
+    let pid = host.pid();
+    let held = memory_folders(pid);
+    assert_eq!(held.len(), 1, "{held:?}");
+    assert_eq!(std::fs::metadata(&held[0]).unwrap().permissions().mode() & 0o777, 0o700);
+    end(host).await;
+    assert_eq!(memory_folders(pid), Vec::<PathBuf>::new());
+    // What a killed one left is swept by the next.
+    let mut host = Host::start_with(&home, &ALONE).await;
+    let pid = host.pid();
+    host.kill();
+    assert_eq!(memory_folders(pid).len(), 1);
+    let host = Host::start_with(&home, &ALONE).await;
+    assert_eq!(memory_folders(pid), Vec::<PathBuf>::new());
+    assert!(shown_key(&host.greeting).is_some(), "what was in memory is gone, so it is a first start again");
+    let left: Vec<_> = std::fs::read_dir(&home.folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name.to_string_lossy().starts_with("log-")), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_is_brought_up_to_date_by_hand_as_well() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let home = Home::new(kind).await;
+        for _ in 0..2 {
+            let output = tokio::task::block_in_place(|| run(&home, &["migrate"], &[]));
+            assert!(output.status.success(), "{}", said(&output));
+            assert!(said(&output).contains("up to date"), "{}", said(&output));
+        }
+        let host = Host::start(&home).await;
+        host.rest().project("P").await;
+        // Also beside a host that runs.
+        let output = tokio::task::block_in_place(|| run(&home, &["migrate"], &[]));
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+/// Two hosts of one database must have one secret: keys of the one would not open on the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_secret_than_the_databases_is_refused() {
+    let home = Home::new(Kind::Postgres).await;
+    let host = Host::start(&home).await;
+    host.rest().project("P").await;
+    let other = "another secret, of at least thirty-two characters";
+    let refused = tokio::task::block_in_place(|| run(&home, &[], &[("TESSERA_SECRET_KEY", other)]));
+    assert_eq!(refused.status.code(), Some(1));
+    let text = said(&refused);
+    assert!(text.to_lowercase().contains("secret") && !text.contains(other), "{text}");
+}

@@ -1,0 +1,180 @@
+//! Where a host listens, and what answers there.
+
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use prost_types::FileDescriptorSet;
+use serde_json::json;
+use tessera_proto::tenancy::v1::WhoAmIRequest;
+use tessera_proto::tenancy::v1::key_service_client::KeyServiceClient;
+use tokio_stream::StreamExt as _;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::{free_port, run, said};
+use crate::harness::{Grpc, Home, Host, Kind, ROOT_KEY};
+use crate::tracker::{done, memory};
+
+/// The services of the contract, by their full names.
+pub fn services() -> BTreeSet<String> {
+    let set: FileDescriptorSet = prost::Message::decode(tessera_proto::FILE_DESCRIPTOR_SET).unwrap();
+    let of = |file: prost_types::FileDescriptorProto| {
+        let package = file.package().to_owned();
+        file.service.into_iter().map(move |service| format!("{package}.{}", service.name()))
+    };
+    set.file.into_iter().flat_map(of).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_transports_answer_on_one_port() {
+    let home = Home::new(Kind::Memory).await;
+    let port = free_port().to_string();
+    let host = Host::start_with(&home, &[("HTTP_PORT", &port), ("GRPC_PORT", &port)]).await;
+    assert_eq!(host.http, format!("http://{}", host.grpc));
+    done(&host.rest().get("/v1/me").await);
+    assert_eq!(host.rest().get("/nowhere").await.code(404), "ROUTE_NOT_FOUND");
+    who_am_i(host.grpc().await).await;
+    let status = web(&host.grpc, Some(ROOT_KEY), "tenancy.v1.KeyService/WhoAmI");
+    assert_eq!(status, Ok(()));
+    let unknown = web(&host.grpc, Some(ROOT_KEY), "tenancy.v1.KeyService/Fly");
+    assert_eq!(unknown, Err("12".to_owned()));
+    health_of(&host).await;
+}
+
+async fn who_am_i(grpc: Grpc) {
+    let mut client = KeyServiceClient::with_interceptor(grpc.channel.clone(), grpc);
+    let me = client.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
+    assert_eq!((me.tenant_slug.as_str(), me.key_id.as_str()), ("default", "root"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_probes_answer_without_a_key() {
+    let (_home, host, rest) = memory().await;
+    let nobody = rest.with_key(None);
+    done(&nobody.get("/livez").await);
+    assert_eq!(nobody.get("/readyz").await.expect(200)["status"], "ok");
+    let health = nobody.get("/health").await;
+    assert_eq!(health.expect(200)["status"], "ok");
+    let names: Vec<_> = health.body["checks"].as_array().unwrap().iter().map(|check| check["name"].clone()).collect();
+    assert!(names.contains(&json!("store")), "{names:?}");
+    health_of(&host).await;
+}
+
+async fn health_of(host: &Host) {
+    let mut client = HealthClient::new(host.grpc().await.channel);
+    for service in services().into_iter().chain([String::new()]) {
+        let answer = client.check(HealthCheckRequest { service: service.clone() }).await.unwrap();
+        assert_eq!(answer.into_inner().status(), ServingStatus::Serving, "{service}");
+    }
+    let unknown = client.check(HealthCheckRequest { service: "no.such.Service".into() }).await.unwrap_err();
+    assert_eq!(unknown.code(), tonic::Code::NotFound);
+}
+
+macro_rules! reflection {
+    ($name:ident, $version:ident) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
+            use tonic_reflection::pb::$version::server_reflection_request::MessageRequest;
+            use tonic_reflection::pb::$version::server_reflection_response::MessageResponse;
+            use tonic_reflection::pb::$version::ServerReflectionRequest;
+
+            let (_home, host, _rest) = memory().await;
+            let mut client = ServerReflectionClient::new(host.grpc().await.channel);
+            let ask = |asked: MessageRequest| ServerReflectionRequest {
+                host: String::new(),
+                message_request: Some(asked),
+            };
+            let mut asked = vec![ask(MessageRequest::ListServices(String::new()))];
+            let known = services();
+            asked.extend(known.iter().map(|name| ask(MessageRequest::FileContainingSymbol(name.clone()))));
+            let mut answers =
+                client.server_reflection_info(tokio_stream::iter(asked)).await.unwrap().into_inner();
+            let first = answers.next().await.unwrap().unwrap().message_response.unwrap();
+            let MessageResponse::ListServicesResponse(list) = first else { panic!("{first:?}") };
+            let listed: BTreeSet<_> = list.service.into_iter().map(|service| service.name).collect();
+            assert!(known.is_subset(&listed), "{listed:?}");
+            assert!(listed.contains("grpc.health.v1.Health"), "{listed:?}");
+            for name in &known {
+                let answer = answers.next().await.unwrap().unwrap().message_response.unwrap();
+                let MessageResponse::FileDescriptorResponse(file) = answer else { panic!("{name}: {answer:?}") };
+                assert!(!file.file_descriptor_proto.is_empty());
+            }
+        }
+    };
+}
+
+reflection!(reflection_lists_and_describes_every_service, v1);
+reflection!(reflection_does_so_in_its_older_version, v1alpha);
+
+/// A call by gRPC-Web over HTTP/1.1, by hand; the status when it is not 0.
+fn web(address: &str, key: Option<&str>, method: &str) -> Result<(), String> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let authorization = key.map(|key| format!("authorization: Bearer {key}\r\n")).unwrap_or_default();
+    let head = format!(
+        "POST /{method} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/grpc-web+proto\r\n\
+         x-grpc-web: 1\r\n{authorization}content-length: 5\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&[0; 5]).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let text = String::from_utf8_lossy(&answer).to_lowercase();
+    assert!(text.starts_with("http/1.1 200"), "{text}");
+    assert!(text.contains("content-type: application/grpc-web"), "{text}");
+    let (_, status) = text.rsplit_once("grpc-status:").unwrap_or_else(|| panic!("no status in {text}"));
+    let status: String = status.trim_start().chars().take_while(char::is_ascii_digit).collect();
+    if status == "0" { Ok(()) } else { Err(status) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_calls_by_grpc_web_on_the_port_of_grpc() {
+    let (_home, host, _rest) = memory().await;
+    assert_eq!(web(&host.grpc, Some(ROOT_KEY), "tenancy.v1.KeyService/WhoAmI"), Ok(()));
+    assert_eq!(web(&host.grpc, None, "tenancy.v1.KeyService/WhoAmI"), Err("16".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_is_named() {
+    let home = Home::new(Kind::Memory).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for name in ["HTTP_PORT", "GRPC_PORT"] {
+        let output = tokio::task::block_in_place(|| run(&home, &[], &[(name, &port)]));
+        assert_eq!(output.status.code(), Some(1));
+        let text = said(&output);
+        assert!(text.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{text}");
+        assert!(!text.contains("Tessera is ready"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_is_a_clear_error() {
+    let home = Home::new(Kind::Memory).await;
+    let closed = free_port();
+    let url = format!("postgres://somebody:hunter2@127.0.0.1:{closed}/tessera");
+    for arguments in [&[][..], &["migrate"]] {
+        let settings = [("DATABASE_URL", url.as_str()), ("DB_TYPE", "postgres")];
+        let output = tokio::task::block_in_place(|| run(&home, arguments, &settings));
+        assert_eq!(output.status.code(), Some(1));
+        let text = said(&output);
+        assert!(text.contains("the store cannot be"), "{text}");
+        assert!(text.to_lowercase().contains("refused"), "the cause is not told: {text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_folder_that_cannot_be_is_a_clear_error() {
+    let home = Home::new(Kind::Sqlite).await;
+    let file = home.folder.join("file");
+    std::fs::write(&file, "").unwrap();
+    let inside = file.join("data").display().to_string();
+    let output = tokio::task::block_in_place(|| run(&home, &[], &[("TESSERA_DATA_DIR", &inside)]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains(&inside), "{}", said(&output));
+}
