@@ -4,5 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "the tests get their servers by environment")]
 
+mod audit;
+mod configuration;
+mod crash;
+mod docs;
 mod harness;
 mod house;
+mod logs;
+mod start_stop;
+mod streams;
+mod tracker;

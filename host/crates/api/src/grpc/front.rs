@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use tessera_core::{Ctx, Error, ErrorKind, Principal};
+use tonic::Code;
 use tonic::body::Body;
 use tonic::codegen::http::header::CONTENT_TYPE;
 use tonic::codegen::http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use tonic::{Code, Status};
 use tower::Service;
 
 use crate::grpc::body::Logged;
-use crate::grpc::error::{code_in, code_name, explain, refuse};
+use crate::grpc::error::{code_in, code_name, explain, no_method, refuse};
 use crate::request::request_id;
 
 /// What is known of an RPC while it goes on.
@@ -209,20 +209,13 @@ impl Line {
 
 /// Answers what no service answers.
 pub(super) async fn unimplemented(request: Request<Body>) -> Result<Response<Body>, Infallible> {
-    let mut response = Status::unimplemented("").into_http::<Body>();
+    let trace = Trace::of(request.extensions());
+    let mut response = no_method(&trace.request_id).into_http::<Body>();
     // gRPC-Web clients expect their own type back.
     if let Some(kind) = request.headers().get(CONTENT_TYPE) {
         response.headers_mut().insert(CONTENT_TYPE, kind.clone());
     }
-    Ok(explain_as(response, &Trace::of(request.extensions())))
-}
-
-/// Explains a refusal and keeps its content type.
-fn explain_as(response: Response<Body>, trace: &Trace) -> Response<Body> {
-    let kind = response.headers().get(CONTENT_TYPE).cloned();
-    let mut response = explain(response, &trace.request_id);
-    response.headers_mut().extend(kind.map(|kind| (CONTENT_TYPE, kind)));
-    response
+    Ok(response)
 }
 
 #[cfg(test)]

@@ -1,0 +1,81 @@
+//! The README's first steps, as they stand there, against a host.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::{Host, ROOT_KEY};
+use crate::tracker::memory;
+
+/// The commands with curl of the first steps, in their order.
+fn commands() -> Vec<String> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, steps) = text.split_once("\n## First steps").expect("the README has no first steps");
+    let steps = steps.split("\n## ").next().unwrap();
+    let blocks = steps.split("\n```").skip(1).step_by(2);
+    let shell = blocks.filter_map(|block| {
+        let (language, body) = block.split_once('\n')?;
+        ["sh", "console", "bash"].contains(&language.trim()).then(|| body.to_owned())
+    });
+    // A prompt is no part of a command, and a line that ends with a backslash goes on.
+    let lines: Vec<String> = shell
+        .flat_map(|body| {
+            let whole = body.replace("\\\n", " ");
+            whole.lines().map(|line| line.trim_start_matches("$ ").to_owned()).collect::<Vec<_>>()
+        })
+        .collect();
+    lines.into_iter().filter(|line| line.trim_start().starts_with("curl ")).collect()
+}
+
+/// What a command prints, when it went well.
+fn run(host: &Host, command: &str, project: &str, issue: &str) -> String {
+    let address = host.http.strip_prefix("http://").unwrap();
+    let command = command.replace("localhost:8080", address);
+    let output = Command::new("sh")
+        // A stream has no end of its own.
+        .args(["-c", &format!("set -e; {command} --fail-with-body --max-time 3")])
+        .env("TESSERA_KEY", ROOT_KEY)
+        .env("PROJECT", project)
+        .env("ISSUE", issue)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let stream = command.contains("/streams/");
+    let ended_well = output.status.success() || (stream && output.status.code() == Some(28));
+    assert!(ended_well, "{command}\n{}\n{text}{}", output.status, String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_steps_of_the_readme_work_as_they_stand() {
+    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!("there is no curl: the README's commands were not tried");
+        return;
+    }
+    let (_home, host, rest) = memory().await;
+    let (mut project, mut issue) = (String::new(), String::new());
+    let commands = commands();
+    assert!(commands.len() >= 5, "{commands:#?}");
+    for command in &commands {
+        let text = tokio::task::block_in_place(|| run(&host, command, &project, &issue));
+        if command.contains("/streams/") {
+            continue;
+        }
+        let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{command}\n{text}"));
+        for (held, at) in [(&mut project, "/project/project_id"), (&mut issue, "/issue/issue_id")] {
+            if let Some(id) = answer.pointer(at).and_then(Value::as_str) {
+                id.clone_into(held);
+            }
+        }
+        if command.contains("history") {
+            assert!(answer["facts"].as_array().unwrap().len() >= 2, "{text}");
+        }
+        if command.contains("filter=") {
+            assert_eq!(answer["issues"].as_array().unwrap().len(), 1, "{command}\n{text}");
+        }
+    }
+    assert!(!issue.is_empty(), "the first steps make no issue");
+    assert_eq!(crate::tracker::issue(&rest, &issue).await["status"], "ASSIGNED");
+}
