@@ -12,6 +12,7 @@ use anyhow::Result;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use axum::serve::{Listener, ListenerExt as _};
 use prost::Message;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tessera_proto::issues::v1::{GetIssueResponse, ListIssuesResponse};
@@ -51,7 +52,11 @@ pub(crate) async fn serve(kind: Kind, answer: &Path) -> Result<()> {
     let answer = std::fs::read(answer)?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    let incoming = |listener| tokio_stream::wrappers::TcpListenerStream::new(listener);
+    // As Tessera does: without it, small answers wait for acknowledgements.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let incoming = |listener| futures_util::stream::unfold(listener, accepted);
     let mut server = tonic::transport::Server::builder();
     match kind {
         Kind::Http => {
@@ -69,6 +74,11 @@ pub(crate) async fn serve(kind: Kind, answer: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+async fn accepted<L: Listener>(mut listener: L) -> Option<(std::io::Result<L::Io>, L)> {
+    let (stream, _) = listener.accept().await;
+    Some((Ok(stream), listener))
 }
 
 /// A service that gives one answer to every call.

@@ -55,7 +55,8 @@ async fn every_kind_of_change_is_in_the_audit_log(kind: Kind) {
     let (id, blocked) = (rest.issue(&project, "s").await, rest.issue(&project, "t").await);
     let issue = format!("/v1/issues/{id}");
     bring(&rest, &id, "IN_PROGRESS").await;
-    let comment = done(&rest.post(&format!("{issue}/comments"), json!({"body": "b"})).await)["comment"].clone();
+    let comment =
+        done(&rest.post(&format!("{issue}/comments"), json!({"body": "b"})).await)["comment"].clone();
     let comment = format!("{issue}/comments/{}", comment["comment_id"].as_str().unwrap());
     done(&rest.patch(&comment, json!({"body": "c"})).await);
     done(&rest.delete(&comment).await);

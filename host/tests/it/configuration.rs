@@ -311,7 +311,8 @@ fn an_unknown_key_is_named_with_the_nearest_known_one_wherever_it_stands() {
 
 #[test]
 fn a_file_is_read_the_environment_wins_over_it_and_flags_over_both() {
-    let file = File::new("http_port = 1001\ngrpc_port = 1002\nlog_level = \"warn\"\nseed_relationships = true\n");
+    let file =
+        File::new("http_port = 1001\ngrpc_port = 1002\nlog_level = \"warn\"\nseed_relationships = true\n");
     let arguments = ["config", "show", "--config", file.path(), "--http-port", "3001", "--data", "elsewhere"];
     let environment = [("HTTP_PORT", "2001"), ("GRPC_PORT", "2002"), ("TESSERA_DATA_DIR", "here")];
     let flagged = run(&arguments, &environment);

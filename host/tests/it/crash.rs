@@ -57,7 +57,9 @@ async fn load(host: &mut Host, project: &str, round: usize) -> Vec<Asked> {
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let (rest, project, acknowledged) = (host.rest(), project.to_owned(), Arc::clone(&acknowledged));
-            tokio::spawn(async move { create_until_the_end(&rest, &project, (round, client), &acknowledged).await })
+            tokio::spawn(async move {
+                create_until_the_end(&rest, &project, (round, client), &acknowledged).await
+            })
         })
         .collect();
     let end = Instant::now() + Duration::from_secs(30);
@@ -117,7 +119,8 @@ async fn stored(rest: &Rest, project: &str) -> BTreeMap<String, String> {
     // Facts that were not numbered yet are numbered now.
     let newest = listed.iter().map(|issue| text(issue, "issue_id")).max().unwrap();
     let numbered = format!("/v1/audit?filter={}", encode(&format!("object:{newest}")));
-    until(rest, &numbered, |audit| audit.body["facts"].as_array().is_some_and(|facts| !facts.is_empty())).await;
+    until(rest, &numbered, |audit| audit.body["facts"].as_array().is_some_and(|facts| !facts.is_empty()))
+        .await;
     let filter = encode("type:issue.created");
     let facts = all_pages(rest, &format!("/v1/audit?filter={filter}"), "facts", 200).await;
     let told: BTreeSet<_> = facts.iter().map(|fact| text(fact, "object_id")).collect();

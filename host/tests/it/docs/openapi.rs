@@ -76,9 +76,13 @@ async fn every_operation_says_what_it_takes_and_what_it_answers() {
             .filter(|parameter| parameter["in"] == "path")
             .map(|parameter| parameter["name"].as_str().unwrap())
             .collect();
-        let holes: BTreeSet<_> = path.split('{').skip(1).map(|part| part.split('}').next().unwrap()).collect();
+        let holes: BTreeSet<_> =
+            path.split('{').skip(1).map(|part| part.split('}').next().unwrap()).collect();
         assert_eq!(named, holes, "{at}");
-        assert!(parameters.iter().all(|parameter| parameter["description"].is_string()), "{at}: {parameters:#?}");
+        assert!(
+            parameters.iter().all(|parameter| parameter["description"].is_string()),
+            "{at}: {parameters:#?}"
+        );
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.keys().any(|status| status.starts_with('2')), "{at} never succeeds");
         if open.contains(&path) {
@@ -102,9 +106,12 @@ async fn every_operation_says_what_it_takes_and_what_it_answers() {
 /// What a page loads: the values of `src` and of the `href` of its style sheets and icons.
 fn loaded(html: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for tag in html.split('<').filter(|tag| ["script", "link", "img", "iframe"].iter().any(|t| tag.starts_with(t))) {
+    for tag in
+        html.split('<').filter(|tag| ["script", "link", "img", "iframe"].iter().any(|t| tag.starts_with(t)))
+    {
         for name in ["src=\"", "href=\""] {
-            let value = tag.split_once(name).and_then(|(_, rest)| rest.split_once('"')).map(|(value, _)| value);
+            let value =
+                tag.split_once(name).and_then(|(_, rest)| rest.split_once('"')).map(|(value, _)| value);
             found.extend(value.map(str::to_owned));
         }
     }

@@ -100,6 +100,14 @@ async fn a_request_that_is_never_finished_does_not_hold_the_host() {
     drop(begun);
 }
 
+async fn ends_at_once(host: &mut Host) {
+    let told = Instant::now();
+    host.terminate();
+    let status = tokio::task::block_in_place(|| host.wait(Duration::from_secs(12)));
+    assert_eq!(status.code(), Some(0), "{}", host.log());
+    assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_do_not_hold_the_host() {
     let home = Home::new(Kind::Memory).await;
@@ -107,12 +115,17 @@ async fn idle_connections_do_not_hold_the_host() {
     let rest = host.rest();
     rest.get("/v1/me").await.expect(200);
     let _grpc = host.grpc().await;
+    ends_at_once(&mut host).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_say_nothing_do_not_hold_the_host() {
+    let home = Home::new(Kind::Memory).await;
+    let mut host = Host::start(&home).await;
     let _silent = TcpStream::connect(host.http.strip_prefix("http://").unwrap()).unwrap();
-    let told = Instant::now();
-    host.terminate();
-    let status = tokio::task::block_in_place(|| host.wait(Duration::from_secs(8)));
-    assert_eq!(status.code(), Some(0), "{}", host.log());
-    assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
+    let _other = TcpStream::connect(&host.grpc).unwrap();
+    host.rest().get("/livez").await.expect(200);
+    ends_at_once(&mut host).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,6 +137,7 @@ async fn who_watches_its_health_is_told_that_it_goes() {
     let mut watch = client.watch(request).await.unwrap().into_inner();
     let first = watch.message().await.unwrap().unwrap();
     assert_eq!(first.status(), ServingStatus::Serving);
+    let told = Instant::now();
     host.terminate();
     let next = tokio::time::timeout(Duration::from_secs(5), watch.message()).await.expect("nothing is told");
     if let Ok(Some(answer)) = next {
@@ -131,6 +145,7 @@ async fn who_watches_its_health_is_told_that_it_goes() {
     }
     let status = tokio::task::block_in_place(|| host.wait(Duration::from_secs(12)));
     assert_eq!(status.code(), Some(0), "{}", host.log());
+    assert!(told.elapsed() < Duration::from_secs(3), "the watcher held it for {:?}", told.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,7 +66,8 @@ async fn the_probes_answer_without_a_key() {
     assert_eq!(nobody.get("/readyz").await.expect(200)["status"], "ok");
     let health = nobody.get("/health").await;
     assert_eq!(health.expect(200)["status"], "ok");
-    let names: Vec<_> = health.body["checks"].as_array().unwrap().iter().map(|check| check["name"].clone()).collect();
+    let names: Vec<_> =
+        health.body["checks"].as_array().unwrap().iter().map(|check| check["name"].clone()).collect();
     assert!(names.contains(&json!("store")), "{names:?}");
     health_of(&host).await;
 }
@@ -85,10 +86,10 @@ macro_rules! reflection {
     ($name:ident, $version:ident) => {
         #[tokio::test(flavor = "multi_thread")]
         async fn $name() {
+            use tonic_reflection::pb::$version::ServerReflectionRequest;
             use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
             use tonic_reflection::pb::$version::server_reflection_request::MessageRequest;
             use tonic_reflection::pb::$version::server_reflection_response::MessageResponse;
-            use tonic_reflection::pb::$version::ServerReflectionRequest;
 
             let (_home, host, _rest) = memory().await;
             let mut client = ServerReflectionClient::new(host.grpc().await.channel);
@@ -109,7 +110,9 @@ macro_rules! reflection {
             assert_eq!(ours, known);
             for name in &known {
                 let answer = answers.next().await.unwrap().unwrap().message_response.unwrap();
-                let MessageResponse::FileDescriptorResponse(file) = answer else { panic!("{name}: {answer:?}") };
+                let MessageResponse::FileDescriptorResponse(file) = answer else {
+                    panic!("{name}: {answer:?}")
+                };
                 assert!(!file.file_descriptor_proto.is_empty());
             }
         }
@@ -164,7 +167,10 @@ async fn a_port_that_is_taken_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_is_a_clear_error() {
     let home = Home::new(Kind::Memory).await;
-    let closed = free_port();
+    // Bound and not listening: nobody answers there, and nobody else can take it.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = silent.local_addr().unwrap().port();
     let url = format!("postgres://somebody:hunter2@127.0.0.1:{closed}/tessera");
     for arguments in [&[][..], &["migrate"]] {
         let settings = [("DATABASE_URL", url.as_str()), ("DB_TYPE", "postgres")];
@@ -175,6 +181,17 @@ async fn a_database_that_is_away_is_a_clear_error() {
         assert!(text.to_lowercase().contains("refused"), "the cause is not told: {text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_exist_is_a_clear_error() {
+    let home = Home::new(Kind::Postgres).await;
+    let url = format!("{}_absent", home.database_url().unwrap());
+    let output = tokio::task::block_in_place(|| run(&home, &[], &[("DATABASE_URL", &url)]));
+    assert_eq!(output.status.code(), Some(1));
+    let text = said(&output);
+    assert!(text.contains("the store cannot be") && text.contains("_absent\" does not exist"), "{text}");
+    assert!(!text.contains(&url), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -166,7 +166,8 @@ impl Asked {
     /// What is asked for, as a path with a query.
     pub fn path(&self) -> String {
         let types = self.types.join(",");
-        let pairs = [("after", &self.after), ("types", &types), ("object", &self.object), ("filter", &self.filter)];
+        let pairs =
+            [("after", &self.after), ("types", &types), ("object", &self.object), ("filter", &self.filter)];
         let given = pairs.iter().filter(|(_, value)| !value.is_empty());
         let query: Vec<_> = given.map(|(name, value)| format!("{name}={}", encode(value))).collect();
         format!("/v1/streams/facts?{}", query.join("&"))

@@ -38,7 +38,8 @@ async fn quiet_streams_show_that_they_live_and_slow_readers_are_cut_off() {
         change(&rest, &issue, CHANGES).await;
         let seen = stream.fact().await;
         assert_eq!(seen.object, issue);
-        let version: u64 = crate::tracker::issue(&rest, &issue).await["etag"].as_str().unwrap().parse().unwrap();
+        let version: u64 =
+            crate::tracker::issue(&rest, &issue).await["etag"].as_str().unwrap().parse().unwrap();
         assert_eq!(seen.version, version, "{way:?} was told again what was over");
     }
     tokio::time::sleep(Duration::from_secs(25)).await;
@@ -48,16 +49,12 @@ async fn quiet_streams_show_that_they_live_and_slow_readers_are_cut_off() {
 }
 
 async fn beat(stream: &mut Facts) -> String {
-    let heard = tokio::time::timeout(Duration::from_secs(20), async {
-        loop {
-            match stream.next().await {
-                Heard::Beat(cursor) => return cursor,
-                Heard::Fact(fact) => panic!("{fact:?} was not asked for"),
-                Heard::End(why) => panic!("it ended: {why}"),
-            }
-        }
-    });
-    let cursor = heard.await.expect("no sign of life");
+    let heard = tokio::time::timeout(Duration::from_secs(20), stream.next()).await;
+    let cursor = match heard.expect("no sign of life") {
+        Heard::Beat(cursor) => cursor,
+        Heard::Fact(fact) => panic!("{fact:?} was not asked for"),
+        Heard::End(why) => panic!("it ended: {why}"),
+    };
     assert!(!cursor.is_empty());
     cursor
 }

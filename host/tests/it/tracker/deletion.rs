@@ -67,7 +67,7 @@ async fn a_project_with_many_issues_goes_wholly_when_told_to(kind: Kind) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert_eq!(purged.len(), MANY);
-    let deleted = rest.get(&format!("/v1/audit?filter=type:project.deleted")).await;
+    let deleted = rest.get("/v1/audit?filter=type:project.deleted").await;
     let cause = deleted.expect(200)["facts"][0]["id"].clone();
     assert!(purged.iter().all(|fact| fact["cause_id"] == cause && fact["transport"] == "internal"));
     assert_eq!(issue(&rest, &child).await["parent_id"], serde_json::Value::Null);

@@ -55,7 +55,8 @@ async fn comments_are_listed_oldest_first_in_pages_and_are_bounded() {
     assert_eq!(faults(&rest.post(&comments, json!({"body": "x".repeat(10_001)})).await), ["body"]);
     done(&rest.post(&comments, json!({"body": "x".repeat(10_000)})).await);
     let other = rest.issue(&rest.project("Q").await, "s").await;
-    let first = rest.get(&comments).await.expect(200)["comments"][0]["comment_id"].as_str().unwrap().to_owned();
+    let first =
+        rest.get(&comments).await.expect(200)["comments"][0]["comment_id"].as_str().unwrap().to_owned();
     let elsewhere = format!("/v1/issues/{other}/comments/{first}");
     assert_eq!(rest.patch(&elsewhere, json!({"body": "x"})).await.code(404), "COMMENT_NOT_FOUND");
 }
@@ -96,16 +97,16 @@ async fn watchers_come_and_go_and_me_is_the_keys_user() {
     };
     done(&ada_key.post(&watchers, json!({})).await);
     done(&ada_key.post(&watchers, json!({"user_id": "me"})).await);
-    assert_eq!(list().await, [ada.clone()]);
+    assert_eq!(list().await, [ada.as_str()]);
     done(&ada_key.post(&watchers, json!({"user_id": bob})).await);
     let mut both = vec![ada.clone(), bob.clone()];
     both.sort();
     assert_eq!(list().await, both);
-    assert_eq!(super::found(&ada_key, "watcher:me").await, [id.clone()]);
-    assert_eq!(super::found(&admin, &format!("watcher:{bob}")).await, [id.clone()]);
+    assert_eq!(super::found(&ada_key, "watcher:me").await, [id.as_str()]);
+    assert_eq!(super::found(&admin, &format!("watcher:{bob}")).await, [id.as_str()]);
     assert_eq!(super::found(&admin, "watcher:none").await, Vec::<String>::new());
     done(&ada_key.delete(&format!("{watchers}/me")).await);
-    assert_eq!(list().await, [bob.clone()]);
+    assert_eq!(list().await, [bob.as_str()]);
     // A key that stands for nobody has no `me`.
     let refused = admin.post(&watchers, json!({})).await;
     assert!(refused.status.is_client_error(), "{:#}", refused.body);
@@ -126,7 +127,10 @@ async fn a_user_who_is_not_active_cannot_be_assigned_and_its_key_is_refused() {
     assert_eq!(faults(&assign), ["assignee_id"]);
     let body = json!({"project_id": project, "summary": "s", "assignee_id": ada});
     assert_eq!(faults(&admin.post("/v1/issues", body).await), ["assignee_id"]);
-    assert_eq!(faults(&admin.patch(&format!("/v1/issues/{id}"), json!({"assignee_id": ada})).await), ["assignee_id"]);
+    assert_eq!(
+        faults(&admin.patch(&format!("/v1/issues/{id}"), json!({"assignee_id": ada})).await),
+        ["assignee_id"]
+    );
     done(&admin.post(&format!("/v2/users/{ada}:activate"), json!({})).await);
     done(&key.get("/v1/me").await);
     let assigned = key.post(&format!("/v1/issues/{id}:assign"), json!({"assignee_id": "me"})).await;
@@ -154,7 +158,10 @@ async fn a_bulk_update_gives_each_issue_its_own_verdict() {
     assert_eq!(verdicts[1]["issue"]["labels"], json!(["bulk"]));
     assert_eq!(verdicts[2]["error"]["code"], "ISSUE_NOT_FOUND");
     // What was refused is as it was, whole.
-    assert_eq!((issue(&rest, &new).await["priority"].clone(), version(&rest, &new).await), (json!("MINOR"), 1));
+    assert_eq!(
+        (issue(&rest, &new).await["priority"].clone(), version(&rest, &new).await),
+        (json!("MINOR"), 1)
+    );
     for count in [0, 101] {
         let ids: Vec<_> = (0..count).map(|_| new.clone()).collect();
         let body = json!({"issue_ids": ids, "change": {"priority": "MAJOR"}});

@@ -21,7 +21,8 @@ async fn a_history_says_who_when_from_to_and_by_which_way(kind: Kind) {
     let me = rest.get("/v1/me").await.expect(200).clone();
     let project = admin.project("P").await;
     let body = json!({"project_id": project, "summary": "one", "labels": ["a"]});
-    let request = rest.request(reqwest::Method::POST, "/v1/issues").json(&body).header("x-request-id", "made-by-ada");
+    let request =
+        rest.request(reqwest::Method::POST, "/v1/issues").json(&body).header("x-request-id", "made-by-ada");
     let made = rest.send(request).await.expect(201)["issue"].clone();
     let id = made["issue_id"].as_str().unwrap().to_owned();
 
@@ -45,7 +46,14 @@ async fn a_history_says_who_when_from_to_and_by_which_way(kind: Kind) {
     let types: Vec<_> = facts.iter().map(|fact| fact["type"].as_str().unwrap()).collect();
     assert_eq!(
         types,
-        ["issue.linked", "issue.watched", "issue.commented", "issue.updated", "issue.updated", "issue.created"]
+        [
+            "issue.linked",
+            "issue.watched",
+            "issue.commented",
+            "issue.updated",
+            "issue.updated",
+            "issue.created"
+        ]
     );
     let [.., assigned, renamed, created] = &facts[..] else { panic!() };
     assert_eq!(created["request_id"], "made-by-ada");
@@ -59,7 +67,10 @@ async fn a_history_says_who_when_from_to_and_by_which_way(kind: Kind) {
     assert_eq!(change(created, "labels")["after"], json!(["a"]));
     assert_eq!((&renamed["transport"], &renamed["actor"]["id"]), (&json!("grpc"), &json!("root")));
     assert_eq!(renamed["changes"], json!([{"field": "summary", "before": "one", "after": "two"}]));
-    assert_eq!(change(assigned, "assignee_id"), &json!({"field": "assignee_id", "before": null, "after": ada}));
+    assert_eq!(
+        change(assigned, "assignee_id"),
+        &json!({"field": "assignee_id", "before": null, "after": ada})
+    );
     assert_eq!(change(assigned, "status"), &json!({"field": "status", "before": "NEW", "after": "ASSIGNED"}));
     let times: Vec<_> = facts.iter().map(|fact| fact["at"].as_str().unwrap().to_owned()).collect();
     assert!(times.iter().all(|at| at.ends_with('Z') || at.contains('+')), "{times:?}");
@@ -68,13 +79,19 @@ async fn a_history_says_who_when_from_to_and_by_which_way(kind: Kind) {
     let request = ListHistoryRequest { issue_id: id.clone(), page_size: 200, page_token: String::new() };
     let seen = grpc.list_history(request).await.unwrap().into_inner().facts;
     let ids = |fact: &Value| fact["id"].as_str().unwrap().to_owned();
-    assert_eq!(seen.iter().map(|fact| fact.id.clone()).collect::<Vec<_>>(), facts.iter().map(ids).collect::<Vec<_>>());
+    assert_eq!(
+        seen.iter().map(|fact| fact.id.clone()).collect::<Vec<_>>(),
+        facts.iter().map(ids).collect::<Vec<_>>()
+    );
     assert_eq!(seen[4].transport, "grpc");
 
     // It can be read when the issue is gone, by admins only.
     done(&rest.delete(&format!("/v1/issues/{id}")).await);
     assert_eq!(rest.get(&path).await.code(404), "ISSUE_NOT_FOUND");
     let gone = all_pages(&admin, &path, "facts", 200).await;
-    assert_eq!((gone[0]["type"].clone(), gone[0]["object_version"].clone()), (json!("issue.deleted"), json!(7)));
+    assert_eq!(
+        (gone[0]["type"].clone(), gone[0]["object_version"].clone()),
+        (json!("issue.deleted"), json!(7))
+    );
     assert_eq!(gone.len(), 7);
 }

@@ -20,10 +20,13 @@ async fn filters_find_what_they_say(kind: Kind) {
     let (p, q) = (rest.project("P").await, rest.project("Q").await);
     let ada = rest.user("ada@example.com").await;
     let key = rest.with_key(Some(&rest.new_key(&["agent"], Some(&ada)).await));
-    let bug = made(&rest, json!({"project_id": p, "summary": "bug", "type": "BUG", "labels": ["ui", "x"]})).await;
-    let wish = made(&key, json!({"project_id": p, "summary": "wish", "type": "FEATURE", "priority": "MAJOR"})).await;
+    let bug =
+        made(&rest, json!({"project_id": p, "summary": "bug", "type": "BUG", "labels": ["ui", "x"]})).await;
+    let wish =
+        made(&key, json!({"project_id": p, "summary": "wish", "type": "FEATURE", "priority": "MAJOR"})).await;
     let mine =
-        made(&rest, json!({"project_id": q, "summary": "mine", "type": "PERFORMANCE", "assignee_id": ada})).await;
+        made(&rest, json!({"project_id": q, "summary": "mine", "type": "PERFORMANCE", "assignee_id": ada}))
+            .await;
     let solved = made(&rest, json!({"project_id": q, "summary": "solved", "labels": ["ui"]})).await;
     bring(&rest, &solved, "RESOLVED").await;
     let later = rest.get(&format!("/v1/issues/{solved}")).await.expect(200)["issue"]["create_date"].clone();

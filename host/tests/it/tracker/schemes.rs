@@ -228,7 +228,7 @@ async fn a_scheme_that_lacks_what_issues_use_is_refused_with_the_counts(kind: Ki
     let path = format!("/v1/projects/{project}/scheme");
     let refused = rest.put(&path, scheme()).await;
     assert_eq!(refused.code(422), "SCHEME_IN_USE");
-    let told: Vec<_> = refused.body["violations"].as_array().unwrap().iter().cloned().collect();
+    let told = refused.body["violations"].as_array().unwrap().to_vec();
     let of = |field: &str| told.iter().find(|fault| fault["field"] == field).unwrap()["message"].clone();
     for (field, name) in [("machine.states", "NEW"), ("types", "BUG"), ("priorities", "MINOR")] {
         let message = of(field).as_str().unwrap().to_owned();
@@ -291,5 +291,8 @@ async fn a_required_field_of_a_filter_finds_by_its_text() {
     assert_eq!(sorted(super::found(&rest, "field.team:blue").await), sorted(made[1..].to_vec()));
     assert_eq!(super::found(&rest, "field.points:2").await, [made[1].clone()]);
     assert_eq!(super::found(&rest, "-field.team:blue").await, [made[0].clone()]);
-    assert_eq!(sorted(super::found(&rest, "field.points:1,3").await), sorted(vec![made[0].clone(), made[2].clone()]));
+    assert_eq!(
+        sorted(super::found(&rest, "field.points:1,3").await),
+        sorted(vec![made[0].clone(), made[2].clone()])
+    );
 }

@@ -12,13 +12,25 @@ use crate::harness::{Answer, Kind, Rest};
 
 on_every_store! { of_many_who_name_the_same_version_one_wins }
 
-async fn conditional(rest: &Rest, method: Method, path: &str, header: (&str, &str), body: Option<Value>) -> Answer {
+async fn conditional(
+    rest: &Rest,
+    method: Method,
+    path: &str,
+    header: (&str, &str),
+    body: Option<Value>,
+) -> Answer {
     let request = rest.request(method, path).header(header.0, header.1);
     rest.send(if let Some(body) = body { request.json(&body) } else { request }).await
 }
 
 fn tag(answer: &Answer) -> String {
-    answer.headers.get("etag").unwrap_or_else(|| panic!("no entity tag: {answer:?}")).to_str().unwrap().to_owned()
+    answer
+        .headers
+        .get("etag")
+        .unwrap_or_else(|| panic!("no entity tag: {answer:?}"))
+        .to_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +71,8 @@ async fn a_change_of_an_old_version_is_refused_and_changes_nothing() {
     let id = rest.issue(&project, "s").await;
     let path = format!("/v1/issues/{id}");
     let old = tag(&rest.get(&path).await);
-    let made = conditional(&rest, Method::PATCH, &path, ("if-match", &old), Some(json!({"summary": "t"}))).await;
+    let made =
+        conditional(&rest, Method::PATCH, &path, ("if-match", &old), Some(json!({"summary": "t"}))).await;
     assert_ne!(tag(&made), old);
     done(&made);
     let lost = json!({"summary": "u"});
@@ -146,7 +159,9 @@ async fn a_merge_patch_changes_what_it_names_and_removes_what_is_null() {
         .body(r#"{"description": null, "assignee_id": null}"#);
     let emptied = done(&rest.send(merge).await)["issue"].clone();
     assert_eq!((&emptied["description"], &emptied["assignee_id"]), (&Value::Null, &Value::Null));
-    for (name, at) in [("summary", "summary"), ("status", "status"), ("type", "type"), ("priority", "priority")] {
+    for (name, at) in
+        [("summary", "summary"), ("status", "status"), ("type", "type"), ("priority", "priority")]
+    {
         assert_eq!(faults(&rest.patch(&path, json!({name: null})).await), [at]);
     }
     assert_eq!(rest.patch(&path, json!({"sumary": "x"})).await.code(400), "INVALID_ARGUMENT");
@@ -156,7 +171,10 @@ async fn a_merge_patch_changes_what_it_names_and_removes_what_is_null() {
     let path = format!("/v1/projects/{project}");
     done(&rest.patch(&path, json!({"description": "d"})).await);
     let emptied = rest.patch(&path, json!({"description": null})).await;
-    assert_eq!((&done(&emptied)["project"]["description"], &emptied.body["project"]["name"]), (&json!(""), &json!("P")));
+    assert_eq!(
+        (&done(&emptied)["project"]["description"], &emptied.body["project"]["name"]),
+        (&json!(""), &json!("P"))
+    );
     assert_eq!(faults(&rest.patch(&path, json!({"name": null})).await), ["name"]);
 }
 
@@ -173,10 +191,7 @@ async fn a_put_replaces_the_whole() {
 
     let user = rest.user("ada@example.com").await;
     let path = format!("/v1/users/{user}");
-    assert_eq!(
-        faults(&rest.put(&path, json!({"first_name": "Ada"})).await),
-        ["last_name", "email_address"]
-    );
+    assert_eq!(faults(&rest.put(&path, json!({"first_name": "Ada"})).await), ["last_name", "email_address"]);
     let whole = json!({"first_name": "A", "last_name": "L", "email_address": "a@example.com"});
     assert_eq!(done(&rest.put(&path, whole).await)["user"]["email_address"], "a@example.com");
 

@@ -18,7 +18,7 @@ use crate::grpc::outgoing::News;
 const RETURN: Duration = Duration::from_secs(1);
 
 fn shutdown() -> Error {
-    Error::unavailable("the host goes down; resume at another, after the last cursor", RETURN)
+    Error::unavailable("the host goes down; open the stream anew, one of facts after the last cursor", RETURN)
 }
 
 fn revoked() -> Error {

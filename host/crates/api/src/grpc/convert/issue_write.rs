@@ -130,8 +130,7 @@ pub fn bulk(ctx: &Ctx, ask: pb::BulkUpdateIssuesRequest) -> Result<BulkChange> {
     let issues = ids.map(|(index, id)| IssueId::parse(&format!("issue_ids[{index}]"), id));
     let issues = issues.collect::<Result<_>>()?;
     let change = ask.change.unwrap_or_default();
-    let assignee =
-        change.assignee_id.map(|text| user_or_nobody(ctx, "change.assignee_id", &text)).transpose()?;
+    let assignee = change.assignee_id.map(|text| user_or_nobody(ctx, "assignee_id", &text)).transpose()?;
     let change = ChangeIssue {
         status: change.status,
         resolution: change.resolution.map(given),
