@@ -73,7 +73,11 @@ impl Server {
 
 async fn converse(stream: TcpStream, router: Router, bounds: Bounds, stop: CancellationToken) {
     // Small answers must not wait for more of them.
-    if stream.set_nodelay(true).is_err() || !speaks_in_time(&stream).await {
+    let speaks = tokio::select! {
+        speaks = speaks_in_time(&stream) => speaks,
+        () = stop.cancelled() => false,
+    };
+    if stream.set_nodelay(true).is_err() || !speaks {
         return;
     }
     let mut builder = auto::Builder::new(TokioExecutor::new());

@@ -58,7 +58,12 @@ impl<'a> Reader<'a> {
         self.texts.get(key).is_some_and(|(_, said)| *said)
     }
 
-    fn number<T: FromStr + PartialOrd + fmt::Display>(&mut self, key: &str, min: T, max: T) -> Option<T> {
+    fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
+        &mut self,
+        key: &str,
+        min: T,
+        max: T,
+    ) -> Option<T> {
         let text = self.text(key);
         match text.parse::<T>() {
             Ok(number) if number >= min && number <= max => Some(number),

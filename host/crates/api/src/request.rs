@@ -17,9 +17,6 @@ use uuid::Uuid;
 use crate::follow::Streams;
 use crate::tokens::{PageQuery, Tokens};
 
-/// The largest page of tenants, keys and the audit log.
-pub const MAX_PAGE: u32 = 200;
-
 /// A version that no object has: what a malformed entity tag stands for.
 const NEVER: u64 = 0;
 

@@ -2,14 +2,13 @@
 
 use tessera_core::access::Operation;
 use tessera_core::outbox::Fact;
-use tessera_core::outbox::fact::SPEC;
+use tessera_core::outbox::fact::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Result};
 use tessera_proto::common::v1 as common;
 use tessera_proto::facts::v1 as pb;
 
 use crate::grpc::call::{Grpc, Listing};
 use crate::grpc::convert;
-use crate::request::MAX_PAGE;
 
 /// A fact with the cursor after it, where it has a place yet.
 pub(super) fn shown(grpc: &Grpc, ctx: &Ctx, fact: &Fact) -> common::Fact {

@@ -2,7 +2,7 @@
 
 use tessera_core::access::Operation;
 use tessera_core::id::KeyId;
-use tessera_core::tenancy::key::SPEC;
+use tessera_core::tenancy::key::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Principal, Result};
 use tessera_proto::tenancy::v1 as pb;
 
@@ -10,9 +10,6 @@ use crate::grpc::call::{Grpc, Listing};
 use crate::grpc::convert::tenancy::{create_key, key as shown, new_key};
 use crate::grpc::convert::{names, text};
 use crate::request::plain;
-
-/// The largest page of keys, as the contract has it.
-const MAX_PAGE: u32 = 100;
 
 pub(super) async fn create(
     grpc: &Grpc,

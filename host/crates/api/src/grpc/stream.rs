@@ -40,6 +40,8 @@ pub(super) async fn tell_facts(
     mut follower: FactFollower,
     to: News<facts::StreamFactsResponse>,
 ) -> Result<()> {
+    // The first cursor lets a client that saw nothing yet come back to this place.
+    to.send(facts::StreamFactsResponse { fact: None, cursor: follower.cursor() }).await?;
     loop {
         match follower.next().await? {
             Next::News(news) => {

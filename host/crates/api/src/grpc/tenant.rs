@@ -1,16 +1,13 @@
 //! Tenants.
 
 use tessera_core::access::Operation;
-use tessera_core::tenancy::tenant::SPEC;
+use tessera_core::tenancy::tenant::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Result};
 use tessera_proto::tenancy::v1 as pb;
 
 use crate::grpc::call::{Grpc, Listing, at};
 use crate::grpc::convert::tenancy::{create_tenant, tenant as shown};
 use crate::request::plain;
-
-/// The largest page of tenants, as the contract has it.
-const MAX_PAGE: u32 = 100;
 
 fn named(text: &str) -> Result<&str> {
     plain("tenant", text)

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use tessera_core::Ctx;
 use tessera_core::access::Operation;
 use tessera_core::outbox::Fact;
-use tessera_core::outbox::fact::SPEC;
+use tessera_core::outbox::fact::{MAX_PAGE, SPEC};
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use crate::request::{AskedPage, Gate, MAX_PAGE};
+use crate::request::{AskedPage, Gate};
 use crate::rest::Rest;
 use crate::rest::dto::fact::{FactBody, FactsPage};
 use crate::rest::extract::Ask;

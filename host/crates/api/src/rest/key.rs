@@ -7,10 +7,10 @@ use tessera_core::Ctx;
 use tessera_core::access::Operation;
 use tessera_core::id::KeyId;
 use tessera_core::tenancy::ApiKey;
-use tessera_core::tenancy::key::SPEC;
+use tessera_core::tenancy::key::{MAX_PAGE, SPEC};
 use utoipa_axum::routes;
 
-use crate::request::{MAX_PAGE, etag};
+use crate::request::etag;
 use crate::rest::dto::tenancy::{CreateKeyBody, KeyAnswer, KeysPage, NewKeyAnswer};
 use crate::rest::error::Problem;
 use crate::rest::extract::{Ask, Id, Sent};

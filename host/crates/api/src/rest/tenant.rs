@@ -3,11 +3,11 @@
 use axum::extract::State;
 use tessera_core::access::Operation;
 use tessera_core::tenancy::Tenant;
-use tessera_core::tenancy::tenant::SPEC;
+use tessera_core::tenancy::tenant::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Error, Principal};
 use utoipa_axum::routes;
 
-use crate::request::{MAX_PAGE, etag};
+use crate::request::etag;
 use crate::rest::dto::patch::Patch;
 use crate::rest::dto::tenancy::{
     CreateTenantBody, TenantAnswer, TenantPatch, TenantsPage, WhoAmI, role_names,

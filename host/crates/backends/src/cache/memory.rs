@@ -41,9 +41,9 @@ impl Cache for Memory {
 mod tests {
     use std::sync::Arc;
 
+    use tessera_core::Timestamp;
     use tessera_core::id::{TenantId, UserId};
     use tessera_core::tracker::User;
-    use tessera_core::Timestamp;
 
     use super::*;
 

@@ -134,6 +134,9 @@ pub const SPEC: Spec = Spec {
     orders: &["seq"],
 };
 
+/// The largest page of the audit log.
+pub const MAX_PAGE: u32 = 200;
+
 impl Fact {
     /// Whether every term of a filter over [`SPEC`] holds for it.
     #[must_use]

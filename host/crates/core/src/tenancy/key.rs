@@ -57,6 +57,9 @@ pub struct StoredKey {
 /// What keys can be listed by.
 pub const SPEC: Spec = Spec { fields: &[("user", Kind::User)], orders: &["created"] };
 
+/// The largest page of keys.
+pub const MAX_PAGE: u32 = 100;
+
 /// Hashes secrets with a key that is derived from the host's secret.
 #[derive(Clone)]
 pub struct KeyHasher([u8; 32]);

@@ -62,6 +62,9 @@ impl TenantState {
 pub const SPEC: Spec =
     Spec { fields: &[("slug", Kind::Text), ("state", Kind::Text)], orders: &["created", "slug"] };
 
+/// The largest page of tenants.
+pub const MAX_PAGE: u32 = 100;
+
 /// The slug of the tenant that the first start makes.
 pub const DEFAULT_SLUG: &str = "default";
 

@@ -86,10 +86,13 @@ fn heard(message: Option<Result<Message, axum::Error>>) -> Result<Heard, End> {
 
 /// The facts as messages. What the client says is not listened to.
 pub(super) async fn facts(mut socket: WebSocket, mut follower: FactFollower) {
+    // The first cursor lets a client that saw nothing yet come back to this place.
+    let mut step = say(&mut socket, &json!({ "cursor": follower.cursor() })).await;
     let end = loop {
-        if let Err(end) = facts_step(&mut socket, &mut follower).await {
+        if let Err(end) = step {
             break end;
         }
+        step = facts_step(&mut socket, &mut follower).await;
     };
     farewell(socket, &end, follower.cursor()).await;
 }
