@@ -112,6 +112,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     later("GRPC_TLS_ENABLED", "TLS", &["false"]),
     later("GRPC_TLS_CERT_PATH", "TLS", &[]),
     later("GRPC_TLS_KEY_PATH", "TLS", &[]),
+    later("REDIS_ENABLED", "the Redis cache", &["false"]),
     later("REDIS_ADDR", "the Redis cache", &[]),
     later_secret("REDIS_URL", "the Redis cache"),
     later_secret("REDIS_PASSWORD", "the Redis cache"),

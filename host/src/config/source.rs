@@ -70,7 +70,7 @@ impl Said {
                     let found = other.type_str();
                     self.faults.push(Fault::new(
                         &name,
-                        format!("is a {found}; text, a number or true/false is expected"),
+                        format!("is of the type {found}; text, a number or true/false is expected"),
                     ));
                     continue;
                 }

@@ -2,6 +2,7 @@
 //!
 //! One binary for all integration tests, so that everything is linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs, reason = "tests")]
+#![allow(unreachable_pub, reason = "one binary, whose parts share what is pub")]
 #![allow(clippy::disallowed_methods, reason = "the tests get their servers by environment")]
 
 mod audit;

@@ -59,13 +59,13 @@ pub struct PostgresAddress {
 impl PostgresConfig {
     /// From a URL: `postgres://user:password@host:port/database`; what it says of TLS goes before `ssl`.
     pub fn from_url(url: &str, ssl: bool, max_connections: u32) -> Result<Self> {
-        let options = url.parse::<PgConnectOptions>().map_err(|_| {
-            // The cause may quote the URL, and with it the password.
-            tessera_core::Error::invalid(
-                "DATABASE_URL",
-                "is not a URL such as postgres://user:password@host:5432/database",
-            )
-        })?;
+        // Without the cause, which may quote the URL, and with it the password.
+        let expected = "is not a URL such as postgres://user:password@host:5432/database";
+        let wrong = || tessera_core::Error::invalid("DATABASE_URL", expected);
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(wrong());
+        }
+        let options = url.parse::<PgConnectOptions>().map_err(|_| wrong())?;
         let options = if ssl && !url.contains("sslmode=") {
             options.ssl_mode(sqlx::postgres::PgSslMode::Require)
         } else {

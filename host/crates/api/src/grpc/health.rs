@@ -12,7 +12,7 @@ use crate::request::Gate;
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Keeps the reported health true until the host goes down. The empty name stands for the whole host.
-pub(super) async fn watch(gate: Arc<Gate>, reporter: HealthReporter, services: &'static [&'static str]) {
+pub(super) async fn watch(gate: Arc<Gate>, mut reporter: HealthReporter, services: &'static [&'static str]) {
     report(&reporter, services, ServingStatus::Serving).await;
     loop {
         tokio::select! {
@@ -24,6 +24,10 @@ pub(super) async fn watch(gate: Arc<Gate>, reporter: HealthReporter, services: &
         report(&reporter, services, status).await;
     }
     report(&reporter, services, ServingStatus::NotServing).await;
+    // Who watches has been told; their streams must not hold up the end.
+    for service in [""].iter().chain(services) {
+        reporter.clear_service_status(service).await;
+    }
 }
 
 async fn report(reporter: &HealthReporter, services: &[&str], status: ServingStatus) {

@@ -95,11 +95,7 @@ pub fn create(ctx: &Ctx, command: &CreateIssue, scheme: &Scheme) -> Result<Issue
     faults.take(named("type", &issue.issue_type, &scheme.types));
     faults.take(named("priority", &issue.priority, &scheme.priorities));
     check_fields(&issue, scheme, issue.fields.keys(), &mut faults);
-    for definition in scheme.fields.iter().filter(|definition| definition.required) {
-        if !issue.fields.contains_key(&definition.name) {
-            faults.add(&format!("fields.{}", definition.name), "is required in this project");
-        }
-    }
+    check_required(&issue, scheme, &mut faults);
     faults.into_result()?;
     Ok(issue)
 }
@@ -149,6 +145,7 @@ pub fn move_to(before: &Issue, project: ProjectId, scheme: &Scheme, now: Timesta
         faults.take(named("resolution", resolution, &scheme.resolutions));
     }
     check_fields(before, scheme, before.fields.keys(), &mut faults);
+    check_required(before, scheme, &mut faults);
     faults.into_result()?;
     Ok(Issue { project, version: before.version + 1, modified_at: now, ..before.clone() })
 }
@@ -294,6 +291,14 @@ fn change_fields(after: &mut Issue, command: &ChangeIssue, scheme: &Scheme, faul
     }
     let touched = command.fields.iter().filter(|(_, value)| !value.is_none()).map(|(name, _)| name);
     check_fields(after, scheme, touched, faults);
+}
+
+fn check_required(issue: &Issue, scheme: &Scheme, faults: &mut Faults) {
+    for definition in scheme.fields.iter().filter(|definition| definition.required) {
+        if !issue.fields.contains_key(&definition.name) {
+            faults.add(&format!("fields.{}", definition.name), "is required in this project");
+        }
+    }
 }
 
 fn check_fields<'a>(

@@ -97,11 +97,14 @@ impl DerefMut for Reader {
 
 /// Brings the tables up to date, under a lock that all hosts take.
 pub(crate) async fn migrate(options: PgConnectOptions) -> Result<()> {
-    // Not by a pool, which would keep trying and then not say what is wrong.
+    // First by hand, for a pool keeps trying and then does not say what is wrong.
     let connected = tokio::time::timeout(PATIENCE, Conn::connect_with(&options)).await;
-    let mut conn = connected.map_err(away)?.map_err(fault)?;
-    MIGRATOR.run(&mut conn).await.map_err(Error::internal)?;
-    conn.close().await.map_err(fault)
+    connected.map_err(away)?.map_err(fault)?.close().await.map_err(fault)?;
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_with(options);
+    let pool = pool.await.map_err(fault)?;
+    MIGRATOR.run(&pool).await.map_err(Error::internal)?;
+    pool.close().await;
+    Ok(())
 }
 
 async fn connect(options: PgConnectOptions, connections: u32) -> Result<PgPool> {
