@@ -343,8 +343,8 @@ fn a_file_that_cannot_be_read_is_a_fault_that_names_it() {
     assert!(stderr(&output).contains("absent.toml"), "{}", stderr(&output));
     for (text, expected) in [
         ("http_port = = 1", "cannot be read"),
-        ("http_port = [1, 2]", "http_port is a"),
-        ("[http]\nport = 1", "http is a"),
+        ("http_port = [1, 2]", "http_port is of the type array"),
+        ("[http]\nport = 1", "http is of the type table"),
     ] {
         let file = File::new(text);
         let output = run(&["config", "check", "--config", file.path()], &[]);

@@ -84,11 +84,18 @@ impl Facts {
     /// Follows what is asked for.
     pub async fn open(host: &Host, way: Way, asked: &Asked) -> Result<Self, Refused> {
         let rest = host.rest().with_key(asked.key.as_deref());
-        match way {
-            Way::Grpc => Self::grpc(host.grpc().await.with_key(asked.key.as_deref()), asked).await,
-            Way::Sse => EventReader::open(&rest, &asked.path(), None).await.map(Self::Sse),
-            Way::Socket => socket(&rest, &asked.path()).await.map(Box::new).map(Self::Socket),
+        let mut opened = match way {
+            Way::Grpc => Self::grpc(host.grpc().await.with_key(asked.key.as_deref()), asked).await?,
+            Way::Sse => return EventReader::open(&rest, &asked.path(), None).await.map(Self::Sse),
+            Way::Socket => Self::Socket(Box::new(socket(&rest, &asked.path()).await?)),
+        };
+        // The first cursor comes at once, so that a client that saw nothing yet can come back.
+        match opened.next().await {
+            Heard::Beat(cursor) => assert!(!cursor.is_empty()),
+            Heard::Fact(fact) => panic!("{fact:?} came before the first cursor"),
+            Heard::End(why) => panic!("the stream ended: {why}"),
         }
+        Ok(opened)
     }
 
     async fn grpc(grpc: Grpc, asked: &Asked) -> Result<Self, Refused> {
