@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Home, Host, Kind, Rest};
-use crate::tracker::{all_pages, count, encode, until};
+use crate::tracker::{all_pages, count, encode};
 
 const ROUNDS: usize = 5;
 const CLIENTS: usize = 8;

@@ -27,10 +27,6 @@ pub enum Kind {
     Postgres,
 }
 
-impl Kind {
-    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Memory, Self::Postgres];
-}
-
 /// A place where hosts keep things: a folder, and a database where the store is one. Gone when dropped.
 pub struct Home {
     pub kind: Kind,

@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "one binary, whose parts share what is pub")]
 #![allow(clippy::disallowed_methods, reason = "the tests get their servers by environment")]
 
+mod access;
 mod audit;
 mod configuration;
 mod crash;
@@ -12,6 +13,8 @@ mod docs;
 mod harness;
 mod house;
 mod logs;
+mod operations;
+mod parity;
 mod start_stop;
 mod streams;
 mod tracker;

@@ -77,13 +77,13 @@ async fn update(
 
 /// Removes a comment; only its author or an admin may.
 #[utoipa::path(delete, path = "/v1/issues/{issue_id}/comments/{comment_id}", operation_id = "comment.delete",
-    tag = "comments", responses((status = 200, description = "It is gone", body = Empty)))]
+    tag = "comments", responses((status = 200, description = "The comment as it was", body = CommentAnswer)))]
 async fn delete(
     ctx: Ctx,
     State(rest): State<Rest>,
     Id(issue): Id<IssueId>,
     Id(id): Id<CommentId>,
-) -> Answer<Empty> {
-    rest.app.comments.delete(&ctx, issue, id).await?;
-    Ok(Reply::ok(Empty {}))
+) -> Answer<CommentAnswer> {
+    let (_, body) = shown(rest.app.comments.delete(&ctx, issue, id).await?);
+    Ok(Reply::ok(body))
 }

@@ -1,0 +1,165 @@
+//! Who may not: every route and RPC without a key, with a bad one, with another tenant's, and with too low a role.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tessera_core::Role;
+use tessera_core::access::Operation;
+use tonic::{Code, Status};
+
+use crate::harness::{Answer, Grpc, Home, Host, Kind, Rest};
+use crate::operations::fixture::{Fixture, MARK};
+use crate::operations::{Row, rows, rpc};
+use crate::parity::send;
+
+async fn memory() -> (Home, Host) {
+    let home = Home::new(Kind::Memory).await;
+    let host = Host::start(&home).await;
+    (home, host)
+}
+
+fn operation(row: &Row) -> Operation {
+    let found = Operation::ALL.iter().find(|op| op.name() == row.operation());
+    *found.unwrap_or_else(|| panic!("{} is no operation", row.operation()))
+}
+
+async fn call(grpc: &Grpc, row: &Row, fixture: &Fixture) -> Result<Value, Status> {
+    let ask = fixture.fill_json(&row.ask);
+    let called = rpc::call(grpc, row.rpc, &ask);
+    tokio::time::timeout(Duration::from_secs(10), called).await.expect("the RPC does not answer")
+}
+
+/// Keys that nobody may use, and why.
+async fn refused_keys(rest: &Rest) -> Vec<(&'static str, Option<String>)> {
+    let revoked =
+        rest.post("/v1/keys", json!({"name": "revoked", "roles": ["admin"]})).await.expect(201).clone();
+    let id = revoked["key"]["id"].as_str().unwrap();
+    rest.post(&format!("/v1/keys/{id}:revoke"), Value::Null).await.expect(200);
+    let soon = time::OffsetDateTime::now_utc() + Duration::from_millis(700);
+    let soon = soon.format(&time::format_description::well_known::Rfc3339).unwrap();
+    let body = json!({"name": "expired", "roles": ["admin"], "expires_at": soon});
+    let expired = rest.post("/v1/keys", body).await.expect(201)["secret"].as_str().unwrap().to_owned();
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    vec![
+        ("no key", None),
+        ("a malformed key", Some("tsk_nonsense".to_owned())),
+        ("an unknown key", Some(format!("tsk_absent_{}", "0".repeat(32)))),
+        ("a wrong secret", Some(format!("tsk_root_{}", "f".repeat(32)))),
+        ("a revoked key", revoked["secret"].as_str().map(str::to_owned)),
+        ("an expired key", Some(expired)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_without_a_valid_key() {
+    let (_home, host) = memory().await;
+    let (rest, grpc) = (host.rest(), host.grpc().await);
+    let fixture = Fixture::new(&rest).await;
+    for (why, key) in refused_keys(&rest).await {
+        for row in rows() {
+            let answer = send(&rest.with_key(key.as_deref()), &row, &fixture, None).await;
+            assert_eq!(answer.code(401), "UNAUTHENTICATED", "{} with {why}", row.id);
+            assert!(answer.headers.contains_key("www-authenticate"), "{} with {why}", row.id);
+            let status = call(&grpc.with_key(key.as_deref()), &row, &fixture).await.unwrap_err();
+            assert_eq!(status.code(), Code::Unauthenticated, "{} with {why}: {status:?}", row.rpc);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_too_low_is_refused_and_does_not_learn_what_it_may_not_see() {
+    let (_home, host) = memory().await;
+    let (rest, grpc) = (host.rest(), host.grpc().await);
+    let fixture = Fixture::new(&rest).await;
+    for role in Role::ALL {
+        let key = rest.new_key(&[role.name()], None).await;
+        for row in rows().iter().filter(|row| !operation(row).is_open_to(&[role])) {
+            let hidden = operation(row).hidden_from(&[role]).is_some();
+            let answer = send(&rest.with_key(Some(&key)), row, &fixture, None).await;
+            let (status, code) = if hidden { (404, Code::NotFound) } else { (403, Code::PermissionDenied) };
+            let said = answer.code(status);
+            assert!(
+                if hidden { said.ends_with("_NOT_FOUND") } else { said == "PERMISSION_DENIED" },
+                "{}",
+                row.id
+            );
+            let refused = call(&grpc.with_key(Some(&key)), row, &fixture).await.unwrap_err();
+            assert_eq!(refused.code(), code, "{} as {}: {refused:?}", row.rpc, role.name());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_tenants_objects_do_not_exist() {
+    let (_home, host) = memory().await;
+    let (rest, grpc) = (host.rest(), host.grpc().await);
+    let fixture = Fixture::new(&rest).await;
+    rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await.expect(201);
+    let key = json!({"name": "theirs", "roles": ["admin"], "tenant": "acme"});
+    let key = rest.post("/v1/keys", key).await.expect(201)["secret"].as_str().unwrap().to_owned();
+    let (theirs, their_grpc) = (rest.with_key(Some(&key)), grpc.with_key(Some(&key)));
+    for row in rows() {
+        let names_an_object = row.route.contains('{');
+        if row.stream && !names_an_object {
+            continue;
+        }
+        let answer = send(&theirs, &row, &fixture, None).await;
+        let told = call(&their_grpc, &row, &fixture).await;
+        if names_an_object {
+            assert_eq!(answer.status, 404, "{}: {:#}", row.id, answer.body);
+            let status = told.unwrap_err();
+            assert_eq!(status.code(), Code::NotFound, "{}: {status:?}", row.rpc);
+            continue;
+        }
+        assert!(!betrays(&answer.body, &fixture), "{}: {:#}", row.id, answer.body);
+        let body = told.unwrap_or_else(|status| json!(status.message()));
+        assert!(!betrays(&body, &fixture), "{}: {body:#}", row.rpc);
+    }
+    untouched(&rest, &fixture).await;
+}
+
+/// Whether an answer holds something that only the fixture's tenant has.
+fn betrays(body: &Value, fixture: &Fixture) -> bool {
+    let text = body.to_string();
+    let name = fixture.fill("\"{name}\"");
+    let email = fixture.fill("\"{held_email}\"");
+    text.contains(MARK) || text.contains(&name) || text.contains(&email)
+}
+
+async fn untouched(rest: &Rest, fixture: &Fixture) {
+    let issue = rest.get(&fixture.fill("/v1/issues/{issue_id}")).await;
+    let issue = &issue.expect(200)["issue"];
+    assert_eq!((&issue["summary"], &issue["status"]), (&json!("Held"), &json!("NEW")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_another_tenant_or_query_are_refused() {
+    let (_home, host) = memory().await;
+    let rest = host.rest();
+    for email in ["a@example.com", "b@example.com", "c@example.com"] {
+        rest.user(email).await;
+    }
+    rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await.expect(201);
+    let key = json!({"name": "theirs", "roles": ["admin"], "tenant": "acme"});
+    let key = rest.post("/v1/keys", key).await.expect(201)["secret"].as_str().unwrap().to_owned();
+    let theirs = rest.with_key(Some(&key));
+    let page = rest.get("/v1/users?page_size=1").await;
+    let token = page.expect(200)["next_page_token"].as_str().unwrap().to_owned();
+    let with = |more: &str| format!("/v1/users?page_size=1&page_token={token}{more}");
+    rest.get(&with("")).await.expect(200);
+    let fault = |answer: &Answer| answer.body["violations"][0]["field"].as_str().map(str::to_owned);
+    let mut forged = token.clone();
+    let last = if forged.pop() == Some('A') { 'B' } else { 'A' };
+    forged.push(last);
+    for (why, answer) in [
+        ("another tenant", theirs.get(&with("")).await),
+        ("another order", rest.get(&with("&order_by=email")).await),
+        ("another filter", rest.get(&with("&filter=active:true")).await),
+        ("another list", rest.get(&format!("/v1/projects?page_token={token}")).await),
+        ("forged", rest.get(&format!("/v1/users?page_size=1&page_token={forged}")).await),
+        ("rubbish", rest.get("/v1/users?page_token=%00%ff").await),
+    ] {
+        assert!(answer.status.is_client_error(), "{why}: {:#}", answer.body);
+        assert_eq!(fault(&answer).as_deref(), Some("page_token"), "{why}: {:#}", answer.body);
+    }
+}

@@ -1,0 +1,91 @@
+//! What operations work on: one of each, fresh, in the tenant `default`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::harness::Rest;
+
+/// A text that only the fixture's own tenant may ever see.
+pub const MARK: &str = "only for its own tenant";
+
+/// Names and what they stand for.
+#[derive(Clone)]
+pub struct Fixture(BTreeMap<&'static str, String>);
+
+impl Fixture {
+    /// Makes one of each.
+    pub async fn new(rest: &Rest) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let (name, email) = (format!("Fixture-{n}"), format!("held{n}@example.com"));
+        let project = rest.project(&name).await;
+        let user = rest.user(&email).await;
+        let issue =
+            json!({"project_id": project, "summary": "Held", "description": MARK, "labels": ["held"]});
+        let issue = rest.post("/v1/issues", issue).await.expect(201)["issue"]["issue_id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let other = rest.issue(&project, "Other").await;
+        let of = |tail: &str| format!("/v1/issues/{issue}/{tail}");
+        let comment = rest.post(&of("comments"), json!({"body": "held"})).await;
+        let comment = comment.expect(201)["comment"]["comment_id"].as_str().unwrap().to_owned();
+        let link = rest.post(&of("links"), json!({"kind": "blocks", "other_id": other})).await;
+        assert!(link.status.is_success(), "{:#}", link.body);
+        let key = rest.post("/v1/keys", json!({"name": "held", "roles": ["viewer"]})).await;
+        let key = key.expect(201)["key"]["id"].as_str().unwrap().to_owned();
+        let tenant = format!("held-{n}");
+        rest.post("/v1/tenants", json!({"slug": tenant, "name": "Held"})).await.expect(201);
+        Self(
+            [
+                ("project_id", project),
+                ("name", name),
+                ("user_id", user),
+                ("held_email", email),
+                ("email", format!("new{n}@example.com")),
+                ("issue_id", issue),
+                ("other_id", other),
+                ("comment_id", comment),
+                ("label", "held".to_owned()),
+                ("kind", "blocks".to_owned()),
+                ("key_id", key),
+                ("tenant", tenant),
+                ("slug", format!("new-{n}")),
+                ("absent", uuid::Uuid::now_v7().to_string()),
+            ]
+            .into(),
+        )
+    }
+
+    /// The same names, and nothing that they stand for exists.
+    pub fn absent(&self) -> Self {
+        let mut absent = self.clone();
+        for (name, value) in &mut absent.0 {
+            match *name {
+                "tenant" | "key_id" => *value = "nobody".to_owned(),
+                name if name.ends_with("_id") => *value = uuid::Uuid::now_v7().to_string(),
+                _ => {}
+            }
+        }
+        absent
+    }
+
+    /// The text with names replaced.
+    pub fn fill(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    }
+
+    /// The same in all texts of a value.
+    pub fn fill_json(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.fill(text)),
+            Value::Array(list) => list.iter().map(|item| self.fill_json(item)).collect(),
+            Value::Object(map) => {
+                map.iter().map(|(name, item)| (name.clone(), self.fill_json(item))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+}

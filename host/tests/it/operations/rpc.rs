@@ -1,0 +1,83 @@
+//! Calls any RPC with JSON, by the contract's own descriptors.
+
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
+use serde_json::Value;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::{Request, Status};
+
+use crate::harness::Grpc;
+
+/// The contract.
+pub fn pool() -> DescriptorPool {
+    DescriptorPool::decode(tessera_proto::FILE_DESCRIPTOR_SET).unwrap()
+}
+
+fn method(pool: &DescriptorPool, rpc: &str) -> MethodDescriptor {
+    let (service, name) = rpc.split_once('/').unwrap();
+    let service = pool.get_service_by_name(service).unwrap_or_else(|| panic!("no service {service}"));
+    service.methods().find(|method| method.name() == name).unwrap_or_else(|| panic!("no RPC {rpc}"))
+}
+
+/// Calls an RPC; of a stream, the first message.
+pub async fn call(grpc: &Grpc, rpc: &str, ask: &Value) -> Result<Value, Status> {
+    let pool = pool();
+    let method = method(&pool, rpc);
+    let message = DynamicMessage::deserialize(method.input(), ask)
+        .unwrap_or_else(|error| panic!("{rpc} does not take {ask}: {error}"));
+    let mut client = tonic::client::Grpc::new(grpc.channel.clone());
+    client.ready().await.unwrap();
+    let mut request = Request::new(tokio_stream::once(message.encode_to_vec()));
+    if let Some(key) = &grpc.key {
+        request.metadata_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+    }
+    let path = PathAndQuery::try_from(format!("/{rpc}")).unwrap();
+    let mut answers = client.streaming(request, path, Raw).await?.into_inner();
+    let bytes = answers.message().await?.ok_or_else(|| Status::internal("no answer"))?;
+    Ok(json_of(method.output(), &bytes))
+}
+
+fn json_of(descriptor: MessageDescriptor, bytes: &[u8]) -> Value {
+    let message = DynamicMessage::decode(descriptor, bytes).unwrap();
+    let options = SerializeOptions::new().use_proto_field_name(true);
+    message.serialize_with_options(serde_json::value::Serializer, &options).unwrap()
+}
+
+#[derive(Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        prost::bytes::BufMut::put_slice(to, &item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        use prost::bytes::Buf as _;
+        Ok(Some(from.copy_to_bytes(from.remaining()).to_vec()))
+    }
+}
