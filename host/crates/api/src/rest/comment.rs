@@ -9,7 +9,6 @@ use tessera_core::tracker::comment::MAX_PAGE;
 use utoipa_axum::routes;
 
 use crate::request::etag;
-use crate::rest::dto::Empty;
 use crate::rest::dto::hanging::{CommentAnswer, CommentsPage, WriteComment};
 use crate::rest::extract::{Ask, Id, Sent};
 use crate::rest::issue::ALIAS;
