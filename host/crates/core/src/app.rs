@@ -18,10 +18,10 @@ use crate::time::Timestamp;
 use crate::tracker::{Comments, Issues, Links, Projects, Purger, Users};
 
 /// How often a host looks whether there is something to sweep.
-const SWEEP: Duration = Duration::from_secs(1);
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// How long a lease on the sweeps holds.
-const LEASE: Duration = Duration::from_secs(5);
+const LEASE: Duration = Duration::from_secs(15);
 
 /// How many idempotency records are forgotten at once.
 const KEYS: u32 = 1_000;
