@@ -385,7 +385,7 @@ mod tests {
             "--",
             "\"",
             "\\",
-            "status:\\",
+            "status:\"\\",
             "field.:x",
             "field:x",
             ":",

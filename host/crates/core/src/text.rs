@@ -69,6 +69,6 @@ mod tests {
         assert_eq!(faults(""), 1);
         assert_eq!(faults("a\n\t"), 0);
         assert_eq!(faults("a\0"), 1);
-        assert_eq!(faults("a\u{7f}\u{1b}xyz"), 1);
+        assert_eq!(faults("a\u{7f}\u{1b}xy"), 1);
     }
 }
