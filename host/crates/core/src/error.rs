@@ -3,6 +3,7 @@
 //! What a client may read (`reason`, `message`, `violations`) and what only the log may say (`cause`)
 //! are separate.
 
+use std::backtrace::Backtrace;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -66,6 +67,7 @@ struct Inner {
     violations: Vec<Violation>,
     retry_after: Option<Duration>,
     cause: Option<anyhow::Error>,
+    backtrace: Option<Backtrace>,
 }
 
 impl Error {
@@ -78,6 +80,7 @@ impl Error {
             violations: Vec::new(),
             retry_after: None,
             cause: None,
+            backtrace: None,
         }))
     }
 
@@ -164,23 +167,18 @@ impl Error {
         )
     }
 
-    /// Our fault; the cause goes to the log.
+    /// Our fault; the cause and the place where it was noticed go to the log.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
-        Self::new(ErrorKind::Internal, "INTERNAL", "an internal error; the log has it under the request id")
-            .caused_by(cause)
+        let message = "an internal error; the log has it under the request id";
+        let mut error = Self::new(ErrorKind::Internal, "INTERNAL", message).caused_by(cause);
+        error.0.backtrace = Some(Backtrace::force_capture());
+        error
     }
 
     /// Attaches what only the log may say.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.0.cause = Some(cause.into());
-        self
-    }
-
-    /// Attaches details on fields.
-    #[must_use]
-    pub fn with_violations(mut self, violations: Vec<Violation>) -> Self {
-        self.0.violations = violations;
         self
     }
 
@@ -227,6 +225,12 @@ impl Error {
         self.0.cause.as_ref()
     }
 
+    /// Where an internal error was noticed; only for the log.
+    #[must_use]
+    pub fn backtrace(&self) -> Option<&Backtrace> {
+        self.0.backtrace.as_ref()
+    }
+
     /// Whether deciding the command again may end otherwise.
     #[must_use]
     pub fn is_stale(&self) -> bool {
@@ -266,5 +270,19 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.cause.as_ref().map(AsRef::as_ref)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_internal_error_keeps_its_cause_and_place_from_the_client() {
+        let error = Error::internal(std::io::Error::other("the disk is on fire"));
+        assert!(!error.message().contains("fire"));
+        assert!(format!("{:?}", error.cause().unwrap()).contains("fire"));
+        assert_eq!(error.backtrace().unwrap().status(), std::backtrace::BacktraceStatus::Captured);
+        assert!(Error::not_found("issue").backtrace().is_none());
     }
 }

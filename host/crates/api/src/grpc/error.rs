@@ -37,7 +37,8 @@ pub fn code_of(kind: ErrorKind) -> Code {
 #[must_use]
 pub fn refuse(error: &Error, request_id: &str) -> Status {
     if error.kind() == ErrorKind::Internal {
-        tracing::error!(request_id, cause = ?error.cause(), "an internal error");
+        let backtrace = error.backtrace().map(tracing::field::display);
+        tracing::error!(request_id, cause = ?error.cause(), backtrace, "an internal error");
     }
     let mut details = info(error.reason(), request_id);
     let violations: Vec<_> = error.faults().iter().map(violation).collect();

@@ -110,7 +110,9 @@ fn written(response: Response, trace: &Trace, path: &str) -> Response {
         None => return response,
     };
     if problem.error.kind() == ErrorKind::Internal {
-        tracing::error!(request_id = %trace.request_id, cause = ?problem.error.cause(), "an internal error");
+        let error = &problem.error;
+        let backtrace = error.backtrace().map(tracing::field::display);
+        tracing::error!(request_id = %trace.request_id, cause = ?error.cause(), backtrace, "an internal error");
     }
     problem.render(&trace.request_id, path)
 }
