@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 use crate::harness::{Answer, Grpc, Home, Host, Kind, Rest};
 use crate::operations::fixture::{Fixture, MARK};
 use crate::operations::{Row, rows, rpc};
-use crate::parity::send;
+use crate::parity::{request, send};
 
 async fn memory() -> (Home, Host) {
     let home = Home::new(Kind::Memory).await;
@@ -116,6 +116,29 @@ async fn another_tenants_objects_do_not_exist() {
         assert!(!betrays(&body, &fixture), "{}: {body:#}", row.rpc);
     }
     untouched(&rest, &fixture).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_repeats_nothing_for_another_tenant() {
+    let (_home, host) = memory().await;
+    let rest = host.rest();
+    rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await.expect(201);
+    let key = json!({"name": "theirs", "roles": ["admin"], "tenant": "acme"});
+    let key = rest.post("/v1/keys", key).await.expect(201)["secret"].as_str().unwrap().to_owned();
+    let theirs = rest.with_key(Some(&key));
+    let changing = |row: &Row| row.method != reqwest::Method::GET && !row.stream;
+    for row in rows().iter().filter(|row| changing(row)) {
+        let fixture = Fixture::new(&rest).await;
+        let with_key = async |rest: &Rest| {
+            let request = request(rest, row, &fixture, None).header("idempotency-key", row.id);
+            rest.send(request).await
+        };
+        let ours = with_key(&rest).await;
+        assert!(ours.status.is_success(), "{}: {:#}", row.id, ours.body);
+        let told = with_key(&theirs).await;
+        assert!(!told.headers.contains_key("idempotency-replayed"), "{}", row.id);
+        assert!(!betrays(&told.body, &fixture), "{}: {:#}", row.id, told.body);
+    }
 }
 
 /// Whether an answer holds something that only the fixture's tenant has.

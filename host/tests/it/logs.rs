@@ -235,7 +235,10 @@ async fn an_internal_error_tells_the_log_why_and_the_client_nothing_of_it() {
     }
     let lines = lines(&host.log());
     let error = lines.iter().find(|line| line["level"] == "ERROR" && line["request_id"] == "broken");
-    let error = error.expect("the log does not tell").to_string();
+    let error = error.expect("the log does not tell");
+    let places = error["backtrace"].as_str().expect("no backtrace");
+    assert!(places.contains("tessera_core::error") && places.contains("comments"), "{places}");
+    let error = error.to_string();
     assert!(error.contains("relation") && error.contains("does not exist"), "{error}");
     // The host has survived it.
     done(&rest.get(&format!("/v1/issues/{issue}")).await);

@@ -14,6 +14,11 @@ use crate::operations::{Row, rows, rpc};
 
 /// Sends a row over REST.
 pub async fn send(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>) -> Answer {
+    rest.send(request(rest, row, fixture, bad)).await
+}
+
+/// A row as a request over REST.
+pub fn request(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>) -> reqwest::RequestBuilder {
     let mut query = fixture.fill(row.query);
     let mut body = row.body.clone();
     match (bad, &row.method) {
@@ -27,7 +32,7 @@ pub async fn send(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>
     }
     let path = format!("{}?{query}", fixture.fill(row.route));
     let request = rest.request(row.method.clone(), path.trim_end_matches('?'));
-    rest.send(if body.is_null() { request } else { request.json(&fixture.fill_json(&body)) }).await
+    if body.is_null() { request } else { request.json(&fixture.fill_json(&body)) }
 }
 
 #[test]
