@@ -9,7 +9,7 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Bounds;
 use crate::impatient::Impatient;
 
-/// How long a client may take to send the head of a request, and to begin its first one.
+/// How long a client may take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
 
 /// What listens, and what it answers with.
@@ -48,12 +48,14 @@ impl Server {
         open: TaskTracker,
     ) {
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let accepted = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 accepted = self.listener.accept() => accepted,
             };
             let stream = match accepted {
+                // Small answers must not wait for more of them; a stream that refuses this is gone already.
+                Ok((stream, _)) if stream.set_nodelay(true).is_err() => continue,
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     // Out of descriptors, most likely: give connections time to end.
@@ -62,24 +64,24 @@ impl Server {
                     continue;
                 }
             };
-            let (router, stop) = (self.router.clone(), stop.clone());
-            open.spawn(async move {
-                converse(stream, router, bounds, stop).await;
-                drop(place);
-            });
+            // A place is taken with a connection in hand: a port that nobody calls keeps none.
+            let place = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                place = Arc::clone(&places).acquire_owned() => place,
+            };
+            let Ok(place) = place else { return };
+            // What is upgraded outlives its task here, and goes on counting until it is closed.
+            let stream = Impatient::new(stream, (place, open.token()));
+            open.spawn(converse(stream, self.router.clone(), bounds, stop.clone()));
         }
     }
 }
 
-async fn converse(stream: TcpStream, router: Router, bounds: Bounds, stop: CancellationToken) {
-    // Small answers must not wait for more of them.
-    let speaks = tokio::select! {
-        speaks = speaks_in_time(&stream) => speaks,
-        () = stop.cancelled() => false,
-    };
-    if stream.set_nodelay(true).is_err() || !speaks {
-        return;
-    }
+async fn converse<K>(stream: Impatient<K>, router: Router, bounds: Bounds, stop: CancellationToken)
+where
+    K: Unpin + Send + 'static,
+{
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
     builder
@@ -90,7 +92,6 @@ async fn converse(stream: TcpStream, router: Router, bounds: Bounds, stop: Cance
         .max_concurrent_streams(256)
         .max_header_list_size(64 * 1024);
     let service = TowerToHyperService::new(router);
-    let stream = Impatient::new(stream);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
@@ -103,10 +104,4 @@ async fn converse(stream: TcpStream, router: Router, bounds: Bounds, stop: Cance
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke");
     }
-}
-
-/// Whether the client says anything at all in time: before the protocol is known, no other timer runs.
-async fn speaks_in_time(stream: &TcpStream) -> bool {
-    let mut byte = [0_u8; 1];
-    matches!(tokio::time::timeout(HEAD, stream.peek(&mut byte)).await, Ok(Ok(1)))
 }

@@ -1,6 +1,6 @@
 //! Live streams: facts and projects' counts, over gRPC, Server-Sent Events and WebSocket.
 
-mod client;
+pub mod client;
 mod ends;
 mod facts;
 mod hosts;

@@ -20,6 +20,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::{free_port, run, said};
 use crate::harness::{Grpc, Home, Host, Kind, ROOT_KEY};
+use crate::streams::client::socket;
 use crate::tracker::{done, memory};
 
 /// The services of the contract, by their full names.
@@ -203,4 +204,25 @@ async fn a_data_folder_that_cannot_be_is_a_clear_error() {
     let output = tokio::task::block_in_place(|| run(&home, &[], &[("TESSERA_DATA_DIR", &inside)]));
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains(&inside), "{}", said(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_counts_for_as_long_as_it_is_open_whatever_it_speaks() {
+    let home = Home::new(Kind::Memory).await;
+    let host = Host::start_with(&home, &[("TESSERA_MAX_CONNECTIONS", "2")]).await;
+    let address = host.http.trim_start_matches("http://").to_owned();
+    let open = || async { socket(&host.rest(), "/v1/streams/facts").await };
+    let (one, _two) = (open().await.unwrap(), open().await.unwrap());
+    let asks = |address: String| {
+        tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            stream.write_all(b"GET /livez HTTP/1.0\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).is_ok() && answer.contains("200 OK")
+        })
+    };
+    assert!(!asks(address.clone()).await.unwrap(), "a third connection is served");
+    drop(one);
+    assert!(asks(address).await.unwrap(), "a place that is free again is not given");
 }
