@@ -23,6 +23,9 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let host = uuid::Uuid::now_v7().to_string();
     let secret = secret::of(&config)?;
     let app = wiring::app(&config, &secret, &host).await?;
+    // Before the first key is made: it is shown once, so nothing may fail between.
+    let gate = Arc::new(Gate::new(app.clone(), &secret, config.bounds.request, stop.clone()));
+    let servers = listen(&config, &gate).await?;
     let first_key = bootstrap::run(&app, config.bootstrap_key.as_ref()).await?;
     if let Some(demo) = config.demo {
         bootstrap::demo(&app, demo).await?;
@@ -39,8 +42,6 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         async move { app.sweep(&host, stop).await }
     });
 
-    let gate = Arc::new(Gate::new(app.clone(), &secret, config.bounds.request, stop.clone()));
-    let servers = listen(&config, &gate).await?;
     announce(&servers, first_key.as_deref())?;
     let open = TaskTracker::new();
     let places = Arc::new(Semaphore::new(config.bounds.connections));

@@ -51,6 +51,18 @@ async fn the_first_start_shows_a_key_and_no_later_one_does() {
     done(&rest.get(&format!("/v1/projects/{project}")).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_fails_makes_no_key_that_nobody_saw() {
+    let home = Home::new(Kind::Sqlite).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let settings = [ALONE[0], ALONE[1], ("HTTP_PORT", port.as_str())];
+    let failed = run(&home, &[], &settings);
+    assert!(!failed.status.success() && said(&failed).contains("cannot listen"), "{}", said(&failed));
+    let host = Host::start_with(&home, &ALONE).await;
+    assert!(shown_key(&host.greeting).is_some(), "{}", host.greeting);
+}
+
 /// The commands of the greeting, as somebody would copy them.
 fn try_as_shown(greeting: &str) {
     let export = greeting.lines().find(|line| line.trim_start().starts_with("export ")).unwrap();
