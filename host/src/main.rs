@@ -77,9 +77,8 @@ fn gather(settings: &Settings) -> Result<Said> {
         None => None,
     };
     let file = path.as_deref().zip(text.as_deref());
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Ok(Said::gather(file, environment, settings.pairs()))
+    let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    Ok(Said::gather(file, named, settings.pairs()))
 }
 
 fn read(settings: &Settings) -> Result<Config> {

@@ -29,14 +29,14 @@ impl Config {
 struct Reader<'a> {
     said: &'a Said,
     faults: Vec<Fault>,
-    texts: BTreeMap<&'static str, (&'a str, bool)>,
+    texts: BTreeMap<&'static str, &'a str>,
 }
 
 impl<'a> Reader<'a> {
     fn refuse_what_is_not_built(&mut self) {
         for setting in SETTINGS {
-            let (text, place) = self.said.get(setting);
-            self.texts.insert(setting.name, (text, place.is_some()));
+            let (text, _) = self.said.get(setting);
+            self.texts.insert(setting.name, text);
             let Standing::NotBuilt(part, off) = setting.standing else { continue };
             if !text.is_empty() && !off.contains(&text) {
                 let off =
@@ -51,11 +51,7 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&self, key: &str) -> &'a str {
-        self.texts.get(key).map_or("", |(text, _)| text)
-    }
-
-    fn is_said(&self, key: &str) -> bool {
-        self.texts.get(key).is_some_and(|(_, said)| *said)
+        self.texts.get(key).copied().unwrap_or_default()
     }
 
     fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
@@ -153,8 +149,7 @@ impl<'a> Reader<'a> {
         let connections = self.number("DATABASE_MAX_CONNECTIONS", 2, 1_000_u32);
         let port = self.number("POSTGRES_PORT", 1, u16::MAX);
         let url = self.text("DATABASE_URL");
-        // A database that is named is meant to be used.
-        let db = if !url.is_empty() && !self.is_said("DB_TYPE") { "postgres" } else { self.text("DB_TYPE") };
+        let db = self.text("DB_TYPE");
         if !url.is_empty() && db != "postgres" {
             self.fault(
                 "DATABASE_URL",

@@ -1,6 +1,7 @@
 //! Where settings come from: the file, the environment over it, the command line over both.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 
 use super::Fault;
@@ -16,6 +17,8 @@ pub(crate) struct Said {
 
 #[derive(Clone, Debug)]
 struct Value {
+    /// The name by which it was said.
+    name: &'static str,
     text: String,
     place: &'static str,
 }
@@ -24,7 +27,7 @@ impl Said {
     /// Gathers from all sources; each later one wins.
     pub(crate) fn gather(
         file: Option<(&Path, &str)>,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (String, OsString)>,
         flags: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
         let mut said = Self::default();
@@ -33,7 +36,10 @@ impl Said {
         }
         for (name, value) in environment {
             match SETTINGS.iter().find(|setting| setting.name == name) {
-                Some(setting) => said.put(setting, value, "environment"),
+                Some(setting) => match value.into_string() {
+                    Ok(value) => said.put(setting, value, "environment"),
+                    Err(_) => said.faults.push(Fault::new(setting.name, "in the environment is not UTF-8")),
+                },
                 None if name.starts_with("TESSERA_")
                     && !name.starts_with("TESSERA_TEST_")
                     && name != "TESSERA_CONFIG" =>
@@ -49,7 +55,7 @@ impl Said {
                 None => said.unknown(&name, "command line"),
             }
         }
-        said.follow_aliases();
+        said.follow_database();
         said
     }
 
@@ -57,7 +63,13 @@ impl Said {
         let table = match text.parse::<toml::Table>() {
             Ok(table) => table,
             Err(error) => {
-                self.faults.push(Fault::new(&path.display().to_string(), format!("cannot be read: {error}")));
+                // Without the line itself, which may hold a secret.
+                let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+                let (line, start) =
+                    (before.matches('\n').count() + 1, before.rfind('\n').map_or(0, |at| at + 1));
+                let column = before.get(start..).map_or(0, |head| head.chars().count()) + 1;
+                let message = format!("cannot be read at line {line}, column {column}: {}", error.message());
+                self.faults.push(Fault::new(&path.display().to_string(), message));
                 return;
             }
         };
@@ -82,12 +94,35 @@ impl Said {
         }
     }
 
+    /// Sets a setting under whichever of its names; what is said by two names at one place must be the same.
     fn put(&mut self, setting: &Setting, text: String, place: &'static str) {
         // An empty variable is how compose files and shells say "not set".
         if text.is_empty() && place == "environment" {
             return;
         }
-        self.values.insert(setting.name, Value { text, place });
+        let of = match setting.standing {
+            Standing::Alias(of) => of,
+            Standing::Works | Standing::NotBuilt(..) => setting.name,
+        };
+        if let Some(held) = self.values.get(of)
+            && held.place == place
+            && held.text != text
+        {
+            let message = format!("is {text:?}, but {}, which means the same, is {:?}", held.name, held.text);
+            self.faults.push(Fault::new(setting.name, message));
+            return;
+        }
+        self.values.insert(of, Value { name: setting.name, text, place });
+    }
+
+    /// A database that is named is meant to be used.
+    fn follow_database(&mut self) {
+        if let Some(url) = self.values.get("DATABASE_URL")
+            && !self.values.contains_key("DB_TYPE")
+        {
+            let (name, text, place) = ("DATABASE_URL", "postgres".to_owned(), url.place);
+            self.values.insert("DB_TYPE", Value { name, text, place });
+        }
     }
 
     fn unknown(&mut self, name: &str, place: &str) {
@@ -97,24 +132,6 @@ impl Said {
             .min_by_key(|known| distance(known, &name.to_uppercase()));
         let hint = near.map(|near| format!("; is {near} meant?")).unwrap_or_default();
         self.faults.push(Fault::new(name, format!("in the {place} is not a setting{hint}")));
-    }
-
-    fn follow_aliases(&mut self) {
-        for setting in SETTINGS {
-            let Standing::Alias(of) = setting.standing else { continue };
-            let Some(value) = self.values.remove(setting.name) else { continue };
-            match self.values.get(of) {
-                Some(held) if held.text != value.text => {
-                    let message =
-                        format!("is {:?}, but {of}, which means the same, is {:?}", value.text, held.text);
-                    self.faults.push(Fault::new(setting.name, message));
-                }
-                Some(_) => {}
-                None => {
-                    self.values.insert(of, value);
-                }
-            }
-        }
     }
 
     /// What a setting is, and whether somebody said so.

@@ -1,9 +1,11 @@
 //! What the configuration promises.
 
+use std::ffi::OsString;
+
 use super::*;
 
 fn said(pairs: &[(&str, &str)]) -> Said {
-    let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), OsString::from(*value)));
     Said::gather(None, pairs, [])
 }
 
@@ -46,7 +48,8 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
 fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
     let file = Some((std::path::Path::new("t.toml"), "http_port = 1\ngrpc_port = 1\nlog_level = \"warn\""));
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let environment = [pair("HTTP_PORT", "2"), pair("GRPC_PORT", "2")];
+    let environment =
+        [pair("HTTP_PORT", "2"), pair("GRPC_PORT", "2")].map(|(name, value)| (name, value.into()));
     let config = Config::read(&Said::gather(file, environment, [pair("http_port", "3")])).unwrap();
     assert_eq!((config.listen.http, config.listen.grpc), (3, 2));
     assert_eq!(config.logs.level, tracing::Level::WARN);
@@ -76,4 +79,34 @@ fn secrets_are_checked_and_never_shown() {
     assert!(!bad[0].contains("hunter2"));
     let config = Config::read(&said(&[("TESSERA_SECRET_KEY", "0123456789abcdef0123456789abcdef")])).unwrap();
     assert!(!format!("{config:?}").contains("0123456789abcdef"));
+}
+
+#[test]
+fn a_setting_is_one_whatever_its_name_and_the_nearer_source_wins() {
+    let environment = [("PORT".to_owned(), "3002".into())];
+    let flags = [("HTTP_PORT".to_owned(), "8080".to_owned())];
+    let config = Config::read(&Said::gather(None, environment, flags)).unwrap();
+    assert_eq!(config.listen.http, 8080);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_by_its_place_and_not_by_its_text() {
+    let file = Some((std::path::Path::new("t.toml"), "http_port = 1\ntessera_secret_key = \"hush"));
+    let fault = Said::gather(file, [], []).faults[0].to_string();
+    assert!(fault.contains("line 2") && !fault.contains("hush"), "{fault}");
+}
+
+#[test]
+fn what_is_not_utf8_is_a_fault_and_not_as_if_it_were_unset() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let environment = [("TESSERA_SECRET_KEY".to_owned(), OsString::from_vec(vec![0xff, 0xfe]))];
+    let faults = Said::gather(None, environment, []).faults;
+    assert_eq!(faults[0].to_string(), "TESSERA_SECRET_KEY in the environment is not UTF-8");
+}
+
+#[test]
+fn a_database_that_is_named_is_the_one_that_is_shown() {
+    let said = said(&[("DATABASE_URL", "postgres://u:p@h/d")]);
+    let setting = SETTINGS.iter().find(|setting| setting.name == "DB_TYPE").unwrap();
+    assert_eq!(said.get(setting), ("postgres", Some("environment")));
 }
