@@ -1,27 +1,24 @@
 //! Opaque tokens: where a page or a stream goes on, and who may open a stream without a header.
 //!
-//! Pages and cursors carry a MAC over the tenant and what they belong to, so none can be forged or used
-//! elsewhere. Stream tokens are kept in memory: each opens one stream within a minute.
+//! All carry a MAC, pages and cursors over the tenant and what they belong to too: none can be forged or
+//! used elsewhere, and every host with the same secret reads them.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tessera_core::access::Operation;
-use tessera_core::id::TenantId;
+use tessera_core::id::{KeyId, TenantId};
 use tessera_core::outbox::Seq;
 use tessera_core::page::{Keyset, SortKey};
 use tessera_core::secret::{SecretKey, random_hex};
-use tessera_core::tenancy::auth::Identity;
 use tessera_core::{Error, Result, Timestamp};
 
 /// How long a stream token can be used.
 pub const STREAM_TOKEN_LIFETIME: Duration = Duration::from_secs(60);
 
-/// How many stream tokens may wait to be used.
-const MAX_STREAM_TOKENS: usize = 10_000;
+/// What a stream token begins with.
+const STREAM: &str = "tst_";
 
 /// The bytes of a MAC that a token carries.
 const MAC: usize = 16;
@@ -46,7 +43,18 @@ pub struct PageQuery<'a> {
 pub struct Tokens {
     pages: [u8; 32],
     cursors: [u8; 32],
-    streams: Mutex<HashMap<String, (Identity, Instant)>>,
+    streams: [u8; 32],
+}
+
+/// What a stream token says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamPass {
+    /// Whose it is.
+    pub key: KeyId,
+    /// What makes it one of its kind.
+    pub nonce: String,
+    /// Until when it can be used.
+    pub until: Timestamp,
 }
 
 impl Tokens {
@@ -56,7 +64,7 @@ impl Tokens {
         Self {
             pages: secret.derive("page tokens"),
             cursors: secret.derive("fact cursors"),
-            streams: Mutex::default(),
+            streams: secret.derive("stream tokens"),
         }
     }
 
@@ -87,30 +95,31 @@ impl Tokens {
         seq.ok_or_else(|| Error::invalid(field, "is not a cursor that this tenant was given"))
     }
 
-    /// A token with which `identity` can open one stream within a minute.
-    pub fn issue_stream(&self, identity: Identity) -> Result<String> {
-        let token = format!("tst_{}", random_hex::<24>()?);
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if streams.len() >= MAX_STREAM_TOKENS {
-            streams.retain(|_, (_, until)| *until > now);
-        }
-        if streams.len() >= MAX_STREAM_TOKENS {
-            return Err(Error::unavailable("too many stream tokens wait to be used", STREAM_TOKEN_LIFETIME));
-        }
-        streams.insert(token.clone(), (identity, now + STREAM_TOKEN_LIFETIME));
-        Ok(token)
+    /// A token with which the holder of a key can open one stream until then.
+    pub fn seal_stream(&self, key: &KeyId, until: Timestamp) -> Result<String> {
+        let nonce = random_hex::<16>()?;
+        let body = [&until.micros().to_be_bytes()[..], nonce.as_bytes(), key.as_str().as_bytes()].concat();
+        Ok(format!("{STREAM}{}", seal(&self.streams, b"", &body)))
     }
 
-    /// Whose token it was; it cannot be used again.
-    pub fn redeem_stream(&self, token: &str) -> Result<Identity> {
-        let found = self.streams.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
-        match found {
-            Some((identity, until)) if until > Instant::now() => Ok(identity),
-            Some(_) | None => Err(Error::unauthenticated(
+    /// What a stream token says. Whether it was used before, the store knows.
+    pub fn open_stream(&self, token: &str, now: Timestamp) -> Result<StreamPass> {
+        let body = token.strip_prefix(STREAM).and_then(|text| open(&self.streams, b"", text));
+        let pass = body.and_then(|body| {
+            let (until, rest) = body.split_first_chunk::<8>()?;
+            let (nonce, key) = rest.split_at_checked(32)?;
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+            Some(StreamPass {
+                key: KeyId::parse("token", &text(key)?).ok()?,
+                nonce: text(nonce)?,
+                until: Timestamp::from_micros(i64::from_be_bytes(*until))?,
+            })
+        });
+        pass.filter(|pass| pass.until > now).ok_or_else(|| {
+            Error::unauthenticated(
                 "the stream token is not valid, or no longer; each opens one stream within a minute",
-            )),
-        }
+            )
+        })
     }
 }
 
@@ -183,8 +192,6 @@ fn decode(bytes: &[u8]) -> Option<Keyset> {
 
 #[cfg(test)]
 mod tests {
-    use tessera_core::Principal;
-
     use super::*;
 
     fn tokens(secret: char) -> Tokens {
@@ -238,22 +245,17 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_token_opens_one_stream() {
-        let tokens = tokens('a');
-        let identity = Identity { tenant: TenantId::generate(), principal: Principal::System };
-        let token = tokens.issue_stream(identity).unwrap();
-        assert!(tokens.redeem_stream(&token).is_ok());
-        assert!(tokens.redeem_stream(&token).is_err());
-        assert!(tokens.redeem_stream("tst_").is_err());
-    }
-
-    #[test]
-    fn stream_tokens_are_bounded() {
-        let tokens = tokens('a');
-        let identity = Identity { tenant: TenantId::generate(), principal: Principal::System };
-        for _ in 0..MAX_STREAM_TOKENS {
-            tokens.issue_stream(identity.clone()).unwrap();
+    fn a_stream_token_says_whose_it_is_until_it_is_too_late() {
+        let (tokens, key) = (tokens('a'), KeyId::parse("id", "root").unwrap());
+        let at = |micros| Timestamp::from_micros(micros).unwrap();
+        let token = tokens.seal_stream(&key, at(100)).unwrap();
+        let pass = tokens.open_stream(&token, at(99)).unwrap();
+        assert_eq!((&pass.key, pass.until), (&key, at(100)));
+        assert_ne!(pass, tokens.open_stream(&tokens.seal_stream(&key, at(100)).unwrap(), at(0)).unwrap());
+        assert!(tokens.open_stream(&token, at(100)).is_err());
+        let forged = self::tokens('b').seal_stream(&key, at(100)).unwrap();
+        for bad in ["", "tst_", "tst_AAAA", &token[4..], &forged] {
+            assert!(tokens.open_stream(bad, at(0)).is_err(), "{bad}");
         }
-        assert!(tokens.issue_stream(identity).is_err());
     }
 }

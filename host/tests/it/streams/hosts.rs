@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::client::{Asked, Facts, Way};
+use super::client::{Asked, EventReader, Facts, Way};
 use super::ends::id_of;
 use super::projects::Updates;
 use crate::harness::{Home, Host, Kind, Rest};
@@ -24,6 +24,18 @@ async fn refused_soon(rest: &Rest) {
     while rest.get("/v1/me").await.status.as_u16() != 401 {
         assert!(begun.elapsed() < SOON, "the key is still taken");
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_token_of_one_host_opens_one_stream_on_whichever() {
+    let (_home, one, other) = two().await;
+    let issued = one.rest().post("/v1/streams/token", json!({})).await;
+    let path = format!("/v1/streams/facts?token={}", done(&issued)["token"].as_str().unwrap());
+    let on = |host: &Host| host.rest().with_key(None);
+    assert!(EventReader::open(&on(&other), &path, None).await.is_ok());
+    for host in [&one, &other] {
+        assert_eq!(EventReader::open(&on(host), &path, None).await.err().unwrap(), "UNAUTHENTICATED");
     }
 }
 

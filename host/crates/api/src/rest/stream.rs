@@ -14,7 +14,6 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use tessera_core::access::Operation;
 use tessera_core::id::ProjectId;
-use tessera_core::tenancy::auth::Identity;
 use tessera_core::{Ctx, Error, Principal};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -26,7 +25,7 @@ use crate::rest::extract::{Ask, Id, asked};
 use crate::rest::front::Trace;
 use crate::rest::reply::{Answer, Reply};
 use crate::rest::routes::Routes;
-use crate::tokens::STREAM_TOKEN_LIFETIME;
+use crate::tokens::{STREAM_TOKEN_LIFETIME, StreamPass};
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes.with(routes!(token)).with(routes!(facts)).with(routes!(project))
@@ -92,12 +91,8 @@ async fn listener(rest: &Rest, headers: &HeaderMap, trace: &Trace, token: &str) 
     let ctx = if token.is_empty() {
         rest.ctx(&asked).await?
     } else {
-        let identity = rest.tokens.redeem_stream(token)?;
-        if let Principal::Key { id, .. } = &identity.principal
-            && !rest.app.auth.is_valid(id).await?
-        {
-            return Err(Error::unauthenticated("the key of the stream token is no longer valid").into());
-        }
+        let StreamPass { key, nonce, until } = rest.tokens.open_stream(token, rest.app.now())?;
+        let identity = rest.app.auth.admit_once(&key, &nonce, until).await?;
         rest.ctx_of(identity, &asked).await?
     };
     trace.learn(&ctx);
@@ -109,8 +104,10 @@ async fn listener(rest: &Rest, headers: &HeaderMap, trace: &Trace, token: &str) 
     responses((status = 200, description = "The token", body = StreamToken)))]
 async fn token(ctx: Ctx, State(rest): State<Rest>) -> Answer<StreamToken> {
     ctx.allow(Operation::FactStream)?;
-    let identity = Identity { tenant: ctx.tenant, principal: ctx.principal };
-    let token = rest.tokens.issue_stream(identity)?;
+    let Principal::Key { id, .. } = &ctx.principal else {
+        return Err(Error::denied("only the holder of a key gets a stream token").into());
+    };
+    let token = rest.tokens.seal_stream(id, ctx.now.plus(STREAM_TOKEN_LIFETIME))?;
     Ok(Reply::ok(StreamToken { token, expires_in: STREAM_TOKEN_LIFETIME.as_secs() }))
 }
 

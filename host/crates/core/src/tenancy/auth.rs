@@ -4,16 +4,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::access::ObjectKind;
+use crate::access::{ObjectKind, Operation};
 use crate::cache::Reads;
-use crate::changeset::Changeset;
+use crate::changeset::{Answer, Changeset, Claim, Committed};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
 use crate::id::{KeyId, TenantId};
+use crate::idempotency::{Fingerprint, IdempotencyKey, Scope};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::ports::Store;
 use crate::tenancy::key::{KeyHasher, KeyText};
 use crate::tenancy::{StoredKey, TenantState};
+use crate::time::Timestamp;
 use crate::value::{Change, Value};
 
 /// Refused logins are written down at most so often for one key; the others are counted.
@@ -85,6 +87,33 @@ impl Authenticator {
     pub async fn is_valid(&self, id: &KeyId) -> Result<bool> {
         let Some(stored) = self.reads.key(id).await? else { return Ok(false) };
         Ok(self.standing(&stored).await?.is_none())
+    }
+
+    /// Who holds a key, for a pass that lets its holder in once; a second use is refused, on every host.
+    pub async fn admit_once(&self, key: &KeyId, nonce: &str, until: Timestamp) -> Result<Identity> {
+        let refused = || Error::unauthenticated("the pass was used before, or its key is no longer valid");
+        let Some(stored) = self.reads.key(key).await? else { return Err(refused()) };
+        if self.standing(&stored).await?.is_some() {
+            return Err(refused());
+        }
+        let identity = self.identity(&stored);
+        let now = self.store.now();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let principal = identity.principal.clone();
+        let scope = Scope {
+            tenant: identity.tenant,
+            principal: principal.to_string(),
+            operation: Operation::FactStream,
+            key: IdempotencyKey::parse(nonce)?,
+        };
+        let ctx = Ctx::new(identity.tenant, principal, "pass".into(), (now, deadline), Transport::Internal);
+        let mut changeset = Changeset::new(&ctx);
+        let fingerprint = Fingerprint::of(&nonce);
+        changeset.claim = Some(Claim { scope, fingerprint, answer: Answer::Done, expires: until });
+        match self.store.commit(changeset).await? {
+            Committed::Stored => Ok(identity),
+            Committed::Replayed(_) => Err(refused()),
+        }
     }
 
     fn identity(&self, stored: &StoredKey) -> Identity {
