@@ -69,6 +69,7 @@ async fn a_change_of_an_old_version_is_refused_and_changes_nothing() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
     let id = rest.issue(&project, "s").await;
+    let other = rest.issue(&project, "o").await;
     let path = format!("/v1/issues/{id}");
     let old = tag(&rest.get(&path).await);
     let made =
@@ -82,6 +83,9 @@ async fn a_change_of_an_old_version_is_refused_and_changes_nothing() {
             (Method::DELETE, path.clone(), None),
             (Method::POST, format!("{path}:transition"), Some(json!({"status": "ASSIGNED"}))),
             (Method::POST, format!("{path}:assign"), Some(json!({"assignee_id": null}))),
+            (Method::POST, format!("{path}/comments"), Some(json!({"body": "b"}))),
+            (Method::POST, format!("{path}/watchers"), Some(json!({"user_id": id}))),
+            (Method::POST, format!("{path}/links"), Some(json!({"kind": "relates", "other_id": other}))),
         ] {
             let refused = conditional(&rest, method.clone(), &path, ("if-match", tag), body).await;
             assert_eq!(refused.code(412), "VERSION_MISMATCH", "{method} {path} with {tag}");

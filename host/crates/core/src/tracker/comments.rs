@@ -12,7 +12,7 @@ use crate::outbox::Actor;
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
 use crate::tracker::comment::{self, Comment};
-use crate::tracker::issues::found;
+use crate::tracker::issues::{found, named};
 use crate::value::{Change, Value};
 
 /// The most users who watch one issue.
@@ -36,7 +36,7 @@ impl Comments {
     pub async fn add(&self, ctx: &Ctx, issue: IssueId, body: String) -> Result<Comment> {
         let decide = || async {
             comment::check(&body)?;
-            let after = found(&*self.store, ctx, issue).await?.touched(ctx);
+            let after = named(&*self.store, ctx, issue).await?.touched(ctx);
             let comment = Comment {
                 id: CommentId::generate(),
                 issue,
@@ -51,7 +51,7 @@ impl Comments {
                 Changeset::new(ctx).fact(fact).update(after).write(Write::PutComment(comment.clone()));
             Ok(Decision::change(changeset, comment))
         };
-        self.commands.run(ctx, Operation::CommentAdd, &(issue, &body), decide).await
+        self.commands.run(ctx, Operation::CommentAdd, &(issue, &body, ctx.if_version), decide).await
     }
 
     /// Lists an issue's comments, oldest first.
@@ -96,7 +96,7 @@ impl Comments {
     /// Makes a user watch an issue.
     pub async fn watch(&self, ctx: &Ctx, issue: IssueId, user: UserId) -> Result<()> {
         let decide = || async {
-            let issue = found(&*self.store, ctx, issue).await?.touched(ctx);
+            let issue = named(&*self.store, ctx, issue).await?.touched(ctx);
             let user = self.store.user(ctx.tenant, user).await?;
             let user = user.ok_or_else(|| Error::invalid("user_id", "is not a user of the tenant"))?;
             let watchers = self.store.watchers(ctx.tenant, issue.id).await?;
@@ -115,13 +115,13 @@ impl Comments {
             let write = Write::AddWatcher(issue.id, user.id);
             Ok(Decision::change(Changeset::new(ctx).expect(&user).fact(fact).update(issue).write(write), ()))
         };
-        self.commands.run(ctx, Operation::WatcherAdd, &(issue, user), decide).await
+        self.commands.run(ctx, Operation::WatcherAdd, &(issue, user, ctx.if_version), decide).await
     }
 
     /// Ends a user's watching.
     pub async fn unwatch(&self, ctx: &Ctx, issue: IssueId, user: UserId) -> Result<()> {
         let decide = || async {
-            let issue = found(&*self.store, ctx, issue).await?.touched(ctx);
+            let issue = named(&*self.store, ctx, issue).await?.touched(ctx);
             if !self.store.watchers(ctx.tenant, issue.id).await?.contains(&user) {
                 return Ok(Decision::nothing(()));
             }
@@ -130,7 +130,7 @@ impl Comments {
             let write = Write::DropWatcher(issue.id, user);
             Ok(Decision::change(Changeset::new(ctx).fact(fact).update(issue).write(write), ()))
         };
-        self.commands.run(ctx, Operation::WatcherRemove, &(issue, user), decide).await
+        self.commands.run(ctx, Operation::WatcherRemove, &(issue, user, ctx.if_version), decide).await
     }
 
     /// Lists who watches an issue.

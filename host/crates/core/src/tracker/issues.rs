@@ -268,6 +268,13 @@ impl Issues {
     }
 }
 
+/// The issue at the version that the caller named, if it named one.
+pub(super) async fn named(store: &dyn Store, ctx: &Ctx, id: IssueId) -> Result<Issue> {
+    let issue = found(store, ctx, id).await?;
+    ctx.check_version(issue.version)?;
+    Ok(issue)
+}
+
 /// The issue, or that it does not exist.
 pub(super) async fn found(store: &dyn Store, ctx: &Ctx, id: IssueId) -> Result<Issue> {
     store.issue(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("issue"))

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::IssueId;
 use crate::ports::Store;
 use crate::tracker::Issue;
-use crate::tracker::issues::found;
+use crate::tracker::issues::{found, named};
 use crate::tracker::link::{Link, MAX_LINKS, Relation};
 use crate::value::{Change, Value};
 
@@ -49,13 +49,13 @@ impl Links {
                 | Relation::Relates => self.connect(ctx, link).await,
             }
         };
-        self.commands.run(ctx, Operation::LinkAdd, &(issue, relation, other), decide).await
+        self.commands.run(ctx, Operation::LinkAdd, &(issue, relation, other, ctx.if_version), decide).await
     }
 
     /// Takes a link away.
     pub async fn remove(&self, ctx: &Ctx, issue: IssueId, relation: Relation, other: IssueId) -> Result<()> {
         let decide = || async {
-            found(&*self.store, ctx, issue).await?;
+            named(&*self.store, ctx, issue).await?;
             let links = self.store.links(ctx.tenant, issue).await?;
             let link = links.into_iter().find(|link| link.relation == relation && link.other == other);
             let link = link.ok_or_else(|| Error::not_found("link"))?;
@@ -74,7 +74,7 @@ impl Links {
             };
             Ok(Decision::change(changeset, ()))
         };
-        self.commands.run(ctx, Operation::LinkRemove, &(issue, relation, other), decide).await
+        self.commands.run(ctx, Operation::LinkRemove, &(issue, relation, other, ctx.if_version), decide).await
     }
 
     /// Lists an issue's links, as seen from it.
@@ -85,7 +85,7 @@ impl Links {
     }
 
     async fn connect(&self, ctx: &Ctx, link: Link) -> Result<Decision<Link>> {
-        let before = found(&*self.store, ctx, link.issue).await?;
+        let before = named(&*self.store, ctx, link.issue).await?;
         let other = self.other(ctx, link.other).await?;
         let links = self.store.links(ctx.tenant, link.issue).await?;
         let same = |held: &&Link| held.relation == link.relation && held.other == link.other;
@@ -103,7 +103,7 @@ impl Links {
 
     /// `link` leads from the child to its parent; `answer` is the link as the caller sees it.
     async fn set_parent(&self, ctx: &Ctx, link: Link, answer: &Link) -> Result<Decision<Link>> {
-        found(&*self.store, ctx, answer.issue).await?;
+        named(&*self.store, ctx, answer.issue).await?;
         self.other(ctx, answer.other).await?;
         let before = found(&*self.store, ctx, link.issue).await?;
         if before.parent == Some(link.other) {
