@@ -21,6 +21,12 @@ pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a client may not read before it is cut off.
 pub const STALL: Duration = Duration::from_secs(30);
 
+/// The most types that one stream names.
+const MAX_TYPES: usize = 50;
+
+/// The most streams that one principal has open on this host.
+pub const MAX_STREAMS: usize = 100;
+
 /// Which facts a client asks for, as text; empty: all.
 #[derive(Clone, Debug, Default)]
 pub struct AskedFacts {
@@ -34,9 +40,6 @@ pub struct AskedFacts {
     pub filter: String,
 }
 
-/// The most types that one stream names.
-const MAX_TYPES: usize = 50;
-
 /// What a stream says next.
 pub enum Next<T> {
     /// News; the stream has gone on past all of them.
@@ -48,9 +51,6 @@ pub enum Next<T> {
     /// The caller may no longer listen.
     Revoked,
 }
-
-/// The most streams that one principal has open on this host.
-pub const MAX_STREAMS: usize = 100;
 
 /// How many streams each principal has open.
 #[derive(Clone, Debug, Default)]

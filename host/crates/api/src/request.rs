@@ -1,6 +1,7 @@
 //! What both transports do before a service call: who asks, under which request id, until when, which
 //! page, and at which version.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use tessera_core::idempotency::IdempotencyKey;
 use tessera_core::page::{self, Keyset};
 use tessera_core::secret::SecretKey;
 use tessera_core::tenancy::auth::Identity;
-use tessera_core::{App, Ctx, Error, PageRequest, Result, Transport};
+use tessera_core::{App, Ctx, Error, ErrorKind, PageRequest, Principal, Result, Transport};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -141,6 +142,27 @@ pub fn bearer(authorization: Option<&str>) -> Result<&str> {
         return Err(Error::unauthenticated(expected));
     }
     Ok(credential.trim())
+}
+
+/// The error that a panic stands for.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Error::internal(std::io::Error::other(format!("a handler panicked: {said}")))
+}
+
+/// The error of an answer that was not ready in time.
+pub(crate) fn late() -> Error {
+    let message = "the answer was not ready in time; whether it was carried out is not known: repeat it with the same Idempotency-Key";
+    Error::new(ErrorKind::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
+}
+
+/// The caller's key, for the log.
+pub(crate) fn key_of(ctx: &Ctx) -> Option<String> {
+    match &ctx.principal {
+        Principal::Key { id, .. } => Some(id.to_string()),
+        Principal::System | Principal::Anonymous => None,
+    }
 }
 
 /// The id of a request: its own (`x-request-id`), the trace's (`traceparent`), or a new one.

@@ -39,6 +39,27 @@ async fn open_all(host: &Host, key: &str) -> Vec<(Way, Facts)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_principal_has_a_bounded_number_of_streams_and_others_are_not_counted_with_it() {
+    let (_home, host, rest) = memory().await;
+    let greedy = rest.new_key(&["viewer"], None).await;
+    let asked = Asked { key: Some(greedy), ..Asked::default() };
+    let mut open = Vec::new();
+    for _ in 0..100 {
+        open.push(Facts::open(&host, Way::Sse, &asked).await.unwrap());
+    }
+    for way in Way::ALL {
+        assert_eq!(Facts::open(&host, way, &asked).await.err().unwrap(), "TOO_MANY_STREAMS");
+    }
+    assert!(Facts::open(&host, Way::Sse, &Asked::default()).await.is_ok());
+    open.pop();
+    let begun = Instant::now();
+    while Facts::open(&host, Way::Sse, &asked).await.is_err() {
+        assert!(begun.elapsed() < SOON, "a stream that was closed still counts");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_ends_when_its_key_is_revoked_and_others_go_on() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use tessera_core::{Ctx, Error, ErrorKind, Principal};
+use tessera_core::{Ctx, Error};
 use tonic::Code;
 use tonic::body::Body;
 use tonic::codegen::http::header::CONTENT_TYPE;
@@ -20,7 +20,7 @@ use tower::Service;
 
 use crate::grpc::body::Logged;
 use crate::grpc::error::{code_in, code_name, explain, no_method, refuse};
-use crate::request::request_id;
+use crate::request::{key_of, late, panicked, request_id};
 
 /// What is known of an RPC while it goes on.
 #[derive(Clone, Debug)]
@@ -152,19 +152,6 @@ where
     refuse(&error, &trace.request_id).into_http()
 }
 
-/// The error that a panic stands for.
-pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
-    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Error::internal(std::io::Error::other(format!("a handler panicked: {said}")))
-}
-
-/// The error of an answer that was not ready in time.
-fn late() -> Error {
-    let message = "the answer was not ready in time; whether it was carried out is not known: repeat it with the same Idempotency-Key";
-    Error::new(ErrorKind::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
-}
-
 fn finish(mut response: Response<Body>, line: Line) -> Response<Body> {
     let replayed = line.trace.ctx.get().is_some_and(Ctx::was_replayed);
     let headers = response.headers_mut();
@@ -188,10 +175,7 @@ impl Line {
     pub(super) fn write(self, code: Code) {
         let Self { rpc, trace } = self;
         let ctx = trace.ctx.get();
-        let key = ctx.and_then(|ctx| match &ctx.principal {
-            Principal::Key { id, .. } => Some(id.to_string()),
-            Principal::System | Principal::Anonymous => None,
-        });
+        let key = ctx.and_then(key_of);
         // The path of what does not exist is whatever the client made up.
         let rpc = if code == Code::Unimplemented { "-" } else { rpc.as_str() };
         tracing::info!(

@@ -16,7 +16,8 @@ use tonic::Status;
 
 use crate::follow::STALL;
 use crate::grpc::error::refuse;
-use crate::grpc::front::{Trace, panicked};
+use crate::grpc::front::Trace;
+use crate::request::panicked;
 
 /// What a client reads.
 pub struct Outgoing<A> {

@@ -34,9 +34,8 @@ async fn add(
     Sent(body): Sent<WriteComment>,
 ) -> Answer<CommentAnswer> {
     let comment = rest.app.comments.add(&ctx, issue, body.body).await?;
-    let location = format!("/v1/issues/{issue}/comments/{}", comment.id);
     let (tag, body) = shown(comment);
-    Ok(Reply::created(location, body).tagged(&tag))
+    Ok(Reply::made(body).tagged(&tag))
 }
 
 /// Lists an issue's comments, oldest first. At most 200 rows.

@@ -156,7 +156,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                return Error::new(ErrorKind::TooLarge, "TOO_LARGE", "the body is larger than 1 MiB");
+                return Error::new(
+                    ErrorKind::TooLarge,
+                    "TOO_LARGE",
+                    "the body is larger than this host takes",
+                );
             }
             Error::malformed("body", "did not arrive whole")
         })?;
@@ -172,10 +176,16 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Reads JSON; a fault names its place.
 pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    // An array would be taken for an object whose fields stand in their order.
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first.is_some_and(|byte| *byte != b'{') {
+        return Err(Error::malformed("body", "must be a JSON object: {…}"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        let field = if path == "." { "body".to_owned() } else { path };
+        // An object that ends before its first name has no place to tell.
+        let field = if path == "." || path == "?" { "body".to_owned() } else { path };
         Error::malformed(&field, format!("cannot be read: {}", error.inner()))
     })?;
     reader.end().map_err(|error| Error::malformed("body", format!("goes on after its end: {error}")))?;
@@ -223,6 +233,9 @@ mod tests {
             (r#"{"sumary":"x"}"#, "sumary"),
             (r#"{"summary":"#, "summary"),
             ("", "body"),
+            ("{", "body"),
+            (r#"["s"]"#, "body"),
+            ("null", "body"),
             ("[]x", "body"),
             (r#"{"summary":"x"} more"#, "body"),
         ] {

@@ -14,9 +14,9 @@ use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusC
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
-use tessera_core::{Ctx, Error, ErrorKind, Principal};
+use tessera_core::{Ctx, ErrorKind};
 
-use crate::request::request_id;
+use crate::request::{key_of, late, panicked, request_id};
 use crate::rest::Rest;
 use crate::rest::error::Problem;
 use crate::rest::routes::documented;
@@ -81,17 +81,8 @@ async fn answer(rest: &Rest, request: Request, next: Next) -> Response {
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(rest.timeout, handled).await {
         Ok(Ok(response)) => response,
-        Ok(Err(panic)) => {
-            let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Problem::from(Error::internal(std::io::Error::other(format!("a handler panicked: {said}"))))
-                .into_response()
-        }
-        Err(_) => {
-            let message = "the answer was not ready in time; whether it was carried out is not known: repeat it with the same Idempotency-Key";
-            Problem::from(Error::new(ErrorKind::DeadlineExceeded, "DEADLINE_EXCEEDED", message))
-                .into_response()
-        }
+        Ok(Err(panic)) => Problem::from(panicked(&*panic)).into_response(),
+        Err(_) => Problem::from(late()).into_response(),
     }
 }
 
@@ -160,10 +151,7 @@ fn finish(response: &mut Response, trace: &Trace) {
 /// The one line of a request.
 fn log(trace: &Trace, method: &Method, matched: Option<&str>, status: StatusCode, begun: Instant) {
     let ctx = trace.ctx.get();
-    let key = ctx.and_then(|ctx| match &ctx.principal {
-        Principal::Key { id, .. } => Some(id.to_string()),
-        Principal::System | Principal::Anonymous => None,
-    });
+    let key = ctx.and_then(key_of);
     tracing::info!(
         transport = "rest",
         method = %method,

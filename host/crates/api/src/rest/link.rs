@@ -29,8 +29,7 @@ async fn add(
 ) -> Answer<LinkAnswer> {
     let (kind, other) = (relation("kind", &body.kind)?, IssueId::parse("other_id", &body.other_id)?);
     let link = rest.app.links.add(&ctx, issue, kind, other).await?;
-    let location = format!("/v1/issues/{issue}/links/{}/{other}", kind.name());
-    Ok(Reply::created(location, LinkAnswer { link: link.into() }))
+    Ok(Reply::made(LinkAnswer { link: link.into() }))
 }
 
 /// Lists an issue's links, as seen from it.

@@ -54,7 +54,7 @@ const ERRORS: [(&str, &str); 8] = [
 const CHANGE_ERRORS: [(&str, &str); 4] = [
     ("409", "It exists already, or its state or another request does not allow it"),
     ("412", "It was changed since the version that `If-Match` names"),
-    ("413", "The body is larger than 1 MiB"),
+    ("413", "The body is larger than this host takes"),
     ("415", "The body is not JSON"),
 ];
 

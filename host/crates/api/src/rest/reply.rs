@@ -28,7 +28,12 @@ impl<T> Reply<T> {
 
     /// It was made, and is found there from now on.
     pub fn created(location: String, body: T) -> Self {
-        Self { status: StatusCode::CREATED, location: Some(location), ..Self::ok(body) }
+        Self { location: Some(location), ..Self::made(body) }
+    }
+
+    /// It was made, and has no place of its own to be read at.
+    pub fn made(body: T) -> Self {
+        Self { status: StatusCode::CREATED, ..Self::ok(body) }
     }
 
     /// The same answer with the entity tag of what it shows, written without quotes.

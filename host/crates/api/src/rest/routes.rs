@@ -110,11 +110,23 @@ impl Verbs {
         })
     }
 
+    /// Whether a path has a verb where only other verbs are known: nothing is there. What stands before the
+    /// colon is an id at such places, and no id has one.
+    fn misses(&self, path: &str) -> bool {
+        let asked: Vec<_> = path.split('/').collect();
+        let place = |known: &Vec<String>| {
+            known.len() == asked.len()
+                && known.last().is_some_and(|last| last.contains("}:"))
+                && known.iter().zip(&asked).take(known.len() - 1).all(|(known, asked)| fits(known, asked))
+        };
+        split(path).is_some() && !self.knows(path) && self.0.iter().any(place)
+    }
+
     /// The request as the router knows it.
     #[must_use]
     pub fn rewrite(self: &Arc<Self>, mut request: Request) -> Request {
         let path = request.uri().path();
-        let marked = path.contains(MARK);
+        let marked = path.contains(MARK) || self.misses(path);
         let Some((head, verb)) = split(path).filter(|_| self.knows(path)) else {
             if marked {
                 *request.uri_mut() = Uri::from_static("/!");
@@ -165,11 +177,14 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_a_verb_stays() {
-        for path in
-            ["/v1/issues/7:fly", "/v1/issues/7/labels/a:transition", "/v1/issues/:transition", "/", "/a:b"]
-        {
+        for path in ["/v1/issues/7/labels/a:transition", "/v1/issues/:transition", "/", "/a:b"] {
             assert_eq!(rewritten(path), path);
         }
+    }
+
+    #[test]
+    fn an_unknown_verb_is_an_unknown_route() {
+        assert_eq!(rewritten("/v1/issues/7:fly"), "/!");
     }
 
     #[test]
