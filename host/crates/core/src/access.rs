@@ -16,13 +16,18 @@ pub enum ObjectKind {
     User,
     /// A project.
     Project,
+    /// A release of a plugin.
+    Release,
+    /// An installation of a plugin.
+    Installation,
     /// An issue, with all that hangs on it.
     Issue,
 }
 
 impl ObjectKind {
     /// All kinds, in the order in which their rows are locked.
-    pub const ALL: [Self; 5] = [Self::Tenant, Self::Key, Self::User, Self::Project, Self::Issue];
+    pub const ALL: [Self; 7] =
+        [Self::Tenant, Self::Key, Self::User, Self::Project, Self::Release, Self::Installation, Self::Issue];
 
     /// The word for it.
     #[must_use]
@@ -32,6 +37,8 @@ impl ObjectKind {
             Self::Key => "key",
             Self::User => "user",
             Self::Project => "project",
+            Self::Release => "release",
+            Self::Installation => "installation",
             Self::Issue => "issue",
         }
     }
@@ -182,6 +189,36 @@ operations! {
     /// Lists what happened to an issue.
     IssueHistory = "issue.history", READERS, See(ObjectKind::Issue);
 
+    /// Lists the commands that plugins offer for an issue.
+    IssueCommandList = "issue.command_list", READERS, See(ObjectKind::Issue);
+    /// Calls a command that a plugin offers for an issue.
+    IssueCommand = "issue.command", WORKERS, Change(ObjectKind::Issue);
+
+    /// Uploads a release of a plugin.
+    ReleaseUpload = "release.upload", ADMINS, Other;
+    /// Shows a release.
+    ReleaseGet = "release.get", ADMINS, See(ObjectKind::Release);
+    /// Lists releases.
+    ReleaseList = "release.list", ADMINS, Other;
+    /// Removes a release that is not installed.
+    ReleaseDelete = "release.delete", ADMINS, Change(ObjectKind::Release);
+    /// Calls a hook of a release with given input; nothing is stored.
+    ReleaseTest = "release.test", ADMINS, Change(ObjectKind::Release);
+    /// Puts a release to work.
+    InstallationCreate = "installation.create", ADMINS, Other;
+    /// Shows an installation.
+    InstallationGet = "installation.get", ADMINS, See(ObjectKind::Installation);
+    /// Lists installations.
+    InstallationList = "installation.list", ADMINS, Other;
+    /// Changes an installation: its release, settings, order, policy, limits, or whether it is called.
+    InstallationUpdate = "installation.update", ADMINS, Change(ObjectKind::Installation);
+    /// Puts an installation back to an earlier release.
+    InstallationRollback = "installation.rollback", ADMINS, Change(ObjectKind::Installation);
+    /// Removes an installation.
+    InstallationDelete = "installation.delete", ADMINS, Change(ObjectKind::Installation);
+    /// Lists the last calls of an installation, and its counters.
+    InstallationCalls = "installation.calls", ADMINS, See(ObjectKind::Installation);
+
     /// Comments on an issue.
     CommentAdd = "comment.add", WORKERS, Change(ObjectKind::Issue);
     /// Lists an issue's comments.
@@ -226,7 +263,7 @@ impl Operation {
         let (Act::See(kind) | Act::Change(kind)) = self.act() else { return None };
         let sees = |role: &Role| match kind {
             ObjectKind::Tenant => OPERATORS.0.contains(role),
-            ObjectKind::Key => ADMINS.0.contains(role),
+            ObjectKind::Key | ObjectKind::Release | ObjectKind::Installation => ADMINS.0.contains(role),
             ObjectKind::User | ObjectKind::Project | ObjectKind::Issue => READERS.0.contains(role),
         };
         (!held.iter().any(sees)).then_some(kind)

@@ -10,7 +10,8 @@ use crate::command::Commands;
 use crate::error::{Error, Result};
 use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
-use crate::ports::{Cache, Store};
+use crate::plugin::{Caller, Hooks, Installations, Keeper, Releases, Timers};
+use crate::ports::{Cache, Plugins, Store};
 use crate::secret::SecretKey;
 use crate::tenancy::key::KeyHasher;
 use crate::tenancy::{Authenticator, Keys, Tenants};
@@ -19,6 +20,9 @@ use crate::tracker::{Comments, Issues, Links, Projects, Purger, Users};
 
 /// How often a host looks whether there is something to sweep.
 const SWEEP: Duration = Duration::from_secs(5);
+
+/// How often a host looks whether a timer is due.
+const TIMERS: Duration = Duration::from_secs(1);
 
 /// How long a lease on the sweeps holds.
 const LEASE: Duration = Duration::from_secs(15);
@@ -31,6 +35,8 @@ const KEYS: u32 = 1_000;
 pub struct Limits {
     /// How long facts are kept.
     pub retention: Retention,
+    /// The most bytes of a plugin's component.
+    pub max_component: u64,
 }
 
 /// All services.
@@ -52,8 +58,14 @@ pub struct App {
     pub comments: Comments,
     /// Links.
     pub links: Links,
+    /// Releases of plugins.
+    pub releases: Releases,
+    /// Installations of plugins.
+    pub installations: Installations,
     /// Facts.
     pub facts: Facts,
+    timers: Timers,
+    keeper: Arc<Keeper>,
     store: Arc<dyn Store>,
     feed: Arc<Feed>,
 }
@@ -63,6 +75,7 @@ impl App {
     pub async fn new(
         store: Arc<dyn Store>,
         cache: Arc<dyn Cache>,
+        plugins: Arc<dyn Plugins>,
         secret: &SecretKey,
         limits: Limits,
     ) -> Result<Self> {
@@ -74,7 +87,9 @@ impl App {
         }
         let reads = Arc::new(Reads::new(Arc::clone(&store), cache));
         let feed = Feed::open(Arc::clone(&store), Arc::clone(&reads)).await?;
-        let commands = Commands::new(Arc::clone(&store), Arc::clone(&feed));
+        let caller = Arc::new(Caller::new(Arc::clone(&store), Arc::clone(&plugins)));
+        let hooks = Hooks::new(Arc::clone(&store), Arc::clone(&reads), Arc::clone(&caller));
+        let commands = Commands::new(Arc::clone(&store), Arc::clone(&feed), hooks);
         let hasher = KeyHasher::new(secret);
         Ok(Self {
             auth: Arc::new(Authenticator::new(Arc::clone(&store), Arc::clone(&reads), hasher.clone())),
@@ -84,7 +99,11 @@ impl App {
             projects: Projects::new(Arc::clone(&store), commands.clone()),
             issues: Issues::new(Arc::clone(&store), commands.clone()),
             comments: Comments::new(Arc::clone(&store), commands.clone()),
-            links: Links::new(Arc::clone(&store), commands),
+            links: Links::new(Arc::clone(&store), commands.clone()),
+            releases: Releases::new(Arc::clone(&store), plugins, commands.clone(), limits.max_component),
+            installations: Installations::new(Arc::clone(&store), commands.clone()),
+            timers: Timers::new(Arc::clone(&store), commands),
+            keeper: Arc::new(Keeper::new(Arc::clone(&store), Arc::clone(&feed), caller)),
             facts: Facts::new(Arc::clone(&store), Arc::clone(&feed), limits.retention),
             store,
             feed,
@@ -105,6 +124,31 @@ impl App {
     /// Follows the facts of the store until cancelled.
     pub async fn follow(&self, stop: CancellationToken) {
         Arc::clone(&self.feed).follow(stop).await;
+    }
+
+    /// Makes ready all that is installed, before the host is.
+    pub async fn prepare_plugins(&self) -> Result<()> {
+        self.keeper.prepare().await
+    }
+
+    /// Keeps up with what is installed until cancelled.
+    pub async fn keep_plugins(&self, host: &str, stop: CancellationToken) {
+        self.keeper.run(host, stop).await;
+    }
+
+    /// Fires timers that are due until cancelled.
+    pub async fn fire_timers(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.timers.run().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(?error, "timers could not be fired; they are tried again"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(TIMERS) => {}
+            }
+        }
     }
 
     /// Purges and forgets what is due, on one host at a time, until cancelled.

@@ -10,6 +10,7 @@ use crate::access::ObjectKind;
 use crate::error::Result;
 use crate::id::{KeyId, TenantId, UserId};
 use crate::outbox::ObjectRef;
+use crate::plugin::InForce;
 use crate::ports::{Cache, Store};
 use crate::tenancy::{StoredKey, Tenant, tenant};
 use crate::tracker::User;
@@ -23,6 +24,8 @@ pub enum CacheKey {
     Tenant(String),
     /// A user of a tenant.
     User(TenantId, UserId),
+    /// What a tenant has installed.
+    InForce(TenantId),
 }
 
 /// What is kept. That something is absent is not kept: absence has no fact that ends it.
@@ -34,6 +37,8 @@ pub enum Cached {
     Tenant(Arc<Tenant>),
     /// A user.
     User(Arc<User>),
+    /// What a tenant has installed.
+    InForce(Arc<InForce>),
 }
 
 /// How many forgotten keys are remembered; a reader that was away for longer does not fill.
@@ -95,6 +100,21 @@ impl Reads {
         Ok(read)
     }
 
+    /// What a tenant has installed, of the generation `at_least`: who has seen that one elsewhere does not
+    /// go back to an older one.
+    pub async fn in_force(&self, tenant: TenantId, at_least: u64) -> Result<Arc<InForce>> {
+        let slot = CacheKey::InForce(tenant);
+        if let Some(Cached::InForce(held)) = self.cache.get(&slot)
+            && held.generation >= at_least
+        {
+            return Ok(held);
+        }
+        let since = self.tick();
+        let read = Arc::new(self.store.in_force(tenant).await?.sorted());
+        self.fill(slot, Some(Cached::InForce(Arc::clone(&read))), since);
+        Ok(read)
+    }
+
     /// Forgets what a fact about an object made untrue.
     pub fn learn(&self, tenant: TenantId, object: &ObjectRef) {
         match object.kind {
@@ -112,7 +132,8 @@ impl Reads {
                     self.forget(CacheKey::User(tenant, id));
                 }
             }
-            ObjectKind::Project | ObjectKind::Issue => {}
+            ObjectKind::Installation => self.forget(CacheKey::InForce(tenant)),
+            ObjectKind::Project | ObjectKind::Release | ObjectKind::Issue => {}
         }
     }
 

@@ -1,15 +1,17 @@
 //! The only way to write: rows with the versions that they were judged by, the facts that they make
 //! true, and the record that makes a repeat return the first answer. All of it is stored, or nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::access::ObjectKind;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{CommentId, IssueId, ProjectId, TenantId, UserId};
-use crate::idempotency::{Fingerprint, Scope};
+use crate::id::{CommentId, InstallationId, IssueId, ProjectId, TenantId, UserId};
+use crate::idempotency::{self, Fingerprint};
 use crate::outbox::NewFact;
+use crate::plugin::{Digest, Installation, Release, Scope, Timer};
 use crate::tenancy::{ApiKey, StoredKey, Tenant};
 use crate::time::Timestamp;
 use crate::tracker::{Comment, Issue, Link, Project, Scheme, User};
@@ -50,6 +52,10 @@ pub enum Record {
     Project(Project),
     /// An issue with its labels and fields.
     Issue(Issue),
+    /// A release, without its bytes.
+    Release(Release),
+    /// An installation.
+    Installation(Installation),
 }
 
 /// One write.
@@ -58,8 +64,8 @@ pub enum Record {
 pub enum Write {
     /// A new row, of version 1.
     Insert(Record),
-    /// A row at its new version; the one before must be stored.
-    Update(Record),
+    /// A row at its new version, and the version that must be stored.
+    Update(Record, u64),
     /// Removes a row, which must be stored at just this version. A project or a user becomes invisible
     /// and keeps a mark until what hangs on it is purged.
     Delete(Record),
@@ -79,6 +85,17 @@ pub enum Write {
     AddWatcher(IssueId, UserId),
     /// Ends a user's watching.
     DropWatcher(IssueId, UserId),
+    /// The bytes of a release.
+    PutComponent(Digest, Arc<[u8]>),
+    /// The tenant's installations change: their generation must be this one, and becomes the next. Where a
+    /// scope is given, the machines of its projects change with it.
+    NextGeneration(u64, Option<Scope>),
+    /// Sets a timer; one of the same name is replaced.
+    PutTimer(Timer),
+    /// Consumes a timer, which must still be of this generation.
+    TakeTimer(Timer),
+    /// Takes a timer away, if it is there.
+    DropTimer(IssueId, InstallationId, String),
 }
 
 /// A version that a decision depends on.
@@ -90,6 +107,8 @@ pub struct Expect {
     pub id: String,
     /// The version that was read.
     pub version: u64,
+    /// For a project whose machine the decision depends on: the generation that gave it.
+    pub machines: Option<u64>,
 }
 
 /// What must hold when all rows are locked; if not, the command is decided again.
@@ -101,13 +120,19 @@ pub enum Guard {
     SchemeFits(ProjectId, Arc<Scheme>),
     /// No issue has this one as its parent.
     HasNoChildren(IssueId),
+    /// The issues within the scope are in these states and no others, project by project.
+    StatesInUse(Scope, BTreeSet<(ProjectId, String)>),
+    /// No installation uses the release, now or as an earlier one.
+    ReleaseIsUnused(Digest),
+    /// The issue has at most so many timers once all is written.
+    TimersOf(IssueId, usize),
 }
 
 /// An idempotency record.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// Where the key is unique.
-    pub scope: Scope,
+    pub scope: idempotency::Scope,
     /// The command.
     pub fingerprint: Fingerprint,
     /// What the repeat gets; never a secret.
@@ -183,6 +208,25 @@ answers! {
     Comment(Comment);
     /// A link.
     Link(Link);
+    /// A release.
+    Release(Release);
+    /// An installation.
+    Installation(Installation);
+}
+
+impl Answer {
+    /// The answer as the changeset will store it, where plugins changed more than was asked for.
+    #[must_use]
+    pub fn as_stored(self, changeset: &Changeset) -> Self {
+        let Self::Issue(asked) = self else { return self };
+        let stored = changeset.writes.iter().find_map(|write| match write {
+            Write::Insert(Record::Issue(issue)) | Write::Update(Record::Issue(issue), _) => {
+                (issue.id == asked.id).then(|| issue.clone())
+            }
+            _ => None,
+        });
+        Self::Issue(stored.unwrap_or(asked))
+    }
 }
 
 impl From<()> for Answer {
@@ -240,7 +284,9 @@ impl Changeset {
     /// Adds a changed row.
     #[must_use]
     pub fn update(self, record: impl Into<Record>) -> Self {
-        self.write(Write::Update(record.into()))
+        let record = record.into();
+        let stored = record.expect().version.saturating_sub(1);
+        self.write(Write::Update(record, stored))
     }
 
     /// Adds the removal of a row.
@@ -256,6 +302,13 @@ impl Changeset {
         self
     }
 
+    /// Depends on a project's machine, and on the project.
+    #[must_use]
+    pub fn expect_machine(mut self, project: &Project) -> Self {
+        self.expects.push(Expect { machines: Some(project.machines), ..project.expect() });
+        self
+    }
+
     /// Adds what must hold under the locks.
     #[must_use]
     pub fn guard(mut self, guard: Guard) -> Self {
@@ -268,6 +321,12 @@ impl Changeset {
     pub fn fact(mut self, fact: NewFact) -> Self {
         self.facts.push(fact);
         self
+    }
+
+    /// Whether there is nothing to store.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.facts.is_empty()
     }
 
     /// Refuses a changeset that is too large for one transaction.
@@ -291,7 +350,12 @@ macro_rules! versioned {
     ($($type:ident),*) => {$(
         impl Versioned for $type {
             fn expect(&self) -> Expect {
-                Expect { kind: ObjectKind::$type, id: self.id.to_string(), version: self.version }
+                Expect {
+                    kind: ObjectKind::$type,
+                    id: self.id.to_string(),
+                    version: self.version,
+                    machines: None,
+                }
             }
         }
 
@@ -303,17 +367,36 @@ macro_rules! versioned {
     )*};
 }
 
-versioned!(Tenant, User, Project, Issue);
+versioned!(Tenant, User, Project, Issue, Installation);
 
 impl Versioned for StoredKey {
     fn expect(&self) -> Expect {
-        Expect { kind: ObjectKind::Key, id: self.key.id.to_string(), version: self.key.version }
+        Expect {
+            kind: ObjectKind::Key,
+            id: self.key.id.to_string(),
+            version: self.key.version,
+            machines: None,
+        }
     }
 }
 
 impl From<StoredKey> for Record {
     fn from(key: StoredKey) -> Self {
         Self::Key(key)
+    }
+}
+
+/// A release never changes: its version is 1 for as long as it is there.
+impl Versioned for Release {
+    fn expect(&self) -> Expect {
+        let id = self.digest().to_string();
+        Expect { kind: ObjectKind::Release, id, version: 1, machines: None }
+    }
+}
+
+impl From<Release> for Record {
+    fn from(release: Release) -> Self {
+        Self::Release(release)
     }
 }
 
@@ -325,6 +408,8 @@ impl Versioned for Record {
             Self::User(user) => user.expect(),
             Self::Project(project) => project.expect(),
             Self::Issue(issue) => issue.expect(),
+            Self::Release(release) => release.expect(),
+            Self::Installation(installation) => installation.expect(),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::idempotency::{self, Fingerprint, InFlight, InFlightGuard, Scope};
 use crate::outbox::Feed;
+use crate::plugin::{Hooks, Move, Reaction};
 use crate::ports::Store;
 
 /// How often a command is decided before its caller is told that others were faster.
@@ -24,17 +25,33 @@ const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Decision<T> {
     changeset: Option<Changeset>,
     value: T,
+    moves: Vec<Move>,
+    reactions: Vec<Reaction>,
 }
 
 impl<T> Decision<T> {
     /// Changes something.
     pub fn change(changeset: Changeset, value: T) -> Self {
-        Self { changeset: Some(changeset), value }
+        Self { changeset: Some(changeset), value, moves: Vec::new(), reactions: Vec::new() }
     }
 
     /// All is as it should be already.
     pub fn nothing(value: T) -> Self {
-        Self { changeset: None, value }
+        Self { changeset: None, value, moves: Vec::new(), reactions: Vec::new() }
+    }
+
+    /// The change makes a move, which the owner of the machine may refuse.
+    #[must_use]
+    pub fn moving(mut self, made: Option<Move>) -> Self {
+        self.moves.extend(made);
+        self
+    }
+
+    /// A plugin wants more done with the change.
+    #[must_use]
+    pub fn reacting(mut self, reaction: Reaction) -> Self {
+        self.reactions.push(reaction);
+        self
     }
 }
 
@@ -43,6 +60,7 @@ impl<T> Decision<T> {
 pub struct Commands {
     store: Arc<dyn Store>,
     feed: Arc<Feed>,
+    hooks: Hooks,
     in_flight: InFlight,
 }
 
@@ -54,10 +72,16 @@ struct Entry {
 }
 
 impl Commands {
-    /// Carries commands out against a store; the feed learns of what they change.
+    /// Carries commands out against a store; plugins judge what they change, and the feed learns of it.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>) -> Self {
-        Self { store, feed, in_flight: InFlight::default() }
+    pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>, hooks: Hooks) -> Self {
+        Self { store, feed, hooks, in_flight: InFlight::default() }
+    }
+
+    /// Where commands meet plugins.
+    #[must_use]
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// Carries a command out. `decide` loads, judges and says what to write; it is called again when
@@ -70,7 +94,7 @@ impl Commands {
         decide: D,
     ) -> Result<T>
     where
-        T: Clone + Into<Answer> + TryFrom<Answer, Error = Error>,
+        T: Into<Answer> + TryFrom<Answer, Error = Error>,
         D: Fn() -> F,
         F: Future<Output = Result<Decision<T>>>,
     {
@@ -85,10 +109,16 @@ impl Commands {
             if ctx.is_late() {
                 return Err(Error::deadline());
             }
-            let Decision { changeset, value } = decide().await?;
-            let Some(mut changeset) = changeset else { return Ok(value) };
+            let Decision { changeset, value, moves, reactions } = decide().await?;
+            let Some(changeset) = changeset else { return Ok(value) };
+            let mut changeset = self.hooks.judge(ctx, changeset, moves, reactions).await?;
             changeset.check()?;
-            changeset.claim = entry.as_ref().map(|entry| entry.claim(ctx, value.clone().into()));
+            let answer = value.into().as_stored(&changeset);
+            let value = T::try_from(answer.clone())?;
+            if changeset.is_empty() {
+                return Ok(value);
+            }
+            changeset.claim = entry.as_ref().map(|entry| entry.claim(ctx, answer));
             let tenant = changeset.tenant;
             let objects: Vec<_> = changeset.facts.iter().map(|fact| fact.object.clone()).collect();
             match self.store.commit(changeset).await {

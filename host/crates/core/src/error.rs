@@ -28,6 +28,10 @@ pub enum ErrorKind {
     Exists,
     /// The object's state does not allow it.
     Precondition,
+    /// A plugin of the tenant refuses it.
+    Refused,
+    /// A plugin that must be asked failed.
+    PluginFailed,
     /// What was asked about is over, for good.
     Gone,
     /// Somebody else changed it, and the caller had named a version.
@@ -55,6 +59,8 @@ pub struct Violation {
     pub code: Cow<'static, str>,
     /// For a person: the value's fault and what would be right.
     pub message: String,
+    /// The plugin that found it; none: Tessera itself.
+    pub plugin: Option<String>,
 }
 
 /// An error of the domain.
@@ -121,6 +127,16 @@ impl Error {
     pub fn exists(what: &str, message: impl Into<String>) -> Self {
         let reason = format!("{}_EXISTS", what.to_uppercase().replace([' ', '-'], "_"));
         Self::new(ErrorKind::Exists, reason, message)
+    }
+
+    /// Plugins refuse the request; the first one's code is the reason.
+    #[must_use]
+    pub fn refused(violations: Vec<Violation>) -> Self {
+        let reason = violations.first().map_or("PLUGIN_REFUSED".into(), |first| first.code.clone());
+        let mut error = Self::violations(violations);
+        error.0.kind = ErrorKind::Refused;
+        error.0.reason = reason;
+        error
     }
 
     /// The principal lacks the right.
@@ -241,13 +257,21 @@ impl Error {
 impl Violation {
     /// A fault of `field`; `message` goes on after the field's name.
     pub fn new(field: &str, message: impl fmt::Display) -> Self {
-        Self { field: field.to_owned(), code: "INVALID_ARGUMENT".into(), message: message.to_string() }
+        Self {
+            field: field.to_owned(),
+            code: "INVALID_ARGUMENT".into(),
+            message: message.to_string(),
+            plugin: None,
+        }
     }
 
-    /// The fault as a sentence that begins with the field.
+    /// The fault as a sentence that begins with the field, or with the plugin that found it.
     #[must_use]
     pub fn sentence(&self) -> String {
-        format!("{} {}", self.field, self.message)
+        match &self.plugin {
+            Some(plugin) => format!("{plugin}: {}", self.message),
+            None => format!("{} {}", self.field, self.message),
+        }
     }
 }
 

@@ -61,6 +61,8 @@ ids! {
     IssueId = "an issue";
     /// A comment on an issue.
     CommentId = "a comment";
+    /// An installation of a plugin.
+    InstallationId = "an installation";
     /// A fact.
     FactId = "a fact";
 }

@@ -14,6 +14,7 @@ pub mod id;
 pub mod idempotency;
 pub mod outbox;
 pub mod page;
+pub mod plugin;
 pub mod ports;
 pub mod secret;
 pub mod tenancy;

@@ -1,6 +1,7 @@
-//! What the core needs of the world: the store and the cache. Every implementation of a port passes
+//! What the core needs of the world: the store, the cache and what runs plugins. Every implementation of a port passes
 //! that port's suite of tests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,23 +9,27 @@ use async_trait::async_trait;
 use crate::access::ObjectKind;
 use crate::cache::{CacheKey, Cached};
 use crate::changeset::{Changeset, Committed, Recorded};
-use crate::error::Result;
-use crate::id::{CommentId, IssueId, KeyId, ProjectId, TenantId, UserId};
-use crate::idempotency::Scope;
+use crate::error::{Result, Violation};
+use crate::id::{CommentId, InstallationId, IssueId, KeyId, ProjectId, TenantId, UserId};
+use crate::idempotency;
 use crate::outbox::{Fact, Seq};
 use crate::page::{Page, PageRequest};
+use crate::plugin::{
+    Admitted, Call, CallLimits, Digest, DueTimer, InForce, Installation, Outcome, Release, Scope,
+    StatesInUse, Timer,
+};
 use crate::tenancy::{ApiKey, StoredKey, Tenant};
 use crate::time::Timestamp;
 use crate::tracker::{Comment, Issue, Link, Project, Purge, Usage, User};
 
 /// All that is kept: the sum of one trait for each room, and the one way to write.
 #[async_trait]
-pub trait Store: TenancyStore + TrackerStore + OutboxStore {
+pub trait Store: TenancyStore + TrackerStore + PluginStore + OutboxStore {
     /// Stores all of a changeset, or nothing.
     async fn commit(&self, changeset: Changeset) -> Result<Committed>;
 
     /// What was recorded for an idempotency key.
-    async fn recorded(&self, scope: &Scope) -> Result<Option<Recorded>>;
+    async fn recorded(&self, scope: &idempotency::Scope) -> Result<Option<Recorded>>;
 
     /// The store's clock, the same for all hosts.
     fn now(&self) -> Timestamp;
@@ -93,6 +98,41 @@ pub trait TrackerStore: Send + Sync {
     async fn purgeable(&self, purge: &Purge, limit: u32) -> Result<Vec<Issue>>;
 }
 
+/// Releases, installations and timers.
+#[async_trait]
+pub trait PluginStore: Send + Sync {
+    /// A release.
+    async fn release(&self, tenant: TenantId, digest: Digest) -> Result<Option<Release>>;
+    /// The release of a plugin with that version.
+    async fn release_named(&self, tenant: TenantId, plugin: &str, version: &str) -> Result<Option<Release>>;
+    /// Releases, a page at a time; sorted by `created`.
+    async fn releases(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Release>>;
+    /// The bytes of a release, whichever tenant's it is: they are named by what they are.
+    async fn component(&self, digest: Digest) -> Result<Option<Arc<[u8]>>>;
+    /// The digests of all releases that some tenant's installation uses.
+    async fn digests_in_use(&self) -> Result<Vec<Digest>>;
+    /// What a tenant has installed.
+    async fn in_force(&self, tenant: TenantId) -> Result<InForce>;
+    /// An installation.
+    async fn installation(&self, tenant: TenantId, id: InstallationId) -> Result<Option<Installation>>;
+    /// Installations, a page at a time; sorted by `created`.
+    async fn installations(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Installation>>;
+    /// The states that issues within a scope are in, by project, with their counts.
+    async fn states_in_use(&self, tenant: TenantId, scope: Scope) -> Result<StatesInUse>;
+    /// Projects with schemes of their own, within a scope.
+    async fn own_schemes(&self, tenant: TenantId, scope: Scope) -> Result<Vec<Project>>;
+    /// An issue's timers, by name.
+    async fn timers(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<Timer>>;
+    /// Timers of any tenant that are due, those that wait longest first; parked ones are not.
+    async fn due_timers(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>>;
+    /// Sets back a timer of that generation whose call failed; nothing, when it was set anew meanwhile.
+    async fn delay_timer(&self, tenant: TenantId, timer: &Timer) -> Result<()>;
+    /// Notes that a host lives and up to which fact it has installations in force.
+    async fn beat(&self, host: &str, seq: Seq) -> Result<()>;
+    /// Hosts that beat within `span`, and how far each is.
+    async fn hosts(&self, span: Duration) -> Result<Vec<(String, Seq)>>;
+}
+
 /// Facts.
 #[async_trait]
 pub trait OutboxStore: Send + Sync {
@@ -129,4 +169,30 @@ pub trait Cache: Send + Sync {
     fn remove(&self, key: &CacheKey);
     /// Forgets everything.
     fn clear(&self);
+}
+
+/// Runs plugins. A call of one tenant never sees, and never slows beyond its share, another's.
+#[async_trait]
+pub trait Plugins: Send + Sync {
+    /// Judges an uploaded component by all that could fail later: what it imports and exports, whether it
+    /// compiles within bounds, what it says of itself. Afterwards it is ready to be called here.
+    async fn admit(&self, component: Arc<[u8]>) -> Result<Admitted>;
+
+    /// Makes a release, which was admitted once, ready to be called here.
+    async fn prepare(&self, digest: Digest, component: Arc<[u8]>) -> Result<()>;
+
+    /// Whether a release can be called here at once.
+    fn is_ready(&self, digest: Digest) -> bool;
+
+    /// Forgets a release that is not used any more.
+    fn forget(&self, digest: Digest);
+
+    /// Calls a release that is ready.
+    async fn call(&self, call: Call) -> Outcome;
+
+    /// The faults of a JSON text by a JSON Schema; each names its place below `field`.
+    fn faults(&self, schema: &str, json: &str, field: &str) -> Result<Vec<Violation>>;
+
+    /// The most that any call here may have.
+    fn limits(&self) -> CallLimits;
 }

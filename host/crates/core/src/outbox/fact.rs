@@ -58,6 +58,8 @@ pub struct NewFact {
     pub request_id: String,
     /// The fact that led to it.
     pub cause: Option<FactId>,
+    /// The plugin's release whose effect it is: `support-sla@1.2.0`.
+    pub release: Option<String>,
     /// What became of which field.
     pub changes: Vec<Change>,
 }
@@ -99,6 +101,7 @@ impl NewFact {
             transport: Cow::Borrowed(ctx.transport.name()),
             request_id: ctx.request_id.to_string(),
             cause: None,
+            release: None,
             changes,
         }
     }

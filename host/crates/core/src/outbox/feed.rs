@@ -2,17 +2,19 @@
 //!
 //! Readers pull. One that is slower than the ring reads from the store; nothing is buffered for it.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::ObjectKind;
 use crate::cache::Reads;
 use crate::error::Result;
 use crate::id::TenantId;
-use crate::outbox::{Fact, ObjectRef, Seq};
+use crate::outbox::{Fact, NewFact, ObjectRef, Seq};
+use crate::plugin::Digest;
 use crate::ports::Store;
 
 /// How many of the newest facts are kept in memory.
@@ -30,6 +32,10 @@ pub struct Feed {
     reads: Arc<Reads>,
     ring: RwLock<Ring>,
     head: watch::Sender<Seq>,
+    /// The newest fact about a release or an installation.
+    plugins: watch::Sender<Seq>,
+    /// Releases that were uploaded and that nobody has taken up yet.
+    uploaded: Mutex<BTreeSet<Digest>>,
 }
 
 #[derive(Default)]
@@ -53,7 +59,8 @@ impl Feed {
         let head = store.head().await?;
         let ring = RwLock::new(Ring { facts: VecDeque::new(), floor: head });
         let (sender, _) = watch::channel(head);
-        Ok(Arc::new(Self { store, reads, ring, head: sender }))
+        let plugins = watch::Sender::new(head);
+        Ok(Arc::new(Self { store, reads, ring, head: sender, plugins, uploaded: Mutex::default() }))
     }
 
     /// The newest fact that this host has seen.
@@ -88,15 +95,52 @@ impl Feed {
             let facts = self.store.facts_after(self.head(), BATCH).await?;
             let Some(last) = facts.last().and_then(|fact| fact.seq) else { return Ok(()) };
             let full = facts.len() == BATCH as usize;
+            let mut plugins = false;
             for fact in &facts {
                 self.reads.learn(fact.tenant, &fact.what.object);
+                plugins |= self.note_plugin(&fact.what);
             }
             self.ring.write().unwrap_or_else(PoisonError::into_inner).extend(facts);
             self.head.send_replace(last);
+            if plugins {
+                self.plugins.send_replace(last);
+            }
             if !full {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether a fact is about plugins; a release that was uploaded is noted.
+    fn note_plugin(&self, fact: &NewFact) -> bool {
+        match fact.object.kind {
+            ObjectKind::Installation => true,
+            ObjectKind::Release => {
+                if fact.fact_type == "release.uploaded"
+                    && let Ok(digest) = Digest::parse("id", &fact.object.id)
+                {
+                    self.uploaded.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
+                }
+                true
+            }
+            ObjectKind::Tenant
+            | ObjectKind::Key
+            | ObjectKind::User
+            | ObjectKind::Project
+            | ObjectKind::Issue => false,
+        }
+    }
+
+    /// Says when there are new facts about releases or installations.
+    #[must_use]
+    pub fn plugins_changed(&self) -> watch::Receiver<Seq> {
+        self.plugins.subscribe()
+    }
+
+    /// The releases that were uploaded since it was last called.
+    #[must_use]
+    pub fn take_uploaded(&self) -> BTreeSet<Digest> {
+        std::mem::take(&mut *self.uploaded.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads a tenant's facts after a place.

@@ -6,4 +6,4 @@ pub mod tenant;
 
 pub use auth::Authenticator;
 pub use key::{ApiKey, KeyHash, Keys, StoredKey};
-pub use tenant::{Tenant, TenantState, Tenants};
+pub use tenant::{ChangeTenant, Tenant, TenantState, Tenants};

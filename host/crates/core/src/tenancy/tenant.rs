@@ -1,5 +1,6 @@
 //! Tenants: isolated customers of the host, which only operators make and suspend.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use crate::filter::{Kind, Spec};
 use crate::id::TenantId;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
+use crate::plugin::AskedLimits;
 use crate::ports::Store;
 use crate::text::Faults;
 use crate::time::Timestamp;
@@ -30,6 +32,8 @@ pub struct Tenant {
     pub name: String,
     /// Whether it is let in.
     pub state: TenantState,
+    /// What holds the calls of its plugins, below what the host allows.
+    pub plugin_limits: AskedLimits,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -70,11 +74,13 @@ pub const DEFAULT_SLUG: &str = "default";
 
 impl Snapshot for Tenant {
     fn snapshot(&self) -> Vec<Field> {
-        vec![
+        let mut fields = vec![
             Field::new("slug", self.slug.as_str()),
             Field::new("name", self.name.as_str()),
             Field::new("state", self.state.name()),
-        ]
+        ];
+        fields.extend(self.plugin_limits.snapshot("plugin_limits"));
+        fields
     }
 }
 
@@ -85,6 +91,15 @@ pub struct CreateTenant {
     pub slug: String,
     /// Its name for people.
     pub name: String,
+}
+
+/// What changes a tenant; what is not named stays.
+#[derive(Clone, Hash, Debug, Default)]
+pub struct ChangeTenant {
+    /// Its name for people.
+    pub name: Option<String>,
+    /// What holds the calls of its plugins.
+    pub plugin_limits: Option<AskedLimits>,
 }
 
 impl CreateTenant {
@@ -132,6 +147,7 @@ impl Tenants {
                 slug: command.slug.clone(),
                 name: command.name.clone(),
                 state: TenantState::Active,
+                plugin_limits: AskedLimits::default(),
                 created_at: ctx.now,
                 updated_at: ctx.now,
                 version: 1,
@@ -161,13 +177,19 @@ impl Tenants {
         self.store.tenants(page).await
     }
 
-    /// Renames a tenant.
-    pub async fn rename(&self, ctx: &Ctx, named: &str, name: &str) -> Result<Tenant> {
-        self.change(ctx, Operation::TenantUpdate, named, name, |tenant| {
+    /// Renames a tenant, or bounds its plugins.
+    pub async fn update(&self, ctx: &Ctx, named: &str, command: ChangeTenant) -> Result<Tenant> {
+        self.change(ctx, Operation::TenantUpdate, named, &command, |tenant| {
             let mut faults = Faults::default();
-            check_name(&mut faults, name);
+            if let Some(name) = &command.name {
+                check_name(&mut faults, name);
+                name.clone_into(&mut tenant.name);
+            }
+            if let Some(limits) = command.plugin_limits {
+                limits.check("plugin_limits", &mut faults);
+                tenant.plugin_limits = limits;
+            }
             faults.into_result()?;
-            name.clone_into(&mut tenant.name);
             Ok("tenant.updated")
         })
         .await
@@ -175,7 +197,7 @@ impl Tenants {
 
     /// Shuts a tenant out: its keys are refused from now on. The caller's own cannot be.
     pub async fn suspend(&self, ctx: &Ctx, named: &str) -> Result<Tenant> {
-        self.change(ctx, Operation::TenantSuspend, named, "", |tenant| {
+        self.change(ctx, Operation::TenantSuspend, named, &(), |tenant| {
             if tenant.id == ctx.tenant {
                 return Err(Error::invalid("tenant", "is the caller's own; it would shut itself out"));
             }
@@ -187,7 +209,7 @@ impl Tenants {
 
     /// Lets a tenant in again.
     pub async fn resume(&self, ctx: &Ctx, named: &str) -> Result<Tenant> {
-        self.change(ctx, Operation::TenantResume, named, "", |tenant| {
+        self.change(ctx, Operation::TenantResume, named, &(), |tenant| {
             tenant.state = TenantState::Active;
             Ok("tenant.resumed")
         })
@@ -199,7 +221,7 @@ impl Tenants {
         ctx: &Ctx,
         operation: Operation,
         named: &str,
-        with: &str,
+        with: &(impl Hash + Sync),
         change: impl Fn(&mut Tenant) -> Result<&'static str> + Sync,
     ) -> Result<Tenant> {
         let decide = || async {

@@ -1,5 +1,6 @@
 //! What can be done with issues.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::access::{ObjectKind, Operation};
@@ -7,13 +8,15 @@ use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{IssueId, ProjectId, UserId};
+use crate::id::{InstallationId, IssueId, ProjectId, UserId};
 use crate::outbox::Fact;
 use crate::page::{Page, PageRequest};
+use crate::plugin::{Hook, InForce, Move, PluginCommand, Reaction};
 use crate::ports::Store;
 use crate::tracker::links::ancestors;
 use crate::tracker::rules::{self, ChangeIssue, CreateIssue};
 use crate::tracker::{Issue, Project, User};
+use crate::value::Field;
 
 /// The most issues that are changed at once.
 pub const MAX_BULK: usize = 100;
@@ -32,6 +35,30 @@ pub struct OpenTransition {
     pub requires: Vec<String>,
     /// Those of them that the issue does not hold yet.
     pub missing: Vec<String>,
+}
+
+/// A command that a plugin offers for an issue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfferedCommand {
+    /// The installation that carries it out.
+    pub installation: InstallationId,
+    /// The plugin's name.
+    pub plugin: String,
+    /// What it is.
+    pub command: PluginCommand,
+}
+
+/// A call of a plugin's command.
+#[derive(Clone, Hash, Debug)]
+pub struct CallCommand {
+    /// Whose command; it must be named where two installations offer the same.
+    pub installation: Option<InstallationId>,
+    /// The command.
+    pub name: String,
+    /// Its input by field.
+    pub input: Vec<Field>,
+    /// The same as JSON, for its schema.
+    pub input_json: String,
 }
 
 /// What is done to several issues alike.
@@ -74,8 +101,9 @@ impl Issues {
             let project = self.project(ctx, command.project).await?;
             let project =
                 project.ok_or_else(|| Error::invalid("project_id", "is not a project of the tenant"))?;
-            let issue = rules::create(ctx, &command, &project.scheme())?;
-            let mut changeset = Changeset::new(ctx).expect(&project);
+            let scheme = self.commands.hooks().scheme(ctx, &project).await?;
+            let issue = rules::create(ctx, &command, &scheme)?;
+            let mut changeset = Changeset::new(ctx).expect_machine(&project);
             if let Some(assignee) = issue.assignee {
                 changeset = changeset.expect(&self.assignable(ctx, assignee).await?);
             }
@@ -177,9 +205,10 @@ impl Issues {
             if before.project == project {
                 return Ok(Decision::nothing(before));
             }
-            let after = rules::move_to(&before, project, &target.scheme(), ctx.now)?;
+            let scheme = self.commands.hooks().scheme(ctx, &target).await?;
+            let after = rules::move_to(&before, project, &scheme, ctx.now)?;
             let fact = Issue::fact(ctx, "issue.moved", Some(&before), &after);
-            let changeset = Changeset::new(ctx).expect(&target).fact(fact).update(after.clone());
+            let changeset = Changeset::new(ctx).expect_machine(&target).fact(fact).update(after.clone());
             Ok(Decision::change(changeset, after))
         };
         self.commands.run(ctx, Operation::ProjectAddIssue, &(id, project, ctx.if_version), decide).await
@@ -205,14 +234,43 @@ impl Issues {
         ctx.allow(Operation::IssueTransitions)?;
         let issue = found(&*self.store, ctx, id).await?;
         let project = self.project(ctx, issue.project).await?.ok_or_else(|| Error::not_found("issue"))?;
-        let scheme = project.scheme();
-        let open = scheme.machine.leaving(&issue.status).map(|move_| OpenTransition {
+        let scheme = self.commands.hooks().scheme(ctx, &project).await?;
+        let leaving: Vec<_> = scheme.machine.leaving(&issue.status).collect();
+        let names = leaving.iter().map(|move_| move_.name.clone()).collect();
+        let refusals = self.commands.hooks().guard(ctx, &issue, names).await?;
+        let open = leaving.into_iter().zip(refusals).filter(|(_, refusals)| refusals.is_empty());
+        let open = open.map(|(move_, _)| OpenTransition {
             name: move_.name.clone(),
             to: move_.to.clone(),
             requires: move_.requires.clone(),
             missing: rules::missing(&issue, move_).into_iter().map(str::to_owned).collect(),
         });
         Ok(open.collect())
+    }
+
+    /// The commands that plugins offer for an issue in its state.
+    pub async fn commands(&self, ctx: &Ctx, id: IssueId) -> Result<Vec<OfferedCommand>> {
+        ctx.allow(Operation::IssueCommandList)?;
+        let issue = found(&*self.store, ctx, id).await?;
+        Ok(offered(&*self.commands.hooks().in_force(ctx).await?, &issue))
+    }
+
+    /// Calls a command that a plugin offers for an issue.
+    pub async fn command(&self, ctx: &Ctx, id: IssueId, call: CallCommand) -> Result<Issue> {
+        let decide = || async {
+            let issue = found(&*self.store, ctx, id).await?;
+            ctx.check_version(issue.version)?;
+            let hooks = self.commands.hooks();
+            let in_force = hooks.in_force(ctx).await?;
+            let command = chosen(offered(&in_force, &issue), &call)?;
+            let installation = in_force.get(command.installation).ok_or_else(Error::stale)?;
+            let installed = (&**installation, &in_force.limits);
+            let (effects, expects) = hooks.command(ctx, installed, &issue, (&command.command, &call)).await?;
+            let installation = Arc::clone(installation);
+            let reaction = Reaction { installation, issue: id, effects, by_timer: false, expects };
+            Ok(Decision::change(Changeset::new(ctx).expect(&issue), issue).reacting(reaction))
+        };
+        self.commands.run(ctx, Operation::IssueCommand, &(id, &call, ctx.if_version), decide).await
     }
 
     /// What happened to an issue, newest first. It can be read after the issue is gone, by admins.
@@ -236,20 +294,29 @@ impl Issues {
         command: &ChangeIssue,
     ) -> Result<Issue> {
         let decide = || async {
-            let before = found(&*self.store, ctx, id).await?;
-            ctx.check_version(before.version)?;
+            let stored = found(&*self.store, ctx, id).await?;
+            ctx.check_version(stored.version)?;
             let project =
-                self.project(ctx, before.project).await?.ok_or_else(|| Error::not_found("issue"))?;
-            let after = rules::change(&before, command, &project.scheme(), ctx.now)?;
+                self.project(ctx, stored.project).await?.ok_or_else(|| Error::not_found("issue"))?;
+            let hooks = self.commands.hooks();
+            let scheme = hooks.scheme(ctx, &project).await?;
+            let before = match hooks.in_force(ctx).await?.mapped(&stored) {
+                Some(status) => Issue { status, ..stored.clone() },
+                None => stored.clone(),
+            };
+            let after = rules::change(&before, command, &scheme, ctx.now)?;
             if after == before {
-                return Ok(Decision::nothing(after));
+                return Ok(Decision::nothing(stored));
             }
-            let mut changeset = Changeset::new(ctx).expect(&project);
+            let made =
+                rules::move_of(&before, command, &scheme)?.map(|name| Move { issue: before.clone(), name });
+            let before = stored;
+            let mut changeset = Changeset::new(ctx).expect_machine(&project);
             if let Some(assignee) = after.assignee.filter(|_| after.assignee != before.assignee) {
                 changeset = changeset.expect(&self.assignable(ctx, assignee).await?);
             }
             let fact = Issue::fact(ctx, "issue.updated", Some(&before), &after);
-            Ok(Decision::change(changeset.fact(fact).update(after.clone()), after))
+            Ok(Decision::change(changeset.fact(fact).update(after.clone()), after).moving(made))
         };
         self.commands.run(ctx, operation, &(id, command, ctx.if_version), decide).await
     }
@@ -266,6 +333,43 @@ impl Issues {
         }
         Ok(user)
     }
+}
+
+/// The commands that are offered for an issue in its state.
+fn offered(in_force: &InForce, issue: &Issue) -> Vec<OfferedCommand> {
+    let called = in_force.called(Hook::Workflow, &issue.kind, Some(issue.project));
+    let offered = called.flat_map(|installation| {
+        let commands = installation.commands.get(&issue.kind).into_iter().flatten();
+        commands.filter(|command| command.states.is_empty() || command.states.contains(&issue.status)).map(
+            |command| OfferedCommand {
+                installation: installation.id,
+                plugin: installation.plugin.clone(),
+                command: command.clone(),
+            },
+        )
+    });
+    offered.collect()
+}
+
+/// The command that a call means.
+fn chosen(offered: Vec<OfferedCommand>, call: &CallCommand) -> Result<OfferedCommand> {
+    let names: BTreeSet<_> = offered.iter().map(|command| command.command.name.clone()).collect();
+    let mut meant = offered.into_iter().filter(|command| {
+        command.command.name == call.name && call.installation.is_none_or(|id| id == command.installation)
+    });
+    let Some(first) = meant.next() else {
+        let open = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.into_iter().collect::<Vec<_>>().join(", ")
+        };
+        let message = format!("no plugin offers {:?} for the issue in its state; offered: {open}", call.name);
+        return Err(Error::new(ErrorKind::Precondition, "COMMAND_NOT_OFFERED", message));
+    };
+    if meant.next().is_some() {
+        return Err(Error::invalid("installation_id", "must be given: several plugins offer this command"));
+    }
+    Ok(first)
 }
 
 /// The issue at the version that the caller named, if it named one.

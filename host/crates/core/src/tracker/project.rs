@@ -20,6 +20,8 @@ pub struct Project {
     pub description: String,
     /// Its own scheme; none: the built-in one.
     pub scheme: Option<Arc<Scheme>>,
+    /// The tenant's generation of installations that last changed the machine of its issues.
+    pub machines: u64,
     /// How many issues it has: counted when it was read, no part of what is written.
     pub issue_count: u64,
     /// When it was made.

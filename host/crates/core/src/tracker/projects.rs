@@ -54,6 +54,7 @@ impl Projects {
                 name: command.name.clone(),
                 description: command.description.clone(),
                 scheme: None,
+                machines: 0,
                 issue_count: 0,
                 created_at: ctx.now,
                 updated_at: ctx.now,
@@ -151,7 +152,8 @@ impl Projects {
         let before = self.found(ctx, id).await?;
         ctx.check_version(before.version)?;
         let after = Project { scheme, ..before.clone() };
-        let fits = after.scheme();
+        // Where a plugin owns the machine, its states count, not the scheme's.
+        let fits = self.commands.hooks().scheme(ctx, &after).await?;
         fits.check_usage(&self.store.usage(ctx.tenant, id).await?)?;
         let guard = Guard::SchemeFits(id, fits);
         Ok(changed(ctx, "project.scheme_changed", &before, after, |changeset| changeset.guard(guard)))

@@ -100,6 +100,11 @@ pub fn create(ctx: &Ctx, command: &CreateIssue, scheme: &Scheme) -> Result<Issue
     Ok(issue)
 }
 
+/// The move that a command makes along the machine, by its name.
+pub fn move_of(before: &Issue, command: &ChangeIssue, scheme: &Scheme) -> Result<Option<String>> {
+    Ok(target(before, command, scheme)?.map(|made| made.name.clone()))
+}
+
 /// The issue after a command; the same issue, of the same version, when nothing changes.
 pub fn change(before: &Issue, command: &ChangeIssue, scheme: &Scheme, now: Timestamp) -> Result<Issue> {
     let mut faults = Faults::default();

@@ -1,0 +1,408 @@
+//! Where a command meets the tenant's plugins: workflows guard its moves and react to its changes, then
+//! validations judge what would be stored.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::Reads;
+use crate::changeset::{Changeset, Expect, Record, Versioned as _, Write};
+use crate::ctx::Ctx;
+use crate::error::{Error, Result, Violation};
+use crate::id::{FactId, IssueId, ProjectId};
+use crate::plugin::asking::merged;
+use crate::plugin::caller::{Caller, Spending, too_much};
+use crate::plugin::work::{By, Happened, Move, Work};
+use crate::plugin::{
+    Ask, AskedLimits, CallContext, Effect, Entity, Hook, InForce, Installation, PluginCommand, Refusal,
+    Reply, Timer, Validation,
+};
+use crate::ports::Store;
+use crate::tracker::{CallCommand, Issue, Project, Scheme, effective_scheme, issue};
+use crate::value::Change;
+
+/// How deep effects may lead to effects.
+const MAX_DEPTH: usize = 8;
+
+/// The most violations that one request is told.
+const MAX_VIOLATIONS: usize = 100;
+
+/// A timer that is set by a timer is at least so far ahead.
+const TIMER_STEP: Duration = Duration::from_secs(60);
+
+/// What a plugin already wants done, before its effects lead to more.
+#[derive(Clone, Debug)]
+pub struct Reaction {
+    /// Whose effects they are.
+    pub installation: Arc<Installation>,
+    /// The issue that the call was about.
+    pub issue: IssueId,
+    /// What is wanted.
+    pub effects: Vec<Effect>,
+    /// Whether a timer brought them about.
+    pub by_timer: bool,
+    /// The versions of what the plugin looked up.
+    pub expects: Vec<Expect>,
+}
+
+/// Brings commands and plugins together.
+#[derive(Clone)]
+pub struct Hooks {
+    store: Arc<dyn Store>,
+    reads: Arc<Reads>,
+    /// Calls plugins.
+    pub caller: Arc<Caller>,
+}
+
+impl Hooks {
+    /// The hooks of a host.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, caller: Arc<Caller>) -> Self {
+        Self { store, reads, caller }
+    }
+
+    /// What the request's tenant has in force.
+    pub async fn in_force(&self, ctx: &Ctx) -> Result<Arc<InForce>> {
+        self.reads.in_force(ctx.tenant, 0).await
+    }
+
+    /// The scheme that a project's issues follow: with the machine of the plugin that owns it.
+    pub async fn scheme(&self, ctx: &Ctx, project: &Project) -> Result<Arc<Scheme>> {
+        let in_force = self.reads.in_force(ctx.tenant, project.machines).await?;
+        Ok(effective_scheme(&in_force, project, issue::KIND))
+    }
+
+    /// Why each of these moves may not be made now; nothing: it may.
+    pub async fn guard(&self, ctx: &Ctx, issue: &Issue, moves: Vec<String>) -> Result<Vec<Vec<Refusal>>> {
+        let in_force = self.in_force(ctx).await?;
+        let Some((owner, _)) = in_force.machine(&issue.kind, issue.project) else {
+            return Ok(vec![Vec::new(); moves.len()]);
+        };
+        let context = CallContext::of(ctx, format!("{}/guard", ctx.request_id), Vec::new());
+        let ask = Ask::Guard(context, Entity::issue(issue), moves);
+        match self.caller.call(ctx, (owner, &in_force.limits), ask, &mut Spending::new()).await? {
+            Some(Reply::Guard(answers)) => Ok(answers),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// What a plugin's command wants done with an issue.
+    pub async fn command(
+        &self,
+        ctx: &Ctx,
+        (installation, limits): (&Installation, &AskedLimits),
+        issue: &Issue,
+        (command, call): (&PluginCommand, &CallCommand),
+    ) -> Result<(Vec<Effect>, Vec<Expect>)> {
+        if command.input_schema.is_empty() {
+            if !call.input.is_empty() {
+                return Err(Error::invalid("input", "is given, but the command takes none"));
+            }
+        } else {
+            let faults = self.caller.faults(&command.input_schema, &call.input_json, "input")?;
+            if !faults.is_empty() {
+                return Err(Error::violations(faults));
+            }
+        }
+        let invocation = format!("{}/command/{}", ctx.request_id, installation.id);
+        let context = CallContext::of(ctx, invocation, Vec::new());
+        let ask = Ask::OnCommand(context, Entity::issue(issue), command.name.clone(), call.input.clone());
+        self.effects(ctx, (installation, limits), ask).await
+    }
+
+    /// What a plugin wants done now that a timer is due.
+    pub async fn timer(
+        &self,
+        ctx: &Ctx,
+        (installation, limits): (&Installation, &AskedLimits),
+        issue: &Issue,
+        timer: &Timer,
+    ) -> Result<(Vec<Effect>, Vec<Expect>)> {
+        let invocation = format!("timer/{}/{}", timer.generation, installation.id);
+        let context = CallContext::of(ctx, invocation, Vec::new());
+        let ask = Ask::OnTimer(context, Entity::issue(issue), timer.name.clone());
+        self.effects(ctx, (installation, limits), ask).await
+    }
+
+    async fn effects(
+        &self,
+        ctx: &Ctx,
+        installed: (&Installation, &AskedLimits),
+        ask: Ask,
+    ) -> Result<(Vec<Effect>, Vec<Expect>)> {
+        let mut spending = Spending::new();
+        let effects = match self.caller.call(ctx, installed, ask, &mut spending).await? {
+            None => Vec::new(),
+            Some(Reply::Effects(Ok(effects))) => effects,
+            Some(Reply::Effects(Err(refusals))) => refused(installed.0, refusals).map(|()| Vec::new())?,
+            Some(_) => return Err(unexpected()),
+        };
+        Ok((effects, spending.expects()))
+    }
+
+    /// Takes a command's changes through the tenant's plugins: what is stored is what comes out.
+    pub async fn judge(
+        &self,
+        ctx: &Ctx,
+        changeset: Changeset,
+        moves: Vec<Move>,
+        reactions: Vec<Reaction>,
+    ) -> Result<Changeset> {
+        let in_force = self.in_force(ctx).await?;
+        if in_force.installations.is_empty() || changeset.tenant != ctx.tenant {
+            return Ok(changeset);
+        }
+        let mut run = Run {
+            hooks: self,
+            ctx,
+            in_force: &in_force,
+            spending: Spending::new(),
+            work: Work::new(ctx, &*self.store, &in_force, changeset),
+            queue: VecDeque::new(),
+            calls: 0,
+        };
+        run.begin(moves).await?;
+        for reaction in reactions {
+            run.react(reaction).await?;
+        }
+        run.cascade().await?;
+        run.validate().await?;
+        let expects = run.spending.expects();
+        Ok(run.work.finish(expects))
+    }
+}
+
+/// Something that happened to an issue within the command, which workflows are told.
+struct Item {
+    happened: Happened,
+    /// The installations whose effects led to it, first to last.
+    chain: Vec<Arc<Installation>>,
+}
+
+/// One command on its way through the plugins.
+struct Run<'a> {
+    hooks: &'a Hooks,
+    ctx: &'a Ctx,
+    in_force: &'a InForce,
+    spending: Spending,
+    work: Work<'a>,
+    queue: VecDeque<Item>,
+    calls: u32,
+}
+
+impl Run<'_> {
+    /// Asks the owner of the machine about the command's own moves, and lines up its changes.
+    async fn begin(&mut self, moves: Vec<Move>) -> Result<()> {
+        for made in moves {
+            self.may_move(made, None).await?;
+        }
+        for write in &self.work.changeset.writes {
+            let (Write::Insert(Record::Issue(issue)) | Write::Update(Record::Issue(issue), _)) = write else {
+                continue;
+            };
+            let owner = self.in_force.machine(&issue.kind, issue.project).map(|(owner, _)| owner.label());
+            let id = issue.id.to_string();
+            for fact in self.work.changeset.facts.iter_mut().filter(|fact| fact.object.id == id) {
+                // The history says which machine let the issue pass.
+                if fact.changes.iter().any(|change| change.field == "status") {
+                    fact.release.clone_from(&owner);
+                }
+                let happened = Happened { issue: issue.id, changes: fact.changes.clone(), fact: fact.id };
+                self.queue.push_back(Item { happened, chain: Vec::new() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the owner of an issue's machine whether a move may be made; `by` made it by an effect.
+    async fn may_move(&mut self, made: Move, by: Option<&Item>) -> Result<()> {
+        let Some((owner, _)) = self.in_force.machine(&made.issue.kind, made.issue.project) else {
+            return Ok(());
+        };
+        let chain = by.map(|item| item.chain.clone()).unwrap_or_default();
+        if chain.last().is_some_and(|last| last.id == owner.id) {
+            return Ok(());
+        }
+        let owner = Arc::clone(owner);
+        let ask = Ask::Guard(self.context(&owner, &chain), Entity::issue(&made.issue), vec![made.name]);
+        match self.call(&owner, ask).await? {
+            Some(Reply::Guard(answers)) => {
+                let refusals: Vec<_> = answers.into_iter().flatten().collect();
+                refused(&owner, refusals)
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Carries out what a command or a timer of a plugin wants.
+    async fn react(&mut self, reaction: Reaction) -> Result<()> {
+        let Reaction { installation, issue, effects, by_timer, expects } = reaction;
+        self.work.changeset.expects.extend(expects);
+        let chain = vec![Arc::clone(&installation)];
+        let step = if by_timer { TIMER_STEP } else { Duration::ZERO };
+        self.spending.more_effects(effects.len(), &labels(&chain))?;
+        let now = self.ctx.now.plus(step);
+        let by = By { installation: &installation, cause: None, called: !by_timer, timers_from: now };
+        self.carry_out(by, chain, issue, effects).await
+    }
+
+    /// Tells workflows what happened, until nothing more follows.
+    async fn cascade(&mut self) -> Result<()> {
+        while let Some(item) = self.queue.pop_front() {
+            let Some(issue) = self.work.issue(item.happened.issue).await? else { continue };
+            let reacting: Vec<_> =
+                self.in_force.called(Hook::Workflow, &issue.kind, Some(issue.project)).cloned().collect();
+            for installation in reacting {
+                self.tell(&installation, &item).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell(&mut self, installation: &Arc<Installation>, item: &Item) -> Result<()> {
+        // As it is now: what plugins before this one did to it is seen.
+        let Some(issue) = self.work.issue(item.happened.issue).await? else { return Ok(()) };
+        if !item.chain.is_empty() {
+            self.spending.another_call(&labels(&item.chain))?;
+        }
+        let entity = Entity::issue(&issue);
+        let changes = item.happened.changes.clone();
+        let created = changes.iter().any(|change| change.field == "project_id" && change.before.is_none());
+        let before = (!created).then(|| entity.before(&changes, issue.version.saturating_sub(1)));
+        let ask = Ask::OnChange(self.context(installation, &item.chain), entity, before, changes);
+        let effects = match self.call(installation, ask).await? {
+            None => return Ok(()),
+            Some(Reply::Effects(Ok(effects))) => effects,
+            Some(Reply::Effects(Err(refusals))) => return refused(installation, refusals),
+            Some(_) => return Err(unexpected()),
+        };
+        if effects.is_empty() {
+            return Ok(());
+        }
+        let mut chain = item.chain.clone();
+        chain.push(Arc::clone(installation));
+        if chain.len() > MAX_DEPTH {
+            return Err(too_much(&labels(&chain), format_args!("go on more than {MAX_DEPTH} deep")));
+        }
+        self.spending.more_effects(effects.len(), &labels(&chain))?;
+        let cause = Some(item.happened.fact);
+        let by = By { installation, cause, called: false, timers_from: self.ctx.now };
+        self.carry_out(by, chain, issue.id, effects).await
+    }
+
+    async fn carry_out(
+        &mut self,
+        by: By<'_>,
+        chain: Vec<Arc<Installation>>,
+        issue: IssueId,
+        effects: Vec<Effect>,
+    ) -> Result<()> {
+        let (happened, moves) = self.work.apply(by, issue, effects).await?;
+        for made in moves {
+            let happened = Happened { issue: made.issue.id, changes: Vec::new(), fact: FactId::generate() };
+            self.may_move(made, Some(&Item { happened, chain: chain.clone() })).await?;
+        }
+        self.queue.extend(happened.into_iter().map(|happened| Item { happened, chain: chain.clone() }));
+        Ok(())
+    }
+
+    /// Lets validations judge the final state of every object that the command changes.
+    async fn validate(&mut self) -> Result<()> {
+        let mut violations = Vec::new();
+        for (request, project) in self.requests() {
+            let kind = request.subject.kind.clone();
+            let called: Vec<_> = self.in_force.called(Hook::Validation, &kind, project).cloned().collect();
+            for installation in called {
+                let ask = Ask::Validate(self.context(&installation, &[]), request.clone());
+                match self.call(&installation, ask).await? {
+                    None => {}
+                    Some(Reply::Verdict(refusals)) => {
+                        violations.extend(refusals.into_iter().map(|r| violation(&installation, r)));
+                    }
+                    Some(_) => return Err(unexpected()),
+                }
+            }
+        }
+        if violations.is_empty() {
+            return Ok(());
+        }
+        violations.truncate(MAX_VIOLATIONS);
+        Err(Error::refused(violations))
+    }
+
+    /// What validations are asked: for each object, from what is stored to what would be.
+    fn requests(&self) -> Vec<(Validation, Option<ProjectId>)> {
+        let changeset = &self.work.changeset;
+        let asked = changeset.writes.iter().filter_map(|write| {
+            let (operation, record, stored) = match write {
+                Write::Insert(record) => ("create", record, None),
+                Write::Update(record, stored) => ("update", record, Some(*stored)),
+                Write::Delete(record) => ("delete", record, None),
+                _ => return None,
+            };
+            let (subject, project) = entity(record)?;
+            let changes = changes_of(changeset, record);
+            let before = match operation {
+                "create" => None,
+                "delete" => Some(subject.clone()),
+                _ => Some(subject.before(&changes, stored.unwrap_or_default())),
+            };
+            let operation = operation.to_owned();
+            Some((Validation { operation, subject, before, changes }, project))
+        });
+        asked.collect()
+    }
+
+    fn context(&mut self, installation: &Installation, chain: &[Arc<Installation>]) -> CallContext {
+        self.calls += 1;
+        let invocation = format!("{}/{}/{}", self.ctx.request_id, self.calls, installation.id);
+        CallContext::of(self.ctx, invocation, chain.iter().map(|held| held.id.to_string()).collect())
+    }
+
+    async fn call(&mut self, installation: &Arc<Installation>, ask: Ask) -> Result<Option<Reply>> {
+        let limits = &self.in_force.limits;
+        self.hooks.caller.call(self.ctx, (installation, limits), ask, &mut self.spending).await
+    }
+}
+
+/// All that the command's facts say of an object, as one step.
+fn changes_of(changeset: &Changeset, record: &Record) -> Vec<Change> {
+    let row = record.expect();
+    let facts = changeset.facts.iter();
+    let facts = facts.filter(|fact| fact.object.kind == row.kind && fact.object.id == row.id);
+    facts.fold(Vec::new(), |all, fact| merged(&all, &fact.changes))
+}
+
+/// The record as plugins see it, and its project; none: plugins do not see such records.
+fn entity(record: &Record) -> Option<(Entity, Option<ProjectId>)> {
+    match record {
+        Record::Issue(issue) => Some((Entity::issue(issue), Some(issue.project))),
+        Record::Project(project) => Some((Entity::project(project), Some(project.id))),
+        Record::User(user) => Some((Entity::user(user), None)),
+        Record::Tenant(_) | Record::Key(_) | Record::Release(_) | Record::Installation(_) => None,
+    }
+}
+
+fn labels(chain: &[Arc<Installation>]) -> Vec<String> {
+    chain.iter().map(|installation| installation.label()).collect()
+}
+
+fn violation(installation: &Installation, refusal: Refusal) -> Violation {
+    Violation {
+        field: refusal.field.unwrap_or_default(),
+        code: refusal.code.into(),
+        message: refusal.message,
+        plugin: Some(installation.plugin.clone()),
+    }
+}
+
+pub(super) fn refused(installation: &Installation, refusals: Vec<Refusal>) -> Result<()> {
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(refusals.into_iter().map(|refusal| violation(installation, refusal)).collect()))
+}
+
+pub(super) fn unexpected() -> Error {
+    Error::internal(anyhow::anyhow!("a plugin's answer is none to the question"))
+}

@@ -1,0 +1,65 @@
+//! Keeps a host up with what is installed: compiles releases as they come, and says how far it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Result;
+use crate::outbox::Feed;
+use crate::plugin::Caller;
+use crate::ports::Store;
+
+/// How often a host says that it lives.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// Keeps one host up.
+pub struct Keeper {
+    store: Arc<dyn Store>,
+    feed: Arc<Feed>,
+    caller: Arc<Caller>,
+}
+
+impl Keeper {
+    /// The keeper of a host.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>, caller: Arc<Caller>) -> Self {
+        Self { store, feed, caller }
+    }
+
+    /// Makes ready all that is installed. A release that cannot be made ready is said in the log, and
+    /// tried again when it is called.
+    pub async fn prepare(&self) -> Result<()> {
+        let mut digests = self.store.digests_in_use().await?;
+        digests.extend(self.feed.take_uploaded());
+        for digest in digests {
+            if let Err(error) = self.caller.prepare(digest).await {
+                tracing::warn!(release = %digest, ?error, "a release cannot be made ready");
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows the installations until cancelled.
+    pub async fn run(&self, host: &str, stop: CancellationToken) {
+        let mut changed = self.feed.plugins_changed();
+        while !stop.is_cancelled() {
+            // What was seen before the work began is in force after it.
+            let seen = self.feed.head();
+            changed.mark_unchanged();
+            if let Err(error) = self.catch_up(host, seen).await {
+                tracing::warn!(?error, "the installations could not be followed; they are looked at again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = changed.changed() => {}
+                () = tokio::time::sleep(BEAT) => {}
+            }
+        }
+    }
+
+    async fn catch_up(&self, host: &str, seen: u64) -> Result<()> {
+        self.prepare().await?;
+        self.store.beat(host, seen).await
+    }
+}

@@ -1,0 +1,233 @@
+//! What tenants do with releases: upload, look, try, remove.
+
+use std::sync::Arc;
+
+use crate::access::{ObjectKind, Operation};
+use crate::changeset::{Changeset, Guard, Write};
+use crate::command::{Commands, Decision};
+use crate::ctx::Ctx;
+use crate::error::{Error, ErrorKind, Result};
+use crate::outbox::{NewFact, ObjectRef};
+use crate::page::{Page, PageRequest};
+use crate::plugin::installation::InForce;
+use crate::plugin::trial::{Trial, Tried};
+use crate::plugin::{
+    Admitted, Call, CallContext, CallRecord, Caller, Digest, Hook, Outcome, Release, Verdict,
+};
+use crate::ports::{Plugins, Store};
+use crate::value::{Change, Value};
+
+/// Carries out what is done with releases.
+#[derive(Clone)]
+pub struct Releases {
+    store: Arc<dyn Store>,
+    plugins: Arc<dyn Plugins>,
+    caller: Arc<Caller>,
+    commands: Commands,
+    max_component: u64,
+}
+
+/// A release as clients name it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ReleaseName {
+    /// By its digest.
+    Digest(Digest),
+    /// By the plugin and its version.
+    Named {
+        /// The plugin's name.
+        plugin: String,
+        /// The version.
+        version: String,
+    },
+}
+
+impl Releases {
+    /// The service; no component is larger than `max_component` bytes.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        plugins: Arc<dyn Plugins>,
+        commands: Commands,
+        max_component: u64,
+    ) -> Self {
+        let caller = Arc::clone(&commands.hooks().caller);
+        Self { store, plugins, caller, commands, max_component }
+    }
+
+    /// The most bytes of a component.
+    #[must_use]
+    pub fn max_component(&self) -> u64 {
+        self.max_component
+    }
+
+    /// Checks a component and keeps it. The same bytes again are the release that is there.
+    pub async fn upload(&self, ctx: &Ctx, component: Arc<[u8]>) -> Result<Release> {
+        ctx.allow(Operation::ReleaseUpload)?;
+        let size = component.len() as u64;
+        if size > self.max_component {
+            let message = format!("the component has {size} bytes; this host takes {}", self.max_component);
+            return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
+        }
+        let admitted = self.plugins.admit(Arc::clone(&component)).await?;
+        let decide = || async {
+            if let Some(held) = self.store.release(ctx.tenant, admitted.digest).await? {
+                return Ok(Decision::nothing(held));
+            }
+            self.refuse_second(ctx, &admitted).await?;
+            let release =
+                Release { admitted: admitted.clone(), size, uploaded_at: ctx.now, uploaded_by: ctx.user() };
+            let put = Write::PutComponent(admitted.digest, Arc::clone(&component));
+            let fact = fact(ctx, "release.uploaded", &release, 1);
+            let changeset = Changeset::new(ctx).fact(fact).insert(release.clone()).write(put);
+            Ok(Decision::change(changeset, release))
+        };
+        self.commands.run(ctx, Operation::ReleaseUpload, &admitted.digest, decide).await
+    }
+
+    /// Shows a release.
+    pub async fn get(&self, ctx: &Ctx, digest: Digest) -> Result<Release> {
+        ctx.allow(Operation::ReleaseGet)?;
+        self.found(ctx, digest).await
+    }
+
+    /// Lists releases.
+    pub async fn list(&self, ctx: &Ctx, page: &PageRequest) -> Result<Page<Release>> {
+        ctx.allow(Operation::ReleaseList)?;
+        self.store.releases(ctx.tenant, page).await
+    }
+
+    /// Removes a release that no installation uses, now or to roll back to.
+    pub async fn delete(&self, ctx: &Ctx, digest: Digest) -> Result<Release> {
+        let decide = || async {
+            let release = self.found(ctx, digest).await?;
+            let in_force = self.store.in_force(ctx.tenant).await?;
+            refuse_used(&in_force, digest)?;
+            let changeset = Changeset::new(ctx)
+                .guard(Guard::ReleaseIsUnused(digest))
+                .fact(fact(ctx, "release.deleted", &release, 2))
+                .delete(release.clone());
+            Ok(Decision::change(changeset, release))
+        };
+        let release = self.commands.run(ctx, Operation::ReleaseDelete, &digest, decide).await?;
+        if self.store.component(digest).await?.is_none() {
+            self.plugins.forget(digest);
+        }
+        Ok(release)
+    }
+
+    /// Calls a hook with given input; nothing is stored.
+    pub async fn test(&self, ctx: &Ctx, digest: Digest, trial: Trial) -> Result<Tried> {
+        ctx.allow(Operation::ReleaseTest)?;
+        let release = self.found(ctx, digest).await?;
+        check_settings(&self.caller, &release, &trial.settings)?;
+        let tenant = self.commands.hooks().in_force(ctx).await?.limits;
+        let mut context = CallContext::of(ctx, format!("test/{}", ctx.request_id), Vec::new());
+        context.dry_run = true;
+        context.now = trial.now.unwrap_or(ctx.now);
+        if let Some(actor) = trial.actor {
+            context.actor = actor;
+            context.roles = trial.roles;
+        }
+        let ask = trial.question.ask(context);
+        let (function, subject) = (ask.function(), ask.subject());
+        let call = Call {
+            tenant: ctx.tenant,
+            release: digest,
+            settings: trial.settings.into(),
+            limits: self.caller.limits(&tenant, &trial.limits),
+            deadline: ctx.deadline,
+            lookup: Some(self.caller.lookup_for(ctx)),
+            ask,
+        };
+        let outcome = self.caller.carry_out(call).await;
+        let verdict = Verdict::of(&outcome);
+        let Outcome { reply, usage, log, log_was_cut, lookups } = outcome;
+        let Admitted { manifest, .. } = &release.admitted;
+        let record = CallRecord {
+            number: 0,
+            at: ctx.now,
+            function,
+            release: format!("{}@{}", manifest.name, manifest.version),
+            request_id: ctx.request_id.to_string(),
+            subject,
+            verdict,
+            usage,
+            log,
+            log_was_cut,
+            lookups,
+        };
+        Ok(Tried { reply: reply.ok(), record })
+    }
+
+    async fn found(&self, ctx: &Ctx, digest: Digest) -> Result<Release> {
+        self.store.release(ctx.tenant, digest).await?.ok_or_else(|| Error::not_found("release"))
+    }
+
+    async fn refuse_second(&self, ctx: &Ctx, admitted: &Admitted) -> Result<()> {
+        let manifest = &admitted.manifest;
+        let named = self.store.release_named(ctx.tenant, &manifest.name, &manifest.version).await?;
+        named.map_or(Ok(()), |held| {
+            let message = format!(
+                "{} has a release {} already, with the digest {}; give this one another version",
+                manifest.name,
+                manifest.version,
+                held.digest()
+            );
+            Err(Error::exists("release", message))
+        })
+    }
+}
+
+/// The release that a client names.
+pub(super) async fn named(store: &dyn Store, ctx: &Ctx, name: &ReleaseName) -> Result<Release> {
+    let found = match name {
+        ReleaseName::Digest(digest) => store.release(ctx.tenant, *digest).await?,
+        ReleaseName::Named { plugin, version } => store.release_named(ctx.tenant, plugin, version).await?,
+    };
+    found.ok_or_else(|| Error::invalid("release", "is not a release of the tenant; upload it first"))
+}
+
+/// Refuses settings that the release's schema does not let pass.
+pub(super) fn check_settings(caller: &Caller, release: &Release, settings: &str) -> Result<()> {
+    let schema = &release.admitted.manifest.settings_schema;
+    if schema.is_empty() {
+        if settings.is_empty() || settings == "{}" {
+            return Ok(());
+        }
+        return Err(Error::invalid("settings", "are given, but the plugin takes none"));
+    }
+    let settings = if settings.is_empty() { "{}" } else { settings };
+    let faults = caller.faults(schema, settings, "settings")?;
+    if faults.is_empty() { Ok(()) } else { Err(Error::violations(faults)) }
+}
+
+fn refuse_used(in_force: &InForce, digest: Digest) -> Result<()> {
+    let uses = |held: &&Arc<super::Installation>| {
+        held.release.digest == digest || held.earlier.iter().any(|earlier| earlier.digest == digest)
+    };
+    let users: Vec<_> = in_force.installations.iter().filter(uses).map(|held| held.id.to_string()).collect();
+    if users.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "installations use the release, now or to roll back to: {}; uninstall them first",
+        users.join(", ")
+    );
+    Err(Error::new(ErrorKind::Precondition, "RELEASE_IN_USE", message))
+}
+
+fn fact(ctx: &Ctx, fact_type: &'static str, release: &Release, version: u64) -> NewFact {
+    let Admitted { manifest, hooks, .. } = &release.admitted;
+    let said = |field: &str, value: Value| {
+        let (before, after) = if version == 1 { (Value::None, value) } else { (value, Value::None) };
+        Change { field: field.to_owned(), before, after }
+    };
+    let hooks = hooks.iter().map(|hook: &Hook| hook.name().to_owned()).collect();
+    let changes = vec![
+        said("plugin", Value::from(manifest.name.as_str())),
+        said("version", Value::from(manifest.version.as_str())),
+        said("hooks", Value::Texts(hooks)),
+    ];
+    let object = ObjectRef { kind: ObjectKind::Release, id: release.digest().to_string(), version };
+    NewFact::new(ctx, fact_type, object, changes)
+}

@@ -1,0 +1,132 @@
+//! Fires timers: whoever consumes a timer's generation carries out what its plugin wants, once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::access::Operation;
+use crate::changeset::{Changeset, Write};
+use crate::command::{Commands, Decision};
+use crate::ctx::{Ctx, Principal, Transport};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::timer::MAX_FAILURES;
+use crate::plugin::{DueTimer, Installation, Reaction, Timer};
+use crate::ports::Store;
+use crate::time::Timestamp;
+
+/// How many timers are fired before the host looks again.
+const BATCH: u32 = 100;
+
+/// How long a timer's command may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a timer of a disabled installation, or one that the host could not serve, waits.
+const LATER: Duration = Duration::from_secs(60);
+
+/// The first pause after a failure; each further one is twice as long.
+const BACK_OFF: Duration = Duration::from_secs(5);
+
+/// Fires timers that are due.
+#[derive(Clone)]
+pub struct Timers {
+    store: Arc<dyn Store>,
+    commands: Commands,
+}
+
+impl Timers {
+    /// The service.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
+        Self { store, commands }
+    }
+
+    /// Fires what is due, as much as is taken at once; whether there may be more.
+    pub async fn run(&self) -> Result<bool> {
+        let due = self.store.due_timers(self.store.now(), BATCH).await?;
+        let more = due.len() == BATCH as usize;
+        for timer in due {
+            self.fire(timer).await?;
+        }
+        Ok(more)
+    }
+
+    async fn fire(&self, due: DueTimer) -> Result<()> {
+        let DueTimer { tenant, timer } = due;
+        let now = self.store.now();
+        let request_id = format!("timer-{}-{}", timer.issue, timer.generation);
+        let ctx = Ctx::new(
+            tenant,
+            Principal::System,
+            request_id.into(),
+            (now, Instant::now() + PATIENCE),
+            Transport::Internal,
+        );
+        let in_force = self.commands.hooks().in_force(&ctx).await?;
+        let owner = in_force.get(timer.installation).filter(|installation| installation.enabled);
+        let Some(installation) = owner else {
+            return self.store.delay_timer(tenant, &Timer { at: now.plus(LATER), ..timer }).await;
+        };
+        let Err(error) = self.carry_out(&ctx, installation, &timer).await else { return Ok(()) };
+        if error.is_stale() {
+            // Another host was faster, or the issue changes all the time: it is looked at again.
+            return Ok(());
+        }
+        tracing::debug!(?error, timer = timer.name, issue = %timer.issue, "a timer failed");
+        self.store.delay_timer(tenant, &set_back(timer, &error, now)).await
+    }
+
+    async fn carry_out(&self, ctx: &Ctx, installation: &Arc<Installation>, timer: &Timer) -> Result<()> {
+        let decide = || async {
+            let take = Changeset::new(ctx).write(Write::TakeTimer(timer.clone()));
+            let Some(issue) = self.store.issue(ctx.tenant, timer.issue).await? else {
+                return Ok(Decision::change(take, ()));
+            };
+            let hooks = self.commands.hooks();
+            let in_force = hooks.in_force(ctx).await?;
+            let installed = (&**installation, &in_force.limits);
+            let (effects, expects) = hooks.timer(ctx, installed, &issue, timer).await?;
+            let installation = Arc::clone(installation);
+            let reaction = Reaction { installation, issue: issue.id, effects, by_timer: true, expects };
+            Ok(Decision::change(take.expect(&issue), ()).reacting(reaction))
+        };
+        self.commands.run(ctx, Operation::IssueUpdate, &(), decide).await
+    }
+}
+
+/// A timer after a call that failed: later, and after too many failures parked.
+fn set_back(timer: Timer, error: &Error, now: Timestamp) -> Timer {
+    if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::DeadlineExceeded) {
+        return Timer { at: now.plus(LATER), ..timer };
+    }
+    let failures = (timer.failures + 1).min(MAX_FAILURES);
+    let pause = BACK_OFF * (1 << timer.failures.min(MAX_FAILURES));
+    Timer { at: now.plus(pause), failures, last_failure: Some(error.to_string()), ..timer }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{InstallationId, IssueId};
+
+    #[test]
+    fn a_timer_that_fails_waits_longer_each_time_and_is_parked_at_last() {
+        let now = Timestamp::from_micros(0).unwrap();
+        let mut timer = Timer {
+            issue: IssueId::generate(),
+            installation: InstallationId::generate(),
+            name: "t".into(),
+            at: now,
+            generation: 1,
+            failures: 0,
+            last_failure: None,
+        };
+        let error = Error::new(ErrorKind::PluginFailed, "PLUGIN_TRAPPED", "it trapped");
+        for failures in 1..=MAX_FAILURES {
+            let next = set_back(timer.clone(), &error, now);
+            assert!(next.at > timer.at && next.failures == failures);
+            timer = next;
+        }
+        assert!(timer.is_parked() && timer.last_failure.unwrap().contains("PLUGIN_TRAPPED"));
+        let busy = Error::unavailable("later", Duration::from_secs(1));
+        assert_eq!(set_back(Timer { failures: 3, last_failure: None, ..timer }, &busy, now).failures, 3);
+    }
+}
