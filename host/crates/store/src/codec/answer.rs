@@ -10,8 +10,9 @@ use tessera_core::tenancy::{ApiKey, Tenant};
 use tessera_core::tracker::{Comment, Issue, Link, Project, Relation, User};
 use tessera_core::{Result, Timestamp};
 
-use super::{FieldsForm, SchemeForm, corrupt, fields, fields_form, moment, roles, roles_form, scheme};
-use super::{scheme_form, tenant_state};
+use super::{FieldsForm, InstallationForm, LimitsForm, ReleaseForm, SchemeForm};
+use super::{corrupt, fields, fields_form, installation, installation_form, limits, limits_form, moment};
+use super::{release, release_form, roles, roles_form, scheme, scheme_form, tenant_state};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +27,8 @@ pub(crate) enum AnswerForm {
     Issue(IssueForm),
     Comment(CommentForm),
     Link(LinkForm),
+    Release(ReleaseForm),
+    Installation(InstallationForm),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub(crate) struct TenantForm {
     slug: String,
     name: String,
     state: String,
+    /// Answers that were recorded before there were plugins have none.
+    #[serde(default)]
+    plugin_limits: LimitsForm,
     created_at: i64,
     updated_at: i64,
     version: u64,
@@ -70,6 +76,8 @@ pub(crate) struct ProjectForm {
     name: String,
     description: String,
     scheme: Option<SchemeForm>,
+    #[serde(default)]
+    machines: u64,
     issue_count: u64,
     created_at: i64,
     updated_at: i64,
@@ -129,6 +137,8 @@ pub(crate) fn answer_form(answer: &Answer) -> AnswerForm {
         Answer::Issue(issue) => AnswerForm::Issue(issue_form(issue)),
         Answer::Comment(comment) => AnswerForm::Comment(comment_form(comment)),
         Answer::Link(link) => AnswerForm::Link(link_form(link)),
+        Answer::Release(release) => AnswerForm::Release(release_form(release)),
+        Answer::Installation(held) => AnswerForm::Installation(installation_form(held)),
     }
 }
 
@@ -143,6 +153,8 @@ pub(crate) fn answer(form: AnswerForm) -> Result<Answer> {
         AnswerForm::Issue(form) => Answer::Issue(issue(form)?),
         AnswerForm::Comment(form) => Answer::Comment(comment(form)?),
         AnswerForm::Link(form) => Answer::Link(link(&form)?),
+        AnswerForm::Release(form) => Answer::Release(release(form)?),
+        AnswerForm::Installation(form) => Answer::Installation(installation(form)?),
     })
 }
 
@@ -152,6 +164,7 @@ fn tenant_form(tenant: &Tenant) -> TenantForm {
         slug: tenant.slug.clone(),
         name: tenant.name.clone(),
         state: tenant.state.name().to_owned(),
+        plugin_limits: limits_form(&tenant.plugin_limits),
         created_at: tenant.created_at.micros(),
         updated_at: tenant.updated_at.micros(),
         version: tenant.version,
@@ -164,6 +177,7 @@ fn tenant(form: TenantForm) -> Result<Tenant> {
         slug: form.slug,
         name: form.name,
         state: tenant_state(&form.state)?,
+        plugin_limits: limits(&form.plugin_limits),
         created_at: moment(form.created_at)?,
         updated_at: moment(form.updated_at)?,
         version: form.version,
@@ -234,6 +248,7 @@ fn project_form(project: &Project) -> ProjectForm {
         name: project.name.clone(),
         description: project.description.clone(),
         scheme: project.scheme.as_deref().map(scheme_form),
+        machines: project.machines,
         issue_count: project.issue_count,
         created_at: project.created_at.micros(),
         updated_at: project.updated_at.micros(),
@@ -247,6 +262,7 @@ fn project(form: ProjectForm) -> Result<Project> {
         name: form.name,
         description: form.description,
         scheme: form.scheme.map(scheme).transpose()?.map(Arc::new),
+        machines: form.machines,
         issue_count: form.issue_count,
         created_at: moment(form.created_at)?,
         updated_at: moment(form.updated_at)?,

@@ -1,7 +1,8 @@
-//! How the core's types are kept as JSON: values of fields, schemes, and the answers that are recorded
-//! for idempotency keys. The core's own types know nothing of JSON.
+//! How the core's types are kept as JSON: values of fields, schemes, what plugins say of themselves, and
+//! the answers that are recorded for idempotency keys. The core's own types know nothing of JSON.
 
 mod answer;
+mod plugin;
 mod scheme;
 mod value;
 
@@ -9,9 +10,16 @@ use tessera_core::tenancy::TenantState;
 use tessera_core::{Error, Result, Timestamp};
 
 pub(crate) use answer::{AnswerForm, answer, answer_form};
-pub(crate) use scheme::{SchemeForm, scheme, scheme_form};
+pub(crate) use plugin::{
+    CommandsForm, FootprintForm, InstallationForm, LimitsForm, MachinesForm, ManifestForm, ReleaseForm,
+    ReleaseRefForm, commands, commands_form, footprint, footprint_form, hooks, hooks_form, installation,
+    installation_form, limits, limits_form, machines, machines_form, manifest, manifest_form, on_failure,
+    release, release_form, release_ref, release_ref_form,
+};
+pub(crate) use scheme::{MachineForm, SchemeForm, machine, machine_form, scheme, scheme_form};
 pub(crate) use value::{
-    ChangeForm, FieldsForm, change_forms, changes, fields, fields_form, roles, roles_form,
+    AttributesForm, ChangeForm, FieldsForm, attributes, attributes_form, change_forms, changes, fields,
+    fields_form, roles, roles_form,
 };
 
 /// Something stored cannot be read.

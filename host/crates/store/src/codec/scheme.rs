@@ -1,4 +1,4 @@
-//! A project's scheme.
+//! A project's scheme, and machines, which plugins describe as well.
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
@@ -15,11 +15,17 @@ pub(crate) struct SchemeForm {
     resolutions: Vec<String>,
     default_type: String,
     default_priority: String,
+    #[serde(flatten)]
+    machine: MachineForm,
+    fields: Vec<FieldForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct MachineForm {
     initial: String,
     states: Vec<StateForm>,
     transitions: Vec<TransitionForm>,
     on_assign: Option<(String, String)>,
-    fields: Vec<FieldForm>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,13 +52,32 @@ struct FieldForm {
 }
 
 pub(crate) fn scheme_form(scheme: &Scheme) -> SchemeForm {
-    let Machine { initial, states, transitions, on_assign } = scheme.machine.clone();
     SchemeForm {
         types: scheme.types.clone(),
         priorities: scheme.priorities.clone(),
         resolutions: scheme.resolutions.clone(),
         default_type: scheme.default_type.clone(),
         default_priority: scheme.default_priority.clone(),
+        machine: machine_form(&scheme.machine),
+        fields: scheme.fields.iter().map(field_form).collect(),
+    }
+}
+
+pub(crate) fn scheme(form: SchemeForm) -> Result<Scheme> {
+    Ok(Scheme {
+        types: form.types,
+        priorities: form.priorities,
+        resolutions: form.resolutions,
+        default_type: form.default_type,
+        default_priority: form.default_priority,
+        machine: machine(form.machine)?,
+        fields: form.fields.into_iter().map(field).collect::<Result<_>>()?,
+    })
+}
+
+pub(crate) fn machine_form(machine: &Machine) -> MachineForm {
+    let Machine { initial, states, transitions, on_assign } = machine.clone();
+    MachineForm {
         initial,
         states: states
             .into_iter()
@@ -63,26 +88,20 @@ pub(crate) fn scheme_form(scheme: &Scheme) -> SchemeForm {
             .map(|Transition { name, from, to, requires }| TransitionForm { name, from, to, requires })
             .collect(),
         on_assign: on_assign.map(|on| (on.from, on.to)),
-        fields: scheme.fields.iter().map(field_form).collect(),
     }
 }
 
-pub(crate) fn scheme(form: SchemeForm) -> Result<Scheme> {
-    let states = form.states.into_iter().map(state).collect::<Result<_>>()?;
+pub(crate) fn machine(form: MachineForm) -> Result<Machine> {
     let transitions = form
         .transitions
         .into_iter()
         .map(|TransitionForm { name, from, to, requires }| Transition { name, from, to, requires })
         .collect();
-    let on_assign = form.on_assign.map(|(from, to)| AssignMove { from, to });
-    Ok(Scheme {
-        types: form.types,
-        priorities: form.priorities,
-        resolutions: form.resolutions,
-        default_type: form.default_type,
-        default_priority: form.default_priority,
-        machine: Machine { initial: form.initial, states, transitions, on_assign },
-        fields: form.fields.into_iter().map(field).collect::<Result<_>>()?,
+    Ok(Machine {
+        initial: form.initial,
+        states: form.states.into_iter().map(state).collect::<Result<_>>()?,
+        transitions,
+        on_assign: form.on_assign.map(|(from, to)| AssignMove { from, to }),
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use tessera_core::value::{Decimal, Money};
+use tessera_core::value::{Decimal, Field, Money};
 use tessera_core::{Change, Result, Role, Timestamp, Value};
 
 use super::corrupt;
@@ -47,6 +47,17 @@ pub(crate) fn fields_form(fields: &BTreeMap<String, Value>) -> FieldsForm {
 
 pub(crate) fn fields(form: FieldsForm) -> Result<BTreeMap<String, Value>> {
     form.into_iter().map(|(name, value)| Ok((name, read(value)?))).collect()
+}
+
+/// What else a plugin says of itself: names with values, in their order.
+pub(crate) type AttributesForm = Vec<(String, Json)>;
+
+pub(crate) fn attributes_form(attributes: &[Field]) -> AttributesForm {
+    attributes.iter().map(|field| (field.name.clone(), write(&field.value))).collect()
+}
+
+pub(crate) fn attributes(form: AttributesForm) -> Result<Vec<Field>> {
+    form.into_iter().map(|(name, value)| Ok(Field { name, value: read(value)? })).collect()
 }
 
 pub(crate) fn roles_form(roles: &[Role]) -> Vec<String> {

@@ -1,16 +1,17 @@
 //! Carries a changeset out inside a transaction that somebody else begins and ends: locks, claim,
-//! versions, guards, writes, counts, facts.
+//! versions, the generation of installations, guards, writes, counts, facts.
 
 use tessera_core::access::ObjectKind;
-use tessera_core::changeset::{Changeset, Guard, Record, Write};
+use tessera_core::changeset::{Changeset, Record, Write};
 use tessera_core::id::{FactId, IssueId, TenantId};
 use tessera_core::{Error, Result, Timestamp};
 
 use super::lock::Held;
+use super::plugin::{installation, release, timer};
 use super::tenancy::{key, tenant};
-use super::tracker::count::{self, Changes};
+use super::tracker::count::Changes;
 use super::tracker::{comment, issue, link, project, user, watcher};
-use super::{Conn, idempotency, lock, outbox};
+use super::{Conn, guard, idempotency, lock, outbox};
 
 /// How it ended. Only what is `Written` may be committed.
 pub(in super::super) enum Applied {
@@ -36,13 +37,8 @@ pub(in super::super) async fn apply(
         return Ok(Applied::Claimed);
     }
     held.judge(changeset)?;
-    for guard in &changeset.guards {
-        match guard {
-            Guard::ProjectIsEmpty(id) => count::is_zero(conn, tenant, *id).await?,
-            Guard::SchemeFits(id, scheme) => project::fits(conn, tenant, *id, scheme).await?,
-            Guard::HasNoChildren(id) => issue::no_children(conn, tenant, &[*id]).await?,
-        }
-    }
+    next_generations(conn, changeset).await?;
+    guard::before(conn, changeset).await?;
     let mut writer = Writer { tenant, now, held, counts: Changes::default(), removed: Vec::new() };
     for write in &changeset.writes {
         writer.write(conn, changeset, write).await?;
@@ -52,7 +48,21 @@ pub(in super::super) async fn apply(
     }
     // Last, for these rows are shared with others that write into the same projects.
     writer.counts.write(conn, tenant).await?;
+    guard::after(conn, changeset).await?;
     Ok(Applied::Written(outbox::insert(conn, tenant, &changeset.facts).await?))
+}
+
+/// First of all writes: guards judge what is in force afterwards.
+async fn next_generations(conn: &mut Conn, changeset: &Changeset) -> Result<()> {
+    for write in &changeset.writes {
+        let Write::NextGeneration(generation, scope) = write else { continue };
+        let next = generation.saturating_add(1);
+        tenant::set_generation(conn, changeset.tenant, (*generation, next)).await?;
+        if let Some(scope) = scope {
+            project::set_machines(conn, changeset.tenant, *scope, next).await?;
+        }
+    }
+    Ok(())
 }
 
 struct Writer {
@@ -68,7 +78,7 @@ impl Writer {
         let tenant = self.tenant;
         match write {
             Write::Insert(record) => self.insert(conn, record).await,
-            Write::Update(record) => self.update(conn, record).await,
+            Write::Update(record, stored) => self.update(conn, record, *stored).await,
             Write::Delete(record) => self.delete(conn, changeset, record).await,
             Write::ForgetProject(id) => project::forget(conn, tenant, *id).await,
             Write::ForgetUser(id) => user::forget(conn, tenant, *id).await,
@@ -78,6 +88,12 @@ impl Writer {
             Write::DropLink(link) => link::drop(conn, tenant, link).await,
             Write::AddWatcher(issue, user) => watcher::add(conn, tenant, *issue, *user).await,
             Write::DropWatcher(issue, user) => watcher::drop(conn, tenant, *issue, *user).await,
+            Write::PutComponent(digest, bytes) => release::put_bytes(conn, tenant, *digest, bytes).await,
+            // It was written before the guards.
+            Write::NextGeneration(..) => Ok(()),
+            Write::PutTimer(timer) => timer::put(conn, tenant, timer).await,
+            Write::TakeTimer(timer) => timer::take(conn, tenant, timer).await,
+            Write::DropTimer(issue, by, name) => timer::drop(conn, tenant, (*issue, *by, name)).await,
         }
     }
 
@@ -86,28 +102,34 @@ impl Writer {
             Record::Tenant(tenant) => tenant::insert(conn, tenant).await,
             Record::Key(key) => key::insert(conn, self.tenant, key).await,
             Record::User(user) => user::insert(conn, self.tenant, user).await,
-            Record::Project(project) => project::insert(conn, self.tenant, project).await,
+            Record::Project(project) => {
+                project::insert(conn, self.tenant, project, self.held.generation()).await
+            }
             Record::Issue(issue) => {
                 self.counts.add(issue.project, issue.id, 1);
                 issue::insert(conn, self.tenant, issue).await
             }
+            Record::Release(held) => release::insert(conn, self.tenant, held).await,
+            Record::Installation(held) => installation::insert(conn, self.tenant, held).await,
         }
     }
 
-    async fn update(&mut self, conn: &mut Conn, record: &Record) -> Result<()> {
+    async fn update(&mut self, conn: &mut Conn, record: &Record, stored: u64) -> Result<()> {
         match record {
-            Record::Tenant(tenant) => tenant::update(conn, tenant).await,
-            Record::Key(key) => key::update(conn, self.tenant, key).await,
-            Record::User(user) => user::update(conn, self.tenant, user).await,
-            Record::Project(project) => project::update(conn, self.tenant, project).await,
+            Record::Tenant(tenant) => tenant::update(conn, tenant, stored).await,
+            Record::Key(key) => key::update(conn, self.tenant, (key, stored)).await,
+            Record::User(user) => user::update(conn, self.tenant, (user, stored)).await,
+            Record::Project(project) => project::update(conn, self.tenant, (project, stored)).await,
             Record::Issue(issue) => {
                 let before = self.held.issue(issue.id)?;
                 if before.project != issue.project {
                     self.counts.add(before.project, issue.id, -1);
                     self.counts.add(issue.project, issue.id, 1);
                 }
-                issue::update(conn, self.tenant, issue, before).await
+                issue::update(conn, self.tenant, (issue, stored), before).await
             }
+            Record::Release(_) => Err(Error::internal(anyhow::anyhow!("a release never changes"))),
+            Record::Installation(held) => installation::update(conn, self.tenant, (held, stored)).await,
         }
     }
 
@@ -130,6 +152,8 @@ impl Writer {
                 self.removed.push(issue.id);
                 issue::delete(conn, self.tenant, issue).await
             }
+            Record::Release(held) => release::delete(conn, self.tenant, held.digest()).await,
+            Record::Installation(held) => installation::delete(conn, self.tenant, held).await,
         }
     }
 }

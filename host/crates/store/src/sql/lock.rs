@@ -1,16 +1,20 @@
 //! Locks all rows that a changeset writes or depends on, in one order (kind, id), and compares their
-//! versions with those that it was decided by. A row that is marked as deleted counts as absent.
+//! versions with those that it was decided by. A row that is marked as deleted counts as absent. What is
+//! new is bound to locked rows too: a project to the tenant's generation of installations, an installation
+//! to its project.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row as _};
 use tessera_core::access::ObjectKind;
-use tessera_core::changeset::{Changeset, Versioned, Write};
-use tessera_core::id::{IssueId, ProjectId, TenantId};
+use tessera_core::changeset::{Changeset, Record, Versioned, Write};
+use tessera_core::id::{InstallationId, IssueId, ProjectId, TenantId};
+use tessera_core::plugin::{Digest, Scope};
 use tessera_core::{Error, Result};
 use uuid::Uuid;
 
+use super::plugin::digest;
 use super::{Conn, Db, Row, dialect};
 use crate::codec::unsigned;
 use crate::error::fault;
@@ -20,6 +24,10 @@ use crate::error::fault;
 pub(super) struct Held {
     versions: HashMap<(ObjectKind, String), u64>,
     issues: HashMap<IssueId, IssueBefore>,
+    /// The generation of the tenant's installations.
+    generation: Option<u64>,
+    /// The generations that gave projects their machines.
+    machines: HashMap<String, u64>,
 }
 
 /// What the parts of an issue that are stored elsewhere are derived from.
@@ -32,6 +40,8 @@ pub(super) struct IssueBefore {
 #[derive(Default)]
 struct Wanted {
     ids: BTreeSet<String>,
+    /// All rows of the tenant.
+    all: bool,
     written: bool,
 }
 
@@ -48,17 +58,123 @@ pub(super) async fn rows(conn: &mut Conn, changeset: &Changeset) -> Result<Held>
 fn wanted(changeset: &Changeset) -> BTreeMap<ObjectKind, Wanted> {
     let mut wanted: BTreeMap<ObjectKind, Wanted> = BTreeMap::new();
     for write in &changeset.writes {
-        if let Write::Update(record) | Write::Delete(record) = write {
+        if let Write::Update(record, _) | Write::Delete(record) = write {
             let row = record.expect();
             let kind = wanted.entry(row.kind).or_default();
             kind.ids.insert(row.id);
             kind.written = true;
         }
+        want_what_it_hangs_on(&mut wanted, changeset.tenant, write);
     }
     for expected in &changeset.expects {
         wanted.entry(expected.kind).or_default().ids.insert(expected.id.clone());
     }
     wanted
+}
+
+/// What a write depends on without saying so.
+fn want_what_it_hangs_on(wanted: &mut BTreeMap<ObjectKind, Wanted>, tenant: TenantId, write: &Write) {
+    match write {
+        Write::Insert(Record::Project(_)) => {
+            wanted.entry(ObjectKind::Tenant).or_default().ids.insert(tenant.to_string());
+        }
+        Write::Insert(Record::Installation(held))
+        | Write::Update(Record::Installation(held), _)
+        | Write::Delete(Record::Installation(held)) => {
+            if let Some(project) = held.scope.project() {
+                wanted.entry(ObjectKind::Project).or_default().ids.insert(project.to_string());
+            }
+        }
+        // Timers go with their issue and their installation, whose locks come before theirs.
+        Write::PutTimer(timer) | Write::TakeTimer(timer) => {
+            want_owners(wanted, timer.issue, timer.installation);
+        }
+        Write::DropTimer(issue, installation, _) => want_owners(wanted, *issue, *installation),
+        Write::NextGeneration(_, scope) => want_generation(wanted, tenant.to_string(), *scope),
+        Write::Insert(_)
+        | Write::Update(..)
+        | Write::Delete(_)
+        | Write::ForgetProject(_)
+        | Write::ForgetUser(_)
+        | Write::PutComment(_)
+        | Write::DropComment(..)
+        | Write::AddLink(_)
+        | Write::DropLink(_)
+        | Write::AddWatcher(..)
+        | Write::DropWatcher(..)
+        | Write::PutComponent(..) => {}
+    }
+}
+
+fn want_owners(wanted: &mut BTreeMap<ObjectKind, Wanted>, issue: IssueId, installation: InstallationId) {
+    wanted.entry(ObjectKind::Issue).or_default().ids.insert(issue.to_string());
+    wanted.entry(ObjectKind::Installation).or_default().ids.insert(installation.to_string());
+}
+
+/// The tenant, and the projects of which the machines change.
+fn want_generation(wanted: &mut BTreeMap<ObjectKind, Wanted>, tenant: String, scope: Option<Scope>) {
+    let row = wanted.entry(ObjectKind::Tenant).or_default();
+    row.ids.insert(tenant);
+    row.written = true;
+    let Some(scope) = scope else { return };
+    let projects = wanted.entry(ObjectKind::Project).or_default();
+    projects.written = true;
+    match scope {
+        Scope::Tenant => projects.all = true,
+        Scope::Project(id) => {
+            projects.ids.insert(id.to_string());
+        }
+    }
+}
+
+/// What a kind's rows are locked by, and what is read of them.
+struct Table {
+    id: &'static str,
+    holds: Ids,
+    select: &'static str,
+}
+
+/// What a column of ids holds.
+enum Ids {
+    Uuids,
+    Texts,
+    Digests,
+}
+
+fn table(kind: ObjectKind) -> Table {
+    let (id, holds, select) = match kind {
+        ObjectKind::Tenant => {
+            ("tenant_id", Ids::Uuids, "SELECT tenant_id AS id, version, plugins FROM tenants")
+        }
+        ObjectKind::Key => ("id", Ids::Texts, "SELECT id, version FROM api_keys"),
+        ObjectKind::User => ("id", Ids::Uuids, "SELECT id, version, deleted_at IS NULL AS live FROM users"),
+        ObjectKind::Project => {
+            ("id", Ids::Uuids, "SELECT id, version, machines, deleted_at IS NULL AS live FROM projects")
+        }
+        // A release never changes: its version is 1 for as long as it is there.
+        ObjectKind::Release => {
+            ("digest", Ids::Digests, "SELECT digest AS id, CAST(1 AS BIGINT) AS version FROM releases")
+        }
+        ObjectKind::Installation => ("id", Ids::Uuids, "SELECT id, version FROM installations"),
+        ObjectKind::Issue => ("id", Ids::Uuids, "SELECT id, version, project_id, labels FROM issues"),
+    };
+    Table { id, holds, select }
+}
+
+fn push_ids(query: &mut QueryBuilder<Db>, table: &Table, ids: &BTreeSet<String>) -> Result<()> {
+    query.push(format_args!(" AND {} IN (", table.id));
+    let mut list = query.separated(", ");
+    for id in ids {
+        match table.holds {
+            Ids::Uuids => list.push_bind(Uuid::try_parse(id).map_err(|_| Error::stale())?),
+            Ids::Texts => list.push_bind(id.clone()),
+            Ids::Digests => {
+                list.push_bind(Digest::parse("release", id).map_err(|_| Error::stale())?.0.to_vec())
+            }
+        };
+    }
+    query.push(")");
+    Ok(())
 }
 
 impl Held {
@@ -69,28 +185,14 @@ impl Held {
         kind: ObjectKind,
         wanted: &Wanted,
     ) -> Result<()> {
-        let (id, text_ids, select) = match kind {
-            ObjectKind::Tenant => ("tenant_id", false, "SELECT tenant_id AS id, version FROM tenants"),
-            ObjectKind::Key => ("id", true, "SELECT id, version FROM api_keys"),
-            ObjectKind::User => ("id", false, "SELECT id, version, deleted_at IS NULL AS live FROM users"),
-            ObjectKind::Project => {
-                ("id", false, "SELECT id, version, deleted_at IS NULL AS live FROM projects")
-            }
-            ObjectKind::Issue => ("id", false, "SELECT id, version, project_id, labels FROM issues"),
-        };
-        let mut query = QueryBuilder::<Db>::new(select);
+        let table = table(kind);
+        let mut query = QueryBuilder::<Db>::new(table.select);
         query.push(" WHERE tenant_id = ").push_bind(tenant.0);
-        query.push(format_args!(" AND {id} IN ("));
-        let mut list = query.separated(", ");
-        for id in &wanted.ids {
-            if text_ids {
-                list.push_bind(id.clone());
-            } else {
-                list.push_bind(Uuid::try_parse(id).map_err(|_| Error::stale())?);
-            }
+        if !wanted.all {
+            push_ids(&mut query, &table, &wanted.ids)?;
         }
         let lock = if wanted.written { dialect::LOCK_TO_CHANGE } else { dialect::LOCK_TO_KEEP };
-        query.push(format_args!(") ORDER BY {id}{lock}"));
+        query.push(format_args!(" ORDER BY {}{lock}", table.id));
         for row in query.build().fetch_all(conn).await.map_err(fault)? {
             self.note(kind, &row)?;
         }
@@ -100,22 +202,39 @@ impl Held {
     fn note(&mut self, kind: ObjectKind, row: &Row) -> Result<()> {
         let live = match kind {
             ObjectKind::User | ObjectKind::Project => row.try_get("live").map_err(fault)?,
-            ObjectKind::Tenant | ObjectKind::Key | ObjectKind::Issue => true,
+            ObjectKind::Tenant
+            | ObjectKind::Key
+            | ObjectKind::Release
+            | ObjectKind::Installation
+            | ObjectKind::Issue => true,
         };
         if !live {
             return Ok(());
         }
+        let uuid = || row.try_get::<Uuid, _>("id").map_err(fault);
         let id = match kind {
-            ObjectKind::Key => row.try_get::<String, _>("id").map_err(fault)?,
-            ObjectKind::Tenant | ObjectKind::User | ObjectKind::Project | ObjectKind::Issue => {
-                row.try_get::<Uuid, _>("id").map_err(fault)?.hyphenated().to_string()
-            }
+            ObjectKind::Key => row.try_get("id").map_err(fault)?,
+            ObjectKind::Release => digest(row.try_get("id").map_err(fault)?)?.to_string(),
+            ObjectKind::Tenant
+            | ObjectKind::User
+            | ObjectKind::Project
+            | ObjectKind::Installation
+            | ObjectKind::Issue => uuid()?.hyphenated().to_string(),
         };
-        if kind == ObjectKind::Issue {
-            let project = ProjectId(row.try_get("project_id").map_err(fault)?);
-            let Json(labels) = row.try_get("labels").map_err(fault)?;
-            let id = IssueId(row.try_get("id").map_err(fault)?);
-            self.issues.insert(id, IssueBefore { project, labels });
+        match kind {
+            ObjectKind::Tenant => {
+                self.generation = Some(unsigned(row.try_get("plugins").map_err(fault)?)?);
+            }
+            ObjectKind::Project => {
+                let machines = unsigned(row.try_get("machines").map_err(fault)?)?;
+                self.machines.insert(id.clone(), machines);
+            }
+            ObjectKind::Issue => {
+                let project = ProjectId(row.try_get("project_id").map_err(fault)?);
+                let Json(labels) = row.try_get("labels").map_err(fault)?;
+                self.issues.insert(IssueId(uuid()?), IssueBefore { project, labels });
+            }
+            ObjectKind::Key | ObjectKind::User | ObjectKind::Release | ObjectKind::Installation => {}
         }
         let version = unsigned(row.try_get("version").map_err(fault)?)?;
         self.versions.insert((kind, id), version);
@@ -125,9 +244,19 @@ impl Held {
     /// Refuses a changeset that was decided by anything else than what is stored.
     pub(super) fn judge(&self, changeset: &Changeset) -> Result<()> {
         for write in &changeset.writes {
-            let (record, older) = match write {
-                Write::Update(record) => (record, 1),
-                Write::Delete(record) => (record, 0),
+            match write {
+                Write::Update(record, stored) => {
+                    let row = record.expect();
+                    self.compare(row.kind, row.id, *stored)?;
+                }
+                Write::Delete(record) => {
+                    let row = record.expect();
+                    self.compare(row.kind, row.id, row.version)?;
+                }
+                Write::Insert(Record::Installation(held)) => self.judge_scope(held.scope)?,
+                Write::NextGeneration(generation, _) if self.generation != Some(*generation) => {
+                    return Err(Error::stale());
+                }
                 Write::Insert(_)
                 | Write::ForgetProject(_)
                 | Write::ForgetUser(_)
@@ -136,15 +265,33 @@ impl Held {
                 | Write::AddLink(_)
                 | Write::DropLink(_)
                 | Write::AddWatcher(..)
-                | Write::DropWatcher(..) => continue,
-            };
-            let row = record.expect();
-            self.compare(row.kind, row.id, row.version.saturating_sub(older))?;
+                | Write::DropWatcher(..)
+                | Write::PutComponent(..)
+                | Write::NextGeneration(..)
+                | Write::PutTimer(_)
+                | Write::TakeTimer(_)
+                | Write::DropTimer(..) => {}
+            }
         }
         for expected in &changeset.expects {
             self.compare(expected.kind, expected.id.clone(), expected.version)?;
+            if expected.machines.is_some_and(|given| self.machines.get(&expected.id) != Some(&given)) {
+                return Err(Error::stale());
+            }
         }
         Ok(())
+    }
+
+    /// Nothing is installed in a project that is not there any more.
+    fn judge_scope(&self, scope: Scope) -> Result<()> {
+        let Some(project) = scope.project() else { return Ok(()) };
+        let live = self.versions.contains_key(&(ObjectKind::Project, project.to_string()));
+        if live { Ok(()) } else { Err(Error::stale()) }
+    }
+
+    /// The generation of the tenant's installations, where it was locked; a tenant that is new has none.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.unwrap_or_default()
     }
 
     fn compare(&self, kind: ObjectKind, id: String, version: u64) -> Result<()> {

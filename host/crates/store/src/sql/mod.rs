@@ -6,10 +6,12 @@ use super::{DbStore, Reader};
 
 pub(super) mod apply;
 mod filter;
+mod guard;
 pub(super) mod idempotency;
 mod lock;
 mod outbox;
 mod page;
+mod plugin;
 mod ports;
 mod tenancy;
 mod tracker;

@@ -18,7 +18,8 @@ use crate::error::fault;
 const ROWS: usize = 200;
 
 const SELECT: &str = "SELECT tenant_id, id, seq, fact_type, object_kind, object_id, object_version, \
-    project_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, changes FROM facts";
+    project_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, release, changes \
+    FROM facts";
 
 /// Writes facts in their order. To be called when all row locks are held, last of all. Answers by what
 /// the database knows the transaction.
@@ -28,7 +29,8 @@ pub(super) async fn insert(conn: &mut Conn, tenant: TenantId, facts: &[NewFact])
     for some in facts.chunks(ROWS) {
         let mut query = QueryBuilder::<Db>::new(
             "INSERT INTO facts (tenant_id, id, seq, fact_type, object_kind, object_id, object_version, \
-             project_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, changes) ",
+             project_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, \
+             release, changes) ",
         );
         query.push_values(some, |mut row, fact| {
             row.push_bind(tenant.0)
@@ -46,6 +48,7 @@ pub(super) async fn insert(conn: &mut Conn, tenant: TenantId, facts: &[NewFact])
                 .push_bind(fact.transport.to_string())
                 .push_bind(fact.request_id.clone())
                 .push_bind(fact.cause.map(|cause| cause.0))
+                .push_bind(fact.release.clone())
                 .push_bind(Json(change_forms(&fact.changes)));
             place = place.map(|place| place + 1);
         });
@@ -181,6 +184,7 @@ fn read(row: &Row) -> Result<Fact> {
             transport: row.try_get::<String, _>("transport").map_err(fault)?.into(),
             request_id: row.try_get("request_id").map_err(fault)?,
             cause: row.try_get::<Option<_>, _>("cause").map_err(fault)?.map(FactId),
+            release: row.try_get("release").map_err(fault)?,
             changes: changes(forms)?,
         },
     })

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use sqlx::QueryBuilder;
 use tessera_core::page::{Keyset, Page, PageRequest, SortKey};
+use tessera_core::plugin::Digest;
 use tessera_core::{Error, Result, Timestamp};
 use uuid::Uuid;
 
@@ -18,11 +19,19 @@ pub(super) enum Holds {
     Numbers,
 }
 
+/// What a column of ids holds.
+#[derive(Clone, Copy)]
+enum Ids {
+    Uuids,
+    Texts,
+    Digests,
+}
+
 /// What a list is sorted by: a column, and where a row stands.
 pub(super) struct Sort<T> {
     column: (&'static str, Holds),
-    /// The column that orders equal rows, and whether it holds text and not UUIDs.
-    id: (&'static str, bool),
+    /// The column that orders equal rows, and what it holds.
+    id: (&'static str, Ids),
     descending: bool,
     keyset: fn(&T) -> Keyset,
 }
@@ -30,7 +39,7 @@ pub(super) struct Sort<T> {
 impl<T> Sort<T> {
     /// Sorted by a column, equal rows by their UUID `id`.
     pub(super) fn by(column: &'static str, holds: Holds, keyset: fn(&T) -> Keyset) -> Self {
-        Self { column: (column, holds), id: ("id", false), descending: false, keyset }
+        Self { column: (column, holds), id: ("id", Ids::Uuids), descending: false, keyset }
     }
 
     /// The greatest first, or the least.
@@ -47,7 +56,13 @@ impl<T> Sort<T> {
 
     /// The same with ids that are text.
     pub(super) fn with_text_ids(mut self) -> Self {
-        self.id.1 = true;
+        self.id.1 = Ids::Texts;
+        self
+    }
+
+    /// The same with digests in the column `digest`.
+    pub(super) fn with_digests(mut self) -> Self {
+        self.id = ("digest", Ids::Digests);
         self
     }
 
@@ -86,11 +101,13 @@ impl<T> Sort<T> {
     }
 
     fn push_id(&self, query: &mut QueryBuilder<Db>, id: &str) -> Result<()> {
-        if self.id.1 {
-            query.push_bind(id.to_owned());
-        } else {
-            query.push_bind(Uuid::try_parse(id).map_err(|_| foreign())?);
-        }
+        match self.id.1 {
+            Ids::Uuids => query.push_bind(Uuid::try_parse(id).map_err(|_| foreign())?),
+            Ids::Texts => query.push_bind(id.to_owned()),
+            Ids::Digests => {
+                query.push_bind(Digest::parse("page_token", id).map_err(|_| foreign())?.0.to_vec())
+            }
+        };
         Ok(())
     }
 }

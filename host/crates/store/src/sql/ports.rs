@@ -1,15 +1,20 @@
 //! The ports' reading halves, over the queries.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tessera_core::access::ObjectKind;
-use tessera_core::id::{CommentId, IssueId, KeyId, ProjectId, TenantId, UserId};
+use tessera_core::id::{CommentId, InstallationId, IssueId, KeyId, ProjectId, TenantId, UserId};
 use tessera_core::outbox::{Fact, Seq};
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::ports::{OutboxStore, TenancyStore, TrackerStore};
+use tessera_core::plugin::{Digest, DueTimer, InForce, Installation, Release, Scope, StatesInUse, Timer};
+use tessera_core::ports::{OutboxStore, PluginStore, Store as _, TenancyStore, TrackerStore};
 use tessera_core::tenancy::{ApiKey, StoredKey, Tenant};
 use tessera_core::tracker::{Comment, Issue, Link, Project, Purge, Usage, User};
 use tessera_core::{Result, Timestamp};
 
+use super::plugin::{host, installation, release, timer};
 use super::tenancy::{key, tenant};
 use super::tracker::{comment, issue, link, project, purge, user, watcher};
 use super::upkeep::Upkeep;
@@ -101,6 +106,69 @@ impl TrackerStore for DbStore {
 
     async fn purgeable(&self, purge: &Purge, limit: u32) -> Result<Vec<Issue>> {
         issue::purgeable(&mut *self.host().await?, purge, limit).await
+    }
+}
+
+#[async_trait]
+impl PluginStore for DbStore {
+    async fn release(&self, tenant: TenantId, digest: Digest) -> Result<Option<Release>> {
+        release::get(&mut *self.read(tenant).await?, tenant, digest).await
+    }
+
+    async fn release_named(&self, tenant: TenantId, plugin: &str, version: &str) -> Result<Option<Release>> {
+        release::named(&mut *self.read(tenant).await?, tenant, plugin, version).await
+    }
+
+    async fn releases(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Release>> {
+        release::list(&mut *self.read(tenant).await?, tenant, page).await
+    }
+
+    async fn component(&self, digest: Digest) -> Result<Option<Arc<[u8]>>> {
+        release::bytes(&mut *self.host().await?, digest).await
+    }
+
+    async fn digests_in_use(&self) -> Result<Vec<Digest>> {
+        installation::digests(&mut *self.host().await?).await
+    }
+
+    async fn in_force(&self, tenant: TenantId) -> Result<InForce> {
+        installation::in_force(&mut *self.read(tenant).await?, tenant).await
+    }
+
+    async fn installation(&self, tenant: TenantId, id: InstallationId) -> Result<Option<Installation>> {
+        installation::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn installations(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Installation>> {
+        installation::list(&mut *self.read(tenant).await?, tenant, page).await
+    }
+
+    async fn states_in_use(&self, tenant: TenantId, scope: Scope) -> Result<StatesInUse> {
+        issue::states_in_use(&mut *self.read(tenant).await?, tenant, scope).await
+    }
+
+    async fn own_schemes(&self, tenant: TenantId, scope: Scope) -> Result<Vec<Project>> {
+        project::own_schemes(&mut *self.read(tenant).await?, tenant, scope).await
+    }
+
+    async fn timers(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<Timer>> {
+        timer::list(&mut *self.read(tenant).await?, tenant, issue).await
+    }
+
+    async fn due_timers(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>> {
+        timer::due(&mut *self.host().await?, now, limit).await
+    }
+
+    async fn delay_timer(&self, tenant: TenantId, timer: &Timer) -> Result<()> {
+        self.upkeep(Upkeep::DelayTimer { tenant, timer: timer.clone() }).await.map(|_| ())
+    }
+
+    async fn beat(&self, host: &str, seq: Seq) -> Result<()> {
+        self.upkeep(Upkeep::Beat { host: host.to_owned(), seq, now: self.now() }).await.map(|_| ())
+    }
+
+    async fn hosts(&self, span: Duration) -> Result<Vec<(String, Seq)>> {
+        host::list(&mut *self.host().await?, self.now().minus(span)).await
     }
 }
 

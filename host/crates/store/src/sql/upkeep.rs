@@ -1,9 +1,13 @@
-//! What hosts write beside changesets: leases, and what is forgotten.
+//! What hosts write beside changesets: leases, heartbeats, timers that failed, and what is forgotten.
 
 use std::time::Duration;
 
+use tessera_core::id::TenantId;
+use tessera_core::outbox::Seq;
+use tessera_core::plugin::Timer;
 use tessera_core::{Result, Timestamp};
 
+use super::plugin::{host, timer};
 use super::{Conn, Ts, dialect};
 use crate::codec::corrupt;
 use crate::error::fault;
@@ -13,10 +17,14 @@ use crate::error::fault;
 pub(in super::super) enum Upkeep {
     /// Takes or keeps a lease; 1 if it is the holder's.
     Lease { name: String, holder: String, span: Duration },
-    /// Gives all of a holder's leases back. Their epochs stay.
+    /// Gives all of a holder's leases back, and forgets that it lives. The leases' epochs stay.
     GiveBack { holder: String },
     /// Records the fingerprint of the hosts' secret, if none is.
     Secret { fingerprint: [u8; 32] },
+    /// Notes that a host lives and how far it is.
+    Beat { host: String, seq: Seq, now: Timestamp },
+    /// Sets back a timer whose call failed.
+    DelayTimer { tenant: TenantId, timer: Timer },
     /// Forgets facts older than a moment.
     ForgetFacts { before: Timestamp, limit: u32 },
     /// Forgets idempotency records that have expired.
@@ -31,6 +39,7 @@ pub(in super::super) async fn run(conn: &mut Conn, upkeep: &Upkeep) -> Result<u6
             sqlx::query(dialect::LEASE).bind(name).bind(holder).bind(span).execute(conn).await
         }
         Upkeep::GiveBack { holder } => {
+            host::forget(conn, holder).await?;
             let past = Timestamp::from_micros(0).unwrap_or_default();
             let query = sqlx::query("UPDATE leases SET until = $2 WHERE holder = $1");
             query.bind(holder).bind(Ts(past)).execute(conn).await
@@ -41,6 +50,8 @@ pub(in super::super) async fn run(conn: &mut Conn, upkeep: &Upkeep) -> Result<u6
             );
             query.bind(fingerprint.to_vec()).execute(conn).await
         }
+        Upkeep::Beat { host, seq, now } => return host::beat(conn, host, *seq, *now).await,
+        Upkeep::DelayTimer { tenant, timer } => return timer::delay(conn, *tenant, timer).await,
         Upkeep::ForgetFacts { before, limit } => {
             sqlx::query(
                 "DELETE FROM facts WHERE (tenant_id, id) IN

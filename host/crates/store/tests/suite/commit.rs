@@ -102,7 +102,7 @@ async fn what_is_absent_or_marked_cannot_be_depended_on(world: World) {
         (ObjectKind::User, "no id at all".to_owned(), 1),
     ] {
         let mut changeset = world.change(tenant).insert(world.new_project("Other"));
-        changeset.expects.push(Expect { kind, id: id.clone(), version });
+        changeset.expects.push(Expect { kind, id: id.clone(), version, machines: None });
         assert!(world.commit(changeset).await.unwrap_err().is_stale(), "{kind:?} {id} {version}");
     }
     let changed = User { version: 3, ..user };

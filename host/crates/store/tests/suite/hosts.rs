@@ -50,6 +50,21 @@ async fn another_host_takes_the_numbering_over() {
     run(Kind::Postgres, test).await;
 }
 
+/// A host that ends in order is not missed; one that vanishes is, until it was silent for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_host_that_closes_is_listed_no_more() {
+    async fn test(first: World) {
+        let second = first.other_host("host-2").await;
+        first.store.beat("host-1", 1).await.unwrap();
+        second.store.beat("host-2", 2).await.unwrap();
+        second.store.close().await;
+        let alive = first.store.hosts(Duration::from_secs(30)).await.unwrap();
+        assert_eq!(alive, [("host-1".to_owned(), 1)]);
+    }
+    run(Kind::Sqlite, test).await;
+    run(Kind::Postgres, test).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_file_keeps_all_when_its_store_is_dropped() {
     async fn test(world: World) {

@@ -8,8 +8,10 @@ use tessera_core::changeset::{Answer, Changeset, Claim, Committed, Recorded};
 use tessera_core::id::{CommentId, TenantId};
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
 use tessera_core::outbox::Actor;
+use tessera_core::plugin;
 use tessera_core::tracker::{Comment, Link, Relation, Scheme};
 
+use crate::installations::full;
 use crate::world::World;
 
 on_every_store! {
@@ -136,7 +138,10 @@ async fn every_answer_survives(world: World) {
     let mut key = world.new_key(tenant, "k").key;
     key.user = Some(user.id);
     key.expires_at = Some(now);
-    let answers: [Answer; 9] = [
+    let release = world.new_release("sla", "1.0.0", 1);
+    let scopes = [plugin::Scope::Tenant, plugin::Scope::Project(project.id)];
+    let [whole, part] = scopes.map(|scope| full(world.new_installation(&release, scope)));
+    let answers: [Answer; 12] = [
         ().into(),
         world.new_tenant("new").into(),
         key.into(),
@@ -146,6 +151,9 @@ async fn every_answer_survives(world: World) {
         issue.into(),
         comment.into(),
         link.into(),
+        release.into(),
+        whole.into(),
+        part.into(),
     ];
     for (number, answer) in answers.into_iter().enumerate() {
         let key = format!("k{number}");

@@ -7,12 +7,16 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tessera_core::access::ObjectKind;
-use tessera_core::changeset::{Changeset, Committed, Versioned};
+use tessera_core::changeset::{Changeset, Committed, Versioned, Write};
 use tessera_core::ctx::{Principal, Transport};
 use tessera_core::filter::{Filter, Spec};
-use tessera_core::id::{IssueId, KeyId, ProjectId, TenantId, UserId};
+use tessera_core::id::{InstallationId, IssueId, KeyId, ProjectId, TenantId, UserId};
 use tessera_core::outbox::{Fact, NewFact, ObjectRef};
 use tessera_core::page::{Page, PageRequest};
+use tessera_core::plugin::{
+    Admitted, AskedLimits, Digest, Footprint, Hook, Installation, Manifest, OnFailure, Release, ReleaseRef,
+    Scope, Timer,
+};
 use tessera_core::ports::Store;
 use tessera_core::tenancy::{ApiKey, KeyHash, StoredKey, Tenant, TenantState};
 use tessera_core::tracker::{Issue, Project, User, issue};
@@ -185,6 +189,7 @@ impl World {
             slug: slug.into(),
             name: format!("The {slug}"),
             state: TenantState::Active,
+            plugin_limits: AskedLimits::default(),
             created_at: now,
             updated_at: now,
             version: 1,
@@ -235,6 +240,7 @@ impl World {
             name: name.into(),
             description: "where work lives".into(),
             scheme: None,
+            machines: 0,
             issue_count: 0,
             created_at: now,
             updated_at: now,
@@ -308,6 +314,85 @@ impl World {
         self.change(tenant).update(next.clone()).fact(fact)
     }
 
+    /// A release of a plugin; its digest is all of that byte.
+    pub(crate) fn new_release(&self, plugin: &str, version: &str, digest: u8) -> Release {
+        let manifest = Manifest {
+            name: plugin.into(),
+            version: version.into(),
+            summary: "does something".into(),
+            settings_schema: String::new(),
+            kinds: Vec::new(),
+            needs: Vec::new(),
+            attributes: Vec::new(),
+        };
+        let footprint = Footprint { instances: 1, memories: 1, tables: 1 };
+        let (digest, contract, hooks) = (Digest([digest; 32]), "0.1".into(), vec![Hook::Workflow]);
+        let admitted = Admitted { digest, contract, hooks, manifest, footprint };
+        Release { admitted, size: 3, uploaded_at: self.store.now(), uploaded_by: None }
+    }
+
+    /// Stores a release with its bytes.
+    pub(crate) async fn release(&self, tenant: TenantId, plugin: &str, version: &str, digest: u8) -> Release {
+        let release = self.new_release(plugin, version, digest);
+        let bytes = Write::PutComponent(release.digest(), [digest; 3].as_slice().into());
+        let fact = self.fact(tenant, "release.uploaded", &release);
+        self.store(self.change(tenant).insert(release.clone()).write(bytes).fact(fact)).await;
+        release
+    }
+
+    pub(crate) fn new_installation(&self, release: &Release, scope: Scope) -> Installation {
+        let now = self.store.now();
+        Installation {
+            id: InstallationId::generate(),
+            plugin: release.admitted.manifest.name.clone(),
+            release: reference(release),
+            earlier: Vec::new(),
+            scope,
+            settings: "".into(),
+            order: 0,
+            on_failure: OnFailure::Closed,
+            grants: [].into(),
+            limits: AskedLimits::default(),
+            enabled: true,
+            hooks: release.admitted.hooks.clone(),
+            kinds: Vec::new(),
+            machines: [].into(),
+            commands: [].into(),
+            state_map: [].into(),
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    /// Puts a release to work, without a machine.
+    pub(crate) async fn installation(
+        &self,
+        tenant: TenantId,
+        release: &Release,
+        scope: Scope,
+    ) -> Installation {
+        let installation = self.new_installation(release, scope);
+        let generation = self.store.in_force(tenant).await.unwrap().generation;
+        let fact = self.fact(tenant, "plugin.installed", &installation);
+        let changeset = self.change(tenant).write(Write::NextGeneration(generation, None));
+        self.store(changeset.insert(installation.clone()).fact(fact)).await;
+        installation
+    }
+
+    /// A timer of an issue, due now.
+    pub(crate) fn new_timer(&self, issue: IssueId, by: InstallationId, name: &str) -> Timer {
+        Timer {
+            issue,
+            installation: by,
+            name: name.into(),
+            at: self.store.now(),
+            generation: 1,
+            failures: 0,
+            last_failure: None,
+        }
+    }
+
     /// All facts that are numbered, when there are `count` of them.
     pub(crate) async fn numbered(&self, count: usize) -> Vec<Fact> {
         let patience = Instant::now() + Duration::from_secs(20);
@@ -331,6 +416,11 @@ impl World {
     pub(crate) fn filter(&self, tenant: TenantId, spec: &Spec, text: &str) -> Filter {
         spec.filter(&self.ctx(tenant), text).unwrap()
     }
+}
+
+/// A release as an installation names it.
+pub(crate) fn reference(release: &Release) -> ReleaseRef {
+    ReleaseRef { digest: release.digest(), version: release.admitted.manifest.version.clone() }
 }
 
 /// The first page of a list in an order.

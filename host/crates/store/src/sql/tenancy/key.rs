@@ -40,11 +40,15 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, stored: 
     Ok(())
 }
 
-pub(in super::super) async fn update(conn: &mut Conn, tenant: TenantId, stored: &StoredKey) -> Result<()> {
+pub(in super::super) async fn update(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (stored, before): (&StoredKey, u64),
+) -> Result<()> {
     let key = &stored.key;
     let query = sqlx::query(
         "UPDATE api_keys SET name = $3, roles = $4, user_id = $5, hash = $6, expires_at = $7,
-         revoked_at = $8, version = $9 WHERE tenant_id = $1 AND id = $2 AND version = $9 - 1",
+         revoked_at = $8, version = $9 WHERE tenant_id = $1 AND id = $2 AND version = $10",
     );
     let done = query
         .bind(tenant.0)
@@ -56,6 +60,7 @@ pub(in super::super) async fn update(conn: &mut Conn, tenant: TenantId, stored: 
         .bind(key.expires_at.map(Ts))
         .bind(key.revoked_at.map(Ts))
         .bind(signed(key.version))
+        .bind(signed(before))
         .execute(conn)
         .await
         .map_err(fault)?;

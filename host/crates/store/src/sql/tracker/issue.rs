@@ -7,6 +7,7 @@ use sqlx::{QueryBuilder, Row as _};
 use tessera_core::filter::Term;
 use tessera_core::id::{IssueId, ProjectId, TenantId, UserId};
 use tessera_core::page::{Page, PageRequest};
+use tessera_core::plugin::{Scope, StatesInUse};
 use tessera_core::tracker::{Issue, Purge};
 use tessera_core::{Error, Result};
 
@@ -65,7 +66,7 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, issue: &
 pub(in super::super) async fn update(
     conn: &mut Conn,
     tenant: TenantId,
-    issue: &Issue,
+    (issue, stored): (&Issue, u64),
     before: &IssueBefore,
 ) -> Result<()> {
     let query = sqlx::query(
@@ -73,7 +74,7 @@ pub(in super::super) async fn update(
          resolution = $8, issue_type = $9, priority = $10, assignee_id = $11, reporter_id = $12,
          parent_at = CASE WHEN parent_id IS NOT DISTINCT FROM $13 THEN parent_at ELSE $16 END,
          parent_id = $13, labels = $14, fields = $15, modified_at = $16, version = $17
-         WHERE tenant_id = $1 AND id = $2 AND version = $17 - 1",
+         WHERE tenant_id = $1 AND id = $2 AND version = $18",
     );
     let done = query
         .bind(tenant.0)
@@ -93,6 +94,7 @@ pub(in super::super) async fn update(
         .bind(Json(fields_form(&issue.fields)))
         .bind(Ts(issue.modified_at))
         .bind(signed(issue.version))
+        .bind(signed(stored))
         .execute(&mut *conn)
         .await
         .map_err(fault)?;
@@ -123,7 +125,7 @@ async fn add_labels(
     Ok(())
 }
 
-/// Removes an issue with its labels, comments, links and watchers.
+/// Removes an issue with its labels, comments, links, watchers and timers.
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, issue: &Issue) -> Result<()> {
     let query = sqlx::query("DELETE FROM issues WHERE tenant_id = $1 AND id = $2 AND version = $3");
     let query = query.bind(tenant.0).bind(issue.id.0).bind(signed(issue.version));
@@ -200,6 +202,41 @@ pub(in super::super) async fn purgeable(conn: &mut Conn, purge: &Purge, limit: u
     query.push(" ORDER BY i.created_at, i.id LIMIT ").push_bind(i64::from(limit));
     let rows = query.build().fetch_all(conn).await.map_err(fault)?;
     rows.iter().map(read).collect()
+}
+
+/// The states that issues within a scope are in, by project, with their counts.
+pub(in super::super) async fn states_in_use(
+    conn: &mut Conn,
+    tenant: TenantId,
+    scope: Scope,
+) -> Result<StatesInUse> {
+    let mut query = QueryBuilder::<Db>::new(
+        "SELECT i.project_id, i.status, COUNT(*) AS issues FROM issues i WHERE i.tenant_id = ",
+    );
+    query.push_bind(tenant.0);
+    if let Some(project) = scope.project() {
+        query.push(" AND i.project_id = ").push_bind(project.0);
+    }
+    push_visible(&mut query, tenant);
+    query.push(" GROUP BY i.project_id, i.status");
+    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let state = |row: &Row| {
+        let project = ProjectId(row.try_get("project_id").map_err(fault)?);
+        let issues = unsigned(row.try_get("issues").map_err(fault)?)?;
+        Ok(((project, row.try_get("status").map_err(fault)?), issues))
+    };
+    rows.iter().map(state).collect()
+}
+
+/// Refuses when issues within a scope are in other states than these. Its projects are locked.
+pub(in super::super) async fn states_are(
+    conn: &mut Conn,
+    tenant: TenantId,
+    scope: Scope,
+    states: &BTreeSet<(ProjectId, String)>,
+) -> Result<()> {
+    let present = states_in_use(conn, tenant, scope).await?;
+    if present.keys().eq(states) { Ok(()) } else { Err(Error::stale()) }
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {

@@ -8,15 +8,17 @@ use sqlx::{QueryBuilder, Row as _};
 use tessera_core::filter::Term;
 use tessera_core::id::{FactId, ProjectId, TenantId};
 use tessera_core::page::{Page, PageRequest};
+use tessera_core::plugin::Scope;
 use tessera_core::tracker::{Project, Scheme, Usage};
 use tessera_core::{Error, Result, Timestamp};
 
 use super::super::page::{Holds, Sort, at, text};
+use super::super::plugin::installation;
 use super::super::{Conn, Db, Row, Ts, filter};
 use crate::codec::{SchemeForm, scheme, scheme_form, signed, unsigned};
 use crate::error::{exists_or, fault};
 
-const SELECT: &str = "SELECT id, name, description, scheme, created_at, updated_at, version, \
+const SELECT: &str = "SELECT id, name, description, scheme, machines, created_at, updated_at, version, \
     (SELECT CAST(COALESCE(SUM(c.issues), 0) AS BIGINT) FROM project_counts c \
      WHERE c.tenant_id = projects.tenant_id AND c.project_id = projects.id) AS issue_count \
     FROM projects WHERE deleted_at IS NULL AND tenant_id = ";
@@ -25,10 +27,16 @@ fn form(project: &Project) -> Option<Json<SchemeForm>> {
     project.scheme.as_deref().map(|scheme| Json(scheme_form(scheme)))
 }
 
-pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, project: &Project) -> Result<()> {
+/// `machines` is the present generation of the tenant's installations, whose row is locked.
+pub(in super::super) async fn insert(
+    conn: &mut Conn,
+    tenant: TenantId,
+    project: &Project,
+    machines: u64,
+) -> Result<()> {
     let query = sqlx::query(
-        "INSERT INTO projects (tenant_id, id, name, description, scheme, created_at, updated_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO projects (tenant_id, id, name, description, scheme, machines, created_at, updated_at,
+         version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     );
     query
         .bind(tenant.0)
@@ -36,6 +44,7 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, project:
         .bind(&project.name)
         .bind(&project.description)
         .bind(form(project))
+        .bind(signed(machines))
         .bind(Ts(project.created_at))
         .bind(Ts(project.updated_at))
         .bind(signed(project.version))
@@ -45,10 +54,15 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, project:
     Ok(())
 }
 
-pub(in super::super) async fn update(conn: &mut Conn, tenant: TenantId, project: &Project) -> Result<()> {
+/// Its machines are no part of what is written.
+pub(in super::super) async fn update(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (project, stored): (&Project, u64),
+) -> Result<()> {
     let query = sqlx::query(
         "UPDATE projects SET name = $3, description = $4, scheme = $5, updated_at = $6, version = $7
-         WHERE tenant_id = $1 AND id = $2 AND version = $7 - 1 AND deleted_at IS NULL",
+         WHERE tenant_id = $1 AND id = $2 AND version = $8 AND deleted_at IS NULL",
     );
     let done = query
         .bind(tenant.0)
@@ -58,13 +72,14 @@ pub(in super::super) async fn update(conn: &mut Conn, tenant: TenantId, project:
         .bind(form(project))
         .bind(Ts(project.updated_at))
         .bind(signed(project.version))
+        .bind(signed(stored))
         .execute(conn)
         .await
         .map_err(fault)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Marks a project as deleted; with it, its issues become invisible.
+/// Marks a project as deleted; with it, its issues become invisible. What was installed in it goes at once.
 pub(in super::super) async fn mark(
     conn: &mut Conn,
     tenant: TenantId,
@@ -81,10 +96,13 @@ pub(in super::super) async fn mark(
         .bind(signed(project.version))
         .bind(Ts(now))
         .bind(cause.map(|cause| cause.0))
-        .execute(conn)
+        .execute(&mut *conn)
         .await
         .map_err(fault)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    if done.rows_affected() != 1 {
+        return Err(Error::stale());
+    }
+    installation::forget_project(conn, tenant, project.id).await
 }
 
 /// Removes the mark. A project that still has issues keeps it.
@@ -104,6 +122,40 @@ pub(in super::super) async fn get(
     query.push_bind(tenant.0).push(" AND id = ").push_bind(id.0);
     let row = query.build().fetch_optional(conn).await.map_err(fault)?;
     row.as_ref().map(read).transpose()
+}
+
+/// Those within a scope that have schemes of their own.
+pub(in super::super) async fn own_schemes(
+    conn: &mut Conn,
+    tenant: TenantId,
+    scope: Scope,
+) -> Result<Vec<Project>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0).push(" AND scheme IS NOT NULL");
+    if let Some(id) = scope.project() {
+        query.push(" AND id = ").push_bind(id.0);
+    }
+    query.push(" ORDER BY id");
+    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    rows.iter().map(read).collect()
+}
+
+/// The machines of a scope's projects, all of which are locked, change with the installations.
+pub(in super::super) async fn set_machines(
+    conn: &mut Conn,
+    tenant: TenantId,
+    scope: Scope,
+    generation: u64,
+) -> Result<()> {
+    let mut query = QueryBuilder::<Db>::new("UPDATE projects SET machines = ");
+    query
+        .push_bind(signed(generation))
+        .push(" WHERE deleted_at IS NULL AND tenant_id = ")
+        .push_bind(tenant.0);
+    if let Some(id) = scope.project() {
+        query.push(" AND id = ").push_bind(id.0);
+    }
+    query.build().execute(conn).await.map(|_| ()).map_err(fault)
 }
 
 pub(in super::super) async fn list(
@@ -178,6 +230,7 @@ fn read(row: &Row) -> Result<Project> {
         name: row.try_get("name").map_err(fault)?,
         description: row.try_get("description").map_err(fault)?,
         scheme: form.map(|Json(form)| scheme(form)).transpose()?.map(Arc::new),
+        machines: unsigned(row.try_get("machines").map_err(fault)?)?,
         issue_count: unsigned(row.try_get("issue_count").map_err(fault)?)?,
         created_at,
         updated_at,

@@ -49,11 +49,15 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, user: &U
     Ok(())
 }
 
-pub(in super::super) async fn update(conn: &mut Conn, tenant: TenantId, user: &User) -> Result<()> {
+pub(in super::super) async fn update(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (user, stored): (&User, u64),
+) -> Result<()> {
     let query = sqlx::query(
         "UPDATE users SET first_name = $3, last_name = $4, email = $5, first_folded = $6, last_folded = $7,
          email_folded = $8, search = $9, is_active = $10, updated_at = $11, version = $12
-         WHERE tenant_id = $1 AND id = $2 AND version = $12 - 1 AND deleted_at IS NULL",
+         WHERE tenant_id = $1 AND id = $2 AND version = $13 AND deleted_at IS NULL",
     );
     let done = query
         .bind(tenant.0)
@@ -68,6 +72,7 @@ pub(in super::super) async fn update(conn: &mut Conn, tenant: TenantId, user: &U
         .bind(user.is_active)
         .bind(Ts(user.updated_at))
         .bind(signed(user.version))
+        .bind(signed(stored))
         .execute(conn)
         .await
         .map_err(|error| exists_or(error, "user", "email", TAKEN))?;

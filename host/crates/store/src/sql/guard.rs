@@ -1,0 +1,39 @@
+//! What must hold under the locks, beyond versions; if it does not, the changeset is stale.
+
+use tessera_core::Result;
+use tessera_core::changeset::{Changeset, Guard};
+
+use super::Conn;
+use super::plugin::{installation, timer};
+use super::tracker::{count, issue, project};
+
+/// Judges by what is stored before the writes.
+pub(super) async fn before(conn: &mut Conn, changeset: &Changeset) -> Result<()> {
+    let tenant = changeset.tenant;
+    for guard in &changeset.guards {
+        match guard {
+            Guard::ProjectIsEmpty(id) => count::is_zero(conn, tenant, *id).await?,
+            Guard::SchemeFits(id, scheme) => project::fits(conn, tenant, *id, scheme).await?,
+            Guard::HasNoChildren(id) => issue::no_children(conn, tenant, &[*id]).await?,
+            Guard::StatesInUse(scope, states) => issue::states_are(conn, tenant, *scope, states).await?,
+            Guard::ReleaseIsUnused(digest) => installation::none_uses(conn, tenant, *digest).await?,
+            Guard::TimersOf(..) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Judges by what the writes have made.
+pub(super) async fn after(conn: &mut Conn, changeset: &Changeset) -> Result<()> {
+    for guard in &changeset.guards {
+        match guard {
+            Guard::TimersOf(issue, most) => timer::at_most(conn, changeset.tenant, *issue, *most).await?,
+            Guard::ProjectIsEmpty(_)
+            | Guard::SchemeFits(..)
+            | Guard::HasNoChildren(_)
+            | Guard::StatesInUse(..)
+            | Guard::ReleaseIsUnused(_) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! Releases, installations, timers, and the hosts that have them in force.
+
+use tessera_core::Result;
+use tessera_core::plugin::Digest;
+
+use crate::codec::corrupt;
+
+pub(super) mod host;
+pub(super) mod installation;
+pub(super) mod release;
+pub(super) mod timer;
+
+/// A digest from its bytes.
+pub(super) fn digest(bytes: Vec<u8>) -> Result<Digest> {
+    bytes.try_into().map(Digest).map_err(|bytes| corrupt("a digest", bytes))
+}

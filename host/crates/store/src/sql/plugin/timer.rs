@@ -1,0 +1,141 @@
+//! Timers.
+
+use sqlx::{QueryBuilder, Row as _};
+use tessera_core::id::{InstallationId, IssueId, TenantId};
+use tessera_core::plugin::timer::MAX_FAILURES;
+use tessera_core::plugin::{DueTimer, Timer};
+use tessera_core::{Error, ErrorKind, Result, Timestamp};
+
+use super::super::{Conn, Db, Row, Ts};
+use crate::codec::{corrupt, signed, unsigned};
+use crate::error::fault;
+
+const SELECT: &str = "SELECT tenant_id, issue_id, installation_id, name, at, generation, failures, \
+    last_failure FROM timers WHERE ";
+
+/// Sets a timer; one of the same name is replaced.
+pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, timer: &Timer) -> Result<()> {
+    let query = sqlx::query(
+        "INSERT INTO timers
+         (tenant_id, issue_id, installation_id, name, at, generation, failures, last_failure)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (tenant_id, issue_id, installation_id, name) DO UPDATE
+         SET at = excluded.at, generation = excluded.generation, failures = excluded.failures,
+         last_failure = excluded.last_failure",
+    );
+    query
+        .bind(tenant.0)
+        .bind(timer.issue.0)
+        .bind(timer.installation.0)
+        .bind(&timer.name)
+        .bind(Ts(timer.at))
+        .bind(signed(timer.generation))
+        .bind(failures(timer))
+        .bind(timer.last_failure.as_deref())
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(fault)
+}
+
+/// Consumes a timer, which must still be of this generation: of two that fire it, one does.
+pub(in super::super) async fn take(conn: &mut Conn, tenant: TenantId, timer: &Timer) -> Result<()> {
+    let query = sqlx::query(
+        "DELETE FROM timers WHERE tenant_id = $1 AND issue_id = $2 AND installation_id = $3 AND name = $4
+         AND generation = $5",
+    );
+    let query = query.bind(tenant.0).bind(timer.issue.0).bind(timer.installation.0).bind(&timer.name);
+    let done = query.bind(signed(timer.generation)).execute(conn).await.map_err(fault)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+}
+
+/// Takes a timer away, if it is there.
+pub(in super::super) async fn drop(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (issue, installation, name): (IssueId, InstallationId, &str),
+) -> Result<()> {
+    let query = sqlx::query(
+        "DELETE FROM timers WHERE tenant_id = $1 AND issue_id = $2 AND installation_id = $3 AND name = $4",
+    );
+    let query = query.bind(tenant.0).bind(issue.0).bind(installation.0).bind(name);
+    query.execute(conn).await.map(|_| ()).map_err(fault)
+}
+
+/// Sets back a timer of that generation; how many it were.
+pub(in super::super) async fn delay(conn: &mut Conn, tenant: TenantId, timer: &Timer) -> Result<u64> {
+    let query = sqlx::query(
+        "UPDATE timers SET at = $6, failures = $7, last_failure = $8 WHERE tenant_id = $1
+         AND issue_id = $2 AND installation_id = $3 AND name = $4 AND generation = $5",
+    );
+    let done = query
+        .bind(tenant.0)
+        .bind(timer.issue.0)
+        .bind(timer.installation.0)
+        .bind(&timer.name)
+        .bind(signed(timer.generation))
+        .bind(Ts(timer.at))
+        .bind(failures(timer))
+        .bind(timer.last_failure.as_deref())
+        .execute(conn)
+        .await
+        .map_err(fault)?;
+    Ok(done.rows_affected())
+}
+
+/// Refuses more timers of an issue than it may have, all writes done.
+pub(in super::super) async fn at_most(
+    conn: &mut Conn,
+    tenant: TenantId,
+    issue: IssueId,
+    most: usize,
+) -> Result<()> {
+    let query = sqlx::query_scalar("SELECT COUNT(*) FROM timers WHERE tenant_id = $1 AND issue_id = $2");
+    let count: i64 = query.bind(tenant.0).bind(issue.0).fetch_one(conn).await.map_err(fault)?;
+    if unsigned(count)? <= most as u64 {
+        return Ok(());
+    }
+    let message = format!("the issue {issue} would have {count} timers; plugins may set {most} for an issue");
+    Err(Error::new(ErrorKind::Precondition, "PLUGIN_TOO_MANY_TIMERS", message))
+}
+
+/// An issue's timers, by name.
+pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, issue: IssueId) -> Result<Vec<Timer>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push("tenant_id = ").push_bind(tenant.0).push(" AND issue_id = ").push_bind(issue.0);
+    query.push(" ORDER BY name, installation_id");
+    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    rows.iter().map(read).collect()
+}
+
+/// Those of any tenant that are due, those that wait longest first; parked ones are not.
+pub(in super::super) async fn due(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    // As it stands in the index, so that it is used.
+    query.push(format_args!("failures < {MAX_FAILURES} AND at <= ")).push_bind(Ts(now));
+    query.push(" ORDER BY at LIMIT ").push_bind(i64::from(limit));
+    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let due = |row: &Row| {
+        let tenant = TenantId(row.try_get("tenant_id").map_err(fault)?);
+        Ok(DueTimer { tenant, timer: read(row)? })
+    };
+    rows.iter().map(due).collect()
+}
+
+fn failures(timer: &Timer) -> i32 {
+    i32::try_from(timer.failures).unwrap_or(i32::MAX)
+}
+
+fn read(row: &Row) -> Result<Timer> {
+    let Ts(at) = row.try_get("at").map_err(fault)?;
+    let failures: i32 = row.try_get("failures").map_err(fault)?;
+    Ok(Timer {
+        issue: IssueId(row.try_get("issue_id").map_err(fault)?),
+        installation: InstallationId(row.try_get("installation_id").map_err(fault)?),
+        name: row.try_get("name").map_err(fault)?,
+        at,
+        generation: unsigned(row.try_get("generation").map_err(fault)?)?,
+        failures: u32::try_from(failures).map_err(|_| corrupt("a count", failures))?,
+        last_failure: row.try_get("last_failure").map_err(fault)?,
+    })
+}

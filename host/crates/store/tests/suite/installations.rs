@@ -1,0 +1,232 @@
+//! Installations are kept whole, one of a plugin for each scope, and go with their projects.
+
+use std::sync::Arc;
+
+use tessera_core::ErrorKind;
+use tessera_core::changeset::Write;
+use tessera_core::id::ProjectId;
+use tessera_core::page::PageRequest;
+use tessera_core::plugin::{
+    AskedLimits, Digest, Hook, InForce, Installation, OnFailure, PluginCommand, ReleaseRef, Scope,
+    installation,
+};
+use tessera_core::tenancy::Tenant;
+use tessera_core::tracker::{AssignMove, Machine};
+
+use crate::world::{World, all, page, reference};
+
+on_every_store! {
+    an_installation_survives_whole,
+    what_is_in_force_is_read_at_one_moment,
+    a_plugin_is_installed_once_at_a_scope,
+    a_stale_installation_is_not_changed,
+    what_is_installed_in_a_project_goes_with_it,
+    nothing_is_installed_in_a_project_that_is_deleted,
+    installations_are_listed_page_by_page,
+    enabled_installations_use_their_releases,
+    a_fact_names_the_release_whose_effect_it_is,
+}
+
+/// An installation with something in every field.
+pub(crate) fn full(mut held: Installation) -> Installation {
+    held.earlier = vec![
+        ReleaseRef { digest: Digest([3; 32]), version: "0.9.0".into() },
+        ReleaseRef { digest: Digest([2; 32]), version: "0.8.0".into() },
+    ];
+    held.settings = "{ \"b\" : 1.50, \"a\":[ ] }".into();
+    held.order = -5;
+    held.on_failure = OnFailure::Open;
+    held.grants = ["issue:update".to_owned(), "fact:emit".to_owned()].into();
+    held.limits = AskedLimits { fuel: Some(1 << 40), time_ms: None, memory: Some(1), output: None };
+    held.enabled = false;
+    held.hooks = vec![Hook::Workflow, Hook::Validation];
+    held.kinds = vec!["issue".into()];
+    let mut machine = Machine::built_in();
+    machine.on_assign = Some(AssignMove { from: "NEW".into(), to: "IN_PROGRESS".into() });
+    held.machines = [("issue".to_owned(), Arc::new(machine))].into();
+    let command = PluginCommand {
+        name: "escalate".into(),
+        title: "Escalate \u{1F680}".into(),
+        states: vec!["NEW".into()],
+        input_schema: "{}".into(),
+    };
+    held.commands = [("issue".to_owned(), vec![command])].into();
+    held.state_map = [("OLD".to_owned(), "NEW".to_owned())].into();
+    held
+}
+
+async fn an_installation_survives_whole(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let release = world.release(tenant, "sla", "1.0.0", 1).await;
+    let next = world.release(tenant, "sla", "1.1.0", 2).await;
+    let held = full(world.new_installation(&release, Scope::Project(project.id)));
+    world.store(world.change(tenant).insert(held.clone())).await;
+    assert_eq!(world.store.installation(tenant, held.id).await.unwrap(), Some(held.clone()));
+    let plain = world.new_installation(&next, held.scope);
+    let changed = Installation {
+        id: held.id,
+        earlier: vec![reference(&release)],
+        created_at: held.created_at,
+        version: 2,
+        ..plain
+    };
+    world.store(world.change(tenant).update(changed.clone())).await;
+    assert_eq!(world.store.installation(tenant, held.id).await.unwrap(), Some(changed.clone()));
+    world.store(world.change(tenant).delete(changed)).await;
+    assert_eq!(world.store.installation(tenant, held.id).await.unwrap(), None);
+}
+
+async fn what_is_in_force_is_read_at_one_moment(world: World) {
+    let tenant = world.tenant("acme").await;
+    assert_eq!(world.store.in_force(tenant).await.unwrap(), InForce::default());
+    let stored = world.store.tenant(tenant).await.unwrap().unwrap();
+    let limits = AskedLimits { fuel: Some(7), output: Some(9), ..AskedLimits::default() };
+    let bounded = Tenant { plugin_limits: limits, version: 2, ..stored };
+    world.store(world.change(tenant).update(bounded.clone())).await;
+    assert_eq!(world.store.tenant(tenant).await.unwrap(), Some(bounded));
+    let release = world.release(tenant, "sla", "1.0.0", 1).await;
+    let project = world.project(tenant, "Rocket").await;
+    let first = world.installation(tenant, &release, Scope::Tenant).await;
+    let second = full(world.new_installation(&release, Scope::Project(project.id)));
+    let changeset = world.change(tenant).write(Write::NextGeneration(1, None)).insert(second.clone());
+    world.store(changeset).await;
+    let installations = vec![Arc::new(second), Arc::new(first)];
+    assert_eq!(world.store.in_force(tenant).await.unwrap(), InForce { generation: 2, limits, installations });
+    assert_eq!(world.store.in_force(world.tenant("other").await).await.unwrap(), InForce::default());
+}
+
+async fn a_plugin_is_installed_once_at_a_scope(world: World) {
+    let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
+    let (one, two) = (world.project(tenant, "One").await, world.project(tenant, "Two").await);
+    let release = world.release(tenant, "sla", "1.0.0", 1).await;
+    let newer = world.release(tenant, "sla", "1.1.0", 2).await;
+    let another = world.release(tenant, "slb", "1.0.0", 3).await;
+    for scope in [Scope::Tenant, Scope::Project(one.id), Scope::Project(two.id)] {
+        world.installation(tenant, &release, scope).await;
+        let twin = world.change(tenant).insert(world.new_installation(&newer, scope));
+        let error = world.commit(twin).await.unwrap_err();
+        assert_eq!((error.kind(), error.reason()), (ErrorKind::Exists, "INSTALLATION_EXISTS"));
+        world.installation(tenant, &another, scope).await;
+    }
+    let theirs = world.release(other, "sla", "1.0.0", 1).await;
+    world.installation(other, &theirs, Scope::Tenant).await;
+}
+
+async fn a_stale_installation_is_not_changed(world: World) {
+    let tenant = world.tenant("acme").await;
+    let release = world.release(tenant, "sla", "1.0.0", 1).await;
+    let held = world.installation(tenant, &release, Scope::Tenant).await;
+    let next = Installation { order: 5, version: 2, ..held.clone() };
+    world.store(world.change(tenant).update(next.clone())).await;
+    for changeset in [
+        world.change(tenant).update(next.clone()),
+        world.change(tenant).delete(held.clone()),
+        world.change(tenant).expect(&held),
+        world.change(tenant).update(Installation {
+            release: ReleaseRef { digest: Digest([9; 32]), version: "9".into() },
+            version: 3,
+            ..next.clone()
+        }),
+    ] {
+        assert!(world.commit(changeset).await.unwrap_err().is_stale());
+    }
+    assert_eq!(world.store.installation(tenant, held.id).await.unwrap(), Some(next));
+}
+
+async fn what_is_installed_in_a_project_goes_with_it(world: World) {
+    let tenant = world.tenant("acme").await;
+    let (gone, kept) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
+    let release = world.release(tenant, "sla", "1.0.0", 1).await;
+    let inside = world.installation(tenant, &release, Scope::Project(gone.id)).await;
+    let outside = world.installation(tenant, &release, Scope::Project(kept.id)).await;
+    let issue = world.issue(tenant, &gone, "inside").await;
+    let timer = Write::PutTimer(world.new_timer(issue.id, inside.id, "soon"));
+    world.store(world.change(tenant).write(timer)).await;
+    world.store(world.change(tenant).delete(gone.clone())).await;
+    let in_force = world.store.in_force(tenant).await.unwrap().installations;
+    assert_eq!(in_force, [Arc::new(outside)]);
+    assert_eq!(world.store.installation(tenant, inside.id).await.unwrap(), None);
+    assert!(world.store.due_timers(world.store.now(), 9).await.unwrap().is_empty());
+    tessera_core::tracker::Purger::new(Arc::clone(&world.store)).run().await.unwrap();
+    assert!(world.store.purges(9).await.unwrap().is_empty());
+}
+
+async fn nothing_is_installed_in_a_project_that_is_deleted(world: World) {
+    let tenant = world.tenant("acme").await;
+    let release = world.release(tenant, "sla", "1.0.0", 1).await;
+    for _ in 0..20 {
+        let project = world.project(tenant, "Rocket").await;
+        let held = world.new_installation(&release, Scope::Project(project.id));
+        let deletion = world.change(tenant).delete(project.clone());
+        let install = world.change(tenant).insert(held.clone());
+        let (deleted, installed) = tokio::join!(world.commit(deletion), world.commit(install));
+        deleted.unwrap();
+        assert!(installed.err().is_none_or(|error| error.is_stale()));
+        assert_eq!(world.store.installation(tenant, held.id).await.unwrap(), None);
+        let late = world.change(tenant).insert(world.new_installation(&release, held.scope));
+        assert!(world.commit(late).await.unwrap_err().is_stale());
+    }
+    let nowhere = world.new_installation(&release, Scope::Project(ProjectId::generate()));
+    assert!(world.commit(world.change(tenant).insert(nowhere)).await.unwrap_err().is_stale());
+    assert!(world.store.in_force(tenant).await.unwrap().installations.is_empty());
+}
+
+async fn installations_are_listed_page_by_page(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let mut held = Vec::new();
+    for number in 0..5_u8 {
+        let release = world.release(tenant, &format!("p{number}"), "1.0.0", number).await;
+        let scope = if number == 3 { Scope::Project(project.id) } else { Scope::Tenant };
+        let mut one = world.new_installation(&release, scope);
+        one.enabled = number != 1;
+        world.store(world.change(tenant).insert(one.clone())).await;
+        held.push(one);
+    }
+    let list = |asked: PageRequest| {
+        let world = world.clone();
+        async move { world.store.installations(tenant, &asked).await }
+    };
+    assert_eq!(all(page(&installation::SPEC, 2, "created asc"), list).await, held);
+    held.reverse();
+    assert_eq!(all(page(&installation::SPEC, 2, ""), list).await, held);
+    for (text, found) in [
+        ("plugin:p2".to_owned(), vec!["p2"]),
+        ("enabled:false".to_owned(), vec!["p1"]),
+        (format!("project:{}", project.id), vec!["p3"]),
+        ("project:none -plugin:p2".to_owned(), vec!["p4", "p1", "p0"]),
+    ] {
+        let filter = world.filter(tenant, &installation::SPEC, &text);
+        let listed = all(PageRequest { filter, ..page(&installation::SPEC, 9, "") }, list).await;
+        assert_eq!(listed.iter().map(|held| &*held.plugin).collect::<Vec<_>>(), found, "{text}");
+    }
+}
+
+async fn enabled_installations_use_their_releases(world: World) {
+    let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
+    for owner in [tenant, other] {
+        let release = world.release(owner, "shared", "1.0.0", 5).await;
+        world.installation(owner, &release, Scope::Tenant).await;
+    }
+    world.release(tenant, "unused", "1.0.0", 6).await;
+    let disabled = world.release(tenant, "disabled", "1.0.0", 7).await;
+    let held = Installation { enabled: false, ..world.new_installation(&disabled, Scope::Tenant) };
+    world.store(world.change(tenant).insert(held)).await;
+    assert_eq!(world.store.digests_in_use().await.unwrap(), [Digest([5; 32])]);
+}
+
+async fn a_fact_names_the_release_whose_effect_it_is(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let issue = world.issue(tenant, &project, "first").await;
+    let next = world.next(&issue, |_| ());
+    let mut fact = world.fact(tenant, "issue.updated", &next);
+    fact.release = Some("support-sla@1.2.0".into());
+    world.store(world.change(tenant).update(next).fact(fact.clone())).await;
+    let history = world.history(tenant, issue.id).await;
+    assert_eq!(history[0].what, fact);
+    assert_eq!(history[1].what.release, None);
+    let facts = world.numbered(4).await;
+    assert_eq!(facts[3].what.release.as_deref(), Some("support-sla@1.2.0"));
+}

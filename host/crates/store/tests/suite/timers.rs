@@ -1,0 +1,212 @@
+//! Timers are consumed once, back off, and go with their issue and installation; hosts say that they live.
+
+use std::time::Duration;
+
+use tessera_core::ErrorKind;
+use tessera_core::changeset::{Guard, Write};
+use tessera_core::id::{InstallationId, IssueId, TenantId};
+use tessera_core::plugin::timer::MAX_FAILURES;
+use tessera_core::plugin::{DueTimer, Installation, Scope, Timer};
+use tessera_core::tracker::Issue;
+
+use crate::world::World;
+
+on_every_store! {
+    a_timer_is_set_replaced_and_taken_away,
+    of_two_that_fire_a_timer_one_consumes_it,
+    what_is_due_is_found_whosever_it_is,
+    a_timer_that_failed_is_set_back_unless_it_was_set_anew,
+    an_issue_has_only_so_many_timers,
+    timers_go_with_their_issue_and_their_installation,
+    a_timer_needs_an_issue_and_an_installation,
+    timers_are_set_while_what_they_hang_on_goes,
+    hosts_that_beat_are_listed_with_how_far_they_are,
+}
+
+async fn scene(world: &World, slug: &str) -> (TenantId, Installation, Issue) {
+    let tenant = world.tenant(slug).await;
+    let project = world.project(tenant, "Rocket").await;
+    let release = world.release(tenant, "sla", "1.0.0", 1).await;
+    let installation = world.installation(tenant, &release, Scope::Tenant).await;
+    let issue = world.issue(tenant, &project, "late").await;
+    (tenant, installation, issue)
+}
+
+async fn put(world: &World, tenant: TenantId, timer: &Timer) {
+    world.store(world.change(tenant).write(Write::PutTimer(timer.clone()))).await;
+}
+
+async fn a_timer_is_set_replaced_and_taken_away(world: World) {
+    let (tenant, by, issue) = scene(&world, "acme").await;
+    let mut later = world.new_timer(issue.id, by.id, "b");
+    later.generation = u64::MAX >> 2;
+    later.failures = 3;
+    later.last_failure = Some("PLUGIN_TRAPPED: it trapped".into());
+    let timer = world.new_timer(issue.id, by.id, "a");
+    put(&world, tenant, &later).await;
+    put(&world, tenant, &timer).await;
+    assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), [timer.clone(), later.clone()]);
+    let again = Timer { generation: 7, at: later.at.plus(Duration::from_secs(1)), ..later };
+    let fresh = Timer { failures: 0, last_failure: None, ..again };
+    put(&world, tenant, &fresh).await;
+    assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), [timer, fresh.clone()]);
+    for _ in 0..2 {
+        let drop = Write::DropTimer(issue.id, by.id, "a".into());
+        world.store(world.change(tenant).write(drop)).await;
+        assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), std::slice::from_ref(&fresh));
+    }
+    let other = world.tenant("other").await;
+    assert!(world.store.timers(other, issue.id).await.unwrap().is_empty());
+    let foreign = world.change(other).write(Write::TakeTimer(fresh.clone()));
+    assert!(world.commit(foreign).await.unwrap_err().is_stale());
+    world.store(world.change(other).write(Write::DropTimer(issue.id, by.id, "b".into()))).await;
+    assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), [fresh]);
+}
+
+async fn of_two_that_fire_a_timer_one_consumes_it(world: World) {
+    let (tenant, by, issue) = scene(&world, "acme").await;
+    for generation in 0..10 {
+        let timer = Timer { generation, ..world.new_timer(issue.id, by.id, "soon") };
+        put(&world, tenant, &timer).await;
+        let take = |timer: &Timer| world.commit(world.change(tenant).write(Write::TakeTimer(timer.clone())));
+        let older = Timer { generation: generation + 1, ..timer.clone() };
+        assert!(take(&older).await.unwrap_err().is_stale(), "another generation");
+        let (first, second) = tokio::join!(take(&timer), take(&timer));
+        assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+        assert!(first.err().or(second.err()).unwrap().is_stale());
+        assert!(world.store.timers(tenant, issue.id).await.unwrap().is_empty());
+    }
+}
+
+async fn what_is_due_is_found_whosever_it_is(world: World) {
+    let now = world.store.now();
+    let mut due = Vec::new();
+    for slug in ["acme", "other"] {
+        let (tenant, by, issue) = scene(&world, slug).await;
+        for (name, millis) in [("a", 200), ("b", 100)] {
+            let at = now.minus(Duration::from_millis(millis + due.len() as u64));
+            let timer = Timer { at, ..world.new_timer(issue.id, by.id, name) };
+            put(&world, tenant, &timer).await;
+            due.push(DueTimer { tenant, timer });
+        }
+        for (name, at, failures) in [
+            ("parked", now.minus(Duration::from_secs(9)), MAX_FAILURES),
+            ("later", now.plus(Duration::from_micros(1)), 0),
+        ] {
+            put(&world, tenant, &Timer { at, failures, ..world.new_timer(issue.id, by.id, name) }).await;
+        }
+    }
+    due.sort_by_key(|due| due.timer.at);
+    assert_eq!(world.store.due_timers(now, 9).await.unwrap(), due);
+    assert_eq!(world.store.due_timers(now, 2).await.unwrap(), due[..2]);
+    // Due at the moment itself.
+    assert_eq!(world.store.due_timers(due[0].timer.at, 9).await.unwrap(), due[..1]);
+}
+
+async fn a_timer_that_failed_is_set_back_unless_it_was_set_anew(world: World) {
+    let (tenant, by, issue) = scene(&world, "acme").await;
+    let timer = world.new_timer(issue.id, by.id, "soon");
+    put(&world, tenant, &timer).await;
+    let back = Timer {
+        at: timer.at.plus(Duration::from_secs(5)),
+        failures: 1,
+        last_failure: Some("it trapped".into()),
+        ..timer.clone()
+    };
+    world.store.delay_timer(tenant, &Timer { generation: 2, ..back.clone() }).await.unwrap();
+    world.store.delay_timer(tenant, &Timer { name: "absent".into(), ..back.clone() }).await.unwrap();
+    assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), [timer]);
+    world.store.delay_timer(tenant, &back).await.unwrap();
+    assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), std::slice::from_ref(&back));
+    // It is still of its generation, and can be consumed.
+    world.store(world.change(tenant).write(Write::TakeTimer(back))).await;
+}
+
+async fn an_issue_has_only_so_many_timers(world: World) {
+    let (tenant, by, issue) = scene(&world, "acme").await;
+    for name in ["a", "b", "c"] {
+        put(&world, tenant, &world.new_timer(issue.id, by.id, name)).await;
+    }
+    let setting = |names: &[&str]| {
+        let set = names.iter().map(|name| Write::PutTimer(world.new_timer(issue.id, by.id, name)));
+        set.fold(world.change(tenant), tessera_core::changeset::Changeset::write)
+            .guard(Guard::TimersOf(issue.id, 4))
+    };
+    let error = world.commit(setting(&["d", "e"])).await.unwrap_err();
+    assert_eq!((error.kind(), error.reason()), (ErrorKind::Precondition, "PLUGIN_TOO_MANY_TIMERS"));
+    assert!(error.message().contains("5 timers") && error.message().contains('4'), "{error}");
+    assert_eq!(world.store.timers(tenant, issue.id).await.unwrap().len(), 3, "nothing of it is stored");
+    world.store(setting(&["a", "d"])).await;
+    // What the same changeset takes away makes room.
+    world.store(setting(&["e"]).write(Write::DropTimer(issue.id, by.id, "a".into()))).await;
+    assert_eq!(world.store.timers(tenant, issue.id).await.unwrap().len(), 4);
+}
+
+async fn timers_go_with_their_issue_and_their_installation(world: World) {
+    let (tenant, by, issue) = scene(&world, "acme").await;
+    let project = world.store.project(tenant, issue.project).await.unwrap().unwrap();
+    let other = world.issue(tenant, &project, "another").await;
+    for issue in [issue.id, other.id] {
+        put(&world, tenant, &world.new_timer(issue, by.id, "soon")).await;
+    }
+    world.store(world.change(tenant).delete(issue.clone())).await;
+    assert!(world.store.timers(tenant, issue.id).await.unwrap().is_empty());
+    assert_eq!(world.store.timers(tenant, other.id).await.unwrap().len(), 1);
+    world.store(world.change(tenant).delete(by)).await;
+    assert!(world.store.timers(tenant, other.id).await.unwrap().is_empty());
+    assert!(world.store.due_timers(world.store.now(), 9).await.unwrap().is_empty());
+}
+
+async fn a_timer_needs_an_issue_and_an_installation(world: World) {
+    let (tenant, by, issue) = scene(&world, "acme").await;
+    for timer in [
+        world.new_timer(IssueId::generate(), by.id, "no issue"),
+        world.new_timer(issue.id, InstallationId::generate(), "no installation"),
+    ] {
+        let set = world.change(tenant).write(Write::PutTimer(timer));
+        assert!(world.commit(set).await.unwrap_err().is_stale());
+    }
+}
+
+/// Whoever wins: nobody waits for the other for ever, and no timer is left behind.
+async fn timers_are_set_while_what_they_hang_on_goes(world: World) {
+    let (tenant, mut by, issue) = scene(&world, "acme").await;
+    let project = world.store.project(tenant, issue.project).await.unwrap().unwrap();
+    let release = world.store.release(tenant, by.release.digest).await.unwrap().unwrap();
+    for round in 0..20 {
+        let issue = world.issue(tenant, &project, "late").await;
+        for name in ["a", "b", "c"] {
+            put(&world, tenant, &world.new_timer(issue.id, by.id, name)).await;
+        }
+        let set = ["d", "c", "b", "a"].map(|name| Write::PutTimer(world.new_timer(issue.id, by.id, name)));
+        let set = set.into_iter().fold(world.change(tenant), tessera_core::changeset::Changeset::write);
+        let set = set.write(Write::DropTimer(issue.id, by.id, "c".into()));
+        let removal = world.change(tenant);
+        let removal = if round % 2 == 0 { removal.delete(by.clone()) } else { removal.delete(issue.clone()) };
+        let (set, removed) = tokio::join!(world.commit(set), world.commit(removal));
+        removed.unwrap();
+        if let Err(error) = set {
+            assert!(error.is_stale(), "{error:?}");
+            let deadlock = error.cause().is_some_and(|cause| cause.to_string().contains("deadlock"));
+            assert!(!deadlock, "{error:?}");
+        }
+        assert!(world.store.timers(tenant, issue.id).await.unwrap().is_empty());
+        if round % 2 == 0 {
+            by = world.installation(tenant, &release, Scope::Tenant).await;
+        }
+    }
+}
+
+async fn hosts_that_beat_are_listed_with_how_far_they_are(world: World) {
+    let alive = Duration::from_secs(30);
+    assert!(world.store.hosts(alive).await.unwrap().is_empty());
+    world.store.beat("host-2", 7).await.unwrap();
+    world.store.beat("host-1", 3).await.unwrap();
+    world.store.beat("host-1", 5).await.unwrap();
+    let listed = [("host-1".to_owned(), 5), ("host-2".to_owned(), 7)];
+    assert_eq!(world.store.hosts(alive).await.unwrap(), listed);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    world.store.beat("host-2", 8).await.unwrap();
+    let silent = world.store.hosts(Duration::from_millis(200)).await.unwrap();
+    assert_eq!(silent, [("host-2".to_owned(), 8)]);
+}
