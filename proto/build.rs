@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// All protos.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 8] = [
     "common/v1/common.proto",
     "facts/v1/facts.proto",
     "issues/v1/issues.proto",
+    "plugin/v1/plugin.proto",
     "project/v1/project.proto",
     "tenancy/v1/tenancy.proto",
     "user/v1/user.proto",

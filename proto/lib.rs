@@ -25,6 +25,7 @@ packages! {
     common: v1 = "common.v1";
     facts: v1 = "facts.v1";
     issues: v1 = "issues.v1";
+    plugin: v1 = "plugin.v1";
     project: v1 = "project.v1";
     tenancy: v1 = "tenancy.v1";
     user: v1 = "user.v1", v2 = "user.v2";

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Map, Value};
 use tessera_core::access::Operation;
@@ -32,7 +34,13 @@ pub fn request(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>) -
     }
     let path = format!("{}?{query}", fixture.fill(row.route));
     let request = rest.request(row.method.clone(), path.trim_end_matches('?'));
-    if body.is_null() { request } else { request.json(&fixture.fill_json(&body)) }
+    match fixture.fill_json(&body) {
+        Value::Null => request,
+        Value::String(text) => {
+            request.header("content-type", "application/wasm").body(STANDARD.decode(text).unwrap())
+        }
+        body => request.json(&body),
+    }
 }
 
 #[test]
@@ -144,12 +152,13 @@ fn grpc_error(status: &Status) -> Fault {
 /// The table of the APIs: which status goes with which code.
 pub fn matches(status: u16, code: Code) -> bool {
     match status {
-        400 | 422 => code == Code::InvalidArgument,
+        400 => code == Code::InvalidArgument,
+        422 => matches!(code, Code::InvalidArgument | Code::FailedPrecondition),
         401 => code == Code::Unauthenticated,
         403 => code == Code::PermissionDenied,
         404 => code == Code::NotFound,
         409 => matches!(code, Code::AlreadyExists | Code::FailedPrecondition | Code::Aborted),
-        410 => code == Code::FailedPrecondition,
+        410 | 424 => code == Code::FailedPrecondition,
         412 => code == Code::Aborted,
         413 | 429 => code == Code::ResourceExhausted,
         503 => code == Code::Unavailable,
@@ -183,7 +192,7 @@ fn plain(value: &Value) -> Value {
 }
 
 /// What differs from call to call.
-const FRESH: [&str; 9] = [
+const FRESH: [&str; 10] = [
     "cursor",
     "next_page_token",
     "secret",
@@ -193,11 +202,18 @@ const FRESH: [&str; 9] = [
     "modify_date",
     "created_at",
     "updated_at",
+    "time_us",
 ];
 
-/// An issue's own names in the place of the built-in ones.
+/// An issue's own names in the place of the built-in ones, and JSON in the place of its text.
 fn named(map: &Map<String, Value>) -> Map<String, Value> {
-    let mut map = map.clone();
+    let parsed = |(name, value): (&String, &Value)| match (name.strip_suffix("_json"), value) {
+        (Some(name), Value::String(text)) => {
+            (name.to_owned(), serde_json::from_str(text).unwrap_or_default())
+        }
+        (Some(_) | None, _) => (name.clone(), value.clone()),
+    };
+    let mut map: Map<_, _> = map.iter().map(parsed).collect();
     for field in ["status", "resolution", "type", "priority"] {
         if let Some(name) = map.remove(&format!("{field}_name")) {
             map.insert(field.to_owned(), name);

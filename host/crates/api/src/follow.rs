@@ -145,7 +145,7 @@ impl Watch {
 fn touches_rights(fact: &Fact) -> bool {
     match fact.what.object.kind {
         ObjectKind::Key | ObjectKind::Tenant | ObjectKind::User => true,
-        ObjectKind::Project | ObjectKind::Issue => false,
+        ObjectKind::Project | ObjectKind::Release | ObjectKind::Installation | ObjectKind::Issue => false,
     }
 }
 

@@ -49,6 +49,12 @@ pub fn decode(field: &str, json: Json) -> Result<Value> {
     })
 }
 
+/// The value of any JSON; what is no value of a field stays JSON.
+#[must_use]
+pub fn decode_any(json: &Json) -> Value {
+    decode("", json.clone()).unwrap_or_else(|_| Value::Json(json.to_string()))
+}
+
 /// The fields that a client wrote.
 pub fn decode_fields(fields: BTreeMap<String, Json>) -> Result<BTreeMap<String, Value>> {
     fields

@@ -3,12 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+
 use serde_json::{Value, json};
 
 use crate::harness::Rest;
+use crate::plugins::component;
 
 /// A text that only the fixture's own tenant may ever see.
 pub const MARK: &str = "only for its own tenant";
+
+/// A plugin that is installed, the command that it offers, and a plugin that is only uploaded.
+const INSTALLED: &str = "support-sla";
+const COMMAND: &str = "pause-sla";
+const SPARE: &str = "text-policy";
 
 /// Names and what they stand for.
 #[derive(Clone)]
@@ -38,8 +48,16 @@ impl Fixture {
         let key = key.expect(201)["key"]["id"].as_str().unwrap().to_owned();
         let tenant = format!("held-{n}");
         rest.post("/v1/tenants", json!({"slug": tenant, "name": "Held"})).await.expect(201);
+        let (digest, installed) = (release(rest, SPARE).await, release(rest, INSTALLED).await);
+        let installation = installation(rest, &installed, &project).await;
         Self(
             [
+                ("digest", digest),
+                ("spare", SPARE.to_owned()),
+                ("component", STANDARD.encode(component("required-fields"))),
+                ("installed", installed),
+                ("installation_id", installation),
+                ("command", COMMAND.to_owned()),
                 ("project_id", project),
                 ("name", name),
                 ("user_id", user),
@@ -65,6 +83,7 @@ impl Fixture {
         for (name, value) in &mut absent.0 {
             match *name {
                 "tenant" | "key_id" => *value = "nobody".to_owned(),
+                "digest" => *value = format!("{0}{0}", uuid::Uuid::now_v7().simple()),
                 name if name.ends_with("_id") => *value = uuid::Uuid::now_v7().to_string(),
                 _ => {}
             }
@@ -88,4 +107,27 @@ impl Fixture {
             other => other.clone(),
         }
     }
+}
+
+/// The digest of the plugin's release, which is uploaded if it is not there.
+async fn release(rest: &Rest, plugin: &str) -> String {
+    let held = rest.get(&format!("/v1/releases?filter=plugin:{plugin}")).await.expect(200).clone();
+    if let Some(digest) = held["releases"][0]["digest"].as_str() {
+        return digest.to_owned();
+    }
+    let request = rest.request(Method::POST, "/v1/releases").header("content-type", "application/wasm");
+    let answer = rest.send(request.body(component(plugin))).await;
+    answer.expect(201)["release"]["digest"].as_str().unwrap().to_owned()
+}
+
+/// A release's only installation, in that project: a tenant may have only so many.
+async fn installation(rest: &Rest, digest: &str, project: &str) -> String {
+    let held = rest.get("/v1/installations?page_size=100").await.expect(200).clone();
+    for installation in held["installations"].as_array().unwrap() {
+        let id = installation["installation_id"].as_str().unwrap();
+        rest.delete(&format!("/v1/installations/{id}")).await.expect(200);
+    }
+    let body = json!({"release": {"digest": digest}, "project_id": project});
+    let answer = rest.post("/v1/installations", body).await;
+    answer.expect(201)["installation"]["installation_id"].as_str().unwrap().to_owned()
 }

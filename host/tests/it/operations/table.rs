@@ -1,5 +1,7 @@
 //! The table. `{name}` in a path or a text stands for what the fixture has under that name.
 
+mod plugins;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -82,7 +84,7 @@ impl Row {
 
 /// All operations.
 pub fn rows() -> Vec<Row> {
-    [tenancy(), users(), projects(), issues(), hanging(), facts()].concat()
+    [tenancy(), users(), projects(), issues(), hanging(), facts(), plugins::rows()].concat()
 }
 
 fn tenancy() -> Vec<Row> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use tessera_proto::facts::v1 as facts;
 use tessera_proto::issues::v1 as issues;
+use tessera_proto::plugin::v1 as plugin;
 use tessera_proto::project::v1 as project;
 use tessera_proto::tenancy::v1 as tenancy;
 use tessera_proto::tenancy::v1::WhoAmIRequest;
@@ -29,6 +30,7 @@ fn services() -> BTreeSet<String> {
         facts::facts_service_server::SERVICE_NAME,
         issues::issues_service_server::SERVICE_NAME,
         project::project_service_server::SERVICE_NAME,
+        plugin::plugin_service_server::SERVICE_NAME,
         tenancy::key_service_server::SERVICE_NAME,
         tenancy::tenant_service_server::SERVICE_NAME,
         user::v1::user_service_server::SERVICE_NAME,

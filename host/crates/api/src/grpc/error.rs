@@ -24,7 +24,9 @@ pub fn code_of(kind: ErrorKind) -> Code {
         ErrorKind::NotFound => Code::NotFound,
         ErrorKind::Malformed | ErrorKind::Invalid => Code::InvalidArgument,
         ErrorKind::Exists => Code::AlreadyExists,
-        ErrorKind::Precondition | ErrorKind::Gone => Code::FailedPrecondition,
+        ErrorKind::Precondition | ErrorKind::Gone | ErrorKind::Refused | ErrorKind::PluginFailed => {
+            Code::FailedPrecondition
+        }
         ErrorKind::PreconditionFailed | ErrorKind::Conflict => Code::Aborted,
         ErrorKind::TooLarge | ErrorKind::RateLimited => Code::ResourceExhausted,
         ErrorKind::Unavailable => Code::Unavailable,
@@ -46,7 +48,7 @@ pub fn refuse(error: &Error, request_id: &str) -> Status {
         details.set_bad_request(violations);
     }
     match error.kind() {
-        ErrorKind::Precondition | ErrorKind::Gone => {
+        ErrorKind::Precondition | ErrorKind::Gone | ErrorKind::PluginFailed => {
             details.add_precondition_failure_violation(error.reason(), "", error.message());
         }
         ErrorKind::Unavailable | ErrorKind::RateLimited => {
@@ -57,6 +59,7 @@ pub fn refuse(error: &Error, request_id: &str) -> Status {
         | ErrorKind::NotFound
         | ErrorKind::Malformed
         | ErrorKind::Invalid
+        | ErrorKind::Refused
         | ErrorKind::Exists
         | ErrorKind::PreconditionFailed
         | ErrorKind::Conflict
@@ -150,7 +153,11 @@ fn info(reason: &str, request_id: &str) -> ErrorDetails {
 }
 
 fn violation(fault: &tessera_core::Violation) -> FieldViolation {
-    let mut violation = FieldViolation::new(&fault.field, &fault.message);
+    let description = match &fault.plugin {
+        Some(plugin) => format!("{plugin}: {}", fault.message),
+        None => fault.message.clone(),
+    };
+    let mut violation = FieldViolation::new(&fault.field, description);
     violation.reason = fault.code.to_string();
     violation
 }
@@ -170,6 +177,8 @@ mod tests {
             (ErrorKind::Invalid, Code::InvalidArgument),
             (ErrorKind::Exists, Code::AlreadyExists),
             (ErrorKind::Precondition, Code::FailedPrecondition),
+            (ErrorKind::Refused, Code::FailedPrecondition),
+            (ErrorKind::PluginFailed, Code::FailedPrecondition),
             (ErrorKind::Gone, Code::FailedPrecondition),
             (ErrorKind::PreconditionFailed, Code::Aborted),
             (ErrorKind::Conflict, Code::Aborted),
@@ -199,6 +208,21 @@ mod tests {
         let closed = refuse(&Error::new(ErrorKind::Precondition, "TRANSITION_NOT_ALLOWED", "no"), "r");
         let failure = closed.get_details_precondition_failure().unwrap();
         assert_eq!(failure.violations[0].r#type, "TRANSITION_NOT_ALLOWED");
+    }
+
+    #[test]
+    fn a_plugins_refusal_begins_with_its_name() {
+        let fault = Violation {
+            code: "MISSING".into(),
+            plugin: Some("required-fields".to_owned()),
+            ..Violation::new("description", "is missing")
+        };
+        let status = refuse(&Error::refused(vec![fault]), "r");
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        let bad = status.get_details_bad_request().unwrap();
+        let held = &bad.field_violations[0];
+        assert_eq!((held.field.as_str(), held.reason.as_str()), ("description", "MISSING"));
+        assert_eq!(held.description, "required-fields: is missing");
     }
 
     #[test]

@@ -4,18 +4,21 @@
 
 mod body;
 pub mod call;
+mod command;
 mod comment;
 pub mod convert;
 pub mod error;
 mod fact;
 pub mod front;
 mod health;
+mod installation;
 mod issue;
 mod key;
 mod label;
 mod link;
 pub mod outgoing;
 mod project;
+mod release;
 mod scheme;
 mod services;
 mod stream;
@@ -31,6 +34,7 @@ use std::sync::Arc;
 use axum::Router;
 use tessera_proto::facts::v1::facts_service_server::{FactsServiceServer, SERVICE_NAME as FACTS};
 use tessera_proto::issues::v1::issues_service_server::{IssuesServiceServer, SERVICE_NAME as ISSUES};
+use tessera_proto::plugin::v1::plugin_service_server::{PluginServiceServer, SERVICE_NAME as PLUGINS};
 use tessera_proto::project::v1::project_service_server::{ProjectServiceServer, SERVICE_NAME as PROJECTS};
 use tessera_proto::tenancy::v1::key_service_server::{KeyServiceServer, SERVICE_NAME as KEYS};
 use tessera_proto::tenancy::v1::tenant_service_server::{SERVICE_NAME as TENANTS, TenantServiceServer};
@@ -48,29 +52,36 @@ use crate::grpc::front::Front;
 use crate::request::Gate;
 
 /// The services of the contract.
-pub const SERVICES: &[&str] = &[FACTS, ISSUES, PROJECTS, KEYS, TENANTS, USERS, users_v2::SERVICE_NAME];
+pub const SERVICES: &[&str] =
+    &[FACTS, ISSUES, PLUGINS, PROJECTS, KEYS, TENANTS, USERS, users_v2::SERVICE_NAME];
 
-/// The whole API over gRPC: takes messages of at most `receive` bytes and sends such of at most `send`.
+/// What an upload's message holds besides the component.
+const ENVELOPE: usize = 64;
+
+/// The whole API over gRPC: takes messages of at most `receive` bytes, uploads apart, and sends such of at most `send`.
 /// Must be called on a runtime. Has a fallback of its own, so it cannot be merged with another that has one.
 pub fn router(gate: Arc<Gate>, receive: usize, send: usize) -> Router {
     let grpc = Grpc::new(Arc::clone(&gate), send);
     let timeout = gate.timeout;
+    let component = usize::try_from(gate.app.releases.max_component()).unwrap_or(usize::MAX);
+    let upload = receive.max(component.saturating_add(ENVELOPE));
     let mut router = Router::new();
     macro_rules! mount {
-        ($($server:path),*) => {$(
+        ($($server:path: $most:expr),*) => {$(
             let service = <$server>::new(grpc.clone());
-            let service = service.max_decoding_message_size(receive).max_encoding_message_size(send);
+            let service = service.max_decoding_message_size($most).max_encoding_message_size(send);
             router = mounted(router, Front::new(service, timeout), <$server as NamedService>::NAME);
         )*};
     }
     mount!(
-        FactsServiceServer<Grpc>,
-        IssuesServiceServer<Grpc>,
-        ProjectServiceServer<Grpc>,
-        KeyServiceServer<Grpc>,
-        TenantServiceServer<Grpc>,
-        UserServiceServer<Grpc>,
-        users_v2::UserServiceServer<Grpc>
+        FactsServiceServer<Grpc>: receive,
+        IssuesServiceServer<Grpc>: receive,
+        PluginServiceServer<Grpc>: upload,
+        ProjectServiceServer<Grpc>: receive,
+        KeyServiceServer<Grpc>: receive,
+        TenantServiceServer<Grpc>: receive,
+        UserServiceServer<Grpc>: receive,
+        users_v2::UserServiceServer<Grpc>: receive
     );
     let (reporter, health) = tonic_health::server::health_reporter();
     router = mounted(router, Front::new(health, timeout), "grpc.health.v1.Health");
@@ -85,6 +96,8 @@ fn reflected(router: Router, timeout: std::time::Duration) -> Router {
         Reflection::configure()
             .register_encoded_file_descriptor_set(tessera_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // The details of errors, so that a client can show them.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     match (described().build_v1(), described().build_v1alpha()) {
         (Ok(v1), Ok(v1alpha)) => {

@@ -2,6 +2,7 @@
 
 use tessera_proto::facts::v1 as facts;
 use tessera_proto::issues::v1 as issues;
+use tessera_proto::plugin::v1 as plugins;
 use tessera_proto::project::v1 as projects;
 use tessera_proto::tenancy::v1 as tenancy;
 use tessera_proto::user::{v1 as users, v2 as users_v2};
@@ -10,8 +11,8 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::grpc::call::Grpc;
 use crate::grpc::outgoing::Outgoing;
 use crate::grpc::{
-    comment, fact, issue, key, label, link, project, scheme, stream, tenant, transition, user_v1, user_v2,
-    watcher,
+    command, comment, fact, installation, issue, key, label, link, project, release, scheme, stream, tenant,
+    transition, user_v1, user_v2, watcher,
 };
 
 /// Implements a service: each line is an RPC, its request and answer, and the function that carries it out.
@@ -84,6 +85,8 @@ service!(issues::issues_service_server::IssuesService {
     list_issues(issues::ListIssuesRequest) -> issues::ListIssuesResponse = issue::list;
     list_transitions(issues::ListTransitionsRequest) -> issues::ListTransitionsResponse = transition::list;
     transition_issue(issues::TransitionIssueRequest) -> issues::TransitionIssueResponse = transition::make;
+    list_issue_commands(issues::ListIssueCommandsRequest) -> issues::ListIssueCommandsResponse = command::list;
+    call_issue_command(issues::CallIssueCommandRequest) -> issues::CallIssueCommandResponse = command::call;
     assign_issue(issues::AssignIssueRequest) -> issues::AssignIssueResponse = issue::assign;
     bulk_update_issues(issues::BulkUpdateIssuesRequest) -> issues::BulkUpdateIssuesResponse = issue::bulk_update;
     add_comment(issues::AddCommentRequest) -> issues::AddCommentResponse = comment::add;
@@ -99,6 +102,27 @@ service!(issues::issues_service_server::IssuesService {
     remove_watcher(issues::RemoveWatcherRequest) -> issues::RemoveWatcherResponse = watcher::remove;
     list_watchers(issues::ListWatchersRequest) -> issues::ListWatchersResponse = watcher::list;
     list_history(issues::ListHistoryRequest) -> issues::ListHistoryResponse = issue::history;
+});
+
+service!(plugins::plugin_service_server::PluginService {
+    upload_release(plugins::UploadReleaseRequest) -> plugins::UploadReleaseResponse = release::upload;
+    get_release(plugins::GetReleaseRequest) -> plugins::GetReleaseResponse = release::get;
+    list_releases(plugins::ListReleasesRequest) -> plugins::ListReleasesResponse = release::list;
+    delete_release(plugins::DeleteReleaseRequest) -> plugins::DeleteReleaseResponse = release::delete;
+    test_release(plugins::TestReleaseRequest) -> plugins::TestReleaseResponse = release::test;
+    create_installation(plugins::CreateInstallationRequest) -> plugins::CreateInstallationResponse
+        = installation::create;
+    get_installation(plugins::GetInstallationRequest) -> plugins::GetInstallationResponse = installation::get;
+    list_installations(plugins::ListInstallationsRequest) -> plugins::ListInstallationsResponse
+        = installation::list;
+    update_installation(plugins::UpdateInstallationRequest) -> plugins::UpdateInstallationResponse
+        = installation::update;
+    rollback_installation(plugins::RollbackInstallationRequest) -> plugins::RollbackInstallationResponse
+        = installation::rollback;
+    delete_installation(plugins::DeleteInstallationRequest) -> plugins::DeleteInstallationResponse
+        = installation::delete;
+    list_installation_calls(plugins::ListInstallationCallsRequest) -> plugins::ListInstallationCallsResponse
+        = installation::calls;
 });
 
 service!(tenancy::tenant_service_server::TenantService {

@@ -6,7 +6,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::tenancy::v1 as pb;
 
 use crate::grpc::call::{Grpc, Listing, at};
-use crate::grpc::convert::tenancy::{create_tenant, tenant as shown};
+use crate::grpc::convert::tenancy::{change_tenant, create_tenant, tenant as shown};
 use crate::request::plain;
 
 fn named(text: &str) -> Result<&str> {
@@ -46,7 +46,8 @@ pub(super) async fn update(
     ask: pb::UpdateTenantRequest,
 ) -> Result<pb::UpdateTenantResponse> {
     let ctx = at(ctx, &ask.etag);
-    let tenant = grpc.app.tenants.rename(&ctx, named(&ask.tenant)?, &ask.name).await?;
+    let named = named(&ask.tenant)?.to_owned();
+    let tenant = grpc.app.tenants.update(&ctx, &named, change_tenant(ask)?).await?;
     Ok(pb::UpdateTenantResponse { tenant: Some(shown(tenant)) })
 }
 

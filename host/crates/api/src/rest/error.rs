@@ -40,17 +40,21 @@ pub struct ProblemBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Violation)]
 pub struct ViolationBody {
-    /// The field's path.
+    /// The field's path; empty: no field is at fault.
     pub field: String,
     /// Stable, for programs.
     pub code: String,
-    /// For a person; goes on after the field's name.
+    /// For a person; goes on after the field's name, or after the plugin's where one found the fault.
     pub message: String,
+    /// The plugin that found it; absent: Tessera itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
 }
 
 impl From<&Violation> for ViolationBody {
     fn from(fault: &Violation) -> Self {
-        Self { field: fault.field.clone(), code: fault.code.to_string(), message: fault.message.clone() }
+        let Violation { field, code, message, plugin } = fault.clone();
+        Self { field, code: code.into_owned(), message, plugin }
     }
 }
 
@@ -137,7 +141,8 @@ pub fn status_of(kind: ErrorKind) -> StatusCode {
         ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         ErrorKind::Malformed => StatusCode::BAD_REQUEST,
-        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Invalid | ErrorKind::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::PluginFailed => StatusCode::FAILED_DEPENDENCY,
         ErrorKind::Exists | ErrorKind::Precondition | ErrorKind::Conflict => StatusCode::CONFLICT,
         ErrorKind::Gone => StatusCode::GONE,
         ErrorKind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
@@ -192,6 +197,8 @@ mod tests {
             (ErrorKind::NotFound, 404),
             (ErrorKind::Malformed, 400),
             (ErrorKind::Invalid, 422),
+            (ErrorKind::Refused, 422),
+            (ErrorKind::PluginFailed, 424),
             (ErrorKind::Exists, 409),
             (ErrorKind::Precondition, 409),
             (ErrorKind::Conflict, 409),

@@ -1,13 +1,16 @@
 //! How handlers get at a request: the caller, ids in the path, the query, the body. Every failure is a
 //! problem that names the place.
 
-use axum::body::Bytes;
+use std::sync::Arc;
+
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
-use tessera_core::id::{CommentId, IssueId, KeyId, ProjectId, UserId};
+use tessera_core::id::{CommentId, InstallationId, IssueId, KeyId, ProjectId, UserId};
+use tessera_core::plugin::Digest;
 use tessera_core::tracker::Relation;
 use tessera_core::{Ctx, Error, ErrorKind, Result, Transport};
 
@@ -45,6 +48,8 @@ segments! {
     IssueId = "issue_id";
     CommentId = "comment_id";
     KeyId = "key_id";
+    InstallationId = "installation_id";
+    Digest = "digest";
 }
 
 /// The tenant that the path names, by id or slug.
@@ -169,9 +174,44 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
+    is_one_of(headers, &["application/json", "application/merge-patch+json"])
+}
+
+fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
     let Some(held) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let media = held.split(';').next().unwrap_or_default().trim();
-    ["application/json", "application/merge-patch+json"].iter().any(|json| media.eq_ignore_ascii_case(json))
+    types.iter().any(|known| media.eq_ignore_ascii_case(known))
+}
+
+/// The component that is the body of a request, as large as the host takes components.
+#[derive(Debug)]
+pub struct Component(pub Arc<[u8]>);
+
+impl FromRequest<Rest> for Component {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, rest: &Rest) -> Result<Self, Problem> {
+        if !is_one_of(request.headers(), &["application/wasm", "application/octet-stream"]) {
+            return Err(Problem::with_status(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                ErrorKind::Malformed,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "the body must be a component: Content-Type: application/wasm (or application/octet-stream)",
+            ));
+        }
+        let most = rest.app.releases.max_component();
+        let read = to_bytes(request.into_body(), usize::try_from(most).unwrap_or(usize::MAX)).await;
+        let bytes = read.map_err(|error| {
+            use std::error::Error as _;
+            if error.source().is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
+                let message =
+                    format!("the component is larger than {most} bytes, the most that this host takes");
+                return Error::new(ErrorKind::TooLarge, "TOO_LARGE", message);
+            }
+            Error::malformed("body", "did not arrive whole")
+        })?;
+        Ok(Self(Arc::from(&*bytes)))
+    }
 }
 
 /// Reads JSON; a fault names its place.

@@ -2,6 +2,7 @@
 
 #![allow(unused_qualifications, reason = "what utoipa's macros make has them")]
 
+pub mod command;
 pub mod comment;
 pub mod dto;
 pub mod error;
@@ -9,12 +10,15 @@ pub mod extract;
 pub mod fact;
 pub mod front;
 pub mod health;
+pub mod installation;
 pub mod issue;
 pub mod key;
 pub mod label;
 pub mod link;
 pub mod openapi;
+pub mod plugin_json;
 pub mod project;
+pub mod release;
 pub mod reply;
 pub mod routes;
 pub mod scheme;
@@ -120,6 +124,8 @@ fn routes() -> Routes {
     let routes = scheme::routes(project::routes(routes));
     let routes = transition::routes(issue::routes(routes));
     let routes = link::routes(label::routes(comment::routes(routes)));
+    let routes = command::routes(routes);
+    let routes = installation::routes(release::routes(routes));
     let routes = fact::routes(watcher::routes(routes));
     stream::routes(routes)
 }

@@ -24,12 +24,14 @@ use crate::rest::error::{PROBLEM_JSON, ProblemBody};
 const BEARER: &str = "bearer";
 
 /// What parts of paths mean.
-const SEGMENTS: [(&str, &str, bool); 9] = [
+const SEGMENTS: [(&str, &str, bool); 11] = [
     ("user_id", "The user's id.", true),
     ("project_id", "The project's id.", true),
     ("issue_id", "The issue's id.", true),
     ("comment_id", "The comment's id.", true),
     ("other_id", "The other issue's id.", true),
+    ("installation_id", "The installation's id.", true),
+    ("digest", "The release's digest: 64 hex digits, with or without `sha256:` before them.", false),
     ("key_id", "The key's id.", false),
     ("tenant", "The tenant's id or slug.", false),
     ("label", "The label.", false),
@@ -46,16 +48,17 @@ const ERRORS: [(&str, &str); 8] = [
     ("401", "No API key, or none that is valid"),
     ("403", "The key's roles do not suffice"),
     ("404", "It does not exist, or not for this key"),
-    ("422", "The request breaks a rule; `violations` says which"),
+    ("422", "The request breaks a rule, or a plugin refuses it; `violations` says which"),
     ("500", "An internal error; the log has it under the request id"),
     ("503", "A part is away; `Retry-After` says when to try again"),
     ("504", "The deadline passed"),
 ];
-const CHANGE_ERRORS: [(&str, &str); 4] = [
+const CHANGE_ERRORS: [(&str, &str); 5] = [
     ("409", "It exists already, or its state or another request does not allow it"),
     ("412", "It was changed since the version that `If-Match` names"),
     ("413", "The body is larger than this host takes"),
     ("415", "The body is not JSON"),
+    ("424", "A plugin that must be asked failed; `code` says how"),
 ];
 
 /// What is true of the whole API.

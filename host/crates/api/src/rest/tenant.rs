@@ -8,7 +8,6 @@ use tessera_core::{Ctx, Error, Principal};
 use utoipa_axum::routes;
 
 use crate::request::etag;
-use crate::rest::dto::patch::Patch;
 use crate::rest::dto::tenancy::{
     CreateTenantBody, TenantAnswer, TenantPatch, TenantsPage, WhoAmI, role_names,
 };
@@ -86,7 +85,7 @@ async fn get(
     Ok(shown(rest.app.tenants.get(&ctx, &named).await?))
 }
 
-/// Renames a tenant. Operators only.
+/// Renames a tenant, or bounds the calls of its plugins. Operators only.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant}", operation_id = "tenant.update", tag = "tenants",
     request_body = TenantPatch, responses((status = 200, description = "The tenant", body = TenantAnswer)))]
 async fn update(
@@ -95,14 +94,7 @@ async fn update(
     Id(TenantName(named)): Id<TenantName>,
     Sent(body): Sent<TenantPatch>,
 ) -> Answer<TenantAnswer> {
-    let name = match body.name {
-        Patch::Value(name) => name,
-        Patch::Null => return Err(Error::invalid("name", "cannot be removed").into()),
-        Patch::Absent => {
-            return Err(Error::invalid("name", "must be given: nothing else can be changed").into());
-        }
-    };
-    Ok(shown(rest.app.tenants.rename(&ctx, &named, &name).await?))
+    Ok(shown(rest.app.tenants.update(&ctx, &named, body.command()?).await?))
 }
 
 /// Shuts a tenant out: its keys are refused from now on. Operators only.

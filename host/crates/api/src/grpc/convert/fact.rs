@@ -23,6 +23,7 @@ pub fn fact(fact: &Fact, cursor: String) -> pb::Fact {
         transport: what.transport.to_string(),
         request_id: what.request_id.clone(),
         cause_id: text(what.cause),
+        release: what.release.clone().unwrap_or_default(),
         changes: what.changes.iter().map(change).collect(),
     }
 }

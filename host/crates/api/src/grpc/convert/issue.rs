@@ -87,6 +87,7 @@ fn refusal(error: &Error) -> pb::BulkError {
         field: fault.field.clone(),
         code: fault.code.to_string(),
         message: fault.message.clone(),
+        plugin: fault.plugin.clone().unwrap_or_default(),
     };
     pb::BulkError {
         code: error.reason().to_owned(),

@@ -1,12 +1,16 @@
 //! Between the domain's types and the messages of the contract. Nothing is judged here but form.
 
+pub mod call;
 pub mod fact;
 pub mod hanging;
+pub mod installation;
 pub mod issue;
 pub mod issue_write;
+pub mod limits;
 pub mod mask;
 pub mod names;
 pub mod project;
+pub mod release;
 pub mod scheme;
 pub mod tenancy;
 pub mod user;

@@ -1,11 +1,12 @@
 //! The contract's enums and the domain's names. What is built in has a number; all else is text beside it.
 
 use tessera_core::ctx::Role;
+use tessera_core::plugin::{Hook, OnFailure};
 use tessera_core::tenancy::TenantState;
 use tessera_core::tracker::{Category, FieldType, Relation};
 use tessera_core::{Error, Result};
 use tessera_proto::issues::v1::{LinkKind, Priority, Resolution, Status, Type};
-use tessera_proto::{project::v1 as project, tenancy::v1 as tenancy};
+use tessera_proto::{plugin::v1 as plugin, project::v1 as project, tenancy::v1 as tenancy};
 
 /// An enum whose numbers stand for built-in names; 0 stands for none.
 pub trait Named: Copy + TryFrom<i32> + Into<i32> {
@@ -179,6 +180,37 @@ pub fn read_relation(field: &str, number: i32) -> Result<Relation> {
     }
 }
 
+/// A hook as a number.
+#[must_use]
+pub fn hook(hook: Hook) -> i32 {
+    let hook = match hook {
+        Hook::Pricing => plugin::Hook::Pricing,
+        Hook::Validation => plugin::Hook::Validation,
+        Hook::Workflow => plugin::Hook::Workflow,
+    };
+    hook.into()
+}
+
+/// What happens when a plugin fails, as a number.
+#[must_use]
+pub fn on_failure(policy: OnFailure) -> i32 {
+    let policy = match policy {
+        OnFailure::Closed => plugin::OnFailure::Closed,
+        OnFailure::Open => plugin::OnFailure::Open,
+    };
+    policy.into()
+}
+
+/// What happens when a plugin fails, of a number; none: it is not said.
+pub fn read_on_failure(field: &str, number: i32) -> Result<Option<OnFailure>> {
+    match plugin::OnFailure::try_from(number) {
+        Ok(plugin::OnFailure::Unspecified) => Ok(None),
+        Ok(plugin::OnFailure::Closed) => Ok(Some(OnFailure::Closed)),
+        Ok(plugin::OnFailure::Open) => Ok(Some(OnFailure::Open)),
+        Err(_) => Err(unknown(field, number)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +259,11 @@ mod tests {
         for held in [Category::Open, Category::Active, Category::Done] {
             assert_eq!(read_category("c", category(held)).unwrap(), held);
         }
+        for held in [OnFailure::Closed, OnFailure::Open] {
+            assert_eq!(read_on_failure("o", on_failure(held)).unwrap(), Some(held));
+        }
+        assert_eq!(read_on_failure("o", 0).unwrap(), None);
+        assert!(read_on_failure("o", 3).is_err());
         for number in [0, -1, 99] {
             assert!(read_role("x", number).is_err());
             assert!(read_relation("x", number).is_err());

@@ -31,7 +31,9 @@ pub fn scheme(project: &Project) -> pb::Scheme {
     }
 }
 
-fn machine(machine: &Machine) -> pb::Machine {
+/// States and moves.
+#[must_use]
+pub fn machine(machine: &Machine) -> pb::Machine {
     let state =
         |state: &State| pb::State { name: state.name.clone(), category: names::category(state.category) };
     let transition = |move_: &Transition| pb::Transition {
@@ -114,6 +116,7 @@ mod tests {
             name: "p".into(),
             description: String::new(),
             scheme: Some(Arc::new(scheme)),
+            machines: 0,
             issue_count: 0,
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),

@@ -3,11 +3,13 @@
 use tessera_core::Result;
 use tessera_core::id::UserId;
 use tessera_core::tenancy::key::{CreateKey, NewKey};
-use tessera_core::tenancy::tenant::CreateTenant;
+use tessera_core::tenancy::tenant::{ChangeTenant, CreateTenant};
 use tessera_core::tenancy::{ApiKey, Tenant};
 use tessera_core::text::Faults;
 use tessera_proto::tenancy::v1 as pb;
 
+use crate::grpc::convert::limits::{limits, read_limits};
+use crate::grpc::convert::mask::Mask;
 use crate::grpc::convert::{given, names, read_time, text, time};
 use crate::request::etag;
 
@@ -22,7 +24,21 @@ pub fn tenant(tenant: Tenant) -> pb::Tenant {
         created_at: time(tenant.created_at),
         updated_at: time(tenant.updated_at),
         etag: etag(tenant.version),
+        plugin_limits: limits(tenant.plugin_limits),
     }
+}
+
+/// What changes a tenant. Without a mask an unset limit stays, and so does the name where a limit comes
+/// without one.
+pub fn change_tenant(ask: pb::UpdateTenantRequest) -> Result<ChangeTenant> {
+    let mask = Mask::read(ask.update_mask, &["name", "plugin_limits"], None)?;
+    if mask.is_absent() {
+        let stays = ask.name.is_empty() && ask.plugin_limits.is_some();
+        let plugin_limits = ask.plugin_limits.map(|held| read_limits(Some(held)));
+        return Ok(ChangeTenant { name: (!stays).then_some(ask.name), plugin_limits });
+    }
+    let plugin_limits = mask.keep("plugin_limits", read_limits(ask.plugin_limits));
+    Ok(ChangeTenant { name: mask.keep("name", ask.name), plugin_limits })
 }
 
 /// What makes a tenant.
@@ -63,4 +79,33 @@ pub fn create_key(ask: pb::CreateKeyRequest) -> Result<CreateKey> {
     let expires_at = ask.expires_at.and_then(|at| faults.take(read_time("expires_at", &at)));
     faults.into_result()?;
     Ok(CreateKey { name: ask.name, roles, user, expires_at, tenant: given(ask.tenant) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost_types::FieldMask;
+    use tessera_core::plugin::AskedLimits;
+    use tessera_proto::common::v1::PluginLimits;
+
+    fn ask(name: &str, fuel: Option<u64>, paths: &[&str]) -> ChangeTenant {
+        let paths = paths.iter().map(|&path| path.to_owned()).collect();
+        let plugin_limits = fuel.map(|fuel| PluginLimits { fuel: Some(fuel), ..Default::default() });
+        let update_mask = Some(FieldMask { paths });
+        let name = name.to_owned();
+        change_tenant(pb::UpdateTenantRequest { name, plugin_limits, update_mask, ..Default::default() })
+            .unwrap()
+    }
+
+    #[test]
+    fn a_name_changes_without_its_limits_and_limits_without_a_name() {
+        let limits = AskedLimits { fuel: Some(5), ..AskedLimits::default() };
+        let changed = |change: ChangeTenant| (change.name, change.plugin_limits);
+        assert_eq!(changed(ask("N", None, &[])), (Some("N".into()), None));
+        assert_eq!(changed(ask("", Some(5), &[])), (None, Some(limits)));
+        assert_eq!(changed(ask("N", Some(5), &["plugin_limits"])), (None, Some(limits)));
+        assert_eq!(changed(ask("", None, &["plugin_limits"])), (None, Some(AskedLimits::default())));
+        // A name that was forgotten is refused, as before there were limits.
+        assert_eq!(changed(ask("", None, &[])), (Some(String::new()), None));
+    }
 }

@@ -37,6 +37,9 @@ pub struct FactBody {
     pub request_id: String,
     /// The fact that led to it.
     pub cause_id: Option<String>,
+    /// The plugin's release whose effect it is: `support-sla@1.2.0`; absent: no plugin's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
     /// What became of which field.
     pub changes: Vec<ChangeBody>,
 }
@@ -90,6 +93,7 @@ impl FactBody {
             transport: what.transport.to_string(),
             request_id: what.request_id.clone(),
             cause_id: text(what.cause),
+            release: what.release.clone(),
             changes: what.changes.iter().map(Into::into).collect(),
         }
     }

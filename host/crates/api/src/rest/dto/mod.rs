@@ -1,11 +1,14 @@
 //! What goes over the wire as JSON. The names are those of the protos; enums are their names as text.
 
+pub mod command;
 pub mod fact;
 pub mod hanging;
+pub mod installation;
 pub mod issue;
 pub mod issue_write;
 pub mod patch;
 pub mod project;
+pub mod release;
 pub mod scheme;
 pub mod tenancy;
 pub mod user;

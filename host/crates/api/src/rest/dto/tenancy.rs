@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tessera_core::id::UserId;
+use tessera_core::plugin::AskedLimits;
 use tessera_core::tenancy::key::{CreateKey, NewKey};
-use tessera_core::tenancy::tenant::CreateTenant;
+use tessera_core::tenancy::tenant::{ChangeTenant, CreateTenant};
 use tessera_core::tenancy::{ApiKey, Tenant};
 use tessera_core::text::Faults;
 use tessera_core::{Result, Role, Timestamp};
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 use crate::request::etag;
 use crate::rest::dto::patch::Patch;
 use crate::rest::dto::text;
+use crate::rest::plugin_json::LimitsBody;
 
 /// A tenant.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,6 +30,8 @@ pub struct TenantBody {
     pub created_at: String,
     /// When it was last changed.
     pub updated_at: String,
+    /// What holds the calls of its plugins, below what the host allows.
+    pub plugin_limits: LimitsBody,
     /// Names this version, for `If-Match`.
     pub etag: String,
 }
@@ -54,6 +58,10 @@ pub struct TenantPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub name: Patch<String>,
+    /// What holds the calls of its plugins, whole; null: nothing below what the host allows.
+    #[serde(default)]
+    #[schema(value_type = Option<LimitsBody>)]
+    pub plugin_limits: Patch<LimitsBody>,
 }
 
 /// One tenant.
@@ -171,6 +179,7 @@ impl From<Tenant> for TenantBody {
             state: tenant.state.name().to_owned(),
             created_at: tenant.created_at.to_string(),
             updated_at: tenant.updated_at.to_string(),
+            plugin_limits: tenant.plugin_limits.into(),
             etag: etag(tenant.version),
         }
     }
@@ -200,6 +209,19 @@ impl From<NewKey> for NewKeyAnswer {
 impl From<CreateTenantBody> for CreateTenant {
     fn from(body: CreateTenantBody) -> Self {
         Self { slug: body.slug, name: body.name }
+    }
+}
+
+impl TenantPatch {
+    /// The command.
+    pub fn command(self) -> Result<ChangeTenant> {
+        let mut faults = Faults::default();
+        let limits = self.plugin_limits.optional();
+        let command = ChangeTenant {
+            name: self.name.kept("name", &mut faults),
+            plugin_limits: limits.map(|held| held.map_or_else(AskedLimits::default, Into::into)),
+        };
+        faults.into_result().map(|()| command)
     }
 }
 
