@@ -1,0 +1,229 @@
+//! One call: a fresh store and instance, the limits around it, and what it came to.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use tessera_core::plugin::{Call, CallLimits, Failure, FailureReason, Footprint, Outcome, Reply, Usage};
+use wasmtime::component::InstancePre;
+use wasmtime::{Engine, Store, Trap, UpdateDeadline, WasmBacktrace};
+
+use crate::bindings::Contract;
+use crate::bindings::v0_1;
+use crate::size;
+use crate::state::{Clock, Guest, Late};
+
+/// How many functions of a backtrace are told.
+const MAX_FRAMES: usize = 32;
+
+/// A release that can be called.
+pub(crate) struct Ready {
+    pre: InstancePre<Guest>,
+    exports: Exports,
+    /// What an instance takes of the pool.
+    pub(crate) footprint: Footprint,
+}
+
+/// How a release is called, by the version of its contract.
+enum Exports {
+    V0_1(v0_1::Exports),
+}
+
+impl Ready {
+    /// A release of that contract, ready to be called.
+    pub(crate) fn new(
+        pre: InstancePre<Guest>,
+        contract: Contract,
+        footprint: Footprint,
+    ) -> wasmtime::Result<Self> {
+        let exports = match contract {
+            Contract::V0_1 => Exports::V0_1(v0_1::Exports::find(&pre)?),
+        };
+        Ok(Self { pre, exports, footprint })
+    }
+
+    /// Refuses a component whose exports are not of the contract's types; answers the interface that does not
+    /// fit, and how its functions should look. Runs what the component does at its start.
+    pub(crate) async fn check(
+        &self,
+        engine: &Engine,
+        limits: CallLimits,
+        deadline: Instant,
+    ) -> Result<Result<(), (&'static str, &'static str)>, Failure> {
+        let clock = Clock::new();
+        let guest = Guest::new(limits, "".into(), deadline, None, Arc::clone(&clock));
+        let mut store = Store::new(engine, guest);
+        let begun = async {
+            prepare(&mut store, limits)?;
+            self.pre.instantiate_async(&mut store).await
+        };
+        match timed(&clock, begun).await {
+            Ok(instance) => Ok(match &self.exports {
+                Exports::V0_1(exports) => exports.check(&mut store, &instance),
+            }),
+            Err(error) => {
+                let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+                let usage = Usage { fuel, time: clock.spent(), memory: store.data().held() };
+                Err(why(&error, store.data(), usage, limits))
+            }
+        }
+    }
+
+    /// Calls it in a fresh instance; nothing survives the call.
+    pub(crate) async fn call(&self, engine: &Engine, call: Call) -> Outcome {
+        let Call { settings, limits, deadline, lookup, ask, .. } = call;
+        let weight = size::of_ask(&ask) + settings.len();
+        if weight as u64 > limits.input {
+            let message = format!(
+                "the input has {weight} bytes; {} are allowed: fields that plugins need not see should be smaller",
+                limits.input
+            );
+            return unsaid(FailureReason::InputTooLarge, message);
+        }
+        let clock = Clock::new();
+        let guest = Guest::new(limits, settings, deadline, lookup, Arc::clone(&clock));
+        let mut store = Store::new(engine, guest);
+        if let Err(error) = prepare(&mut store, limits) {
+            return unsaid(FailureReason::Host, format!("the call cannot be prepared: {error}"));
+        }
+        let answer = timed(&clock, self.run(&mut store, &ask)).await;
+        let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let guest = store.into_data();
+        let usage = Usage { fuel, time: clock.spent(), memory: guest.held() };
+        let reply = match answer {
+            Ok(Ok(reply)) => within(reply, limits),
+            Ok(Err(v0_1::Broken(what))) => {
+                Err(failure(FailureReason::BadAnswer, format!("the answer breaks the contract: {what}")))
+            }
+            Err(error) => Err(why(&error, &guest, usage, limits)),
+        };
+        let Guest { log, log_was_cut, lookups, .. } = guest;
+        Outcome { reply, usage, log, log_was_cut, lookups }
+    }
+
+    async fn run(&self, store: &mut Store<Guest>, ask: &tessera_core::plugin::Ask) -> v0_1::Answer {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        match &self.exports {
+            Exports::V0_1(exports) => exports.call(store, &instance, ask).await,
+        }
+    }
+}
+
+fn prepare(store: &mut Store<Guest>, limits: CallLimits) -> wasmtime::Result<()> {
+    store.limiter(|guest| guest);
+    store.set_fuel(limits.fuel)?;
+    // What crosses the boundary costs several times its bytes, for each part has a head.
+    store.set_hostcall_fuel(usize::try_from(limits.output.saturating_mul(8)).unwrap_or(usize::MAX));
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut context| {
+        context.data_mut().check_clocks()?;
+        Ok(UpdateDeadline::Yield(1))
+    });
+    Ok(())
+}
+
+/// Runs a future, and its clock whenever it runs.
+async fn timed<F: Future>(clock: &Clock, run: F) -> F::Output {
+    let mut run = pin!(run);
+    std::future::poll_fn(|cx| {
+        clock.resume();
+        let polled: Poll<F::Output> = run.as_mut().poll(cx);
+        clock.pause();
+        polled
+    })
+    .await
+}
+
+fn within(reply: Reply, limits: CallLimits) -> Result<Reply, Failure> {
+    let weight = size::of_reply(&reply) as u64;
+    if weight > limits.output {
+        return Err(output_too_large(&format!("has {weight} bytes"), limits));
+    }
+    if let Reply::Effects(Ok(effects)) = &reply
+        && effects.len() > limits.effects as usize
+    {
+        let message = format!("the plugin wants {} effects; {} are allowed", effects.len(), limits.effects);
+        return Err(failure(FailureReason::TooManyEffects, message));
+    }
+    Ok(reply)
+}
+
+fn output_too_large(what: &str, limits: CallLimits) -> Failure {
+    let message = format!("the answer {what}; {} bytes are allowed", limits.output);
+    failure(FailureReason::OutputTooLarge, message)
+}
+
+/// Why a guest has no answer.
+fn why(error: &wasmtime::Error, guest: &Guest, usage: Usage, limits: CallLimits) -> Failure {
+    let trap = error.downcast_ref::<Trap>().copied();
+    let mut failure = if let Some(late) = guest.late {
+        out_of_time(late, usage, limits)
+    } else if trap == Some(Trap::OutOfFuel) {
+        let message = format!(
+            "the call used all of its {} instructions; `tessera plugin run --fuel` shows how many it needs",
+            limits.fuel
+        );
+        failure(FailureReason::OutOfFuel, message)
+    } else if let Some(wanted) = guest.starved {
+        let message = format!(
+            "the instance wanted {wanted} bytes of memory and tables; {} are allowed: `tessera plugin run --memory` shows how many it needs",
+            limits.memory
+        );
+        failure(FailureReason::OutOfMemory, message)
+    } else if let Some(trap) = trap {
+        failure(FailureReason::Trapped, format!("the plugin trapped: {trap}"))
+    } else if error.to_string().contains("hostcalls") {
+        // wasmtime has no type for it.
+        output_too_large("or what it passed to the host is too large", limits)
+    } else {
+        failure(FailureReason::BadAnswer, format!("the answer cannot be read: {}", error.root_cause()))
+    };
+    failure.backtrace = frames(error);
+    failure
+}
+
+fn out_of_time(late: Late, usage: Usage, limits: CallLimits) -> Failure {
+    match late {
+        Late::Guest => {
+            let message = format!(
+                "the call ran for {} ms; {} are allowed. It used {} instructions",
+                usage.time.as_millis(),
+                limits.time.as_millis(),
+                usage.fuel
+            );
+            failure(FailureReason::TimedOut, message)
+        }
+        Late::Caller => failure(FailureReason::Late, "nobody waits for the answer any more".to_owned()),
+    }
+}
+
+fn frames(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
+        Some(name) => demangled(name),
+        None => format!("function {}", frame.func_index()),
+    };
+    backtrace.frames().iter().take(MAX_FRAMES).map(name).collect()
+}
+
+/// A name as its author wrote it.
+fn demangled(name: &str) -> String {
+    rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |held| format!("{held:#}"))
+}
+
+fn failure(reason: FailureReason, message: String) -> Failure {
+    Failure { reason, message, backtrace: Vec::new() }
+}
+
+/// An outcome of a call that never began.
+pub(crate) fn unsaid(reason: FailureReason, message: String) -> Outcome {
+    Outcome {
+        reply: Err(failure(reason, message)),
+        usage: Usage::default(),
+        log: Vec::new(),
+        log_was_cut: false,
+        lookups: Vec::new(),
+    }
+}

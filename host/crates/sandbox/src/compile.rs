@@ -1,0 +1,111 @@
+//! Compiling, in a process of its own: hostile code may take all the time and memory that it is given, and
+//! takes nothing of the host's.
+
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tessera_core::{Error, ErrorKind, Result};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::config::SandboxConfig;
+use crate::engine::engine;
+
+/// How much of what the compiler says against a component is told.
+const MAX_SAID: usize = 2_000;
+
+/// The exit code by which the child says that the component cannot be compiled.
+const REFUSED: u8 = 3;
+
+/// Compiles a component into machine code, within the operator's bounds.
+pub(crate) async fn compile(config: &SandboxConfig, component: &[u8]) -> Result<Vec<u8>> {
+    let (program, arguments) = &config.compiler;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .arg(config.compile_memory.to_string())
+        .arg(config.compile_time.as_secs().saturating_add(1).to_string())
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(Error::internal)?;
+    let input = child.stdin.take();
+    let feed = async {
+        if let Some(mut input) = input {
+            // A child that ends early is heard by its exit code.
+            let _ = input.write_all(component).await;
+        }
+    };
+    let work = async { tokio::join!(feed, child.wait_with_output()).1 };
+    let Ok(output) = tokio::time::timeout(config.compile_time, work).await else {
+        return Err(too_slow(config.compile_time));
+    };
+    let output = output.map_err(Error::internal)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let mut said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    said.truncate(said.floor_char_boundary(MAX_SAID));
+    Err(match output.status.code() {
+        Some(code) if code == i32::from(REFUSED) => {
+            let message = format!("the component cannot be compiled: {said}");
+            Error::new(ErrorKind::Invalid, "COMPONENT_INVALID", message)
+        }
+        // A limit ended it: by a signal, or because an allocation failed.
+        None => too_complex(config.compile_memory),
+        Some(code) => Error::internal(anyhow::anyhow!("the compiler ended with {code}: {said}")),
+    })
+}
+
+fn too_slow(time: Duration) -> Error {
+    let message = format!("the component takes longer than {} s to compile", time.as_secs());
+    Error::new(ErrorKind::Invalid, "COMPONENT_TOO_SLOW", message)
+}
+
+fn too_complex(memory: u64) -> Error {
+    let message =
+        format!("the component takes more than the {} MiB of memory that compiling may take", memory >> 20);
+    Error::new(ErrorKind::Invalid, "COMPONENT_TOO_COMPLEX", message)
+}
+
+/// What the child process does: reads a component, compiles it within these bounds, writes machine code.
+/// Answers the exit code.
+#[must_use]
+pub fn compile_child(memory: u64, seconds: u64) -> u8 {
+    match child(memory, seconds) {
+        Ok(()) => 0,
+        Err(error) => {
+            // When not even this can be written, the exit code says enough.
+            let _ = writeln!(std::io::stderr().lock(), "{error:#}");
+            REFUSED
+        }
+    }
+}
+
+fn child(memory: u64, seconds: u64) -> anyhow::Result<()> {
+    bound(memory, seconds)?;
+    let mut component = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut component)?;
+    let engine = engine(None).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let code = engine.precompile_component(&component)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(&code)?;
+    Ok(out.flush()?)
+}
+
+/// Bounds this process, for good.
+#[allow(unsafe_code, reason = "the limits of a process are set by a call of the system")]
+fn bound(memory: u64, seconds: u64) -> anyhow::Result<()> {
+    for (resource, limit) in [(libc::RLIMIT_AS, memory), (libc::RLIMIT_CPU, seconds), (libc::RLIMIT_CORE, 0)]
+    {
+        let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+        // SAFETY: the struct is whole and lives until the call returns.
+        if unsafe { libc::setrlimit(resource, &raw const limit) } != 0 {
+            return Err(std::io::Error::last_os_error().into());
+        }
+    }
+    Ok(())
+}

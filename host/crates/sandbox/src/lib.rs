@@ -1,0 +1,272 @@
+//! Runs plugins: WebAssembly components, each call in a fresh instance, within limits.
+//!
+//! What plugins are asked, and what becomes of their answers, is the core's; this crate knows of wasmtime,
+//! and nothing of stores, transports or the business.
+
+mod bindings;
+mod cache;
+mod call;
+mod check;
+mod compile;
+mod config;
+mod engine;
+mod manifest;
+mod pool;
+mod schema;
+mod signature;
+mod size;
+mod state;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
+use tessera_core::id::TenantId;
+use tessera_core::plugin::{Admitted, Ask, Call, CallLimits, Digest, Failure, FailureReason, Outcome, Reply};
+use tessera_core::ports::Plugins;
+use tessera_core::{Error, ErrorKind, Result, Violation};
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::bindings::Contract;
+use crate::cache::Cache;
+use crate::call::{Ready, unsaid};
+use crate::engine::Ticker;
+use crate::pool::Pool;
+use crate::state::Guest;
+
+pub use check::{Inspection, inspect};
+pub use compile::compile_child;
+pub use config::{PoolSize, SandboxConfig};
+
+/// How long the one call at an upload may wait and run.
+const DESCRIBE: Duration = Duration::from_secs(10);
+
+/// Runs the plugins of a host.
+pub struct Sandbox {
+    config: SandboxConfig,
+    engine: Engine,
+    linker: Linker<Guest>,
+    cache: Option<Cache>,
+    pool: Arc<Pool>,
+    ticker: Ticker,
+    ready: RwLock<HashMap<Digest, Arc<Ready>>>,
+    /// Who compiles which release right now: one for each, however many ask.
+    compiling: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Sandbox {
+    /// The sandbox of a host.
+    pub fn new(config: SandboxConfig) -> Result<Self> {
+        let engine = engine::engine(Some(&config.pool))?;
+        let cache = config
+            .cache
+            .as_deref()
+            .map(|folder| Cache::open(folder, config.cache_key, &engine))
+            .transpose()?;
+        let mut linker = Linker::new(&engine);
+        bindings::v0_1::link(&mut linker).map_err(internal)?;
+        let pool = Pool::new(&config.pool, config.tenant_share);
+        let ticker = Ticker::start(&engine)?;
+        Ok(Self {
+            config,
+            engine,
+            linker,
+            cache,
+            pool,
+            ticker,
+            ready: RwLock::default(),
+            compiling: Mutex::default(),
+        })
+    }
+
+    fn ready(&self, digest: Digest) -> Option<Arc<Ready>> {
+        self.ready.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned()
+    }
+
+    /// Makes a release ready, once however many ask.
+    async fn make_ready(&self, digest: Digest, component: &[u8]) -> Result<Arc<Ready>> {
+        let turn = {
+            let mut compiling = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(compiling.entry(digest).or_default())
+        };
+        let made = {
+            let _turn = turn.lock().await;
+            match self.ready(digest) {
+                Some(ready) => Ok(ready),
+                None => self.make(digest, component).await,
+            }
+        };
+        let mut compiling = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map holds one, and this holds one: nobody else waits for its turn.
+        if Arc::strong_count(&turn) <= 2 {
+            compiling.remove(&digest);
+        }
+        made
+    }
+
+    async fn make(&self, digest: Digest, bytes: &[u8]) -> Result<Arc<Ready>> {
+        let found = check::names(&inspect(bytes)?)?;
+        let component = self.compiled(digest, bytes).await?;
+        let footprint = check::footprint(&component);
+        if let Some(beyond) = self.pool.beyond_share(footprint) {
+            let message = format!("an instance of the component {beyond}");
+            return Err(Error::new(ErrorKind::TooLarge, "COMPONENT_TOO_LARGE", message));
+        }
+        let pre = self.linker.instantiate_pre(&component).map_err(|error| misfit(&error))?;
+        let ready = Ready::new(pre, found.contract, footprint).map_err(|error| misfit(&error))?;
+        self.fits(&ready, &component, found.contract).await?;
+        let ready = Arc::new(ready);
+        let mut all = self.ready.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(digest, Arc::clone(&ready));
+        Ok(ready)
+    }
+
+    /// Refuses exports of the wrong types, with what was expected and what is there.
+    async fn fits(&self, ready: &Ready, component: &Component, contract: Contract) -> Result<()> {
+        let deadline = Instant::now() + DESCRIBE;
+        let tenant = TenantId::generate();
+        let Some(_place) = self.pool.enter(tenant, ready.footprint, deadline).await else {
+            return Err(Error::unavailable("the sandbox is full", Duration::from_secs(1)));
+        };
+        let _ticking = self.ticker.enter();
+        match ready.check(&self.engine, self.config.limits, deadline).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err((name, expected))) => {
+                let interface = contract.interface(name);
+                let found = signature::found(&self.engine, component, &interface);
+                let message =
+                    format!("{interface} does not fit the contract; expected {expected}; found {found}");
+                Err(Error::new(ErrorKind::Invalid, "COMPONENT_EXPORTS", message))
+            }
+            Err(Failure { reason, message, .. }) => {
+                let message = format!("the component cannot be begun: {message}");
+                Err(Error::new(ErrorKind::Invalid, reason.name(), message))
+            }
+        }
+    }
+
+    /// The machine code of a release: kept from before, or made now.
+    async fn compiled(&self, digest: Digest, bytes: &[u8]) -> Result<Component> {
+        if let Some(kept) = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, digest)) {
+            return Ok(kept);
+        }
+        let code = compile::compile(&self.config, bytes).await?;
+        let Some(cache) = &self.cache else { return cache::load_fresh(&self.engine, &code) };
+        if let Err(error) = cache.keep(digest, &code) {
+            tracing::warn!(%error, release = %digest, "machine code cannot be kept");
+            return cache::load_fresh(&self.engine, &code);
+        }
+        match cache.load(&self.engine, digest) {
+            Some(kept) => Ok(kept),
+            None => cache::load_fresh(&self.engine, &code),
+        }
+    }
+
+    async fn describe(&self, digest: Digest, ready: &Ready) -> Result<tessera_core::plugin::Manifest> {
+        let call = Call {
+            tenant: TenantId::generate(),
+            release: digest,
+            settings: "".into(),
+            limits: self.config.limits,
+            deadline: Instant::now() + DESCRIBE,
+            lookup: None,
+            ask: Ask::Describe,
+        };
+        match self.run(ready, call).await.reply {
+            Ok(Reply::Manifest(manifest)) => Ok(manifest),
+            Ok(_) => Err(Error::internal(anyhow::anyhow!("an answer to another question"))),
+            Err(Failure { reason: FailureReason::Busy | FailureReason::Late, message, .. }) => {
+                Err(Error::unavailable(message, Duration::from_secs(1)))
+            }
+            Err(Failure { reason, message, backtrace }) => {
+                let mut told = format!("the component cannot describe itself: {message}");
+                if let Some(at) = backtrace.first() {
+                    told.push_str(&format!(" (in {at})"));
+                }
+                Err(Error::new(ErrorKind::Invalid, reason.name(), told))
+            }
+        }
+    }
+
+    async fn run(&self, ready: &Ready, mut call: Call) -> Outcome {
+        let Some(_place) = self.pool.enter(call.tenant, ready.footprint, call.deadline).await else {
+            let message = "too many calls of the tenant's plugins are running".to_owned();
+            return unsaid(FailureReason::Busy, message);
+        };
+        if matches!(call.ask, Ask::Describe | Ask::Quote(..)) {
+            call.lookup = None;
+        }
+        let _ticking = self.ticker.enter();
+        ready.call(&self.engine, call).await
+    }
+}
+
+#[async_trait]
+impl Plugins for Sandbox {
+    async fn admit(&self, component: Arc<[u8]>) -> Result<Admitted> {
+        let size = component.len() as u64;
+        if size > self.config.max_component {
+            let most = self.config.max_component;
+            let message = format!("the component has {size} bytes; this host takes {most}");
+            return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
+        }
+        let found = check::names(&inspect(&component)?)?;
+        let digest = Digest(Sha256::digest(&component).into());
+        let ready = self.make_ready(digest, &component).await?;
+        let admitted = async {
+            let manifest = self.describe(digest, &ready).await?;
+            manifest::check(&manifest)?;
+            let footprint = ready.footprint;
+            let contract = found.contract.name().to_owned();
+            Ok(Admitted { digest, contract, hooks: found.hooks, manifest, footprint })
+        };
+        let admitted = admitted.await;
+        if admitted.is_err() {
+            self.forget(digest);
+        }
+        admitted
+    }
+
+    async fn prepare(&self, digest: Digest, component: Arc<[u8]>) -> Result<()> {
+        self.make_ready(digest, &component).await.map(drop)
+    }
+
+    fn is_ready(&self, digest: Digest) -> bool {
+        self.ready(digest).is_some()
+    }
+
+    fn forget(&self, digest: Digest) {
+        self.ready.write().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+        if let Some(cache) = &self.cache {
+            cache.forget(digest);
+        }
+    }
+
+    async fn call(&self, call: Call) -> Outcome {
+        match self.ready(call.release) {
+            Some(ready) => self.run(&ready, call).await,
+            None => unsaid(FailureReason::Host, "the release is not ready on this host".to_owned()),
+        }
+    }
+
+    fn faults(&self, schema: &str, json: &str, field: &str) -> Result<Vec<Violation>> {
+        schema::faults(schema, json, field)
+    }
+
+    fn limits(&self) -> CallLimits {
+        self.config.limits
+    }
+}
+
+fn internal(error: wasmtime::Error) -> Error {
+    Error::internal(anyhow::Error::from(error))
+}
+
+/// The component's imports or exports are not of the contract's types.
+fn misfit(error: &wasmtime::Error) -> Error {
+    let message = format!("the component does not fit the contract: {error:#}");
+    Error::new(ErrorKind::Invalid, "COMPONENT_EXPORTS", message)
+}

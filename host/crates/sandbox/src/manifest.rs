@@ -1,0 +1,96 @@
+//! The rules of a manifest.
+
+use tessera_core::plugin::Manifest;
+use tessera_core::plugin::installation::RIGHTS;
+use tessera_core::text::Faults;
+use tessera_core::{Error, Result};
+
+use crate::schema;
+
+/// Bounds of a manifest.
+const MAX_KINDS: usize = 20;
+const MAX_ATTRIBUTES: usize = 50;
+
+/// Finds every fault of a manifest.
+pub(crate) fn check(manifest: &Manifest) -> Result<()> {
+    let mut faults = Faults::default();
+    let name = manifest.name.as_bytes();
+    let first = name.first().is_some_and(u8::is_ascii_lowercase);
+    let plain = name.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
+    if !first || !plain || name.len() > 63 {
+        faults.add(
+            "manifest.name",
+            format_args!(
+                "is {:?}; a lower-case letter, then letters, digits and hyphens, at most 63",
+                manifest.name
+            ),
+        );
+    }
+    if let Err(error) = semver::Version::parse(&manifest.version) {
+        faults.add(
+            "manifest.version",
+            format_args!("is {:?}, which is no semantic version such as 1.2.0: {error}", manifest.version),
+        );
+    } else if manifest.version.len() > 64 {
+        faults.add("manifest.version", "is longer than 64 characters");
+    }
+    faults.text("manifest.summary", &manifest.summary, 0, 500);
+    if !manifest.settings_schema.is_empty() {
+        faults.take(schema::check("manifest.settings-schema", &manifest.settings_schema));
+    }
+    if manifest.kinds.len() > MAX_KINDS {
+        faults
+            .add("manifest.kinds", format_args!("has {} entries; at most {MAX_KINDS}", manifest.kinds.len()));
+    }
+    for kind in &manifest.kinds {
+        faults.text("manifest.kinds", kind, 1, 63);
+    }
+    for need in &manifest.needs {
+        if !RIGHTS.contains(&need.as_str()) {
+            let known = RIGHTS.join(", ");
+            faults.add("manifest.needs", format_args!("has {need:?}; one of {known} is expected"));
+        }
+    }
+    if manifest.attributes.len() > MAX_ATTRIBUTES {
+        let count = manifest.attributes.len();
+        faults.add("manifest.attributes", format_args!("has {count} entries; at most {MAX_ATTRIBUTES}"));
+    }
+    faults.into_result().map_err(|error: Error| error.with_reason("MANIFEST_INVALID"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            name: "a-plugin".into(),
+            version: "1.0.0-rc.1".into(),
+            summary: String::new(),
+            settings_schema: r#"{"type": "object"}"#.into(),
+            kinds: vec!["issue".into()],
+            needs: vec!["issue:update".into()],
+            attributes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_rule_is_told_by_its_field() {
+        assert!(check(&manifest()).is_ok());
+        type Breaks = fn(&mut Manifest);
+        let broken: [(&str, Breaks); 6] = [
+            ("manifest.name", |held| held.name = "Plugin".into()),
+            ("manifest.version", |held| held.version = "1".into()),
+            ("manifest.summary", |held| held.summary = "x".repeat(501)),
+            ("manifest.settings-schema", |held| held.settings_schema = "{".into()),
+            ("manifest.kinds", |held| held.kinds = vec!["k".into(); 21]),
+            ("manifest.needs", |held| held.needs = vec!["issue:burn".into()]),
+        ];
+        for (field, break_it) in broken {
+            let mut held = manifest();
+            break_it(&mut held);
+            let error = check(&held).unwrap_err();
+            assert_eq!((error.reason(), error.faults()[0].field.as_str()), ("MANIFEST_INVALID", field));
+        }
+    }
+}
