@@ -36,38 +36,33 @@ pub(crate) fn run(paths: &Paths, with_tests: bool) -> Result<()> {
 }
 
 fn format(paths: &Paths) -> Result<()> {
-    process::run(paths.cargo()?.args(["fmt", "--all", "--check"]))
+    everywhere(paths, &["fmt", "--all", "--check"])
+}
+
+/// Runs cargo in the main workspace and in those of the guests.
+fn everywhere(paths: &Paths, arguments: &[&str]) -> Result<()> {
+    process::run(paths.cargo()?.args(arguments))?;
+    paths.guests()?.iter_mut().try_for_each(|cargo| process::run(cargo.args(arguments)))
 }
 
 fn clippy(paths: &Paths) -> Result<()> {
-    process::run(paths.cargo()?.args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    everywhere(paths, &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
 }
 
 fn docs(paths: &Paths) -> Result<()> {
-    let mut doc = paths.cargo()?;
-    doc.args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings");
-    process::run(&mut doc)
+    let commands = [paths.cargo()?].into_iter().chain(paths.guests()?);
+    commands.into_iter().try_for_each(|mut doc| {
+        doc.args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings");
+        process::run(&mut doc)
+    })
 }
 
 fn deny(paths: &Paths) -> Result<()> {
     tools::DENY.ensure(paths)?;
-    process::run(paths.cargo()?.args([
-        "deny",
-        "--locked",
-        "check",
-        "--hide-inclusion-graph",
-        "bans",
-        "licenses",
-        "sources",
-    ]))
+    let config = paths.root.join(".deny.toml");
+    let config = config.to_str().context("the repository's path is not UTF-8")?;
+    let check = ["check", "--hide-inclusion-graph", "--config", config, "bans", "licenses", "sources"];
+    everywhere(paths, &[&["deny", "--locked"][..], &check].concat())
 }
 
 /// Known faults in dependencies: not being able to ask is no failure, a bad answer is.

@@ -6,6 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+/// The workspaces beside the main one: what is built for WebAssembly.
+pub(crate) const GUESTS: [&str; 2] = ["plugin-sdk/rust", "plugins"];
+
 /// The folders that the tools work in.
 #[derive(Debug, Clone)]
 pub(crate) struct Paths {
@@ -39,6 +42,16 @@ impl Paths {
     /// The root of what `cargo install` puts here rather than into the user's home.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target.join("tools")
+    }
+
+    /// The same cargo in each workspace of guests, which share a target folder of their own.
+    pub(crate) fn guests(&self) -> Result<Vec<Command>> {
+        let commands = GUESTS.map(|folder| {
+            let mut command = self.cargo()?;
+            command.current_dir(self.root.join(folder)).env("CARGO_TARGET_DIR", self.target.join("plugins"));
+            Ok(command)
+        });
+        commands.into_iter().collect()
     }
 
     /// The cargo that called us, to be run in the repository with the project's own tools at hand.

@@ -24,10 +24,14 @@ pub(crate) struct TestArgs {
 }
 
 impl TestArgs {
+    /// Whether no package was named.
+    fn is_whole(&self) -> bool {
+        !self.cargo.iter().take_while(|arg| *arg != "--").any(|arg| names_a_package(arg))
+    }
+
     /// Adds what a command like `cargo test` is to get: the whole workspace unless packages were named.
     pub(crate) fn add_to(&self, command: &mut Command) {
-        let mut for_cargo = self.cargo.iter().take_while(|arg| *arg != "--");
-        if !for_cargo.any(|arg| names_a_package(arg)) {
+        if self.is_whole() {
             command.arg("--workspace");
         }
         command.arg("--locked").args(&self.cargo);
@@ -49,5 +53,13 @@ pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
     test.arg("test").envs(services.env());
     args.add_to(&mut test);
     eprintln!("running {}", process::line(&test));
-    process::run(&mut test)
+    process::run(&mut test)?;
+    if !args.is_whole() {
+        return Ok(());
+    }
+    // The SDK and the example plugins have workspaces of their own, and need no servers.
+    paths.guests()?.iter_mut().try_for_each(|cargo| {
+        args.add_to(cargo.arg("test"));
+        process::run(cargo)
+    })
 }

@@ -1,0 +1,82 @@
+//! From the traits to the contract's exports.
+
+use std::marker::PhantomData;
+
+use crate::bindings::base::exports::tessera::plugin::manifest as wm;
+use crate::bindings::pricing::exports::tessera::plugin::pricing as wp;
+use crate::bindings::validation::exports::tessera::plugin::validation as wv;
+use crate::bindings::workflow::exports::tessera::plugin::workflow as ww;
+use crate::{Change, Context, Entity, Field, Plugin, Pricing, Validation, Violation, Workflow};
+
+/// What is exported for a plugin.
+#[doc(hidden)]
+pub struct Adapter<T>(PhantomData<T>);
+
+impl<T: Plugin> wm::Guest for Adapter<T> {
+    fn describe() -> wm::Info {
+        T::manifest().into_info()
+    }
+}
+
+impl<T: Validation> wv::Guest for Adapter<T> {
+    fn validate(context: Context, request: wv::Request) -> Result<(), Vec<Violation>> {
+        T::validate(&context, &request)
+    }
+}
+
+impl<T: Pricing> wp::Guest for Adapter<T> {
+    fn quote(context: Context, request: wp::Request) -> Result<wp::Decision, Vec<Violation>> {
+        T::quote(&context, &request)
+    }
+}
+
+impl<T: Workflow> ww::Guest for Adapter<T> {
+    fn describe_machine(kind: String) -> Option<ww::Machine> {
+        T::machine(&kind)
+    }
+
+    fn describe_commands(kind: String) -> Vec<ww::Command> {
+        T::commands(&kind)
+    }
+
+    fn guard(context: Context, issue: Entity, transitions: Vec<String>) -> Vec<Result<(), Vec<Violation>>> {
+        transitions.iter().map(|transition| T::guard(&context, &issue, transition)).collect()
+    }
+
+    fn on_change(
+        context: Context,
+        issue: Entity,
+        before: Option<Entity>,
+        changes: Vec<Change>,
+    ) -> Result<Vec<ww::Effect>, Vec<Violation>> {
+        T::on_change(&context, &issue, before.as_ref(), &changes)
+    }
+
+    fn on_timer(context: Context, issue: Entity, timer: String) -> Result<Vec<ww::Effect>, Vec<Violation>> {
+        T::on_timer(&context, &issue, &timer)
+    }
+
+    fn on_command(
+        context: Context,
+        issue: Entity,
+        command: String,
+        input: Vec<Field>,
+    ) -> Result<Vec<ww::Effect>, Vec<Violation>> {
+        T::on_command(&context, &issue, &command, &input)
+    }
+}
+
+/// Exports a plugin with the hooks that it has: `tessera_plugin::export!(MyPlugin: validation, workflow);`
+///
+/// Only for WebAssembly: natively a plugin is an ordinary library, which its tests call.
+#[macro_export]
+macro_rules! export {
+    ($plugin:ty: $($hook:ident),+ $(,)?) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Exported = $crate::Adapter<$plugin>;
+            $crate::bindings::base::export!(Exported with_types_in $crate::bindings::base);
+            $($crate::bindings::$hook::export!(Exported with_types_in $crate::bindings::$hook);)+
+        };
+    };
+}
