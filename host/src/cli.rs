@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::plugin::cli::PluginCommand;
+
 /// Tessera: a multi-tenant host for issues, support tickets and event tickets.
 #[derive(Parser, Debug)]
 #[command(version, about, disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
@@ -16,6 +18,9 @@ pub(crate) struct Cli {
     pub(crate) settings: Settings,
 }
 
+/// The command by which the host starts itself to compile a plugin.
+pub(crate) const COMPILE: &str = "compile-plugin";
+
 /// What the binary can do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -23,6 +28,20 @@ pub(crate) enum Command {
     Serve(Settings),
     /// Brings the store's schema up to date, and ends.
     Migrate(Settings),
+    /// Writes, tries, uploads and installs plugins.
+    Plugin {
+        /// What to do.
+        #[command(subcommand)]
+        what: PluginCommand,
+    },
+    /// Compiles a component from standard input into machine code on standard output.
+    #[command(name = COMPILE, hide = true)]
+    CompilePlugin {
+        /// The most memory, in bytes.
+        memory: u64,
+        /// The most seconds of the processor.
+        seconds: u64,
+    },
     /// Checks or shows the configuration.
     Config {
         /// What to do with it.

@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod impatient;
 mod logs;
+mod plugin;
 mod secret;
 mod server;
 mod wiring;
@@ -47,6 +48,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 .block_on(tessera_store::migrate(config.store))
                 .context("the store cannot be migrated")?;
             say("the schema is up to date\n")?;
+        }
+        Command::Plugin { what } => return plugin::run(what),
+        Command::CompilePlugin { memory, seconds } => {
+            return Ok(ExitCode::from(tessera_sandbox::compile_child(memory, seconds)));
         }
         Command::Config { what: ConfigCommand::Check(settings) } => {
             read(&settings)?;

@@ -26,6 +26,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     // Before the first key is made: it is shown once, so nothing may fail between.
     let gate = Arc::new(Gate::new(app.clone(), &secret, config.bounds.request, stop.clone()));
     let servers = listen(&config, &gate).await?;
+    app.prepare_plugins().await.context("the installed plugins cannot be read")?;
     let first_key = bootstrap::run(&app, config.bootstrap_key.as_ref()).await?;
     if let Some(demo) = config.demo {
         bootstrap::demo(&app, demo).await?;
@@ -40,6 +41,14 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     tasks.spawn({
         let (app, stop, host) = (app.clone(), background.clone(), host.clone());
         async move { app.sweep(&host, stop).await }
+    });
+    tasks.spawn({
+        let (app, stop, host) = (app.clone(), background.clone(), host.clone());
+        async move { app.keep_plugins(&host, stop).await }
+    });
+    tasks.spawn({
+        let (app, stop) = (app.clone(), background.clone());
+        async move { app.fire_timers(stop).await }
     });
 
     announce(&servers, first_key.as_deref())?;

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tessera_core::outbox::audit::Retention;
+use tessera_core::plugin::CallLimits;
 use tessera_store::StoreConfig;
 
 pub(crate) use settings::{SETTINGS, Standing};
@@ -64,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) retention: Retention,
     /// Bounds of requests.
     pub(crate) bounds: Bounds,
+    /// Bounds of plugins.
+    pub(crate) plugins: PluginBounds,
 }
 
 /// Where to listen.
@@ -95,6 +98,23 @@ pub(crate) struct Demo {
     pub(crate) projects: u32,
     /// Whether there are issues.
     pub(crate) relationships: bool,
+}
+
+/// Bounds of plugins and of compiling them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PluginBounds {
+    /// The largest component.
+    pub(crate) component: u64,
+    /// What holds a call.
+    pub(crate) call: CallLimits,
+    /// The most calls at once.
+    pub(crate) calls: u32,
+    /// What one tenant may have of them, in hundredths.
+    pub(crate) tenant_percent: u32,
+    /// How long a compilation may take.
+    pub(crate) compile_time: Duration,
+    /// How much memory it may take.
+    pub(crate) compile_memory: u64,
 }
 
 /// Bounds of requests and connections.

@@ -8,10 +8,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use tessera_core::outbox::audit::Retention;
+use tessera_core::plugin::CallLimits;
 use tessera_core::tenancy::key::KeyText;
 use tessera_store::{PostgresAddress, PostgresConfig, StoreConfig};
 
-use super::{Bounds, Config, Demo, Fault, Hidden, Listen, Logs, SETTINGS, Said, Standing};
+use super::{Bounds, Config, Demo, Fault, Hidden, Listen, Logs, PluginBounds, SETTINGS, Said, Standing};
 
 impl Config {
     /// Reads what was said; every fault at once.
@@ -95,6 +96,7 @@ impl<'a> Reader<'a> {
         let logs = self.logs();
         let demo = self.demo();
         let retention = self.retention();
+        let plugins = self.plugins();
         let bounds = self.bounds();
         let cache_entries = self.number("CACHE_MAX_SIZE", 1, 10_000_000);
         let secret = self.secret();
@@ -111,6 +113,7 @@ impl<'a> Reader<'a> {
             logs: logs?,
             demo: demo?,
             retention: retention?,
+            plugins: plugins?,
             bounds: bounds?,
         })
     }
@@ -247,6 +250,28 @@ impl<'a> Reader<'a> {
             grpc_send: grpc_send?,
             keepalive: keepalive?,
             keepalive_timeout: keepalive_timeout?,
+        })
+    }
+
+    fn plugins(&mut self) -> Option<PluginBounds> {
+        let component = self.number("TESSERA_PLUGIN_MAX_BYTES", 1_024, 64 << 20);
+        let fuel = self.number("TESSERA_PLUGIN_FUEL", 10_000, 10_000_000_000);
+        let time = self.number("TESSERA_PLUGIN_TIME_MS", 1, 60_000);
+        let memory = self.number("TESSERA_PLUGIN_MEMORY_BYTES", 1 << 20, 1 << 30);
+        let output = self.number("TESSERA_PLUGIN_OUTPUT_BYTES", 1_024, 16 << 20);
+        let calls = self.number("TESSERA_PLUGIN_CALLS", 1, 1_000);
+        let tenant_percent = self.number("TESSERA_PLUGIN_TENANT_PERCENT", 1, 100);
+        let compile_time = self.millis("TESSERA_PLUGIN_COMPILE_MS");
+        let compile_memory = self.number("TESSERA_PLUGIN_COMPILE_BYTES", 256 << 20, 64 << 30);
+        let (fuel, time) = (fuel?, Duration::from_millis(time?));
+        let call = CallLimits { fuel, time, memory: memory?, output: output?, ..CallLimits::standard() };
+        Some(PluginBounds {
+            component: component?,
+            call,
+            calls: calls?,
+            tenant_percent: tenant_percent?,
+            compile_time: compile_time?,
+            compile_memory: compile_memory?,
         })
     }
 

@@ -7,6 +7,9 @@ use std::path::Path;
 use super::Fault;
 use super::settings::{SETTINGS, Setting, Standing, named};
 
+/// What the command line reads itself: the file's place, and what `tessera plugin` needs to reach a host.
+const OF_CLIENTS: [&str; 3] = ["TESSERA_CONFIG", "TESSERA_KEY", "TESSERA_SERVER"];
+
 /// What was said of the settings, before it is read.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
@@ -42,7 +45,7 @@ impl Said {
                 },
                 None if name.starts_with("TESSERA_")
                     && !name.starts_with("TESSERA_TEST_")
-                    && name != "TESSERA_CONFIG" =>
+                    && !OF_CLIENTS.contains(&name.as_str()) =>
                 {
                     said.unknown(&name, "environment");
                 }

@@ -1,0 +1,259 @@
+//! Tries a component here: in the sandbox of a host, without one.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use serde::Deserialize;
+use serde_json::Value;
+use tessera_api::rest::extract::read_json;
+use tessera_api::rest::plugin_json::{ReplyBody, TrialBody, TriedBody};
+use tessera_core::Timestamp;
+use tessera_core::id::TenantId;
+use tessera_core::plugin::{
+    Admitted, Ask, Call, CallContext, CallLimits, CallRecord, Failure, Lookup, LookupError, Outcome, Reply,
+    Trial, Tried, Verdict,
+};
+use tessera_core::ports::Plugins as _;
+use tessera_sandbox::Sandbox;
+
+use super::build::size;
+use super::cli::LimitArgs;
+use crate::config::PluginBounds;
+use crate::{say, wiring};
+
+/// The largest component that is tried here.
+const MAX_COMPONENT: u64 = 64 << 20;
+
+/// How long a call is waited for, its own limits aside.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A component that is ready to be called.
+struct Tryout {
+    sandbox: Sandbox,
+    admitted: Admitted,
+    limits: CallLimits,
+}
+
+/// A file of cases.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    cases: Vec<Value>,
+}
+
+async fn tryout(path: &Path, limits: LimitArgs) -> Result<Tryout> {
+    let component: Arc<[u8]> =
+        std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?.into();
+    let standard = CallLimits::standard();
+    let time = Duration::from_millis(limits.time_ms);
+    let limits = CallLimits { fuel: limits.fuel, memory: limits.memory, time, ..standard };
+    let bounds = PluginBounds {
+        component: MAX_COMPONENT,
+        call: limits,
+        calls: 16,
+        tenant_percent: 100,
+        compile_time: Duration::from_secs(300),
+        compile_memory: 8 << 30,
+    };
+    let sandbox = wiring::sandbox(&bounds, None, [0; 32])?;
+    let admitted = sandbox.admit(component).await.map_err(|error| refused(&error))?;
+    Ok(Tryout { sandbox, admitted, limits })
+}
+
+/// A refusal of the sandbox, with all its reasons.
+fn refused(error: &tessera_core::Error) -> anyhow::Error {
+    let faults: String = error.faults().iter().map(|fault| format!("\n  {}", fault.sentence())).collect();
+    anyhow!("{}: {}{faults}", error.reason(), error.message())
+}
+
+/// Shows what a component imports, exports and says of itself.
+pub(super) async fn inspect(path: &Path) -> Result<()> {
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let found = tessera_sandbox::inspect(&bytes).map_err(|error| refused(&error))?;
+    let list = |names: &[String]| names.iter().map(|name| format!("  {name}\n")).collect::<String>();
+    say(&format!(
+        "{}: {}\nimports\n{}exports\n{}",
+        path.display(),
+        size(bytes.len()),
+        list(&found.imports),
+        list(&found.exports)
+    ))?;
+    let limits = LimitArgs { fuel: 10_000_000, memory: 16 << 20, time_ms: 250 };
+    let Tryout { admitted, .. } = tryout(path, limits).await?;
+    let Admitted { digest, contract, footprint, manifest, .. } = admitted;
+    let manifest = serde_json::to_string_pretty(&ReplyBody::from(Reply::Manifest(manifest)))?;
+    say(&format!(
+        "contract {contract}, digest {digest}\nan instance takes {} memories, {} tables, {} core instances\n{manifest}\n",
+        footprint.memories, footprint.tables, footprint.instances
+    ))
+}
+
+/// Makes one call and shows the answer; whether there was one.
+pub(super) async fn run(path: &Path, input: &Path, limits: LimitArgs) -> Result<bool> {
+    let trial = read_trial(&text(input)?)?;
+    let tried = tryout(path, limits).await?.call(trial).await?;
+    let answered = tried.reply.is_some();
+    say(&format!("{}\n", serde_json::to_string_pretty(&TriedBody::from(tried))?))?;
+    Ok(answered)
+}
+
+/// Makes one call many times, and says what each takes.
+pub(super) async fn bench(path: &Path, input: &Path, times: u32, limits: LimitArgs) -> Result<()> {
+    let trial = read_trial(&text(input)?)?;
+    let tryout = tryout(path, limits).await?;
+    let mut spans = Vec::new();
+    let (mut fuel, mut memory) = (0, 0);
+    for _ in 0..times {
+        let begun = Instant::now();
+        let tried = tryout.call(trial.clone()).await?;
+        spans.push(begun.elapsed());
+        if let Verdict::Failed(Failure { reason, message, .. }) = tried.record.verdict {
+            bail!("{}: {message}", reason.name());
+        }
+        fuel = fuel.max(tried.record.usage.fuel);
+        memory = memory.max(tried.record.usage.memory);
+    }
+    spans.sort();
+    let at = |hundredths: usize| {
+        let index = (spans.len() * hundredths / 100).min(spans.len().saturating_sub(1));
+        spans.get(index).map_or(0, Duration::as_micros)
+    };
+    say(&format!(
+        "{times} calls: p50 {} µs, p99 {} µs; at most {fuel} instructions and {} KiB of memory\n",
+        at(50),
+        at(99),
+        memory / 1024
+    ))
+}
+
+/// Runs the cases of a file; whether all passed.
+pub(super) async fn test(path: &Path, cases: &Path, limits: LimitArgs) -> Result<bool> {
+    let Cases { cases } = read_json(text(cases)?.as_bytes()).map_err(|error| refused(&error))?;
+    if cases.is_empty() {
+        bail!("the file has no cases");
+    }
+    let tryout = tryout(path, limits).await?;
+    let (mut passed, count) = (0, cases.len());
+    for (index, mut case) in cases.into_iter().enumerate() {
+        let mut taken = |name: &str| case.as_object_mut().and_then(|case| case.remove(name));
+        let name = taken("name").and_then(|name| name.as_str().map(str::to_owned));
+        let name = name.unwrap_or_else(|| format!("case {}", index + 1));
+        let (expected, most) = (taken("expect"), taken("fuel_at_most").and_then(|most| most.as_u64()));
+        let trial = read_trial(&case.to_string()).with_context(|| name.clone())?;
+        let tried = tryout.call(trial).await?;
+        let fuel = tried.record.usage.fuel;
+        let answer = serde_json::to_value(TriedBody::from(tried))?;
+        let mut faults = Vec::new();
+        differences("", &expected.unwrap_or(Value::Null), &answer, &mut faults);
+        if let Some(most) = most.filter(|most| fuel > *most) {
+            faults.push(format!("it used {fuel} instructions; at most {most} are expected"));
+        }
+        let verdict = if faults.is_empty() { "ok" } else { "FAILED" };
+        passed += usize::from(faults.is_empty());
+        say(&format!("{name}: {verdict} ({fuel} instructions)\n"))?;
+        for fault in faults {
+            say(&format!("  {fault}\n"))?;
+        }
+    }
+    say(&format!("{passed} of {count} passed\n"))?;
+    Ok(passed == count)
+}
+
+/// Where an answer differs from what is expected; what is not named may be anything.
+fn differences(at: &str, expected: &Value, found: &Value, faults: &mut Vec<String>) {
+    match (expected, found) {
+        (Value::Null, _) if at.is_empty() => {}
+        (Value::Object(members), Value::Object(held)) => {
+            for (name, expected) in members {
+                let found = held.get(name).unwrap_or(&Value::Null);
+                differences(&format!("{at}.{name}"), expected, found, faults);
+            }
+        }
+        (Value::Array(items), Value::Array(held)) if items.len() == held.len() => {
+            for (index, (expected, found)) in items.iter().zip(held).enumerate() {
+                differences(&format!("{at}[{index}]"), expected, found, faults);
+            }
+        }
+        _ if expected == found => {}
+        _ => faults.push(format!("{}: expected {expected}, found {found}", at.trim_start_matches('.'))),
+    }
+}
+
+impl Tryout {
+    async fn call(&self, trial: Trial) -> Result<Tried> {
+        let Trial { settings, limits, now, actor, roles, question } = trial;
+        let schema = &self.admitted.manifest.settings_schema;
+        if !schema.is_empty() {
+            let json = if settings.is_empty() { "{}" } else { &settings };
+            let faults = self.sandbox.faults(schema, json, "settings").map_err(|error| refused(&error))?;
+            if !faults.is_empty() {
+                return Err(refused(&tessera_core::Error::violations(faults)));
+            }
+        }
+        let at = now.map_or_else(present, Ok)?;
+        let context = CallContext {
+            tenant: TenantId::generate().to_string(),
+            invocation: "run".to_owned(),
+            now: at,
+            actor: actor.unwrap_or_else(|| "system".to_owned()),
+            roles,
+            dry_run: true,
+            cause: Vec::new(),
+            attributes: Vec::new(),
+        };
+        let ask: Ask = question.ask(context);
+        let (function, subject) = (ask.function(), ask.subject());
+        let call = Call {
+            tenant: TenantId::generate(),
+            release: self.admitted.digest,
+            settings: settings.into(),
+            limits: self.limits.at_most(&limits),
+            deadline: Instant::now() + PATIENCE,
+            lookup: Some(Lookup::new(|_| async { Err(LookupError::Unavailable) })),
+            ask,
+        };
+        let outcome = self.sandbox.call(call).await;
+        let verdict = Verdict::of(&outcome);
+        let Outcome { reply, usage, log, log_was_cut, lookups } = outcome;
+        let manifest = &self.admitted.manifest;
+        let record = CallRecord {
+            number: 0,
+            at,
+            function,
+            release: format!("{}@{}", manifest.name, manifest.version),
+            request_id: String::new(),
+            subject,
+            verdict,
+            usage,
+            log,
+            log_was_cut,
+            lookups,
+        };
+        Ok(Tried { reply: reply.ok(), record })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no store here whose clock could be asked")]
+fn present() -> Result<Timestamp> {
+    let micros = time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000;
+    let at = i64::try_from(micros).ok().and_then(Timestamp::from_micros);
+    at.context("the clock is out of its range")
+}
+
+fn read_trial(json: &str) -> Result<Trial> {
+    let body: TrialBody = read_json(json.as_bytes()).map_err(|error| refused(&error))?;
+    Trial::try_from(body).map_err(|error| refused(&error))
+}
+
+/// A file's text, or standard input's.
+fn text(path: &Path) -> Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().lock().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+}

@@ -1,0 +1,259 @@
+//! What `tessera plugin` does on a host: push, install, roll back, and look at calls. It is a client of
+//! gRPC like any other.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use tessera_proto::plugin::v1 as pb;
+use tessera_proto::plugin::v1::plugin_service_client::PluginServiceClient;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, ClientTlsConfig};
+use tonic::{Request, Status};
+use tonic_types::StatusExt as _;
+
+use super::cli::{InstallArgs, Remote};
+use super::records;
+use crate::say;
+
+/// How often `calls --follow` asks for more.
+const FOLLOW: Duration = Duration::from_millis(500);
+
+/// What an answer of the host may weigh.
+const MAX_ANSWER: usize = 64 << 20;
+
+type Client = PluginServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// Sends the key with every call.
+#[derive(Clone)]
+struct Bearer(MetadataValue<Ascii>);
+
+impl tonic::service::Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+async fn client(remote: &Remote) -> Result<Client> {
+    let Some(key) = &remote.key else {
+        bail!("no API key: set TESSERA_KEY, or give --key");
+    };
+    let bearer = format!("Bearer {}", key.0).parse();
+    let bearer = bearer.map_err(|_| anyhow!("the API key has characters that no key has"))?;
+    let mut endpoint = Channel::from_shared(remote.server.clone())
+        .with_context(|| format!("{} is no address such as http://127.0.0.1:50052", remote.server))?
+        .connect_timeout(Duration::from_secs(10));
+    if remote.server.starts_with("https://") {
+        endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots())?;
+    }
+    let channel = endpoint.connect().await.with_context(|| format!("{} does not answer", remote.server))?;
+    let client = PluginServiceClient::with_interceptor(channel, Bearer(bearer));
+    Ok(client.max_decoding_message_size(MAX_ANSWER).max_encoding_message_size(MAX_ANSWER))
+}
+
+/// A refusal of the host, as its sentence and what it says of each field.
+fn told(status: &Status) -> anyhow::Error {
+    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    let mut text = if reason.is_empty() { format!("{:?}", status.code()) } else { reason };
+    let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
+    if violations.is_empty() {
+        text.push_str(": ");
+        text.push_str(status.message());
+    }
+    for violation in violations {
+        text.push_str(&format!("\n  {} {}", violation.field, violation.description));
+    }
+    anyhow!(text)
+}
+
+/// Uploads a component.
+pub(super) async fn push(remote: &Remote, path: &Path) -> Result<()> {
+    let component = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut client = client(remote).await?;
+    let request = pb::UploadReleaseRequest { component };
+    let answer = client.upload_release(request).await.map_err(|status| told(&status))?.into_inner();
+    let release = answer.release.context("the host answered without a release")?;
+    say(&format!("{}@{}\n{}\n", release.plugin, release.version, release.digest))
+}
+
+/// Puts a release to work; where the plugin is installed at that scope already, it goes over to the release.
+pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
+    let mut client = client(remote).await?;
+    let release = release_name(&mut client, &args.release).await?;
+    let project_id = args.project.clone().unwrap_or_default();
+    let settings = args.settings.as_deref().map(settings).transpose()?;
+    let grants = (!args.grant.is_empty()).then(|| pb::Grants { rights: args.grant.clone() });
+    let on_failure = match args.on_failure {
+        None => pb::OnFailure::Unspecified,
+        Some(super::cli::Policy::Closed) => pb::OnFailure::Closed,
+        Some(super::cli::Policy::Open) => pb::OnFailure::Open,
+    };
+    let state_map = args.map.iter().cloned().collect();
+    let held = installations(&mut client, &release.plugin).await?;
+    let held = held.into_iter().find(|held| held.project_id == project_id);
+    let (installation, lagging) = match held {
+        Some(held) => {
+            let request = pb::UpdateInstallationRequest {
+                installation_id: held.installation_id,
+                release: Some(by_digest(&release)),
+                settings_json: settings,
+                order: args.order,
+                on_failure: on_failure.into(),
+                grants,
+                enabled: Some(!args.disabled),
+                state_map,
+                ..pb::UpdateInstallationRequest::default()
+            };
+            let answer =
+                client.update_installation(request).await.map_err(|status| told(&status))?.into_inner();
+            (answer.installation, answer.lagging_hosts)
+        }
+        None => {
+            let request = pb::CreateInstallationRequest {
+                release: Some(by_digest(&release)),
+                project_id,
+                settings_json: settings.unwrap_or_default(),
+                order: args.order.unwrap_or_default(),
+                on_failure: on_failure.into(),
+                grants,
+                limits: None,
+                disabled: args.disabled,
+                state_map,
+            };
+            let answer =
+                client.create_installation(request).await.map_err(|status| told(&status))?.into_inner();
+            (answer.installation, answer.lagging_hosts)
+        }
+    };
+    report(installation, &lagging)
+}
+
+/// Puts an installation back to an earlier release.
+pub(super) async fn rollback(
+    remote: &Remote,
+    installation: &str,
+    to: Option<&str>,
+    map: &[(String, String)],
+) -> Result<()> {
+    let mut client = client(remote).await?;
+    let held = installation_named(&mut client, installation).await?;
+    let release = to.map(|version| pb::ReleaseName {
+        digest: String::new(),
+        plugin: held.plugin.clone(),
+        version: version.to_owned(),
+    });
+    let request = pb::RollbackInstallationRequest {
+        installation_id: held.installation_id,
+        release,
+        state_map: map.iter().cloned().collect(),
+        etag: String::new(),
+    };
+    let answer = client.rollback_installation(request).await.map_err(|status| told(&status))?.into_inner();
+    report(answer.installation, &answer.lagging_hosts)
+}
+
+/// Shows the last calls of an installation, and with `follow` those that come.
+pub(super) async fn calls(remote: &Remote, installation: &str, follow: bool) -> Result<()> {
+    let mut client = client(remote).await?;
+    let id = installation_named(&mut client, installation).await?.installation_id;
+    let mut after = 0;
+    loop {
+        let request = pb::ListInstallationCallsRequest { installation_id: id.clone(), after };
+        let answer =
+            client.list_installation_calls(request).await.map_err(|status| told(&status))?.into_inner();
+        for call in &answer.calls {
+            after = after.max(call.number);
+            say(&records::shown(call))?;
+        }
+        if !follow {
+            let all = answer.counters.unwrap_or_default();
+            return say(&format!(
+                "{} calls: {} refused, {} failed, {} passed over\n",
+                all.calls, all.refused, all.failed, all.passed_over
+            ));
+        }
+        tokio::time::sleep(FOLLOW).await;
+    }
+}
+
+fn report(installation: Option<pb::Installation>, lagging: &[String]) -> Result<()> {
+    let installation = installation.context("the host answered without an installation")?;
+    let release = installation.release.unwrap_or_default();
+    let scope = match installation.project_id.as_str() {
+        "" => "the whole tenant".to_owned(),
+        project => format!("the project {project}"),
+    };
+    let state = if installation.enabled { "at work" } else { "installed, and not called" };
+    say(&format!(
+        "{}@{} is {state} in {scope}\n{}\n",
+        installation.plugin, release.version, installation.installation_id
+    ))?;
+    if !lagging.is_empty() {
+        say(&format!("not yet in force on: {}\n", lagging.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// The release that was named by its digest, or as `plugin` (the newest) or `plugin@version`.
+async fn release_name(client: &mut Client, named: &str) -> Result<pb::Release> {
+    let digest = named.strip_prefix("sha256:").unwrap_or(named);
+    if digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let request = pb::GetReleaseRequest { digest: digest.to_owned() };
+        let answer = client.get_release(request).await.map_err(|status| told(&status))?.into_inner();
+        return answer.release.context("the host answered without a release");
+    }
+    let (plugin, version) =
+        named.split_once('@').map_or((named, None), |(plugin, version)| (plugin, Some(version)));
+    let mut page_token = String::new();
+    loop {
+        let filter = format!("plugin:{plugin}");
+        let request = pb::ListReleasesRequest { page_size: 100, page_token, filter, order_by: String::new() };
+        let page = client.list_releases(request).await.map_err(|status| told(&status))?.into_inner();
+        let fits = |release: &pb::Release| version.is_none_or(|version| version == release.version);
+        if let Some(release) = page.releases.into_iter().find(fits) {
+            return Ok(release);
+        }
+        if page.next_page_token.is_empty() {
+            bail!("the host has no release {named}; push it first: tessera plugin push FILE");
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+fn by_digest(release: &pb::Release) -> pb::ReleaseName {
+    pb::ReleaseName { digest: release.digest.clone(), ..pb::ReleaseName::default() }
+}
+
+async fn installations(client: &mut Client, plugin: &str) -> Result<Vec<pb::Installation>> {
+    let request = pb::ListInstallationsRequest {
+        page_size: 100,
+        filter: format!("plugin:{plugin}"),
+        ..pb::ListInstallationsRequest::default()
+    };
+    Ok(client.list_installations(request).await.map_err(|status| told(&status))?.into_inner().installations)
+}
+
+/// The installation with that id, or the only one of that plugin.
+async fn installation_named(client: &mut Client, named: &str) -> Result<pb::Installation> {
+    if uuid::Uuid::try_parse(named).is_ok() {
+        let request = pb::GetInstallationRequest { installation_id: named.to_owned() };
+        let answer = client.get_installation(request).await.map_err(|status| told(&status))?.into_inner();
+        return answer.installation.context("the host answered without an installation");
+    }
+    let mut found = installations(client, named).await?;
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (Some(_), false) => bail!("{named} is installed at several scopes; name the installation by its id"),
+        (None, _) => bail!("{named} is not installed"),
+    }
+}
+
+/// Settings given as JSON, or as a file of it.
+fn settings(given: &str) -> Result<String> {
+    if given.trim_start().starts_with('{') {
+        return Ok(given.to_owned());
+    }
+    std::fs::read_to_string(given).with_context(|| format!("the settings {given} cannot be read"))
+}
