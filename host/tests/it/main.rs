@@ -17,6 +17,7 @@ mod idempotency;
 mod logs;
 mod operations;
 mod parity;
+mod plugins;
 mod seed_defects;
 mod start_stop;
 mod streams;

@@ -1,0 +1,114 @@
+//! A new author's path, by the commands of `host/docs/PLUGINS.md` as they stand there.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::harness::{Host, ROOT_KEY};
+use crate::tracker::memory;
+
+/// The commands of the guide's first part, in their order.
+fn commands() -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/PLUGINS.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, part) =
+        text.split_once("\n## From nothing to a refused issue").expect("the guide has no such part");
+    let part = part.split("\n## ").next().unwrap();
+    let blocks = part.split("\n```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n"));
+    blocks.flat_map(str::lines).map(str::to_owned).collect()
+}
+
+/// A folder that is gone at the end.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn run(folder: &Path, command: &str, host: &Host) -> String {
+    let bin = Path::new(env!("CARGO_BIN_EXE_tessera")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let output = Command::new("sh")
+        .args(["-c", &format!("set -e; {command}")])
+        .current_dir(folder)
+        .env("PATH", format!("{}:{path}", bin.display()))
+        .env("TESSERA_KEY", ROOT_KEY)
+        .env("TESSERA_SERVER", format!("http://{}", host.grpc))
+        .env("CARGO_TARGET_DIR", folder.join("../target"))
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTFLAGS")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let (told, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command}\n{told}{err}");
+    told.into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guide_leads_from_nothing_to_a_refused_issue() {
+    let (_home, host, rest) = memory().await;
+    let project = rest.project("P").await;
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("author-{}", std::process::id()));
+    std::fs::create_dir_all(&root).unwrap();
+    let root = Folder(root);
+    let mut folder = root.0.clone();
+    let short = json!({"project_id": project, "summary": "Oil leak"});
+    let mut seen = Vec::new();
+    for command in commands() {
+        if let Some(into) = command.strip_prefix("cd ") {
+            folder = folder.join(into);
+            continue;
+        }
+        // It is there: the tests' own set-up has installed it, or the machine has no rustup.
+        if command.starts_with("rustup ") {
+            continue;
+        }
+        let told = tokio::task::block_in_place(|| run(&folder, &command, &host));
+        if command.starts_with("tessera plugin test") {
+            assert!(told.contains("2 of 2 passed"), "{told}");
+        }
+        if command.contains("min_summary\": 12") {
+            let refused = rest.post("/v1/issues", short.clone()).await;
+            assert_eq!(refused.code(422), "SUMMARY_TOO_SHORT");
+            let violation = &refused.body["violations"][0];
+            assert_eq!(
+                (&violation["plugin"], &violation["field"]),
+                (&json!("short-summaries"), &json!("summary"))
+            );
+        }
+        if command.contains("plugin calls") {
+            assert!(told.contains("refused") && told.contains("SUMMARY_TOO_SHORT"), "{told}");
+        }
+        seen.push(command);
+    }
+    rest.post("/v1/issues", short).await.expect(201);
+    for verb in ["new", "build", "test", "inspect", "run", "bench", "push", "install", "calls"] {
+        let there = seen.iter().any(|command| command.contains(&format!("tessera plugin {verb}")));
+        assert!(there, "the guide does not show `tessera plugin {verb}`");
+    }
+}
+
+#[test]
+fn what_is_no_component_is_told_by_its_fault() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = folder.join(format!("no-component-{}.wasm", std::process::id()));
+    for (bytes, reason) in [
+        (&b"#!/bin/sh"[..], "COMPONENT_NOT_WASM"),
+        (b"\0asm\x01\0\0\0", "COMPONENT_IS_CORE_MODULE"),
+        (b"\0asm\x0d\0\x01\0", "COMPONENT_EXPORTS"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_tessera"))
+            .args(["plugin", "inspect"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(reason), "{reason}: {told}");
+    }
+    std::fs::remove_file(&path).unwrap();
+}
