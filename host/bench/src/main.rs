@@ -11,6 +11,8 @@
 mod floor;
 mod host;
 mod load;
+mod plain;
+mod sandbox;
 mod table;
 mod tracker;
 
@@ -30,6 +32,8 @@ struct Cli {
 enum Bench {
     /// Getting, listing and creating issues over REST and gRPC on the three stores.
     Tracker(tracker::Options),
+    /// Calls of plugins beside plain wasmtime and native code, and creations with plugins at work.
+    Sandbox(sandbox::Options),
     /// A bare server that answers with given bytes: what others are measured by.
     #[command(hide = true)]
     Floor {
@@ -44,6 +48,7 @@ enum Bench {
 async fn main() -> Result<()> {
     match Cli::parse().bench {
         Bench::Tracker(options) => tracker::run(options).await,
+        Bench::Sandbox(options) => sandbox::run(options).await,
         Bench::Floor { kind, answer } => floor::serve(kind, &answer).await,
     }
 }

@@ -34,7 +34,7 @@ impl Row {
 
 /// Prints the rows, and writes them under `target/bench`.
 pub(crate) fn show(name: &str, rows: &[Row]) -> Result<()> {
-    println!("| operation | transport | store | issues | per second | p50 ms | p99 ms | floor | ratio |");
+    println!("| operation | by | on | size | per second | p50 ms | p99 ms | floor | ratio |");
     println!("|---|---|---|---|---|---|---|---|---|");
     for row in rows {
         let [operation, transport, store, size] = &row.what;
@@ -42,7 +42,7 @@ pub(crate) fn show(name: &str, rows: &[Row]) -> Result<()> {
         let ratio = row.ratio().map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
         let Measured { rate, p50, p99 } = row.subject;
         println!(
-            "| {operation} | {transport} | {store} | {size} | {rate:.0} | {p50:.2} | {p99:.2} | {floor} | {ratio} |"
+            "| {operation} | {transport} | {store} | {size} | {rate:.0} | {p50:.3} | {p99:.3} | {floor} | {ratio} |"
         );
     }
     let folder = Path::new("target/bench");

@@ -20,10 +20,10 @@ use crate::table::{self, Row};
 pub(crate) struct Options {
     /// The binary of Tessera.
     #[arg(long, default_value = "target/release/tessera")]
-    binary: PathBuf,
+    pub(crate) binary: PathBuf,
     /// PostgreSQL's server, as postgres://user@host:port/database.
     #[arg(long, env = "TESSERA_TEST_POSTGRES")]
-    postgres: String,
+    pub(crate) postgres: String,
     /// How many issues there are at the full size; a hundredth and a tenth are measured as well.
     #[arg(long, default_value_t = 100_000)]
     issues: usize,
@@ -32,17 +32,17 @@ pub(crate) struct Options {
     span_ms: u64,
     /// How many rounds; the median counts.
     #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    pub(crate) rounds: usize,
     /// How many callers at once.
     #[arg(long, default_value_t = 16)]
-    callers: usize,
+    pub(crate) callers: usize,
     /// Which stores.
     #[arg(long, value_delimiter = ',', default_value = "sqlite,memdb,postgres")]
     stores: Vec<String>,
 }
 
 impl Options {
-    fn span(&self) -> Duration {
+    pub(crate) fn span(&self) -> Duration {
         Duration::from_millis(self.span_ms)
     }
 }
@@ -89,19 +89,24 @@ async fn measure_store(options: &Options, store: &str, folder: &Path, rows: &mut
     Ok(())
 }
 
-struct Bench<'a> {
+pub(crate) struct Bench<'a> {
     options: &'a Options,
     store: &'a str,
     folder: &'a Path,
-    http: String,
-    rest: reqwest::Client,
+    pub(crate) http: String,
+    pub(crate) rest: reqwest::Client,
     grpc: IssuesServiceClient<Channel>,
     project: String,
     issue: String,
 }
 
 impl<'a> Bench<'a> {
-    async fn new(options: &'a Options, host: &Host, store: &'a str, folder: &'a Path) -> Result<Self> {
+    pub(crate) async fn new(
+        options: &'a Options,
+        host: &Host,
+        store: &'a str,
+        folder: &'a Path,
+    ) -> Result<Self> {
         let rest = reqwest::Client::new();
         let grpc = IssuesServiceClient::new(Endpoint::from_shared(host.grpc.clone())?.connect().await?);
         let grpc = grpc.max_decoding_message_size(16 << 20);
@@ -132,7 +137,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let request = self.rest.post(format!("{}{path}", self.http)).bearer_auth(KEY).json(body);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
@@ -228,7 +233,7 @@ impl<'a> Bench<'a> {
         Ok(usize::try_from(count)?)
     }
 
-    fn row(
+    pub(crate) fn row(
         &self,
         operation: &str,
         transport: &str,
@@ -240,7 +245,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Subject and floor in turn, so that what the machine does meanwhile meets both.
-    async fn rounds<A, B>(
+    pub(crate) async fn rounds<A, B>(
         &self,
         mut subject: impl FnMut() -> A,
         mut floor: impl FnMut() -> B,
@@ -308,7 +313,7 @@ impl<'a> Bench<'a> {
         .await
     }
 
-    async fn grpc_create(&self) -> Result<Measured> {
+    pub(crate) async fn grpc_create(&self) -> Result<Measured> {
         let (client, message) = (self.grpc.clone(), self.message());
         load::closed(self.options.callers, self.options.span(), move |_, _| {
             let (mut client, request) = (client.clone(), asked(message.clone()));

@@ -31,6 +31,7 @@ fn arrows_point_inwards() {
                 "tessera-api",
                 "tessera-backends",
                 "tessera-proto",
+                "tessera-sandbox",
                 "tessera-store",
             ][..],
         ),
@@ -38,6 +39,19 @@ fn arrows_point_inwards() {
         (
             "host/crates/store",
             &["axum", "tonic", "prost", "tessera-api", "tessera-backends", "tessera-proto"],
+        ),
+        (
+            "host/crates/sandbox",
+            &[
+                "axum",
+                "tonic",
+                "prost",
+                "sqlx",
+                "tessera-api",
+                "tessera-backends",
+                "tessera-proto",
+                "tessera-store",
+            ],
         ),
         ("host/crates/backends", &["axum", "tonic", "sqlx", "tessera-api", "tessera-proto", "tessera-store"]),
     ] {

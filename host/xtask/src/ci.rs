@@ -61,8 +61,8 @@ fn deny(paths: &Paths) -> Result<()> {
     tools::DENY.ensure(paths)?;
     let config = paths.root.join(".deny.toml");
     let config = config.to_str().context("the repository's path is not UTF-8")?;
-    let check = ["check", "--hide-inclusion-graph", "--config", config, "bans", "licenses", "sources"];
-    everywhere(paths, &[&["deny", "--locked"][..], &check].concat())
+    let check = ["check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
+    everywhere(paths, &[&["deny", "--locked", "--config", config][..], &check].concat())
 }
 
 /// Known faults in dependencies: not being able to ask is no failure, a bad answer is.

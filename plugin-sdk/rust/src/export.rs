@@ -12,34 +12,46 @@ use crate::{Change, Context, Entity, Field, Plugin, Pricing, Validation, Violati
 #[doc(hidden)]
 pub struct Adapter<T>(PhantomData<T>);
 
+/// A panic says in the call's log why, before it ends the call.
+fn speak_of_panics() {
+    #[cfg(target_arch = "wasm32")]
+    std::panic::set_hook(Box::new(|panic| crate::error(&panic.to_string())));
+}
+
 impl<T: Plugin> wm::Guest for Adapter<T> {
     fn describe() -> wm::Info {
+        speak_of_panics();
         T::manifest().into_info()
     }
 }
 
 impl<T: Validation> wv::Guest for Adapter<T> {
     fn validate(context: Context, request: wv::Request) -> Result<(), Vec<Violation>> {
+        speak_of_panics();
         T::validate(&context, &request)
     }
 }
 
 impl<T: Pricing> wp::Guest for Adapter<T> {
     fn quote(context: Context, request: wp::Request) -> Result<wp::Decision, Vec<Violation>> {
+        speak_of_panics();
         T::quote(&context, &request)
     }
 }
 
 impl<T: Workflow> ww::Guest for Adapter<T> {
     fn describe_machine(kind: String) -> Option<ww::Machine> {
+        speak_of_panics();
         T::machine(&kind)
     }
 
     fn describe_commands(kind: String) -> Vec<ww::Command> {
+        speak_of_panics();
         T::commands(&kind)
     }
 
     fn guard(context: Context, issue: Entity, transitions: Vec<String>) -> Vec<Result<(), Vec<Violation>>> {
+        speak_of_panics();
         transitions.iter().map(|transition| T::guard(&context, &issue, transition)).collect()
     }
 
@@ -49,10 +61,12 @@ impl<T: Workflow> ww::Guest for Adapter<T> {
         before: Option<Entity>,
         changes: Vec<Change>,
     ) -> Result<Vec<ww::Effect>, Vec<Violation>> {
+        speak_of_panics();
         T::on_change(&context, &issue, before.as_ref(), &changes)
     }
 
     fn on_timer(context: Context, issue: Entity, timer: String) -> Result<Vec<ww::Effect>, Vec<Violation>> {
+        speak_of_panics();
         T::on_timer(&context, &issue, &timer)
     }
 
@@ -62,6 +76,7 @@ impl<T: Workflow> ww::Guest for Adapter<T> {
         command: String,
         input: Vec<Field>,
     ) -> Result<Vec<ww::Effect>, Vec<Violation>> {
+        speak_of_panics();
         T::on_command(&context, &issue, &command, &input)
     }
 }

@@ -45,9 +45,6 @@ pub fn settings<T: DeserializeOwned>() -> T {
     let json = if json.is_empty() { "{}" } else { &json };
     match serde_json::from_str(json) {
         Ok(settings) => settings,
-        Err(problem) => {
-            error(&format!("the settings passed the schema and cannot be read: {problem}"));
-            panic!("the settings passed the schema and cannot be read: {problem}");
-        }
+        Err(problem) => panic!("the settings passed the schema and cannot be read: {problem}"),
     }
 }

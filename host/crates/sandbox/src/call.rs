@@ -10,8 +10,7 @@ use tessera_core::plugin::{Call, CallLimits, Failure, FailureReason, Footprint, 
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline, WasmBacktrace};
 
-use crate::bindings::Contract;
-use crate::bindings::v0_1;
+use crate::bindings::{Answer, Broken, Contract, Exports, Misfit};
 use crate::size;
 use crate::state::{Clock, Guest, Late};
 
@@ -26,11 +25,6 @@ pub(crate) struct Ready {
     pub(crate) footprint: Footprint,
 }
 
-/// How a release is called, by the version of its contract.
-enum Exports {
-    V0_1(v0_1::Exports),
-}
-
 impl Ready {
     /// A release of that contract, ready to be called.
     pub(crate) fn new(
@@ -38,9 +32,7 @@ impl Ready {
         contract: Contract,
         footprint: Footprint,
     ) -> wasmtime::Result<Self> {
-        let exports = match contract {
-            Contract::V0_1 => Exports::V0_1(v0_1::Exports::find(&pre)?),
-        };
+        let exports = Exports::find(contract, &pre)?;
         Ok(Self { pre, exports, footprint })
     }
 
@@ -51,7 +43,7 @@ impl Ready {
         engine: &Engine,
         limits: CallLimits,
         deadline: Instant,
-    ) -> Result<Result<(), (&'static str, &'static str)>, Failure> {
+    ) -> Result<Result<(), Misfit>, Failure> {
         let clock = Clock::new();
         let guest = Guest::new(limits, "".into(), deadline, None, Arc::clone(&clock));
         let mut store = Store::new(engine, guest);
@@ -60,9 +52,7 @@ impl Ready {
             self.pre.instantiate_async(&mut store).await
         };
         match timed(&clock, begun).await {
-            Ok(instance) => Ok(match &self.exports {
-                Exports::V0_1(exports) => exports.check(&mut store, &instance),
-            }),
+            Ok(instance) => Ok(self.exports.check(&mut store, &instance)),
             Err(error) => {
                 let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
                 let usage = Usage { fuel, time: clock.spent(), memory: store.data().held() };
@@ -94,7 +84,7 @@ impl Ready {
         let usage = Usage { fuel, time: clock.spent(), memory: guest.held() };
         let reply = match answer {
             Ok(Ok(reply)) => within(reply, limits),
-            Ok(Err(v0_1::Broken(what))) => {
+            Ok(Err(Broken(what))) => {
                 Err(failure(FailureReason::BadAnswer, format!("the answer breaks the contract: {what}")))
             }
             Err(error) => Err(why(&error, &guest, usage, limits)),
@@ -103,11 +93,9 @@ impl Ready {
         Outcome { reply, usage, log, log_was_cut, lookups }
     }
 
-    async fn run(&self, store: &mut Store<Guest>, ask: &tessera_core::plugin::Ask) -> v0_1::Answer {
+    async fn run(&self, store: &mut Store<Guest>, ask: &tessera_core::plugin::Ask) -> Answer {
         let instance = self.pre.instantiate_async(&mut *store).await?;
-        match &self.exports {
-            Exports::V0_1(exports) => exports.call(store, &instance, ask).await,
-        }
+        self.exports.call(store, &instance, ask).await
     }
 }
 
@@ -188,10 +176,9 @@ fn out_of_time(late: Late, usage: Usage, limits: CallLimits) -> Failure {
     match late {
         Late::Guest => {
             let message = format!(
-                "the call ran for {} ms; {} are allowed. It used {} instructions",
+                "the call ran for {} ms; {} are allowed: `tessera plugin run --time-ms` shows how many it needs",
                 usage.time.as_millis(),
-                limits.time.as_millis(),
-                usage.fuel
+                limits.time.as_millis()
             );
             failure(FailureReason::TimedOut, message)
         }

@@ -16,6 +16,8 @@ mod schema;
 mod signature;
 mod size;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -67,7 +69,7 @@ impl Sandbox {
             .map(|folder| Cache::open(folder, config.cache_key, &engine))
             .transpose()?;
         let mut linker = Linker::new(&engine);
-        bindings::v0_1::link(&mut linker).map_err(internal)?;
+        bindings::link(&mut linker).map_err(internal)?;
         let pool = Pool::new(&config.pool, config.tenant_share);
         let ticker = Ticker::start(&engine)?;
         Ok(Self {

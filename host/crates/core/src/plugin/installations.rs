@@ -16,6 +16,7 @@ use crate::page::{Page, PageRequest};
 use crate::plugin::calls::Calls;
 use crate::plugin::fitting::{self, Described};
 use crate::plugin::installation::{MAX_EARLIER, MAX_INSTALLATIONS, RIGHTS};
+use crate::plugin::mapping;
 use crate::plugin::releases::{ReleaseName, check_settings, named};
 use crate::plugin::{
     AskedLimits, Caller, Hook, InForce, Installation, OnFailure, Release, ReleaseRef, Scope,
@@ -314,6 +315,7 @@ impl Installations {
 
     /// Waits for the change to be in force everywhere, though not for long.
     async fn report(&self, ctx: &Ctx, installation: Installation) -> Result<InForceReport> {
+        mapping::apply(&self.store, ctx, &installation).await?;
         let until = Instant::now() + IN_FORCE_WITHIN;
         loop {
             let lagging = self.lagging(ctx, &installation).await?;

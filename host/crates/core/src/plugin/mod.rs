@@ -13,6 +13,7 @@ pub mod installation;
 pub mod installations;
 mod keeper;
 pub mod limits;
+mod mapping;
 pub mod release;
 pub mod releases;
 pub mod timer;

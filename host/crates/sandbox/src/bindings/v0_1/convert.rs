@@ -11,9 +11,9 @@ use tessera_core::tracker::{Category, Machine, State, Transition};
 use tessera_core::value::{Decimal, Money};
 use tessera_core::{Change, Field, Timestamp, Value};
 
-use super::Broken;
 use super::exports::{manifest as wm, pricing as wp, validation as wv, workflow as ww};
 use super::imports::{host as wh, types as wt};
+use crate::bindings::Broken;
 
 type Checked<T> = Result<T, Broken>;
 

@@ -9,6 +9,7 @@ use wasmtime::{Result, Store};
 
 use crate::bindings::v0_1::generated::exports::tessera::plugin as exports;
 use crate::bindings::v0_1::generated::tessera::plugin as imports;
+use crate::bindings::{Answer, Broken, Misfit};
 use crate::state::Guest;
 
 /// How the functions of each hook look.
@@ -28,12 +29,6 @@ pub(crate) struct Exports {
     validation: Option<exports::validation::GuestIndices>,
     workflow: Option<exports::workflow::GuestIndices>,
 }
-
-/// Why an answer cannot be taken: what in it breaks the contract.
-pub(crate) struct Broken(pub(crate) String);
-
-/// How a call of a guest ends: with a trap, with an answer, or with one that breaks the contract.
-pub(crate) type Answer = Result<std::result::Result<Reply, Broken>>;
 
 /// Gives guests what the contract imports.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
@@ -64,7 +59,7 @@ impl Exports {
         &self,
         store: &mut Store<Guest>,
         instance: &Instance,
-    ) -> std::result::Result<(), (&'static str, &'static str)> {
+    ) -> std::result::Result<(), Misfit> {
         let misfit = |name: &'static str, functions| move |_: wasmtime::Error| (name, functions);
         let manifest = self.manifest.load(&mut *store, instance).map(drop);
         manifest.map_err(misfit("manifest", "describe: func() -> info"))?;

@@ -1,0 +1,469 @@
+//! What a call of a plugin costs: beside wasmtime alone, beside the same rule as native code, and within a
+//! creation of an issue.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use pricing_tiers::PricingTiers;
+use required_fields::RequiredFields;
+use serde_json::{Value, json};
+use tessera_core::id::TenantId;
+use tessera_core::plugin::{
+    Ask, Basket, BasketLine, Call, CallContext, CallLimits, Digest, Entity, Reply, Validation,
+};
+use tessera_core::ports::Plugins as _;
+use tessera_core::{Field, Timestamp};
+use tessera_plugin::testing::Harness;
+use tessera_sandbox::{PoolSize, Sandbox, SandboxConfig};
+
+use crate::floor;
+use crate::host::{Host, KEY};
+use crate::load::{self, Measured, median};
+use crate::plain::{Plain, pricing, types, validation};
+use crate::table::{self, Row};
+use crate::tracker;
+
+const RULES: &str = r#"{"rules": [{"fields": ["description", "fields.f0"], "types": ["BUG"]}]}"#;
+const TIERS: &str = r#"{"group": {"quantity": 5, "basis_points": 500}}"#;
+
+/// How the bench runs.
+#[derive(clap::Args, Clone)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    tracker: tracker::Options,
+}
+
+/// Runs the bench and prints its table.
+pub(crate) async fn run(options: Options) -> Result<()> {
+    let mut rows = Vec::new();
+    let components = Components::build(&options.tracker.binary)?;
+    calls(&options, &components, &mut rows).await?;
+    creations(&options, &components, &mut rows).await?;
+    table::show("sandbox", &rows)
+}
+
+/// The example plugins as components.
+struct Components {
+    required_fields: Vec<u8>,
+    pricing_tiers: Vec<u8>,
+    support_sla: Vec<u8>,
+}
+
+impl Components {
+    fn build(binary: &Path) -> Result<Self> {
+        let build = |name: &str| {
+            let out = std::env::temp_dir().join(format!("tessera-bench-{name}-{}.wasm", std::process::id()));
+            let folder = Path::new("plugins").join(name);
+            let built = Command::new(binary)
+                .args(["plugin", "build"])
+                .arg(&folder)
+                .arg("--out")
+                .arg(&out)
+                .status()?;
+            ensure!(built.success(), "{} cannot be built", folder.display());
+            let bytes = std::fs::read(&out)?;
+            std::fs::remove_file(&out)?;
+            anyhow::Ok(bytes)
+        };
+        Ok(Self {
+            required_fields: build("required-fields")?,
+            pricing_tiers: build("pricing-tiers")?,
+            support_sla: build("support-sla")?,
+        })
+    }
+}
+
+fn sandbox(binary: &Path) -> Result<Sandbox> {
+    let limits = CallLimits::standard();
+    let config = SandboxConfig {
+        cache: None,
+        cache_key: [0; 32],
+        limits,
+        max_component: 64 << 20,
+        compile_time: Duration::from_secs(60),
+        compile_memory: 2 << 30,
+        compiler: (PathBuf::from(binary), vec!["compile-plugin".into()]),
+        pool: PoolSize::for_calls(128, limits.memory),
+        tenant_share: 100,
+    };
+    Sandbox::new(config).map_err(|error| anyhow!("{error}"))
+}
+
+fn context() -> CallContext {
+    CallContext {
+        tenant: "0198c0de-0000-7000-8000-000000000000".to_owned(),
+        invocation: "bench/1".to_owned(),
+        now: Timestamp::from_micros(1_767_225_600_000_000).unwrap_or_default(),
+        actor: "key:bench".to_owned(),
+        roles: vec!["admin".to_owned()],
+        dry_run: false,
+        cause: Vec::new(),
+        attributes: Vec::new(),
+    }
+}
+
+fn plain_context() -> types::Context {
+    let context = context();
+    types::Context {
+        tenant: context.tenant,
+        invocation: context.invocation,
+        now: 1_767_225_600_000,
+        actor: types::Actor { id: context.actor, roles: context.roles },
+        dry_run: false,
+        cause: Vec::new(),
+        attributes: Vec::new(),
+    }
+}
+
+/// An issue with so many fields of the project's own.
+fn issue(own: usize) -> Vec<(String, String)> {
+    let text = |name: &str, held: &str| (name.to_owned(), held.to_owned());
+    let mut fields = vec![
+        text("project_id", "0198c0de-0000-7000-8000-000000000001"),
+        text("summary", "The press on line 4 loses oil"),
+        text("description", &"It began on Monday. ".repeat(10)),
+        text("status", "NEW"),
+        text("type", "BUG"),
+        text("priority", "MAJOR"),
+    ];
+    fields.extend((0..own).map(|n| (format!("fields.f{n}"), format!("value {n}"))));
+    fields
+}
+
+/// A sandbox with one release, which is called again and again.
+struct Subject {
+    sandbox: Sandbox,
+    tenant: TenantId,
+    release: Digest,
+    settings: Arc<str>,
+}
+
+impl Subject {
+    async fn new(binary: &Path, component: &[u8], settings: &str) -> Result<Arc<Self>> {
+        let sandbox = sandbox(binary)?;
+        let admitted = sandbox.admit(component.into()).await.map_err(|error| anyhow!("{error}"))?;
+        let (tenant, release) = (TenantId::generate(), admitted.digest);
+        Ok(Arc::new(Self { sandbox, tenant, release, settings: settings.into() }))
+    }
+
+    async fn call(&self, ask: Ask) -> Result<Reply> {
+        let call = Call {
+            tenant: self.tenant,
+            release: self.release,
+            settings: Arc::clone(&self.settings),
+            limits: self.sandbox.limits(),
+            deadline: Instant::now() + Duration::from_secs(10),
+            lookup: None,
+            ask,
+        };
+        let outcome = self.sandbox.call(call).await;
+        outcome.reply.map_err(|failure| anyhow!("{}", failure.message))
+    }
+}
+
+/// Subject, plain wasmtime and native code in turn.
+async fn three<A, B, C>(
+    options: &Options,
+    mut subject: impl FnMut() -> A,
+    mut plain: impl FnMut() -> B,
+    mut native: impl FnMut() -> C,
+) -> Result<[Measured; 3]>
+where
+    A: Future<Output = Result<Measured>>,
+    B: Future<Output = Result<Measured>>,
+    C: Future<Output = Result<Measured>>,
+{
+    let (mut subjects, mut plains, mut natives) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..options.tracker.rounds {
+        subjects.push(subject().await?);
+        plains.push(plain().await?);
+        natives.push(native().await?);
+    }
+    Ok([median(subjects), median(plains), median(natives)])
+}
+
+fn put(rows: &mut Vec<Row>, hook: &str, size: &str, [subject, plain, native]: [Measured; 3]) {
+    let row = |by: &str, subject, floor| Row {
+        what: [hook, by, "sandbox", size].map(str::to_owned),
+        subject,
+        floor,
+    };
+    rows.push(row("against wasmtime", subject, Some(plain)));
+    rows.push(row("against native code", subject, Some(native)));
+}
+
+async fn calls(options: &Options, components: &Components, rows: &mut Vec<Row>) -> Result<()> {
+    let span = options.tracker.span();
+    let binary = &options.tracker.binary;
+    let subject = Subject::new(binary, &components.required_fields, RULES).await?;
+    let plain = Arc::new(Plain::new(&components.required_fields, RULES)?);
+    for own in [1, 100] {
+        let fields = issue(own);
+        let entity = Entity {
+            kind: "issue".to_owned(),
+            id: "1".to_owned(),
+            version: 1,
+            fields: fields.iter().map(|(name, text)| Field::new(name, text.as_str())).collect(),
+        };
+        let changes = Entity::changes(None, &entity);
+        let request = Validation { operation: "create".into(), subject: entity, before: None, changes };
+        let lowered = Arc::new(plain_request(&fields));
+        let native = Arc::new(native_request(&fields));
+        let measured = three(
+            options,
+            || {
+                let (subject, request) = (Arc::clone(&subject), request.clone());
+                load::closed(1, span, move |_, _| {
+                    let (subject, ask) = (Arc::clone(&subject), Ask::Validate(context(), request.clone()));
+                    async move {
+                        ensure!(subject.call(ask).await? == Reply::Verdict(Vec::new()), "it refuses");
+                        Ok(())
+                    }
+                })
+            },
+            || {
+                let (plain, lowered) = (Arc::clone(&plain), Arc::clone(&lowered));
+                load::closed(1, span, move |_, _| {
+                    let (plain, lowered) = (Arc::clone(&plain), Arc::clone(&lowered));
+                    async move {
+                        ensure!(plain.validate(&plain_context(), &lowered).await?, "it refuses");
+                        Ok(())
+                    }
+                })
+            },
+            || {
+                let native = Arc::clone(&native);
+                load::closed(1, span, move |_, _| {
+                    let native = Arc::clone(&native);
+                    async move {
+                        let harness = Harness::new().settings(RULES);
+                        ensure!(harness.validate::<RequiredFields>(&native).is_ok(), "it refuses");
+                        Ok(())
+                    }
+                })
+            },
+        )
+        .await?;
+        put(rows, "validate", &format!("{} fields", fields.len()), measured);
+    }
+    quotes(options, components, rows).await
+}
+
+async fn quotes(options: &Options, components: &Components, rows: &mut Vec<Row>) -> Result<()> {
+    let span = options.tracker.span();
+    let subject = Subject::new(&options.tracker.binary, &components.pricing_tiers, TIERS).await?;
+    let plain = Arc::new(Plain::new(&components.pricing_tiers, TIERS)?);
+    for lines in [1, 10] {
+        let basket = basket(lines);
+        let lowered = Arc::new(plain_basket(lines));
+        let native = Arc::new(native_basket(lines));
+        let measured = three(
+            options,
+            || {
+                let (subject, basket) = (Arc::clone(&subject), basket.clone());
+                load::closed(1, span, move |_, _| {
+                    let (subject, ask) = (Arc::clone(&subject), Ask::Quote(context(), basket.clone()));
+                    async move {
+                        let Reply::Quote(Ok(decision)) = subject.call(ask).await? else {
+                            return Err(anyhow!("no quote"));
+                        };
+                        ensure!(decision.adjustments.len() == lines, "not all lines are adjusted");
+                        Ok(())
+                    }
+                })
+            },
+            || {
+                let (plain, lowered) = (Arc::clone(&plain), Arc::clone(&lowered));
+                load::closed(1, span, move |_, _| {
+                    let (plain, lowered) = (Arc::clone(&plain), Arc::clone(&lowered));
+                    async move {
+                        ensure!(plain.quote(&plain_context(), &lowered).await? == lines, "not all lines");
+                        Ok(())
+                    }
+                })
+            },
+            || {
+                let native = Arc::clone(&native);
+                load::closed(1, span, move |_, _| {
+                    let native = Arc::clone(&native);
+                    async move {
+                        let quoted = Harness::new().settings(TIERS).quote::<PricingTiers>(&native);
+                        ensure!(quoted.is_ok_and(|held| held.adjustments.len() == lines), "not all lines");
+                        Ok(())
+                    }
+                })
+            },
+        )
+        .await?;
+        put(rows, "quote", &format!("{lines} lines"), measured);
+    }
+    Ok(())
+}
+
+fn plain_request(fields: &[(String, String)]) -> validation::Request {
+    let value = |text: &String| types::Value::Text(text.clone());
+    let held: Vec<_> =
+        fields.iter().map(|(name, text)| types::Field { name: name.clone(), value: value(text) }).collect();
+    let changes = fields.iter().map(|(name, text)| types::Change {
+        field: name.clone(),
+        before: types::Value::None,
+        after: value(text),
+    });
+    validation::Request {
+        operation: "create".into(),
+        subject: types::Entity { kind: "issue".into(), id: "1".into(), version: 1, fields: held },
+        before: None,
+        changes: changes.collect(),
+    }
+}
+
+fn native_request(fields: &[(String, String)]) -> tessera_plugin::Request {
+    let fields = fields.iter().map(|(name, text)| tessera_plugin::Field::new(name, text.as_str())).collect();
+    tessera_plugin::testing::create(tessera_plugin::Entity {
+        kind: "issue".into(),
+        id: "1".into(),
+        version: 1,
+        fields,
+    })
+}
+
+fn basket(lines: usize) -> Basket {
+    let line = BasketLine {
+        ticket_type: "0198c0de-0000-7000-8000-000000000002".into(),
+        name: "Seat".into(),
+        quantity: 6,
+        unit_price: 1_999,
+        available: 100,
+        capacity: 1_000,
+        attributes: Vec::new(),
+    };
+    Basket {
+        event: Vec::new(),
+        starts_at: None,
+        offset_now: 60,
+        offset_start: 60,
+        currency: "EUR".into(),
+        currency_exponent: 2,
+        lines: vec![line; lines],
+        codes: Vec::new(),
+        channel: "web".into(),
+        buyer: Vec::new(),
+        applied: Vec::new(),
+    }
+}
+
+macro_rules! same_basket {
+    ($name:ident, $module:ident, $request:ident) => {
+        fn $name(lines: usize) -> $module::$request {
+            let basket = basket(lines);
+            let lines = basket.lines.into_iter().map(|line| $module::Line {
+                ticket_type: line.ticket_type,
+                name: line.name,
+                quantity: line.quantity,
+                unit_price: line.unit_price,
+                available: line.available,
+                capacity: line.capacity,
+                attributes: Vec::new(),
+            });
+            $module::$request {
+                event: Vec::new(),
+                starts_at: None,
+                offset_now: basket.offset_now,
+                offset_start: basket.offset_start,
+                currency: basket.currency,
+                currency_exponent: basket.currency_exponent,
+                lines: lines.collect(),
+                codes: Vec::new(),
+                channel: basket.channel,
+                buyer: Vec::new(),
+                applied: Vec::new(),
+            }
+        }
+    };
+}
+
+use tessera_plugin::pricing as native_pricing;
+
+same_basket!(plain_basket, pricing, Request);
+same_basket!(native_basket, native_pricing, Basket);
+
+/// Creations over gRPC with none, one and two plugins at work, beside the bare insert of the same rows.
+async fn creations(options: &Options, components: &Components, rows: &mut Vec<Row>) -> Result<()> {
+    for store in ["sqlite", "postgres"] {
+        let folder =
+            std::env::temp_dir().join(format!("tessera-bench-plugins-{store}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let measured = creations_on(options, components, store, &folder, rows).await;
+        std::fs::remove_dir_all(&folder)?;
+        measured.with_context(|| format!("on {store}"))?;
+    }
+    Ok(())
+}
+
+async fn creations_on(
+    options: &Options,
+    components: &Components,
+    store: &str,
+    folder: &Path,
+    rows: &mut Vec<Row>,
+) -> Result<()> {
+    let tracker = &options.tracker;
+    let database = format!("bench_plugins_{}", std::process::id());
+    let url = match tracker.postgres.rsplit_once('/') {
+        Some((server, _)) => format!("{server}/{database}"),
+        None => tracker.postgres.clone(),
+    };
+    let secret = ("TESSERA_SECRET_KEY", "a secret for benches, of at least 32 characters");
+    let place = if store == "postgres" {
+        floor::run_sql(&tracker.postgres, &format!("CREATE DATABASE {database}")).await?;
+        ("DATABASE_URL", url.as_str())
+    } else {
+        ("DB_TYPE", store)
+    };
+    let host = Host::start(&tracker.binary, folder, &[place, secret]).await?;
+    let bench = tracker::Bench::new(tracker, &host, store, folder).await?;
+    let mut number = 0;
+    for plugins in 0..=2 {
+        match plugins {
+            1 => install(&bench, &components.required_fields, RULES_FOR_ALL).await?,
+            2 => install(&bench, &components.support_sla, "{}").await?,
+            _ => {}
+        }
+        let mut floor = || {
+            number += 1;
+            let file = folder.join(format!("floor-{number}.db"));
+            let url = url.clone();
+            async move {
+                if store == "postgres" {
+                    floor::create_postgres(&url, tracker.callers, tracker.span()).await
+                } else {
+                    floor::create_sqlite(Some(&file), tracker.callers, tracker.span()).await
+                }
+            }
+        };
+        let (subject, floor) = bench.rounds(|| bench.grpc_create(), &mut floor).await?;
+        let what = ["create", "gRPC", store, &format!("{plugins} plugins")].map(str::to_owned);
+        rows.push(Row { what, subject, floor: Some(floor) });
+    }
+    drop(bench);
+    drop(host);
+    if store == "postgres" {
+        floor::run_sql(&tracker.postgres, &format!("DROP DATABASE {database} WITH (FORCE)")).await?;
+    }
+    Ok(())
+}
+
+const RULES_FOR_ALL: &str = r#"{"rules": [{"fields": ["description"]}]}"#;
+
+async fn install(bench: &tracker::Bench<'_>, component: &[u8], settings: &str) -> Result<()> {
+    let request = bench.rest.post(format!("{}/v1/releases", bench.http)).bearer_auth(KEY);
+    let request = request.header("content-type", "application/wasm").body(component.to_vec());
+    let release: Value = request.send().await?.error_for_status()?.json().await?;
+    let settings: Value = serde_json::from_str(settings)?;
+    let body = json!({"release": {"digest": release["release"]["digest"]}, "settings": settings});
+    bench.post("/v1/installations", &body).await?;
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! A version of the contract that only the tests serve: it shows that two stand side by side. It has
+//! validation, told one thing more: the name of the host.
+#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
+
+use tessera_core::plugin::{Ask, Reply};
+use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
+use wasmtime::{Result, Store};
+
+use crate::bindings::{Answer, Broken};
+use crate::state::Guest;
+
+wasmtime::component::bindgen!({
+    inline: "
+        package tessera:plugin@0.2.0;
+
+        interface types {
+            type timestamp = u64;
+            record money { amount: s64, currency: string }
+            variant value {
+                none, text(string), integer(s64), decimal(string), boolean(bool), time(timestamp), money(money),
+                texts(list<string>), json(string),
+            }
+            record field { name: string, value: value }
+            record entity { kind: string, id: string, version: u64, fields: list<field> }
+            record change { field: string, before: value, after: value }
+            record actor { id: string, roles: list<string> }
+            record context {
+                tenant: string, invocation: string, now: timestamp, actor: actor, dry-run: bool, cause: list<string>,
+                attributes: list<field>,
+            }
+            record violation { field: option<string>, code: string, message: string }
+        }
+
+        interface host {
+            enum level { debug, info, warn, error }
+            log: func(level: level, message: string);
+            settings: func() -> string;
+            /// New in this version.
+            name: func() -> string;
+        }
+
+        interface validation {
+            use types.{context, entity, change, violation};
+            record request {
+                operation: string, subject: entity, before: option<entity>, changes: list<change>,
+            }
+            validate: func(context: context, request: request) -> result<_, list<violation>>;
+        }
+
+        world next {
+            import host;
+            export validation;
+        }
+    ",
+    imports: { default: trappable },
+    exports: { default: async },
+});
+
+use self::exports::tessera::plugin::validation;
+use self::tessera::plugin::{host, types};
+
+pub(crate) struct Exports(validation::GuestIndices);
+
+pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
+    types::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
+    host::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)
+}
+
+impl types::Host for Guest {}
+
+impl host::Host for Guest {
+    fn log(&mut self, _: host::Level, message: String) -> Result<()> {
+        self.note(tessera_core::plugin::LogLevel::Info, message);
+        Ok(())
+    }
+
+    fn settings(&mut self) -> Result<String> {
+        Ok(self.settings_json().to_owned())
+    }
+
+    fn name(&mut self) -> Result<String> {
+        Ok("next".to_owned())
+    }
+}
+
+impl Exports {
+    pub(crate) fn find(pre: &InstancePre<Guest>) -> Result<Self> {
+        validation::GuestIndices::new(pre).map(Self)
+    }
+
+    pub(crate) async fn call(&self, store: &mut Store<Guest>, instance: &Instance, ask: &Ask) -> Answer {
+        let Ask::Validate(context, request) = ask else {
+            return Ok(Err(Broken("this version only validates".to_owned())));
+        };
+        let guest = self.0.load(&mut *store, instance)?;
+        let text = |held: &tessera_core::Value| match held {
+            tessera_core::Value::Text(text) => types::Value::Text(text.clone()),
+            _ => types::Value::None,
+        };
+        let fields = request.subject.fields.iter();
+        let fields = fields.map(|field| types::Field { name: field.name.clone(), value: text(&field.value) });
+        let told = types::Context {
+            tenant: context.tenant.clone(),
+            invocation: context.invocation.clone(),
+            now: 0,
+            actor: types::Actor { id: context.actor.clone(), roles: Vec::new() },
+            dry_run: context.dry_run,
+            cause: Vec::new(),
+            attributes: Vec::new(),
+        };
+        let subject = types::Entity {
+            kind: request.subject.kind.clone(),
+            id: request.subject.id.clone(),
+            version: request.subject.version,
+            fields: fields.collect(),
+        };
+        let operation = request.operation.clone();
+        let request = validation::Request { operation, subject, before: None, changes: Vec::new() };
+        let said = guest.call_validate(store, &told, &request).await?;
+        let refusals = said.err().unwrap_or_default().into_iter().map(|held| tessera_core::plugin::Refusal {
+            field: held.field,
+            code: held.code,
+            message: format!("next: {}", held.message),
+        });
+        Ok(Ok(Reply::Verdict(refusals.collect())))
+    }
+}
