@@ -2,5 +2,7 @@
 
 mod author;
 mod guests;
+mod hooks;
+mod life;
 
 pub use guests::{component, install, upload, varied};

@@ -1,0 +1,334 @@
+//! The life of releases and installations: uploads and what they are refused for, changes and the way back,
+//! machines that must know every state, timers, several hosts, several tenants.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::{component, install, upload, varied};
+use crate::harness::{Answer, Home, Host, Kind, Rest};
+use crate::tracker::{bring, done, issue, memory, on, on_every_store, until};
+
+on_every_store! {
+    the_plugin_and_the_built_in_machine_agree_on_every_pair_of_states
+    a_machine_that_lacks_states_is_refused_with_the_counts_or_taken_with_a_map
+}
+
+async fn send(rest: &Rest, bytes: Vec<u8>, kind: &str) -> Answer {
+    let request = rest.request(Method::POST, "/v1/releases").header("content-type", kind);
+    rest.send(request.body(bytes)).await
+}
+
+fn path(installation: &Value) -> String {
+    format!("/v1/installations/{}", installation["installation_id"].as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_upload_is_refused_for_is_said_by_name() {
+    let home = Home::new(Kind::Memory).await;
+    let host = Host::start_with(&home, &[("TESSERA_PLUGIN_MAX_BYTES", "300000")]).await;
+    let rest = host.rest();
+    let wasm = "application/wasm";
+    assert_eq!(send(&rest, b"#!/bin/sh".to_vec(), wasm).await.code(422), "COMPONENT_NOT_WASM");
+    let module = send(&rest, b"\0asm\x01\0\0\0".to_vec(), wasm).await;
+    assert_eq!(module.code(422), "COMPONENT_IS_CORE_MODULE");
+    assert!(module.body["detail"].as_str().unwrap().contains("tessera plugin build"), "{:#}", module.body);
+    assert_eq!(send(&rest, vec![0; 300_001], wasm).await.code(413), "TOO_LARGE");
+    assert_eq!(send(&rest, vec![0; 10], "text/plain").await.status.as_u16(), 415);
+    let component = component("required-fields");
+    let mut cut = component.clone();
+    cut.truncate(component.len() / 2);
+    assert_eq!(send(&rest, cut, wasm).await.code(422), "COMPONENT_INVALID");
+    let first = send(&rest, component.clone(), wasm).await;
+    let again = send(&rest, component.clone(), wasm).await;
+    assert_eq!(done(&first)["release"], done(&again)["release"], "the same bytes are the same release");
+    let other = send(&rest, varied(&component, "x"), wasm).await;
+    assert_eq!(other.code(409), "RELEASE_EXISTS");
+    assert!(other.body["detail"].as_str().unwrap().contains("another version"), "{:#}", other.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_at_work_is_not_removed_and_settings_pass_the_schema() {
+    let (_home, _host, rest) = memory().await;
+    let release = upload(&rest, component("required-fields")).await;
+    let digest = release["digest"].as_str().unwrap();
+    let wrong = json!({"release": {"digest": digest}, "settings": {"rules": [{"fields": []}]}});
+    let refused = rest.post("/v1/installations", wrong).await;
+    assert_eq!(refused.code(422), "INVALID_ARGUMENT");
+    assert_eq!(refused.body["violations"][0]["field"], "settings.rules.0.fields");
+    let installed = install(&rest, "required-fields", json!({"settings": {"rules": []}})).await;
+    let release = format!("/v1/releases/{digest}");
+    assert_eq!(rest.delete(&release).await.code(409), "RELEASE_IN_USE");
+    let path = path(&installed);
+    let stale = rest.request(Method::PATCH, &path).header("if-match", "\"7\"").json(&json!({"order": 3}));
+    assert_eq!(rest.send(stale).await.code(412), "VERSION_MISMATCH");
+    let granted = rest.patch(&path, json!({"grants": ["issue:update"]})).await;
+    assert_eq!(granted.body["violations"][0]["field"], "grants", "{:#}", granted.body);
+    done(&rest.delete(&path).await);
+    done(&rest.delete(&release).await);
+    assert_eq!(rest.get(&release).await.code(404), "RELEASE_NOT_FOUND");
+}
+
+const STATES: [&str; 6] = ["NEW", "ASSIGNED", "IN_PROGRESS", "RESOLVED", "CLOSED", "REOPENED"];
+
+async fn the_plugin_and_the_built_in_machine_agree_on_every_pair_of_states(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let (built_in, plugin) = (rest.project("B").await, rest.project("P").await);
+    install(&rest, "issue-lifecycle", json!({"project_id": plugin})).await;
+    for from in STATES {
+        for to in STATES {
+            let mut told = Vec::new();
+            for project in [&built_in, &plugin] {
+                let id = rest.issue(project, "s").await;
+                match from {
+                    "NEW" => {}
+                    "REOPENED" => {
+                        bring(&rest, &id, "RESOLVED").await;
+                        done(
+                            &rest.post(&format!("/v1/issues/{id}:transition"), json!({"status": from})).await,
+                        );
+                    }
+                    state => bring(&rest, &id, state).await,
+                }
+                let mut body = json!({"status": to});
+                if ["RESOLVED", "CLOSED"].contains(&to) {
+                    body["resolution"] = json!("FIXED");
+                }
+                let answer = rest.post(&format!("/v1/issues/{id}:transition"), body).await;
+                let open = rest.get(&format!("/v1/issues/{id}/transitions")).await;
+                let held = issue(&rest, &id).await;
+                told.push((
+                    answer.status,
+                    answer.body["code"].clone(),
+                    held["status"].clone(),
+                    held["resolution"].clone(),
+                    open.body["transitions"].clone(),
+                ));
+            }
+            assert_eq!(told[0], told[1], "{from} to {to}");
+        }
+    }
+}
+
+async fn a_machine_that_lacks_states_is_refused_with_the_counts_or_taken_with_a_map(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let project = rest.project("P").await;
+    let scheme = rest.get(&format!("/v1/projects/{project}/scheme")).await;
+    let mut scheme = scheme.expect(200)["scheme"].clone();
+    let machine = &mut scheme["machine"];
+    machine["states"].as_array_mut().unwrap().push(json!({"name": "PARKED", "category": "active"}));
+    let park = json!({"name": "park", "from": ["NEW"], "to": "PARKED", "requires": []});
+    machine["transitions"].as_array_mut().unwrap().push(park);
+    done(&rest.put(&format!("/v1/projects/{project}/scheme"), scheme).await);
+    let mut parked = Vec::new();
+    for n in 0..3 {
+        let id = rest.issue(&project, &format!("{n}")).await;
+        done(&rest.post(&format!("/v1/issues/{id}:transition"), json!({"status": "PARKED"})).await);
+        parked.push(id);
+    }
+    let release = upload(&rest, component("issue-lifecycle")).await;
+    let mut body = json!({"release": {"digest": release["digest"]}, "project_id": project});
+    let refused = rest.post("/v1/installations", body.clone()).await;
+    assert_eq!(refused.code(422), "MACHINE_LACKS_STATES");
+    assert!(refused.body["detail"].as_str().unwrap().contains("3 issues are in it"), "{:#}", refused.body);
+    body["state_map"] = json!({"PARKED": "IN_PROGRESS"});
+    let installed = rest.post("/v1/installations", body).await;
+    let installed = &installed.expect(201)["installation"];
+    for id in &parked {
+        let held = issue(&rest, id).await;
+        assert_eq!(held["status"], "IN_PROGRESS", "{held:#}");
+    }
+    // A second owner at the same place is refused, and an open policy for an owner too.
+    let second = varied(&component("issue-lifecycle"), "y");
+    assert_eq!(send(&rest, second, "application/wasm").await.code(409), "RELEASE_EXISTS");
+    let open = rest.patch(&path(installed), json!({"on_failure": "open"})).await;
+    assert_eq!(open.body["violations"][0]["field"], "on_failure", "{:#}", open.body);
+    done(&rest.delete(&path(installed)).await);
+    done(
+        &rest
+            .post(
+                &format!("/v1/issues/{}:transition", parked[0]),
+                json!({"status": "CLOSED", "resolution": "FIXED"}),
+            )
+            .await,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_under_load_loses_no_call() {
+    let (_home, host, rest) = memory().await;
+    let project = rest.project("P").await;
+    let first = component("text-policy");
+    let installed = install(&rest, "text-policy", json!({"settings": {"min_summary": 1}})).await;
+    // The next release: another version, of the same length, in the component's own text.
+    let mut next = first.clone();
+    let at = next.windows(5).position(|held| held == b"1.0.0").expect("the version is in the component");
+    next[at..at + 5].copy_from_slice(b"1.0.1");
+    let release = upload(&rest, next).await;
+    assert_eq!(release["version"], "1.0.1");
+    let path = path(&installed);
+    let load = {
+        let (rest, project) = (host.rest(), project.clone());
+        tokio::spawn(async move {
+            let end = Instant::now() + Duration::from_secs(4);
+            let mut made = 0;
+            while Instant::now() < end {
+                rest.issue(&project, "never refused").await;
+                made += 1;
+            }
+            made
+        })
+    };
+    let mut changes = 0;
+    while !load.is_finished() {
+        done(&rest.patch(&path, json!({"release": {"digest": release["digest"]}})).await);
+        let back = rest.post(&format!("{path}:rollback"), json!({})).await;
+        assert_eq!(done(&back)["installation"]["release"]["version"], "1.0.0");
+        assert_eq!(back.body["lagging_hosts"], json!([]));
+        changes += 2;
+    }
+    assert!(load.await.unwrap() > 20 && changes > 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_installed_on_one_host_is_in_force_on_the_other_within_a_second() {
+    let home = Home::new(Kind::Postgres).await;
+    let (one, other) = (Host::start(&home).await, Host::start(&home).await);
+    let project = one.rest().project("P").await;
+    let rules = json!({"settings": {"rules": [{"fields": ["description"]}]}});
+    let body = json!({"project_id": project, "summary": "s"});
+    done(&other.rest().post("/v1/issues", body.clone()).await);
+    let installed = install(&one.rest(), "required-fields", rules).await;
+    let begun = Instant::now();
+    while other.rest().post("/v1/issues", body.clone()).await.status.as_u16() != 422 {
+        assert!(begun.elapsed() < Duration::from_secs(1), "it is not in force");
+    }
+    let off = other.rest().patch(&path(&installed), json!({"enabled": false})).await;
+    assert_eq!(done(&off)["lagging_hosts"], json!([]));
+    done(&one.rest().post("/v1/issues", body.clone()).await);
+    done(&other.rest().patch(&path(&installed), json!({"enabled": true})).await);
+    // After a restart it is at work at once.
+    drop(one);
+    let again = Host::start(&home).await;
+    assert_eq!(again.rest().post("/v1/issues", body).await.code(422), "FIELD_REQUIRED");
+}
+
+/// Makes all timers due, in the database itself.
+async fn make_due(home: &Home) {
+    match home.database_url() {
+        Some(url) => {
+            let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+            let mut connection = options.connect().await.unwrap();
+            sqlx::raw_sql("UPDATE timers SET at = now() - interval '1 second'")
+                .execute(&mut connection)
+                .await
+                .unwrap();
+            connection.close().await.unwrap();
+        }
+        None => {
+            let path = home.folder.join("data/tessera.db");
+            let path = if path.exists() { path } else { home.folder.join("tessera.db") };
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+            let mut connection = options.connect().await.unwrap();
+            // Whatever form times have there, what was stored for the issue is in the past.
+            let sql =
+                "UPDATE timers SET at = (SELECT created_at FROM issues WHERE issues.id = timers.issue_id)";
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+    }
+}
+
+async fn escalated(rest: &Rest, id: &str) -> usize {
+    let comments = rest.get(&format!("/v1/issues/{id}/comments")).await;
+    comments.expect(200)["comments"].as_array().unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_survives_a_restart_and_fires_once_whatever_the_number_of_hosts() {
+    for kind in [Kind::Postgres, Kind::Sqlite] {
+        let home = Home::new(kind).await;
+        let host = Host::start(&home).await;
+        let project = host.rest().project("P").await;
+        install(
+            &host.rest(),
+            "support-sla",
+            json!({"project_id": project, "settings": {"respond": {"CRITICAL": 1}, "resolve": {"MINOR": 100}}}),
+        )
+        .await;
+        let id = host.rest().issue(&project, "It waits").await;
+        drop(host);
+        make_due(&home).await;
+        let hosts = if kind == Kind::Postgres { 2 } else { 1 };
+        let hosts = futures_util::future::join_all((0..hosts).map(|_| Host::start(&home))).await;
+        let rest = hosts[0].rest();
+        let path = format!("/v1/issues/{id}");
+        until(&rest, &path, |answer| answer.body["issue"]["labels"].to_string().contains("escalated")).await;
+        // `respond` has no minutes for this priority; `resolve` has: one escalation, and no second.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(escalated(&rest, &id).await, 1, "{kind:?}");
+        let held = issue(&rest, &id).await;
+        assert_eq!(held["priority"], "IMPORTANT", "{kind:?}: {held:#}");
+        let facts = rest.get(&format!("{path}/history")).await;
+        let noticed = facts.expect(200)["facts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|fact| fact["type"] == "issue.notified");
+        assert!(noticed, "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_of_a_plugin_is_offered_and_called() {
+    let (_home, _host, rest) = memory().await;
+    let project = rest.project("P").await;
+    install(&rest, "support-sla", json!({"project_id": project})).await;
+    let id = rest.issue(&project, "s").await;
+    let offered = rest.get(&format!("/v1/issues/{id}/commands")).await;
+    let names: Vec<_> =
+        offered.expect(200)["commands"].as_array().unwrap().iter().map(|held| held["name"].clone()).collect();
+    assert_eq!(names, ["pause-sla", "resume-sla"]);
+    let call = async |body: Value| {
+        let rest = &rest;
+        rest.post(&format!("/v1/issues/{id}:command"), body).await
+    };
+    let paused = call(json!({"name": "pause-sla"})).await;
+    assert_eq!(paused.expect(200)["issue"]["labels"], json!(["sla-paused"]));
+    let wrong = call(json!({"name": "resume-sla", "input": {"minutes": 0}})).await;
+    assert_eq!(wrong.body["violations"][0]["field"], "input.minutes", "{:#}", wrong.body);
+    assert_eq!(call(json!({"name": "fly"})).await.code(409), "COMMAND_NOT_OFFERED");
+    let resumed = call(json!({"name": "resume-sla", "input": {"minutes": 5}})).await;
+    assert_eq!(resumed.expect(200)["issue"]["labels"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_tenants_plugins_do_not_exist_and_do_not_judge() {
+    let (_home, _host, rest) = memory().await;
+    done(&rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await);
+    let key = rest.post("/v1/keys", json!({"name": "theirs", "roles": ["admin"], "tenant": "acme"})).await;
+    let theirs = rest.with_key(key.expect(201)["secret"].as_str());
+    let rules = json!({"settings": {"rules": [{"fields": ["description"]}]}});
+    let ours = install(&rest, "required-fields", rules.clone()).await;
+    let release = format!("/v1/releases/{}", ours["release"]["digest"].as_str().unwrap());
+    assert_eq!(theirs.get(&release).await.code(404), "RELEASE_NOT_FOUND");
+    let trial =
+        json!({"function": "validate", "input": {"operation": "create", "subject": {"kind": "issue"}}});
+    assert_eq!(theirs.post(&format!("{release}:test"), trial).await.code(404), "RELEASE_NOT_FOUND");
+    let steal = json!({"release": {"digest": ours["release"]["digest"]}});
+    assert_eq!(theirs.post("/v1/installations", steal).await.body["violations"][0]["field"], "release");
+    for path in [path(&ours), format!("{}/calls", path(&ours))] {
+        assert_eq!(theirs.get(&path).await.code(404), "INSTALLATION_NOT_FOUND");
+    }
+    let project = theirs.project("T").await;
+    theirs.issue(&project, "nobody judges").await;
+    // The same bytes are theirs as well, once they upload them, and ours are not gone with them.
+    let own = install(&theirs, "required-fields", rules).await;
+    done(&theirs.delete(&path(&own)).await);
+    done(&theirs.delete(&release).await);
+    let project = rest.project("P").await;
+    let body = json!({"project_id": project, "summary": "s"});
+    assert_eq!(rest.post("/v1/issues", body).await.code(422), "FIELD_REQUIRED");
+}
