@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use tessera_core::plugin::{Call, CallLimits, Failure, FailureReason, Footprint, Outcome, Reply, Usage};
+use tessera_core::plugin::{Ask, Call, CallLimits, Failure, FailureReason, Footprint, Outcome, Reply, Usage};
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline, WasmBacktrace};
 
@@ -78,7 +78,7 @@ impl Ready {
         if let Err(error) = prepare(&mut store, limits) {
             return unsaid(FailureReason::Host, format!("the call cannot be prepared: {error}"));
         }
-        let answer = timed(&clock, self.run(&mut store, &ask)).await;
+        let answer = timed(&clock, self.run(&mut store, ask)).await;
         let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let guest = store.into_data();
         let usage = Usage { fuel, time: clock.spent(), memory: guest.held() };
@@ -93,7 +93,7 @@ impl Ready {
         Outcome { reply, usage, log, log_was_cut, lookups }
     }
 
-    async fn run(&self, store: &mut Store<Guest>, ask: &tessera_core::plugin::Ask) -> Answer {
+    async fn run(&self, store: &mut Store<Guest>, ask: Ask) -> Answer {
         let instance = self.pre.instantiate_async(&mut *store).await?;
         self.exports.call(store, &instance, ask).await
     }

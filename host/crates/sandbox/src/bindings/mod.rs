@@ -107,7 +107,7 @@ impl Exports {
     }
 
     /// Puts a question to an instance.
-    pub(crate) async fn call(&self, store: &mut Store<Guest>, instance: &Instance, ask: &Ask) -> Answer {
+    pub(crate) async fn call(&self, store: &mut Store<Guest>, instance: &Instance, ask: Ask) -> Answer {
         match self {
             Self::V0_1(exports) => exports.call(store, instance, ask).await,
             #[cfg(test)]

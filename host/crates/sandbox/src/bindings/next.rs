@@ -88,7 +88,7 @@ impl Exports {
         validation::GuestIndices::new(pre).map(Self)
     }
 
-    pub(crate) async fn call(&self, store: &mut Store<Guest>, instance: &Instance, ask: &Ask) -> Answer {
+    pub(crate) async fn call(&self, store: &mut Store<Guest>, instance: &Instance, ask: Ask) -> Answer {
         let Ask::Validate(context, request) = ask else {
             return Ok(Err(Broken("this version only validates".to_owned())));
         };

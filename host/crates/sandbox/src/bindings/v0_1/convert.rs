@@ -26,61 +26,59 @@ fn broken(at: &str, what: impl Display) -> Broken {
 
 // What a guest is told.
 
-pub(super) fn context(context: &CallContext) -> wt::Context {
+pub(super) fn context(context: CallContext) -> wt::Context {
     wt::Context {
-        tenant: context.tenant.clone(),
-        invocation: context.invocation.clone(),
+        tenant: context.tenant,
+        invocation: context.invocation,
         now: millis(context.now),
-        actor: wt::Actor { id: context.actor.clone(), roles: context.roles.clone() },
+        actor: wt::Actor { id: context.actor, roles: context.roles },
         dry_run: context.dry_run,
-        cause: context.cause.clone(),
-        attributes: fields_out(&context.attributes),
+        cause: context.cause,
+        attributes: fields_out(context.attributes),
     }
 }
 
-pub(super) fn entity(entity: &Entity) -> wt::Entity {
+pub(super) fn entity(entity: Entity) -> wt::Entity {
     wt::Entity {
-        kind: entity.kind.clone(),
-        id: entity.id.clone(),
+        kind: entity.kind,
+        id: entity.id,
         version: entity.version,
-        fields: fields_out(&entity.fields),
+        fields: fields_out(entity.fields),
     }
 }
 
-pub(super) fn change(change: &Change) -> wt::Change {
-    wt::Change { field: change.field.clone(), before: value(&change.before), after: value(&change.after) }
+pub(super) fn change(change: Change) -> wt::Change {
+    wt::Change { field: change.field, before: value(change.before), after: value(change.after) }
 }
 
-pub(super) fn validation(request: &Validation) -> wv::Request {
+pub(super) fn validation(request: Validation) -> wv::Request {
     wv::Request {
-        operation: request.operation.clone(),
-        subject: entity(&request.subject),
-        before: request.before.as_ref().map(entity),
-        changes: request.changes.iter().map(change).collect(),
+        operation: request.operation,
+        subject: entity(request.subject),
+        before: request.before.map(entity),
+        changes: request.changes.into_iter().map(change).collect(),
     }
 }
 
-pub(super) fn field(field: &Field) -> wt::Field {
-    wt::Field { name: field.name.clone(), value: value(&field.value) }
+pub(super) fn field(field: Field) -> wt::Field {
+    wt::Field { name: field.name, value: value(field.value) }
 }
 
-fn fields_out(fields: &[Field]) -> Vec<wt::Field> {
-    fields.iter().map(field).collect()
+fn fields_out(fields: Vec<Field>) -> Vec<wt::Field> {
+    fields.into_iter().map(field).collect()
 }
 
-fn value(value: &Value) -> wt::Value {
+fn value(value: Value) -> wt::Value {
     match value {
         Value::None => wt::Value::None,
-        Value::Text(text) => wt::Value::Text(text.clone()),
-        Value::Integer(number) => wt::Value::Integer(*number),
+        Value::Text(text) => wt::Value::Text(text),
+        Value::Integer(number) => wt::Value::Integer(number),
         Value::Decimal(decimal) => wt::Value::Decimal(decimal.as_str().to_owned()),
-        Value::Boolean(flag) => wt::Value::Boolean(*flag),
-        Value::Time(at) => wt::Value::Time(millis(*at)),
-        Value::Money(Money { amount, currency }) => {
-            wt::Value::Money(wt::Money { amount: *amount, currency: currency.clone() })
-        }
-        Value::Texts(texts) => wt::Value::Texts(texts.clone()),
-        Value::Json(json) => wt::Value::Json(json.clone()),
+        Value::Boolean(flag) => wt::Value::Boolean(flag),
+        Value::Time(at) => wt::Value::Time(millis(at)),
+        Value::Money(Money { amount, currency }) => wt::Value::Money(wt::Money { amount, currency }),
+        Value::Texts(texts) => wt::Value::Texts(texts),
+        Value::Json(json) => wt::Value::Json(json),
     }
 }
 
@@ -89,39 +87,38 @@ fn millis(at: Timestamp) -> u64 {
     u64::try_from(at.micros() / 1_000).unwrap_or_default()
 }
 
-pub(super) fn basket(basket: &Basket) -> wp::Request {
+pub(super) fn basket(basket: Basket) -> wp::Request {
+    let applied = basket.applied.into_iter();
     wp::Request {
-        event: fields_out(&basket.event),
+        event: fields_out(basket.event),
         starts_at: basket.starts_at.map(millis),
         offset_now: basket.offset_now,
         offset_start: basket.offset_start,
-        currency: basket.currency.clone(),
+        currency: basket.currency,
         currency_exponent: basket.currency_exponent,
-        lines: basket.lines.iter().map(line).collect(),
-        codes: basket.codes.clone(),
-        channel: basket.channel.clone(),
-        buyer: fields_out(&basket.buyer),
-        applied: basket
-            .applied
-            .iter()
-            .map(|(source, held)| wp::Applied { source: source.clone(), adjustment: adjustment_out(held) })
+        lines: basket.lines.into_iter().map(line).collect(),
+        codes: basket.codes,
+        channel: basket.channel,
+        buyer: fields_out(basket.buyer),
+        applied: applied
+            .map(|(source, held)| wp::Applied { source, adjustment: adjustment_out(held) })
             .collect(),
     }
 }
 
-fn line(line: &BasketLine) -> wp::Line {
+fn line(line: BasketLine) -> wp::Line {
     wp::Line {
-        ticket_type: line.ticket_type.clone(),
-        name: line.name.clone(),
+        ticket_type: line.ticket_type,
+        name: line.name,
         quantity: line.quantity,
         unit_price: line.unit_price,
         available: line.available,
         capacity: line.capacity,
-        attributes: fields_out(&line.attributes),
+        attributes: fields_out(line.attributes),
     }
 }
 
-fn adjustment_out(held: &Adjustment) -> wp::Adjustment {
+fn adjustment_out(held: Adjustment) -> wp::Adjustment {
     wp::Adjustment {
         kind: match held.kind {
             AdjustmentKind::Surcharge => wp::AdjustmentKind::Surcharge,
@@ -132,9 +129,9 @@ fn adjustment_out(held: &Adjustment) -> wp::Adjustment {
         line: held.line,
         amount: held.amount,
         included: held.included,
-        label: held.label.clone(),
-        code: held.code.clone(),
-        attributes: fields_out(&held.attributes),
+        label: held.label,
+        code: held.code,
+        attributes: fields_out(held.attributes),
     }
 }
 
@@ -348,7 +345,7 @@ fn effect(index: usize, held: ww::Effect) -> Checked<Effect> {
 
 pub(super) fn quote(
     said: Result<wp::Decision, Vec<wt::Violation>>,
-    basket: &Basket,
+    lines: usize,
 ) -> Checked<Result<Adjusted, Vec<Refusal>>> {
     let decision = match said {
         Ok(decision) => decision,
@@ -358,7 +355,7 @@ pub(super) fn quote(
     let refused = decision.refused_codes.into_iter();
     Ok(Ok(Adjusted {
         adjustments: adjustments
-            .map(|(index, held)| adjustment(index, held, basket))
+            .map(|(index, held)| adjustment(index, held, lines))
             .collect::<Checked<_>>()?,
         refused_codes: refused
             .map(|held| Ok((text("refused-codes", held.code)?, text("refused-codes", held.reason)?)))
@@ -367,7 +364,7 @@ pub(super) fn quote(
     }))
 }
 
-fn adjustment(index: usize, held: wp::Adjustment, basket: &Basket) -> Checked<Adjustment> {
+fn adjustment(index: usize, held: wp::Adjustment, lines: usize) -> Checked<Adjustment> {
     let at = format!("adjustments[{index}]");
     if held.amount.unsigned_abs() > MAX_AMOUNT {
         return Err(broken(
@@ -375,7 +372,7 @@ fn adjustment(index: usize, held: wp::Adjustment, basket: &Basket) -> Checked<Ad
             format_args!("is {}; at most 10^15 either way", held.amount),
         ));
     }
-    if held.line.is_some_and(|line| line as usize >= basket.lines.len()) {
+    if held.line.is_some_and(|line| line as usize >= lines) {
         return Err(broken(&format!("{at}.line"), "is no line of the basket"));
     }
     Ok(Adjustment {

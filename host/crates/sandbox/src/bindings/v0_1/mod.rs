@@ -79,7 +79,7 @@ impl Exports {
     }
 
     /// Puts a question to an instance.
-    pub(crate) async fn call(&self, store: &mut Store<Guest>, instance: &Instance, ask: &Ask) -> Answer {
+    pub(crate) async fn call(&self, store: &mut Store<Guest>, instance: &Instance, ask: Ask) -> Answer {
         match ask {
             Ask::Describe => {
                 let guest = self.manifest.load(&mut *store, instance)?;
@@ -95,9 +95,10 @@ impl Exports {
             Ask::Quote(context, basket) => {
                 let Some(indices) = &self.pricing else { return Ok(Err(absent("pricing"))) };
                 let guest = indices.load(&mut *store, instance)?;
+                let lines = basket.lines.len();
                 let (context, request) = (convert::context(context), convert::basket(basket));
                 let said = guest.call_quote(store, &context, &request).await?;
-                Ok(convert::quote(said, basket).map(Reply::Quote))
+                Ok(convert::quote(said, lines).map(Reply::Quote))
             }
             Ask::DescribeMachine(_)
             | Ask::DescribeCommands(_)
@@ -108,37 +109,37 @@ impl Exports {
         }
     }
 
-    async fn call_workflow(&self, store: &mut Store<Guest>, instance: &Instance, ask: &Ask) -> Answer {
+    async fn call_workflow(&self, store: &mut Store<Guest>, instance: &Instance, ask: Ask) -> Answer {
         let Some(indices) = &self.workflow else { return Ok(Err(absent("workflow"))) };
         let guest = indices.load(&mut *store, instance)?;
         let said = match ask {
             Ask::DescribeMachine(kind) => {
-                let said = guest.call_describe_machine(store, kind).await?;
+                let said = guest.call_describe_machine(store, &kind).await?;
                 return Ok(said.map(convert::machine).transpose().map(Reply::Machine));
             }
             Ask::DescribeCommands(kind) => {
-                let said = guest.call_describe_commands(store, kind).await?;
+                let said = guest.call_describe_commands(store, &kind).await?;
                 return Ok(Ok(Reply::Commands(said.into_iter().map(convert::command).collect())));
             }
             Ask::Guard(context, issue, moves) => {
                 let (context, issue) = (convert::context(context), convert::entity(issue));
-                let said = guest.call_guard(store, &context, &issue, moves).await?;
+                let said = guest.call_guard(store, &context, &issue, &moves).await?;
                 return Ok(convert::guard(said, moves.len()).map(Reply::Guard));
             }
             Ask::OnChange(context, issue, before, changes) => {
                 let (context, issue) = (convert::context(context), convert::entity(issue));
-                let before = before.as_ref().map(convert::entity);
-                let changes: Vec<_> = changes.iter().map(convert::change).collect();
+                let before = before.map(convert::entity);
+                let changes: Vec<_> = changes.into_iter().map(convert::change).collect();
                 guest.call_on_change(store, &context, &issue, before.as_ref(), &changes).await?
             }
             Ask::OnTimer(context, issue, timer) => {
                 let (context, issue) = (convert::context(context), convert::entity(issue));
-                guest.call_on_timer(store, &context, &issue, timer).await?
+                guest.call_on_timer(store, &context, &issue, &timer).await?
             }
             Ask::OnCommand(context, issue, command, input) => {
                 let (context, issue) = (convert::context(context), convert::entity(issue));
-                let input: Vec<_> = input.iter().map(convert::field).collect();
-                guest.call_on_command(store, &context, &issue, command, &input).await?
+                let input: Vec<_> = input.into_iter().map(convert::field).collect();
+                guest.call_on_command(store, &context, &issue, &command, &input).await?
             }
             Ask::Describe | Ask::Validate(..) | Ask::Quote(..) => return Ok(Err(absent("workflow"))),
         };
@@ -170,7 +171,7 @@ impl imports::lookup::Host for Guest {
         id: String,
     ) -> Result<std::result::Result<Option<imports::types::Entity>, imports::lookup::LookupError>> {
         let found = self.look_up(LookupAsk::Get(kind, id)).await;
-        Ok(found.map(|found| found.first().map(convert::entity)).map_err(refused))
+        Ok(found.map(|found| found.into_iter().next().map(convert::entity)).map_err(refused))
     }
 
     async fn find(
@@ -180,7 +181,7 @@ impl imports::lookup::Host for Guest {
         limit: u32,
     ) -> Result<std::result::Result<Vec<imports::types::Entity>, imports::lookup::LookupError>> {
         let found = self.look_up(LookupAsk::Find(kind, filter, limit)).await;
-        Ok(found.map(|found| found.iter().map(convert::entity).collect()).map_err(refused))
+        Ok(found.map(|found| found.into_iter().map(convert::entity).collect()).map_err(refused))
     }
 }
 
