@@ -1,13 +1,14 @@
 //! Compiling, in a process of its own: hostile code may take all the time and memory that it is given, and
 //! takes nothing of the host's.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tessera_core::{Error, ErrorKind, Result};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
+use wasmtime::error::OutOfMemory;
 
 use crate::config::SandboxConfig;
 use crate::engine::engine;
@@ -17,6 +18,9 @@ const MAX_SAID: usize = 2_000;
 
 /// The exit code by which the child says that the component cannot be compiled.
 const REFUSED: u8 = 3;
+
+/// The exit code by which it says that its memory did not suffice.
+const STARVED: u8 = 4;
 
 /// Compiles a component into machine code, within the operator's bounds.
 pub(crate) async fn compile(config: &SandboxConfig, component: &[u8]) -> Result<Vec<u8>> {
@@ -54,7 +58,8 @@ pub(crate) async fn compile(config: &SandboxConfig, component: &[u8]) -> Result<
             let message = format!("the component cannot be compiled: {said}");
             Error::new(ErrorKind::Invalid, "COMPONENT_INVALID", message)
         }
-        // A limit ended it: by a signal, or because an allocation failed.
+        Some(code) if code == i32::from(STARVED) => too_complex(config.compile_memory),
+        // A limit ended it by a signal: an allocation that cannot fail in any other way did.
         None => too_complex(config.compile_memory),
         Some(code) => Error::internal(anyhow::anyhow!("the compiler ended with {code}: {said}")),
     })
@@ -79,19 +84,27 @@ pub fn compile_child(memory: u64, seconds: u64) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             // When not even this can be written, the exit code says enough.
-            let _ = writeln!(std::io::stderr().lock(), "{error:#}");
-            REFUSED
+            let _ = writeln!(io::stderr().lock(), "{error:#}");
+            if error.chain().any(is_starved) { STARVED } else { REFUSED }
         }
     }
+}
+
+fn is_starved(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    kind == Some(io::ErrorKind::OutOfMemory)
 }
 
 fn child(memory: u64, seconds: u64) -> anyhow::Result<()> {
     bound(memory, seconds)?;
     let mut component = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut component)?;
+    io::stdin().lock().read_to_end(&mut component)?;
     let engine = engine(None).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let code = engine.precompile_component(&component)?;
-    let mut out = std::io::stdout().lock();
+    let code = engine.precompile_component(&component).map_err(|error| {
+        let starved = error.is::<OutOfMemory>();
+        if starved { io::Error::from(io::ErrorKind::OutOfMemory).into() } else { anyhow::Error::from(error) }
+    })?;
+    let mut out = io::stdout().lock();
     out.write_all(&code)?;
     Ok(out.flush()?)
 }
@@ -104,7 +117,7 @@ fn bound(memory: u64, seconds: u64) -> anyhow::Result<()> {
         let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
         // SAFETY: the struct is whole and lives until the call returns.
         if unsafe { libc::setrlimit(resource, &raw const limit) } != 0 {
-            return Err(std::io::Error::last_os_error().into());
+            return Err(io::Error::last_os_error().into());
         }
     }
     Ok(())

@@ -1,0 +1,11 @@
+//! The program that compiles for the tests, as the host's own binary does: memory and seconds are its arguments.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(memory), Some(seconds)) => ExitCode::from(tessera_sandbox::compile_child(memory, seconds)),
+        _ => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,121 @@
+//! Guests, sandboxes, and calls.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use tessera_core::id::TenantId;
+use tessera_core::plugin::{
+    Ask, Call, CallContext, CallLimits, Digest, Entity, Failure, Lookup, Outcome, Validation,
+};
+use tessera_core::ports::Plugins as _;
+use tessera_core::{Field, Timestamp};
+use tessera_sandbox::{PoolSize, Sandbox, SandboxConfig};
+
+type Held = Arc<OnceLock<Arc<[u8]>>>;
+
+/// The component of an example plugin.
+pub fn component(name: &str) -> Arc<[u8]> {
+    static BUILT: Mutex<Option<HashMap<String, Held>>> = Mutex::new(None);
+    let held = {
+        let mut built = BUILT.lock().unwrap();
+        Arc::clone(built.get_or_insert_default().entry(name.to_owned()).or_default())
+    };
+    Arc::clone(held.get_or_init(|| build(name)))
+}
+
+fn build(name: &str) -> Arc<[u8]> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../plugins");
+    let target = folder.join("../target/plugins");
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", name])
+        .current_dir(&folder)
+        .env("CARGO_TARGET_DIR", &target)
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTFLAGS")
+        .status()
+        .unwrap();
+    assert!(built.success());
+    let module = format!("wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_"));
+    let module = std::fs::read(target.join(module)).unwrap();
+    wit_component::ComponentEncoder::default().module(&module).unwrap().encode().unwrap().into()
+}
+
+/// The program that compiles, which cargo builds beside the tests.
+pub fn compiler() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let built = tests.parent().unwrap().parent().unwrap().join("examples/compile");
+    assert!(built.exists(), "{} is not built: run the tests of the whole crate", built.display());
+    built
+}
+
+pub fn config() -> SandboxConfig {
+    let limits = CallLimits::standard();
+    SandboxConfig {
+        cache: None,
+        cache_key: [7; 32],
+        limits,
+        max_component: 4 << 20,
+        compile_time: Duration::from_secs(60),
+        compile_memory: 4 << 30,
+        compiler: (compiler(), Vec::new()),
+        pool: PoolSize::for_calls(16, limits.memory),
+        tenant_share: 50,
+    }
+}
+
+/// A sandbox with the hostile plugin in it.
+pub async fn hostile(config: SandboxConfig) -> (Arc<Sandbox>, Digest) {
+    let sandbox = Sandbox::new(config).unwrap();
+    let admitted = sandbox.admit(component("hostile")).await.unwrap();
+    (Arc::new(sandbox), admitted.digest)
+}
+
+pub fn context() -> CallContext {
+    CallContext {
+        tenant: "t".into(),
+        invocation: "1".into(),
+        now: Timestamp::from_micros(1_767_225_600_000_000).unwrap(),
+        actor: "someone".into(),
+        roles: vec!["agent".into()],
+        dry_run: true,
+        cause: Vec::new(),
+        attributes: Vec::new(),
+    }
+}
+
+pub fn issue() -> Entity {
+    let fields = vec![Field::new("summary", "s"), Field::new("description", "d")];
+    Entity { kind: "issue".into(), id: "1".into(), version: 1, fields }
+}
+
+pub fn validate() -> Ask {
+    let subject = issue();
+    let changes = Entity::changes(None, &subject);
+    Ask::Validate(context(), Validation { operation: "create".into(), subject, before: None, changes })
+}
+
+pub fn on_change() -> Ask {
+    Ask::OnChange(context(), issue(), None, Vec::new())
+}
+
+/// A call of the hostile plugin that does something so often.
+pub fn doing(tenant: TenantId, release: Digest, act: &str, amount: u64, ask: Ask) -> Call {
+    Call {
+        tenant,
+        release,
+        settings: format!(r#"{{"act": "{act}", "amount": {amount}}}"#).into(),
+        limits: CallLimits::standard(),
+        deadline: Instant::now() + Duration::from_secs(30),
+        lookup: Some(Lookup::new(|_| async { Ok(Vec::new()) })),
+        ask,
+    }
+}
+
+/// Why a call failed.
+#[track_caller]
+pub fn failure(outcome: &Outcome) -> &Failure {
+    outcome.reply.as_ref().expect_err("it did not fail")
+}

@@ -1,0 +1,138 @@
+//! Each limit at work, and what it tells the author.
+
+use std::time::{Duration, Instant};
+
+use tessera_core::id::TenantId;
+use tessera_core::plugin::{Ask, CallLimits, FailureReason, Refusal, Reply};
+use tessera_core::ports::Plugins as _;
+
+use crate::guests::{config, doing, failure, hostile, on_change, validate};
+
+/// What the hostile plugin does, and how it ends.
+async fn ends(act: &str, amount: u64, ask: Ask, limits: CallLimits) -> (FailureReason, String, Vec<String>) {
+    let (sandbox, release) = hostile(config()).await;
+    let mut call = doing(TenantId::generate(), release, act, amount, ask);
+    call.limits = limits;
+    let outcome = sandbox.call(call).await;
+    let failed = failure(&outcome).clone();
+    (failed.reason, failed.message, failed.backtrace)
+}
+
+#[tokio::test]
+async fn a_call_that_spins_is_ended_by_its_fuel_and_says_where_it_was() {
+    let (reason, message, backtrace) = ends("spin", 0, validate(), CallLimits::standard()).await;
+    assert_eq!(reason, FailureReason::OutOfFuel);
+    assert!(message.contains("10000000") && message.contains("--fuel"), "{message}");
+    assert!(backtrace[0].contains("hostile::misbehave"), "{backtrace:?}");
+}
+
+#[tokio::test]
+async fn fuel_is_the_same_every_time() {
+    let (sandbox, release) = hostile(config()).await;
+    let mut used = Vec::new();
+    for _ in 0..3 {
+        let call = doing(TenantId::generate(), release, "work", 1_000, validate());
+        used.push(sandbox.call(call).await.usage.fuel);
+    }
+    assert!(used[0] > 5_000 && used.iter().all(|fuel| *fuel == used[0]), "{used:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_runs_too_long_is_ended_by_the_clock() {
+    let limits = CallLimits { fuel: u64::MAX / 2, time: Duration::from_millis(50), ..CallLimits::standard() };
+    let begun = Instant::now();
+    let (reason, message, _) = ends("spin", 0, validate(), limits).await;
+    assert_eq!(reason, FailureReason::TimedOut);
+    assert!(message.contains("50 are allowed"), "{message}");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn a_call_for_which_nobody_waits_ends() {
+    let (sandbox, release) = hostile(config()).await;
+    let mut call = doing(TenantId::generate(), release, "spin", 0, validate());
+    call.limits = CallLimits { fuel: u64::MAX / 2, time: Duration::from_secs(60), ..call.limits };
+    call.deadline = Instant::now() + Duration::from_millis(50);
+    let outcome = sandbox.call(call).await;
+    assert_eq!(failure(&outcome).reason, FailureReason::Late);
+}
+
+#[tokio::test]
+async fn memory_is_summed_and_bounded() {
+    let limits = CallLimits { fuel: 1_000_000_000, ..CallLimits::standard() };
+    let (reason, message, _) = ends("grow-memory", 1_000, validate(), limits).await;
+    assert_eq!(reason, FailureReason::OutOfMemory);
+    assert!(message.contains(&(16 << 20).to_string()) && message.contains("--memory"), "{message}");
+}
+
+#[tokio::test]
+async fn an_endless_recursion_traps() {
+    let (reason, message, backtrace) = ends("recurse", 0, validate(), CallLimits::standard()).await;
+    assert_eq!(reason, FailureReason::Trapped);
+    assert!(message.contains("stack"), "{message}");
+    assert!(
+        backtrace.iter().all(|frame| frame.contains("recurse")) && backtrace.len() <= 32,
+        "{backtrace:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_is_bounded_however_it_is_made_large() {
+    for (act, amount) in [("huge-output", 300_000), ("huge-output", 4_000_000), ("huge-list", 15_000)] {
+        let limits = CallLimits { fuel: 100_000_000, ..CallLimits::standard() };
+        let (reason, message, _) = ends(act, amount, validate(), limits).await;
+        assert_eq!(reason, FailureReason::OutputTooLarge, "{act} {amount}: {message}");
+        assert!(message.contains("262144"), "{message}");
+    }
+    let (reason, message, _) = ends("too-many-effects", 65, on_change(), CallLimits::standard()).await;
+    assert_eq!(reason, FailureReason::TooManyEffects);
+    assert!(message.contains("65") && message.contains("64"), "{message}");
+}
+
+#[tokio::test]
+async fn an_input_is_bounded() {
+    let limits = CallLimits { input: 100, ..CallLimits::standard() };
+    let (reason, message, _) = ends("", 0, validate(), limits).await;
+    assert_eq!(reason, FailureReason::InputTooLarge);
+    assert!(message.contains("100 are allowed"), "{message}");
+}
+
+#[tokio::test]
+async fn the_log_is_cut_and_says_so() {
+    let (sandbox, release) = hostile(config()).await;
+    let outcome = sandbox.call(doing(TenantId::generate(), release, "flood-log", 1_000, validate())).await;
+    assert_eq!(outcome.reply, Ok(Reply::Verdict(Vec::new())));
+    let bytes: usize = outcome.log.iter().map(|line| line.message.len()).sum();
+    assert!(outcome.log_was_cut && outcome.log.len() == 100 && bytes <= 8 << 10);
+}
+
+#[tokio::test]
+async fn look_ups_are_counted_and_recorded() {
+    let (sandbox, release) = hostile(config()).await;
+    let outcome = sandbox.call(doing(TenantId::generate(), release, "flood-lookups", 100, validate())).await;
+    assert_eq!(outcome.reply, Ok(Reply::Verdict(Vec::new())));
+    assert_eq!(outcome.lookups.len(), 16);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_the_contract_is_told_by_its_place() {
+    for (act, told) in [
+        ("bad-code", "violations[0].code"),
+        ("bad-text", "violations[0].message"),
+        ("no-reason", "violations[0].message"),
+    ] {
+        let (reason, message, _) = ends(act, 0, validate(), CallLimits::standard()).await;
+        assert_eq!(reason, FailureReason::BadAnswer);
+        assert!(message.contains(told), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_survives_a_call() {
+    let (sandbox, release) = hostile(config()).await;
+    for _ in 0..50 {
+        let outcome = sandbox.call(doing(TenantId::generate(), release, "residue", 0, validate())).await;
+        let one = Refusal { field: None, code: "RUNS".into(), message: "1".into() };
+        assert_eq!(outcome.reply, Ok(Reply::Verdict(vec![one])));
+    }
+}
