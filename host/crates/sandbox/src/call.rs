@@ -1,16 +1,15 @@
 //! One call: a fresh store and instance, the limits around it, and what it came to.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Instant;
 
+use tessera_core::id::TenantId;
 use tessera_core::plugin::{Ask, Call, CallLimits, Failure, FailureReason, Footprint, Outcome, Reply, Usage};
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::bindings::{Answer, Broken, Contract, Exports, Misfit};
+use crate::lanes::Lanes;
 use crate::size;
 use crate::state::{Clock, Guest, Late};
 
@@ -39,19 +38,26 @@ impl Ready {
     /// Refuses a component whose exports are not of the contract's types; answers the interface that does not
     /// fit, and how its functions should look. Runs what the component does at its start.
     pub(crate) async fn check(
-        &self,
+        self: Arc<Self>,
         engine: &Engine,
-        limits: CallLimits,
-        deadline: Instant,
+        lanes: &Lanes,
+        (tenant, limits, deadline): (TenantId, CallLimits, Instant),
     ) -> Result<Result<(), Misfit>, Failure> {
         let clock = Clock::new();
         let guest = Guest::new(limits, "".into(), deadline, None, Arc::clone(&clock));
         let mut store = Store::new(engine, guest);
-        let begun = async {
-            prepare(&mut store, limits)?;
-            self.pre.instantiate_async(&mut store).await
+        let ready = Arc::clone(&self);
+        let begun = Box::pin(async move {
+            let begun = async {
+                prepare(&mut store, limits)?;
+                ready.pre.instantiate_async(&mut store).await
+            };
+            (begun.await, store)
+        });
+        let Some((begun, mut store)) = lanes.run(tenant, Arc::clone(&clock), begun).await else {
+            return Err(failure(FailureReason::Host, "the host stops".to_owned()));
         };
-        match timed(&clock, begun).await {
+        match begun {
             Ok(instance) => Ok(self.exports.check(&mut store, &instance)),
             Err(error) => {
                 let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
@@ -62,8 +68,8 @@ impl Ready {
     }
 
     /// Calls it in a fresh instance; nothing survives the call.
-    pub(crate) async fn call(&self, engine: &Engine, call: Call) -> Outcome {
-        let Call { settings, limits, deadline, lookup, ask, .. } = call;
+    pub(crate) async fn call(self: Arc<Self>, engine: &Engine, lanes: &Lanes, call: Call) -> Outcome {
+        let Call { tenant, settings, limits, deadline, lookup, ask, .. } = call;
         let weight = size::of_ask(&ask) + settings.len();
         if weight as u64 > limits.input {
             let message = format!(
@@ -78,7 +84,10 @@ impl Ready {
         if let Err(error) = prepare(&mut store, limits) {
             return unsaid(FailureReason::Host, format!("the call cannot be prepared: {error}"));
         }
-        let answer = timed(&clock, self.run(&mut store, ask)).await;
+        let work = Box::pin(async move { (self.run(&mut store, ask).await, store) });
+        let Some((answer, store)) = lanes.run(tenant, Arc::clone(&clock), work).await else {
+            return unsaid(FailureReason::Host, "the host stops".to_owned());
+        };
         let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let guest = store.into_data();
         let usage = Usage { fuel, time: clock.spent(), memory: guest.held() };
@@ -110,18 +119,6 @@ fn prepare(store: &mut Store<Guest>, limits: CallLimits) -> wasmtime::Result<()>
         Ok(UpdateDeadline::Yield(1))
     });
     Ok(())
-}
-
-/// Runs a future, and its clock whenever it runs.
-async fn timed<F: Future>(clock: &Clock, run: F) -> F::Output {
-    let mut run = pin!(run);
-    std::future::poll_fn(|cx| {
-        clock.resume();
-        let polled: Poll<F::Output> = run.as_mut().poll(cx);
-        clock.pause();
-        polled
-    })
-    .await
 }
 
 fn within(reply: Reply, limits: CallLimits) -> Result<Reply, Failure> {

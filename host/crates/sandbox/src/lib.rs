@@ -10,6 +10,7 @@ mod check;
 mod compile;
 mod config;
 mod engine;
+mod lanes;
 mod manifest;
 mod pool;
 mod schema;
@@ -36,6 +37,7 @@ use crate::bindings::Contract;
 use crate::cache::Cache;
 use crate::call::{Ready, unsaid};
 use crate::engine::Ticker;
+use crate::lanes::Lanes;
 use crate::pool::Pool;
 use crate::state::Guest;
 
@@ -54,6 +56,7 @@ pub struct Sandbox {
     cache: Option<Cache>,
     pool: Arc<Pool>,
     ticker: Ticker,
+    lanes: Lanes,
     ready: RwLock<HashMap<Digest, Arc<Ready>>>,
     /// Who compiles which release right now: one for each, however many ask.
     compiling: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
@@ -79,6 +82,7 @@ impl Sandbox {
             cache,
             pool,
             ticker,
+            lanes: Lanes::new()?,
             ready: RwLock::default(),
             compiling: Mutex::default(),
         })
@@ -119,22 +123,23 @@ impl Sandbox {
         }
         let pre = self.linker.instantiate_pre(&component).map_err(|error| misfit(&error))?;
         let ready = Ready::new(pre, found.contract, footprint).map_err(|error| misfit(&error))?;
-        self.fits(&ready, &component, found.contract).await?;
         let ready = Arc::new(ready);
+        self.fits(&ready, &component, found.contract).await?;
         let mut all = self.ready.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(digest, Arc::clone(&ready));
         Ok(ready)
     }
 
     /// Refuses exports of the wrong types, with what was expected and what is there.
-    async fn fits(&self, ready: &Ready, component: &Component, contract: Contract) -> Result<()> {
+    async fn fits(&self, ready: &Arc<Ready>, component: &Component, contract: Contract) -> Result<()> {
         let deadline = Instant::now() + DESCRIBE;
         let tenant = TenantId::generate();
         let Some(_place) = self.pool.enter(tenant, ready.footprint, deadline).await else {
             return Err(Error::unavailable("the sandbox is full", Duration::from_secs(1)));
         };
         let _ticking = self.ticker.enter();
-        match ready.check(&self.engine, self.config.limits, deadline).await {
+        let bounds = (tenant, self.config.limits, deadline);
+        match Arc::clone(ready).check(&self.engine, &self.lanes, bounds).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err((name, expected))) => {
                 let interface = contract.interface(name);
@@ -167,7 +172,7 @@ impl Sandbox {
         }
     }
 
-    async fn describe(&self, digest: Digest, ready: &Ready) -> Result<tessera_core::plugin::Manifest> {
+    async fn describe(&self, digest: Digest, ready: &Arc<Ready>) -> Result<tessera_core::plugin::Manifest> {
         let call = Call {
             tenant: TenantId::generate(),
             release: digest,
@@ -193,7 +198,7 @@ impl Sandbox {
         }
     }
 
-    async fn run(&self, ready: &Ready, mut call: Call) -> Outcome {
+    async fn run(&self, ready: &Arc<Ready>, mut call: Call) -> Outcome {
         let Some(_place) = self.pool.enter(call.tenant, ready.footprint, call.deadline).await else {
             let message = "too many calls of the tenant's plugins are running".to_owned();
             return unsaid(FailureReason::Busy, message);
@@ -202,7 +207,7 @@ impl Sandbox {
             call.lookup = None;
         }
         let _ticking = self.ticker.enter();
-        ready.call(&self.engine, call).await
+        Arc::clone(ready).call(&self.engine, &self.lanes, call).await
     }
 }
 

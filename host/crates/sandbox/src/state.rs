@@ -1,7 +1,7 @@
 //! What the host keeps of one call while the guest runs: what it may still use, and what it has said.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tessera_core::plugin::{CallLimits, Entity, LogLevel, LogLine, LookedUp, Lookup, LookupAsk, LookupError};
@@ -43,11 +43,17 @@ pub(crate) struct Clock {
     /// Nanoseconds after `base` at which the guest was let run; 0 while it does not.
     since: AtomicU64,
     spent: AtomicU64,
+    yielded: AtomicBool,
 }
 
 impl Clock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { base: Instant::now(), since: AtomicU64::new(0), spent: AtomicU64::new(0) })
+        Arc::new(Self {
+            base: Instant::now(),
+            since: AtomicU64::new(0),
+            spent: AtomicU64::new(0),
+            yielded: AtomicBool::new(false),
+        })
     }
 
     fn now(&self) -> u64 {
@@ -63,6 +69,16 @@ impl Clock {
     pub(crate) fn pause(&self) {
         let since = self.since.swap(0, Ordering::Relaxed);
         self.spent.fetch_add(self.now().saturating_sub(since), Ordering::Relaxed);
+    }
+
+    /// The guest was made to yield, for the epoch moved on while it ran.
+    pub(crate) fn note_yield(&self) {
+        self.yielded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the guest was made to yield.
+    pub(crate) fn has_yielded(&self) -> bool {
+        self.yielded.load(Ordering::Relaxed)
     }
 
     /// The guest's own time so far.
@@ -168,6 +184,7 @@ impl Guest {
         } else if Instant::now() >= self.deadline {
             Some(Late::Caller)
         } else {
+            self.clock.note_yield();
             return Ok(());
         };
         Err(Error::msg("the time is up"))

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tessera_core::Field;
@@ -14,6 +15,7 @@ use wasmtime::component::{Component, Linker};
 use crate::bindings::{self, Contract};
 use crate::call::Ready;
 use crate::config::PoolSize;
+use crate::lanes::Lanes;
 use crate::{check, engine};
 
 /// The example `required-fields`, as a component for the present contract.
@@ -77,6 +79,7 @@ async fn two_versions_of_the_contract_are_served_side_by_side() {
     let engine = engine::engine(Some(&PoolSize::for_calls(16, 16 << 20))).unwrap();
     let mut linker = Linker::new(&engine);
     bindings::link(&mut linker).unwrap();
+    let lanes = Lanes::new().unwrap();
     let present = required_fields();
     for (bytes, contract, message) in [
         (for_next(&present), Contract::Next, "next: description is required"),
@@ -87,6 +90,7 @@ async fn two_versions_of_the_contract_are_served_side_by_side() {
         let component = Component::new(&engine, &bytes).unwrap();
         let ready =
             Ready::new(linker.instantiate_pre(&component).unwrap(), contract, Footprint::default()).unwrap();
+        let ready = Arc::new(ready);
         let call = Call {
             tenant: TenantId::generate(),
             release: Digest([0; 32]),
@@ -101,7 +105,7 @@ async fn two_versions_of_the_contract_are_served_side_by_side() {
             code: "FIELD_REQUIRED".into(),
             message: message.into(),
         };
-        assert_eq!(ready.call(&engine, call).await.reply, Ok(Reply::Verdict(vec![refusal])));
+        assert_eq!(ready.call(&engine, &lanes, call).await.reply, Ok(Reply::Verdict(vec![refusal])));
     }
 }
 

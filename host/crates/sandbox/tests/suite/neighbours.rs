@@ -74,3 +74,51 @@ async fn a_tenant_that_takes_its_share_is_told_so_and_others_go_on() {
     }
     assert!(busy > 0, "nobody was told that the share is taken");
 }
+
+/// How long a healthy tenant's calls take, at the 95th of a hundred.
+async fn p95(
+    sandbox: &tessera_sandbox::Sandbox,
+    release: tessera_core::plugin::Digest,
+    tenant: TenantId,
+) -> Duration {
+    let mut spans = Vec::new();
+    for _ in 0..400 {
+        let begun = Instant::now();
+        let outcome = sandbox.call(doing(tenant, release, "work", 10, validate())).await;
+        assert_eq!(outcome.reply, Ok(Reply::Verdict(Vec::new())));
+        spans.push(begun.elapsed());
+    }
+    spans.sort();
+    spans[spans.len() * 95 / 100]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_healthy_tenants_calls_are_hardly_slower_beside_a_hostile_one() {
+    let (sandbox, release) = hostile(config()).await;
+    let (healthy, greedy) = (TenantId::generate(), TenantId::generate());
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        alone.push(p95(&sandbox, release, healthy).await);
+        let spinning: Vec<_> = (0..8)
+            .map(|_| {
+                let sandbox = Arc::clone(&sandbox);
+                let mut call = doing(greedy, release, "spin", 0, validate());
+                call.limits.fuel = 2_000_000_000;
+                call.limits.time = Duration::from_secs(20);
+                tokio::spawn(async move { sandbox.call(call).await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        beside.push(p95(&sandbox, release, healthy).await);
+        for task in spinning {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+    alone.sort();
+    beside.sort();
+    let (alone, beside) = (alone[2], beside[2]);
+    eprintln!("p95 alone {alone:?}, beside a hostile tenant {beside:?}");
+    // The promise is 1.2 on a machine of its own; here other tests run at the same time.
+    assert!(beside < alone * 4 + Duration::from_millis(1), "p95 alone {alone:?}, beside {beside:?}");
+}
