@@ -162,6 +162,33 @@ async fn a_failure_is_closed_or_open_as_the_installation_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn look_ups_are_bounded_recorded_and_the_tenants_own() {
+    let (_home, _host, rest) = memory().await;
+    done(&rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await);
+    let key = rest.post("/v1/keys", json!({"name": "theirs", "roles": ["admin"], "tenant": "acme"})).await;
+    let theirs = rest.with_key(key.expect(201)["secret"].as_str());
+    let other = theirs.project("T").await;
+    for n in 0..3 {
+        theirs.issue(&other, &format!("{n}")).await;
+    }
+    let project = rest.project("P").await;
+    let own = rest.issue(&project, "the only one").await;
+    let settings = json!({"act": "flood-lookups", "amount": 30});
+    let installed = hostile(&rest, settings, json!({"project_id": project})).await;
+    done(&rest.patch(&format!("/v1/issues/{own}"), json!({"summary": "changed"})).await);
+    let path = format!("/v1/installations/{}/calls", installed["installation_id"].as_str().unwrap());
+    let calls = rest.get(&path).await;
+    let calls = calls.expect(200)["calls"].as_array().unwrap().clone();
+    let looked_up: Vec<_> = calls.iter().filter_map(|call| call["lookups"].as_array()).collect();
+    let judged: Vec<_> = looked_up.into_iter().filter(|held| !held.is_empty()).collect();
+    assert!(!judged.is_empty(), "{calls:#?}");
+    for lookups in judged {
+        assert_eq!(lookups.len(), 16);
+        assert!(lookups.iter().all(|held| held["found"] == 1 && held["kind"] == "issue"), "{lookups:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_smallest_limit_wins() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
