@@ -222,6 +222,7 @@ impl Plugins for Sandbox {
         }
         let found = check::names(&inspect(&component)?)?;
         let digest = Digest(Sha256::digest(&component).into());
+        let known = self.is_ready(digest);
         let ready = self.make_ready(digest, &component).await?;
         let admitted = async {
             let manifest = self.describe(digest, &ready).await?;
@@ -231,7 +232,8 @@ impl Plugins for Sandbox {
             Ok(Admitted { digest, contract, hooks: found.hooks, manifest, footprint })
         };
         let admitted = admitted.await;
-        if admitted.is_err() {
+        // One that was ready before may be at work for somebody else.
+        if admitted.is_err() && !known {
             self.forget(digest);
         }
         admitted

@@ -18,6 +18,7 @@ use crate::plugin::{
     Reply, Timer, Validation,
 };
 use crate::ports::Store;
+use crate::time::Timestamp;
 use crate::tracker::{CallCommand, Issue, Project, Scheme, effective_scheme, issue};
 use crate::value::Change;
 
@@ -160,6 +161,7 @@ impl Hooks {
             work: Work::new(ctx, &*self.store, &in_force, changeset),
             queue: VecDeque::new(),
             calls: 0,
+            timers_from: ctx.now,
         };
         run.begin(moves).await?;
         for reaction in reactions {
@@ -188,6 +190,8 @@ struct Run<'a> {
     work: Work<'a>,
     queue: VecDeque<Item>,
     calls: u32,
+    /// No timer is set for earlier: what a timer leads to is as far ahead as what it sets itself.
+    timers_from: Timestamp,
 }
 
 impl Run<'_> {
@@ -239,10 +243,12 @@ impl Run<'_> {
         let Reaction { installation, issue, effects, by_timer, expects } = reaction;
         self.work.changeset.expects.extend(expects);
         let chain = vec![Arc::clone(&installation)];
-        let step = if by_timer { TIMER_STEP } else { Duration::ZERO };
+        if by_timer {
+            self.timers_from = self.ctx.now.plus(TIMER_STEP);
+        }
         self.spending.more_effects(effects.len(), &labels(&chain))?;
-        let now = self.ctx.now.plus(step);
-        let by = By { installation: &installation, cause: None, called: !by_timer, timers_from: now };
+        let timers_from = self.timers_from;
+        let by = By { installation: &installation, cause: None, called: !by_timer, timers_from };
         self.carry_out(by, chain, issue, effects).await
     }
 
@@ -286,7 +292,7 @@ impl Run<'_> {
         }
         self.spending.more_effects(effects.len(), &labels(&chain))?;
         let cause = Some(item.happened.fact);
-        let by = By { installation, cause, called: false, timers_from: self.ctx.now };
+        let by = By { installation, cause, called: false, timers_from: self.timers_from };
         self.carry_out(by, chain, issue.id, effects).await
     }
 

@@ -109,6 +109,17 @@ pub struct ReleaseRef {
     pub digest: Digest,
     /// The version that its manifest says.
     pub version: String,
+    /// With what it was at work when another took its place; none: it is at work.
+    pub left: Option<Left>,
+}
+
+/// With what a release was at work when another took its place, to which a roll-back goes back.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Left {
+    /// JSON; empty: none.
+    pub settings: Arc<str>,
+    /// What its effects could do.
+    pub grants: BTreeSet<String>,
 }
 
 /// A release at work.

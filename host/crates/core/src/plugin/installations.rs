@@ -19,7 +19,7 @@ use crate::plugin::installation::{MAX_EARLIER, MAX_INSTALLATIONS, RIGHTS};
 use crate::plugin::mapping;
 use crate::plugin::releases::{ReleaseName, check_settings, named};
 use crate::plugin::{
-    AskedLimits, Caller, Hook, InForce, Installation, OnFailure, Release, ReleaseRef, Scope,
+    AskedLimits, Caller, Hook, InForce, Installation, Left, OnFailure, Release, ReleaseRef, Scope,
 };
 use crate::ports::Store;
 use crate::text::Faults;
@@ -156,14 +156,23 @@ impl Installations {
         let operation = Operation::InstallationRollback;
         let command = (to.clone(), state_map.clone());
         self.revise(ctx, operation, id, &command, "plugin.rolled_back", |held| {
-            let release = match &to {
-                Some(named) => named.clone(),
-                None => held.earlier.last().map(|earlier| ReleaseName::Digest(earlier.digest)).ok_or_else(
-                    || Error::invalid("release", "must be named: no release was at work before this one"),
-                )?,
+            let earlier = match &to {
+                None => held.earlier.last(),
+                Some(ReleaseName::Digest(digest)) => held.earlier.iter().find(|held| held.digest == *digest),
+                Some(ReleaseName::Named { version, .. }) => {
+                    held.earlier.iter().find(|held| held.version == *version)
+                }
             };
-            let (release, state_map) = (Some(release), state_map.clone());
-            Ok(ChangeInstallation { release, state_map, ..ChangeInstallation::default() })
+            let earlier = earlier.ok_or_else(|| {
+                Error::invalid("release", "is not one that was at work in this installation before")
+            })?;
+            // It goes back to what it had: its settings may not be those of the release that is left.
+            let (settings, grants) = match earlier.left.clone() {
+                Some(left) => (Some(left.settings.to_string()), Some(left.grants.into_iter().collect())),
+                None => (None, None),
+            };
+            let (release, state_map) = (Some(ReleaseName::Digest(earlier.digest)), state_map.clone());
+            Ok(ChangeInstallation { release, settings, grants, state_map, ..ChangeInstallation::default() })
         })
         .await
     }
@@ -343,7 +352,7 @@ impl Installations {
 }
 
 fn reference(release: &Release) -> ReleaseRef {
-    ReleaseRef { digest: release.digest(), version: release.admitted.manifest.version.clone() }
+    ReleaseRef { digest: release.digest(), version: release.admitted.manifest.version.clone(), left: None }
 }
 
 /// The installation as a change would have it.
@@ -356,7 +365,8 @@ fn revised(before: &Installation, release: &Release, change: ChangeInstallation)
     let mut after = before.clone();
     if release.digest() != before.release.digest {
         after.earlier.retain(|earlier| earlier.digest != release.digest());
-        after.earlier.push(before.release.clone());
+        let left = Left { settings: Arc::clone(&before.settings), grants: before.grants.clone() };
+        after.earlier.push(ReleaseRef { left: Some(left), ..before.release.clone() });
         let surplus = after.earlier.len().saturating_sub(MAX_EARLIER);
         after.earlier.drain(..surplus);
         after.release = reference(release);

@@ -1,30 +1,35 @@
 //! Keeps a host up with what is installed: compiles releases as they come, and says how far it is.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::outbox::Feed;
-use crate::plugin::Caller;
+use crate::plugin::{Caller, Digest};
 use crate::ports::Store;
 
 /// How often a host says that it lives.
 const BEAT: Duration = Duration::from_secs(10);
+
+/// How long a release that could not be made ready is left alone; a call tries it all the same.
+const LEFT_ALONE: Duration = Duration::from_secs(600);
 
 /// Keeps one host up.
 pub struct Keeper {
     store: Arc<dyn Store>,
     feed: Arc<Feed>,
     caller: Arc<Caller>,
+    failed: Mutex<BTreeMap<Digest, Instant>>,
 }
 
 impl Keeper {
     /// The keeper of a host.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>, caller: Arc<Caller>) -> Self {
-        Self { store, feed, caller }
+        Self { store, feed, caller, failed: Mutex::default() }
     }
 
     /// Makes ready all that is installed. A release that cannot be made ready is said in the log, and
@@ -32,12 +37,21 @@ impl Keeper {
     pub async fn prepare(&self) -> Result<()> {
         let mut digests = self.store.digests_in_use().await?;
         digests.extend(self.feed.take_uploaded());
-        for digest in digests {
+        for digest in digests.into_iter().filter(|digest| !self.is_left_alone(*digest)) {
             if let Err(error) = self.caller.prepare(digest).await {
                 tracing::warn!(release = %digest, ?error, "a release cannot be made ready");
+                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.insert(digest, Instant::now());
             }
         }
         Ok(())
+    }
+
+    /// Whether a release failed just now: compiling it again and again would cost more than it is worth.
+    fn is_left_alone(&self, digest: Digest) -> bool {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|_, at| at.elapsed() < LEFT_ALONE);
+        failed.contains_key(&digest)
     }
 
     /// Follows the installations until cancelled.

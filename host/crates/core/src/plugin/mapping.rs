@@ -65,6 +65,10 @@ async fn slice(
     let Page { items: found, next } = store.issues(ctx.tenant, &page).await?;
     let mut changeset = Changeset::new(ctx);
     let in_force = store.in_force(ctx.tenant).await?.sorted();
+    // A later change has maps of its own, and applies them itself.
+    if in_force.get(installation.id).is_none_or(|held| held.version != installation.version) {
+        return Ok(Slice::Done(None));
+    }
     let projects: BTreeSet<_> = found.iter().map(|issue| issue.project).collect();
     let mut theirs = Vec::new();
     for id in projects {

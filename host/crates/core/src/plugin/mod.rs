@@ -29,7 +29,7 @@ pub use call::{
 pub use caller::Caller;
 pub use calls::{CallRecord, Calls, Verdict};
 pub use hooks::{Hooks, Reaction};
-pub use installation::{InForce, Installation, OnFailure, ReleaseRef, Scope, StatesInUse};
+pub use installation::{InForce, Installation, Left, OnFailure, ReleaseRef, Scope, StatesInUse};
 pub use installations::{ChangeInstallation, InForceReport, Install, Installations};
 pub use keeper::Keeper;
 pub use limits::{AskedLimits, CallLimits};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tessera_core::Result;
 use tessera_core::id::{InstallationId, ProjectId, UserId};
 use tessera_core::plugin::{
-    Admitted, AskedLimits, Digest, Footprint, Hook, Installation, Manifest, OnFailure, PluginCommand,
+    Admitted, AskedLimits, Digest, Footprint, Hook, Installation, Left, Manifest, OnFailure, PluginCommand,
     Release, ReleaseRef, Scope,
 };
 use tessera_core::tracker::Machine;
@@ -63,6 +63,10 @@ pub(crate) struct ReleaseForm {
 pub(crate) struct ReleaseRefForm {
     digest: String,
     version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settings: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grants: Option<BTreeSet<String>>,
 }
 
 /// Machines by kind of issue.
@@ -172,11 +176,18 @@ pub(crate) fn release(form: ReleaseForm) -> Result<Release> {
 }
 
 pub(crate) fn release_ref_form(release: &ReleaseRef) -> ReleaseRefForm {
-    ReleaseRefForm { digest: release.digest.to_string(), version: release.version.clone() }
+    ReleaseRefForm {
+        digest: release.digest.to_string(),
+        version: release.version.clone(),
+        settings: release.left.as_ref().map(|left| left.settings.to_string()),
+        grants: release.left.as_ref().map(|left| left.grants.clone()),
+    }
 }
 
 pub(crate) fn release_ref(form: ReleaseRefForm) -> Result<ReleaseRef> {
-    Ok(ReleaseRef { digest: Digest::parse("digest", &form.digest)?, version: form.version })
+    let left = form.settings.zip(form.grants);
+    let left = left.map(|(settings, grants)| Left { settings: settings.into(), grants });
+    Ok(ReleaseRef { digest: Digest::parse("digest", &form.digest)?, version: form.version, left })
 }
 
 pub(crate) fn machines_form(machines: &BTreeMap<String, Arc<Machine>>) -> MachinesForm {

@@ -7,7 +7,7 @@ use tessera_core::changeset::Write;
 use tessera_core::id::ProjectId;
 use tessera_core::page::PageRequest;
 use tessera_core::plugin::{
-    AskedLimits, Digest, Hook, InForce, Installation, OnFailure, PluginCommand, ReleaseRef, Scope,
+    AskedLimits, Digest, Hook, InForce, Installation, Left, OnFailure, PluginCommand, ReleaseRef, Scope,
     installation,
 };
 use tessera_core::tenancy::Tenant;
@@ -30,8 +30,12 @@ on_every_store! {
 /// An installation with something in every field.
 pub(crate) fn full(mut held: Installation) -> Installation {
     held.earlier = vec![
-        ReleaseRef { digest: Digest([3; 32]), version: "0.9.0".into() },
-        ReleaseRef { digest: Digest([2; 32]), version: "0.8.0".into() },
+        ReleaseRef { digest: Digest([3; 32]), version: "0.9.0".into(), left: None },
+        ReleaseRef {
+            digest: Digest([2; 32]),
+            version: "0.8.0".into(),
+            left: Some(Left { settings: "{}".into(), grants: ["issue:link".to_owned()].into() }),
+        },
     ];
     held.settings = "{ \"b\" : 1.50, \"a\":[ ] }".into();
     held.order = -5;
@@ -124,7 +128,7 @@ async fn a_stale_installation_is_not_changed(world: World) {
         world.change(tenant).delete(held.clone()),
         world.change(tenant).expect(&held),
         world.change(tenant).update(Installation {
-            release: ReleaseRef { digest: Digest([9; 32]), version: "9".into() },
+            release: ReleaseRef { digest: Digest([9; 32]), version: "9".into(), left: None },
             version: 3,
             ..next.clone()
         }),

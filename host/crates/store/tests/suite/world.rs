@@ -420,7 +420,7 @@ impl World {
 
 /// A release as an installation names it.
 pub(crate) fn reference(release: &Release) -> ReleaseRef {
-    ReleaseRef { digest: release.digest(), version: release.admitted.manifest.version.clone() }
+    ReleaseRef { digest: release.digest(), version: release.admitted.manifest.version.clone(), left: None }
 }
 
 /// The first page of a list in an order.

@@ -223,7 +223,7 @@ pub(super) fn manifest(info: wm::Info) -> Checked<Manifest> {
     })
 }
 
-pub(super) fn verdict(violations: Vec<wt::Violation>) -> Checked<Vec<Refusal>> {
+fn verdict(violations: Vec<wt::Violation>) -> Checked<Vec<Refusal>> {
     violations.into_iter().enumerate().map(|(index, held)| refusal(index, held)).collect()
 }
 
@@ -249,7 +249,7 @@ fn refusal(index: usize, held: wt::Violation) -> Checked<Refusal> {
 }
 
 /// A refusal gives reasons: none at all is a mistake.
-fn refusals(violations: Vec<wt::Violation>) -> Checked<Vec<Refusal>> {
+pub(super) fn refusals(violations: Vec<wt::Violation>) -> Checked<Vec<Refusal>> {
     if violations.is_empty() {
         return Err(broken("violations", "are none, although the plugin refuses"));
     }

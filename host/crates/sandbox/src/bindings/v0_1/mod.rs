@@ -90,7 +90,7 @@ impl Exports {
                 let guest = indices.load(&mut *store, instance)?;
                 let (context, request) = (convert::context(context), convert::validation(request));
                 let said = guest.call_validate(store, &context, &request).await?;
-                Ok(convert::verdict(said.err().unwrap_or_default()).map(Reply::Verdict))
+                Ok(said.map_or_else(convert::refusals, |()| Ok(Vec::new())).map(Reply::Verdict))
             }
             Ask::Quote(context, basket) => {
                 let Some(indices) = &self.pricing else { return Ok(Err(absent("pricing"))) };

@@ -230,6 +230,7 @@ fn read(row: &Row) -> Result<Installation> {
         release: ReleaseRef {
             digest: digest(row.try_get("release_digest").map_err(fault)?)?,
             version: row.try_get("release_version").map_err(fault)?,
+            left: None,
         },
         earlier: earlier(row)?,
         scope: project.map_or(Scope::Tenant, Scope::Project),
