@@ -137,6 +137,11 @@ impl Reads {
         }
     }
 
+    /// Reads what a tenant has installed again, for what is kept turned out to be old.
+    pub fn distrust_in_force(&self, tenant: TenantId) {
+        self.forget(CacheKey::InForce(tenant));
+    }
+
     /// Forgets everything, as after a gap in the facts.
     pub fn forget_all(&self) {
         let mut forgotten = self.lock();

@@ -44,7 +44,8 @@ impl Ready {
         (tenant, limits, deadline): (TenantId, CallLimits, Instant),
     ) -> Result<Result<(), Misfit>, Failure> {
         let clock = Clock::new();
-        let guest = Guest::new(limits, "".into(), deadline, None, Arc::clone(&clock));
+        let parts = self.footprint.instances;
+        let guest = Guest::new(limits, "".into(), deadline, None, parts, Arc::clone(&clock));
         let mut store = Store::new(engine, guest);
         let ready = Arc::clone(&self);
         let begun = Box::pin(async move {
@@ -79,7 +80,8 @@ impl Ready {
             return unsaid(FailureReason::InputTooLarge, message);
         }
         let clock = Clock::new();
-        let guest = Guest::new(limits, settings, deadline, lookup, Arc::clone(&clock));
+        let parts = self.footprint.instances;
+        let guest = Guest::new(limits, settings, deadline, lookup, parts, Arc::clone(&clock));
         let mut store = Store::new(engine, guest);
         if let Err(error) = prepare(&mut store, limits) {
             return unsaid(FailureReason::Host, format!("the call cannot be prepared: {error}"));

@@ -20,6 +20,8 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// Its size in bytes.
     pub size: u64,
+    /// How many core instances it is made of.
+    pub instances: u32,
 }
 
 /// What the check of a component's names found.
@@ -40,7 +42,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection> {
         return Err(refuse("COMPONENT_NOT_WASM", message));
     }
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
-    let mut depth = 0_usize;
+    let (mut depth, mut instances) = (0_usize, 0_u32);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| broken(&error))? {
             Payload::Version { encoding, .. } => {
@@ -52,6 +54,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection> {
                 depth += 1;
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::InstanceSection(section) => {
+                for instance in section {
+                    let made = instance.map_err(|error| broken(&error))?;
+                    instances += u32::from(matches!(made, wasmparser::Instance::Instantiate { .. }));
+                }
+            }
             Payload::ComponentImportSection(section) if depth == 1 => {
                 for import in section {
                     imports.push(import.map_err(|error| broken(&error))?.name.name.to_owned());
@@ -70,7 +78,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection> {
             _ => {}
         }
     }
-    Ok(Inspection { imports, exports, size: bytes.len() as u64 })
+    Ok(Inspection { imports, exports, size: bytes.len() as u64, instances })
 }
 
 fn broken(error: &wasmparser::BinaryReaderError) -> Error {
@@ -142,11 +150,10 @@ fn forbidden(first: &str, all: &[&String]) -> Error {
 }
 
 /// What one instance takes of the pool.
-pub(crate) fn footprint(component: &wasmtime::component::Component) -> Footprint {
+pub(crate) fn footprint(component: &wasmtime::component::Component, inspection: &Inspection) -> Footprint {
     let Some(needs) = component.resources_required() else { return Footprint::default() };
-    // Core instances are not told apart; there are at most as many as memories and tables together, and two.
     Footprint {
-        instances: needs.num_memories + needs.num_tables + 2,
+        instances: inspection.instances.max(1),
         memories: needs.num_memories,
         tables: needs.num_tables,
     }

@@ -114,9 +114,10 @@ impl Sandbox {
     }
 
     async fn make(&self, digest: Digest, bytes: &[u8]) -> Result<Arc<Ready>> {
-        let found = check::names(&inspect(bytes)?)?;
+        let inspection = inspect(bytes)?;
+        let found = check::names(&inspection)?;
         let component = self.compiled(digest, bytes).await?;
-        let footprint = check::footprint(&component);
+        let footprint = check::footprint(&component, &inspection);
         if let Some(beyond) = self.pool.beyond_share(footprint) {
             let message = format!("an instance of the component {beyond}");
             return Err(Error::new(ErrorKind::TooLarge, "COMPONENT_TOO_LARGE", message));

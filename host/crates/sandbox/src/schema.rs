@@ -8,6 +8,10 @@ use tessera_core::{Error, Result, Violation};
 /// The largest schema.
 const MAX_BYTES: usize = 64 * 1024;
 
+/// The most rules that a schema comes to, and the most levels, when its references are followed.
+const MAX_RULES: u64 = 10_000;
+const MAX_DEPTH: u32 = 200;
+
 /// The most faults that are told at once.
 const MAX_FAULTS: usize = 20;
 
@@ -19,10 +23,7 @@ fn validator(at: &str, schema: &str) -> Result<Validator> {
     }
     let json: Value =
         serde_json::from_str(schema).map_err(|error| Error::invalid(at, format!("is not JSON: {error}")))?;
-    if let Some(outside) = refers_outside(&json) {
-        let message = format!("refers to {outside:?}; only what begins with # can be referred to");
-        return Err(Error::invalid(at, message));
-    }
+    Weighing::check(&json).map_err(|fault| Error::invalid(at, fault))?;
     jsonschema::options()
         .with_pattern_options(PatternOptions::regex())
         .build(&json)
@@ -48,16 +49,57 @@ pub(crate) fn faults(schema: &str, json: &str, field: &str) -> Result<Vec<Violat
     Ok(told.collect())
 }
 
-fn refers_outside(json: &Value) -> Option<&str> {
-    match json {
-        Value::Object(members) => members.iter().find_map(|(name, held)| match held {
-            Value::String(to) if matches!(name.as_str(), "$ref" | "$dynamicRef") && !to.starts_with('#') => {
-                Some(to.as_str())
+/// Follows what a schema refers to: places within it, never in a circle, and neither deep nor wide without end,
+/// for judging by it takes time and stack in proportion.
+struct Weighing<'a> {
+    root: &'a Value,
+    followed: Vec<&'a str>,
+    rules: u64,
+    depth: u32,
+}
+
+impl<'a> Weighing<'a> {
+    fn check(root: &'a Value) -> std::result::Result<(), String> {
+        Self { root, followed: Vec::new(), rules: 0, depth: 0 }.enter(root)
+    }
+
+    fn enter(&mut self, json: &'a Value) -> std::result::Result<(), String> {
+        self.rules += 1;
+        if self.rules > MAX_RULES {
+            return Err(format!("comes to more than {MAX_RULES} rules when its references are followed"));
+        }
+        if self.depth >= MAX_DEPTH {
+            return Err(format!("is deeper than {MAX_DEPTH} levels when its references are followed"));
+        }
+        self.depth += 1;
+        match json {
+            Value::Object(members) => {
+                members.iter().try_for_each(|(name, held)| match (name.as_str(), held) {
+                    ("$ref" | "$dynamicRef" | "$recursiveRef", Value::String(to)) => self.follow(to),
+                    _ => self.enter(held),
+                })?
             }
-            _ => refers_outside(held),
-        }),
-        Value::Array(items) => items.iter().find_map(refers_outside),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+            Value::Array(items) => items.iter().try_for_each(|held| self.enter(held))?,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn follow(&mut self, to: &'a str) -> std::result::Result<(), String> {
+        let place = to.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+        let Some(place) = place else {
+            return Err(format!(
+                "refers to {to:?}; only places within it can be referred to, as #/$defs/name"
+            ));
+        };
+        if self.followed.contains(&to) {
+            return Err(format!("refers to {to:?} in a circle"));
+        }
+        self.followed.push(to);
+        self.enter(place)?;
+        self.followed.pop();
+        Ok(())
     }
 }
 
@@ -82,6 +124,28 @@ mod tests {
             assert!(check("s", &schema).unwrap_err().message().contains("refers to"), "{outside}");
         }
         assert!(check("s", r##"{"$defs": {"a": {"type": "string"}}, "$ref": "#/$defs/a"}"##).is_ok());
+    }
+
+    #[test]
+    fn a_schema_whose_references_unfold_without_end_is_refused() {
+        let mut defs = String::from(r#""d0": {"type": "string"}"#);
+        for level in 1..40 {
+            let below = level - 1;
+            defs.push_str(&format!(
+                r##", "d{level}": {{"allOf": [{{"$ref": "#/$defs/d{below}"}}, {{"$ref": "#/$defs/d{below}"}}]}}"##
+            ));
+        }
+        let begun = std::time::Instant::now();
+        let bomb = format!(r##"{{"$defs": {{{defs}}}, "$ref": "#/$defs/d39"}}"##);
+        assert!(check("s", &bomb).unwrap_err().message().contains("more than"));
+        let circle = r##"{"properties": {"a": {"$ref": "#"}}}"##;
+        assert!(check("s", circle).unwrap_err().message().contains("circle"));
+        let deep: String = (1..100)
+            .map(|n| format!(r##""d{n}": {{"not": {{"not": {{"$ref": "#/$defs/d{}"}}}}}}, "##, n - 1))
+            .collect();
+        let deep = format!(r##"{{"$defs": {{{deep} "d0": {{}}}}, "$ref": "#/$defs/d99"}}"##);
+        assert!(check("s", &deep).unwrap_err().message().contains("deeper"));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(2));
     }
 
     #[test]

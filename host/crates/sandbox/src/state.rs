@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tessera_core::plugin::{CallLimits, Entity, LogLevel, LogLine, LookedUp, Lookup, LookupAsk, LookupError};
+use tokio::runtime::Handle;
 use wasmtime::{Error, ResourceLimiter};
 
 /// How many bytes an element of a table is counted as.
 const ELEMENT: u64 = 16;
+
+/// The most bytes of a look-up's words.
+const MAX_LOOKUP: usize = 4_096;
 
 /// The most core instances, memories and tables of one component's instance.
 pub(crate) const MAX_PARTS: usize = 200;
@@ -19,6 +23,10 @@ pub(crate) struct Guest {
     settings: Arc<str>,
     deadline: Instant,
     lookup: Option<Lookup>,
+    /// Where look-ups run: the host's own work is not done by the threads on which guests spin.
+    home: Handle,
+    /// The most core instances, memories and tables that the call has paid for.
+    instances: usize,
     /// Bytes of memories and tables.
     held: u64,
     /// What growing was refused, with what it would have come to.
@@ -116,6 +124,7 @@ impl Guest {
         settings: Arc<str>,
         deadline: Instant,
         lookup: Option<Lookup>,
+        instances: u32,
         clock: Arc<Clock>,
     ) -> Self {
         Self {
@@ -123,6 +132,8 @@ impl Guest {
             settings,
             deadline,
             lookup,
+            home: Handle::current(),
+            instances: instances as usize,
             held: 0,
             starved: None,
             late: None,
@@ -164,9 +175,18 @@ impl Guest {
         if self.lookups.len() >= self.limits.lookups as usize {
             return Err(NoLookup::TooMany);
         }
+        let (LookupAsk::Get(kind, text) | LookupAsk::Find(kind, text, _)) = &ask;
+        if kind.len() + text.len() > MAX_LOOKUP {
+            let told = format!("the look-up has more than {MAX_LOOKUP} bytes");
+            return Err(NoLookup::Failed(LookupError::Unsupported(told)));
+        }
         let until = tokio::time::Instant::from_std(self.deadline);
-        let answer = tokio::time::timeout_at(until, lookup.answer(ask.clone())).await;
-        let answer = answer.unwrap_or(Err(LookupError::Unavailable));
+        let asked = ask.clone();
+        let answering = self.home.spawn(async move { lookup.answer(asked).await });
+        let answer = match tokio::time::timeout_at(until, answering).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(LookupError::Unavailable),
+        };
         let found = answer.as_ref().ok().map(|found| u32::try_from(found.len()).unwrap_or(u32::MAX));
         self.lookups.push(LookedUp { ask, found });
         answer.map_err(NoLookup::Failed)
@@ -211,7 +231,7 @@ impl ResourceLimiter for Guest {
     }
 
     fn instances(&self) -> usize {
-        MAX_PARTS
+        self.instances
     }
 
     fn tables(&self) -> usize {

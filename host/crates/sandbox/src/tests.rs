@@ -88,8 +88,12 @@ async fn two_versions_of_the_contract_are_served_side_by_side() {
         let found = check::names(&check::inspect(&bytes).unwrap()).unwrap();
         assert_eq!(found.contract, contract);
         let component = Component::new(&engine, &bytes).unwrap();
-        let ready =
-            Ready::new(linker.instantiate_pre(&component).unwrap(), contract, Footprint::default()).unwrap();
+        let ready = Ready::new(
+            linker.instantiate_pre(&component).unwrap(),
+            contract,
+            Footprint { instances: 8, memories: 1, tables: 2 },
+        )
+        .unwrap();
         let ready = Arc::new(ready);
         let call = Call {
             tenant: TenantId::generate(),
@@ -115,6 +119,7 @@ fn a_version_that_is_not_served_is_told_with_those_that_are() {
         imports: Vec::new(),
         exports: vec!["tessera:plugin/manifest@0.9.0".into()],
         size: 1,
+        instances: 1,
     };
     let error = check::names(&inspection).map(drop).unwrap_err();
     assert_eq!(error.reason(), "CONTRACT_UNSUPPORTED");

@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Method;
 
 use serde_json::{Value, json};
 
 use crate::harness::Rest;
-use crate::plugins::component;
+use crate::plugins::{component, newer, upload};
 
 /// A text that only the fixture's own tenant may ever see.
 pub const MARK: &str = "only for its own tenant";
@@ -48,14 +47,16 @@ impl Fixture {
         let key = key.expect(201)["key"]["id"].as_str().unwrap().to_owned();
         let tenant = format!("held-{n}");
         rest.post("/v1/tenants", json!({"slug": tenant, "name": "Held"})).await.expect(201);
-        let (digest, installed) = (release(rest, SPARE).await, release(rest, INSTALLED).await);
-        let installation = installation(rest, &installed, &project).await;
+        let digest = release(rest, SPARE, "1.0.0", component(SPARE)).await;
+        let earlier = release(rest, INSTALLED, "1.0.0", component(INSTALLED)).await;
+        let second = release(rest, INSTALLED, "1.0.1", newer(&component(INSTALLED))).await;
+        let installation = installation(rest, [&earlier, &second], &project).await;
         Self(
             [
                 ("digest", digest),
                 ("spare", SPARE.to_owned()),
                 ("component", STANDARD.encode(component("required-fields"))),
-                ("installed", installed),
+                ("earlier", earlier),
                 ("installation_id", installation),
                 ("command", COMMAND.to_owned()),
                 ("project_id", project),
@@ -109,25 +110,29 @@ impl Fixture {
     }
 }
 
-/// The digest of the plugin's release, which is uploaded if it is not there.
-async fn release(rest: &Rest, plugin: &str) -> String {
+/// The digest of a plugin's release, which is uploaded if it is not there.
+async fn release(rest: &Rest, plugin: &str, version: &str, component: Vec<u8>) -> String {
     let held = rest.get(&format!("/v1/releases?filter=plugin:{plugin}")).await.expect(200).clone();
-    if let Some(digest) = held["releases"][0]["digest"].as_str() {
-        return digest.to_owned();
-    }
-    let request = rest.request(Method::POST, "/v1/releases").header("content-type", "application/wasm");
-    let answer = rest.send(request.body(component(plugin))).await;
-    answer.expect(201)["release"]["digest"].as_str().unwrap().to_owned()
+    let held = held["releases"].as_array().unwrap().iter().find(|held| held["version"] == version).cloned();
+    let release = match held {
+        Some(release) => release,
+        None => upload(rest, component).await,
+    };
+    release["digest"].as_str().unwrap().to_owned()
 }
 
-/// A release's only installation, in that project: a tenant may have only so many.
-async fn installation(rest: &Rest, digest: &str, project: &str) -> String {
+/// The tenant's only installation, in that project, updated from one release to the next: a tenant may have only so
+/// many.
+async fn installation(rest: &Rest, [earlier, digest]: [&str; 2], project: &str) -> String {
     let held = rest.get("/v1/installations?page_size=100").await.expect(200).clone();
     for installation in held["installations"].as_array().unwrap() {
         let id = installation["installation_id"].as_str().unwrap();
         rest.delete(&format!("/v1/installations/{id}")).await.expect(200);
     }
-    let body = json!({"release": {"digest": digest}, "project_id": project});
+    let body = json!({"release": {"digest": earlier}, "project_id": project});
     let answer = rest.post("/v1/installations", body).await;
-    answer.expect(201)["installation"]["installation_id"].as_str().unwrap().to_owned()
+    let id = answer.expect(201)["installation"]["installation_id"].as_str().unwrap().to_owned();
+    let next = json!({"release": {"digest": digest}});
+    rest.patch(&format!("/v1/installations/{id}"), next).await.expect(200);
+    id
 }

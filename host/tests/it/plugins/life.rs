@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{component, install, upload, varied};
+use super::{component, install, newer, upload, varied};
 use crate::harness::{Answer, Home, Host, Kind, Rest};
 use crate::tracker::{bring, done, issue, memory, on, on_every_store, until};
 
@@ -160,13 +160,8 @@ async fn a_machine_that_lacks_states_is_refused_with_the_counts_or_taken_with_a_
 async fn a_rollback_under_load_loses_no_call() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
-    let first = component("text-policy");
     let installed = install(&rest, "text-policy", json!({"settings": {"min_summary": 1}})).await;
-    // The next release: another version, of the same length, in the component's own text.
-    let mut next = first.clone();
-    let at = next.windows(5).position(|held| held == b"1.0.0").expect("the version is in the component");
-    next[at..at + 5].copy_from_slice(b"1.0.1");
-    let release = upload(&rest, next).await;
+    let release = upload(&rest, newer(&component("text-policy"))).await;
     assert_eq!(release["version"], "1.0.1");
     let path = path(&installed);
     let load = {
@@ -190,6 +185,28 @@ async fn a_rollback_under_load_loses_no_call() {
         changes += 2;
     }
     assert!(load.await.unwrap() > 20 && changes > 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_restores_what_the_release_was_at_work_with() {
+    let (_home, _host, rest) = memory().await;
+    let had = json!({"settings": {"priorities": ["HIGH"]}, "grants": ["issue:update"]});
+    let installed = install(&rest, "support-sla", had.clone()).await;
+    let path = path(&installed);
+    let next = upload(&rest, newer(&component("support-sla"))).await;
+    let has = json!({
+        "release": {"digest": next["digest"]}, "settings": {"notify": []},
+        "grants": ["comment:create", "notice:create"],
+    });
+    let updated = done(&rest.patch(&path, has).await)["installation"].clone();
+    assert_eq!(updated["grants"], json!(["comment:create", "notice:create"]));
+    let elsewhere = json!({"release": {"digest": next["digest"]}});
+    let refused = rest.post(&format!("{path}:rollback"), elsewhere).await;
+    assert_eq!(refused.code(422), "INVALID_ARGUMENT", "it is the one at work");
+    let back = rest.post(&format!("{path}:rollback"), json!({})).await;
+    let back = &done(&back)["installation"];
+    assert_eq!(back["release"]["version"], "1.0.0");
+    assert_eq!((&back["settings"], &back["grants"]), (&had["settings"], &had["grants"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,6 +41,26 @@ pub struct CallRecord {
     pub lookups: Vec<LookedUp>,
 }
 
+/// How much of a text and of a list a record keeps.
+const MAX_TEXT: usize = 1_024;
+const MAX_LIST: usize = 20;
+
+impl CallRecord {
+    /// Cuts what a plugin said at length: it is kept for each of many calls.
+    fn cut(&mut self) {
+        if let Verdict::Refused(refusals) = &mut self.verdict {
+            refusals.truncate(MAX_LIST);
+            for refusal in refusals {
+                refusal.message.truncate(refusal.message.floor_char_boundary(MAX_TEXT));
+                refusal
+                    .field
+                    .iter_mut()
+                    .for_each(|field| field.truncate(field.floor_char_boundary(MAX_TEXT)));
+            }
+        }
+    }
+}
+
 /// How a call ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
@@ -132,6 +152,7 @@ impl CallLog {
         if ring.records.len() >= KEPT {
             ring.records.pop_front();
         }
+        record.cut();
         ring.records.push_back(record);
     }
 

@@ -163,12 +163,12 @@ impl Hooks {
             calls: 0,
             timers_from: ctx.now,
         };
-        run.begin(moves).await?;
-        for reaction in reactions {
-            run.react(reaction).await?;
+        if let Err(error) = run.all(moves, reactions).await {
+            if error.is_stale() {
+                self.reads.distrust_in_force(ctx.tenant);
+            }
+            return Err(error);
         }
-        run.cascade().await?;
-        run.validate().await?;
         let expects = run.spending.expects();
         Ok(run.work.finish(expects))
     }
@@ -195,6 +195,15 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    async fn all(&mut self, moves: Vec<Move>, reactions: Vec<Reaction>) -> Result<()> {
+        self.begin(moves).await?;
+        for reaction in reactions {
+            self.react(reaction).await?;
+        }
+        self.cascade().await?;
+        self.validate().await
+    }
+
     /// Asks the owner of the machine about the command's own moves, and lines up its changes.
     async fn begin(&mut self, moves: Vec<Move>) -> Result<()> {
         for made in moves {

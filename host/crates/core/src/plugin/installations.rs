@@ -308,6 +308,13 @@ impl Installations {
         let schemes = self.store.own_schemes(ctx.tenant, scope).await?;
         fitting::check_states(&future, &schemes, &in_use)?;
         let states = in_use.into_keys().collect();
+        let mut changeset = schemes.iter().fold(changeset, Changeset::expect);
+        if let Some(id) = scope.project()
+            && schemes.is_empty()
+            && let Some(project) = self.store.project(ctx.tenant, id).await?
+        {
+            changeset = changeset.expect(&project);
+        }
         Ok(changeset
             .write(Write::NextGeneration(in_force.generation, Some(scope)))
             .guard(Guard::StatesInUse(scope, states)))

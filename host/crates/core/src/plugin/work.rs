@@ -165,6 +165,10 @@ impl<'a> Work<'a> {
         let project = self.store.project(self.ctx.tenant, id).await?;
         let project =
             project.ok_or_else(|| bad(installation, format_args!("{id} is not a project of the tenant")))?;
+        if project.machines > self.in_force.generation {
+            // Installed on another host a moment ago: it is decided again by what is in force now.
+            return Err(Error::stale());
+        }
         self.expect(Expect { machines: Some(project.machines), ..project.expect() });
         let scheme = effective_scheme(self.in_force, &project, crate::tracker::issue::KIND);
         Ok((project, (*scheme).clone()))

@@ -156,7 +156,9 @@ impl Projects {
         let fits = self.commands.hooks().scheme(ctx, &after).await?;
         fits.check_usage(&self.store.usage(ctx.tenant, id).await?)?;
         let guard = Guard::SchemeFits(id, fits);
-        Ok(changed(ctx, "project.scheme_changed", &before, after, |changeset| changeset.guard(guard)))
+        Ok(changed(ctx, "project.scheme_changed", &before, after, |changeset| {
+            changeset.guard(guard).expect_machine(&before)
+        }))
     }
 
     async fn found(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {

@@ -56,7 +56,7 @@ fn installations() -> Vec<Row> {
             "limits": {"fuel": 1_000_000},
         })
     };
-    let back = json!({"release": {"digest": "{installed}"}});
+    let back = json!({"release": {"digest": "{earlier}"}});
     vec![
         post(
             "installation.create",
@@ -95,7 +95,7 @@ fn installations() -> Vec<Row> {
             "/v1/installations/{installation_id}:rollback",
             back,
             "plugin.v1.PluginService/RollbackInstallation",
-            json!({"installation_id": "{installation_id}", "release": {"digest": "{installed}"}}),
+            json!({"installation_id": "{installation_id}", "release": {"digest": "{earlier}"}}),
         ),
         delete(
             "installation.delete",
