@@ -29,7 +29,6 @@
 //! # use tessera_plugin::testing::{Harness, create, issue};
 //! # let refused = Harness::new().validate::<Described>(&create(issue("1", [("summary", "s")])));
 //! # assert_eq!(refused.unwrap_err()[0].code, "DESCRIPTION_MISSING");
-//! # fn main() {}
 //! ```
 //!
 //! `tessera plugin build` makes a component of it; `tessera plugin test` tries it in the sandbox. The module

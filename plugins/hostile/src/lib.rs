@@ -126,8 +126,20 @@ fn misbehave(act: &str, amount: u64) {
             }
         }
         "trap" => panic!("as it was told"),
+        // The backtrace is as deep as the amount says.
+        "deep-trap" => deep_trap(amount),
         _ => {}
     }
+}
+
+#[inline(never)]
+fn deep_trap(depth: u64) {
+    match depth.checked_sub(1) {
+        Some(left) => deep_trap(black_box(left)),
+        None => panic!("as deep as it was told"),
+    }
+    // Not a tail call, so that every frame stays.
+    black_box(depth);
 }
 
 #[expect(unconditional_recursion, reason = "this is what it is for")]
@@ -136,3 +148,63 @@ fn recurse(depth: u64) -> u64 {
 }
 
 tessera_plugin::export!(Hostile: validation, workflow);
+
+#[cfg(test)]
+mod tests {
+    use tessera_plugin::testing::{Harness, create, issue, update, with};
+
+    use super::*;
+
+    fn told(act: &str, amount: u64) -> Harness {
+        Harness::new().settings(&format!(r#"{{"act": "{act}", "amount": {amount}}}"#))
+    }
+
+    #[test]
+    fn without_an_act_it_does_nothing() {
+        let new = issue("1", [("summary", "s")]);
+        assert!(Harness::new().validate::<Hostile>(&create(new.clone())).is_ok());
+        assert_eq!(Harness::new().on_change::<Hostile>(&new, None), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn an_instance_that_lives_on_is_found_out() {
+        let request = create(issue("1", []));
+        let runs = || told("residue", 0).validate::<Hostile>(&request).unwrap_err()[0].message.clone();
+        // Natively a thread is one instance; in the sandbox it must be 1 always.
+        assert_eq!((runs(), runs()), ("1".to_owned(), "2".to_owned()));
+    }
+
+    #[test]
+    fn answers_are_as_large_as_the_amount_says() {
+        let request = create(issue("1", []));
+        let refused = |act, amount| told(act, amount).validate::<Hostile>(&request).unwrap_err();
+        assert_eq!(refused("huge-output", 1_000)[0].message.len(), 1_000);
+        assert_eq!(refused("huge-list", 1_000).len(), 1_000);
+        let effects = told("too-many-effects", 65).on_change::<Hostile>(&issue("1", []), None);
+        assert_eq!(effects.unwrap().len(), 65);
+    }
+
+    #[test]
+    fn the_log_is_flooded_line_by_line() {
+        let harness = told("flood-log", 3);
+        let old = issue("1", []);
+        assert!(harness.validate::<Hostile>(&update(old.clone(), old)).is_ok());
+        assert_eq!(harness.log().len(), 3);
+    }
+
+    #[test]
+    fn each_change_of_the_loop_leads_to_another() {
+        let harness = told("loop", 0);
+        let first = issue("1", [("description", "d")]);
+        assert_eq!(harness.on_change::<Hostile>(&first, None), Ok(vec![Effect::set("description", "dx")]));
+        let next = with(&first, "description", "dx");
+        let effects = harness.on_change::<Hostile>(&next, Some(&first));
+        assert_eq!(effects, Ok(vec![Effect::set("description", "dxx")]));
+    }
+
+    #[test]
+    #[should_panic(expected = "as deep as it was told")]
+    fn a_deep_trap_ends_in_a_panic() {
+        let _ = told("deep-trap", 20).validate::<Hostile>(&create(issue("1", [])));
+    }
+}

@@ -4,7 +4,8 @@
 use serde::Deserialize;
 use tessera_plugin::workflow::{Command, change};
 use tessera_plugin::{
-    Change, Context, Effect, Effects, Entity, Field, MINUTE, Manifest, Plugin, Workflow, manifest, settings,
+    Change, Context, Effect, Effects, Entity, Field, MINUTE, Manifest, Plugin, Timestamp, Workflow, manifest,
+    settings,
 };
 
 /// The plugin.
@@ -14,6 +15,10 @@ const RESPOND: &str = "respond";
 const RESOLVE: &str = "resolve";
 const ESCALATED: &str = "escalated";
 const PAUSED: &str = "sla-paused";
+
+/// Input of `resume-sla`. Ten years at most, as in the settings: a time must not run over.
+const RESUME_INPUT: &str = r#"{"type": "object", "additionalProperties": false,
+    "properties": {"minutes": {"type": "integer", "minimum": 1, "maximum": 5256000}}}"#;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -81,8 +86,7 @@ impl Workflow for SupportSla {
     fn commands(_: &str) -> Vec<Command> {
         vec![
             Command::new("pause-sla", "Pause the clock"),
-            Command::new("resume-sla", "Let the clock run again")
-                .with_input(r#"{"type": "object", "additionalProperties": false, "properties": {"minutes": {"type": "integer", "minimum": 1}}}"#),
+            Command::new("resume-sla", "Let the clock run again").with_input(RESUME_INPUT),
         ]
     }
 
@@ -137,11 +141,16 @@ impl Workflow for SupportSla {
         });
         let mut effects = vec![Effect::remove_label(PAUSED)];
         match minutes {
-            Some(minutes) => effects.push(Effect::set_timer(RESOLVE, context.now + minutes * MINUTE)),
+            Some(minutes) => effects.push(Effect::set_timer(RESOLVE, after(context, minutes))),
             None => effects.extend(start(context, &settings, issue)),
         }
         Ok(effects)
     }
+}
+
+/// So many minutes from now; the end of time, where they are too many.
+fn after(context: &Context, minutes: u64) -> Timestamp {
+    context.now.saturating_add(minutes.saturating_mul(MINUTE))
 }
 
 fn paused(issue: &Entity) -> bool {
@@ -150,7 +159,7 @@ fn paused(issue: &Entity) -> bool {
 
 fn start(context: &Context, settings: &Settings, issue: &Entity) -> Vec<Effect> {
     let timer = |name: &str, minutes: Option<u64>| {
-        minutes.map(|minutes| Effect::set_timer(name, context.now + minutes * MINUTE))
+        minutes.map(|minutes| Effect::set_timer(name, after(context, minutes)))
     };
     let respond = if issue.has("assignee_id") { None } else { timer(RESPOND, settings.respond.of(issue)) };
     respond.into_iter().chain(timer(RESOLVE, settings.resolve.of(issue))).collect()
@@ -207,5 +216,12 @@ mod tests {
         let minutes = [Field::new("minutes", 7)];
         let effects = harness.on_command::<SupportSla>(&paused, "resume-sla", &minutes).unwrap();
         assert!(effects.contains(&Effect::set_timer(RESOLVE, harness.context().now + 7 * MINUTE)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_too_far_never_rings_in_the_past() {
+        let minutes = [Field::new("minutes", i64::MAX)];
+        let effects = Harness::new().on_command::<SupportSla>(&new(), "resume-sla", &minutes).unwrap();
+        assert!(effects.contains(&Effect::set_timer(RESOLVE, u64::MAX)));
     }
 }

@@ -15,6 +15,8 @@ struct Settings {
     banned: Vec<String>,
     /// The fewest characters of a summary.
     min_summary: usize,
+    /// The most characters of a summary; none: as many as an issue may have.
+    max_summary: Option<usize>,
     /// Whether a summary must begin with a capital letter.
     capital: bool,
 }
@@ -53,6 +55,10 @@ fn summary_faults(settings: &Settings, summary: &str) -> Vec<Violation> {
         let message = format!("the summary has {length} characters; at least {least} are needed");
         found.push(Violation::of("summary", "SUMMARY_TOO_SHORT", message));
     }
+    if let Some(most) = settings.max_summary.filter(|most| length > *most) {
+        let message = format!("the summary has {length} characters; at most {most} are allowed");
+        found.push(Violation::of("summary", "SUMMARY_TOO_LONG", message));
+    }
     if settings.capital && summary.chars().next().is_some_and(char::is_lowercase) {
         let message = "the summary should begin with a capital letter";
         found.push(Violation::of("summary", "SUMMARY_NOT_CAPITAL", message));
@@ -83,6 +89,16 @@ mod tests {
         assert_eq!(judge("Mend it ASAP, please"), ["WORD_BANNED"]);
         assert!(judge("Asaparagus is late").is_empty());
         assert_eq!(judge("fix"), ["SUMMARY_TOO_SHORT", "SUMMARY_NOT_CAPITAL"]);
+    }
+
+    #[test]
+    fn a_summary_is_measured_in_characters() {
+        let harness = Harness::new().settings(r#"{"max_summary": 5}"#);
+        let judge = |summary: &str| {
+            codes(harness.validate::<TextPolicy>(&create(issue("1", [("summary", summary)]))))
+        };
+        assert!(judge("Größe").is_empty());
+        assert_eq!(judge("Größen"), ["SUMMARY_TOO_LONG"]);
     }
 
     #[test]
