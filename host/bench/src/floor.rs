@@ -116,7 +116,7 @@ impl<T: Message + Clone + Default + 'static> Service<http::Request<Body>> for Ba
     }
 }
 
-/// What an issue's creation writes, as plain as it can be.
+/// What a creation writes, as plain as it can be: a row, a counter, a fact.
 const TABLES: [&str; 3] = [
     "CREATE TABLE floor_issues (id TEXT PRIMARY KEY, body TEXT NOT NULL)",
     "CREATE TABLE floor_counts (slot INTEGER PRIMARY KEY, held INTEGER NOT NULL)",
@@ -128,20 +128,25 @@ const COUNT: &str = "INSERT INTO floor_counts (slot, held) VALUES ($1, 1) \
 const FACT: &str = "INSERT INTO floor_facts (id, body) VALUES ($1, $2)";
 
 macro_rules! write_rows {
-    ($connection:expr, $caller:expr, $call:expr) => {{
+    ($connection:expr, $slot:expr, $caller:expr, $call:expr) => {{
         let id = format!("{:08}-{:08}", $caller, $call);
         let body = "x".repeat(400);
         let mut transaction = $connection.begin().await?;
         sqlx::query(ISSUE).bind(&id).bind(&body).execute(&mut *transaction).await?;
-        sqlx::query(COUNT).bind(i32::try_from($caller % 16)?).execute(&mut *transaction).await?;
+        sqlx::query(COUNT).bind(i32::try_from($slot)?).execute(&mut *transaction).await?;
         sqlx::query(FACT).bind(&id).bind(&body).execute(&mut *transaction).await?;
         transaction.commit().await?;
         anyhow::Ok(())
     }};
 }
 
-/// One transaction for each creation on PostgreSQL, a connection for each caller.
-pub(crate) async fn create_postgres(url: &str, callers: usize, span: Duration) -> Result<Measured> {
+/// One transaction for each creation on PostgreSQL, a connection for each caller; they share so many counters.
+pub(crate) async fn create_postgres(
+    url: &str,
+    callers: usize,
+    slots: usize,
+    span: Duration,
+) -> Result<Measured> {
     let options: sqlx::postgres::PgConnectOptions = url.parse()?;
     let mut first = options.connect().await?;
     for table in ["floor_issues", "floor_counts", "floor_facts"] {
@@ -160,7 +165,7 @@ pub(crate) async fn create_postgres(url: &str, callers: usize, span: Duration) -
         async move {
             let Some(connection) = connection else { return Ok(()) };
             let mut connection = connection.lock().await;
-            write_rows!(connection, caller, call)
+            write_rows!(connection, (caller + call * callers) % slots, caller, call)
         }
     })
     .await
@@ -186,7 +191,7 @@ pub(crate) async fn create_sqlite(file: Option<&Path>, callers: usize, span: Dur
         let connection = Arc::clone(&connection);
         async move {
             let mut connection = connection.lock().await;
-            write_rows!(connection, caller, call)
+            write_rows!(connection, caller % 16, caller, call)
         }
     })
     .await

@@ -12,6 +12,7 @@ mod floor;
 mod host;
 mod load;
 mod plain;
+mod reserve;
 mod sandbox;
 mod table;
 mod tracker;
@@ -32,6 +33,8 @@ struct Cli {
 enum Bench {
     /// Getting, listing and creating issues over REST and gRPC on the three stores.
     Tracker(tracker::Options),
+    /// Reservations over gRPC beside a counter row, one hot event and many.
+    Reserve(reserve::Options),
     /// Calls of plugins beside plain wasmtime and native code, and creations with plugins at work.
     Sandbox(sandbox::Options),
     /// A bare server that answers with given bytes: what others are measured by.
@@ -48,6 +51,7 @@ enum Bench {
 async fn main() -> Result<()> {
     match Cli::parse().bench {
         Bench::Tracker(options) => tracker::run(options).await,
+        Bench::Reserve(options) => reserve::run(options).await,
         Bench::Sandbox(options) => sandbox::run(options).await,
         Bench::Floor { kind, answer } => floor::serve(kind, &answer).await,
     }

@@ -1,4 +1,4 @@
-//! wasmtime alone: the same component in the same engine, with its arguments ready to be lowered.
+//! wasmtime alone: the same component in the same engine, with its arguments in the form that is lowered.
 
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
 mod generated {
@@ -70,6 +70,8 @@ impl imports::lookup::Host for Imports {
 pub(crate) struct Plain {
     engine: Engine,
     pre: InstancePre<Imports>,
+    validation: Option<validation::GuestIndices>,
+    pricing: Option<pricing::GuestIndices>,
     settings: String,
 }
 
@@ -109,7 +111,9 @@ impl Plain {
         imports::lookup::add_to_linker::<_, HasSelf<_>>(&mut linker, |held: &mut Imports| held)
             .map_err(whole)?;
         let pre = linker.instantiate_pre(&component).map_err(whole)?;
-        Ok(Self { engine, pre, settings: settings.to_owned() })
+        let validation = validation::GuestIndices::new(&pre).ok();
+        let pricing = pricing::GuestIndices::new(&pre).ok();
+        Ok(Self { engine, pre, validation, pricing, settings: settings.to_owned() })
     }
 
     fn store(&self) -> Result<Store<Imports>> {
@@ -127,9 +131,10 @@ impl Plain {
         request: &validation::Request,
     ) -> Result<bool> {
         let mut store = self.store()?;
+        let indices = self.validation.as_ref().ok_or_else(|| anyhow!("it is no validation"))?;
         let called = async {
             let instance = self.pre.instantiate_async(&mut store).await?;
-            let guest = validation::GuestIndices::new(&self.pre)?.load(&mut store, &instance)?;
+            let guest = indices.load(&mut store, &instance)?;
             guest.call_validate(&mut store, context, request).await
         };
         Ok(called.await.map_err(|error: wasmtime::Error| anyhow!("{error:#}"))?.is_ok())
@@ -138,9 +143,10 @@ impl Plain {
     /// Asks for a price; how many adjustments there are.
     pub(crate) async fn quote(&self, context: &types::Context, request: &pricing::Request) -> Result<usize> {
         let mut store = self.store()?;
+        let indices = self.pricing.as_ref().ok_or_else(|| anyhow!("it is no pricing"))?;
         let called = async {
             let instance = self.pre.instantiate_async(&mut store).await?;
-            let guest = pricing::GuestIndices::new(&self.pre)?.load(&mut store, &instance)?;
+            let guest = indices.load(&mut store, &instance)?;
             guest.call_quote(&mut store, context, request).await
         };
         let decision = called.await.map_err(|error: wasmtime::Error| anyhow!("{error:#}"))?;

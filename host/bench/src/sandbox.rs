@@ -229,7 +229,9 @@ async fn calls(options: &Options, components: &Components, rows: &mut Vec<Row>) 
                 load::closed(1, span, move |_, _| {
                     let (plain, lowered) = (Arc::clone(&plain), Arc::clone(&lowered));
                     async move {
-                        ensure!(plain.validate(&plain_context(), &lowered).await?, "it refuses");
+                        // Each call has arguments of its own, as the sandbox's have.
+                        let request = (*lowered).clone();
+                        ensure!(plain.validate(&plain_context(), &request).await?, "it refuses");
                         Ok(())
                     }
                 })
@@ -280,7 +282,8 @@ async fn quotes(options: &Options, components: &Components, rows: &mut Vec<Row>)
                 load::closed(1, span, move |_, _| {
                     let (plain, lowered) = (Arc::clone(&plain), Arc::clone(&lowered));
                     async move {
-                        ensure!(plain.quote(&plain_context(), &lowered).await? == lines, "not all lines");
+                        let request = (*lowered).clone();
+                        ensure!(plain.quote(&plain_context(), &request).await? == lines, "not all lines");
                         Ok(())
                     }
                 })
@@ -438,7 +441,8 @@ async fn creations_on(
             let url = url.clone();
             async move {
                 if store == "postgres" {
-                    floor::create_postgres(&url, tracker.callers, tracker.span()).await
+                    floor::create_postgres(&url, tracker.callers, tracker::ISSUE_COUNTERS, tracker.span())
+                        .await
                 } else {
                     floor::create_sqlite(Some(&file), tracker.callers, tracker.span()).await
                 }

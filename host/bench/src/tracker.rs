@@ -15,6 +15,9 @@ use crate::host::{Floor, Host, KEY};
 use crate::load::{self, Measured, median};
 use crate::table::{self, Row};
 
+/// Among how many counters issues are counted.
+pub(crate) const ISSUE_COUNTERS: usize = 16;
+
 /// How the bench runs.
 #[derive(clap::Args, Clone)]
 pub(crate) struct Options {
@@ -209,7 +212,8 @@ impl<'a> Bench<'a> {
             async move {
                 match self.store {
                     "postgres" => {
-                        floor::create_postgres(url, self.options.callers, self.options.span()).await
+                        floor::create_postgres(url, self.options.callers, ISSUE_COUNTERS, self.options.span())
+                            .await
                     }
                     "sqlite" => {
                         floor::create_sqlite(Some(&file), self.options.callers, self.options.span()).await
