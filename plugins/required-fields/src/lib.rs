@@ -1,4 +1,4 @@
-//! Refuses issues that lack fields which the settings name, for all issues or for some.
+//! Refuses objects that lack fields which the settings name: issues, all or some of them, or those of another kind.
 
 use serde::Deserialize;
 use tessera_plugin::{
@@ -14,11 +14,14 @@ struct Settings {
     rules: Vec<Rule>,
 }
 
-/// Fields that issues must have which fit everything that the rule says of them.
+/// Fields that objects must have which fit everything that the rule says of them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
     fields: Vec<String>,
+    /// Kinds of objects; empty: issues.
+    #[serde(default)]
+    kinds: Vec<String>,
     #[serde(default)]
     types: Vec<String>,
     #[serde(default)]
@@ -28,17 +31,22 @@ struct Rule {
 }
 
 impl Rule {
-    fn fits(&self, issue: &Entity) -> bool {
+    fn fits(&self, held: &Entity) -> bool {
         let says = |list: &[String], field: &str| {
-            list.is_empty() || issue.text(field).is_some_and(|held| list.iter().any(|name| name == held))
+            list.is_empty() || held.text(field).is_some_and(|text| list.iter().any(|name| name == text))
         };
-        says(&self.types, "type") && says(&self.states, "status") && says(&self.priorities, "priority")
+        let kind = if self.kinds.is_empty() { held.kind == "issue" } else { self.kinds.contains(&held.kind) };
+        kind && says(&self.types, "type")
+            && says(&self.states, "status")
+            && says(&self.priorities, "priority")
     }
 }
 
 impl Plugin for RequiredFields {
     fn manifest() -> Manifest {
-        manifest!().kinds(["issue"]).settings(include_str!("settings.json"))
+        manifest!()
+            .kinds(["issue", "project", "user", "event", "ticket-type", "reservation"])
+            .settings(include_str!("settings.json"))
     }
 }
 
