@@ -28,5 +28,6 @@ packages! {
     plugin: v1 = "plugin.v1";
     project: v1 = "project.v1";
     tenancy: v1 = "tenancy.v1";
+    ticket: v1 = "ticket.v1";
     user: v1 = "user.v1", v2 = "user.v2";
 }

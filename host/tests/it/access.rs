@@ -29,6 +29,11 @@ async fn call(grpc: &Grpc, row: &Row, fixture: &Fixture) -> Result<Value, Status
     tokio::time::timeout(Duration::from_secs(10), called).await.expect("the RPC does not answer")
 }
 
+/// How an answer begins, which may have no end.
+async fn status(request: reqwest::RequestBuilder) -> u16 {
+    request.send().await.expect("the host does not answer").status().as_u16()
+}
+
 /// Keys that nobody may use, and why.
 async fn refused_keys(rest: &Rest) -> Vec<(&'static str, Option<String>)> {
     let revoked =
@@ -51,12 +56,18 @@ async fn refused_keys(rest: &Rest) -> Vec<(&'static str, Option<String>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_done_without_a_valid_key() {
+async fn nothing_is_done_without_a_valid_key_but_what_is_public() {
     let (_home, host) = memory().await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
     let fixture = Fixture::new(&rest).await;
     for (why, key) in refused_keys(&rest).await {
         for row in rows() {
+            if key.is_none() && operation(&row).is_public() {
+                let asked = request(&rest.with_key(None), &row, &fixture, None);
+                assert_eq!(status(asked.header("x-tenant", "default")).await, 200, "{}", row.id);
+                call(&grpc.with_key(None), &row, &fixture).await.unwrap();
+                continue;
+            }
             let answer = send(&rest.with_key(key.as_deref()), &row, &fixture, None).await;
             assert_eq!(answer.code(401), "UNAUTHENTICATED", "{} with {why}", row.id);
             assert!(answer.headers.contains_key("www-authenticate"), "{} with {why}", row.id);
@@ -85,6 +96,21 @@ async fn a_role_that_is_too_low_is_refused_and_does_not_learn_what_it_may_not_se
             );
             let refused = call(&grpc.with_key(Some(&key)), row, &fixture).await.unwrap_err();
             assert_eq!(refused.code(), code, "{} as {}: {refused:?}", row.rpc, role.name());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_sees_what_is_public() {
+    let (_home, host) = memory().await;
+    let (rest, grpc) = (host.rest(), host.grpc().await);
+    let fixture = Fixture::new(&rest).await;
+    for role in Role::ALL {
+        let key = rest.new_key(&[role.name()], None).await;
+        for row in rows().iter().filter(|row| operation(row).is_public()) {
+            let asked = request(&rest.with_key(Some(&key)), row, &fixture, None);
+            assert_eq!(status(asked).await, 200, "{} as {}", row.id, role.name());
+            call(&grpc.with_key(Some(&key)), row, &fixture).await.unwrap();
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod access;
 mod audit;
+mod catalog;
 mod configuration;
 mod crash;
 mod docs;
@@ -18,6 +19,7 @@ mod logs;
 mod operations;
 mod parity;
 mod plugins;
+mod reservations;
 mod seed_defects;
 mod start_stop;
 mod streams;

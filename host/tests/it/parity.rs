@@ -32,7 +32,7 @@ pub fn request(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>) -
         (Some(bad), _) => body = bad.clone(),
         (None, _) => {}
     }
-    let path = format!("{}?{query}", fixture.fill(row.route));
+    let path = format!("{}?{query}", fixture.fill(row.path));
     let request = rest.request(row.method.clone(), path.trim_end_matches('?'));
     match fixture.fill_json(&body) {
         Value::Null => request,
@@ -111,7 +111,8 @@ async fn errors_are_equal() {
             Some((bad_rest, bad_grpc)) => (&held, Some((bad_rest, bad_grpc))),
             None => (&absent, None),
         };
-        if row.id == "whoami" {
+        // Nothing can be wrong with them.
+        if ["whoami", "event.categories"].contains(&row.id) {
             continue;
         }
         let answer = send(&rest, row, fixture, bad.map(|(rest, _)| rest)).await;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tessera_core::access::ObjectKind;
 use tessera_core::filter::Filter;
+use tessera_core::id::EventId;
+use tessera_core::inventory::{LevelsUpdate, Watcher};
 use tessera_core::outbox::fact::{SPEC, type_matches};
 use tessera_core::outbox::{Fact, Seq, Subscription};
 use tessera_core::tracker::{ProjectUpdate, ProjectUpdates};
@@ -26,6 +28,9 @@ const MAX_TYPES: usize = 50;
 
 /// The most streams that one principal has open on this host.
 pub const MAX_STREAMS: usize = 100;
+
+/// The most streams that all without a key have open in a tenant.
+pub const MAX_PUBLIC_STREAMS: usize = 10_000;
 
 /// Which facts a client asks for, as text; empty: all.
 #[derive(Clone, Debug, Default)]
@@ -67,8 +72,9 @@ impl Streams {
         let principal = format!("{}/{}", ctx.tenant, ctx.principal);
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(principal.clone()).or_default();
-        if *count >= MAX_STREAMS {
-            let message = format!("{MAX_STREAMS} streams are open already; close one first");
+        let most = if ctx.is_known() { MAX_STREAMS } else { MAX_PUBLIC_STREAMS };
+        if *count >= most {
+            let message = format!("{most} streams are open already; close one first");
             return Err(Error::new(ErrorKind::RateLimited, "TOO_MANY_STREAMS", message));
         }
         *count += 1;
@@ -109,6 +115,14 @@ pub struct FactFollower {
     filter: Filter,
 }
 
+/// What is left of an event, for one caller.
+pub struct AvailabilityFollower {
+    watch: Watch,
+    levels: Watcher,
+    /// The event.
+    pub event: EventId,
+}
+
 /// The counts of projects for one caller.
 pub struct ProjectFollower {
     watch: Watch,
@@ -131,8 +145,8 @@ impl Watch {
     async fn holds(&self) -> Result<bool> {
         match &self.ctx.principal {
             Principal::Key { id, .. } => self.gate.app.auth.is_valid(id).await,
-            Principal::System => Ok(true),
-            Principal::Anonymous => Ok(false),
+            // The public follows nothing but what everybody may see.
+            Principal::System | Principal::Anonymous => Ok(true),
         }
     }
 
@@ -145,7 +159,17 @@ impl Watch {
 fn touches_rights(fact: &Fact) -> bool {
     match fact.what.object.kind {
         ObjectKind::Key | ObjectKind::Tenant | ObjectKind::User => true,
-        ObjectKind::Project | ObjectKind::Release | ObjectKind::Installation | ObjectKind::Issue => false,
+        ObjectKind::Project
+        | ObjectKind::Release
+        | ObjectKind::Installation
+        | ObjectKind::Issue
+        | ObjectKind::Venue
+        | ObjectKind::Series
+        | ObjectKind::Event
+        | ObjectKind::TicketType
+        | ObjectKind::Pool
+        | ObjectKind::Lock
+        | ObjectKind::Reservation => false,
     }
 }
 
@@ -220,6 +244,26 @@ impl FactFollower {
             self.types.is_empty() || self.types.iter().any(|asked| type_matches(asked, &what.fact_type));
         let named = self.object.is_empty() || self.object == what.object.id;
         typed && named && fact.matches(&self.filter)
+    }
+}
+
+impl AvailabilityFollower {
+    /// Follows an event from now on.
+    pub async fn open(gate: &Gate, ctx: &Ctx, event: EventId) -> Result<Self> {
+        let levels = gate.app.watches.watch(ctx, event).await?;
+        Ok(Self { watch: Watch::new(gate, ctx)?, levels, event })
+    }
+
+    /// What comes next; waits for it. May be dropped and called again at any time.
+    pub async fn next(&mut self) -> Result<Next<LevelsUpdate>> {
+        tokio::select! {
+            biased;
+            () = self.watch.gate.stop.cancelled() => Ok(Next::Shutdown),
+            _ = self.watch.beats.tick() => self.watch.beat().await,
+            update = self.levels.next() => {
+                Ok(update.map_or(Next::Shutdown, |update| Next::News(vec![update])))
+            }
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Asked<'a> {
     pub authorization: Option<&'a str>,
     /// `X-Tenant`.
     pub tenant: Option<&'a str>,
+    /// The host name that the client called.
+    pub host: Option<&'a str>,
     /// `Idempotency-Key`.
     pub idempotency_key: Option<&'a str>,
     /// The request's id, as [`request_id`] gave it.
@@ -79,6 +81,16 @@ impl Gate {
     pub async fn ctx(&self, asked: &Asked<'_>) -> Result<Ctx> {
         let text = bearer(asked.authorization)?;
         let identity = self.app.auth.authenticate(text, asked.transport, &asked.request_id).await?;
+        self.ctx_of(identity, asked).await
+    }
+
+    /// The context of a request for what is public: without a key, its caller is nobody.
+    pub async fn public_ctx(&self, asked: &Asked<'_>) -> Result<Ctx> {
+        if asked.authorization.is_some() {
+            return self.ctx(asked).await;
+        }
+        let named = asked.tenant.map(|named| plain("X-Tenant", named)).transpose()?;
+        let identity = self.app.auth.public(named, asked.host).await?;
         self.ctx_of(identity, asked).await
     }
 

@@ -22,12 +22,40 @@ pub enum ObjectKind {
     Installation,
     /// An issue, with all that hangs on it.
     Issue,
+    /// A venue.
+    Venue,
+    /// A series of events.
+    Series,
+    /// An event that sells admission.
+    Event,
+    /// A ticket type.
+    TicketType,
+    /// A pool that ticket types draw on.
+    Pool,
+    /// Units that are out of sale.
+    Lock,
+    /// A reservation.
+    Reservation,
 }
 
 impl ObjectKind {
     /// All kinds, in the order in which their rows are locked.
-    pub const ALL: [Self; 7] =
-        [Self::Tenant, Self::Key, Self::User, Self::Project, Self::Release, Self::Installation, Self::Issue];
+    pub const ALL: [Self; 14] = [
+        Self::Tenant,
+        Self::Key,
+        Self::User,
+        Self::Project,
+        Self::Release,
+        Self::Installation,
+        Self::Issue,
+        Self::Venue,
+        Self::Series,
+        Self::Event,
+        Self::TicketType,
+        Self::Pool,
+        Self::Lock,
+        Self::Reservation,
+    ];
 
     /// The word for it.
     #[must_use]
@@ -40,6 +68,13 @@ impl ObjectKind {
             Self::Release => "release",
             Self::Installation => "installation",
             Self::Issue => "issue",
+            Self::Venue => "venue",
+            Self::Series => "series",
+            Self::Event => "event",
+            Self::TicketType => "ticket-type",
+            Self::Pool => "pool",
+            Self::Lock => "lock",
+            Self::Reservation => "reservation",
         }
     }
 
@@ -61,15 +96,16 @@ enum Act {
     Other,
 }
 
-/// A set of roles.
+/// A set of roles, and whether who has none is in it, too.
 #[derive(Clone, Copy)]
-struct Roles(&'static [Role]);
+struct Roles(&'static [Role], bool);
 
-const OPERATORS: Roles = Roles(&[Role::Operator]);
-const ADMINS: Roles = Roles(&[Role::Admin]);
-const WORKERS: Roles = Roles(&[Role::Admin, Role::Agent]);
-const READERS: Roles = Roles(&[Role::Admin, Role::Agent, Role::Viewer]);
-const ANYBODY: Roles = Roles(&[Role::Operator, Role::Admin, Role::Agent, Role::Gate, Role::Viewer]);
+const OPERATORS: Roles = Roles(&[Role::Operator], false);
+const ADMINS: Roles = Roles(&[Role::Admin], false);
+const WORKERS: Roles = Roles(&[Role::Admin, Role::Agent], false);
+const READERS: Roles = Roles(&[Role::Admin, Role::Agent, Role::Viewer], false);
+const ANYBODY: Roles = Roles(&Role::ALL, false);
+const EVERYBODY: Roles = Roles(&Role::ALL, true);
 
 macro_rules! operations {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $roles:ident, $act:expr;)*) => {
@@ -244,6 +280,90 @@ operations! {
     /// Lists who watches an issue.
     WatcherList = "watcher.list", READERS, See(ObjectKind::Issue);
 
+    /// Makes a venue.
+    VenueCreate = "venue.create", ADMINS, Other;
+    /// Shows a venue.
+    VenueGet = "venue.get", EVERYBODY, See(ObjectKind::Venue);
+    /// Lists venues.
+    VenueList = "venue.list", EVERYBODY, Other;
+    /// Changes a venue.
+    VenueUpdate = "venue.update", ADMINS, Change(ObjectKind::Venue);
+    /// Removes a venue at which no event is.
+    VenueDelete = "venue.delete", ADMINS, Change(ObjectKind::Venue);
+    /// Makes a series of events.
+    SeriesCreate = "series.create", ADMINS, Other;
+    /// Shows a series.
+    SeriesGet = "series.get", EVERYBODY, See(ObjectKind::Series);
+    /// Lists series.
+    SeriesList = "series.list", EVERYBODY, Other;
+    /// Changes a series.
+    SeriesUpdate = "series.update", ADMINS, Change(ObjectKind::Series);
+    /// Removes a series to which no event belongs.
+    SeriesDelete = "series.delete", ADMINS, Change(ObjectKind::Series);
+    /// Makes an event.
+    EventCreate = "event.create", ADMINS, Other;
+    /// Shows an event.
+    EventGet = "event.get", EVERYBODY, See(ObjectKind::Event);
+    /// Lists events.
+    EventList = "event.list", EVERYBODY, Other;
+    /// Lists the events that are shown first.
+    EventFeatured = "event.featured", EVERYBODY, Other;
+    /// Lists the categories of events.
+    EventCategories = "event.categories", EVERYBODY, Other;
+    /// Changes an event.
+    EventUpdate = "event.update", ADMINS, Change(ObjectKind::Event);
+    /// Removes an event of which nothing was sold.
+    EventDelete = "event.delete", ADMINS, Change(ObjectKind::Event);
+    /// Makes a ticket type.
+    TicketTypeCreate = "ticket_type.create", ADMINS, Change(ObjectKind::Event);
+    /// Shows a ticket type.
+    TicketTypeGet = "ticket_type.get", EVERYBODY, See(ObjectKind::TicketType);
+    /// Lists an event's ticket types.
+    TicketTypeList = "ticket_type.list", EVERYBODY, See(ObjectKind::Event);
+    /// Changes a ticket type.
+    TicketTypeUpdate = "ticket_type.update", ADMINS, Change(ObjectKind::TicketType);
+    /// Removes a ticket type of which nothing was sold.
+    TicketTypeDelete = "ticket_type.delete", ADMINS, Change(ObjectKind::TicketType);
+
+    /// Shows how much of an event's pools is held, sold, locked and free.
+    InventoryGet = "inventory.get", READERS, See(ObjectKind::Event);
+    /// Gives pools other capacities.
+    InventoryUpdate = "inventory.update", ADMINS, Change(ObjectKind::Event);
+    /// Takes units out of sale.
+    InventoryLock = "inventory.lock", ADMINS, Change(ObjectKind::Event);
+    /// Gives units back into sale.
+    InventoryUnlock = "inventory.unlock", ADMINS, Change(ObjectKind::Lock);
+    /// Lists units that are out of sale.
+    InventoryLocks = "inventory.locks", READERS, See(ObjectKind::Event);
+    /// Makes a pool that ticket types may share.
+    PoolCreate = "pool.create", ADMINS, Change(ObjectKind::Event);
+    /// Removes a shared pool.
+    PoolDelete = "pool.delete", ADMINS, Change(ObjectKind::Pool);
+    /// Adds seats to a ticket type.
+    SeatImport = "seat.import", ADMINS, Change(ObjectKind::TicketType);
+    /// Removes seats of a ticket type.
+    SeatDelete = "seat.delete", ADMINS, Change(ObjectKind::TicketType);
+    /// Lists a ticket type's seats.
+    SeatList = "seat.list", EVERYBODY, See(ObjectKind::TicketType);
+    /// Says whether units can be had.
+    AvailabilityCheck = "availability.check", EVERYBODY, See(ObjectKind::Event);
+    /// Lists what can be had of an event.
+    AvailabilityList = "availability.list", EVERYBODY, See(ObjectKind::Event);
+    /// Follows what is left of an event.
+    AvailabilityStream = "availability.stream", EVERYBODY, See(ObjectKind::Event);
+    /// Claims units of an event.
+    ReservationCreate = "reservation.create", WORKERS, Change(ObjectKind::Event);
+    /// Shows a reservation.
+    ReservationGet = "reservation.get", READERS, See(ObjectKind::Reservation);
+    /// Lists reservations.
+    ReservationList = "reservation.list", READERS, Other;
+    /// Sells what is held.
+    ReservationConfirm = "reservation.confirm", WORKERS, Change(ObjectKind::Reservation);
+    /// Holds for longer.
+    ReservationExtend = "reservation.extend", WORKERS, Change(ObjectKind::Reservation);
+    /// Gives back what is held.
+    ReservationRelease = "reservation.release", WORKERS, Change(ObjectKind::Reservation);
+
     /// Follows the tenant's facts.
     FactStream = "fact.stream", READERS, Other;
     /// Lists all that happened in the tenant.
@@ -257,6 +377,12 @@ impl Operation {
         held.iter().any(|role| self.roles().0.contains(role))
     }
 
+    /// Whether nobody needs a key for it.
+    #[must_use]
+    pub fn is_public(self) -> bool {
+        self.roles().1
+    }
+
     /// The kind of object that a refusal must not betray: what these roles may not even see.
     #[must_use]
     pub fn hidden_from(self, held: &[Role]) -> Option<ObjectKind> {
@@ -264,7 +390,13 @@ impl Operation {
         let sees = |role: &Role| match kind {
             ObjectKind::Tenant => OPERATORS.0.contains(role),
             ObjectKind::Key | ObjectKind::Release | ObjectKind::Installation => ADMINS.0.contains(role),
-            ObjectKind::User | ObjectKind::Project | ObjectKind::Issue => READERS.0.contains(role),
+            ObjectKind::User
+            | ObjectKind::Project
+            | ObjectKind::Issue
+            | ObjectKind::Pool
+            | ObjectKind::Lock
+            | ObjectKind::Reservation => READERS.0.contains(role),
+            ObjectKind::Venue | ObjectKind::Series | ObjectKind::Event | ObjectKind::TicketType => true,
         };
         (!held.iter().any(sees)).then_some(kind)
     }

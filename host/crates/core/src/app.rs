@@ -6,8 +6,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::Reads;
+use crate::catalog::series::AllSeries;
+use crate::catalog::venue::Venues;
+use crate::catalog::{Events, TicketTypes};
 use crate::command::Commands;
 use crate::error::{Error, Result};
+use crate::inventory::{Availability, Combiner, Reservations, Supplies, Watches};
 use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::plugin::{Caller, Hooks, Installations, Keeper, Releases, Timers};
@@ -23,6 +27,14 @@ const SWEEP: Duration = Duration::from_secs(5);
 
 /// How often a host looks whether a timer is due.
 const TIMERS: Duration = Duration::from_secs(1);
+
+/// How often a host looks whether a hold is due, and how long its lease on that holds: a hold ends at most two
+/// seconds late, also when the host that ends holds is gone.
+const HOLDS: Duration = Duration::from_millis(400);
+const HOLDS_LEASE: Duration = Duration::from_millis(1_200);
+
+/// How many rows of deleted events are purged at once.
+const PURGED: u32 = 1_000;
 
 /// How long a lease on the sweeps holds.
 const LEASE: Duration = Duration::from_secs(15);
@@ -62,6 +74,22 @@ pub struct App {
     pub releases: Releases,
     /// Installations of plugins.
     pub installations: Installations,
+    /// Venues.
+    pub venues: Venues,
+    /// Series of events.
+    pub series: AllSeries,
+    /// Events.
+    pub events: Events,
+    /// Ticket types.
+    pub ticket_types: TicketTypes,
+    /// What can still be had.
+    pub availability: Availability,
+    /// What is left of events, as it changes.
+    pub watches: Watches,
+    /// Pools, locks and seats.
+    pub supplies: Supplies,
+    /// Reservations.
+    pub reservations: Reservations,
     /// Facts.
     pub facts: Facts,
     timers: Timers,
@@ -102,6 +130,18 @@ impl App {
             links: Links::new(Arc::clone(&store), commands.clone()),
             releases: Releases::new(Arc::clone(&store), plugins, commands.clone(), limits.max_component),
             installations: Installations::new(Arc::clone(&store), commands.clone()),
+            venues: Venues::new(Arc::clone(&store), commands.clone()),
+            series: AllSeries::new(Arc::clone(&store), commands.clone()),
+            events: Events::new(Arc::clone(&store), commands.clone()),
+            ticket_types: TicketTypes::new(Arc::clone(&store), commands.clone()),
+            availability: Availability::new(Arc::clone(&store)),
+            watches: Watches::new(Arc::clone(&store), Arc::clone(&feed)),
+            supplies: Supplies::new(Arc::clone(&store), commands.clone()),
+            reservations: Reservations::new(
+                Arc::clone(&store),
+                commands.clone(),
+                Combiner::new(Arc::clone(&store), Arc::clone(&feed)),
+            ),
             timers: Timers::new(Arc::clone(&store), commands),
             keeper: Arc::new(Keeper::new(Arc::clone(&store), Arc::clone(&feed), caller)),
             facts: Facts::new(Arc::clone(&store), Arc::clone(&feed), limits.retention),
@@ -151,6 +191,30 @@ impl App {
         }
     }
 
+    /// Ends holds that are due, on one host at a time, until cancelled.
+    pub async fn sweep_holds(&self, host: &str, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.sweep_holds_once(host).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(?error, "holds could not be ended; it is tried again"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(HOLDS) => {}
+            }
+        }
+    }
+
+    async fn sweep_holds_once(&self, host: &str) -> Result<bool> {
+        let due = self.reservations.due().await?;
+        // The lease is only taken for work: a host at rest writes nothing.
+        if due.is_empty() || !self.store.lease("holds", host, HOLDS_LEASE).await? {
+            return Ok(false);
+        }
+        self.reservations.sweep(due).await
+    }
+
     /// Purges and forgets what is due, on one host at a time, until cancelled.
     pub async fn sweep(&self, host: &str, stop: CancellationToken) {
         let purger = Purger::new(Arc::clone(&self.store));
@@ -172,6 +236,9 @@ impl App {
         purger.run().await?;
         self.facts.trim().await?;
         self.store.forget_keys(KEYS).await?;
+        self.store.purge_events(PURGED).await?;
+        self.supplies.end_locks().await?;
+        self.events.end_over().await?;
         Ok(())
     }
 

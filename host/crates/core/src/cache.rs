@@ -26,6 +26,8 @@ pub enum CacheKey {
     User(TenantId, UserId),
     /// What a tenant has installed.
     InForce(TenantId),
+    /// The tenant of a host that has only one.
+    OnlyTenant,
 }
 
 /// What is kept. That something is absent is not kept: absence has no fact that ends it.
@@ -39,6 +41,8 @@ pub enum Cached {
     User(Arc<User>),
     /// What a tenant has installed.
     InForce(Arc<InForce>),
+    /// The tenant of a host that has only one; none: there are several.
+    OnlyTenant(Option<Arc<Tenant>>),
 }
 
 /// How many forgotten keys are remembered; a reader that was away for longer does not fill.
@@ -88,6 +92,17 @@ impl Reads {
         Ok(read)
     }
 
+    /// The host's tenant, if it has only one.
+    pub async fn only_tenant(&self) -> Result<Option<Arc<Tenant>>> {
+        if let Some(Cached::OnlyTenant(tenant)) = self.cache.get(&CacheKey::OnlyTenant) {
+            return Ok(tenant);
+        }
+        let since = self.tick();
+        let read = tenant::only(&*self.store).await?.map(Arc::new);
+        self.fill(CacheKey::OnlyTenant, Some(Cached::OnlyTenant(read.clone())), since);
+        Ok(read)
+    }
+
     /// A user.
     pub async fn user(&self, tenant: TenantId, id: UserId) -> Result<Option<Arc<User>>> {
         let slot = CacheKey::User(tenant, id);
@@ -133,7 +148,16 @@ impl Reads {
                 }
             }
             ObjectKind::Installation => self.forget(CacheKey::InForce(tenant)),
-            ObjectKind::Project | ObjectKind::Release | ObjectKind::Issue => {}
+            ObjectKind::Project
+            | ObjectKind::Release
+            | ObjectKind::Issue
+            | ObjectKind::Venue
+            | ObjectKind::Series
+            | ObjectKind::Event
+            | ObjectKind::TicketType
+            | ObjectKind::Pool
+            | ObjectKind::Lock
+            | ObjectKind::Reservation => {}
         }
     }
 

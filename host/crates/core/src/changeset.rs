@@ -5,11 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use uuid::Uuid;
+
 use crate::access::ObjectKind;
+use crate::catalog::{Event, Series, TicketType, Venue};
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{CommentId, InstallationId, IssueId, ProjectId, TenantId, UserId};
+use crate::id::{
+    CommentId, EventId, InstallationId, IssueId, ProjectId, SeatId, TenantId, TicketTypeId, UserId,
+};
 use crate::idempotency::{self, Fingerprint};
+use crate::inventory::{Lock, Pool, Reservation, Seat};
 use crate::outbox::NewFact;
 use crate::plugin::{Digest, Installation, Release, Scope, Timer};
 use crate::tenancy::{ApiKey, StoredKey, Tenant};
@@ -56,6 +62,18 @@ pub enum Record {
     Release(Release),
     /// An installation.
     Installation(Installation),
+    /// A venue.
+    Venue(Venue),
+    /// A series of events.
+    Series(Series),
+    /// An event, without its capacity.
+    Event(Event),
+    /// A ticket type, without its quantity.
+    TicketType(TicketType),
+    /// A pool, without its counts.
+    Pool(Pool),
+    /// Units that are out of sale. Its pool's count changes with it.
+    Lock(Lock),
 }
 
 /// One write.
@@ -96,6 +114,10 @@ pub enum Write {
     TakeTimer(Timer),
     /// Takes a timer away, if it is there.
     DropTimer(IssueId, InstallationId, String),
+    /// New seats.
+    PutSeats(Vec<Seat>),
+    /// Removes seats of a ticket type, all of which must be free.
+    DropSeats(TicketTypeId, Vec<SeatId>),
 }
 
 /// A version that a decision depends on.
@@ -124,6 +146,12 @@ pub enum Guard {
     StatesInUse(Scope, BTreeSet<(ProjectId, String)>),
     /// No installation uses the release, now or as an earlier one.
     ReleaseIsUnused(Digest),
+    /// No event names the venue or the series.
+    HasNoEvents(ObjectKind, Uuid),
+    /// Nothing is reserved or confirmed for the event until all is written.
+    SalesPaused(EventId),
+    /// Nothing of the event is held, sold or locked.
+    EventIsUnsold(EventId),
     /// The issue has at most so many timers once all is written.
     TimersOf(IssueId, usize),
 }
@@ -212,6 +240,20 @@ answers! {
     Release(Release);
     /// An installation.
     Installation(Installation);
+    /// A venue.
+    Venue(Venue);
+    /// A series of events.
+    Series(Series);
+    /// An event.
+    Event(Event);
+    /// A ticket type.
+    TicketType(TicketType);
+    /// A pool.
+    Pool(Pool);
+    /// Units that are out of sale.
+    Lock(Lock);
+    /// A reservation.
+    Reservation(Reservation);
 }
 
 impl Answer {
@@ -367,7 +409,7 @@ macro_rules! versioned {
     )*};
 }
 
-versioned!(Tenant, User, Project, Issue, Installation);
+versioned!(Tenant, User, Project, Issue, Installation, Venue, Series, Event, TicketType, Pool, Lock);
 
 impl Versioned for StoredKey {
     fn expect(&self) -> Expect {
@@ -410,6 +452,12 @@ impl Versioned for Record {
             Self::Issue(issue) => issue.expect(),
             Self::Release(release) => release.expect(),
             Self::Installation(installation) => installation.expect(),
+            Self::Venue(venue) => venue.expect(),
+            Self::Series(series) => series.expect(),
+            Self::Event(event) => event.expect(),
+            Self::TicketType(held) => held.expect(),
+            Self::Pool(pool) => pool.expect(),
+            Self::Lock(lock) => lock.expect(),
         }
     }
 }

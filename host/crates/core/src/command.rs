@@ -66,9 +66,8 @@ pub struct Commands {
 
 /// The place of a command with a key.
 struct Entry {
-    scope: Scope,
     fingerprint: Fingerprint,
-    _guard: InFlightGuard,
+    place: InFlightGuard,
 }
 
 impl Commands {
@@ -101,7 +100,7 @@ impl Commands {
         ctx.allow(operation)?;
         let entry = self.enter(ctx, operation, command)?;
         if let Some(entry) = &entry
-            && let Some(recorded) = self.store.recorded(&entry.scope).await?
+            && let Some(recorded) = self.store.recorded(entry.place.scope()).await?
         {
             return replay(ctx, entry, recorded);
         }
@@ -144,19 +143,23 @@ impl Commands {
         Err(Error::stale())
     }
 
-    fn enter(&self, ctx: &Ctx, operation: Operation, command: &impl Hash) -> Result<Option<Entry>> {
+    /// Takes the place of the request's idempotency key, if it has one.
+    pub fn place(&self, ctx: &Ctx, operation: Operation) -> Result<Option<InFlightGuard>> {
         let Some(key) = ctx.idempotency.clone() else { return Ok(None) };
         let principal = ctx.principal.to_string();
-        let scope = Scope { tenant: ctx.tenant, principal, operation, key };
-        let guard = self.in_flight.enter(&scope)?;
-        Ok(Some(Entry { scope, fingerprint: Fingerprint::of(command), _guard: guard }))
+        self.in_flight.enter(&Scope { tenant: ctx.tenant, principal, operation, key }).map(Some)
+    }
+
+    fn enter(&self, ctx: &Ctx, operation: Operation, command: &impl Hash) -> Result<Option<Entry>> {
+        let place = self.place(ctx, operation)?;
+        Ok(place.map(|place| Entry { fingerprint: Fingerprint::of(command), place }))
     }
 }
 
 impl Entry {
     fn claim(&self, ctx: &Ctx, answer: Answer) -> Claim {
         Claim {
-            scope: self.scope.clone(),
+            scope: self.place.scope().clone(),
             fingerprint: self.fingerprint,
             answer,
             expires: ctx.now.plus(KEY_LIFETIME),

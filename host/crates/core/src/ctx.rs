@@ -157,7 +157,8 @@ impl Ctx {
         let roles = match &self.principal {
             Principal::System => return Ok(()),
             Principal::Key { roles, .. } => &**roles,
-            Principal::Anonymous => &[],
+            Principal::Anonymous if operation.is_public() => return Ok(()),
+            Principal::Anonymous => return Err(Error::unauthenticated("a key is needed for this")),
         };
         if operation.is_open_to(roles) {
             return Ok(());
@@ -176,6 +177,12 @@ impl Ctx {
             Principal::Key { roles, .. } => roles.contains(&role),
             Principal::Anonymous => false,
         }
+    }
+
+    /// Whether somebody of the tenant asks, and not the public.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !matches!(self.principal, Principal::Anonymous)
     }
 
     /// The user that the principal is, where it is one.

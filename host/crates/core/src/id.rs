@@ -63,6 +63,24 @@ ids! {
     CommentId = "a comment";
     /// An installation of a plugin.
     InstallationId = "an installation";
+    /// A venue.
+    VenueId = "a venue";
+    /// A series of events.
+    SeriesId = "a series";
+    /// An event that sells admission.
+    EventId = "an event";
+    /// A ticket type.
+    TicketTypeId = "a ticket type";
+    /// A pool.
+    PoolId = "a pool";
+    /// Units that are out of sale.
+    LockId = "a lock";
+    /// A reservation.
+    ReservationId = "a reservation";
+    /// A seat.
+    SeatId = "a seat";
+    /// A ticket, and the unit of a reservation that becomes it.
+    TicketId = "a ticket";
     /// A fact.
     FactId = "a fact";
 }

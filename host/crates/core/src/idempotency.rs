@@ -107,6 +107,14 @@ pub struct InFlightGuard {
     scope: Scope,
 }
 
+impl InFlightGuard {
+    /// The key whose place it is.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.scopes.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.scope);

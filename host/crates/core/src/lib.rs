@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod cache;
+pub mod catalog;
 pub mod changeset;
 pub mod command;
 pub mod ctx;
@@ -12,6 +13,8 @@ pub mod error;
 pub mod filter;
 pub mod id;
 pub mod idempotency;
+pub mod inventory;
+pub mod money;
 pub mod outbox;
 pub mod page;
 pub mod plugin;

@@ -1,18 +1,25 @@
 //! What the core needs of the world: the store, the cache and what runs plugins. Every implementation of a port passes
 //! that port's suite of tests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::access::ObjectKind;
 use crate::cache::{CacheKey, Cached};
+use crate::catalog::{Event, Series, TicketType, Venue};
 use crate::changeset::{Changeset, Committed, Recorded};
 use crate::error::{Result, Violation};
-use crate::id::{CommentId, InstallationId, IssueId, KeyId, ProjectId, TenantId, UserId};
+use crate::id::{
+    CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId, SeriesId,
+    TenantId, TicketTypeId, UserId, VenueId,
+};
 use crate::idempotency;
-use crate::outbox::{Fact, Seq};
+use crate::inventory::{Job, Lock, Pool, Reservation, Seat, job};
+use crate::outbox::{Fact, ObjectRef, Seq};
 use crate::page::{Page, PageRequest};
 use crate::plugin::{
     Admitted, Call, CallLimits, Digest, DueTimer, InForce, Installation, Outcome, Release, Scope,
@@ -24,7 +31,9 @@ use crate::tracker::{Comment, Issue, Link, Project, Purge, Usage, User};
 
 /// All that is kept: the sum of one trait for each room, and the one way to write.
 #[async_trait]
-pub trait Store: TenancyStore + TrackerStore + PluginStore + OutboxStore {
+pub trait Store:
+    TenancyStore + TrackerStore + PluginStore + CatalogStore + InventoryStore + OutboxStore
+{
     /// Stores all of a changeset, or nothing.
     async fn commit(&self, changeset: Changeset) -> Result<Committed>;
 
@@ -131,6 +140,81 @@ pub trait PluginStore: Send + Sync {
     async fn beat(&self, host: &str, seq: Seq) -> Result<()>;
     /// Hosts that beat within `span`, and how far each is.
     async fn hosts(&self, span: Duration) -> Result<Vec<(String, Seq)>>;
+}
+
+/// Venues, series, events, ticket types, and the pools that they have.
+#[async_trait]
+pub trait CatalogStore: Send + Sync {
+    /// A venue.
+    async fn venue(&self, tenant: TenantId, id: VenueId) -> Result<Option<Venue>>;
+    /// Venues, a page at a time.
+    async fn venues(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Venue>>;
+    /// A series of events.
+    async fn series(&self, tenant: TenantId, id: SeriesId) -> Result<Option<Series>>;
+    /// Series, a page at a time.
+    async fn all_series(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Series>>;
+    /// Whether an event names the venue or the series.
+    async fn has_events(&self, tenant: TenantId, kind: ObjectKind, id: Uuid) -> Result<bool>;
+    /// An event, with its capacity.
+    async fn event(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>>;
+    /// Events, a page at a time; all, or those that are no drafts.
+    async fn events(&self, tenant: TenantId, public: bool, page: &PageRequest) -> Result<Page<Event>>;
+    /// The categories of events that are no drafts, with how many there are of each.
+    async fn event_categories(&self, tenant: TenantId) -> Result<BTreeMap<String, u64>>;
+    /// Events of any tenant that sell although they are over.
+    async fn events_over(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;
+    /// A ticket type, with its quantity.
+    async fn ticket_type(&self, tenant: TenantId, id: TicketTypeId) -> Result<Option<TicketType>>;
+    /// An event's ticket types, oldest first.
+    async fn ticket_types(&self, tenant: TenantId, event: EventId) -> Result<Vec<TicketType>>;
+    /// A pool of an event.
+    async fn pool(&self, tenant: TenantId, event: EventId, id: PoolId) -> Result<Option<Pool>>;
+    /// All pools of an event, by id.
+    async fn pools(&self, tenant: TenantId, event: EventId) -> Result<Vec<Pool>>;
+}
+
+/// How a batch of commands ended.
+#[derive(Debug)]
+pub struct BatchDone {
+    /// One for each command.
+    pub verdicts: Vec<Result<job::Outcome>>,
+    /// What was changed.
+    pub objects: Vec<ObjectRef>,
+}
+
+/// Reservations, seats and what is locked.
+#[async_trait]
+pub trait InventoryStore: Send + Sync {
+    /// Judges commands of one event by themselves and stores what came of them, in one transaction in which the
+    /// event's pools are locked. An error means that nothing of it was stored.
+    async fn run_batch(&self, tenant: TenantId, event: EventId, jobs: &[Arc<Job>]) -> Result<BatchDone>;
+    /// The verdicts on commands if none of them would change anything, without a lock.
+    async fn peek_batch(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        jobs: &[Arc<Job>],
+    ) -> Result<Option<Vec<Result<job::Outcome>>>>;
+    /// A reservation.
+    async fn reservation(&self, tenant: TenantId, id: ReservationId) -> Result<Option<Reservation>>;
+    /// Reservations, a page at a time.
+    async fn reservations(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Reservation>>;
+    /// Events of any tenant with holds that are due, or that were cancelled and are not swept yet.
+    async fn due_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;
+    /// Notes that a cancelled event is swept, if nothing of it is held any more.
+    async fn note_swept(&self, tenant: TenantId, event: EventId) -> Result<()>;
+    /// Units that are out of sale.
+    async fn lock(&self, tenant: TenantId, id: LockId) -> Result<Option<Lock>>;
+    /// All that are of an event.
+    async fn locks(&self, tenant: TenantId, event: EventId) -> Result<Vec<Lock>>;
+    /// Locks of any tenant whose time is over.
+    async fn due_locks(&self, limit: u32) -> Result<Vec<(TenantId, Lock)>>;
+    /// A ticket type's seats by row and number, a page at a time.
+    async fn seats(&self, tenant: TenantId, of: TicketTypeId, page: &PageRequest) -> Result<Page<Seat>>;
+    /// Those seats of a ticket type that have these labels.
+    async fn seats_named(&self, tenant: TenantId, of: TicketTypeId, labels: &[String]) -> Result<Vec<Seat>>;
+    /// Removes up to `limit` rows that hang on deleted events, and at last themselves; how many.
+    async fn purge_events(&self, limit: u32) -> Result<u64>;
 }
 
 /// Facts.

@@ -36,6 +36,12 @@ impl Value {
         matches!(self, Self::None)
     }
 
+    /// A count, where there is one.
+    #[must_use]
+    pub fn count(number: Option<u64>) -> Self {
+        number.map_or(Self::None, |number| Self::Integer(i64::try_from(number).unwrap_or(i64::MAX)))
+    }
+
     /// Its size in bytes, for the bound on an object's fields.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -29,15 +29,14 @@ fn commands() -> Vec<String> {
 }
 
 /// What a command prints, when it went well.
-fn run(host: &Host, command: &str, project: &str, issue: &str) -> String {
+fn run(host: &Host, command: &str, ids: &[(&str, String)]) -> String {
     let address = host.http.strip_prefix("http://").unwrap();
     let command = command.replace("localhost:8080", address);
     let output = Command::new("sh")
         // A stream has no end of its own.
         .args(["-c", &format!("set -e; {command} --fail-with-body --max-time 3")])
         .env("TESSERA_KEY", ROOT_KEY)
-        .env("PROJECT", project)
-        .env("ISSUE", issue)
+        .envs(ids.iter().map(|(name, id)| (name, id)))
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -55,19 +54,23 @@ async fn the_first_steps_of_the_readme_work_as_they_stand() {
         return;
     }
     let (_home, host, rest) = memory().await;
-    let (mut project, mut issue) = (String::new(), String::new());
+    let mut ids = ["PROJECT", "ISSUE", "EVENT"].map(|name| (name, String::new()));
     let commands = commands();
     assert!(commands.len() >= 5, "{commands:#?}");
     for command in &commands {
-        let text = tokio::task::block_in_place(|| run(&host, command, &project, &issue));
+        let text = tokio::task::block_in_place(|| run(&host, command, &ids));
         if command.contains("/streams/") {
             continue;
         }
         let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{command}\n{text}"));
-        for (held, at) in [(&mut project, "/project/project_id"), (&mut issue, "/issue/issue_id")] {
+        for (at, (_, held)) in ["/project/project_id", "/issue/issue_id", "/event/id"].iter().zip(&mut ids) {
             if let Some(id) = answer.pointer(at).and_then(Value::as_str) {
                 id.clone_into(held);
             }
+        }
+        if command.ends_with("/tickets") {
+            assert!(!command.contains("Authorization"), "{command}");
+            assert_eq!(answer["ticket_types"].as_array().unwrap().len(), 1, "{text}");
         }
         if command.contains("history") {
             assert!(answer["facts"].as_array().unwrap().len() >= 2, "{text}");
@@ -76,6 +79,7 @@ async fn the_first_steps_of_the_readme_work_as_they_stand() {
             assert_eq!(answer["issues"].as_array().unwrap().len(), 1, "{command}\n{text}");
         }
     }
-    assert!(!issue.is_empty(), "the first steps make no issue");
-    assert_eq!(crate::tracker::issue(&rest, &issue).await["status"], "ASSIGNED");
+    let [_, (_, issue), (_, event)] = &ids;
+    assert!(!issue.is_empty() && !event.is_empty(), "the first steps make no issue, or no event");
+    assert_eq!(crate::tracker::issue(&rest, issue).await["status"], "ASSIGNED");
 }

@@ -51,6 +51,10 @@ impl Fixture {
         let earlier = release(rest, INSTALLED, "1.0.0", component(INSTALLED)).await;
         let second = release(rest, INSTALLED, "1.0.1", newer(&component(INSTALLED))).await;
         let installation = installation(rest, [&earlier, &second], &project).await;
+        let [venue, series, event, ticket_type] = show(rest, &name).await;
+        let pool = json!({"name": "Floor", "capacity": 50});
+        let pool = made(rest, &format!("/v1/events/{event}/pools"), pool, "pool").await;
+        let [other_event, seated, reservation, lock] = seated(rest, &name).await;
         Self(
             [
                 ("digest", digest),
@@ -69,6 +73,15 @@ impl Fixture {
                 ("comment_id", comment),
                 ("label", "held".to_owned()),
                 ("kind", "blocks".to_owned()),
+                ("venue_id", venue),
+                ("series_id", series),
+                ("event_id", event),
+                ("ticket_type_id", ticket_type),
+                ("pool_id", pool),
+                ("other_event_id", other_event),
+                ("seated_id", seated),
+                ("reservation_id", reservation),
+                ("lock_id", lock),
                 ("key_id", key),
                 ("tenant", tenant),
                 ("slug", format!("new-{n}")),
@@ -119,6 +132,43 @@ async fn release(rest: &Rest, plugin: &str, version: &str, component: Vec<u8>) -
         None => upload(rest, component).await,
     };
     release["digest"].as_str().unwrap().to_owned()
+}
+
+/// A venue and a series, and an event that sells, with a ticket type.
+async fn show(rest: &Rest, name: &str) -> [String; 4] {
+    let venue = json!({"name": name, "address": MARK, "city": "Berlin", "country": "Germany"});
+    let venue = made(rest, "/v1/venues", venue, "venue").await;
+    let series = made(rest, "/v1/series", json!({"name": name, "description": MARK}), "series").await;
+    let event = json!({
+        "title": name, "category": "concert", "status": "active", "featured": true, "max_capacity": 1000,
+        "start_date": "2126-03-01T19:00:00Z", "end_date": "2126-03-01T22:00:00Z",
+    });
+    let event = made(rest, "/v1/events", event, "event").await;
+    let held = json!({"name": name, "price": {"amount": 1250, "currency": "EUR"}, "quantity": 100});
+    let ticket_type = made(rest, &format!("/v1/events/{event}/tickets"), held, "ticket_type").await;
+    [venue, series, event, ticket_type]
+}
+
+/// An event with nine seats, of which two are held, and with a unit out of sale.
+async fn seated(rest: &Rest, name: &str) -> [String; 4] {
+    let event = json!({
+        "title": name, "category": MARK, "status": "active", "max_capacity": 9,
+        "start_date": "2126-04-01T19:00:00Z", "end_date": "2126-04-01T22:00:00Z",
+    });
+    let event = made(rest, "/v1/events", event, "event").await;
+    let held = json!({"name": name, "price": {"amount": 4000, "currency": "EUR"}});
+    let held = made(rest, &format!("/v1/events/{event}/tickets"), held, "ticket_type").await;
+    let seats: Vec<_> = (1..=9).map(|number| json!({"row": "A", "number": number})).collect();
+    rest.post(&format!("/v1/tickets/types/{held}/seats"), json!({"seats": seats})).await.expect(200);
+    let wanted = json!({"event_id": event, "ticket_type_id": held, "quantity": 2, "user_id": name});
+    let reservation = made(rest, "/v1/reservations", wanted, "reservation").await;
+    let lock = json!({"pool_id": event, "quantity": 1, "reason": MARK});
+    let lock = made(rest, &format!("/v1/events/{event}/locks"), lock, "lock").await;
+    [event, held, reservation, lock]
+}
+
+async fn made(rest: &Rest, path: &str, body: Value, name: &str) -> String {
+    rest.post(path, body).await.expect(201)[name]["id"].as_str().unwrap().to_owned()
 }
 
 /// The tenant's only installation, in that project, updated from one release to the next: a tenant may have only so

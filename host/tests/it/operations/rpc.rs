@@ -29,9 +29,12 @@ pub async fn call(grpc: &Grpc, rpc: &str, ask: &Value) -> Result<Value, Status> 
     let mut client = tonic::client::Grpc::new(grpc.channel.clone());
     client.ready().await.unwrap();
     let mut request = Request::new(tokio_stream::once(message.encode_to_vec()));
-    if let Some(key) = &grpc.key {
-        request.metadata_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
-    }
+    let metadata = request.metadata_mut();
+    match &grpc.key {
+        Some(key) => metadata.insert("authorization", format!("Bearer {key}").parse().unwrap()),
+        // What is public is the fixture's tenant's.
+        None => metadata.insert("x-tenant", "default".parse().unwrap()),
+    };
     let path = PathAndQuery::try_from(format!("/{rpc}")).unwrap();
     let mut answers = client.streaming(request, path, Raw).await?.into_inner();
     let bytes = answers.message().await?.ok_or_else(|| Status::internal("no answer"))?;

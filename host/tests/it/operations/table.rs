@@ -1,5 +1,7 @@
 //! The table. `{name}` in a path or a text stands for what the fixture has under that name.
 
+mod catalog;
+mod inventory;
 mod plugins;
 
 use reqwest::Method;
@@ -12,6 +14,8 @@ pub struct Row {
     pub id: &'static str,
     pub method: Method,
     pub route: &'static str,
+    /// The path to which it goes, where other names of the fixture stand in it.
+    pub path: &'static str,
     pub query: &'static str,
     pub body: Value,
     /// `package.Service/Method`
@@ -31,6 +35,12 @@ impl Row {
             "user.replace" | "v2.user.replace" => "user.update",
             "project.replace" => "project.update",
             "issue.replace" => "issue.update",
+            "venue.replace" => "venue.update",
+            "series.replace" => "series.update",
+            "event.replace" => "event.update",
+            "ticket_type.replace" => "ticket_type.update",
+            "ticket_type.of_event" => "ticket_type.list",
+            "ticket_type.by_id" => "ticket_type.get",
             id => id.strip_prefix("v2.").unwrap_or(id),
         }
     }
@@ -44,7 +54,7 @@ fn row(
     rpc: &'static str,
     ask: Value,
 ) -> Row {
-    Row { id, method, route, query: "", body, rpc, ask, bad: None, stream: false }
+    Row { id, method, route, path: route, query: "", body, rpc, ask, bad: None, stream: false }
 }
 
 fn get(id: &'static str, route: &'static str, rpc: &'static str, ask: Value) -> Row {
@@ -62,6 +72,11 @@ fn delete(id: &'static str, route: &'static str, rpc: &'static str, ask: Value) 
 impl Row {
     fn bad(mut self, rest: Value, grpc: Value) -> Self {
         self.bad = Some((rest, grpc));
+        self
+    }
+
+    fn at(mut self, path: &'static str) -> Self {
+        self.path = path;
         self
     }
 
@@ -84,7 +99,18 @@ impl Row {
 
 /// All operations.
 pub fn rows() -> Vec<Row> {
-    [tenancy(), users(), projects(), issues(), hanging(), facts(), plugins::rows()].concat()
+    [
+        tenancy(),
+        users(),
+        projects(),
+        issues(),
+        hanging(),
+        facts(),
+        plugins::rows(),
+        catalog::rows(),
+        inventory::rows(),
+    ]
+    .concat()
 }
 
 fn tenancy() -> Vec<Row> {

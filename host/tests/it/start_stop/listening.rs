@@ -13,6 +13,7 @@ use tessera_proto::project::v1 as project;
 use tessera_proto::tenancy::v1 as tenancy;
 use tessera_proto::tenancy::v1::WhoAmIRequest;
 use tessera_proto::tenancy::v1::key_service_client::KeyServiceClient;
+use tessera_proto::ticket::v1 as ticket;
 use tessera_proto::user;
 use tokio_stream::StreamExt as _;
 use tonic_health::pb::HealthCheckRequest;
@@ -33,6 +34,9 @@ fn services() -> BTreeSet<String> {
         plugin::plugin_service_server::SERVICE_NAME,
         tenancy::key_service_server::SERVICE_NAME,
         tenancy::tenant_service_server::SERVICE_NAME,
+        ticket::catalog_service_server::SERVICE_NAME,
+        ticket::inventory_service_server::SERVICE_NAME,
+        ticket::ticket_service_server::SERVICE_NAME,
         user::v1::user_service_server::SERVICE_NAME,
         user::v2::user_service_server::SERVICE_NAME,
     ];

@@ -25,6 +25,15 @@ pub struct Grpc {
     send: usize,
 }
 
+/// Whom an RPC is for.
+#[derive(Clone, Copy)]
+pub(super) enum Door {
+    /// Holders of a key.
+    Keyed,
+    /// Everybody: it does a public operation.
+    Public,
+}
+
 /// Which page of a list is asked for.
 pub(super) struct Listing<'a> {
     pub(super) size: i32,
@@ -49,6 +58,7 @@ impl Grpc {
     /// Carries one RPC out.
     pub(super) async fn answer<Q, A, F, Fut>(
         &self,
+        door: Door,
         request: Request<Q>,
         handle: F,
     ) -> Result<Response<A>, Status>
@@ -59,7 +69,7 @@ impl Grpc {
     {
         let trace = Trace::of(request.extensions());
         let answered = async {
-            let (ctx, ask) = self.enter(&trace, request).await?;
+            let (ctx, ask) = self.enter(door, &trace, request).await?;
             let answer = handle(ctx, ask).await?;
             self.check_size(&answer)?;
             Ok(answer)
@@ -70,6 +80,7 @@ impl Grpc {
     /// Opens a stream of answers: `open` says whether it may be, `pump` fills it.
     pub(super) async fn stream<Q, A, S, O, P, Opened, Pumped>(
         &self,
+        door: Door,
         request: Request<Q>,
         open: O,
         pump: P,
@@ -83,16 +94,20 @@ impl Grpc {
     {
         let trace = Trace::of(request.extensions());
         let opened = async {
-            let (ctx, ask) = self.enter(&trace, request).await?;
+            let (ctx, ask) = self.enter(door, &trace, request).await?;
             open(ctx, ask).await
         };
         let opened = opened.await.map_err(|error: Error| refuse(&error, &trace.request_id))?;
         Ok(Response::new(Outgoing::pumped(&trace, |news| pump(opened, news))))
     }
 
-    async fn enter<Q>(&self, trace: &Trace, request: Request<Q>) -> Result<(Ctx, Q)> {
+    async fn enter<Q>(&self, door: Door, trace: &Trace, request: Request<Q>) -> Result<(Ctx, Q)> {
         let (metadata, _, ask) = request.into_parts();
-        let ctx = self.ctx(&asked(&metadata, trace)).await?;
+        let asked = asked(&metadata, trace);
+        let ctx = match door {
+            Door::Keyed => self.ctx(&asked).await?,
+            Door::Public => self.public_ctx(&asked).await?,
+        };
         trace.learn(&ctx);
         Ok((ctx, ask))
     }
@@ -137,10 +152,11 @@ fn text<'a>(metadata: &'a MetadataMap, name: &str) -> Option<&'a str> {
 }
 
 /// What a request says about itself.
-fn asked<'a>(metadata: &'a MetadataMap, trace: &Trace) -> Asked<'a> {
+fn asked<'a>(metadata: &'a MetadataMap, trace: &'a Trace) -> Asked<'a> {
     Asked {
         authorization: text(metadata, "authorization"),
         tenant: text(metadata, "x-tenant"),
+        host: trace.host.as_deref(),
         idempotency_key: text(metadata, "idempotency-key"),
         request_id: Arc::clone(&trace.request_id),
         transport: Transport::Grpc,

@@ -31,6 +31,8 @@ pub struct Trace {
     pub begun: Instant,
     /// How long the client waits, where it said so.
     pub timeout: Option<Duration>,
+    /// The host name that the client called.
+    pub host: Option<Arc<str>>,
     ctx: Arc<OnceLock<Ctx>>,
 }
 
@@ -54,8 +56,15 @@ impl Trace {
             request_id: request_id(text("x-request-id"), text("traceparent")),
             begun: Instant::now(),
             timeout: text("grpc-timeout").and_then(timeout),
+            host: text("host").map(Into::into),
             ctx: Arc::default(),
         }
+    }
+
+    /// The same with the host name in the address, where HTTP/2 has it.
+    fn at(mut self, host: Option<&str>) -> Self {
+        self.host = host.map(Into::into).or(self.host);
+        self
     }
 
     /// The trace of the request with these extensions.
@@ -112,7 +121,7 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let waiting = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, waiting);
-        let trace = Trace::new(request.headers());
+        let trace = Trace::new(request.headers()).at(request.uri().host());
         request.extensions_mut().insert(trace.clone());
         let limit = trace.timeout.map_or(self.timeout, |asked| asked.min(self.timeout));
         Box::pin(async move {

@@ -8,10 +8,12 @@ mod command;
 mod comment;
 pub mod convert;
 pub mod error;
+mod event;
 mod fact;
 pub mod front;
 mod health;
 mod installation;
+mod inventory;
 mod issue;
 mod key;
 mod label;
@@ -19,13 +21,17 @@ mod link;
 pub mod outgoing;
 mod project;
 mod release;
+mod reservation;
 mod scheme;
+mod series;
 mod services;
 mod stream;
 mod tenant;
+mod ticket_type;
 mod transition;
 mod user_v1;
 mod user_v2;
+mod venue;
 mod watcher;
 
 use std::convert::Infallible;
@@ -38,6 +44,11 @@ use tessera_proto::plugin::v1::plugin_service_server::{PluginServiceServer, SERV
 use tessera_proto::project::v1::project_service_server::{ProjectServiceServer, SERVICE_NAME as PROJECTS};
 use tessera_proto::tenancy::v1::key_service_server::{KeyServiceServer, SERVICE_NAME as KEYS};
 use tessera_proto::tenancy::v1::tenant_service_server::{SERVICE_NAME as TENANTS, TenantServiceServer};
+use tessera_proto::ticket::v1::catalog_service_server::{CatalogServiceServer, SERVICE_NAME as CATALOG};
+use tessera_proto::ticket::v1::inventory_service_server::{
+    InventoryServiceServer, SERVICE_NAME as INVENTORY,
+};
+use tessera_proto::ticket::v1::ticket_service_server::{SERVICE_NAME as TICKETS, TicketServiceServer};
 use tessera_proto::user::v1::user_service_server::{SERVICE_NAME as USERS, UserServiceServer};
 use tessera_proto::user::v2::user_service_server as users_v2;
 use tonic::body::Body;
@@ -52,8 +63,19 @@ use crate::grpc::front::Front;
 use crate::request::Gate;
 
 /// The services of the contract.
-pub const SERVICES: &[&str] =
-    &[FACTS, ISSUES, PLUGINS, PROJECTS, KEYS, TENANTS, USERS, users_v2::SERVICE_NAME];
+pub const SERVICES: &[&str] = &[
+    CATALOG,
+    FACTS,
+    INVENTORY,
+    ISSUES,
+    PLUGINS,
+    PROJECTS,
+    KEYS,
+    TENANTS,
+    TICKETS,
+    USERS,
+    users_v2::SERVICE_NAME,
+];
 
 /// What an upload's message holds besides the component.
 const ENVELOPE: usize = 64;
@@ -74,12 +96,15 @@ pub fn router(gate: Arc<Gate>, receive: usize, send: usize) -> Router {
         )*};
     }
     mount!(
+        CatalogServiceServer<Grpc>: receive,
         FactsServiceServer<Grpc>: receive,
+        InventoryServiceServer<Grpc>: receive,
         IssuesServiceServer<Grpc>: receive,
         PluginServiceServer<Grpc>: upload,
         ProjectServiceServer<Grpc>: receive,
         KeyServiceServer<Grpc>: receive,
         TenantServiceServer<Grpc>: receive,
+        TicketServiceServer<Grpc>: receive,
         UserServiceServer<Grpc>: receive,
         users_v2::UserServiceServer<Grpc>: receive
     );

@@ -5,35 +5,44 @@ use tessera_proto::issues::v1 as issues;
 use tessera_proto::plugin::v1 as plugins;
 use tessera_proto::project::v1 as projects;
 use tessera_proto::tenancy::v1 as tenancy;
+use tessera_proto::ticket::v1 as tickets;
 use tessera_proto::user::{v1 as users, v2 as users_v2};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::grpc::call::Grpc;
+use crate::grpc::call::{Door, Grpc};
 use crate::grpc::outgoing::Outgoing;
 use crate::grpc::{
-    command, comment, fact, installation, issue, key, label, link, project, release, scheme, stream, tenant,
-    transition, user_v1, user_v2, watcher,
+    command, comment, event, fact, installation, inventory, issue, key, label, link, project, release,
+    reservation, scheme, series, stream, tenant, ticket_type, transition, user_v1, user_v2, venue, watcher,
 };
 
-/// Implements a service: each line is an RPC, its request and answer, and the function that carries it out.
+/// Implements a service: each line is an RPC, its request and answer, and the function that carries it out. Only
+/// what stands under `public` needs no key.
 macro_rules! service {
     ($service:path {
         $($rpc:ident($ask:ty) -> $answer:ty = $handle:path;)*
-    } $(stream {
+    } $(public {
+        $($open_rpc:ident($open_ask:ty) -> $open_answer:ty = $open_handle:path;)*
+    })? $(stream $door:ident {
         $streaming:ident($said:ty) -> $told:ident($item:ty) = $open:path, $tell:path;
     })?) => {
         #[tonic::async_trait]
         impl $service for Grpc {
             $(
                 async fn $rpc(&self, request: Request<$ask>) -> Result<Response<$answer>, Status> {
-                    self.answer(request, |ctx, ask| $handle(self, ctx, ask)).await
+                    self.answer(Door::Keyed, request, |ctx, ask| $handle(self, ctx, ask)).await
                 }
             )*
+            $($(
+                async fn $open_rpc(&self, request: Request<$open_ask>) -> Result<Response<$open_answer>, Status> {
+                    self.answer(Door::Public, request, |ctx, ask| $open_handle(self, ctx, ask)).await
+                }
+            )*)?
             $(
                 type $told = Outgoing<$item>;
 
                 async fn $streaming(&self, request: Request<$said>) -> Result<Response<Outgoing<$item>>, Status> {
-                    self.stream(request, |ctx, said| $open(self, ctx, said), $tell).await
+                    self.stream(Door::$door, request, |ctx, said| $open(self, ctx, said), $tell).await
                 }
             )?
         }
@@ -71,7 +80,7 @@ service!(projects::project_service_server::ProjectService {
     get_scheme(projects::GetSchemeRequest) -> projects::GetSchemeResponse = scheme::get;
     set_scheme(projects::SetSchemeRequest) -> projects::SetSchemeResponse = scheme::set;
     reset_scheme(projects::ResetSchemeRequest) -> projects::ResetSchemeResponse = scheme::reset;
-} stream {
+} stream Keyed {
     stream_project_updates(Streaming<projects::StreamProjectUpdatesRequest>)
         -> StreamProjectUpdatesStream(projects::StreamProjectUpdatesResponse)
         = stream::open_projects, stream::tell_projects;
@@ -125,6 +134,67 @@ service!(plugins::plugin_service_server::PluginService {
         = installation::calls;
 });
 
+service!(tickets::catalog_service_server::CatalogService {
+    create_venue(tickets::CreateVenueRequest) -> tickets::CreateVenueResponse = venue::create;
+    update_venue(tickets::UpdateVenueRequest) -> tickets::UpdateVenueResponse = venue::update;
+    delete_venue(tickets::DeleteVenueRequest) -> tickets::DeleteVenueResponse = venue::delete;
+    create_series(tickets::CreateSeriesRequest) -> tickets::CreateSeriesResponse = series::create;
+    update_series(tickets::UpdateSeriesRequest) -> tickets::UpdateSeriesResponse = series::update;
+    delete_series(tickets::DeleteSeriesRequest) -> tickets::DeleteSeriesResponse = series::delete;
+    create_event(tickets::CreateEventRequest) -> tickets::CreateEventResponse = event::create;
+    update_event(tickets::UpdateEventRequest) -> tickets::UpdateEventResponse = event::update;
+    delete_event(tickets::DeleteEventRequest) -> tickets::DeleteEventResponse = event::delete;
+    create_ticket_type(tickets::CreateTicketTypeRequest) -> tickets::CreateTicketTypeResponse = ticket_type::create;
+    update_ticket_type(tickets::UpdateTicketTypeRequest) -> tickets::UpdateTicketTypeResponse = ticket_type::update;
+    delete_ticket_type(tickets::DeleteTicketTypeRequest) -> tickets::DeleteTicketTypeResponse = ticket_type::delete;
+} public {
+    get_venue(tickets::GetVenueRequest) -> tickets::GetVenueResponse = venue::get;
+    list_venues(tickets::ListVenuesRequest) -> tickets::ListVenuesResponse = venue::list;
+    get_series(tickets::GetSeriesRequest) -> tickets::GetSeriesResponse = series::get;
+    list_series(tickets::ListSeriesRequest) -> tickets::ListSeriesResponse = series::list;
+});
+
+service!(tickets::inventory_service_server::InventoryService {
+    get_inventory_levels(tickets::GetInventoryLevelsRequest) -> tickets::GetInventoryLevelsResponse
+        = inventory::levels;
+    update_inventory(tickets::UpdateInventoryRequest) -> tickets::UpdateInventoryResponse = inventory::update;
+    create_pool(tickets::CreatePoolRequest) -> tickets::CreatePoolResponse = inventory::create_pool;
+    delete_pool(tickets::DeletePoolRequest) -> tickets::DeletePoolResponse = inventory::delete_pool;
+    lock_inventory(tickets::LockInventoryRequest) -> tickets::LockInventoryResponse = inventory::lock;
+    unlock_inventory(tickets::UnlockInventoryRequest) -> tickets::UnlockInventoryResponse = inventory::unlock;
+    list_locks(tickets::ListLocksRequest) -> tickets::ListLocksResponse = inventory::locks;
+    import_seats(tickets::ImportSeatsRequest) -> tickets::ImportSeatsResponse = inventory::import_seats;
+    delete_seats(tickets::DeleteSeatsRequest) -> tickets::DeleteSeatsResponse = inventory::delete_seats;
+} public {
+    check_availability(tickets::CheckAvailabilityRequest) -> tickets::CheckAvailabilityResponse = inventory::check;
+    list_seats(tickets::ListSeatsRequest) -> tickets::ListSeatsResponse = inventory::list_seats;
+});
+
+service!(tickets::ticket_service_server::TicketService {
+    reserve_tickets(tickets::ReserveTicketsRequest) -> tickets::ReserveTicketsResponse = reservation::reserve;
+    confirm_reservation(tickets::ConfirmReservationRequest) -> tickets::ConfirmReservationResponse
+        = reservation::confirm;
+    extend_reservation(tickets::ExtendReservationRequest) -> tickets::ExtendReservationResponse
+        = reservation::extend;
+    release_tickets(tickets::ReleaseTicketsRequest) -> tickets::ReleaseTicketsResponse = reservation::release;
+    get_reservation(tickets::GetReservationRequest) -> tickets::GetReservationResponse = reservation::get;
+    list_reservations(tickets::ListReservationsRequest) -> tickets::ListReservationsResponse = reservation::list;
+} public {
+    get_events(tickets::GetEventsRequest) -> tickets::GetEventsResponse = event::list;
+    get_event_by_id(tickets::GetEventByIdRequest) -> tickets::GetEventByIdResponse = event::get;
+    get_event_categories(tickets::GetEventCategoriesRequest) -> tickets::GetEventCategoriesResponse
+        = event::categories;
+    get_featured_events(tickets::GetFeaturedEventsRequest) -> tickets::GetFeaturedEventsResponse = event::featured;
+    get_ticket_types(tickets::GetTicketTypesRequest) -> tickets::GetTicketTypesResponse = ticket_type::list;
+    get_ticket_type(tickets::GetTicketTypeRequest) -> tickets::GetTicketTypeResponse = ticket_type::get;
+    get_available_tickets(tickets::GetAvailableTicketsRequest) -> tickets::GetAvailableTicketsResponse
+        = reservation::available_tickets;
+} stream Public {
+    stream_availability(tickets::StreamAvailabilityRequest)
+        -> StreamAvailabilityStream(tickets::StreamAvailabilityResponse)
+        = stream::open_availability, stream::tell_availability;
+});
+
 service!(tenancy::tenant_service_server::TenantService {
     create_tenant(tenancy::CreateTenantRequest) -> tenancy::CreateTenantResponse = tenant::create;
     get_tenant(tenancy::GetTenantRequest) -> tenancy::GetTenantResponse = tenant::get;
@@ -144,7 +214,7 @@ service!(tenancy::key_service_server::KeyService {
 
 service!(facts::facts_service_server::FactsService {
     list_audit(facts::ListAuditRequest) -> facts::ListAuditResponse = fact::audit;
-} stream {
+} stream Keyed {
     stream_facts(facts::StreamFactsRequest) -> StreamFactsStream(facts::StreamFactsResponse)
         = stream::open_facts, stream::tell_facts;
 });

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use tessera_core::id::ProjectId;
+use tessera_core::id::{EventId, ProjectId};
 use tessera_core::{Ctx, Error, Result};
 use tessera_proto::facts::v1 as facts;
 use tessera_proto::project::v1 as projects;
+use tessera_proto::ticket::v1 as tickets;
 use tonic::Streaming;
 
-use crate::follow::{AskedFacts, FactFollower, Next, ProjectFollower};
+use crate::follow::{AskedFacts, AvailabilityFollower, FactFollower, Next, ProjectFollower};
 use crate::grpc::call::Grpc;
 use crate::grpc::convert;
 use crate::grpc::error::unread;
@@ -54,6 +55,35 @@ pub(super) async fn tell_facts(
             Next::Heartbeat => {
                 to.send(facts::StreamFactsResponse { fact: None, cursor: follower.cursor() }).await?;
             }
+            Next::Shutdown => return Err(shutdown()),
+            Next::Revoked => return Err(revoked()),
+        }
+    }
+}
+
+/// Opens a stream of what is left of an event.
+pub(super) async fn open_availability(
+    grpc: &Grpc,
+    ctx: Ctx,
+    ask: tickets::StreamAvailabilityRequest,
+) -> Result<AvailabilityFollower> {
+    AvailabilityFollower::open(grpc, &ctx, EventId::parse("event_id", &ask.event_id)?).await
+}
+
+/// Tells what is left until the stream ends.
+pub(super) async fn tell_availability(
+    mut follower: AvailabilityFollower,
+    to: News<tickets::StreamAvailabilityResponse>,
+) -> Result<()> {
+    loop {
+        match follower.next().await? {
+            Next::News(news) => {
+                for update in news {
+                    to.send(convert::reservation::levels(follower.event, &update)).await?;
+                }
+            }
+            // It only shows that the caller may still listen.
+            Next::Heartbeat => {}
             Next::Shutdown => return Err(shutdown()),
             Next::Revoked => return Err(revoked()),
         }

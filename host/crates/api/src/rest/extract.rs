@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
-use tessera_core::id::{CommentId, InstallationId, IssueId, KeyId, ProjectId, UserId};
+use tessera_core::id::{
+    CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId, SeriesId,
+    TicketTypeId, UserId, VenueId,
+};
 use tessera_core::plugin::Digest;
 use tessera_core::tracker::Relation;
 use tessera_core::{Ctx, Error, ErrorKind, Result, Transport};
@@ -50,6 +53,13 @@ segments! {
     KeyId = "key_id";
     InstallationId = "installation_id";
     Digest = "digest";
+    VenueId = "venue_id";
+    SeriesId = "series_id";
+    EventId = "event_id";
+    TicketTypeId = "ticket_type_id";
+    PoolId = "pool_id";
+    LockId = "lock_id";
+    ReservationId = "reservation_id";
 }
 
 /// The tenant that the path names, by id or slug.
@@ -242,6 +252,7 @@ pub fn asked<'a>(headers: &'a HeaderMap, trace: &Trace) -> Asked<'a> {
     Asked {
         authorization: header(headers, AUTHORIZATION),
         tenant: header(headers, "x-tenant"),
+        host: header(headers, HOST),
         idempotency_key: header(headers, "idempotency-key"),
         request_id: trace.request_id(),
         transport: Transport::Rest,
@@ -258,6 +269,24 @@ impl FromRequestParts<Rest> for Ctx {
         let ctx = ctx.if_version(header(&parts.headers, IF_MATCH).and_then(version_of));
         trace.learn(&ctx);
         Ok(ctx)
+    }
+}
+
+/// The caller of what is public, who may have no key. Only handlers of public operations take it.
+#[derive(Debug)]
+pub struct Public(pub Ctx);
+
+impl FromRequestParts<Rest> for Public {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        let trace = Trace::of(&parts.extensions);
+        let mut asked = asked(&parts.headers, &trace);
+        // HTTP/2 has the host name in the address.
+        asked.host = parts.uri.host().or(asked.host);
+        let ctx = rest.public_ctx(&asked).await?;
+        trace.learn(&ctx);
+        Ok(Self(ctx))
     }
 }
 

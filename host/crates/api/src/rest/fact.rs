@@ -53,7 +53,7 @@ pub(super) fn facts_page(
 
 /// Lists all that happened in the tenant, newest first. Admins only.
 ///
-/// Filters: `type`, `kind`, `object`, `project`, `actor`, `user`, `transport`, `created`.
+/// Filters: `type`, `kind`, `object`, `project`, `event`, `actor`, `user`, `transport`, `created`.
 #[utoipa::path(get, path = "/v1/audit", operation_id = "audit.list", tag = "facts",
     params(AuditQuery), responses((status = 200, description = "A page of facts", body = FactsPage)))]
 async fn audit(ctx: Ctx, State(rest): State<Rest>, Ask(ask): Ask<AuditQuery>) -> Answer<FactsPage> {

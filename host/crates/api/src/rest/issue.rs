@@ -22,7 +22,7 @@ use crate::rest::routes::Routes;
 use crate::rest::{ListQuery, Rest};
 
 /// Where the seed's clients look for issues.
-pub(super) const ALIAS: &str = "/api";
+pub(super) const ALIAS: &str = "/api/v1";
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes

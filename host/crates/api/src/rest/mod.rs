@@ -6,11 +6,13 @@ pub mod command;
 pub mod comment;
 pub mod dto;
 pub mod error;
+pub mod event;
 pub mod extract;
 pub mod fact;
 pub mod front;
 pub mod health;
 pub mod installation;
+pub mod inventory;
 pub mod issue;
 pub mod key;
 pub mod label;
@@ -20,13 +22,17 @@ pub mod plugin_json;
 pub mod project;
 pub mod release;
 pub mod reply;
+pub mod reservation;
 pub mod routes;
 pub mod scheme;
+pub mod series;
 pub mod stream;
 pub mod tenant;
+pub mod ticket_type;
 pub mod transition;
 pub mod user;
 pub mod user_v2;
+pub mod venue;
 pub mod watcher;
 
 use std::ops::Deref;
@@ -126,6 +132,9 @@ fn routes() -> Routes {
     let routes = link::routes(label::routes(comment::routes(routes)));
     let routes = command::routes(routes);
     let routes = installation::routes(release::routes(routes));
+    let routes = series::routes(venue::routes(routes));
+    let routes = ticket_type::routes(event::routes(routes));
+    let routes = reservation::routes(inventory::routes(routes));
     let routes = fact::routes(watcher::routes(routes));
     stream::routes(routes)
 }

@@ -24,12 +24,19 @@ use crate::rest::error::{PROBLEM_JSON, ProblemBody};
 const BEARER: &str = "bearer";
 
 /// What parts of paths mean.
-const SEGMENTS: [(&str, &str, bool); 11] = [
+const SEGMENTS: [(&str, &str, bool); 18] = [
     ("user_id", "The user's id.", true),
     ("project_id", "The project's id.", true),
     ("issue_id", "The issue's id.", true),
     ("comment_id", "The comment's id.", true),
     ("other_id", "The other issue's id.", true),
+    ("venue_id", "The venue's id.", true),
+    ("series_id", "The series' id.", true),
+    ("event_id", "The event's id.", true),
+    ("ticket_type_id", "The ticket type's id.", true),
+    ("pool_id", "The pool's id.", true),
+    ("lock_id", "The lock's id.", true),
+    ("reservation_id", "The reservation's id.", true),
     ("installation_id", "The installation's id.", true),
     ("digest", "The release's digest: 64 hex digits, with or without `sha256:` before them.", false),
     ("key_id", "The key's id.", false),
@@ -112,20 +119,33 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     let parameters = operation.parameters.get_or_insert_default();
     let segments = SEGMENTS.into_iter().filter(|(name, ..)| path.contains(&format!("{{{name}}}")));
     parameters.extend(segments.map(|(name, about, uuid)| RefOr::T(segment(name, about, uuid))));
-    if operation.security.is_some() {
+    if is_open(operation) {
         return;
     }
-    parameters.extend(headers(method).into_iter().map(|(name, about)| RefOr::T(header(name, about))));
-    operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+    let public = operation.security.is_some();
+    let parameters = operation.parameters.get_or_insert_default();
+    parameters.extend(headers(method, public).into_iter().map(|(name, about)| RefOr::T(header(name, about))));
+    let keyed = || vec![SecurityRequirement::new(BEARER, Vec::<String>::new())];
+    operation.security.get_or_insert_with(keyed);
     let changes: &[_] = if method == "get" { &[] } else { &CHANGE_ERRORS };
     for (status, about) in ERRORS.iter().chain(changes) {
         operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| RefOr::T(problem(about)));
     }
 }
 
+/// Whether nothing is asked of the caller, not even in which tenant it is.
+fn is_open(operation: &Operation) -> bool {
+    operation.security.as_ref().is_some_and(|all| *all == [SecurityRequirement::default()])
+}
+
 /// The headers that operations of a method take.
-fn headers(method: &str) -> Vec<(&'static str, &'static str)> {
-    let mut headers = vec![("X-Tenant", "The key's tenant, by id or slug; another one is not found.")];
+fn headers(method: &str, public: bool) -> Vec<(&'static str, &'static str)> {
+    let tenant = if public {
+        "The tenant, by id or slug. Without a key it must be named here or by the host name, if there are several."
+    } else {
+        "The key's tenant, by id or slug; another one is not found."
+    };
+    let mut headers = vec![("X-Tenant", tenant)];
     match method {
         "get" => headers.push(("If-None-Match", "The ETag that the client has; 304 when it is still right.")),
         "post" => headers.push((
@@ -205,6 +225,22 @@ mod tests {
         }
         for operation in tessera_core::access::Operation::ALL {
             assert!(held.contains(operation.name()), "{} is not in the description", operation.name());
+        }
+    }
+
+    #[test]
+    fn what_needs_no_key_is_public_in_the_core() {
+        let mut api = document();
+        let nobody = SecurityRequirement::default();
+        for (path, item) in &mut api.paths.paths {
+            for (_, operation) in operations(item).filter(|(_, operation)| !is_open(operation)) {
+                let id = operation.operation_id.as_deref().unwrap();
+                // Another way to the same.
+                let id = id.replace("of_event", "list").replace("by_id", "get");
+                let known = tessera_core::access::Operation::ALL.iter().find(|known| known.name() == id);
+                let open = operation.security.iter().flatten().any(|held| *held == nobody);
+                assert_eq!(open, known.is_some_and(|known| known.is_public()), "{path}");
+            }
         }
     }
 

@@ -15,6 +15,9 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::rest::Rest;
 
+/// How the documented paths begin that have aliases.
+const VERSION: &str = "/v1";
+
 /// What stands for the colon inside.
 const MARK: &str = "/!";
 
@@ -39,16 +42,20 @@ impl Routes {
     /// Adds an operation, or several on one path.
     #[must_use]
     pub fn with(self, routes: UtoipaMethodRouter<Rest>) -> Self {
-        self.with_alias("", routes)
+        self.added(None, routes)
     }
 
-    /// The same, and under a prefix that is not in the description.
+    /// The same, and with `root` in the place of `/v1`, which is not in the description.
     #[must_use]
-    pub fn with_alias(mut self, alias: &str, (schemas, paths, methods): UtoipaMethodRouter<Rest>) -> Self {
+    pub fn with_alias(self, root: &str, routes: UtoipaMethodRouter<Rest>) -> Self {
+        self.added(Some(root), routes)
+    }
+
+    fn added(mut self, root: Option<&str>, (schemas, paths, methods): UtoipaMethodRouter<Rest>) -> Self {
         for (path, item) in paths.paths {
             self = self.route(&path, methods.clone());
-            if !alias.is_empty() {
-                self = self.route(&format!("{alias}{path}"), methods.clone());
+            if let (Some(root), Some(tail)) = (root, path.strip_prefix(VERSION)) {
+                self = self.route(&format!("{root}{tail}"), methods.clone());
             }
             match self.api.paths.paths.get_mut(&path) {
                 Some(held) => held.merge_operations(item),

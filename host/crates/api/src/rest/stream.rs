@@ -13,22 +13,22 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use tessera_core::access::Operation;
-use tessera_core::id::ProjectId;
+use tessera_core::id::{EventId, ProjectId};
 use tessera_core::{Ctx, Error, Principal};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use crate::follow::{AskedFacts, FactFollower, ProjectFollower};
+use crate::follow::{AskedFacts, AvailabilityFollower, FactFollower, ProjectFollower};
 use crate::rest::Rest;
 use crate::rest::error::{Problem, ProblemBody};
-use crate::rest::extract::{Ask, Id, asked};
+use crate::rest::extract::{Ask, Id, Public, asked};
 use crate::rest::front::Trace;
 use crate::rest::reply::{Answer, Reply};
 use crate::rest::routes::Routes;
 use crate::tokens::{STREAM_TOKEN_LIFETIME, StreamPass};
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.with(routes!(token)).with(routes!(facts)).with(routes!(project))
+    routes.with(routes!(token)).with(routes!(facts)).with(routes!(project)).with(routes!(availability))
 }
 
 /// A token for a client that cannot send a header.
@@ -165,6 +165,20 @@ async fn project(
         }
         None => sse::project(follower, first),
     })
+}
+
+/// Follows what is left of an event: Server-Sent Events, at most a few a second, and always the last.
+///
+/// The first event is the present state; who lists seats after it and applies what follows misses none.
+#[utoipa::path(get, path = "/v1/events/{event_id}/availability/stream", operation_id = "availability.stream",
+    tag = "reservations", security(("bearer" = []), ()), responses(
+        (status = 200, description = "What is left", content_type = "text/event-stream", body = crate::rest::dto::reservation::LevelsBody)))]
+async fn availability(
+    Public(ctx): Public,
+    State(rest): State<Rest>,
+    Id(id): Id<EventId>,
+) -> Result<Response, Problem> {
+    Ok(sse::availability(AvailabilityFollower::open(&rest, &ctx, id).await?))
 }
 
 /// What a stream needs to know of its request.

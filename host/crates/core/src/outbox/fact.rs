@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::access::ObjectKind;
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::filter::{Filter, Kind, Op, Operand, Spec, Term};
-use crate::id::{FactId, ProjectId, TenantId, UserId};
+use crate::id::{EventId, FactId, ProjectId, TenantId, UserId};
 use crate::time::Timestamp;
 use crate::value::Change;
 
@@ -48,6 +48,8 @@ pub struct NewFact {
     pub object: ObjectRef,
     /// The project in which it happened.
     pub project: Option<ProjectId>,
+    /// The event for which it happened.
+    pub event: Option<EventId>,
     /// When, by the store's clock.
     pub at: Timestamp,
     /// Who did it.
@@ -96,6 +98,7 @@ impl NewFact {
             fact_type: fact_type.into(),
             object,
             project: None,
+            event: None,
             at: ctx.now,
             actor: Actor::of(&ctx.principal),
             transport: Cow::Borrowed(ctx.transport.name()),
@@ -110,6 +113,13 @@ impl NewFact {
     #[must_use]
     pub fn in_project(mut self, project: ProjectId) -> Self {
         self.project = Some(project);
+        self
+    }
+
+    /// The same fact, for an event.
+    #[must_use]
+    pub fn in_event(mut self, event: EventId) -> Self {
+        self.event = Some(event);
         self
     }
 
@@ -129,6 +139,7 @@ pub const SPEC: Spec = Spec {
         ("kind", Kind::Text),
         ("object", Kind::Text),
         ("project", Kind::Id),
+        ("event", Kind::Id),
         ("actor", Kind::Text),
         ("user", Kind::User),
         ("transport", Kind::Text),
@@ -166,6 +177,7 @@ impl Fact {
             "kind" => text(what.object.kind.name()),
             "object" => text(&what.object.id),
             "project" => id(what.project.map(|project| project.0)),
+            "event" => id(what.event.map(|event| event.0)),
             "actor" => text(&what.actor.id),
             "user" => id(what.actor.user.map(|user| user.0)),
             "transport" => text(&what.transport),

@@ -123,11 +123,7 @@ impl Feed {
                 }
                 true
             }
-            ObjectKind::Tenant
-            | ObjectKind::Key
-            | ObjectKind::User
-            | ObjectKind::Project
-            | ObjectKind::Issue => false,
+            _ => false,
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::catalog::{Event, TicketType};
 use crate::ctx::{Ctx, Principal};
+use crate::inventory::Reservation;
 use crate::plugin::{Ask, CallContext, Entity};
 use crate::tracker::{Issue, Project, User};
 use crate::value::{Change, Field, Snapshot, Value};
@@ -83,6 +85,29 @@ impl Entity {
     pub fn user(user: &User) -> Self {
         let times = [("created_at", user.created_at), ("updated_at", user.updated_at)];
         Self::of("user", user.id.to_string(), user.version, user, &times)
+    }
+
+    /// An event.
+    #[must_use]
+    pub fn event(event: &Event) -> Self {
+        let times = [("created_at", event.created_at), ("updated_at", event.updated_at)];
+        Self::of("event", event.id.to_string(), event.version, event, &times)
+    }
+
+    /// A ticket type.
+    #[must_use]
+    pub fn ticket_type(held: &TicketType) -> Self {
+        let times = [("created_at", held.created_at), ("updated_at", held.updated_at)];
+        Self::of("ticket-type", held.id.to_string(), held.version, held, &times)
+    }
+
+    /// A reservation.
+    #[must_use]
+    pub fn reservation(held: &Reservation) -> Self {
+        let times = [("created_at", held.created_at), ("updated_at", held.updated_at)];
+        let mut entity = Self::of("reservation", held.id.to_string(), held.version, held, &times);
+        entity.fields.push(Field::new("quantity", Value::count(Some(held.units.len() as u64))));
+        entity
     }
 
     fn of(

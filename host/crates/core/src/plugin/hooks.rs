@@ -141,6 +141,32 @@ impl Hooks {
         Ok((effects, spending.expects()))
     }
 
+    /// Whether validations are called for a kind of object that is in no project.
+    pub async fn validates(&self, ctx: &Ctx, kind: &'static str) -> Result<bool> {
+        Ok(self.in_force(ctx).await?.called(Hook::Validation, kind, None).next().is_some())
+    }
+
+    /// Lets validations judge what is about to be done with an object that no changeset writes.
+    pub async fn validate(
+        &self,
+        ctx: &Ctx,
+        (operation, kind): (&'static str, &'static str),
+        subject: Entity,
+    ) -> Result<()> {
+        let in_force = self.in_force(ctx).await?;
+        let called: Vec<_> = in_force.called(Hook::Validation, kind, None).collect();
+        let changes = Entity::changes(None, &subject);
+        let request = Validation { operation: operation.to_owned(), subject, before: None, changes };
+        let (mut spending, mut violations) = (Spending::new(), Vec::new());
+        for (index, installation) in called.into_iter().enumerate() {
+            let invocation = format!("{}/{}/{}", ctx.request_id, index + 1, installation.id);
+            let ask = Ask::Validate(CallContext::of(ctx, invocation, Vec::new()), request.clone());
+            let reply = self.caller.call(ctx, (installation, &in_force.limits), ask, &mut spending).await?;
+            violations.extend(verdict(installation, reply)?);
+        }
+        merged_refusal(violations)
+    }
+
     /// Takes a command's changes through the tenant's plugins: what is stored is what comes out.
     pub async fn judge(
         &self,
@@ -329,20 +355,11 @@ impl Run<'_> {
             let called: Vec<_> = self.in_force.called(Hook::Validation, &kind, project).cloned().collect();
             for installation in called {
                 let ask = Ask::Validate(self.context(&installation, &[]), request.clone());
-                match self.call(&installation, ask).await? {
-                    None => {}
-                    Some(Reply::Verdict(refusals)) => {
-                        violations.extend(refusals.into_iter().map(|r| violation(&installation, r)));
-                    }
-                    Some(_) => return Err(unexpected()),
-                }
+                let reply = self.call(&installation, ask).await?;
+                violations.extend(verdict(&installation, reply)?);
             }
         }
-        if violations.is_empty() {
-            return Ok(());
-        }
-        violations.truncate(MAX_VIOLATIONS);
-        Err(Error::refused(violations))
+        merged_refusal(violations)
     }
 
     /// What validations are asked: for each object, from what is stored to what would be.
@@ -394,8 +411,37 @@ fn entity(record: &Record) -> Option<(Entity, Option<ProjectId>)> {
         Record::Issue(issue) => Some((Entity::issue(issue), Some(issue.project))),
         Record::Project(project) => Some((Entity::project(project), Some(project.id))),
         Record::User(user) => Some((Entity::user(user), None)),
-        Record::Tenant(_) | Record::Key(_) | Record::Release(_) | Record::Installation(_) => None,
+        Record::Event(event) => Some((Entity::event(event), None)),
+        Record::TicketType(held) => Some((Entity::ticket_type(held), None)),
+        Record::Tenant(_)
+        | Record::Key(_)
+        | Record::Release(_)
+        | Record::Installation(_)
+        | Record::Venue(_)
+        | Record::Series(_)
+        | Record::Pool(_)
+        | Record::Lock(_) => None,
     }
+}
+
+/// What a validation finds wrong; one that failed and is passed over finds nothing.
+fn verdict(installation: &Installation, reply: Option<Reply>) -> Result<Vec<Violation>> {
+    match reply {
+        None => Ok(Vec::new()),
+        Some(Reply::Verdict(refusals)) => {
+            Ok(refusals.into_iter().map(|refusal| violation(installation, refusal)).collect())
+        }
+        Some(_) => Err(unexpected()),
+    }
+}
+
+/// All that validations find wrong as one error, if they do.
+fn merged_refusal(mut violations: Vec<Violation>) -> Result<()> {
+    if violations.is_empty() {
+        return Ok(());
+    }
+    violations.truncate(MAX_VIOLATIONS);
+    Err(Error::refused(violations))
 }
 
 fn labels(chain: &[Arc<Installation>]) -> Vec<String> {

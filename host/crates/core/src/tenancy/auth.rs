@@ -14,7 +14,7 @@ use crate::idempotency::{Fingerprint, IdempotencyKey, Scope};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::ports::Store;
 use crate::tenancy::key::{KeyHasher, KeyText};
-use crate::tenancy::{StoredKey, TenantState};
+use crate::tenancy::{StoredKey, Tenant, TenantState};
 use crate::time::Timestamp;
 use crate::value::{Change, Value};
 
@@ -24,6 +24,13 @@ const MAX_NOTED: usize = 10_000;
 
 /// What a refused credential is told, however near it was.
 const REFUSED: &str = "the API key is not valid, or no longer";
+
+/// What a request is told that neither has a key nor says whose public offers it asks for.
+const NOBODY: &str = "name the tenant (X-Tenant: <id or slug>, or a host name that begins with the slug), \
+    or send an API key: Authorization: Bearer tsk_<id>_<secret>";
+
+/// The labels of the shortest host name whose first may be a tenant's slug: `acme.example.com`.
+const LABELS: usize = 3;
 
 /// Turns credentials into principals.
 pub struct Authenticator {
@@ -73,6 +80,29 @@ impl Authenticator {
                 self.note(&stored, why, transport, request_id).await?;
                 Err(Error::unauthenticated(REFUSED))
             }
+        }
+    }
+
+    /// Somebody without a key, in the tenant that the request names, else that of the host name, else the
+    /// only one.
+    pub async fn public(&self, named: Option<&str>, host: Option<&str>) -> Result<Identity> {
+        let tenant = match named {
+            Some(named) => self.reads.tenant(named).await?,
+            None => Some(self.unnamed(host).await?.ok_or_else(|| Error::unauthenticated(NOBODY))?),
+        };
+        let open = tenant.filter(|tenant| tenant.state == TenantState::Active);
+        let tenant = open.ok_or_else(|| Error::not_found("tenant"))?.id;
+        Ok(Identity { tenant, principal: Principal::Anonymous })
+    }
+
+    /// The tenant that a request means without saying so. A host with one tenant means it by every name.
+    async fn unnamed(&self, host: Option<&str>) -> Result<Option<Arc<Tenant>>> {
+        if let Some(only) = self.reads.only_tenant().await? {
+            return Ok(Some(only));
+        }
+        match host.and_then(slug_in) {
+            Some(slug) => self.reads.tenant(&slug).await,
+            None => Ok(None),
         }
     }
 
@@ -199,5 +229,30 @@ impl Authenticator {
         let count = before.since + 1;
         *before = Noted { at: Instant::now(), since: 0 };
         Some(count)
+    }
+}
+
+/// What may be a slug at the front of a host name.
+fn slug_in(host: &str) -> Option<String> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_end_matches('.');
+    let (first, _) = name.split_once('.')?;
+    let fits = name.split('.').count() >= LABELS && first.starts_with(|c: char| c.is_ascii_alphabetic());
+    fits.then(|| first.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_name_of_three_labels_begins_with_a_slug() {
+        for host in ["acme.example.com", "acme.example.com:8080", "ACME.example.com.", "acme.a.b.example"] {
+            assert_eq!(slug_in(host).as_deref(), Some("acme"), "{host}");
+        }
+        for host in
+            ["", "localhost:8080", "example.com", "127.0.0.1:8080", "[::1]:8080", ".example.com", "..."]
+        {
+            assert_eq!(slug_in(host), None, "{host}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::changeset::Changeset;
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::filter::{Kind, Spec};
+use crate::filter::{Filter, Kind, Spec};
 use crate::id::TenantId;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
@@ -250,6 +250,14 @@ pub(crate) async fn find(store: &dyn Store, named: &str) -> Result<Option<Tenant
         Ok(id) => store.tenant(TenantId(id)).await,
         Err(_) => store.tenant_by_slug(named).await,
     }
+}
+
+/// The tenant, if the store has only one.
+pub(crate) async fn only(store: &dyn Store) -> Result<Option<Tenant>> {
+    let (filter, order) = (Filter::default(), SPEC.order("")?);
+    let page = store.tenants(&PageRequest { size: 2, after: None, filter, order }).await?;
+    let mut tenants = page.items.into_iter();
+    Ok(tenants.next().filter(|_| tenants.next().is_none()))
 }
 
 fn fact(ctx: &Ctx, fact_type: &'static str, before: Option<&Tenant>, after: &Tenant) -> NewFact {

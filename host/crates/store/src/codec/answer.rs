@@ -10,6 +10,11 @@ use tessera_core::tenancy::{ApiKey, Tenant};
 use tessera_core::tracker::{Comment, Issue, Link, Project, Relation, User};
 use tessera_core::{Result, Timestamp};
 
+use super::{
+    EventForm, LockForm, PoolForm, ReservationForm, SeriesForm, TicketTypeForm, VenueForm, event, event_form,
+    lock, lock_form, pool, pool_form, reservation, reservation_form, series, series_form, ticket_type,
+    ticket_type_form, venue, venue_form,
+};
 use super::{FieldsForm, InstallationForm, LimitsForm, ReleaseForm, SchemeForm};
 use super::{corrupt, fields, fields_form, installation, installation_form, limits, limits_form, moment};
 use super::{release, release_form, roles, roles_form, scheme, scheme_form, tenant_state};
@@ -29,6 +34,13 @@ pub(crate) enum AnswerForm {
     Link(LinkForm),
     Release(ReleaseForm),
     Installation(InstallationForm),
+    Venue(VenueForm),
+    Series(SeriesForm),
+    Event(EventForm),
+    TicketType(TicketTypeForm),
+    Pool(PoolForm),
+    Lock(LockForm),
+    Reservation(ReservationForm),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -139,6 +151,13 @@ pub(crate) fn answer_form(answer: &Answer) -> AnswerForm {
         Answer::Link(link) => AnswerForm::Link(link_form(link)),
         Answer::Release(release) => AnswerForm::Release(release_form(release)),
         Answer::Installation(held) => AnswerForm::Installation(installation_form(held)),
+        Answer::Venue(held) => AnswerForm::Venue(venue_form(held)),
+        Answer::Series(held) => AnswerForm::Series(series_form(held)),
+        Answer::Event(held) => AnswerForm::Event(event_form(held)),
+        Answer::TicketType(held) => AnswerForm::TicketType(ticket_type_form(held)),
+        Answer::Pool(held) => AnswerForm::Pool(pool_form(held)),
+        Answer::Lock(held) => AnswerForm::Lock(lock_form(held)),
+        Answer::Reservation(held) => AnswerForm::Reservation(reservation_form(held)),
     }
 }
 
@@ -155,6 +174,13 @@ pub(crate) fn answer(form: AnswerForm) -> Result<Answer> {
         AnswerForm::Link(form) => Answer::Link(link(&form)?),
         AnswerForm::Release(form) => Answer::Release(release(form)?),
         AnswerForm::Installation(form) => Answer::Installation(installation(form)?),
+        AnswerForm::Venue(form) => Answer::Venue(venue(form)?),
+        AnswerForm::Series(form) => Answer::Series(series(form)?),
+        AnswerForm::Event(form) => Answer::Event(event(form)?),
+        AnswerForm::TicketType(form) => Answer::TicketType(ticket_type(form)?),
+        AnswerForm::Pool(form) => Answer::Pool(pool(form)?),
+        AnswerForm::Lock(form) => Answer::Lock(lock(form)?),
+        AnswerForm::Reservation(form) => Answer::Reservation(reservation(form)?),
     })
 }
 

@@ -2,7 +2,9 @@
 //! the answers that are recorded for idempotency keys. The core's own types know nothing of JSON.
 
 mod answer;
+mod catalog;
 mod plugin;
+mod reservation;
 mod scheme;
 mod value;
 
@@ -10,11 +12,18 @@ use tessera_core::tenancy::TenantState;
 use tessera_core::{Error, Result, Timestamp};
 
 pub(crate) use answer::{AnswerForm, answer, answer_form};
+pub(crate) use catalog::{
+    EventForm, LockForm, PoolForm, SeriesForm, TicketTypeForm, VenueForm, event, event_form, lock, lock_form,
+    pool, pool_form, pool_sort, series, series_form, ticket_type, ticket_type_form, venue, venue_form,
+};
 pub(crate) use plugin::{
     CommandsForm, FootprintForm, InstallationForm, LimitsForm, MachinesForm, ManifestForm, ReleaseForm,
     ReleaseRefForm, commands, commands_form, footprint, footprint_form, hooks, hooks_form, installation,
     installation_form, limits, limits_form, machines, machines_form, manifest, manifest_form, on_failure,
     release, release_form, release_ref, release_ref_form,
+};
+pub(crate) use reservation::{
+    LineForm, ReservationForm, UnitForm, line, reservation, reservation_form, reservation_state, unit,
 };
 pub(crate) use scheme::{MachineForm, SchemeForm, machine, machine_form, scheme, scheme_form};
 pub(crate) use value::{
@@ -35,6 +44,11 @@ pub(crate) fn signed(number: u64) -> i64 {
 /// The same, read.
 pub(crate) fn unsigned(number: i64) -> Result<u64> {
     u64::try_from(number).map_err(|_| corrupt("a count", number))
+}
+
+/// A small number, read.
+pub(crate) fn small(number: i64) -> Result<u32> {
+    u32::try_from(number).map_err(|_| corrupt("a small number", number))
 }
 
 /// A moment from its microseconds.

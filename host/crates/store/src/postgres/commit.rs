@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::Connection;
+use sqlx::{Connection, Postgres, Transaction};
 use tessera_core::changeset::{Changeset, Committed};
 use tessera_core::{Error, Result};
 use tokio::sync::oneshot;
@@ -44,13 +44,7 @@ async fn transact(shared: &Shared, changeset: &Changeset) -> Result<Committed> {
     let mut transaction = conn.begin().await.map_err(fault)?;
     match apply(&mut transaction, changeset, shared.clock.now()).await {
         Ok(Applied::Written(token)) => {
-            if let Err(error) = transaction.commit().await {
-                settle(shared, error, &token).await?;
-            }
-            shared.committed.notify_one();
-            if !shared.is_sequencer() {
-                shared.untold.notify_one();
-            }
+            finish(shared, transaction, &token).await?;
             Ok(Committed::Stored)
         }
         Ok(Applied::Claimed) => {
@@ -65,6 +59,22 @@ async fn transact(shared: &Shared, changeset: &Changeset) -> Result<Committed> {
             Err(error)
         }
     }
+}
+
+/// Commits, and wakes who numbers the facts.
+pub(super) async fn finish(
+    shared: &Shared,
+    transaction: Transaction<'_, Postgres>,
+    token: &str,
+) -> Result<()> {
+    if let Err(error) = transaction.commit().await {
+        settle(shared, error, token).await?;
+    }
+    shared.committed.notify_one();
+    if !shared.is_sequencer() {
+        shared.untold.notify_one();
+    }
+    Ok(())
 }
 
 /// Reads the winner's answer, which has committed.

@@ -1,11 +1,17 @@
 //! What PostgreSQL does in its own way.
 
+use std::fmt::Write as _;
+
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::types::time::OffsetDateTime;
-use sqlx::{Decode, Encode, Postgres, QueryBuilder, Type};
-use tessera_core::{Result, Timestamp};
+use sqlx::{AssertSqlSafe, Decode, Encode, Postgres, QueryBuilder, Row as _, Type};
+use tessera_core::id::TenantId;
+use tessera_core::{Error, Result, Timestamp};
+
+use super::sql::inventory::Part;
+use crate::error::fault;
 
 pub(super) type Db = Postgres;
 pub(super) type Conn = sqlx::PgConnection;
@@ -25,6 +31,78 @@ pub(super) const LEASE: &str = "INSERT INTO leases (name, holder, epoch, until)
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until,
     epoch = leases.epoch + CASE WHEN leases.holder = excluded.holder THEN 0 ELSE 1 END
     WHERE leases.holder = excluded.holder OR leases.until <= clock_timestamp()";
+
+/// The clock, after whatever the transaction waited for.
+pub(super) const CLOCK: &str = "clock_timestamp()";
+/// A moment after all others.
+pub(super) const FOREVER: &str = "'infinity'::timestamptz";
+/// Makes a JSON object, and a JSON array of many rows.
+pub(super) const OBJECT: &str = "jsonb_build_object";
+pub(super) const LIST: &str = "jsonb_agg";
+
+/// The entries of a JSON array, as `v.value`.
+pub(super) fn each(rows: &str) -> String {
+    format!("jsonb_array_elements({rows}) AS v(value)")
+}
+
+/// A JSON column within a JSON object.
+pub(super) fn json(column: &str) -> String {
+    column.to_owned()
+}
+
+/// An id out of a text, and as one.
+pub(super) fn uuid(text: &str) -> String {
+    format!("CAST({text} AS uuid)")
+}
+
+pub(super) fn id_text(column: &str) -> String {
+    format!("CAST({column} AS text)")
+}
+
+/// A moment out of a text of microseconds, and as a number of them.
+pub(super) fn moment(text: &str) -> String {
+    format!("timestamptz 'epoch' + CAST({text} AS bigint) * interval '1 microsecond'")
+}
+
+pub(super) fn micros(column: &str) -> String {
+    format!("CAST(extract(epoch FROM {column}) * 1000000 AS bigint)")
+}
+
+/// Bytes out of hexadecimal digits, and as them.
+pub(super) fn bytes(text: &str) -> String {
+    format!("decode({text}, 'hex')")
+}
+
+pub(super) fn hex(column: &str) -> String {
+    format!("encode({column}, 'hex')")
+}
+
+/// Facts get their numbers from the sequencer.
+pub(super) const SEQ: &str = "NULL::bigint";
+
+/// Carries out several statements in one round trip; each must change as many rows as it is given.
+pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part]) -> Result<String> {
+    let (mut sql, mut counts) = (String::from("WITH "), String::from("SELECT "));
+    for (index, part) in parts.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        let statement = part.sql.replace("$rows", &format!("${}", index + 2));
+        let _ = write!(sql, "{comma}part{index} AS ({statement} RETURNING 1)");
+        let _ = write!(counts, "(SELECT COUNT(*) FROM part{index}), ");
+    }
+    let _ = write!(sql, " {counts}{TRANSACTION} AS token");
+    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0);
+    for part in parts {
+        query = query.bind(&part.rows);
+    }
+    let row = query.fetch_one(conn).await.map_err(fault)?;
+    for (index, part) in parts.iter().enumerate() {
+        let changed: i64 = row.try_get(index).map_err(fault)?;
+        if usize::try_from(changed) != Ok(part.rows.0.len()) {
+            return Err(Error::stale());
+        }
+    }
+    row.try_get("token").map_err(fault)
+}
 
 /// A moment: `timestamptz`.
 #[derive(Clone, Copy, Debug)]

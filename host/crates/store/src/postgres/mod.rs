@@ -12,9 +12,10 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor};
 use tessera_core::changeset::{Changeset, Committed, Recorded};
-use tessera_core::id::TenantId;
+use tessera_core::id::{EventId, TenantId};
 use tessera_core::idempotency::Scope;
-use tessera_core::ports::Store;
+use tessera_core::inventory::Job;
+use tessera_core::ports::{BatchDone, Store};
 use tessera_core::{Error, Result, Timestamp};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -28,6 +29,7 @@ use crate::signal::Changed;
 use self::dialect::{Conn, Db, Ts};
 use self::sql::upkeep::{self, Upkeep};
 
+mod batch;
 mod commit;
 mod dialect;
 mod sequencer;
@@ -159,6 +161,15 @@ impl DbStore {
 
     fn changed(&self) -> &Changed {
         &self.shared.changed
+    }
+
+    async fn batch(&self, tenant: TenantId, event: EventId, jobs: Vec<Arc<Job>>) -> Result<BatchDone> {
+        if self.shared.writes.is_closed() {
+            return Err(away_for("the store is closed"));
+        }
+        let shared = Arc::clone(&self.shared);
+        let task = self.shared.writes.spawn(async move { batch::run(&shared, (tenant, event), &jobs).await });
+        task.await.unwrap_or_else(|error| Err(Error::internal(error)))
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<u64> {

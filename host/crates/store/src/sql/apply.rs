@@ -6,6 +6,8 @@ use tessera_core::changeset::{Changeset, Record, Write};
 use tessera_core::id::{FactId, IssueId, TenantId};
 use tessera_core::{Error, Result, Timestamp};
 
+use super::catalog::{event, pool, series, ticket_type, venue};
+use super::inventory::seat;
 use super::lock::Held;
 use super::plugin::{installation, release, timer};
 use super::tenancy::{key, tenant};
@@ -93,6 +95,8 @@ impl Writer {
             Write::NextGeneration(..) => Ok(()),
             Write::PutTimer(timer) => timer::put(conn, tenant, timer).await,
             Write::TakeTimer(timer) => timer::take(conn, tenant, timer).await,
+            Write::PutSeats(seats) => seat::put(conn, tenant, seats).await,
+            Write::DropSeats(of, seats) => seat::drop_free(conn, tenant, *of, seats).await,
             Write::DropTimer(issue, by, name) => timer::drop(conn, tenant, (*issue, *by, name)).await,
         }
     }
@@ -111,6 +115,12 @@ impl Writer {
             }
             Record::Release(held) => release::insert(conn, self.tenant, held).await,
             Record::Installation(held) => installation::insert(conn, self.tenant, held).await,
+            Record::Venue(held) => venue::insert(conn, self.tenant, held).await,
+            Record::Series(held) => series::insert(conn, self.tenant, held).await,
+            Record::Event(held) => event::insert(conn, self.tenant, held).await,
+            Record::TicketType(held) => ticket_type::insert(conn, self.tenant, held).await,
+            Record::Pool(held) => pool::insert(conn, self.tenant, held).await,
+            Record::Lock(held) => pool::lock(conn, self.tenant, held).await,
         }
     }
 
@@ -128,7 +138,14 @@ impl Writer {
                 }
                 issue::update(conn, self.tenant, (issue, stored), before).await
             }
-            Record::Release(_) => Err(Error::internal(anyhow::anyhow!("a release never changes"))),
+            Record::Release(_) | Record::Lock(_) => {
+                Err(Error::internal(anyhow::anyhow!("releases and locks never change")))
+            }
+            Record::Venue(held) => venue::update(conn, self.tenant, (held, stored)).await,
+            Record::Series(held) => series::update(conn, self.tenant, (held, stored)).await,
+            Record::Event(held) => event::update(conn, self.tenant, (held, stored)).await,
+            Record::TicketType(held) => ticket_type::update(conn, self.tenant, (held, stored)).await,
+            Record::Pool(held) => pool::update(conn, self.tenant, (held, stored)).await,
             Record::Installation(held) => installation::update(conn, self.tenant, (held, stored)).await,
         }
     }
@@ -154,6 +171,12 @@ impl Writer {
             }
             Record::Release(held) => release::delete(conn, self.tenant, held.digest()).await,
             Record::Installation(held) => installation::delete(conn, self.tenant, held).await,
+            Record::Venue(held) => venue::delete(conn, self.tenant, held).await,
+            Record::Series(held) => series::delete(conn, self.tenant, held).await,
+            Record::Event(held) => event::mark(conn, self.tenant, held, self.now).await,
+            Record::TicketType(held) => ticket_type::delete(conn, self.tenant, held).await,
+            Record::Pool(held) => pool::delete(conn, self.tenant, held).await,
+            Record::Lock(held) => pool::unlock(conn, self.tenant, held).await,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What must hold under the locks, beyond versions; if it does not, the changeset is stale.
 
-use tessera_core::Result;
 use tessera_core::changeset::{Changeset, Guard};
+use tessera_core::{Error, Result};
 
 use super::Conn;
+use super::catalog::{event, pool};
 use super::plugin::{installation, timer};
 use super::tracker::{count, issue, project};
 
@@ -17,6 +18,18 @@ pub(super) async fn before(conn: &mut Conn, changeset: &Changeset) -> Result<()>
             Guard::HasNoChildren(id) => issue::no_children(conn, tenant, &[*id]).await?,
             Guard::StatesInUse(scope, states) => issue::states_are(conn, tenant, *scope, states).await?,
             Guard::ReleaseIsUnused(digest) => installation::none_uses(conn, tenant, *digest).await?,
+            Guard::HasNoEvents(kind, id) => {
+                if event::any_of(conn, tenant, *kind, *id).await? {
+                    return Err(Error::stale());
+                }
+            }
+            Guard::SalesPaused(event) => drop(pool::pause(conn, tenant, *event).await?),
+            Guard::EventIsUnsold(event) => {
+                let pools = pool::pause(conn, tenant, *event).await?;
+                if pools.iter().any(|pool| pool.counts.used() > 0) {
+                    return Err(Error::stale());
+                }
+            }
             Guard::TimersOf(..) => {}
         }
     }
@@ -32,7 +45,10 @@ pub(super) async fn after(conn: &mut Conn, changeset: &Changeset) -> Result<()> 
             | Guard::SchemeFits(..)
             | Guard::HasNoChildren(_)
             | Guard::StatesInUse(..)
-            | Guard::ReleaseIsUnused(_) => {}
+            | Guard::ReleaseIsUnused(_)
+            | Guard::HasNoEvents(..)
+            | Guard::SalesPaused(_)
+            | Guard::EventIsUnsold(_) => {}
         }
     }
     Ok(())

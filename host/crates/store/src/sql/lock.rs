@@ -102,7 +102,9 @@ fn want_what_it_hangs_on(wanted: &mut BTreeMap<ObjectKind, Wanted>, tenant: Tena
         | Write::DropLink(_)
         | Write::AddWatcher(..)
         | Write::DropWatcher(..)
-        | Write::PutComponent(..) => {}
+        | Write::PutComponent(..)
+        | Write::PutSeats(_)
+        | Write::DropSeats(..) => {}
     }
 }
 
@@ -157,6 +159,13 @@ fn table(kind: ObjectKind) -> Table {
         }
         ObjectKind::Installation => ("id", Ids::Uuids, "SELECT id, version FROM installations"),
         ObjectKind::Issue => ("id", Ids::Uuids, "SELECT id, version, project_id, labels FROM issues"),
+        ObjectKind::Venue => ("id", Ids::Uuids, "SELECT id, version FROM venues"),
+        ObjectKind::Series => ("id", Ids::Uuids, "SELECT id, version FROM series"),
+        ObjectKind::Event => ("id", Ids::Uuids, "SELECT id, version, deleted_at IS NULL AS live FROM events"),
+        ObjectKind::TicketType => ("id", Ids::Uuids, "SELECT id, version FROM ticket_types"),
+        ObjectKind::Pool => ("id", Ids::Uuids, "SELECT id, version FROM pools"),
+        ObjectKind::Lock => ("id", Ids::Uuids, "SELECT id, version FROM pool_locks"),
+        ObjectKind::Reservation => ("id", Ids::Uuids, "SELECT id, version FROM reservations"),
     };
     Table { id, holds, select }
 }
@@ -201,12 +210,10 @@ impl Held {
 
     fn note(&mut self, kind: ObjectKind, row: &Row) -> Result<()> {
         let live = match kind {
-            ObjectKind::User | ObjectKind::Project => row.try_get("live").map_err(fault)?,
-            ObjectKind::Tenant
-            | ObjectKind::Key
-            | ObjectKind::Release
-            | ObjectKind::Installation
-            | ObjectKind::Issue => true,
+            ObjectKind::User | ObjectKind::Project | ObjectKind::Event => {
+                row.try_get("live").map_err(fault)?
+            }
+            _ => true,
         };
         if !live {
             return Ok(());
@@ -215,11 +222,7 @@ impl Held {
         let id = match kind {
             ObjectKind::Key => row.try_get("id").map_err(fault)?,
             ObjectKind::Release => digest(row.try_get("id").map_err(fault)?)?.to_string(),
-            ObjectKind::Tenant
-            | ObjectKind::User
-            | ObjectKind::Project
-            | ObjectKind::Installation
-            | ObjectKind::Issue => uuid()?.hyphenated().to_string(),
+            _ => uuid()?.hyphenated().to_string(),
         };
         match kind {
             ObjectKind::Tenant => {
@@ -234,7 +237,7 @@ impl Held {
                 let Json(labels) = row.try_get("labels").map_err(fault)?;
                 self.issues.insert(IssueId(uuid()?), IssueBefore { project, labels });
             }
-            ObjectKind::Key | ObjectKind::User | ObjectKind::Release | ObjectKind::Installation => {}
+            _ => {}
         }
         let version = unsigned(row.try_get("version").map_err(fault)?)?;
         self.versions.insert((kind, id), version);
@@ -270,7 +273,9 @@ impl Held {
                 | Write::NextGeneration(..)
                 | Write::PutTimer(_)
                 | Write::TakeTimer(_)
-                | Write::DropTimer(..) => {}
+                | Write::DropTimer(..)
+                | Write::PutSeats(_)
+                | Write::DropSeats(..) => {}
             }
         }
         for expected in &changeset.expects {

@@ -5,9 +5,11 @@ use super::dialect::{self, Conn, Db, Row, Ts};
 use super::{DbStore, Reader};
 
 pub(super) mod apply;
+mod catalog;
 mod filter;
 mod guard;
 pub(super) mod idempotency;
+pub(super) mod inventory;
 mod lock;
 mod outbox;
 mod page;

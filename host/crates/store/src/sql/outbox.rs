@@ -4,7 +4,7 @@ use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row as _};
 use tessera_core::access::ObjectKind;
 use tessera_core::filter::{Operand, Term};
-use tessera_core::id::{FactId, ProjectId, TenantId, UserId};
+use tessera_core::id::{EventId, FactId, ProjectId, TenantId, UserId};
 use tessera_core::outbox::{Actor, Fact, NewFact, ObjectRef, Seq};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::{Result, Timestamp};
@@ -18,8 +18,8 @@ use crate::error::fault;
 const ROWS: usize = 200;
 
 const SELECT: &str = "SELECT tenant_id, id, seq, fact_type, object_kind, object_id, object_version, \
-    project_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, release, changes \
-    FROM facts";
+    project_id, event_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, release, \
+    changes FROM facts";
 
 /// Writes facts in their order. To be called when all row locks are held, last of all. Answers by what
 /// the database knows the transaction.
@@ -29,7 +29,7 @@ pub(super) async fn insert(conn: &mut Conn, tenant: TenantId, facts: &[NewFact])
     for some in facts.chunks(ROWS) {
         let mut query = QueryBuilder::<Db>::new(
             "INSERT INTO facts (tenant_id, id, seq, fact_type, object_kind, object_id, object_version, \
-             project_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, \
+             project_id, event_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, \
              release, changes) ",
         );
         query.push_values(some, |mut row, fact| {
@@ -41,6 +41,7 @@ pub(super) async fn insert(conn: &mut Conn, tenant: TenantId, facts: &[NewFact])
                 .push_bind(fact.object.id.clone())
                 .push_bind(signed(fact.object.version))
                 .push_bind(fact.project.map(|project| project.0))
+                .push_bind(fact.event.map(|event| event.0))
                 .push_bind(Ts(fact.at))
                 .push_bind(fact.actor.kind.to_string())
                 .push_bind(fact.actor.id.clone())
@@ -128,6 +129,7 @@ fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
         "kind" => filter::text(query, "object_kind", term),
         "object" => filter::text(query, "object_id", term),
         "project" => filter::id(query, "project_id", term),
+        "event" => filter::id(query, "event_id", term),
         "actor" => filter::text(query, "actor_id", term),
         "user" => filter::id(query, "actor_user", term),
         "transport" => filter::text(query, "transport", term),
@@ -179,6 +181,7 @@ fn read(row: &Row) -> Result<Fact> {
             fact_type: row.try_get::<String, _>("fact_type").map_err(fault)?.into(),
             object,
             project: row.try_get::<Option<_>, _>("project_id").map_err(fault)?.map(ProjectId),
+            event: row.try_get::<Option<_>, _>("event_id").map_err(fault)?.map(EventId),
             at,
             actor,
             transport: row.try_get::<String, _>("transport").map_err(fault)?.into(),

@@ -1,19 +1,30 @@
 //! The ports' reading halves, over the queries.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tessera_core::access::ObjectKind;
-use tessera_core::id::{CommentId, InstallationId, IssueId, KeyId, ProjectId, TenantId, UserId};
+use tessera_core::catalog::{Event, Series, TicketType, Venue};
+use tessera_core::id::{
+    CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId, SeriesId,
+    TenantId, TicketTypeId, UserId, VenueId,
+};
+use tessera_core::inventory::{Job, Lock, Outcome, Pool, Reservation, Seat};
 use tessera_core::outbox::{Fact, Seq};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::{Digest, DueTimer, InForce, Installation, Release, Scope, StatesInUse, Timer};
-use tessera_core::ports::{OutboxStore, PluginStore, Store as _, TenancyStore, TrackerStore};
+use tessera_core::ports::{
+    BatchDone, CatalogStore, InventoryStore, OutboxStore, PluginStore, Store as _, TenancyStore, TrackerStore,
+};
 use tessera_core::tenancy::{ApiKey, StoredKey, Tenant};
 use tessera_core::tracker::{Comment, Issue, Link, Project, Purge, Usage, User};
 use tessera_core::{Result, Timestamp};
+use uuid::Uuid;
 
+use super::catalog::{event, pool, series, ticket_type, venue};
+use super::inventory::{batch, reservation, seat};
 use super::plugin::{host, installation, release, timer};
 use super::tenancy::{key, tenant};
 use super::tracker::{comment, issue, link, project, purge, user, watcher};
@@ -169,6 +180,117 @@ impl PluginStore for DbStore {
 
     async fn hosts(&self, span: Duration) -> Result<Vec<(String, Seq)>> {
         host::list(&mut *self.host().await?, self.now().minus(span)).await
+    }
+}
+
+#[async_trait]
+impl CatalogStore for DbStore {
+    async fn venue(&self, tenant: TenantId, id: VenueId) -> Result<Option<Venue>> {
+        venue::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn venues(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Venue>> {
+        venue::list(&mut *self.read(tenant).await?, tenant, page).await
+    }
+
+    async fn series(&self, tenant: TenantId, id: SeriesId) -> Result<Option<Series>> {
+        series::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn all_series(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Series>> {
+        series::list(&mut *self.read(tenant).await?, tenant, page).await
+    }
+
+    async fn has_events(&self, tenant: TenantId, kind: ObjectKind, id: Uuid) -> Result<bool> {
+        event::any_of(&mut *self.read(tenant).await?, tenant, kind, id).await
+    }
+
+    async fn event(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>> {
+        event::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn events(&self, tenant: TenantId, public: bool, page: &PageRequest) -> Result<Page<Event>> {
+        event::list(&mut *self.read(tenant).await?, tenant, public, page).await
+    }
+
+    async fn event_categories(&self, tenant: TenantId) -> Result<BTreeMap<String, u64>> {
+        event::categories(&mut *self.read(tenant).await?, tenant).await
+    }
+
+    async fn events_over(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
+        event::over(&mut *self.host().await?, self.now(), limit).await
+    }
+
+    async fn ticket_type(&self, tenant: TenantId, id: TicketTypeId) -> Result<Option<TicketType>> {
+        ticket_type::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn ticket_types(&self, tenant: TenantId, event: EventId) -> Result<Vec<TicketType>> {
+        ticket_type::list(&mut *self.read(tenant).await?, tenant, event).await
+    }
+
+    async fn pool(&self, tenant: TenantId, event: EventId, id: PoolId) -> Result<Option<Pool>> {
+        pool::get(&mut *self.read(tenant).await?, tenant, event, id).await
+    }
+
+    async fn pools(&self, tenant: TenantId, event: EventId) -> Result<Vec<Pool>> {
+        pool::list(&mut *self.read(tenant).await?, tenant, event).await
+    }
+}
+
+#[async_trait]
+impl InventoryStore for DbStore {
+    async fn run_batch(&self, tenant: TenantId, event: EventId, jobs: &[Arc<Job>]) -> Result<BatchDone> {
+        self.batch(tenant, event, jobs.to_vec()).await
+    }
+
+    async fn peek_batch(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        jobs: &[Arc<Job>],
+    ) -> Result<Option<Vec<Result<Outcome>>>> {
+        batch::peek(&mut *self.read(tenant).await?, tenant, event, jobs).await
+    }
+
+    async fn reservation(&self, tenant: TenantId, id: ReservationId) -> Result<Option<Reservation>> {
+        reservation::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn reservations(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Reservation>> {
+        reservation::list(&mut *self.read(tenant).await?, tenant, page).await
+    }
+
+    async fn due_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
+        reservation::due(&mut *self.host().await?, self.now(), limit).await
+    }
+
+    async fn note_swept(&self, tenant: TenantId, event: EventId) -> Result<()> {
+        self.upkeep(Upkeep::NoteSwept { tenant, event }).await.map(drop)
+    }
+
+    async fn lock(&self, tenant: TenantId, id: LockId) -> Result<Option<Lock>> {
+        pool::get_lock(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn locks(&self, tenant: TenantId, event: EventId) -> Result<Vec<Lock>> {
+        pool::locks(&mut *self.read(tenant).await?, tenant, event).await
+    }
+
+    async fn due_locks(&self, limit: u32) -> Result<Vec<(TenantId, Lock)>> {
+        pool::due_locks(&mut *self.host().await?, self.now(), limit).await
+    }
+
+    async fn seats(&self, tenant: TenantId, of: TicketTypeId, page: &PageRequest) -> Result<Page<Seat>> {
+        seat::list(&mut *self.read(tenant).await?, tenant, of, page).await
+    }
+
+    async fn seats_named(&self, tenant: TenantId, of: TicketTypeId, labels: &[String]) -> Result<Vec<Seat>> {
+        seat::named(&mut *self.read(tenant).await?, tenant, of, labels).await
+    }
+
+    async fn purge_events(&self, limit: u32) -> Result<u64> {
+        self.upkeep(Upkeep::PurgeEvents { limit }).await
     }
 }
 

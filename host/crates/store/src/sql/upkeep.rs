@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use tessera_core::id::TenantId;
+use tessera_core::id::{EventId, TenantId};
 use tessera_core::outbox::Seq;
 use tessera_core::plugin::Timer;
 use tessera_core::{Result, Timestamp};
 
+use super::catalog::event;
+use super::inventory::reservation;
 use super::plugin::{host, timer};
 use super::{Conn, Ts, dialect};
 use crate::codec::corrupt;
@@ -27,6 +29,10 @@ pub(in super::super) enum Upkeep {
     DelayTimer { tenant: TenantId, timer: Timer },
     /// Forgets facts older than a moment.
     ForgetFacts { before: Timestamp, limit: u32 },
+    /// Notes that nothing of a cancelled event is held any more.
+    NoteSwept { tenant: TenantId, event: EventId },
+    /// Removes what hangs on deleted events, and at last themselves.
+    PurgeEvents { limit: u32 },
     /// Forgets idempotency records that have expired.
     ForgetKeys { now: Timestamp, limit: u32 },
 }
@@ -51,6 +57,8 @@ pub(in super::super) async fn run(conn: &mut Conn, upkeep: &Upkeep) -> Result<u6
             query.bind(fingerprint.to_vec()).execute(conn).await
         }
         Upkeep::Beat { host, seq, now } => return host::beat(conn, host, *seq, *now).await,
+        Upkeep::NoteSwept { tenant, event } => return reservation::swept(conn, *tenant, *event).await,
+        Upkeep::PurgeEvents { limit } => return event::purge(conn, *limit).await,
         Upkeep::DelayTimer { tenant, timer } => return timer::delay(conn, *tenant, timer).await,
         Upkeep::ForgetFacts { before, limit } => {
             sqlx::query(

@@ -1,10 +1,15 @@
 //! What SQLite does in its own way.
 
+use std::fmt::Write as _;
+
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
-use sqlx::{Decode, Encode, QueryBuilder, Sqlite, Type};
-use tessera_core::{Result, Timestamp};
+use sqlx::{AssertSqlSafe, Decode, Encode, QueryBuilder, Sqlite, Type};
+use tessera_core::id::TenantId;
+use tessera_core::{Error, Result, Timestamp};
+
+use super::sql::inventory::Part;
 
 use crate::codec::signed;
 use crate::error::fault;
@@ -27,6 +32,77 @@ pub(super) const LEASE: &str = "INSERT INTO leases (name, holder, epoch, until)
     epoch = leases.epoch + CASE WHEN leases.holder = excluded.holder THEN 0 ELSE 1 END
     WHERE leases.holder = excluded.holder
     OR leases.until <= CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)";
+
+/// The clock.
+pub(super) const CLOCK: &str = "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)";
+/// A moment after all others.
+pub(super) const FOREVER: &str = "9223372036854775807";
+/// Makes a JSON object, and a JSON array of many rows.
+pub(super) const OBJECT: &str = "json_object";
+pub(super) const LIST: &str = "json_group_array";
+
+/// The entries of a JSON array, as `v.value`.
+pub(super) fn each(rows: &str) -> String {
+    format!("json_each({rows}) AS v")
+}
+
+/// A JSON column within a JSON object.
+pub(super) fn json(column: &str) -> String {
+    format!("json({column})")
+}
+
+/// An id out of a text, and as one.
+pub(super) fn uuid(text: &str) -> String {
+    format!("unhex({text}, '-')")
+}
+
+pub(super) fn id_text(column: &str) -> String {
+    format!("nullif(hex({column}), '')")
+}
+
+/// A moment out of a text of microseconds, and as a number of them.
+pub(super) fn moment(text: &str) -> String {
+    format!("CAST({text} AS INTEGER)")
+}
+
+pub(super) fn micros(column: &str) -> String {
+    column.to_owned()
+}
+
+/// Bytes out of hexadecimal digits, and as them.
+pub(super) fn bytes(text: &str) -> String {
+    format!("unhex({text})")
+}
+
+pub(super) fn hex(column: &str) -> String {
+    format!("hex({column})")
+}
+
+/// The number of a new fact: that of its place among those of the statement, after the head was moved for all.
+pub(super) const SEQ: &str =
+    "(SELECT h.seq FROM facts_head h WHERE h.id = 1) - json_array_length($rows) + 1 + v.key";
+
+/// Carries out several statements at once; they must change as many rows as they are given.
+pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part]) -> Result<String> {
+    let (mut sql, mut rows) = (String::new(), 0);
+    for (index, part) in parts.iter().enumerate() {
+        let given = format!("${}", index + 2);
+        if part.sql.contains(SEQ) {
+            let _ =
+                write!(sql, "UPDATE facts_head SET seq = seq + json_array_length({given}) WHERE id = 1; ");
+            rows += 1;
+        }
+        let _ = write!(sql, "{}; ", part.sql.replace("$rows", &given));
+        rows += part.rows.0.len();
+    }
+    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0);
+    for part in parts {
+        query = query.bind(&part.rows);
+    }
+    let changed = query.execute(conn).await.map_err(fault)?.rows_affected();
+    // None changes more than it is given: the sum says it of each.
+    if usize::try_from(changed) == Ok(rows) { Ok(String::new()) } else { Err(Error::stale()) }
+}
 
 /// A moment: microseconds since 1970.
 #[derive(Clone, Copy, Debug)]

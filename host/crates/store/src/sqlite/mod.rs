@@ -12,9 +12,10 @@ use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePoolOptions;
 use tessera_core::changeset::{Changeset, Committed, Recorded};
-use tessera_core::id::TenantId;
+use tessera_core::id::{EventId, TenantId};
 use tessera_core::idempotency::Scope;
-use tessera_core::ports::Store;
+use tessera_core::inventory::Job;
+use tessera_core::ports::{BatchDone, Store};
 use tessera_core::{Error, Result, Timestamp};
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -28,7 +29,7 @@ use crate::signal::Changed;
 use self::dialect::{Conn, Db};
 use self::file::Place;
 use self::sql::upkeep::Upkeep;
-use self::writer::{Done, Job, Work};
+use self::writer::{Done, Order, Work};
 
 mod checkpoint;
 mod dialect;
@@ -55,7 +56,7 @@ pub(crate) struct DbStore {
 struct Shared {
     host: String,
     place: Place,
-    queue: FairQueue<Job>,
+    queue: FairQueue<Order>,
     readers: SqlitePool,
     gate: Arc<Gate>,
     clock: Clock,
@@ -149,16 +150,27 @@ impl DbStore {
     /// Has something written in the tenant's turn.
     async fn write(&self, tenant: TenantId, work: Work) -> Result<Done> {
         let (reply, answer) = oneshot::channel();
-        self.shared.queue.push(tenant, Job { work, reply })?;
+        self.shared.queue.push(tenant, Order { work, reply })?;
         answer.await.unwrap_or_else(|_| Err(away_for("the writer ended without an answer")))
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<u64> {
         match self.write(HOST, Work::Upkeep(upkeep)).await? {
             Done::Rows(rows) => Ok(rows),
-            Done::Committed(_) => Err(Error::internal(anyhow::anyhow!("a changeset's answer"))),
+            Done::Committed(_) | Done::Batch(_) => Err(other_answer()),
         }
     }
+
+    async fn batch(&self, tenant: TenantId, event: EventId, jobs: Vec<Arc<Job>>) -> Result<BatchDone> {
+        match self.write(tenant, Work::Batch(tenant, event, jobs)).await? {
+            Done::Batch(done) => Ok(BatchDone { verdicts: done.verdicts, objects: done.objects }),
+            Done::Committed(_) | Done::Rows(_) => Err(other_answer()),
+        }
+    }
+}
+
+fn other_answer() -> Error {
+    Error::internal(anyhow::anyhow!("another write's answer"))
 }
 
 impl Shared {
@@ -174,7 +186,7 @@ impl Store for DbStore {
     async fn commit(&self, changeset: Changeset) -> Result<Committed> {
         match self.write(changeset.tenant, Work::Changeset(Box::new(changeset))).await? {
             Done::Committed(committed) => Ok(committed),
-            Done::Rows(_) => Err(Error::internal(anyhow::anyhow!("not a changeset's answer"))),
+            Done::Rows(_) | Done::Batch(_) => Err(other_answer()),
         }
     }
 

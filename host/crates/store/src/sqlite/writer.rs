@@ -6,12 +6,15 @@ use std::time::Instant;
 
 use sqlx::SqliteConnection;
 use tessera_core::changeset::{Changeset, Committed};
+use tessera_core::id::{EventId, TenantId};
+use tessera_core::inventory::Job;
 use tessera_core::{Error, Result};
 use tokio::sync::oneshot;
 
 use super::Shared;
 use super::sql::apply::{Applied, apply};
 use super::sql::idempotency;
+use super::sql::inventory::batch::{self, Batch};
 use super::sql::upkeep::{self, Upkeep};
 use crate::error::{fault, is_verdict};
 
@@ -19,7 +22,7 @@ use crate::error::{fault, is_verdict};
 const TOGETHER: usize = 64;
 
 /// What is to be written, and who waits for it.
-pub(super) struct Job {
+pub(super) struct Order {
     pub(super) work: Work,
     pub(super) reply: oneshot::Sender<Result<Done>>,
 }
@@ -27,12 +30,15 @@ pub(super) struct Job {
 /// What is to be written.
 pub(super) enum Work {
     Changeset(Box<Changeset>),
+    /// Commands of one event.
+    Batch(TenantId, EventId, Vec<Arc<Job>>),
     Upkeep(Upkeep),
 }
 
 /// How it ended.
 pub(super) enum Done {
     Committed(Committed),
+    Batch(Batch),
     Rows(u64),
 }
 
@@ -64,7 +70,7 @@ struct Writer {
     conn: Option<SqliteConnection>,
 }
 
-impl Job {
+impl Order {
     /// The job, if somebody still waits for it in time.
     fn wanted(self) -> Option<Self> {
         if self.reply.is_closed() {
@@ -86,8 +92,8 @@ impl Job {
 }
 
 impl Writer {
-    async fn run(&mut self, jobs: Vec<Job>) {
-        let mut jobs: Vec<_> = jobs.into_iter().filter_map(Job::wanted).collect();
+    async fn run(&mut self, jobs: Vec<Order>) {
+        let mut jobs: Vec<_> = jobs.into_iter().filter_map(Order::wanted).collect();
         if jobs.len() > 1 {
             match self.transact(&jobs).await {
                 Ok(verdicts) => {
@@ -100,7 +106,7 @@ impl Writer {
                 Err(error) => tracing::warn!(?error, "a shared transaction failed; each is run by itself"),
             }
         }
-        for job in jobs.drain(..).filter_map(Job::wanted) {
+        for job in jobs.drain(..).filter_map(Order::wanted) {
             let one = [job];
             let verdict = self.transact(&one).await;
             let verdict = verdict.and_then(|verdicts| verdicts.into_iter().next().unwrap_or_else(lost));
@@ -111,7 +117,7 @@ impl Writer {
     }
 
     /// Carries all jobs out in one transaction: each has its own verdict, or all have none.
-    async fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Result<Done>>> {
+    async fn transact(&mut self, jobs: &[Order]) -> Result<Vec<Result<Done>>> {
         let now = self.shared.clock.now();
         let conn = self.connected().await?;
         execute(conn, "BEGIN IMMEDIATE").await?;
@@ -148,9 +154,13 @@ fn lost() -> Result<Done> {
 
 async fn members(
     conn: &mut SqliteConnection,
-    jobs: &[Job],
+    jobs: &[Order],
     now: tessera_core::Timestamp,
 ) -> Result<Vec<Result<Done>>> {
+    if let [Order { work: Work::Batch(tenant, event, jobs), .. }] = jobs {
+        // Alone in its transaction it needs no savepoint: when it fails, all of it does.
+        return Ok(vec![Ok(Done::Batch(batch::run(conn, *tenant, *event, jobs).await?))]);
+    }
     let mut verdicts = Vec::with_capacity(jobs.len());
     for job in jobs {
         execute(conn, "SAVEPOINT member").await?;
@@ -171,6 +181,9 @@ async fn members(
 async fn carry_out(conn: &mut SqliteConnection, work: &Work, now: tessera_core::Timestamp) -> Result<Done> {
     let changeset = match work {
         Work::Upkeep(upkeep) => return upkeep::run(conn, upkeep).await.map(Done::Rows),
+        Work::Batch(tenant, event, jobs) => {
+            return batch::run(conn, *tenant, *event, jobs).await.map(Done::Batch);
+        }
         Work::Changeset(changeset) => changeset,
     };
     match apply(conn, changeset, now).await? {

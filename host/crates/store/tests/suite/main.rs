@@ -27,6 +27,7 @@ macro_rules! on_every_store {
     )*};
 }
 
+mod box_office;
 mod commit;
 mod counts;
 mod facts;
@@ -43,6 +44,8 @@ mod parts;
 mod purge;
 mod records;
 mod releases;
+mod reservations;
+mod round_trips;
 mod timers;
 mod upkeep;
 mod world;

@@ -144,6 +144,13 @@ impl World {
         (options.get_host().to_owned(), options.get_port())
     }
 
+    /// A connection to PostgreSQL that knows nothing of the store.
+    pub(crate) async fn raw(&self) -> PgConnection {
+        let Place::Database { server, name } = &self.place else { panic!("only PostgreSQL has a server") };
+        let options: PgConnectOptions = server.parse().unwrap();
+        PgConnection::connect_with(&options.database(name)).await.unwrap()
+    }
+
     /// Where the store lies.
     pub(crate) fn config(&self) -> StoreConfig {
         self.place.config()

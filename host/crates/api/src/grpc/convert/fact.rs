@@ -25,6 +25,7 @@ pub fn fact(fact: &Fact, cursor: String) -> pb::Fact {
         cause_id: text(what.cause),
         release: what.release.clone().unwrap_or_default(),
         changes: what.changes.iter().map(change).collect(),
+        event_id: text(what.event),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Between the domain's types and the messages of the contract. Nothing is judged here but form.
 
 pub mod call;
+pub mod event;
 pub mod fact;
 pub mod hanging;
 pub mod installation;
+pub mod inventory;
 pub mod issue;
 pub mod issue_write;
 pub mod limits;
@@ -11,10 +13,14 @@ pub mod mask;
 pub mod names;
 pub mod project;
 pub mod release;
+pub mod reservation;
 pub mod scheme;
+pub mod series;
 pub mod tenancy;
+pub mod ticket_type;
 pub mod user;
 pub mod value;
+pub mod venue;
 
 use std::fmt::Display;
 
@@ -55,6 +61,12 @@ pub fn given(text: String) -> Option<String> {
 #[must_use]
 pub fn count(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// A count as a number that is large enough for it.
+#[must_use]
+pub fn large(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The user that a client named, by id or as `me`.

@@ -29,6 +29,8 @@ pub struct FactBody {
     pub object_version: u64,
     /// In which project.
     pub project_id: Option<String>,
+    /// For which event.
+    pub event_id: Option<String>,
     /// Who did it.
     pub actor: ActorBody,
     /// By what way: `rest`, `grpc` or `internal`.
@@ -89,6 +91,7 @@ impl FactBody {
             object_id: what.object.id.clone(),
             object_version: what.object.version,
             project_id: text(what.project),
+            event_id: text(what.event),
             actor: (&what.actor).into(),
             transport: what.transport.to_string(),
             request_id: what.request_id.clone(),

@@ -1,6 +1,7 @@
 //! The members of a JSON merge patch: absent, null, or a value.
 
 use serde::{Deserialize, Deserializer};
+use tessera_core::Result;
 use tessera_core::text::Faults;
 
 /// One member.
@@ -32,6 +33,21 @@ impl<T> Patch<T> {
                 None
             }
         }
+    }
+
+    /// Whether the patch says anything of it.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+
+    /// The same with its value read.
+    pub fn read<U>(self, read: impl FnOnce(T) -> Result<U>) -> Result<Patch<U>> {
+        Ok(match self {
+            Self::Absent => Patch::Absent,
+            Self::Null => Patch::Null,
+            Self::Value(value) => Patch::Value(read(value)?),
+        })
     }
 
     /// What becomes of something that may be absent.

@@ -10,9 +10,10 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::follow::{FactFollower, Next, ProjectFollower, STALL};
+use crate::follow::{AvailabilityFollower, FactFollower, Next, ProjectFollower, STALL};
 use crate::rest::dto::fact::FactBody;
 use crate::rest::dto::project::ProjectCount;
+use crate::rest::dto::reservation::LevelsBody;
 
 /// What shows that a stream lives.
 const BEAT: &str = ": heartbeat\n\n";
@@ -93,6 +94,32 @@ pub(super) fn project(mut follower: ProjectFollower, first: ProjectUpdate) -> Re
                 Ok(Next::Heartbeat) => {}
                 Ok(Next::Shutdown | Next::Revoked) => return,
                 Err(error) => return tracing::warn!(?error, "a project's stream ended"),
+            }
+        }
+    });
+    response
+}
+
+/// What is left of an event, as events.
+pub(super) fn availability(mut follower: AvailabilityFollower) -> Response {
+    let (client, response) = open();
+    tokio::spawn(async move {
+        loop {
+            let next = tokio::select! {
+                () = client.0.closed() => return,
+                next = follower.next() => next,
+            };
+            let text = match next {
+                Ok(Next::News(updates)) => {
+                    let body = |update| LevelsBody::new(follower.event, update);
+                    updates.iter().map(|update| event(None, "availability", &body(update))).collect()
+                }
+                Ok(Next::Heartbeat) => BEAT.to_owned(),
+                Ok(Next::Shutdown | Next::Revoked) => return,
+                Err(error) => return tracing::warn!(?error, "a stream of availability ended"),
+            };
+            if !client.send(text).await {
+                return;
             }
         }
     });

@@ -1,0 +1,201 @@
+//! Events.
+
+use std::collections::BTreeMap;
+
+use tessera_core::catalog::event::HoldRules;
+use tessera_core::catalog::{ChangeEvent, Event, EventStatus, WriteEvent};
+use tessera_core::id::{SeriesId, VenueId};
+use tessera_core::text::Faults;
+use tessera_core::{Result, Timestamp};
+use tessera_proto::ticket::v1 as pb;
+
+use crate::catalog::{count as number, given as needed, small, together};
+use crate::grpc::convert::mask::Mask;
+use crate::grpc::convert::{count, given, large, read_time, text as written, time};
+use crate::request::etag;
+
+const PATHS: [&str; 17] = [
+    "title",
+    "description",
+    "category",
+    "venue_id",
+    "series_id",
+    "start_date",
+    "end_date",
+    "time_zone",
+    "status",
+    "featured",
+    "image_url",
+    "max_capacity",
+    "hold_seconds",
+    "hold_min_seconds",
+    "hold_max_seconds",
+    "buyer_limit",
+    "reentry",
+];
+
+/// An event.
+#[must_use]
+pub fn event(event: Event) -> pb::Event {
+    let text = event.text;
+    let small = |held: Option<u32>| held.map(|held| count(held.into()));
+    pb::Event {
+        id: event.id.to_string(),
+        title: text.title,
+        description: text.description,
+        category: text.category,
+        venue_id: written(text.venue),
+        series_id: written(text.series),
+        start_date: time(text.starts_at),
+        end_date: time(text.ends_at),
+        time_zone: text.time_zone.unwrap_or_default(),
+        status: text.status.name().to_owned(),
+        featured: text.featured,
+        image_url: text.image_url.unwrap_or_default(),
+        max_capacity: text.capacity.map(large),
+        hold_seconds: small(text.holds.usual),
+        hold_min_seconds: small(text.holds.least),
+        hold_max_seconds: small(text.holds.most),
+        buyer_limit: small(text.buyer_limit),
+        reentry: text.reentry,
+        created_by: event.created_by,
+        created_at: time(event.created_at),
+        updated_at: time(event.updated_at),
+        etag: etag(event.version),
+    }
+}
+
+/// Categories with how many events there are of each.
+#[must_use]
+pub fn categories(found: BTreeMap<String, u64>) -> Vec<pb::Category> {
+    found.into_iter().map(|(name, events)| pb::Category { name, events: large(events) }).collect()
+}
+
+/// What makes an event.
+pub fn create(ask: pb::CreateEventRequest) -> Result<WriteEvent> {
+    let mut faults = Faults::default();
+    let held = [ask.hold_seconds, ask.hold_min_seconds, ask.hold_max_seconds];
+    let event = WriteEvent {
+        title: ask.title,
+        description: ask.description,
+        category: ask.category,
+        venue: venue(&ask.venue_id)?,
+        series: series(&ask.series_id)?,
+        starts_at: moment("start_date", ask.start_date, &mut faults),
+        ends_at: moment("end_date", ask.end_date, &mut faults),
+        time_zone: given(ask.time_zone),
+        status: status(&ask.status, &mut faults),
+        featured: ask.featured,
+        image_url: given(ask.image_url),
+        capacity: number("max_capacity", ask.max_capacity, &mut faults),
+        holds: holds(held, &mut faults),
+        buyer_limit: small("buyer_limit", ask.buyer_limit, &mut faults),
+        reentry: ask.reentry,
+    };
+    faults.into_result().map(|()| event)
+}
+
+/// What changes an event; without a mask, all of it.
+pub fn change(ask: pb::UpdateEventRequest) -> Result<ChangeEvent> {
+    let mask = Mask::read(ask.update_mask, &PATHS, None)?;
+    let mut faults = Faults::default();
+    let named = HOLDS.map(|path| (path, mask.keep(path, ()).is_some()));
+    let held = [ask.hold_seconds, ask.hold_min_seconds, ask.hold_max_seconds];
+    let event = ChangeEvent {
+        title: mask.keep("title", ask.title),
+        description: mask.keep("description", ask.description),
+        category: mask.keep("category", ask.category),
+        venue: mask.keep("venue_id", ask.venue_id).map(|id| venue(&id)).transpose()?,
+        series: mask.keep("series_id", ask.series_id).map(|id| series(&id)).transpose()?,
+        starts_at: mask.keep("start_date", ask.start_date).map(|at| moment("start_date", at, &mut faults)),
+        ends_at: mask.keep("end_date", ask.end_date).map(|at| moment("end_date", at, &mut faults)),
+        time_zone: mask.keep("time_zone", given(ask.time_zone)),
+        status: mask.keep("status", ask.status).map(|name| status(&name, &mut faults)),
+        featured: mask.keep("featured", ask.featured),
+        image_url: mask.keep("image_url", given(ask.image_url)),
+        capacity: mask
+            .keep("max_capacity", ask.max_capacity)
+            .map(|held| number("max_capacity", held, &mut faults)),
+        holds: together(&named, &mut faults).then(|| holds(held, &mut faults)),
+        buyer_limit: mask
+            .keep("buyer_limit", ask.buyer_limit)
+            .map(|held| small("buyer_limit", held, &mut faults)),
+        reentry: mask.keep("reentry", ask.reentry),
+    };
+    faults.into_result().map(|()| event)
+}
+
+/// How long reservations are held: what a client says when it does not say it, the least and the most.
+const HOLDS: [&str; 3] = ["hold_seconds", "hold_min_seconds", "hold_max_seconds"];
+
+fn holds(seconds: [Option<i32>; 3], faults: &mut Faults) -> HoldRules {
+    let [usual, least, most] = [0, 1, 2].map(|at| small(HOLDS[at], seconds[at], faults));
+    HoldRules { usual, least, most }
+}
+
+fn venue(id: &str) -> Result<Option<VenueId>> {
+    if id.is_empty() { Ok(None) } else { VenueId::parse("venue_id", id).map(Some) }
+}
+
+fn series(id: &str) -> Result<Option<SeriesId>> {
+    if id.is_empty() { Ok(None) } else { SeriesId::parse("series_id", id).map(Some) }
+}
+
+fn moment(field: &str, at: Option<prost_types::Timestamp>, faults: &mut Faults) -> Timestamp {
+    let read = needed(field, at, faults).map(|at| read_time(field, &at));
+    read.and_then(|read| faults.take(read)).unwrap_or_default()
+}
+
+fn status(name: &str, faults: &mut Faults) -> EventStatus {
+    if name.is_empty() {
+        return EventStatus::default();
+    }
+    faults.take(EventStatus::parse("status", name)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::FieldMask;
+
+    use super::*;
+
+    fn fields(error: &tessera_core::Error) -> Vec<&str> {
+        error.faults().iter().map(|fault| fault.field.as_str()).collect()
+    }
+
+    fn masked(paths: &[&str], mut ask: pb::UpdateEventRequest) -> Result<ChangeEvent> {
+        let paths = paths.iter().map(|&path| path.to_owned()).collect();
+        ask.update_mask = Some(FieldMask { paths });
+        change(ask)
+    }
+
+    #[test]
+    fn what_makes_an_event_is_read_with_all_its_faults() {
+        let ask = pb::CreateEventRequest {
+            status: "gone".into(),
+            max_capacity: Some(-1),
+            hold_min_seconds: Some(-1),
+            ..Default::default()
+        };
+        let refused = create(ask).unwrap_err();
+        assert_eq!(
+            fields(&refused),
+            ["start_date", "end_date", "status", "max_capacity", "hold_min_seconds"]
+        );
+        let ask = pb::CreateEventRequest { venue_id: "nowhere".into(), ..Default::default() };
+        assert_eq!(fields(&create(ask).unwrap_err()), ["venue_id"]);
+    }
+
+    #[test]
+    fn a_mask_spares_what_it_does_not_name() {
+        let ask =
+            pb::UpdateEventRequest { status: "active".into(), hold_seconds: Some(60), ..Default::default() };
+        let read = masked(&["status", "venue_id"], ask.clone()).unwrap();
+        assert_eq!((read.status, read.venue), (Some(EventStatus::Active), Some(None)));
+        assert_eq!((read.starts_at, read.holds, read.title), (None, None, None));
+        let refused = masked(&["hold_seconds"], ask.clone()).unwrap_err();
+        assert_eq!(fields(&refused), ["hold_min_seconds", "hold_max_seconds"]);
+        let read = masked(&HOLDS, ask).unwrap();
+        assert_eq!(read.holds, Some(HoldRules { usual: Some(60), ..HoldRules::default() }));
+    }
+}

@@ -1,0 +1,189 @@
+//! Reservations: claims on pools, held for a while, then confirmed, released or expired.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{Kind, Spec};
+use crate::id::{EventId, PoolId, ReservationId, SeatId, TicketId, TicketTypeId};
+use crate::time::Timestamp;
+use crate::value::{Field, Money, Snapshot, Value};
+
+/// The most units of one reservation.
+pub const MAX_UNITS: u32 = 1_000;
+
+/// The most lines of one reservation.
+pub const MAX_LINES: usize = 50;
+
+/// Where a reservation is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ReservationState {
+    /// Its units are nobody else's until it expires.
+    Held,
+    /// Its units were sold.
+    Confirmed,
+    /// It was given back.
+    Released,
+    /// Its time ran out.
+    Expired,
+}
+
+impl ReservationState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Held, Self::Confirmed, Self::Released, Self::Expired];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Confirmed => "confirmed",
+            Self::Released => "released",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Units of one ticket type.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Line {
+    /// The type.
+    pub ticket_type: TicketTypeId,
+    /// The price of one, as it was when it was reserved.
+    pub price: Money,
+    /// The pools from which each unit was taken; they take it back.
+    pub pools: Vec<PoolId>,
+}
+
+/// One admission.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Unit {
+    /// Its id, which becomes the ticket's.
+    pub id: TicketId,
+    /// The line to which it belongs.
+    pub line: usize,
+    /// Its seat.
+    pub seat: Option<UnitSeat>,
+}
+
+/// The seat of a unit.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct UnitSeat {
+    /// The seat.
+    pub id: SeatId,
+    /// What it says on it.
+    pub label: String,
+}
+
+/// A reservation.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Reservation {
+    /// Its id.
+    pub id: ReservationId,
+    /// The event.
+    pub event: EventId,
+    /// For whom it is.
+    pub buyer: String,
+    /// Where it is in its life.
+    pub state: ReservationState,
+    /// What was reserved.
+    pub lines: Vec<Line>,
+    /// The units that are still in it.
+    pub units: Vec<Unit>,
+    /// What was said of the payment.
+    pub payment_reference: Option<String>,
+    /// The principal who made it.
+    pub created_by: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When a hold ends.
+    pub expires_at: Timestamp,
+    /// Counts its changes.
+    pub version: u64,
+}
+
+/// What reservations can be listed by.
+pub const SPEC: Spec = Spec {
+    fields: &[
+        ("event", Kind::Id),
+        ("buyer", Kind::Text),
+        ("state", Kind::Text),
+        ("created", Kind::Time),
+        ("expires", Kind::Time),
+    ],
+    orders: &["created"],
+};
+
+/// The largest page of reservations.
+pub const MAX_PAGE: u32 = 200;
+
+impl Reservation {
+    /// What its units cost together; none: it has no units or its currencies differ.
+    #[must_use]
+    pub fn total(&self) -> Option<Money> {
+        let mut total: Option<Money> = None;
+        for unit in &self.units {
+            let price = &self.lines.get(unit.line)?.price;
+            match &mut total {
+                None => total = Some(price.clone()),
+                Some(sum) if sum.currency == price.currency => {
+                    sum.amount = sum.amount.checked_add(price.amount)?;
+                }
+                Some(_) => return None,
+            }
+        }
+        total
+    }
+
+    /// How many units it still has of each line.
+    #[must_use]
+    pub fn quantities(&self) -> Vec<u32> {
+        let mut quantities = vec![0; self.lines.len()];
+        for unit in &self.units {
+            if let Some(quantity) = quantities.get_mut(unit.line) {
+                *quantity += 1;
+            }
+        }
+        quantities
+    }
+
+    /// Refuses to do with it what can only be done with a hold.
+    pub fn check_held(&self) -> Result<()> {
+        match self.state {
+            ReservationState::Held => Ok(()),
+            ReservationState::Expired => Err(expired()),
+            ReservationState::Confirmed | ReservationState::Released => {
+                let message =
+                    format!("the reservation is {}; only one that is held can be changed", self.state.name());
+                Err(Error::new(ErrorKind::Precondition, "TRANSITION_NOT_ALLOWED", message))
+            }
+        }
+    }
+}
+
+/// The hold is over.
+#[must_use]
+pub fn expired() -> Error {
+    Error::new(ErrorKind::Gone, "RESERVATION_EXPIRED", "the hold is over; reserve again")
+}
+
+impl Snapshot for Reservation {
+    fn snapshot(&self) -> Vec<Field> {
+        let types = self.lines.iter().zip(self.quantities());
+        let lines = types.map(|(line, quantity)| format!("{quantity} {}", line.ticket_type)).collect();
+        let seat = |unit: &Unit| {
+            let line = self.lines.get(unit.line)?;
+            Some(format!("{}/{}", line.ticket_type, unit.seat.as_ref()?.label))
+        };
+        let seats = self.units.iter().filter_map(seat).collect();
+        vec![
+            Field::new("event_id", Value::from(Some(self.event))),
+            Field::new("buyer_id", self.buyer.as_str()),
+            Field::new("state", self.state.name()),
+            Field::new("lines", Value::Texts(lines)),
+            Field::new("seats", Value::Texts(seats)),
+            Field::new("total", self.total().map_or(Value::None, Value::Money)),
+            Field::new("payment_reference", self.payment_reference.clone()),
+            Field::new("expires_at", self.expires_at),
+        ]
+    }
+}

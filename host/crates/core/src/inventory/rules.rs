@@ -1,0 +1,588 @@
+//! The verdict on each command of an event, against the running counts.
+//!
+//! Pure: the store reads the book under the pools' lock, each command is judged by itself, and what the book
+//! then wants written is written in one go. Nothing here waits or asks.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::access::ObjectKind;
+use crate::catalog::event::HoldRules;
+use crate::catalog::{EventStatus, TypeStatus};
+use crate::changeset::{Claim, Recorded};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{EventId, PoolId, ReservationId, SeatId, TicketId, TicketTypeId};
+use crate::idempotency::{self, Scope};
+use crate::inventory::job::{Command, Job, Outcome, Reserve, Wanted};
+use crate::inventory::reservation::{Line, Unit, UnitSeat, expired};
+use crate::inventory::seat::{Seat, choose};
+use crate::inventory::{Counts, Reservation, ReservationState};
+use crate::outbox::{NewFact, ObjectRef};
+use crate::time::Timestamp;
+use crate::value::{Money, diff};
+
+/// What an event says of its sale.
+#[derive(Clone, Debug)]
+pub struct EventTerms {
+    /// Whether it sells.
+    pub status: EventStatus,
+    /// When it is over.
+    pub ends_at: Timestamp,
+    /// How long is held, the tenant's rules included.
+    pub holds: HoldRules,
+    /// The most units of one buyer.
+    pub buyer_limit: Option<u32>,
+}
+
+/// What a ticket type says of its sale.
+#[derive(Clone, Debug)]
+pub struct TypeTerms {
+    /// Its name.
+    pub name: String,
+    /// The price of one.
+    pub price: Money,
+    /// The least and the most of one purchase.
+    pub bounds: (u32, u32),
+    /// When its sale begins and ends.
+    pub window: (Option<Timestamp>, Option<Timestamp>),
+    /// Whether it is sold.
+    pub status: TypeStatus,
+    /// The pools that it draws on.
+    pub pools: Vec<PoolId>,
+    /// Whether its units have seats.
+    pub seated: bool,
+}
+
+/// A pool's supply.
+#[derive(Clone, Debug)]
+pub struct Supply {
+    /// Its name.
+    pub name: String,
+    /// How many units it has; none: it sets no bound.
+    pub capacity: Option<u64>,
+    /// Where they are.
+    pub counts: Counts,
+}
+
+/// What the commands of one event are judged by; each verdict changes it.
+#[derive(Clone, Debug)]
+pub struct Book {
+    /// The event.
+    pub id: EventId,
+    /// The database's clock.
+    pub now: Timestamp,
+    /// What the event says; none: there is no such event.
+    pub event: Option<EventTerms>,
+    /// The ticket types that the commands name.
+    pub types: BTreeMap<TicketTypeId, TypeTerms>,
+    /// All pools of the event.
+    pub pools: BTreeMap<PoolId, Supply>,
+    /// The reservations that the commands name.
+    pub reservations: HashMap<ReservationId, Reservation>,
+    /// Holds whose time has run out, or whose event was cancelled.
+    pub due: Vec<Reservation>,
+    /// What buyers whom the commands name hold and have bought.
+    pub buyers: HashMap<String, u64>,
+    /// Seats of the types that the commands name: those that are named, some free ones, and those of due holds.
+    pub seats: Vec<Seat>,
+    /// What was recorded for the commands' keys.
+    pub keys: HashMap<Scope, Recorded>,
+    /// What is to be written.
+    pub writes: Writes,
+}
+
+/// What a book wants written.
+#[derive(Clone, Default, Debug)]
+pub struct Writes {
+    /// How the counts of pools change: held and sold.
+    pub pools: BTreeMap<PoolId, (i64, i64)>,
+    /// Reservations that are new, or were in that state at that version.
+    pub reservations: BTreeMap<ReservationId, Option<(ReservationState, u64)>>,
+    /// Seats that change hands.
+    pub seats: BTreeMap<SeatId, SeatMove>,
+    /// Idempotency records.
+    pub claims: Vec<Claim>,
+    /// Facts.
+    pub facts: Vec<NewFact>,
+}
+
+/// Whose a seat was, and whose it is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct SeatMove {
+    /// The type of which it is a seat.
+    pub ticket_type: TicketTypeId,
+    /// The unit that had it.
+    pub was: Option<TicketId>,
+    /// The unit that gets it, and its reservation.
+    pub is: Option<(TicketId, ReservationId)>,
+}
+
+impl Writes {
+    /// Whether nothing is to be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.reservations.is_empty()
+    }
+}
+
+/// Where units come from and go to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shift {
+    Hold,
+    Sell,
+    Free,
+}
+
+impl Book {
+    /// Judges one command by itself, and carries it out in the book if it may be.
+    pub fn judge(&mut self, job: &Job) -> Result<Outcome> {
+        if let Some((scope, fingerprint)) = &job.key
+            && let Some(recorded) = self.keys.get(scope)
+        {
+            if recorded.fingerprint != *fingerprint {
+                return Err(idempotency::reused());
+            }
+            return Ok(Outcome::Replayed(Box::new(recorded.clone())));
+        }
+        let done = match &job.command {
+            Command::Reserve(wanted) => self.reserve(job, wanted)?,
+            Command::Confirm { id, payment_reference, if_version } => {
+                self.confirm(job, (*id, *if_version), payment_reference)?
+            }
+            Command::Extend { id, seconds, if_version } => self.extend(job, (*id, *if_version), *seconds)?,
+            Command::Release { id, units, if_version } => self.release(job, (*id, *if_version), units)?,
+            Command::Sweep => return Ok(Outcome::Swept(self.end_due(job))),
+        };
+        if let Some(claim) = job.claim(self.now, &done) {
+            let recorded = Recorded { fingerprint: claim.fingerprint, answer: claim.answer.clone() };
+            self.keys.insert(claim.scope.clone(), recorded);
+            self.writes.claims.push(claim);
+        }
+        Ok(Outcome::Done(Box::new(done)))
+    }
+
+    /// The reservations that are written, as they are to be.
+    pub fn written(&self) -> impl Iterator<Item = (&Reservation, Option<(ReservationState, u64)>)> {
+        let touched = self.writes.reservations.iter();
+        touched.filter_map(|(id, before)| Some((self.reservations.get(id)?, *before)))
+    }
+
+    fn reserve(&mut self, job: &Job, wanted: &Reserve) -> Result<Reservation> {
+        let terms = self.event.clone().ok_or_else(|| Error::not_found("event"))?;
+        on_sale(&terms, self.now)?;
+        let seconds = hold_for(&terms, wanted.seconds)?;
+        let lines = self.lines(wanted)?;
+        let demand = demand(wanted, &lines);
+        let units = wanted.lines.iter().map(|line| line.units.len() as u64).sum::<u64>();
+        self.check_buyer(&terms, &wanted.buyer, units)?;
+        if !self.suffices(&demand) || self.seats_are_due(wanted) {
+            self.end_due(job);
+        }
+        self.check_supply(&demand)?;
+        let chosen = self.choose_seats(wanted)?;
+        let reservation = Reservation {
+            id: wanted.id,
+            event: self.id,
+            buyer: wanted.buyer.clone(),
+            state: ReservationState::Held,
+            lines,
+            units: units_of(wanted, &chosen),
+            payment_reference: None,
+            created_by: job.principal().to_owned(),
+            created_at: self.now,
+            updated_at: self.now,
+            expires_at: self.now.plus(std::time::Duration::from_secs(seconds.into())),
+            version: 1,
+        };
+        self.take_seats(&reservation);
+        self.shift(&reservation, &reservation.units, Shift::Hold);
+        *self.buyers.entry(wanted.buyer.clone()).or_default() += units;
+        self.put(job, "reservation.held", None, reservation.clone());
+        Ok(reservation)
+    }
+
+    fn confirm(
+        &mut self,
+        job: &Job,
+        of: (ReservationId, Option<u64>),
+        payment_reference: &str,
+    ) -> Result<Reservation> {
+        let before = self.held(job, of)?;
+        if self.event.as_ref().is_none_or(|event| event.status == EventStatus::Cancelled) {
+            return Err(Error::new(ErrorKind::Precondition, "EVENT_CANCELLED", "the event was cancelled"));
+        }
+        let mut after = Reservation { state: ReservationState::Confirmed, ..before.clone() };
+        after.payment_reference = Some(payment_reference.to_owned());
+        self.shift(&before, &before.units, Shift::Sell);
+        Ok(self.put(job, "reservation.confirmed", Some(&before), after))
+    }
+
+    fn extend(
+        &mut self,
+        job: &Job,
+        of: (ReservationId, Option<u64>),
+        seconds: Option<u32>,
+    ) -> Result<Reservation> {
+        let before = self.held(job, of)?;
+        let terms = self.event.clone().ok_or_else(|| Error::not_found("event"))?;
+        let seconds = hold_for(&terms, seconds)?;
+        let span = |seconds: u32| std::time::Duration::from_secs(seconds.into());
+        let (_, _, most) = terms.holds.seconds();
+        let latest = before.created_at.plus(span(most));
+        let expires_at = self.now.plus(span(seconds)).min(latest).max(before.expires_at);
+        if expires_at == before.expires_at {
+            let message = format!("it is held until {latest} already, and cannot be held for longer");
+            return Err(Error::new(ErrorKind::Precondition, "RESERVATION_AT_MAXIMUM", message));
+        }
+        let after = Reservation { expires_at, ..before.clone() };
+        Ok(self.put(job, "reservation.extended", Some(&before), after))
+    }
+
+    fn release(
+        &mut self,
+        job: &Job,
+        of: (ReservationId, Option<u64>),
+        named: &[TicketId],
+    ) -> Result<Reservation> {
+        let before = self.held(job, of)?;
+        let has = |id: &TicketId| before.units.iter().any(|unit| unit.id == *id);
+        if let Some(stranger) = named.iter().find(|id| !has(id)) {
+            let message = format!("names {stranger}, which is no unit of the reservation");
+            return Err(Error::invalid("ticket_ids", message));
+        }
+        let named: HashSet<_> = named.iter().collect();
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            before.units.iter().cloned().partition(|unit| named.is_empty() || named.contains(&unit.id));
+        self.let_go(&before, &gone);
+        let state = if kept.is_empty() { ReservationState::Released } else { ReservationState::Held };
+        let after = Reservation { state, units: kept, ..before.clone() };
+        Ok(self.put(job, "reservation.released", Some(&before), after))
+    }
+
+    /// Ends all holds that are due; how many there were.
+    fn end_due(&mut self, job: &Job) -> u32 {
+        let mut ended = 0;
+        for loaded in std::mem::take(&mut self.due) {
+            // A command before this one may have changed it.
+            let held = self.reservations.entry(loaded.id).or_insert(loaded).clone();
+            ended += u32::from(self.end(job, &held));
+        }
+        ended
+    }
+
+    /// Ends a hold that is due; whether it was.
+    fn end(&mut self, job: &Job, held: &Reservation) -> bool {
+        let cancelled = self.event.as_ref().is_none_or(|event| event.status == EventStatus::Cancelled);
+        let (state, fact) = if held.expires_at <= self.now {
+            (ReservationState::Expired, "reservation.expired")
+        } else if cancelled {
+            (ReservationState::Released, "reservation.released")
+        } else {
+            return false;
+        };
+        if held.state != ReservationState::Held {
+            return false;
+        }
+        self.let_go(held, &held.units);
+        let after = Reservation { state, units: Vec::new(), ..held.clone() };
+        self.put(job, fact, Some(held), after);
+        true
+    }
+
+    /// A reservation that is held and not due, at the version that the caller named.
+    fn held(&mut self, job: &Job, (id, version): (ReservationId, Option<u64>)) -> Result<Reservation> {
+        let held = self.reservations.get(&id).cloned().ok_or_else(|| Error::not_found("reservation"))?;
+        if version.is_some_and(|version| version != held.version) {
+            return Err(Error::version_mismatch());
+        }
+        held.check_held()?;
+        if held.expires_at <= self.now {
+            self.end(job, &held);
+            return Err(expired());
+        }
+        Ok(held)
+    }
+
+    fn let_go(&mut self, of: &Reservation, units: &[Unit]) {
+        self.shift(of, units, Shift::Free);
+        for unit in units {
+            self.move_seat(of, unit, None);
+        }
+        if let Some(count) = self.buyers.get_mut(&of.buyer) {
+            *count = count.saturating_sub(units.len() as u64);
+        }
+    }
+
+    /// Keeps a reservation as it is after a change, with the fact that it makes true.
+    fn put(
+        &mut self,
+        job: &Job,
+        fact: &'static str,
+        before: Option<&Reservation>,
+        mut after: Reservation,
+    ) -> Reservation {
+        if let Some(before) = before {
+            after.version = before.version + 1;
+            after.updated_at = self.now;
+        }
+        let first = before.map(|before| (before.state, before.version));
+        self.writes.reservations.entry(after.id).or_insert(first);
+        let object =
+            ObjectRef { kind: ObjectKind::Reservation, id: after.id.to_string(), version: after.version };
+        let mut changes = diff(before, Some(&after));
+        if before.is_none() {
+            changes.retain(|change| !change.after.is_none());
+        }
+        self.writes.facts.push(job.fact(fact, (object, self.now), changes).in_event(self.id));
+        self.reservations.insert(after.id, after.clone());
+        after
+    }
+
+    fn shift(&mut self, of: &Reservation, units: &[Unit], how: Shift) {
+        for unit in units {
+            let Some(line) = of.lines.get(unit.line) else { continue };
+            for pool in &line.pools {
+                let (held, sold) = self.writes.pools.entry(*pool).or_default();
+                let Some(supply) = self.pools.get_mut(pool) else { continue };
+                let counts = &mut supply.counts;
+                match how {
+                    Shift::Hold => {
+                        *held += 1;
+                        counts.held += 1;
+                    }
+                    Shift::Free => {
+                        *held -= 1;
+                        counts.held = counts.held.saturating_sub(1);
+                    }
+                    Shift::Sell => {
+                        (*held, *sold) = (*held - 1, *sold + 1);
+                        (counts.held, counts.sold) = (counts.held.saturating_sub(1), counts.sold + 1);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is wanted, at today's terms of the types.
+    fn lines(&self, wanted: &Reserve) -> Result<Vec<Line>> {
+        let mut lines = Vec::with_capacity(wanted.lines.len());
+        let mut of_type: BTreeMap<TicketTypeId, usize> = BTreeMap::new();
+        for (index, line) in wanted.lines.iter().enumerate() {
+            let terms = self.types.get(&line.ticket_type).ok_or_else(|| Error::not_found("ticket-type"))?;
+            terms.check(self.now)?;
+            if !line.seats.is_empty() && !terms.seated {
+                let message = format!("are given, but {:?} has no seats", terms.name);
+                return Err(Error::invalid(&format!("lines[{index}].seat_numbers"), message));
+            }
+            *of_type.entry(line.ticket_type).or_default() += line.units.len();
+            let (price, pools) = (terms.price.clone(), terms.pools.clone());
+            lines.push(Line { ticket_type: line.ticket_type, price, pools });
+        }
+        for (id, quantity) in of_type {
+            if let Some(terms) = self.types.get(&id) {
+                terms.check_quantity(quantity)?;
+            }
+        }
+        if lines.windows(2).any(|pair| pair[0].price.currency != pair[1].price.currency) {
+            return Err(Error::invalid(
+                "lines",
+                "have prices in different currencies; reserve them by themselves",
+            ));
+        }
+        Ok(lines)
+    }
+
+    fn check_buyer(&self, terms: &EventTerms, buyer: &str, units: u64) -> Result<()> {
+        let Some(limit) = terms.buyer_limit else { return Ok(()) };
+        let has = self.buyers.get(buyer).copied().unwrap_or_default();
+        if has + units <= u64::from(limit) {
+            return Ok(());
+        }
+        let message = format!("the buyer has {has} of at most {limit} units of this event");
+        Err(Error::new(ErrorKind::Precondition, "BUYER_LIMIT_REACHED", message))
+    }
+
+    fn suffices(&self, demand: &BTreeMap<PoolId, u64>) -> bool {
+        demand.iter().all(|(pool, units)| self.free(*pool).is_none_or(|free| free >= *units))
+    }
+
+    fn check_supply(&self, demand: &BTreeMap<PoolId, u64>) -> Result<()> {
+        for (id, units) in demand {
+            let Some(free) = self.free(*id) else { continue };
+            if free < *units {
+                let name = self.pools.get(id).map(|pool| pool.name.as_str()).unwrap_or_default();
+                let message = format!("{units} units of {name:?} are wanted, and {free} are left");
+                return Err(exhausted(message));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is free in a pool; one that is not there has nothing.
+    fn free(&self, pool: PoolId) -> Option<u64> {
+        let Some(supply) = self.pools.get(&pool) else { return Some(0) };
+        supply.capacity.map(|capacity| capacity.saturating_sub(supply.counts.used()))
+    }
+
+    /// Whether a seat that is wanted, or may be, belongs to a hold that is due.
+    fn seats_are_due(&self, wanted: &Reserve) -> bool {
+        let of = |seat: &Seat| wanted.lines.iter().any(|line| line.ticket_type == seat.ticket_type);
+        let due = |unit: TicketId| self.due.iter().any(|held| held.units.iter().any(|held| held.id == unit));
+        self.seats.iter().filter(|seat| of(seat)).any(|seat| seat.unit.is_some_and(due))
+    }
+
+    /// The seats of each line; none for types that have none.
+    fn choose_seats(&self, wanted: &Reserve) -> Result<Vec<Vec<UnitSeat>>> {
+        let mut taken = HashSet::new();
+        let mut chosen = Vec::with_capacity(wanted.lines.len());
+        for (index, line) in wanted.lines.iter().enumerate() {
+            let seated = self.types.get(&line.ticket_type).is_some_and(|terms| terms.seated);
+            let seats = match (seated, line.seats.is_empty()) {
+                (false, _) => Vec::new(),
+                (true, false) => self.named_seats(line, index, &taken)?,
+                (true, true) => self.any_seats(line, &taken)?,
+            };
+            taken.extend(seats.iter().map(|seat| seat.id));
+            chosen.push(seats);
+        }
+        Ok(chosen)
+    }
+
+    fn named_seats(&self, line: &Wanted, index: usize, taken: &HashSet<SeatId>) -> Result<Vec<UnitSeat>> {
+        let field = format!("lines[{index}].seat_numbers");
+        if line.seats.len() != line.units.len() {
+            let message = format!("names {} seats for {} units", line.seats.len(), line.units.len());
+            return Err(Error::invalid(&field, message));
+        }
+        let mut named = Vec::with_capacity(line.seats.len());
+        for label in &line.seats {
+            let same = |seat: &&Seat| seat.ticket_type == line.ticket_type && seat.label == *label;
+            let seat = self.seats.iter().find(same);
+            let seat =
+                seat.ok_or_else(|| Error::invalid(&field, format!("names {label:?}, which is no seat")))?;
+            let twice = named.iter().any(|held: &UnitSeat| held.id == seat.id);
+            if twice || taken.contains(&seat.id) {
+                return Err(Error::invalid(&field, format!("names {label:?} twice")));
+            }
+            if seat.unit.is_some() {
+                let message = format!("the seat {label:?} is taken");
+                return Err(Error::new(ErrorKind::Precondition, "SEAT_TAKEN", message));
+            }
+            named.push(UnitSeat { id: seat.id, label: label.clone() });
+        }
+        Ok(named)
+    }
+
+    fn any_seats(&self, line: &Wanted, taken: &HashSet<SeatId>) -> Result<Vec<UnitSeat>> {
+        let free = |seat: &&Seat| {
+            seat.ticket_type == line.ticket_type && seat.unit.is_none() && !taken.contains(&seat.id)
+        };
+        let mut free: Vec<_> = self.seats.iter().filter(free).collect();
+        free.sort_by(|one, other| (&one.row, one.number).cmp(&(&other.row, other.number)));
+        let chosen = choose(&free, line.units.len());
+        if chosen.len() < line.units.len() {
+            return Err(exhausted(format!(
+                "{} seats are wanted, and {} are left",
+                line.units.len(),
+                chosen.len()
+            )));
+        }
+        let label = |id: SeatId| {
+            let seat = free.iter().find(|seat| seat.id == id);
+            UnitSeat { id, label: seat.map(|seat| seat.label.clone()).unwrap_or_default() }
+        };
+        Ok(chosen.into_iter().map(label).collect())
+    }
+
+    fn take_seats(&mut self, reservation: &Reservation) {
+        for unit in &reservation.units {
+            self.move_seat(reservation, unit, Some((unit.id, reservation.id)));
+        }
+    }
+
+    fn move_seat(&mut self, of: &Reservation, unit: &Unit, is: Option<(TicketId, ReservationId)>) {
+        let (Some(held), Some(line)) = (&unit.seat, of.lines.get(unit.line)) else { return };
+        let was = if is.is_none() { Some(unit.id) } else { None };
+        let first = SeatMove { ticket_type: line.ticket_type, was, is };
+        self.writes.seats.entry(held.id).or_insert(first).is = is;
+        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == held.id) {
+            seat.unit = is.map(|(unit, _)| unit);
+        }
+    }
+}
+
+impl TypeTerms {
+    fn check(&self, now: Timestamp) -> Result<()> {
+        let (from, until) = self.window;
+        let why = if self.status == TypeStatus::Inactive {
+            "is not sold"
+        } else if from.is_some_and(|from| now < from) {
+            "is not sold yet"
+        } else if until.is_some_and(|until| until <= now) {
+            "is not sold any more"
+        } else {
+            return Ok(());
+        };
+        let message = format!("the ticket type {:?} {why}", self.name);
+        Err(Error::new(ErrorKind::Precondition, "TICKET_TYPE_NOT_ON_SALE", message))
+    }
+
+    fn check_quantity(&self, quantity: usize) -> Result<()> {
+        let (least, most) = self.bounds;
+        if (least as usize..=most as usize).contains(&quantity) {
+            return Ok(());
+        }
+        let message = format!("is {quantity} of {:?}; {least} to {most} can be bought at once", self.name);
+        Err(Error::invalid("quantity", message))
+    }
+}
+
+fn on_sale(terms: &EventTerms, now: Timestamp) -> Result<()> {
+    let why = match terms.status {
+        EventStatus::Active if now < terms.ends_at => return Ok(()),
+        EventStatus::Active | EventStatus::Ended => "the event is over",
+        EventStatus::Draft => "the event is not on sale yet",
+        EventStatus::Cancelled => "the event was cancelled",
+    };
+    Err(Error::new(ErrorKind::Precondition, "EVENT_NOT_ON_SALE", why))
+}
+
+fn hold_for(terms: &EventTerms, seconds: Option<u32>) -> Result<u32> {
+    let (usual, least, most) = terms.holds.seconds();
+    match seconds {
+        None | Some(0) => Ok(usual),
+        Some(seconds) if (least..=most).contains(&seconds) => Ok(seconds),
+        Some(seconds) => {
+            let message = format!("is {seconds}; {least} to {most} seconds are allowed, or 0 for {usual}");
+            Err(Error::invalid("timeout_seconds", message))
+        }
+    }
+}
+
+/// Units that are taken from each pool, all lines together.
+fn demand(wanted: &Reserve, lines: &[Line]) -> BTreeMap<PoolId, u64> {
+    let mut demand = BTreeMap::new();
+    for (line, terms) in wanted.lines.iter().zip(lines) {
+        for pool in &terms.pools {
+            *demand.entry(*pool).or_default() += line.units.len() as u64;
+        }
+    }
+    demand
+}
+
+fn units_of(wanted: &Reserve, seats: &[Vec<UnitSeat>]) -> Vec<Unit> {
+    let lines = wanted.lines.iter().zip(seats).enumerate();
+    lines
+        .flat_map(|(line, (wanted, seats))| {
+            let unit = move |(index, id): (usize, &TicketId)| Unit {
+                id: *id,
+                line,
+                seat: seats.get(index).cloned(),
+            };
+            wanted.units.iter().enumerate().map(unit)
+        })
+        .collect()
+}
+
+fn exhausted(message: String) -> Error {
+    Error::new(ErrorKind::Precondition, "INVENTORY_EXHAUSTED", message)
+}

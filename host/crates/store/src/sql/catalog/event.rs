@@ -1,0 +1,261 @@
+//! Events. Their capacities are those of pools with their ids.
+
+use std::collections::BTreeMap;
+
+use sqlx::{QueryBuilder, Row as _};
+use tessera_core::access::ObjectKind;
+use tessera_core::catalog::event::HoldRules;
+use tessera_core::catalog::{Event, EventStatus, WriteEvent};
+use tessera_core::filter::Term;
+use tessera_core::id::{EventId, SeriesId, TenantId, VenueId};
+use tessera_core::page::{Page, PageRequest};
+use tessera_core::{Error, Result, Timestamp};
+use uuid::Uuid;
+
+use super::super::page::{Holds, Sort, at, text};
+use super::super::{Conn, Db, Row, Ts, filter};
+use crate::codec::{signed, unsigned};
+use crate::error::fault;
+
+const SELECT: &str = "SELECT id, venue_id, series_id, title, description, category, starts_at, ends_at, \
+    time_zone, status, featured, image_url, hold_usual, hold_least, hold_most, buyer_limit, reentry, \
+    created_by, created_at, updated_at, version, \
+    (SELECT capacity FROM pools p WHERE p.tenant_id = events.tenant_id AND p.event_id = events.id \
+     AND p.id = events.id) AS capacity \
+    FROM events WHERE deleted_at IS NULL AND tenant_id = ";
+
+pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, event: &Event) -> Result<()> {
+    let query = sqlx::query(
+        "INSERT INTO events (tenant_id, id, venue_id, series_id, title, description, category, starts_at,
+         ends_at, time_zone, status, featured, image_url, hold_usual, hold_least, hold_most, buyer_limit,
+         reentry, updated_at, version, created_by, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+         $21, $22)",
+    );
+    let query = bound(query, tenant, event).bind(&event.created_by).bind(Ts(event.created_at));
+    query.execute(conn).await.map(drop).map_err(fault)
+}
+
+/// An event that is cancelled is left to be swept.
+pub(in super::super) async fn update(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (event, stored): (&Event, u64),
+) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE events SET venue_id = $3, series_id = $4, title = $5, description = $6, category = $7,
+         starts_at = $8, ends_at = $9, time_zone = $10, unswept = unswept OR (status <> $11 AND $11 = 'cancelled'),
+         status = $11, featured = $12, image_url = $13, hold_usual = $14, hold_least = $15, hold_most = $16,
+         buyer_limit = $17, reentry = $18, updated_at = $19, version = $20
+         WHERE tenant_id = $1 AND id = $2 AND version = $21 AND deleted_at IS NULL",
+    );
+    let query = bound(query, tenant, event).bind(signed(stored));
+    let done = query.execute(conn).await.map_err(fault)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+}
+
+type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
+
+fn bound<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> {
+    let held = &event.text;
+    query
+        .bind(tenant.0)
+        .bind(event.id.0)
+        .bind(held.venue.map(|venue| venue.0))
+        .bind(held.series.map(|series| series.0))
+        .bind(&held.title)
+        .bind(&held.description)
+        .bind(&held.category)
+        .bind(Ts(held.starts_at))
+        .bind(Ts(held.ends_at))
+        .bind(held.time_zone.as_deref().unwrap_or("UTC"))
+        .bind(held.status.name())
+        .bind(held.featured)
+        .bind(&held.image_url)
+        .bind(held.holds.usual.map(i64::from))
+        .bind(held.holds.least.map(i64::from))
+        .bind(held.holds.most.map(i64::from))
+        .bind(held.buyer_limit.map(i64::from))
+        .bind(held.reentry)
+        .bind(Ts(event.updated_at))
+        .bind(signed(event.version))
+}
+
+/// Marks an event as deleted; what hangs on it is purged in slices.
+pub(in super::super) async fn mark(
+    conn: &mut Conn,
+    tenant: TenantId,
+    event: &Event,
+    now: Timestamp,
+) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE events SET version = version + 1, deleted_at = $4, venue_id = NULL, series_id = NULL
+         WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
+    );
+    let query = query.bind(tenant.0).bind(event.id.0).bind(signed(event.version)).bind(Ts(now));
+    let done = query.execute(conn).await.map_err(fault)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+}
+
+/// Removes up to `limit` rows that hang on deleted events, and the events of which nothing is left; how many.
+pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> {
+    let query = sqlx::query(
+        "SELECT tenant_id, id FROM events WHERE deleted_at IS NOT NULL ORDER BY deleted_at LIMIT 1",
+    );
+    let Some(row) = query.fetch_optional(&mut *conn).await.map_err(fault)? else { return Ok(0) };
+    let tenant: Uuid = row.try_get("tenant_id").map_err(fault)?;
+    let event: Uuid = row.try_get("id").map_err(fault)?;
+    let reservations = "DELETE FROM reservations WHERE tenant_id = $1 AND id IN
+        (SELECT id FROM reservations WHERE tenant_id = $1 AND event_id = $2 LIMIT $3)";
+    let query = sqlx::query(reservations).bind(tenant).bind(event).bind(i64::from(limit));
+    let gone = query.execute(&mut *conn).await.map_err(fault)?.rows_affected();
+    if gone > 0 {
+        return Ok(gone);
+    }
+    let rest = [
+        "DELETE FROM pool_locks WHERE tenant_id = $1 AND event_id = $2",
+        "DELETE FROM pools WHERE tenant_id = $1 AND event_id = $2",
+        // Seats go with their types.
+        "DELETE FROM ticket_types WHERE tenant_id = $1 AND event_id = $2",
+        "DELETE FROM events WHERE tenant_id = $1 AND id = $2",
+    ];
+    for sql in rest {
+        sqlx::query(sql).bind(tenant).bind(event).execute(&mut *conn).await.map_err(fault)?;
+    }
+    Ok(1)
+}
+
+pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: EventId) -> Result<Option<Event>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0).push(" AND id = ").push_bind(id.0);
+    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    row.as_ref().map(read).transpose()
+}
+
+/// All of them, or those that are no drafts.
+pub(in super::super) async fn list(
+    conn: &mut Conn,
+    tenant: TenantId,
+    public: bool,
+    page: &PageRequest,
+) -> Result<Page<Event>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0);
+    if public {
+        query.push(" AND status <> 'draft'");
+    }
+    filter::push(&mut query, &page.filter, condition)?;
+    let sort = match page.order.field {
+        "created" => Sort::by("created_at", Holds::Moments, |event: &Event| at(event.created_at, &event.id)),
+        "modified" => Sort::by("updated_at", Holds::Moments, |event: &Event| at(event.updated_at, &event.id)),
+        "title" => Sort::by("title", Holds::Texts, |event: &Event| text(&event.text.title, &event.id)),
+        _ => Sort::by("starts_at", Holds::Moments, |event: &Event| at(event.text.starts_at, &event.id)),
+    };
+    sort.descending(page.order.descending).page(conn, query, page, read).await
+}
+
+/// Those of any tenant that sell although they are over.
+pub(in super::super) async fn over(
+    conn: &mut Conn,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(TenantId, EventId)>> {
+    let query = sqlx::query(
+        "SELECT tenant_id, id FROM events WHERE status = 'active' AND deleted_at IS NULL AND ends_at <= $1
+         ORDER BY ends_at LIMIT $2",
+    );
+    let rows = query.bind(Ts(now)).bind(i64::from(limit)).fetch_all(conn).await.map_err(fault)?;
+    rows.iter()
+        .map(|row| {
+            let tenant = TenantId(row.try_get("tenant_id").map_err(fault)?);
+            Ok((tenant, EventId(row.try_get("id").map_err(fault)?)))
+        })
+        .collect()
+}
+
+/// The categories of events that are no drafts.
+pub(in super::super) async fn categories(conn: &mut Conn, tenant: TenantId) -> Result<BTreeMap<String, u64>> {
+    let query = sqlx::query(
+        "SELECT category, COUNT(*) AS events FROM events
+         WHERE tenant_id = $1 AND deleted_at IS NULL AND status <> 'draft' GROUP BY category",
+    );
+    let rows = query.bind(tenant.0).fetch_all(conn).await.map_err(fault)?;
+    rows.iter()
+        .map(|row| {
+            let events = unsigned(row.try_get("events").map_err(fault)?)?;
+            Ok((row.try_get("category").map_err(fault)?, events))
+        })
+        .collect()
+}
+
+/// Whether an event names the venue or the series.
+pub(in super::super) async fn any_of(
+    conn: &mut Conn,
+    tenant: TenantId,
+    kind: ObjectKind,
+    id: Uuid,
+) -> Result<bool> {
+    let column = if kind == ObjectKind::Series { "series_id" } else { "venue_id" };
+    let mut query =
+        QueryBuilder::<Db>::new("SELECT id FROM events WHERE deleted_at IS NULL AND tenant_id = ");
+    query.push_bind(tenant.0).push(format_args!(" AND {column} = ")).push_bind(id).push(" LIMIT 1");
+    Ok(query.build().fetch_optional(conn).await.map_err(fault)?.is_some())
+}
+
+fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
+    match term.field {
+        "title" => filter::text(query, "title", term),
+        "category" => filter::text(query, "category", term),
+        "status" => filter::text(query, "status", term),
+        "venue" => filter::id(query, "venue_id", term),
+        "series" => filter::id(query, "series_id", term),
+        "featured" => filter::truth(query, "featured", term),
+        "starts" => filter::time(query, "starts_at", term),
+        "ends" => filter::time(query, "ends_at", term),
+        "created" => filter::time(query, "created_at", term),
+        "modified" => filter::time(query, "updated_at", term),
+        _ => return Err(filter::unknown(term)),
+    }
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<Event> {
+    let Ts(starts_at) = row.try_get("starts_at").map_err(fault)?;
+    let Ts(ends_at) = row.try_get("ends_at").map_err(fault)?;
+    let Ts(created_at) = row.try_get("created_at").map_err(fault)?;
+    let Ts(updated_at) = row.try_get("updated_at").map_err(fault)?;
+    let capacity: Option<i64> = row.try_get("capacity").map_err(fault)?;
+    let status: String = row.try_get("status").map_err(fault)?;
+    let seconds = |column: &str| -> Result<Option<u32>> {
+        let held: Option<i64> = row.try_get(column).map_err(fault)?;
+        held.map(crate::codec::small).transpose()
+    };
+    Ok(Event {
+        id: EventId(row.try_get("id").map_err(fault)?),
+        text: WriteEvent {
+            title: row.try_get("title").map_err(fault)?,
+            description: row.try_get("description").map_err(fault)?,
+            category: row.try_get("category").map_err(fault)?,
+            venue: row.try_get::<Option<_>, _>("venue_id").map_err(fault)?.map(VenueId),
+            series: row.try_get::<Option<_>, _>("series_id").map_err(fault)?.map(SeriesId),
+            starts_at,
+            ends_at,
+            time_zone: row.try_get("time_zone").map_err(fault)?,
+            status: EventStatus::parse("status", &status)?,
+            featured: row.try_get("featured").map_err(fault)?,
+            image_url: row.try_get("image_url").map_err(fault)?,
+            capacity: capacity.map(unsigned).transpose()?,
+            holds: HoldRules {
+                usual: seconds("hold_usual")?,
+                least: seconds("hold_least")?,
+                most: seconds("hold_most")?,
+            },
+            buyer_limit: seconds("buyer_limit")?,
+            reentry: row.try_get("reentry").map_err(fault)?,
+        },
+        created_by: row.try_get("created_by").map_err(fault)?,
+        created_at,
+        updated_at,
+        version: unsigned(row.try_get("version").map_err(fault)?)?,
+    })
+}

@@ -1,0 +1,12 @@
+//! Venues, series, events, ticket types, and the pools that they have.
+
+pub(in super::super) mod event;
+pub(in super::super) mod pool;
+pub(in super::super) mod series;
+pub(in super::super) mod ticket_type;
+pub(in super::super) mod venue;
+
+/// Optional counts as the databases keep them.
+fn signed_or_none(number: Option<u64>) -> Option<i64> {
+    number.map(crate::codec::signed)
+}

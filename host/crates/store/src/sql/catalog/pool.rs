@@ -1,0 +1,209 @@
+//! Pools and what is locked of them. Their counts are changed by batches of reservations alone.
+
+use sqlx::{QueryBuilder, Row as _};
+use tessera_core::id::{EventId, LockId, PoolId, TenantId};
+use tessera_core::inventory::{Counts, Lock, Pool};
+use tessera_core::{Error, Result, Timestamp};
+
+use super::super::{Conn, Db, Row, Ts, dialect};
+use super::signed_or_none;
+use crate::codec::{pool_sort, signed, unsigned};
+use crate::error::fault;
+
+const SELECT: &str = "SELECT id, event_id, sort, name, capacity, held, sold, locked, created_at, updated_at, \
+    version FROM pools WHERE tenant_id = ";
+
+pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, pool: &Pool) -> Result<()> {
+    let query = sqlx::query(
+        "INSERT INTO pools (tenant_id, event_id, id, sort, name, capacity, created_at, updated_at, version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    );
+    query
+        .bind(tenant.0)
+        .bind(pool.event.0)
+        .bind(pool.id.0)
+        .bind(pool.sort.name())
+        .bind(&pool.name)
+        .bind(signed_or_none(pool.capacity))
+        .bind(Ts(pool.created_at))
+        .bind(Ts(pool.updated_at))
+        .bind(signed(pool.version))
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(fault)
+}
+
+/// Its counts are no part of what is written; they fit into the capacity, or it is decided again.
+pub(in super::super) async fn update(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (pool, stored): (&Pool, u64),
+) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE pools SET name = $4, capacity = $5, updated_at = $6, version = $7
+         WHERE tenant_id = $1 AND event_id = $2 AND id = $3 AND version = $8
+         AND ($5 IS NULL OR held + sold + locked <= $5)",
+    );
+    let done = query
+        .bind(tenant.0)
+        .bind(pool.event.0)
+        .bind(pool.id.0)
+        .bind(&pool.name)
+        .bind(signed_or_none(pool.capacity))
+        .bind(Ts(pool.updated_at))
+        .bind(signed(pool.version))
+        .bind(signed(stored))
+        .execute(conn)
+        .await
+        .map_err(fault)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+}
+
+/// Removes a pool from which nothing was taken.
+pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, pool: &Pool) -> Result<()> {
+    let query = sqlx::query(
+        "DELETE FROM pools WHERE tenant_id = $1 AND event_id = $2 AND id = $3 AND held + sold + locked = 0",
+    );
+    let query = query.bind(tenant.0).bind(pool.event.0).bind(pool.id.0);
+    let done = query.execute(conn).await.map_err(fault)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+}
+
+/// Takes units out of sale.
+pub(in super::super) async fn lock(conn: &mut Conn, tenant: TenantId, lock: &Lock) -> Result<()> {
+    count(conn, tenant, lock, signed(lock.quantity)).await?;
+    let query = sqlx::query(
+        "INSERT INTO pool_locks (tenant_id, id, event_id, pool_id, quantity, reason, until, created_at, version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    );
+    query
+        .bind(tenant.0)
+        .bind(lock.id.0)
+        .bind(lock.event.0)
+        .bind(lock.pool.0)
+        .bind(signed(lock.quantity))
+        .bind(&lock.reason)
+        .bind(lock.until.map(Ts))
+        .bind(Ts(lock.created_at))
+        .bind(signed(lock.version))
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(fault)
+}
+
+/// Gives units back into sale.
+pub(in super::super) async fn unlock(conn: &mut Conn, tenant: TenantId, lock: &Lock) -> Result<()> {
+    let query = sqlx::query("DELETE FROM pool_locks WHERE tenant_id = $1 AND id = $2");
+    let done = query.bind(tenant.0).bind(lock.id.0).execute(&mut *conn).await.map_err(fault)?;
+    if done.rows_affected() != 1 {
+        return Err(Error::stale());
+    }
+    count(conn, tenant, lock, -signed(lock.quantity)).await
+}
+
+async fn count(conn: &mut Conn, tenant: TenantId, lock: &Lock, units: i64) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE pools SET locked = locked + $4 WHERE tenant_id = $1 AND event_id = $2 AND id = $3
+         AND (capacity IS NULL OR held + sold + locked + $4 <= capacity)",
+    );
+    let query = query.bind(tenant.0).bind(lock.event.0).bind(lock.pool.0).bind(units);
+    let done = query.execute(conn).await.map_err(fault)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+}
+
+pub(in super::super) async fn get(
+    conn: &mut Conn,
+    tenant: TenantId,
+    event: EventId,
+    id: PoolId,
+) -> Result<Option<Pool>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0).push(" AND id = ").push_bind(id.0);
+    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    row.as_ref().map(read).transpose()
+}
+
+pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<Vec<Pool>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
+    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    rows.iter().map(read).collect()
+}
+
+/// Waits until nothing is being reserved for the event, and lets nothing begin before the transaction ends.
+pub(in super::super) async fn pause(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<Vec<Pool>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
+    query.push(dialect::LOCK_TO_CHANGE);
+    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    rows.iter().map(read).collect()
+}
+
+const SELECT_LOCK: &str = "SELECT tenant_id, id, event_id, pool_id, quantity, reason, until, created_at, version \
+    FROM pool_locks WHERE ";
+
+pub(in super::super) async fn get_lock(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: LockId,
+) -> Result<Option<Lock>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT_LOCK);
+    query.push("tenant_id = ").push_bind(tenant.0).push(" AND id = ").push_bind(id.0);
+    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    row.as_ref().map(read_lock).transpose()
+}
+
+pub(in super::super) async fn locks(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<Vec<Lock>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT_LOCK);
+    query.push("tenant_id = ").push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0);
+    let rows = query.push(" ORDER BY id").build().fetch_all(conn).await.map_err(fault)?;
+    rows.iter().map(read_lock).collect()
+}
+
+/// Those of any tenant whose time is over.
+pub(in super::super) async fn due_locks(
+    conn: &mut Conn,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(TenantId, Lock)>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT_LOCK);
+    query.push("until <= ").push_bind(Ts(now)).push(" ORDER BY until LIMIT ").push_bind(i64::from(limit));
+    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    rows.iter().map(|row| Ok((TenantId(row.try_get("tenant_id").map_err(fault)?), read_lock(row)?))).collect()
+}
+
+fn read_lock(row: &Row) -> Result<Lock> {
+    let until: Option<Ts> = row.try_get("until").map_err(fault)?;
+    let Ts(created_at) = row.try_get("created_at").map_err(fault)?;
+    Ok(Lock {
+        id: LockId(row.try_get("id").map_err(fault)?),
+        event: EventId(row.try_get("event_id").map_err(fault)?),
+        pool: PoolId(row.try_get("pool_id").map_err(fault)?),
+        quantity: unsigned(row.try_get("quantity").map_err(fault)?)?,
+        reason: row.try_get("reason").map_err(fault)?,
+        until: until.map(|Ts(at)| at),
+        created_at,
+        version: unsigned(row.try_get("version").map_err(fault)?)?,
+    })
+}
+
+fn read(row: &Row) -> Result<Pool> {
+    let sort: String = row.try_get("sort").map_err(fault)?;
+    let capacity: Option<i64> = row.try_get("capacity").map_err(fault)?;
+    let Ts(created_at) = row.try_get("created_at").map_err(fault)?;
+    let Ts(updated_at) = row.try_get("updated_at").map_err(fault)?;
+    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(fault)?) };
+    Ok(Pool {
+        id: PoolId(row.try_get("id").map_err(fault)?),
+        event: EventId(row.try_get("event_id").map_err(fault)?),
+        sort: pool_sort(&sort)?,
+        name: row.try_get("name").map_err(fault)?,
+        capacity: capacity.map(unsigned).transpose()?,
+        counts: Counts { held: count("held")?, sold: count("sold")?, locked: count("locked")? },
+        created_at,
+        updated_at,
+        version: count("version")?,
+    })
+}

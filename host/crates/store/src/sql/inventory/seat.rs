@@ -1,0 +1,123 @@
+//! Seats. Whose they are is changed by batches of reservations alone.
+
+use serde_json::json;
+use sqlx::error::DatabaseError;
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
+use tessera_core::id::{EventId, SeatId, TenantId, TicketId, TicketTypeId};
+use tessera_core::inventory::Seat;
+use tessera_core::page::{Page, PageRequest};
+use tessera_core::{Error, Result};
+
+use super::super::page::{Holds, Sort, text};
+use super::super::{Conn, Db, Row, dialect, filter};
+use crate::codec::small;
+use crate::error::fault;
+
+const SELECT: &str = "SELECT id, event_id, ticket_type_id, seat_row, number, label, unit_id, place FROM seats \
+    WHERE tenant_id = ";
+
+/// Where a seat stands among all of its type.
+fn place(seat: &Seat) -> String {
+    format!("{}\u{1}{:010}", seat.row, seat.number)
+}
+
+pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, seats: &[Seat]) -> Result<()> {
+    let rows: Vec<_> = seats
+        .iter()
+        .map(|seat| {
+            json!({
+                "id": seat.id.to_string(),
+                "type": seat.ticket_type.to_string(),
+                "event": seat.event.to_string(),
+                "row": seat.row,
+                "number": seat.number,
+                "label": seat.label,
+                "place": place(seat),
+            })
+        })
+        .collect();
+    let sql = format!(
+        "INSERT INTO seats (tenant_id, ticket_type_id, id, event_id, seat_row, number, label, place)
+         SELECT $1, {}, {}, {}, v.value->>'row', CAST(v.value->>'number' AS BIGINT), v.value->>'label',
+         v.value->>'place' FROM {}",
+        dialect::uuid("v.value->>'type'"),
+        dialect::uuid("v.value->>'id'"),
+        dialect::uuid("v.value->>'event'"),
+        dialect::each("$2"),
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0).bind(Json(rows));
+    let message = "a seat of that label, or of that row and number, is there already";
+    query.execute(conn).await.map(drop).map_err(|error| {
+        let unique = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
+        if unique { Error::exists("seat", message) } else { fault(error) }
+    })
+}
+
+/// Removes seats, all of which must be free.
+pub(in super::super) async fn drop_free(
+    conn: &mut Conn,
+    tenant: TenantId,
+    ticket_type: TicketTypeId,
+    seats: &[SeatId],
+) -> Result<()> {
+    let ids: Vec<_> = seats.iter().map(|seat| [seat.to_string()]).collect();
+    let sql = format!(
+        "DELETE FROM seats WHERE tenant_id = $1 AND ticket_type_id = $2 AND unit_id IS NULL AND id IN
+         (SELECT {} FROM {})",
+        dialect::uuid("v.value->>0"),
+        dialect::each("$3"),
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0).bind(ticket_type.0).bind(Json(ids));
+    let gone = query.execute(conn).await.map_err(fault)?.rows_affected();
+    if gone == seats.len() as u64 { Ok(()) } else { Err(Error::stale()) }
+}
+
+pub(in super::super) async fn named(
+    conn: &mut Conn,
+    tenant: TenantId,
+    ticket_type: TicketTypeId,
+    labels: &[String],
+) -> Result<Vec<Seat>> {
+    let labels: Vec<_> = labels.iter().map(|label| [label]).collect();
+    let sql = format!(
+        "{SELECT}$1 AND ticket_type_id = $2 AND label IN (SELECT v.value->>0 FROM {})",
+        dialect::each("$3")
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0).bind(ticket_type.0).bind(Json(labels));
+    let rows = query.fetch_all(conn).await.map_err(fault)?;
+    rows.iter().map(read).collect()
+}
+
+/// By row and number.
+pub(in super::super) async fn list(
+    conn: &mut Conn,
+    tenant: TenantId,
+    ticket_type: TicketTypeId,
+    page: &PageRequest,
+) -> Result<Page<Seat>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0).push(" AND ticket_type_id = ").push_bind(ticket_type.0);
+    filter::push(&mut query, &page.filter, |query, term| {
+        match term.field {
+            "free" => filter::truth(query, "(unit_id IS NULL)", term),
+            _ => return Err(filter::unknown(term)),
+        }
+        Ok(())
+    })?;
+    Sort::by("place", Holds::Texts, |seat: &Seat| text(place(seat), &seat.id))
+        .page(conn, query, page, read)
+        .await
+}
+
+fn read(row: &Row) -> Result<Seat> {
+    Ok(Seat {
+        id: SeatId(row.try_get("id").map_err(fault)?),
+        event: EventId(row.try_get("event_id").map_err(fault)?),
+        ticket_type: TicketTypeId(row.try_get("ticket_type_id").map_err(fault)?),
+        row: row.try_get("seat_row").map_err(fault)?,
+        number: small(row.try_get("number").map_err(fault)?)?,
+        label: row.try_get("label").map_err(fault)?,
+        unit: row.try_get::<Option<_>, _>("unit_id").map_err(fault)?.map(TicketId),
+    })
+}

@@ -1,0 +1,395 @@
+//! Batches of reservations: each command is judged by itself, pools are never oversold, and what is stored adds up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use tessera_core::Result;
+use tessera_core::access::Operation;
+use tessera_core::catalog::event::HoldRules;
+use tessera_core::changeset::Write;
+use tessera_core::id::LockId;
+use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
+use tessera_core::inventory::{Command, Counts, Job, Lock, Outcome, Reservation, ReservationState};
+
+use crate::box_office::{BoxOffice, done, reserve, seats};
+use crate::world::{Kind, World, run};
+
+fn reason(verdict: Result<Reservation>) -> String {
+    verdict.unwrap_err().reason().to_owned()
+}
+
+async fn a_reservation_lives_from_hold_to_sale(world: World) {
+    let office = BoxOffice::open(world, Some(10), |_| ()).await;
+    let standing = office.ticket_type(Some(5), &[]).await;
+    let held = office.run(office.reserve("ann", &[(standing, 3)])).await.unwrap();
+    assert_eq!(held.state, ReservationState::Held);
+    assert_eq!(held.units.len(), 3);
+    assert_eq!(held.total().unwrap().amount, 3_750);
+    assert_eq!(office.counts(standing).await, Counts { held: 3, sold: 0, locked: 0 });
+    assert_eq!(office.counts(office.event.id).await, Counts { held: 3, sold: 0, locked: 0 });
+    let stored = office.world.store.reservation(office.tenant, held.id).await.unwrap().unwrap();
+    assert_eq!(stored, held);
+    let longer = office.extend(held.id, Some(1_200)).await.unwrap();
+    assert!(longer.expires_at > held.expires_at && longer.version == 2);
+    let less = office.release(held.id, &[held.units[1].id]).await.unwrap();
+    assert_eq!((less.units.len(), less.state), (2, ReservationState::Held));
+    let sold = office.confirm(held.id).await.unwrap();
+    assert_eq!((sold.state, sold.version), (ReservationState::Confirmed, 4));
+    assert_eq!(sold.payment_reference.as_deref(), Some("paid"));
+    assert_eq!(office.counts(standing).await, Counts { held: 0, sold: 2, locked: 0 });
+    for refused in [office.confirm(held.id).await, office.release(held.id, &[]).await] {
+        assert_eq!(reason(refused), "TRANSITION_NOT_ALLOWED");
+    }
+    let gone = office.run(office.reserve("ben", &[(standing, 1)])).await.unwrap();
+    let gone = office.release(gone.id, &[]).await.unwrap();
+    assert_eq!((gone.state, gone.units.len()), (ReservationState::Released, 0));
+    office.check().await;
+    let facts = office.world.numbered(9).await;
+    let of: Vec<_> = facts.iter().filter(|fact| fact.what.object.id == held.id.to_string()).collect();
+    let types: Vec<_> = of.iter().map(|fact| &*fact.what.fact_type).collect();
+    let expected =
+        ["reservation.held", "reservation.extended", "reservation.released", "reservation.confirmed"];
+    assert_eq!(types, expected);
+    assert!(of.iter().all(|fact| fact.what.event == Some(office.event.id)));
+}
+
+async fn lines_on_one_pool_are_summed_and_all_or_nothing(world: World) {
+    let office = BoxOffice::open(world, None, |_| ()).await;
+    let shared = office.shared(5).await;
+    let (adult, child) =
+        (office.ticket_type(None, &[shared]).await, office.ticket_type(Some(4), &[shared]).await);
+    let wanted = office.reserve("ann", &[(adult, 3), (child, 3)]);
+    assert_eq!(reason(office.run(wanted).await), "INVENTORY_EXHAUSTED");
+    assert_eq!(office.counts(shared).await, Counts::default());
+    let held = office.run(office.reserve("ann", &[(adult, 3), (child, 2)])).await.unwrap();
+    assert_eq!(held.quantities(), [3, 2]);
+    assert_eq!(office.counts(shared).await.held, 5);
+    assert_eq!(reason(office.run(office.reserve("ben", &[(adult, 1)])).await), "INVENTORY_EXHAUSTED");
+    office.check().await;
+}
+
+async fn each_command_of_a_batch_has_its_own_verdict(world: World) {
+    let office = BoxOffice::open(world, Some(7), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let first = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
+    let jobs = [
+        office.reserve("ben", &[(standing, 3)]),
+        office.reserve("cem", &[(standing, 3)]),
+        office.job(Command::Release { id: first.id, units: Vec::new(), if_version: None }),
+        office.reserve("dia", &[(standing, 3)]),
+        office.job(Command::Confirm { id: first.id, payment_reference: "p".into(), if_version: None }),
+        office.reserve("eli", &[(standing, 200)]),
+    ];
+    let verdicts = office.batch(&jobs).await;
+    let said: Vec<_> = verdicts
+        .iter()
+        .map(|verdict| verdict.as_ref().map_or_else(|error| error.reason(), |_| "ok"))
+        .collect();
+    let expected = ["ok", "INVENTORY_EXHAUSTED", "ok", "ok", "TRANSITION_NOT_ALLOWED", "INVALID_ARGUMENT"];
+    assert_eq!(said, expected);
+    assert_eq!(office.counts(office.event.id).await.held, 6);
+    office.check().await;
+}
+
+async fn a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back(world: World) {
+    let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(2) };
+    let office = BoxOffice::open(world, Some(2), |text| text.holds = holds).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let held = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
+    assert_eq!(reason(office.run(office.reserve("ben", &[(standing, 1)])).await), "INVENTORY_EXHAUSTED");
+    assert!(office.world.store.due_events(9).await.unwrap().is_empty());
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(office.world.store.due_events(9).await.unwrap(), [(office.tenant, office.event.id)]);
+    // Before a batch refuses for want of supply, it ends what is due.
+    let next = office.run(office.reserve("ben", &[(standing, 1)])).await.unwrap();
+    assert_eq!(reason(office.confirm(held.id).await), "RESERVATION_EXPIRED");
+    let ended = office.world.store.reservation(office.tenant, held.id).await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.units.len()), (ReservationState::Expired, 0));
+    // Whoever comes too late ends the hold himself.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(reason(office.confirm(next.id).await), "RESERVATION_EXPIRED");
+    assert_eq!(office.counts(office.event.id).await, Counts::default());
+    let verdict = office.batch(&[office.job(Command::Sweep)]).await.pop().unwrap();
+    assert!(matches!(verdict, Ok(Outcome::Swept(0))));
+    office.check().await;
+}
+
+async fn a_repeat_gets_the_first_answer_and_another_body_is_refused(world: World) {
+    let office = BoxOffice::open(world, Some(9), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let keyed = |fingerprint: u8, units| {
+        let key = IdempotencyKey::parse("key").unwrap();
+        let operation = Operation::ReservationCreate;
+        let scope = Scope { tenant: office.tenant, principal: "system".into(), operation, key };
+        let key = Some((scope, Fingerprint([fingerprint; 32])));
+        let command = reserve("ann", &[(standing, units)], None);
+        Arc::new(Job::new(&office.world.ctx(office.tenant), command, key))
+    };
+    let first = office.run(keyed(1, 2)).await.unwrap();
+    // In one batch, in the next, and with another body.
+    let verdicts = office.batch(&[keyed(1, 2), keyed(1, 2), keyed(2, 3)]).await;
+    for verdict in &verdicts[..2] {
+        let Ok(Outcome::Replayed(recorded)) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(Reservation::try_from(recorded.answer.clone()).unwrap(), first);
+    }
+    assert_eq!(verdicts[2].as_ref().unwrap_err().reason(), "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(office.counts(standing).await.held, 2);
+}
+
+async fn a_buyer_has_no_more_than_the_event_allows(world: World) {
+    let office = BoxOffice::open(world, None, |text| text.buyer_limit = Some(4)).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let held = office.run(office.reserve("ann", &[(standing, 3)])).await.unwrap();
+    assert_eq!(reason(office.run(office.reserve("ann", &[(standing, 2)])).await), "BUYER_LIMIT_REACHED");
+    // In one batch, too, and each buyer by himself.
+    let jobs = [("ann", 1), ("ann", 1), ("ben", 4)]
+        .map(|(buyer, units)| office.reserve(buyer, &[(standing, units)]));
+    let verdicts = office.batch(&jobs).await;
+    assert_eq!(verdicts.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    office.confirm(held.id).await.unwrap();
+    assert_eq!(reason(office.run(office.reserve("ann", &[(standing, 1)])).await), "BUYER_LIMIT_REACHED");
+}
+
+async fn a_seat_is_one_units_and_seats_are_given_together(world: World) {
+    let office = BoxOffice::open(world, None, |_| ()).await;
+    let stalls = office.ticket_type_with(Some(8), &[], true).await;
+    let rows = [seats(office.event.id, stalls, "A", 3), seats(office.event.id, stalls, "B", 5)].concat();
+    office.world.store(office.world.change(office.tenant).write(Write::PutSeats(rows.clone()))).await;
+    let labels = |held: &Reservation| -> Vec<String> {
+        held.units.iter().map(|unit| unit.seat.as_ref().unwrap().label.clone()).collect()
+    };
+    let named = |buyer: &str, wanted: &[&str]| {
+        let Command::Reserve(mut command) = reserve(buyer, &[(stalls, wanted.len())], None) else {
+            unreachable!()
+        };
+        command.lines[0].seats = wanted.iter().map(|&label| label.to_owned()).collect();
+        office.job(Command::Reserve(command))
+    };
+    let ann = office.run(named("ann", &["A2", "B5"])).await.unwrap();
+    assert_eq!(labels(&ann), ["A2", "B5"]);
+    assert_eq!(reason(office.run(named("ben", &["A1", "A2"])).await), "SEAT_TAKEN");
+    assert_eq!(reason(office.run(named("ben", &["Z1"])).await), "INVALID_ARGUMENT");
+    // Two want the same seat at once.
+    let verdicts = office.batch(&[named("ben", &["A1"]), named("cem", &["A1"])]).await;
+    assert_eq!(verdicts.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false]);
+    let four = office.run(office.reserve("dia", &[(stalls, 4)])).await.unwrap();
+    assert_eq!(labels(&four), ["B1", "B2", "B3", "B4"]);
+    assert_eq!(reason(office.run(office.reserve("eli", &[(stalls, 2)])).await), "INVENTORY_EXHAUSTED");
+    // What is given back is free at once, also within the batch that gives it back.
+    let back = office.job(Command::Release { id: ann.id, units: vec![ann.units[0].id], if_version: None });
+    let verdicts = office.batch(&[back, named("eli", &["A2"])]).await;
+    assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
+    let by = |reservation: &Reservation, label: &str| {
+        reservation.units.iter().find(|unit| unit.seat.as_ref().unwrap().label == label).map(|unit| unit.id)
+    };
+    let held =
+        office.world.store.seats_named(office.tenant, stalls, &["A2".into(), "B5".into()]).await.unwrap();
+    let eli = done(verdicts.into_iter().nth(1).unwrap()).unwrap();
+    for seat in held {
+        let of = if seat.label == "A2" { &eli } else { &ann };
+        assert_eq!(seat.unit, by(of, &seat.label));
+    }
+    let gone = vec![rows[1].id];
+    let drop_taken = office.world.change(office.tenant).write(Write::DropSeats(stalls, gone));
+    assert!(office.world.commit(drop_taken).await.unwrap_err().is_stale());
+    office.check().await;
+}
+
+async fn what_is_locked_is_not_sold_and_comes_back(world: World) {
+    let office = BoxOffice::open(world, Some(5), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let now = office.world.store.now();
+    let lock = Lock {
+        id: LockId::generate(),
+        event: office.event.id,
+        pool: office.event.id.into(),
+        quantity: 3,
+        reason: "press".into(),
+        until: Some(now),
+        created_at: now,
+        version: 1,
+    };
+    let fact = office.world.fact(office.tenant, "inventory.locked", &lock);
+    office.world.store(office.world.change(office.tenant).insert(lock.clone()).fact(fact)).await;
+    assert_eq!(office.counts(office.event.id).await.locked, 3);
+    assert_eq!(reason(office.run(office.reserve("ann", &[(standing, 3)])).await), "INVENTORY_EXHAUSTED");
+    office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
+    let more = Lock { id: LockId::generate(), quantity: 1, ..lock.clone() };
+    let fact = office.world.fact(office.tenant, "inventory.locked", &more);
+    let refused = office.world.commit(office.world.change(office.tenant).insert(more).fact(fact)).await;
+    assert!(refused.unwrap_err().is_stale());
+    let due = office.world.store.due_locks(9).await.unwrap();
+    assert_eq!(due, [(office.tenant, lock.clone())]);
+    office.world.store(office.world.change(office.tenant).delete(lock)).await;
+    assert_eq!(office.counts(office.event.id).await, Counts { held: 2, sold: 0, locked: 0 });
+    office.check().await;
+}
+
+async fn many_at_once_sell_exactly_what_there_is(world: World) {
+    let office = BoxOffice::open(world, Some(100), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let attempts = (0..40).map(|attempt| {
+        let office = office.clone();
+        tokio::spawn(async move {
+            let mut won = 0;
+            for round in 0..4 {
+                let jobs: Vec<_> = (0..4)
+                    .map(|n| office.reserve(&format!("b{attempt}-{round}-{n}"), &[(standing, 1)]))
+                    .collect();
+                for verdict in office.batch(&jobs).await {
+                    match done(verdict) {
+                        Ok(held) => {
+                            office.confirm(held.id).await.unwrap();
+                            won += 1;
+                        }
+                        Err(error) => assert_eq!(error.reason(), "INVENTORY_EXHAUSTED"),
+                    }
+                }
+            }
+            won
+        })
+    });
+    let mut sold = 0;
+    for attempt in attempts.collect::<Vec<_>>() {
+        sold += attempt.await.unwrap();
+    }
+    assert_eq!(sold, 100);
+    assert_eq!(office.counts(office.event.id).await, Counts { held: 0, sold: 100, locked: 0 });
+    office.check().await;
+}
+
+async fn whatever_is_done_what_is_stored_adds_up(world: World) {
+    let holds = HoldRules { usual: Some(60), least: Some(1), most: Some(600) };
+    let office =
+        BoxOffice::open(world, Some(30), |text| (text.holds, text.buyer_limit) = (holds, Some(12))).await;
+    let shared = office.shared(14).await;
+    let types = [
+        office.ticket_type(Some(8), &[shared]).await,
+        office.ticket_type(None, &[shared]).await,
+        office.ticket_type(Some(20), &[]).await,
+    ];
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut known = Vec::new();
+    for _ in 0..60 {
+        let mut jobs = Vec::new();
+        for _ in 0..=dice.below(9) {
+            let command = match dice.below(6) {
+                0..=2 => {
+                    let lines: Vec<_> =
+                        (0..=dice.below(2)).map(|_| (types[dice.below(3)], 1 + dice.below(4))).collect();
+                    let seconds = if dice.below(4) == 0 { Some(1) } else { None };
+                    reserve(["ann", "ben", "cem", "dia"][dice.below(4)], &lines, seconds)
+                }
+                3 => Command::Sweep,
+                other => {
+                    let Some(held): Option<&Reservation> = known.get(dice.below(known.len().max(1))) else {
+                        continue;
+                    };
+                    let (id, if_version) = (held.id, None);
+                    match (other, dice.below(3)) {
+                        (4, _) => Command::Confirm { id, payment_reference: "p".into(), if_version },
+                        (_, 0) => Command::Extend { id, seconds: None, if_version },
+                        (_, 1) => Command::Release { id, units: Vec::new(), if_version },
+                        _ => {
+                            let units = held.units.iter().take(1).map(|unit| unit.id).collect();
+                            Command::Release { id, units, if_version }
+                        }
+                    }
+                }
+            };
+            jobs.push(office.job(command));
+        }
+        for verdict in office.batch(&jobs).await {
+            match verdict {
+                Ok(Outcome::Done(held)) => known.push(*held),
+                Ok(_) => {}
+                Err(error) => assert_ne!(error.reason(), "INTERNAL", "{error:?}"),
+            }
+        }
+        office.check().await;
+    }
+    let states = office.reservations().await;
+    for state in [ReservationState::Confirmed, ReservationState::Released] {
+        assert!(states.iter().any(|held| held.state == state), "no reservation became {}", state.name());
+    }
+}
+
+/// Numbers that look like chance and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound.max(1) as u64).unwrap()
+    }
+}
+
+on_every_store! {
+    a_reservation_lives_from_hold_to_sale,
+    lines_on_one_pool_are_summed_and_all_or_nothing,
+    each_command_of_a_batch_has_its_own_verdict,
+    a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back,
+    a_repeat_gets_the_first_answer_and_another_body_is_refused,
+    a_buyer_has_no_more_than_the_event_allows,
+    a_seat_is_one_units_and_seats_are_given_together,
+    what_is_locked_is_not_sold_and_comes_back,
+    many_at_once_sell_exactly_what_there_is,
+    whatever_is_done_what_is_stored_adds_up,
+}
+
+/// Two hosts share nothing but the rows: together they sell what there is, and no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_hosts_sell_exactly_what_there_is() {
+    async fn test(world: World) {
+        let office = BoxOffice::open(world, Some(150), |_| ()).await;
+        let standing = office.ticket_type(None, &[]).await;
+        let other = BoxOffice { world: office.world.other_host("host-2").await, ..office.clone() };
+        let sell = |office: BoxOffice, host: &'static str| async move {
+            let mut sold = 0;
+            for round in 0..30 {
+                let jobs: Vec<_> =
+                    (0..5).map(|n| office.reserve(&format!("{host}{round}{n}"), &[(standing, 1)])).collect();
+                sold += office.batch(&jobs).await.into_iter().filter(Result::is_ok).count();
+            }
+            sold
+        };
+        let (one, two) =
+            tokio::join!(tokio::spawn(sell(office.clone(), "a")), tokio::spawn(sell(other.clone(), "b")));
+        assert_eq!(one.unwrap() + two.unwrap(), 150);
+        office.check().await;
+        other.world.store.close().await;
+    }
+    run(Kind::Postgres, test).await;
+}
+
+/// A program that goes round the rules cannot oversell: the database itself refuses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_database_refuses_what_the_rules_would() {
+    async fn test(world: World) {
+        let office = BoxOffice::open(world, Some(3), |_| ()).await;
+        let standing = office.ticket_type(None, &[]).await;
+        let held = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
+        let mut raw = office.world.raw().await;
+        let wrong = [
+            "UPDATE pools SET sold = sold + 2 WHERE sort = 'event'",
+            "UPDATE pools SET held = held - 3 WHERE sort = 'event'",
+            "UPDATE pools SET capacity = 1 WHERE sort = 'event'",
+            "UPDATE reservations SET state = 'lost'",
+            "UPDATE reservations SET quantity = -1",
+        ];
+        for sql in wrong {
+            let refused = raw.execute(AssertSqlSafe(sql)).await.unwrap_err();
+            let code = refused.as_database_error().unwrap().code().unwrap().into_owned();
+            assert_eq!(code, "23514", "{sql}");
+        }
+        // A reservation that was changed behind the rules' back fails its batch, and not another's.
+        raw.execute(AssertSqlSafe("UPDATE reservations SET version = 7")).await.unwrap();
+        let now = office.confirm(held.id).await.unwrap();
+        assert_eq!(now.version, 8);
+        raw.close().await.unwrap();
+    }
+    run(Kind::Postgres, test).await;
+}

@@ -1,0 +1,85 @@
+//! How long an event's pools are locked: a batch has few round trips, whatever it does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tessera_core::inventory::Command;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::box_office::BoxOffice;
+use crate::world::{Kind, World, run};
+
+/// The most round trips between the one that locks and the one that commits, both counted.
+const MOST: usize = 5;
+
+/// A wire to the server that counts what a transaction sends after its BEGIN; `longest` is the most so far.
+async fn wire(host: String, port: u16, longest: Arc<AtomicUsize>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect((host.as_str(), port)).await.unwrap();
+            tokio::spawn(pass(client, server, Arc::clone(&longest)));
+        }
+    });
+    own
+}
+
+async fn pass(client: TcpStream, server: TcpStream, longest: Arc<AtomicUsize>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let mut buffer = vec![0; 1 << 20];
+    let mut sent = None;
+    while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
+        let has = |word: &[u8]| buffer[..read].windows(word.len()).any(|part| part == word);
+        sent = if has(b"BEGIN") { Some(0) } else { sent.map(|count| count + 1) };
+        if (has(b"COMMIT") || has(b"ROLLBACK"))
+            && let Some(count) = sent.take()
+        {
+            longest.fetch_max(count, Ordering::SeqCst);
+        }
+        if to_server.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_batch_locks_for_few_round_trips() {
+    async fn test(world: World) {
+        // The first host numbers the facts, the one behind the wire only reserves.
+        let office = BoxOffice::open(world, Some(100), |text| text.buyer_limit = Some(50)).await;
+        office.world.numbered(2).await;
+        let standing = office.ticket_type(None, &[]).await;
+        let (host, port) = office.world.server_address();
+        let longest = Arc::new(AtomicUsize::new(0));
+        let port = wire(host, port, Arc::clone(&longest)).await;
+        let wired = BoxOffice { world: office.world.other_host_at("wired", port).await, ..office.clone() };
+        // Statements are prepared once for each connection: that is not what is counted.
+        for _ in 0..20 {
+            wired.run(wired.reserve("warm", &[(standing, 1)])).await.unwrap();
+        }
+        let held = wired.run(wired.reserve("ann", &[(standing, 2)])).await.unwrap();
+        let other = wired.run(wired.reserve("ben", &[(standing, 2)])).await.unwrap();
+        let everything = |held: tessera_core::id::ReservationId, other| {
+            [
+                wired.reserve("cem", &[(standing, 3)]),
+                wired.job(Command::Confirm { id: held, payment_reference: "p".into(), if_version: None }),
+                wired.job(Command::Release { id: other, units: Vec::new(), if_version: None }),
+                wired.job(Command::Sweep),
+            ]
+        };
+        wired.batch(&everything(held.id, other.id)).await;
+        let held = wired.run(wired.reserve("dia", &[(standing, 2)])).await.unwrap();
+        let other = wired.run(wired.reserve("eli", &[(standing, 2)])).await.unwrap();
+        longest.store(0, Ordering::SeqCst);
+        let verdicts = wired.batch(&everything(held.id, other.id)).await;
+        assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
+        let counted = longest.load(Ordering::SeqCst);
+        assert!((2..=MOST).contains(&counted), "{counted} round trips with the pools locked");
+        wired.world.store.close().await;
+    }
+    run(Kind::Postgres, test).await;
+}

@@ -1,0 +1,255 @@
+//! Venues, series, events and ticket types as a client meets them, with a key and without.
+
+mod lists;
+mod public;
+mod types;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tessera_proto::ticket::v1::DeleteEventRequest;
+use tessera_proto::ticket::v1::catalog_service_client::CatalogServiceClient;
+
+use crate::harness::{Answer, Kind, Rest};
+use crate::tracker::{done, faults, memory, on, on_every_store, until};
+
+on_every_store! {
+    an_event_goes_from_draft_to_active_to_cancelled_and_no_further
+    what_events_need_is_not_deleted
+    a_place_is_kept_to_the_part_and_a_point_changes_whole
+}
+
+/// Makes what stands in `body` and answers its id.
+async fn made(rest: &Rest, path: &str, body: Value, name: &str) -> String {
+    rest.post(path, body).await.expect(201)[name]["id"].as_str().unwrap().to_owned()
+}
+
+fn event_body(title: &str, more: &Value) -> Value {
+    let mut body = json!({
+        "title": title, "category": "concert", "start_date": "2126-03-01T19:00:00Z",
+        "end_date": "2126-03-01T22:00:00Z",
+    });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+/// Makes an event, with more in it than it must have, and answers its id.
+async fn event(rest: &Rest, title: &str, more: Value) -> String {
+    made(rest, "/v1/events", event_body(title, &more), "event").await
+}
+
+async fn venue(rest: &Rest, name: &str) -> String {
+    let body = json!({"name": name, "address": "1 Street", "city": "Berlin", "country": "Germany"});
+    made(rest, "/v1/venues", body, "venue").await
+}
+
+fn ticket_body(name: &str, more: &Value) -> Value {
+    let mut body = json!({"name": name, "price": {"amount": 1250, "currency": "EUR"}});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+async fn ticket_type(rest: &Rest, event: &str, more: Value) -> String {
+    made(rest, &format!("/v1/events/{event}/tickets"), ticket_body("Seat", &more), "ticket_type").await
+}
+
+async fn with_tag(rest: &Rest, method: Method, path: &str, tag: &str, body: Value) -> Answer {
+    rest.send(rest.request(method, path).header("if-match", tag).json(&body)).await
+}
+
+async fn an_event_goes_from_draft_to_active_to_cancelled_and_no_further(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let id = event(&rest, "Night", json!({"max_capacity": 10})).await;
+    let path = format!("/v1/events/{id}");
+    let to = async |status: &str| rest.patch(&path, json!({"status": status})).await;
+    let made = rest.get(&path).await.expect(200)["event"].clone();
+    assert_eq!((&made["status"], &made["time_zone"]), (&json!("draft"), &json!("UTC")));
+    assert!(made["created_by"].as_str().unwrap().starts_with("key:"), "{made:#}");
+    assert_eq!(to("ended").await.code(409), "TRANSITION_NOT_ALLOWED");
+    for (status, fact) in
+        [("active", "event.opened"), ("draft", "event.withdrawn"), ("active", "event.opened")]
+    {
+        assert_eq!(done(&to(status).await)["event"]["status"], status);
+        let told = format!("/v1/audit?filter=event:{id}&page_size=1");
+        let told = until(&rest, &told, |answer| answer.expect(200)["facts"][0]["type"] == fact).await;
+        assert_eq!(told.body["facts"][0]["event_id"], id);
+    }
+    assert_eq!(done(&to("cancelled").await)["event"]["status"], "cancelled");
+    for status in ["draft", "active", "ended"] {
+        assert_eq!(to(status).await.code(409), "TRANSITION_NOT_ALLOWED", "{status}");
+    }
+    done(&rest.patch(&path, json!({"title": "It was to be"})).await);
+    assert_eq!(to("gone").await.code(422), "INVALID_ARGUMENT");
+    assert_eq!(
+        rest.post("/v1/events", event_body("Over", &json!({"status": "ended"}))).await.code(409),
+        "TRANSITION_NOT_ALLOWED"
+    );
+    done(&rest.delete(&path).await);
+    assert_eq!(rest.get(&path).await.code(404), "EVENT_NOT_FOUND");
+    assert_eq!(to("draft").await.code(404), "EVENT_NOT_FOUND");
+}
+
+async fn what_events_need_is_not_deleted(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let venue = venue(&rest, "Hall").await;
+    let series = made(&rest, "/v1/series", json!({"name": "Tour"}), "series").await;
+    let id = event(&rest, "Night", json!({"venue_id": venue, "series_id": series})).await;
+    let (at_venue, at_series) = (format!("/v1/venues/{venue}"), format!("/v1/series/{series}"));
+    assert_eq!(rest.delete(&at_venue).await.code(409), "VENUE_IN_USE");
+    assert_eq!(rest.delete(&at_series).await.code(409), "SERIES_IN_USE");
+    done(&rest.patch(&format!("/v1/events/{id}"), json!({"venue_id": null})).await);
+    done(&rest.delete(&at_venue).await);
+    assert_eq!(rest.get(&at_venue).await.code(404), "VENUE_NOT_FOUND");
+    done(&rest.delete(&format!("/v1/events/{id}")).await);
+    done(&rest.delete(&at_series).await);
+    for (field, gone) in [("venue_id", &venue), ("series_id", &series)] {
+        let refused = rest.post("/v1/events", event_body("Night", &json!({field: gone}))).await;
+        assert_eq!(faults(&refused), [field]);
+    }
+}
+
+async fn a_place_is_kept_to_the_part_and_a_point_changes_whole(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let body = json!({
+        "name": "Hall", "address": "1 Street", "city": "Berlin", "country": "Germany",
+        "latitude": 52.520_006_61, "longitude": -13.404_954, "capacity": 3000, "amenities": ["bar", "lift"],
+        "time_zone": "Europe/Berlin",
+    });
+    let id = made(&rest, "/v1/venues", body.clone(), "venue").await;
+    let path = format!("/v1/venues/{id}");
+    let held = rest.get(&path).await.expect(200)["venue"].clone();
+    for (name, value) in body.as_object().unwrap() {
+        assert_eq!(&held[name], value, "{name}");
+    }
+    assert_eq!(faults(&rest.patch(&path, json!({"latitude": 1})).await), ["longitude"]);
+    assert_eq!(faults(&rest.patch(&path, json!({"latitude": 1, "longitude": null})).await), ["longitude"]);
+    let far = json!({"latitude": 90.1, "longitude": 180.1});
+    assert_eq!(faults(&rest.patch(&path, far).await), ["latitude", "longitude"]);
+    let moved = rest.patch(&path, json!({"latitude": null, "longitude": null, "capacity": null})).await;
+    let moved = &done(&moved)["venue"];
+    assert_eq!((&moved["latitude"], &moved["capacity"]), (&Value::Null, &Value::Null));
+    assert_eq!(moved["amenities"], json!(["bar", "lift"]));
+    assert_eq!(faults(&rest.patch(&path, json!({"time_zone": "Moon/Base"})).await), ["time_zone"]);
+    // An event is at the venue's time, unless it says otherwise.
+    let here = event(&rest, "Here", json!({"venue_id": id})).await;
+    let here = rest.get(&format!("/v1/events/{here}")).await;
+    assert_eq!(here.expect(200)["event"]["time_zone"], "Europe/Berlin");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_a_version_is_not_changed_behind_the_callers_back() {
+    let (_home, host, rest) = memory().await;
+    let (venue, event) = (venue(&rest, "Hall").await, event(&rest, "Night", json!({})).await);
+    let series = made(&rest, "/v1/series", json!({"name": "Tour"}), "series").await;
+    let held = ticket_type(&rest, &event, json!({"quantity": 5})).await;
+    let changes = [
+        (format!("/v1/events/{event}/tickets/{held}"), "name"),
+        (format!("/v1/venues/{venue}"), "name"),
+        (format!("/v1/series/{series}"), "name"),
+        (format!("/v1/events/{event}"), "title"),
+    ];
+    for (path, field) in &changes {
+        let old = rest.get(path).await.headers["etag"].to_str().unwrap().to_owned();
+        let again = rest.send(rest.request(Method::GET, path).header("if-none-match", &old)).await;
+        assert_eq!(again.status.as_u16(), 304, "{path}");
+        let changed = with_tag(&rest, Method::PATCH, path, &old, json!({*field: "Other"})).await;
+        done(&changed);
+        assert_ne!(changed.headers["etag"], old.as_str(), "{path}");
+        for method in [Method::PATCH, Method::DELETE] {
+            let lost = with_tag(&rest, method, path, &old, json!({*field: "Lost"})).await;
+            assert_eq!(lost.code(412), "VERSION_MISMATCH", "{path}");
+        }
+        let now = changed.headers["etag"].to_str().unwrap();
+        done(&with_tag(&rest, Method::DELETE, path, now, Value::Null).await);
+    }
+    let id = self::event(&rest, "Last", json!({})).await;
+    let client = host.grpc().await;
+    let mut grpc = CatalogServiceClient::with_interceptor(client.channel.clone(), client);
+    let ask = |etag: &str| DeleteEventRequest { id: id.clone(), etag: etag.into() };
+    assert_eq!(grpc.delete_event(ask("2")).await.unwrap_err().code(), tonic::Code::Aborted);
+    grpc.delete_event(ask("1")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_put_replaces_the_whole_and_a_patch_what_it_names() {
+    let (_home, _host, rest) = memory().await;
+    let more =
+        json!({"description": "d", "hold_seconds": 60, "buyer_limit": 4, "image_url": "https://e.example/a"});
+    let id = event(&rest, "Night", more).await;
+    let path = format!("/v1/events/{id}");
+    let patched = rest.patch(&path, json!({"description": null, "featured": true})).await;
+    let patched = done(&patched)["event"].clone();
+    assert_eq!((&patched["description"], &patched["buyer_limit"]), (&json!(""), &json!(4)));
+    for field in ["title", "category", "start_date", "end_date", "status", "featured", "reentry"] {
+        assert_eq!(faults(&rest.patch(&path, json!({field: null})).await), [field]);
+    }
+    let part = rest.patch(&path, json!({"hold_min_seconds": 30})).await;
+    assert_eq!(faults(&part), ["hold_seconds", "hold_max_seconds"]);
+    let rules = json!({"hold_seconds": 90, "hold_min_seconds": 30, "hold_max_seconds": null});
+    assert_eq!(done(&rest.patch(&path, rules).await)["event"]["hold_min_seconds"], 30);
+    let replaced = rest.put(&path, event_body("Other", &json!({}))).await;
+    let replaced = &done(&replaced)["event"];
+    for field in ["hold_seconds", "hold_min_seconds", "buyer_limit", "image_url"] {
+        assert_eq!(replaced[field], Value::Null, "{field}");
+    }
+    assert_eq!((&replaced["title"], &replaced["featured"]), (&json!("Other"), &json!(false)));
+    let missing = rest.put(&path, json!({"title": "Other", "category": "c"})).await;
+    assert_eq!(faults(&missing), ["start_date", "end_date"]);
+    assert_eq!(rest.patch(&path, json!({"titel": "x"})).await.code(400), "INVALID_ARGUMENT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_paths_of_the_seed_answer() {
+    let (_home, _host, rest) = memory().await;
+    let id = made(&rest, "/events", event_body("Old", &json!({"status": "active"})), "event").await;
+    let held =
+        made(&rest, &format!("/events/{id}/tickets"), ticket_body("Seat", &json!({})), "ticket_type").await;
+    done(
+        &rest
+            .put(&format!("/events/{id}"), event_body("New", &json!({"status": "active", "featured": true})))
+            .await,
+    );
+    done(&rest.put(&format!("/events/{id}/tickets/{held}"), ticket_body("Row", &json!({}))).await);
+    let nobody = rest.with_key(None);
+    for path in [
+        "/events".to_owned(),
+        "/events/categories".to_owned(),
+        "/events/featured".to_owned(),
+        format!("/events/{id}"),
+        format!("/events/{id}/tickets"),
+        format!("/tickets/types?event_id={id}"),
+        format!("/tickets/types/{held}"),
+    ] {
+        let old = nobody.get(&path).await;
+        let new = nobody.get(&format!("/v1{path}")).await;
+        assert_eq!(old.expect(200), new.expect(200), "{path}");
+    }
+    done(&rest.delete(&format!("/events/{id}/tickets/{held}")).await);
+    done(&rest.delete(&format!("/events/{id}")).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_with_the_same_key_makes_nothing_twice() {
+    let (_home, _host, rest) = memory().await;
+    let event = event(&rest, "Night", json!({})).await;
+    for (path, name, body) in [
+        ("/v1/venues", "venue", json!({"name": "H", "address": "a", "city": "c", "country": "d"})),
+        ("/v1/series", "series", json!({"name": "Tour"})),
+        ("/v1/events", "event", event_body("Other", &json!({}))),
+        (
+            &*format!("/v1/events/{event}/tickets"),
+            "ticket_type",
+            ticket_body("Seat", &json!({"quantity": 5})),
+        ),
+    ] {
+        let send = async || {
+            let request = rest.request(Method::POST, path).header("idempotency-key", name).json(&body);
+            rest.send(request).await
+        };
+        let first = send().await;
+        let again = send().await;
+        assert_eq!(again.headers["idempotency-replayed"], "true", "{path}");
+        assert_eq!(first.expect(201), again.expect(201), "{path}");
+        let place = first.headers["location"].to_str().unwrap();
+        assert_eq!(rest.get(place).await.expect(200)[name], first.body[name], "{path}");
+    }
+}

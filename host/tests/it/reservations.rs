@@ -1,0 +1,279 @@
+//! Reservations as a client meets them: holds, sales, seats, what is left, and what follows them.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Kind, Rest};
+use crate::plugins::install;
+use crate::tracker::{done, memory, on, on_every_store};
+
+on_every_store! {
+    what_is_held_is_sold_or_given_back
+    a_hold_ends_by_itself_within_two_seconds
+    a_repeat_gets_the_first_answer
+    many_at_once_sell_exactly_what_there_is
+    a_cancelled_event_lets_go_of_its_holds
+    seats_are_had_by_name_or_together
+}
+
+/// An event that sells `quantity` units of one type; its id and the type's.
+async fn show(rest: &Rest, quantity: u64, more: Value) -> (String, String) {
+    let mut body = json!({
+        "title": "A night", "category": "music", "status": "active",
+        "start_date": "2126-03-01T19:00:00Z", "end_date": "2126-03-01T22:00:00Z",
+    });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let event = made(rest, "/v1/events", body, "event").await;
+    let held =
+        json!({"name": "Standing", "price": {"amount": 1250, "currency": "EUR"}, "quantity": quantity});
+    let held = made(rest, &format!("/v1/events/{event}/tickets"), held, "ticket_type").await;
+    (event, held)
+}
+
+async fn made(rest: &Rest, path: &str, body: Value, name: &str) -> String {
+    rest.post(path, body).await.expect(201)[name]["id"].as_str().unwrap().to_owned()
+}
+
+async fn reserve(rest: &Rest, (event, held): &(String, String), buyer: &str, quantity: u32) -> Answer {
+    let body = json!({"event_id": event, "ticket_type_id": held, "quantity": quantity, "user_id": buyer});
+    rest.post("/v1/reservations", body).await
+}
+
+fn id(answer: &Answer) -> String {
+    assert_eq!(answer.status.as_u16(), 201, "{:#}", answer.body);
+    answer.body["reservation_id"].as_str().unwrap().to_owned()
+}
+
+/// Held, sold and locked units of the event as a whole.
+async fn counts(rest: &Rest, event: &str) -> [u64; 3] {
+    let levels = rest.get(&format!("/v1/events/{event}/inventory")).await.expect(200).clone();
+    let pool = levels["pools"].as_array().unwrap().iter().find(|pool| pool["id"] == event).cloned().unwrap();
+    ["held", "sold", "locked"].map(|name| pool[name].as_u64().unwrap())
+}
+
+async fn what_is_held_is_sold_or_given_back(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let show = show(&rest, 5, json!({"buyer_limit": 4})).await;
+    let held = reserve(&rest, &show, "ann", 3).await;
+    assert_eq!(held.body["tickets"].as_array().unwrap().len(), 3);
+    assert_eq!(held.body["reservation"]["total"], json!({"amount": 3750, "currency": "EUR"}));
+    let path = format!("/v1/reservations/{}", id(&held));
+    assert_eq!(held.headers["location"], path);
+    assert_eq!(reserve(&rest, &show, "ben", 3).await.code(409), "INVENTORY_EXHAUSTED");
+    assert_eq!(reserve(&rest, &show, "ann", 2).await.code(409), "BUYER_LIMIT_REACHED");
+    let of_type = rest.get(&format!("/v1/tickets/types/{}", show.1)).await;
+    assert_eq!(done(&of_type)["ticket_type"]["available_quantity"], 2);
+    let first = held.body["tickets"][0]["id"].clone();
+    let less = rest.post(&format!("{path}:release"), json!({"ticket_ids": [first]})).await;
+    assert_eq!(done(&less)["reservation"]["lines"][0]["quantity"], 2);
+    let longer = rest.post(&format!("{path}:extend"), json!({"timeout_seconds": 1800})).await;
+    assert!(done(&longer)["reservation"]["expires_at"].as_str() > held.body["expires_at"].as_str());
+    let stale = rest.request(Method::POST, &format!("{path}:confirm")).header("if-match", "\"1\"");
+    let stale = rest.send(stale.json(&json!({"payment_reference": "p"}))).await;
+    assert_eq!(stale.code(412), "VERSION_MISMATCH");
+    let sold = rest.post(&format!("{path}:confirm"), json!({"payment_reference": "p-7"})).await;
+    assert_eq!(done(&sold)["reservation"]["state"], "confirmed");
+    assert_eq!(counts(&rest, &show.0).await, [0, 2, 0]);
+    let again = rest.post(&format!("{path}:release"), json!({})).await;
+    assert_eq!(again.code(409), "TRANSITION_NOT_ALLOWED");
+    // What is sold or locked stays within the capacity, and an event with sales stays.
+    let lower = json!({"pools": [{"pool_id": show.1, "capacity": 1}]});
+    let lower = rest.patch(&format!("/v1/events/{}/inventory", show.0), lower).await;
+    assert_eq!(lower.code(409), "INVENTORY_IN_USE");
+    let lock = json!({"pool_id": show.1, "quantity": 2, "reason": "press"});
+    let lock = made(&rest, &format!("/v1/events/{}/locks", show.0), lock, "lock").await;
+    assert_eq!(reserve(&rest, &show, "ben", 2).await.code(409), "INVENTORY_EXHAUSTED");
+    done(&rest.delete(&format!("/v1/locks/{lock}")).await);
+    assert_eq!(rest.delete(&format!("/v1/events/{}", show.0)).await.code(409), "EVENT_HAS_SALES");
+    let back = id(&reserve(&rest, &show, "ben", 2).await);
+    done(&rest.post(&format!("/v1/reservations/{back}:release"), json!({})).await);
+    assert_eq!(counts(&rest, &show.0).await, [0, 2, 0]);
+}
+
+async fn a_hold_ends_by_itself_within_two_seconds(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let show = show(&rest, 5, json!({"hold_seconds": 1, "hold_min_seconds": 1})).await;
+    let held = id(&reserve(&rest, &show, "ann", 5).await);
+    let begun = Instant::now();
+    while counts(&rest, &show.0).await[0] > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(3), "it is held still");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(begun.elapsed() > Duration::from_millis(700), "it ended early");
+    let late =
+        rest.post(&format!("/v1/reservations/{held}:confirm"), json!({"payment_reference": "p"})).await;
+    assert_eq!(late.code(410), "RESERVATION_EXPIRED");
+    let ended = rest.get(&format!("/v1/reservations/{held}")).await;
+    assert_eq!(done(&ended)["reservation"]["state"], "expired");
+}
+
+async fn a_repeat_gets_the_first_answer(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let show = show(&rest, 5, json!({})).await;
+    let ask = |quantity: u32| {
+        let body =
+            json!({"event_id": show.0, "ticket_type_id": show.1, "quantity": quantity, "user_id": "ann"});
+        let request = rest.request(Method::POST, "/v1/reservations").header("idempotency-key", "k-1");
+        rest.send(request.json(&body))
+    };
+    let first = ask(2).await;
+    let again = ask(2).await;
+    assert_eq!(id(&first), id(&again));
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(ask(3).await.code(422), "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(counts(&rest, &show.0).await, [2, 0, 0]);
+}
+
+async fn many_at_once_sell_exactly_what_there_is(kind: Kind) {
+    let (_home, host, rest) = on(kind).await;
+    let show = show(&rest, 40, json!({})).await;
+    let tasks: Vec<_> = (0..30)
+        .map(|client| {
+            let (rest, show) = (host.rest(), show.clone());
+            tokio::spawn(async move {
+                let mut sold = 0;
+                for round in 0..3 {
+                    let held = reserve(&rest, &show, &format!("b{client}-{round}"), 1).await;
+                    if held.status.as_u16() == 409 {
+                        assert_eq!(held.code(409), "INVENTORY_EXHAUSTED");
+                        continue;
+                    }
+                    let path = format!("/v1/reservations/{}:confirm", id(&held));
+                    done(&rest.post(&path, json!({"payment_reference": "p"})).await);
+                    sold += 1;
+                }
+                sold
+            })
+        })
+        .collect();
+    let mut sold = 0;
+    for task in tasks {
+        sold += task.await.unwrap();
+    }
+    assert_eq!((sold, counts(&rest, &show.0).await), (40, [0, 40, 0]));
+}
+
+async fn a_cancelled_event_lets_go_of_its_holds(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let show = show(&rest, 9, json!({})).await;
+    let held = id(&reserve(&rest, &show, "ann", 4).await);
+    done(&rest.patch(&format!("/v1/events/{}", show.0), json!({"status": "cancelled"})).await);
+    assert_eq!(reserve(&rest, &show, "ben", 1).await.code(409), "EVENT_NOT_ON_SALE");
+    let begun = Instant::now();
+    while counts(&rest, &show.0).await[0] > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(3), "it is held still");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let ended = rest.get(&format!("/v1/reservations/{held}")).await;
+    assert_eq!(done(&ended)["reservation"]["state"], "released");
+    // Of what nobody has anything any more, nothing hinders the end.
+    done(&rest.delete(&format!("/v1/events/{}", show.0)).await);
+}
+
+async fn seats_are_had_by_name_or_together(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let (event, _) = show(&rest, 1, json!({})).await;
+    let stalls = json!({"name": "Stalls", "price": {"amount": 4000, "currency": "EUR"}});
+    let stalls = made(&rest, &format!("/v1/events/{event}/tickets"), stalls, "ticket_type").await;
+    let seats: Vec<_> = ["A", "B"]
+        .iter()
+        .flat_map(|row| (1..=4).map(move |number| json!({"row": row, "number": number})))
+        .collect();
+    let path = format!("/v1/tickets/types/{stalls}/seats");
+    assert_eq!(done(&rest.post(&path, json!({"seats": seats})).await)["quantity"], 8);
+    assert_eq!(rest.post(&path, json!({"seats": seats[..1]})).await.code(409), "SEAT_EXISTS");
+    let wanted = |quantity: u32, seats: Value| {
+        json!({
+            "event_id": event, "user_id": "ann",
+            "lines": [{"ticket_type_id": stalls, "quantity": quantity, "seat_numbers": seats}],
+        })
+    };
+    let named = rest.post("/v1/reservations", wanted(2, json!(["A2", "B3"]))).await;
+    assert_eq!(done(&named)["tickets"][1]["seat_number"], "B3");
+    let taken = rest.post("/v1/reservations", wanted(1, json!(["A2"]))).await;
+    assert_eq!(taken.code(409), "SEAT_TAKEN");
+    let any = rest.post("/v1/reservations", wanted(2, json!([]))).await;
+    let got: Vec<_> =
+        done(&any)["tickets"].as_array().unwrap().iter().map(|t| t["seat_number"].clone()).collect();
+    assert!(got == ["A3", "A4"] || got == ["B1", "B2"], "{got:?}");
+    let check = json!({"ticket_type_id": stalls, "quantity": 1, "seat_numbers": ["B3"]});
+    let check = rest.post(&format!("/v1/events/{event}/availability:check"), check).await;
+    assert_eq!((&done(&check)["available"], &check.body["available_quantity"]), (&json!(false), &json!(4)));
+    let free = rest.get(&format!("{path}?filter=free:true")).await;
+    assert_eq!(done(&free)["seats"].as_array().unwrap().len(), 4);
+    let standing = rest.get(&format!("/v1/events/{event}/availability")).await;
+    let types = done(&standing)["tickets"].as_array().unwrap();
+    assert_eq!(types[1]["seat_numbers"].as_array().unwrap().len(), 4);
+    let removed =
+        rest.post(&format!("/v1/tickets/types/{stalls}:delete_seats"), json!({"seat_numbers": ["A2"]})).await;
+    assert_eq!(removed.code(409), "SEAT_TAKEN");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_reserved_is_told_by_its_field() {
+    let (_home, _host, rest) = memory().await;
+    let (event, held) = show(&rest, 5, json!({})).await;
+    let cases = [
+        (json!({}), "ticket_type_id"),
+        (json!({"ticket_type_id": held, "quantity": 0}), "lines[0].quantity"),
+        (json!({"ticket_type_id": held, "quantity": 11}), "quantity"),
+        (json!({"ticket_type_id": held, "quantity": 1, "user_id": ""}), "user_id"),
+        (json!({"ticket_type_id": held, "quantity": 1, "timeout_seconds": 5}), "timeout_seconds"),
+        (json!({"ticket_type_id": held, "quantity": 1, "seat_numbers": ["A1"]}), "lines[0].seat_numbers"),
+        (
+            json!({"ticket_type_id": held, "quantity": 1, "lines": [{"ticket_type_id": held, "quantity": 1}]}),
+            "lines",
+        ),
+    ];
+    for (more, field) in cases {
+        let mut body = json!({"event_id": event, "user_id": "ann"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = rest.post("/v1/reservations", body).await;
+        assert_eq!(answer.status.as_u16(), 422, "{field}: {:#}", answer.body);
+        assert_eq!(answer.body["violations"][0]["field"], field, "{:#}", answer.body);
+    }
+    let draft = json!({"status": "draft"});
+    done(&rest.patch(&format!("/v1/events/{event}"), draft).await);
+    assert_eq!(reserve(&rest, &(event, held), "ann", 1).await.code(409), "EVENT_NOT_ON_SALE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plugins_judge_reservations_before_they_wait() {
+    let (_home, _host, rest) = memory().await;
+    let show = show(&rest, 5, json!({})).await;
+    let held = id(&reserve(&rest, &show, "ann", 1).await);
+    let rules = json!({"settings": {"rules": [{"fields": ["coupon"], "kinds": ["reservation"]}]}});
+    let installed = install(&rest, "required-fields", rules).await;
+    let refused = reserve(&rest, &show, "ann", 1).await;
+    assert_eq!(refused.code(422), "FIELD_REQUIRED", "{installed:#}");
+    let refused =
+        rest.post(&format!("/v1/reservations/{held}:confirm"), json!({"payment_reference": "p"})).await;
+    assert_eq!(refused.code(422), "FIELD_REQUIRED");
+    assert_eq!(counts(&rest, &show.0).await, [1, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_an_event_is_told_of_the_last_state() {
+    let (_home, _host, rest) = memory().await;
+    let show = show(&rest, 50, json!({})).await;
+    let request =
+        rest.with_key(None).request(Method::GET, &format!("/v1/events/{}/availability/stream", show.0));
+    let mut stream = request.send().await.unwrap().bytes_stream();
+    let mut text = String::new();
+    let mut updates = 0;
+    for buyer in 0..30 {
+        done(&reserve(&rest, &show, &format!("b{buyer}"), 1).await);
+    }
+    let begun = Instant::now();
+    while !text.contains("\"available_quantity\":20}") {
+        assert!(begun.elapsed() < Duration::from_secs(5), "{text}");
+        let Ok(Some(part)) = tokio::time::timeout(Duration::from_secs(5), stream.next()).await else { break };
+        text.push_str(std::str::from_utf8(&part.unwrap()).unwrap());
+        updates = text.matches("event: availability").count();
+    }
+    assert!(text.contains("\"available_quantity\":20}"), "{text}");
+    assert!((1..20).contains(&updates), "{updates} updates for 30 reservations");
+}
