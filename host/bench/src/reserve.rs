@@ -119,6 +119,9 @@ impl<'a> Bench<'a> {
         }
         let mut shows = Vec::new();
         for events in [self.options.events / 100, self.options.events / 10, self.options.events] {
+            if events == 0 {
+                continue;
+            }
             while shows.len() < events {
                 shows.push(self.show().await?);
             }

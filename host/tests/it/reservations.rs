@@ -1,5 +1,7 @@
 //! Reservations as a client meets them: holds, sales, seats, what is left, and what follows them.
 
+mod trials;
+
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;

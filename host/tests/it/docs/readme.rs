@@ -54,7 +54,7 @@ async fn the_first_steps_of_the_readme_work_as_they_stand() {
         return;
     }
     let (_home, host, rest) = memory().await;
-    let mut ids = ["PROJECT", "ISSUE", "EVENT"].map(|name| (name, String::new()));
+    let mut ids = ["PROJECT", "ISSUE", "EVENT", "TYPE", "RESERVATION"].map(|name| (name, String::new()));
     let commands = commands();
     assert!(commands.len() >= 5, "{commands:#?}");
     for command in &commands {
@@ -63,7 +63,9 @@ async fn the_first_steps_of_the_readme_work_as_they_stand() {
             continue;
         }
         let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{command}\n{text}"));
-        for (at, (_, held)) in ["/project/project_id", "/issue/issue_id", "/event/id"].iter().zip(&mut ids) {
+        let places =
+            ["/project/project_id", "/issue/issue_id", "/event/id", "/ticket_type/id", "/reservation_id"];
+        for (at, (_, held)) in places.iter().zip(&mut ids) {
             if let Some(id) = answer.pointer(at).and_then(Value::as_str) {
                 id.clone_into(held);
             }
@@ -79,7 +81,7 @@ async fn the_first_steps_of_the_readme_work_as_they_stand() {
             assert_eq!(answer["issues"].as_array().unwrap().len(), 1, "{command}\n{text}");
         }
     }
-    let [_, (_, issue), (_, event)] = &ids;
+    let [_, (_, issue), (_, event), ..] = &ids;
     assert!(!issue.is_empty() && !event.is_empty(), "the first steps make no issue, or no event");
     assert_eq!(crate::tracker::issue(&rest, issue).await["status"], "ASSIGNED");
 }

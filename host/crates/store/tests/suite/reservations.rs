@@ -115,6 +115,46 @@ async fn a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back(worl
     office.check().await;
 }
 
+async fn of_confirm_and_expiry_exactly_one_wins(world: World) {
+    const RACES: usize = 60;
+    let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(1) };
+    let office = BoxOffice::open(world, None, |text| text.holds = holds).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let jobs: Vec<_> = (0..RACES).map(|n| office.reserve(&format!("b{n}"), &[(standing, 1)])).collect();
+    let held: Vec<_> = office.batch(&jobs).await.into_iter().map(|verdict| done(verdict).unwrap()).collect();
+    let due = held[0].expires_at.micros();
+    // Some are confirmed a little before their end, some after it, while holds are ended all the time.
+    let races = held.iter().enumerate().map(|(n, held)| {
+        let (office, id) = (office.clone(), held.id);
+        tokio::spawn(async move {
+            let at = due - 60_000 + i64::try_from(n).unwrap() * 2_000;
+            while office.world.store.now().micros() < at {
+                tokio::time::sleep(Duration::from_micros(500)).await;
+            }
+            if n % 5 == 0 {
+                office.batch(&[office.job(Command::Sweep)]).await;
+            }
+            (id, office.confirm(id).await)
+        })
+    });
+    let mut won = 0;
+    for race in races.collect::<Vec<_>>() {
+        let (id, verdict) = race.await.unwrap();
+        let stored = office.world.store.reservation(office.tenant, id).await.unwrap().unwrap();
+        let expected = match verdict {
+            Ok(_) => ReservationState::Confirmed,
+            Err(error) => {
+                assert_eq!(error.reason(), "RESERVATION_EXPIRED");
+                ReservationState::Expired
+            }
+        };
+        assert_eq!(stored.state, expected);
+        won += usize::from(expected == ReservationState::Confirmed);
+    }
+    assert!((1..RACES).contains(&won), "{won} of {RACES} were in time");
+    office.check().await;
+}
+
 async fn a_repeat_gets_the_first_answer_and_another_body_is_refused(world: World) {
     let office = BoxOffice::open(world, Some(9), |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
@@ -332,6 +372,7 @@ on_every_store! {
     lines_on_one_pool_are_summed_and_all_or_nothing,
     each_command_of_a_batch_has_its_own_verdict,
     a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back,
+    of_confirm_and_expiry_exactly_one_wins,
     a_repeat_gets_the_first_answer_and_another_body_is_refused,
     a_buyer_has_no_more_than_the_event_allows,
     a_seat_is_one_units_and_seats_are_given_together,

@@ -1,6 +1,7 @@
-//! What a batch is judged by: one statement that locks the pools, and one that reads everything.
+//! What a batch is judged by: one statement that locks the pools, one that reads all but seats, and one for these where
+//! there are some.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
@@ -20,7 +21,7 @@ use tessera_core::value::Money;
 use uuid::Uuid;
 
 use super::super::{Conn, Row, Ts, dialect};
-use crate::codec::{AnswerForm, ReservationForm, answer, corrupt, moment, reservation};
+use crate::codec::{AnswerForm, ReservationForm, answer, corrupt, moment, reservation, small};
 use crate::error::fault;
 
 /// How many holds that are due are read at once.
@@ -39,18 +40,72 @@ pub(super) async fn lock(conn: &mut Conn, tenant: TenantId, event: EventId) -> R
     query.execute(conn).await.map(drop).map_err(fault)
 }
 
-/// The statement that reads all that commands are judged by. Everything comes as JSON, for it comes from many tables
-/// at once.
-static READ: LazyLock<String> = LazyLock::new(|| {
-    let (object, list) = (dialect::OBJECT, dialect::LIST);
+/// What a batch needs to be read beside the event, its pools and what is due: each has its statement, so that what
+/// nobody asks for costs nothing.
+#[derive(Clone, Copy)]
+struct Needs {
+    /// Ticket types and buyers, for there are new reservations.
+    new: bool,
+    /// Reservations that are there.
+    old: bool,
+    /// Idempotency records.
+    keys: bool,
+}
+
+impl Needs {
+    fn statement(self) -> &'static str {
+        static READ: LazyLock<[String; 8]> = LazyLock::new(|| {
+            std::array::from_fn(|bits| {
+                Needs { new: bits & 1 != 0, old: bits & 2 != 0, keys: bits & 4 != 0 }.written()
+            })
+        });
+        &READ[usize::from(self.new) | usize::from(self.old) << 1 | usize::from(self.keys) << 2]
+    }
+
+    /// Everything comes as JSON, for it comes from many tables at once.
+    fn written(self) -> String {
+        let (object, list) = (dialect::OBJECT, dialect::LIST);
+        let (id, at) = (dialect::id_text, dialect::micros);
+        let held = reservation_object();
+        let due_before = format!(
+            "(SELECT CASE WHEN e.status = 'cancelled' THEN {} ELSE c.now END FROM c LEFT JOIN events e \
+             ON e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL)",
+            dialect::FOREVER
+        );
+        let mut sql = format!(
+            "WITH c AS MATERIALIZED (SELECT {clock} AS now)
+             SELECT (SELECT now FROM c) AS now,
+             (SELECT {object}('status', status, 'ends_at', {ends}, 'usual', hold_usual, 'least', hold_least,
+              'most', hold_most, 'limit', buyer_limit) FROM events
+              WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL) AS event,
+             (SELECT {list}({object}('id', {own}, 'name', name, 'capacity', capacity, 'held', held, 'sold', sold,
+              'locked', locked)) FROM pools WHERE tenant_id = $1 AND event_id = $2) AS pools,
+             (SELECT {list}({held}) FROM reservations r WHERE r.tenant_id = $1 AND r.id IN
+              (SELECT id FROM reservations WHERE tenant_id = $1 AND event_id = $2 AND state = 'held'
+               AND expires_at <= {due_before} ORDER BY expires_at LIMIT {DUE})) AS due",
+            clock = dialect::CLOCK,
+            ends = at("ends_at"),
+            own = id("id"),
+        );
+        let wanted = [(self.new, new_parts()), (self.old, old_part(&held)), (self.keys, keys_part())];
+        for (_, part) in wanted.into_iter().filter(|(needed, _)| *needed) {
+            sql.push_str(&part);
+        }
+        sql
+    }
+}
+
+fn one_of(column: &str, rows: &str) -> String {
+    format!("{column} IN (SELECT {} FROM {})", dialect::uuid("v.value->>0"), dialect::each(rows))
+}
+
+fn reservation_object() -> String {
     let (id, at, json) = (dialect::id_text, dialect::micros, dialect::json);
-    let one_of = |column: &str, rows: &str| {
-        format!("{column} IN (SELECT {} FROM {})", dialect::uuid("v.value->>0"), dialect::each(rows))
-    };
-    let held = format!(
-        "{object}('id', {}, 'event', {}, 'buyer', r.buyer, 'state', r.state, 'quantity', r.quantity, \
+    format!(
+        "{}('id', {}, 'event', {}, 'buyer', r.buyer, 'state', r.state, 'quantity', r.quantity, \
          'lines', {}, 'units', {}, 'payment', r.payment_reference, 'created_by', r.created_by, \
          'created_at', {}, 'updated_at', {}, 'expires_at', {}, 'version', r.version)",
+        dialect::OBJECT,
         id("r.id"),
         id("r.event_id"),
         json("r.lines"),
@@ -58,65 +113,65 @@ static READ: LazyLock<String> = LazyLock::new(|| {
         at("r.created_at"),
         at("r.updated_at"),
         at("r.expires_at"),
-    );
-    let due_before = format!(
-        "(SELECT CASE WHEN e.status = 'cancelled' THEN {} ELSE c.now END FROM c LEFT JOIN events e \
-         ON e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL)",
-        dialect::FOREVER
-    );
-    let due = format!(
-        "SELECT id FROM reservations WHERE tenant_id = $1 AND event_id = $2 AND state = 'held' \
-         AND expires_at <= {due_before} ORDER BY expires_at LIMIT {DUE}"
-    );
-    let named = format!("SELECT {}, v.value->>1 FROM {}", dialect::uuid("v.value->>0"), dialect::each("$7"));
-    let keys = format!("SELECT v.value->>0, v.value->>1, v.value->>2 FROM {}", dialect::each("$6"));
-    let buyers = format!("SELECT v.value->>0 FROM {}", dialect::each("$5"));
-    let seat = "SELECT id, ticket_type_id, seat_row, number, label, unit_id FROM seats WHERE tenant_id = $1";
+    )
+}
+
+fn new_parts() -> String {
+    let (object, list) = (dialect::OBJECT, dialect::LIST);
     format!(
-        "WITH c AS MATERIALIZED (SELECT {clock} AS now), due AS MATERIALIZED ({due})
-         SELECT (SELECT now FROM c) AS now,
-         (SELECT {object}('status', status, 'ends_at', {ends}, 'usual', hold_usual, 'least', hold_least,
-          'most', hold_most, 'limit', buyer_limit) FROM events
-          WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL) AS event,
-         (SELECT {list}({object}('id', {type_id}, 'name', name, 'capacity', capacity, 'held', held, 'sold', sold,
-          'locked', locked)) FROM pools WHERE tenant_id = $1 AND event_id = $2) AS pools,
-         (SELECT {list}({object}('id', {type_id}, 'name', name, 'amount', amount, 'currency', currency,
-          'least', least, 'most', most, 'from', {from}, 'until', {until}, 'status', status, 'pools', {type_pools},
+        ", (SELECT {list}({object}('id', {id}, 'name', name, 'amount', amount, 'currency', currency,
+          'least', least, 'most', most, 'from', {from}, 'until', {until}, 'status', status, 'pools', {pools},
           'seated', CASE WHEN seated THEN 1 ELSE 0 END))
           FROM ticket_types WHERE tenant_id = $1 AND event_id = $2 AND {types}) AS types,
-         (SELECT {list}({held}) FROM reservations r WHERE r.tenant_id = $1 AND r.event_id = $2 AND {asked})
-          AS reservations,
-         (SELECT {list}({held}) FROM reservations r WHERE r.tenant_id = $1 AND r.id IN (SELECT id FROM due)) AS due,
          (SELECT {list}({object}('buyer', buyer, 'units', units)) FROM
           (SELECT buyer, CAST(SUM(quantity) AS BIGINT) AS units FROM reservations
-           WHERE tenant_id = $1 AND buyer IN ({buyers}) AND event_id = $2 AND state IN ('held', 'confirmed')
+           WHERE tenant_id = $1 AND buyer IN (SELECT v.value->>0 FROM {buyers}) AND event_id = $2
+           AND state IN ('held', 'confirmed')
            AND (SELECT buyer_limit FROM events WHERE tenant_id = $1 AND id = $2) IS NOT NULL
-           GROUP BY buyer) b) AS buyers,
-         (SELECT {list}({object}('principal', principal, 'operation', operation, 'key', key,
-          'fingerprint', {fingerprint}, 'answer', {answer})) FROM idempotency
-          WHERE tenant_id = $1 AND (principal, operation, key) IN ({keys}) AND expires_at > (SELECT now FROM c))
-          AS keys,
-         (SELECT {list}({object}('id', {seat_id}, 'type', {seat_type}, 'row', seat_row, 'number', number,
-          'label', label, 'unit', {seat_unit})) FROM
-          ({seat} AND (ticket_type_id, label) IN ({named})
-           UNION {seat} AND reservation_id IN (SELECT id FROM due)
-           UNION SELECT * FROM ({seat} AND {seat_types} AND unit_id IS NULL ORDER BY ticket_type_id, place
-            LIMIT {looked_at}) f) s) AS seats",
-        clock = dialect::CLOCK,
-        ends = at("ends_at"),
-        type_id = id("id"),
-        from = at("valid_from"),
-        until = at("valid_until"),
-        type_pools = json("pools"),
+           GROUP BY buyer) b) AS buyers",
+        id = dialect::id_text("id"),
+        from = dialect::micros("valid_from"),
+        until = dialect::micros("valid_until"),
+        pools = dialect::json("pools"),
         types = one_of("id", "$3"),
-        asked = one_of("r.id", "$4"),
-        fingerprint = dialect::hex("fingerprint"),
-        answer = json("answer"),
-        seat_id = id("id"),
-        seat_type = id("ticket_type_id"),
-        seat_unit = id("unit_id"),
-        seat_types = one_of("ticket_type_id", "$3"),
-        looked_at = LOOKED_AT,
+        buyers = dialect::each("$5"),
+    )
+}
+
+fn old_part(held: &str) -> String {
+    format!(
+        ", (SELECT {}({held}) FROM reservations r WHERE r.tenant_id = $1 AND r.event_id = $2 AND {})
+         AS reservations",
+        dialect::LIST,
+        one_of("r.id", "$4"),
+    )
+}
+
+fn keys_part() -> String {
+    format!(
+        ", (SELECT {}({}('principal', principal, 'operation', operation, 'key', key, 'fingerprint', {},
+          'answer', {})) FROM idempotency WHERE tenant_id = $1 AND (principal, operation, key) IN
+          (SELECT v.value->>0, v.value->>1, v.value->>2 FROM {}) AND expires_at > (SELECT now FROM c)) AS keys",
+        dialect::LIST,
+        dialect::OBJECT,
+        dialect::hex("fingerprint"),
+        dialect::json("answer"),
+        dialect::each("$6"),
+    )
+}
+
+/// The statement that reads seats: those that are named, some free ones, and those of due holds.
+static SEATS: LazyLock<String> = LazyLock::new(|| {
+    let seat = "SELECT id, ticket_type_id, seat_row, number, label, unit_id FROM seats WHERE tenant_id = $1";
+    format!(
+        "{seat} AND (ticket_type_id, label) IN (SELECT {type_id}, v.value->>1 FROM {named})
+         UNION {seat} AND {due}
+         UNION SELECT * FROM ({seat} AND {types} AND unit_id IS NULL ORDER BY ticket_type_id, place
+          LIMIT {LOOKED_AT}) f",
+        type_id = dialect::uuid("v.value->>0"),
+        named = dialect::each("$3"),
+        due = one_of("reservation_id", "$4"),
+        types = one_of("ticket_type_id", "$2"),
     )
 });
 
@@ -163,39 +218,78 @@ pub(super) async fn read(
     jobs: &[Arc<Job>],
 ) -> Result<Book> {
     let named = Named::by(jobs);
-    let query = sqlx::query(AssertSqlSafe(READ.as_str()))
+    let needs = Needs {
+        new: !named.types.is_empty(),
+        old: !named.reservations.is_empty(),
+        keys: !named.keys.is_empty(),
+    };
+    let query = sqlx::query(AssertSqlSafe(needs.statement()))
         .bind(tenant.0)
         .bind(id.0)
-        .bind(Json(named.types))
-        .bind(Json(named.reservations))
-        .bind(Json(named.buyers))
-        .bind(Json(named.keys))
-        .bind(Json(named.seats));
-    let row = query.fetch_one(conn).await.map_err(fault)?;
+        .bind(Json(&named.types))
+        .bind(Json(&named.reservations))
+        .bind(Json(&named.buyers))
+        .bind(Json(&named.keys));
+    let row = query.fetch_one(&mut *conn).await.map_err(fault)?;
     let Ts(now) = row.try_get("now").map_err(fault)?;
     let event: Option<Json<EventForm>> = row.try_get("event").map_err(fault)?;
-    let reservations = all::<ReservationForm>(&row, "reservations")?.into_iter().map(reservation);
     let due = all::<ReservationForm>(&row, "due")?.into_iter().map(reservation);
-    let buyers = all::<BuyerForm>(&row, "buyers")?.into_iter().map(|form| (form.buyer, form.units));
-    Ok(Book {
+    let mut book = Book {
         id,
         now,
         event: event.map(|Json(form)| form.read()).transpose()?,
-        types: all::<TypeForm>(&row, "types")?
-            .into_iter()
-            .map(|form| form.read(id))
-            .collect::<Result<_>>()?,
+        types: BTreeMap::new(),
         pools: all::<PoolForm>(&row, "pools")?.into_iter().map(PoolForm::read).collect(),
-        reservations: reservations.map(|held| held.map(|held| (held.id, held))).collect::<Result<_>>()?,
+        reservations: HashMap::new(),
         due: due.collect::<Result<_>>()?,
-        buyers: buyers.collect(),
-        seats: all::<SeatForm>(&row, "seats")?.into_iter().map(|form| form.read(id)).collect(),
-        keys: all::<KeyForm>(&row, "keys")?
-            .into_iter()
-            .map(|form| form.read(tenant))
-            .collect::<Result<HashMap<_, _>>>()?,
+        buyers: HashMap::new(),
+        seats: Vec::new(),
+        keys: HashMap::new(),
         writes: Writes::default(),
-    })
+    };
+    if needs.new {
+        let types = all::<TypeForm>(&row, "types")?.into_iter().map(|form| form.read(id));
+        book.types = types.collect::<Result<_>>()?;
+        book.buyers =
+            all::<BuyerForm>(&row, "buyers")?.into_iter().map(|form| (form.buyer, form.units)).collect();
+    }
+    if needs.old {
+        for form in all::<ReservationForm>(&row, "reservations")? {
+            let held = reservation(form)?;
+            book.reservations.insert(held.id, held);
+        }
+    }
+    if needs.keys {
+        book.keys =
+            all::<KeyForm>(&row, "keys")?.into_iter().map(|form| form.read(tenant)).collect::<Result<_>>()?;
+    }
+    if book.types.values().any(|terms| terms.seated) {
+        book.seats = seats(conn, tenant, &book, &named).await?;
+    }
+    Ok(book)
+}
+
+async fn seats(conn: &mut Conn, tenant: TenantId, book: &Book, named: &Named) -> Result<Vec<Seat>> {
+    let due: Vec<_> = book.due.iter().map(|held| [held.id.0]).collect();
+    let query = sqlx::query(AssertSqlSafe(SEATS.as_str()))
+        .bind(tenant.0)
+        .bind(Json(&named.types))
+        .bind(Json(&named.seats))
+        .bind(Json(due));
+    let rows = query.fetch_all(conn).await.map_err(fault)?;
+    rows.iter()
+        .map(|row| {
+            Ok(Seat {
+                id: SeatId(row.try_get("id").map_err(fault)?),
+                event: book.id,
+                ticket_type: TicketTypeId(row.try_get("ticket_type_id").map_err(fault)?),
+                row: row.try_get("seat_row").map_err(fault)?,
+                number: small(row.try_get("number").map_err(fault)?)?,
+                label: row.try_get("label").map_err(fault)?,
+                unit: row.try_get::<Option<_>, _>("unit_id").map_err(fault)?.map(TicketId),
+            })
+        })
+        .collect()
 }
 
 /// What a column holds of a list; nothing stands for none.
@@ -281,31 +375,6 @@ impl TypeForm {
 struct BuyerForm {
     buyer: String,
     units: u64,
-}
-
-#[derive(Deserialize)]
-struct SeatForm {
-    id: Uuid,
-    #[serde(rename = "type")]
-    ticket_type: Uuid,
-    row: String,
-    number: u32,
-    label: String,
-    unit: Option<Uuid>,
-}
-
-impl SeatForm {
-    fn read(self, event: EventId) -> Seat {
-        Seat {
-            id: SeatId(self.id),
-            event,
-            ticket_type: TicketTypeId(self.ticket_type),
-            row: self.row,
-            number: self.number,
-            label: self.label,
-            unit: self.unit.map(TicketId),
-        }
-    }
 }
 
 #[derive(Deserialize)]
