@@ -79,6 +79,13 @@ impl Harness {
         self
     }
 
+    /// As an effect of these installations, first to last.
+    #[must_use]
+    pub fn caused_by(mut self, installations: &[&str]) -> Self {
+        self.context.cause = installations.iter().map(|&id| id.to_owned()).collect();
+        self
+    }
+
     /// What the plugin is told of the circumstances.
     #[must_use]
     pub fn context(&self) -> &Context {

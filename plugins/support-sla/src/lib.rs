@@ -100,7 +100,9 @@ impl Workflow for SupportSla {
             return Ok(Vec::new());
         }
         let begun = before.is_none_or(|before| settings.is_done(before));
-        if begun || change(changes, "priority").is_some() {
+        // A new priority has clocks of its own; one that a plugin gave, this one not least, keeps those that run.
+        let by_somebody = context.cause.is_empty();
+        if begun || (by_somebody && change(changes, "priority").is_some()) {
             return Ok(start(context, &settings, issue));
         }
         if change(changes, "assignee_id").is_some_and(Change::is_first) {
@@ -196,6 +198,17 @@ mod tests {
         let taken = with(&new(), "assignee_id", "ada");
         let effects = harness.on_change::<SupportSla>(&taken, Some(&new())).unwrap();
         assert_eq!(effects, [Effect::cancel_timer(RESPOND)]);
+    }
+
+    #[test]
+    fn a_priority_that_a_plugin_gave_keeps_the_clocks_that_run() {
+        let higher = with(&new(), "priority", "CRITICAL");
+        let harness = Harness::new().settings(SETTINGS);
+        let now = harness.context().now;
+        let by_somebody = harness.on_change::<SupportSla>(&higher, Some(&new())).unwrap();
+        assert!(by_somebody.contains(&Effect::set_timer(RESOLVE, now + 5 * MINUTE)));
+        let harness = harness.caused_by(&["an-installation"]);
+        assert_eq!(harness.on_change::<SupportSla>(&higher, Some(&new())), Ok(Vec::new()));
     }
 
     #[test]

@@ -114,6 +114,8 @@ pub trait PluginStore: Send + Sync {
     async fn release(&self, tenant: TenantId, digest: Digest) -> Result<Option<Release>>;
     /// The release of a plugin with that version.
     async fn release_named(&self, tenant: TenantId, plugin: &str, version: &str) -> Result<Option<Release>>;
+    /// How many releases a tenant has.
+    async fn release_count(&self, tenant: TenantId) -> Result<u64>;
     /// Releases, a page at a time; sorted by `created`.
     async fn releases(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Release>>;
     /// The bytes of a release, whichever tenant's it is: they are named by what they are.

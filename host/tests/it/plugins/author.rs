@@ -80,13 +80,16 @@ async fn the_guide_leads_from_nothing_to_a_refused_issue() {
                 (&json!("short-summaries"), &json!("summary"))
             );
         }
+        if command.contains("plugin rollback") {
+            assert!(told.contains("0.1.0") && !told.contains("0.2.0"), "{told}");
+        }
         if command.contains("plugin calls") {
             assert!(told.contains("refused") && told.contains("SUMMARY_TOO_SHORT"), "{told}");
         }
         seen.push(command);
     }
     rest.post("/v1/issues", short).await.expect(201);
-    for verb in ["new", "build", "test", "inspect", "run", "bench", "push", "install", "calls"] {
+    for verb in ["new", "build", "test", "inspect", "run", "bench", "push", "install", "calls", "rollback"] {
         let there = seen.iter().any(|command| command.contains(&format!("tessera plugin {verb}")));
         assert!(there, "the guide does not show `tessera plugin {verb}`");
     }

@@ -299,6 +299,34 @@ async fn a_timer_survives_a_restart_and_fires_once_whatever_the_number_of_hosts(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_tenants_timers_wait() {
+    let home = Home::new(Kind::Sqlite).await;
+    let host = Host::start(&home).await;
+    let root = host.rest();
+    done(&root.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await);
+    let key = root.post("/v1/keys", json!({"name": "theirs", "roles": ["admin"], "tenant": "acme"})).await;
+    let theirs = root.with_key(key.expect(201)["secret"].as_str());
+    let project = theirs.project("P").await;
+    install(&theirs, "support-sla", json!({"settings": {"resolve": {"default": 100}}})).await;
+    let id = theirs.issue(&project, "It waits").await;
+    done(&root.post("/v1/tenants/acme:suspend", Value::Null).await);
+    drop(host);
+    make_due(&home).await;
+    let host = Host::start(&home).await;
+    // It is looked at, and set back.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (root, theirs) = (host.rest(), host.rest().with_key(theirs.key.as_deref()));
+    done(&root.post("/v1/tenants/acme:resume", Value::Null).await);
+    assert_eq!(escalated(&theirs, &id).await, 0);
+    drop(host);
+    make_due(&home).await;
+    let host = Host::start(&home).await;
+    let theirs = host.rest().with_key(theirs.key.as_deref());
+    let path = format!("/v1/issues/{id}");
+    until(&theirs, &path, |answer| answer.body["issue"]["labels"].to_string().contains("escalated")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_of_a_plugin_is_offered_and_called() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;

@@ -9,6 +9,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
+use tessera_core::access::Operation;
 use tessera_core::id::{
     CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId, SeriesId,
     TicketTypeId, UserId, VenueId,
@@ -196,6 +197,20 @@ fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
 /// The component that is the body of a request, as large as the host takes components.
 #[derive(Debug)]
 pub struct Component(pub Arc<[u8]>);
+
+/// A caller who may upload components: nobody else's body is read.
+#[derive(Debug)]
+pub struct Uploader(pub Ctx);
+
+impl FromRequestParts<Rest> for Uploader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        let ctx = Ctx::from_request_parts(parts, rest).await?;
+        ctx.allow(Operation::ReleaseUpload)?;
+        Ok(Self(ctx))
+    }
+}
 
 impl FromRequest<Rest> for Component {
     type Rejection = Problem;

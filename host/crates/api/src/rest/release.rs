@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::rest::dto::release::{ComponentBytes, ReleaseAnswer, ReleasesPage};
 use crate::rest::error::ProblemBody;
-use crate::rest::extract::{Ask, Component, Id, Sent};
+use crate::rest::extract::{Ask, Component, Id, Sent, Uploader};
 use crate::rest::plugin_json::{TrialBody, TriedBody};
 use crate::rest::reply::{Answer, Reply};
 use crate::rest::routes::Routes;
@@ -31,7 +31,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         (status = 415, description = "The body is not application/wasm", body = ProblemBody,
             content_type = "application/problem+json")))]
 async fn upload(
-    ctx: Ctx,
+    Uploader(ctx): Uploader,
     State(rest): State<Rest>,
     Component(component): Component,
 ) -> Answer<ReleaseAnswer> {

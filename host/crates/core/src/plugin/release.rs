@@ -11,6 +11,9 @@ use crate::value::Field;
 /// What releases can be listed by.
 pub const SPEC: Spec = Spec { fields: &[("plugin", Kind::Text)], orders: &["created"] };
 
+/// The most releases that a tenant keeps.
+pub const MAX_RELEASES: u64 = 500;
+
 /// The largest page of releases.
 pub const MAX_PAGE: u32 = 100;
 

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::plugin::installation::InForce;
+use crate::plugin::release::MAX_RELEASES;
 use crate::plugin::trial::{Trial, Tried};
 use crate::plugin::{
     Admitted, Call, CallContext, CallRecord, Caller, Digest, Hook, Outcome, Release, Verdict,
@@ -72,6 +73,11 @@ impl Releases {
         let decide = || async {
             if let Some(held) = self.store.release(ctx.tenant, admitted.digest).await? {
                 return Ok(Decision::nothing(held));
+            }
+            if self.store.release_count(ctx.tenant).await? >= MAX_RELEASES {
+                let message =
+                    format!("the tenant has {MAX_RELEASES} releases, and may have no more; delete some");
+                return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
             }
             self.refuse_second(ctx, &admitted).await?;
             let release =

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::timer::MAX_FAILURES;
 use crate::plugin::{DueTimer, Installation, Reaction, Timer};
 use crate::ports::Store;
+use crate::tenancy::TenantState;
 use crate::time::Timestamp;
 
 /// How many timers are fired before the host looks again.
@@ -19,7 +20,7 @@ const BATCH: u32 = 100;
 /// How long a timer's command may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a timer of a disabled installation, or one that the host could not serve, waits.
+/// How long a timer of a disabled installation or a suspended tenant, or one that the host could not serve, waits.
 const LATER: Duration = Duration::from_secs(60);
 
 /// The first pause after a failure; each further one is twice as long.
@@ -60,6 +61,10 @@ impl Timers {
             (now, Instant::now() + PATIENCE),
             Transport::Internal,
         );
+        let held = self.store.tenant(tenant).await?;
+        if held.is_none_or(|tenant| tenant.state != TenantState::Active) {
+            return self.store.delay_timer(tenant, &Timer { at: now.plus(LATER), ..timer }).await;
+        }
         let in_force = self.commands.hooks().in_force(&ctx).await?;
         let owner = in_force.get(timer.installation).filter(|installation| installation.enabled);
         let Some(installation) = owner else {

@@ -119,6 +119,7 @@ async fn an_answer_that_breaks_the_contract_is_told_by_its_place() {
     for (act, told) in [
         ("bad-code", "violations[0].code"),
         ("bad-text", "violations[0].message"),
+        ("no-violations", "violations are none"),
         ("no-reason", "violations[0].message"),
     ] {
         let (reason, message, _) = ends(act, 0, validate(), CallLimits::standard()).await;

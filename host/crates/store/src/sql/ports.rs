@@ -130,6 +130,10 @@ impl PluginStore for DbStore {
         release::named(&mut *self.read(tenant).await?, tenant, plugin, version).await
     }
 
+    async fn release_count(&self, tenant: TenantId) -> Result<u64> {
+        release::count(&mut *self.read(tenant).await?, tenant).await
+    }
+
     async fn releases(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Release>> {
         release::list(&mut *self.read(tenant).await?, tenant, page).await
     }

@@ -90,6 +90,11 @@ pub(in super::super) async fn named(
     one(conn, query).await
 }
 
+pub(in super::super) async fn count(conn: &mut Conn, tenant: TenantId) -> Result<u64> {
+    let query = sqlx::query_scalar("SELECT COUNT(*) FROM releases WHERE tenant_id = $1");
+    unsigned(query.bind(tenant.0).fetch_one(conn).await.map_err(fault)?)
+}
+
 pub(in super::super) async fn list(
     conn: &mut Conn,
     tenant: TenantId,
