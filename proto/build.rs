@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 /// All protos.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 14] = [
     "common/v1/common.proto",
     "facts/v1/facts.proto",
     "issues/v1/issues.proto",
     "plugin/v1/plugin.proto",
     "project/v1/project.proto",
     "tenancy/v1/tenancy.proto",
+    "ticket/v1/admission.proto",
     "ticket/v1/catalog.proto",
+    "ticket/v1/check_in.proto",
     "ticket/v1/inventory.proto",
     "ticket/v1/reservation.proto",
     "ticket/v1/ticket.proto",

@@ -36,11 +36,15 @@ pub enum ObjectKind {
     Lock,
     /// A reservation.
     Reservation,
+    /// A ticket, with its check-ins.
+    Ticket,
+    /// A key for ticket codes.
+    SigningKey,
 }
 
 impl ObjectKind {
     /// All kinds, in the order in which their rows are locked.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Tenant,
         Self::Key,
         Self::User,
@@ -55,6 +59,8 @@ impl ObjectKind {
         Self::Pool,
         Self::Lock,
         Self::Reservation,
+        Self::Ticket,
+        Self::SigningKey,
     ];
 
     /// The word for it.
@@ -75,6 +81,8 @@ impl ObjectKind {
             Self::Pool => "pool",
             Self::Lock => "lock",
             Self::Reservation => "reservation",
+            Self::Ticket => "ticket",
+            Self::SigningKey => "signing-key",
         }
     }
 
@@ -104,6 +112,8 @@ const OPERATORS: Roles = Roles(&[Role::Operator], false);
 const ADMINS: Roles = Roles(&[Role::Admin], false);
 const WORKERS: Roles = Roles(&[Role::Admin, Role::Agent], false);
 const READERS: Roles = Roles(&[Role::Admin, Role::Agent, Role::Viewer], false);
+const DOOR: Roles = Roles(&[Role::Admin, Role::Agent, Role::Gate], false);
+const WATCHERS: Roles = Roles(&[Role::Admin, Role::Agent, Role::Viewer, Role::Gate], false);
 const ANYBODY: Roles = Roles(&Role::ALL, false);
 const EVERYBODY: Roles = Roles(&Role::ALL, true);
 
@@ -364,6 +374,37 @@ operations! {
     /// Gives back what is held.
     ReservationRelease = "reservation.release", WORKERS, Change(ObjectKind::Reservation);
 
+    /// Shows a ticket.
+    TicketGet = "ticket.get", READERS, See(ObjectKind::Ticket);
+    /// Prints a ticket: its code as a picture, or a page.
+    TicketPrint = "ticket.print", WORKERS, See(ObjectKind::Ticket);
+    /// Lists tickets.
+    TicketList = "ticket.list", READERS, Other;
+    /// Gives a ticket to another holder.
+    TicketTransfer = "ticket.transfer", WORKERS, Change(ObjectKind::Ticket);
+    /// Cancels a ticket.
+    TicketCancel = "ticket.cancel", WORKERS, Change(ObjectKind::Ticket);
+    /// Lists codes that are void.
+    TicketRevoked = "ticket.revoked", WATCHERS, See(ObjectKind::Event);
+    /// Looks whether a ticket would be let through.
+    TicketValidate = "ticket.validate", DOOR, See(ObjectKind::Ticket);
+    /// Lists the keys by which codes are verified.
+    SigningKeyList = "signing_key.list", EVERYBODY, Other;
+    /// Makes a new key for codes.
+    SigningKeyRotate = "signing_key.rotate", ADMINS, Other;
+    /// Lets somebody in or out.
+    CheckInCreate = "check_in.create", DOOR, Change(ObjectKind::Ticket);
+    /// Records what scanners without a connection noted.
+    CheckInMerge = "check_in.merge", DOOR, Change(ObjectKind::Ticket);
+    /// Takes a check-in back.
+    CheckInUndo = "check_in.undo", ADMINS, Change(ObjectKind::Ticket);
+    /// Shows a check-in.
+    CheckInGet = "check_in.get", WATCHERS, See(ObjectKind::Ticket);
+    /// Lists an event's check-ins.
+    CheckInList = "check_in.list", WATCHERS, See(ObjectKind::Event);
+    /// Counts who came in.
+    CheckInStats = "check_in.stats", WATCHERS, See(ObjectKind::Event);
+
     /// Follows the tenant's facts.
     FactStream = "fact.stream", READERS, Other;
     /// Lists all that happened in the tenant.
@@ -396,7 +437,12 @@ impl Operation {
             | ObjectKind::Pool
             | ObjectKind::Lock
             | ObjectKind::Reservation => READERS.0.contains(role),
-            ObjectKind::Venue | ObjectKind::Series | ObjectKind::Event | ObjectKind::TicketType => true,
+            ObjectKind::Ticket => WATCHERS.0.contains(role),
+            ObjectKind::SigningKey
+            | ObjectKind::Venue
+            | ObjectKind::Series
+            | ObjectKind::Event
+            | ObjectKind::TicketType => true,
         };
         (!held.iter().any(sees)).then_some(kind)
     }

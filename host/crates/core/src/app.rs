@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::{Codes, Door, Tickets};
 use crate::cache::Reads;
 use crate::catalog::series::AllSeries;
 use crate::catalog::venue::Venues;
@@ -16,7 +17,7 @@ use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::plugin::{Caller, Hooks, Installations, Keeper, Releases, Timers};
 use crate::ports::{Cache, Plugins, Store};
-use crate::secret::SecretKey;
+use crate::secret::{Sealer, SecretKey};
 use crate::tenancy::key::KeyHasher;
 use crate::tenancy::{Authenticator, Keys, Tenants};
 use crate::time::Timestamp;
@@ -90,6 +91,12 @@ pub struct App {
     pub supplies: Supplies,
     /// Reservations.
     pub reservations: Reservations,
+    /// Tickets.
+    pub tickets: Tickets,
+    /// The keys of ticket codes.
+    pub codes: Codes,
+    /// The door.
+    pub door: Door,
     /// Facts.
     pub facts: Facts,
     timers: Timers,
@@ -119,6 +126,8 @@ impl App {
         let hooks = Hooks::new(Arc::clone(&store), Arc::clone(&reads), Arc::clone(&caller));
         let commands = Commands::new(Arc::clone(&store), Arc::clone(&feed), hooks);
         let hasher = KeyHasher::new(secret);
+        let codes = Codes::new(Arc::clone(&store), commands.clone(), Sealer::new(secret));
+        let tickets = Tickets::new(Arc::clone(&store), commands.clone(), codes.clone());
         Ok(Self {
             auth: Arc::new(Authenticator::new(Arc::clone(&store), Arc::clone(&reads), hasher.clone())),
             tenants: Tenants::new(Arc::clone(&store), reads, commands.clone()),
@@ -141,7 +150,11 @@ impl App {
                 Arc::clone(&store),
                 commands.clone(),
                 Combiner::new(Arc::clone(&store), Arc::clone(&feed)),
+                tickets.clone(),
             ),
+            tickets,
+            door: Door::new(Arc::clone(&store), commands.clone(), codes.clone()),
+            codes,
             timers: Timers::new(Arc::clone(&store), commands),
             keeper: Arc::new(Keeper::new(Arc::clone(&store), Arc::clone(&feed), caller)),
             facts: Facts::new(Arc::clone(&store), Arc::clone(&feed), limits.retention),

@@ -157,7 +157,9 @@ impl Reads {
             | ObjectKind::TicketType
             | ObjectKind::Pool
             | ObjectKind::Lock
-            | ObjectKind::Reservation => {}
+            | ObjectKind::Reservation
+            | ObjectKind::Ticket
+            | ObjectKind::SigningKey => {}
         }
     }
 

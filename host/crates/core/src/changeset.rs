@@ -8,11 +8,13 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use crate::access::ObjectKind;
+use crate::admission::{CheckIn, SigningKey, Ticket};
 use crate::catalog::{Event, Series, TicketType, Venue};
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{
-    CommentId, EventId, InstallationId, IssueId, ProjectId, SeatId, TenantId, TicketTypeId, UserId,
+    CommentId, EventId, InstallationId, IssueId, PoolId, ProjectId, SeatId, TenantId, TicketId, TicketTypeId,
+    UserId,
 };
 use crate::idempotency::{self, Fingerprint};
 use crate::inventory::{Lock, Pool, Reservation, Seat};
@@ -74,6 +76,12 @@ pub enum Record {
     Pool(Pool),
     /// Units that are out of sale. Its pool's count changes with it.
     Lock(Lock),
+    /// A reservation that was confirmed; those that are held are written by batches alone.
+    Reservation(Reservation),
+    /// A ticket; batches alone issue it.
+    Ticket(Ticket),
+    /// A key for ticket codes.
+    SigningKey(SigningKey),
 }
 
 /// One write.
@@ -118,6 +126,19 @@ pub enum Write {
     PutSeats(Vec<Seat>),
     /// Removes seats of a ticket type, all of which must be free.
     DropSeats(TicketTypeId, Vec<SeatId>),
+    /// Gives a unit that was sold back to its pools, and its seat, too.
+    ReturnUnit {
+        /// The event.
+        event: EventId,
+        /// The unit.
+        unit: TicketId,
+        /// The pools from which it was taken.
+        pools: Vec<PoolId>,
+        /// Its seat.
+        seat: Option<(TicketTypeId, SeatId)>,
+    },
+    /// Check-ins, new or changed.
+    PutCheckIns(Vec<CheckIn>),
 }
 
 /// A version that a decision depends on.
@@ -254,6 +275,12 @@ answers! {
     Lock(Lock);
     /// A reservation.
     Reservation(Reservation);
+    /// A ticket, without its code.
+    Ticket(Ticket);
+    /// A check-in.
+    CheckIn(CheckIn);
+    /// A key for ticket codes, without its private half.
+    SigningKey(SigningKey);
 }
 
 impl Answer {
@@ -409,7 +436,27 @@ macro_rules! versioned {
     )*};
 }
 
-versioned!(Tenant, User, Project, Issue, Installation, Venue, Series, Event, TicketType, Pool, Lock);
+versioned!(
+    Tenant,
+    User,
+    Project,
+    Issue,
+    Installation,
+    Venue,
+    Series,
+    Event,
+    TicketType,
+    Pool,
+    Lock,
+    Reservation,
+    Ticket
+);
+
+impl From<SigningKey> for Record {
+    fn from(key: SigningKey) -> Self {
+        Self::SigningKey(key)
+    }
+}
 
 impl Versioned for StoredKey {
     fn expect(&self) -> Expect {
@@ -458,6 +505,9 @@ impl Versioned for Record {
             Self::TicketType(held) => held.expect(),
             Self::Pool(pool) => pool.expect(),
             Self::Lock(lock) => lock.expect(),
+            Self::Reservation(held) => held.expect(),
+            Self::Ticket(ticket) => ticket.expect(),
+            Self::SigningKey(key) => key.expect(),
         }
     }
 }

@@ -81,6 +81,10 @@ ids! {
     SeatId = "a seat";
     /// A ticket, and the unit of a reservation that becomes it.
     TicketId = "a ticket";
+    /// A passage through the door.
+    CheckInId = "a check-in";
+    /// A place in an event's queue.
+    BookingId = "a booking";
     /// A fact.
     FactId = "a fact";
 }

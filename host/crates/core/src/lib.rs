@@ -4,6 +4,7 @@
 //! Nothing here knows of HTTP, gRPC, SQL, WebAssembly, a broker or JSON.
 
 pub mod access;
+pub mod admission;
 pub mod cache;
 pub mod catalog;
 pub mod changeset;

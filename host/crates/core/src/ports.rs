@@ -9,13 +9,15 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::access::ObjectKind;
+use crate::admission::door::DoorStats;
+use crate::admission::{CheckIn, Revoked, SigningKey, Ticket};
 use crate::cache::{CacheKey, Cached};
 use crate::catalog::{Event, Series, TicketType, Venue};
 use crate::changeset::{Changeset, Committed, Recorded};
 use crate::error::{Result, Violation};
 use crate::id::{
-    CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId, SeriesId,
-    TenantId, TicketTypeId, UserId, VenueId,
+    CheckInId, CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId,
+    SeriesId, TenantId, TicketId, TicketTypeId, UserId, VenueId,
 };
 use crate::idempotency;
 use crate::inventory::{Job, Lock, Pool, Reservation, Seat, job};
@@ -32,7 +34,7 @@ use crate::tracker::{Comment, Issue, Link, Project, Purge, Usage, User};
 /// All that is kept: the sum of one trait for each room, and the one way to write.
 #[async_trait]
 pub trait Store:
-    TenancyStore + TrackerStore + PluginStore + CatalogStore + InventoryStore + OutboxStore
+    TenancyStore + TrackerStore + PluginStore + CatalogStore + InventoryStore + AdmissionStore + OutboxStore
 {
     /// Stores all of a changeset, or nothing.
     async fn commit(&self, changeset: Changeset) -> Result<Committed>;
@@ -203,7 +205,7 @@ pub trait InventoryStore: Send + Sync {
     async fn reservations(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Reservation>>;
     /// Events of any tenant with holds that are due, or that were cancelled and are not swept yet.
     async fn due_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;
-    /// Notes that a cancelled event is swept, if nothing of it is held any more.
+    /// Notes that a cancelled event is swept, if nothing of it is held and none of its tickets is valid any more.
     async fn note_swept(&self, tenant: TenantId, event: EventId) -> Result<()>;
     /// Units that are out of sale.
     async fn lock(&self, tenant: TenantId, id: LockId) -> Result<Option<Lock>>;
@@ -217,6 +219,36 @@ pub trait InventoryStore: Send + Sync {
     async fn seats_named(&self, tenant: TenantId, of: TicketTypeId, labels: &[String]) -> Result<Vec<Seat>>;
     /// Removes up to `limit` rows that hang on deleted events, and at last themselves; how many.
     async fn purge_events(&self, limit: u32) -> Result<u64>;
+}
+
+/// Tickets, the keys of their codes, and check-ins.
+#[async_trait]
+pub trait AdmissionStore: Send + Sync {
+    /// A ticket.
+    async fn ticket(&self, tenant: TenantId, id: TicketId) -> Result<Option<Ticket>>;
+    /// Tickets, a page at a time.
+    async fn tickets(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Ticket>>;
+    /// Tickets that are valid although their event was cancelled.
+    async fn tickets_to_cancel(&self, tenant: TenantId, event: EventId, limit: u32) -> Result<Vec<Ticket>>;
+    /// Codes of an event's tickets that are void, a page at a time.
+    async fn revoked(&self, tenant: TenantId, event: EventId, page: &PageRequest) -> Result<Page<Revoked>>;
+    /// A tenant's keys for ticket codes, by number.
+    async fn signing_keys(&self, tenant: TenantId) -> Result<Vec<SigningKey>>;
+    /// A check-in.
+    async fn check_in(&self, tenant: TenantId, id: CheckInId) -> Result<Option<CheckIn>>;
+    /// The check-in that a device of an event's door calls by a nonce.
+    async fn check_in_named(&self, tenant: TenantId, name: (EventId, &str, &str)) -> Result<Option<CheckIn>>;
+    /// All check-ins of a ticket.
+    async fn check_ins_of(&self, tenant: TenantId, ticket: TicketId) -> Result<Vec<CheckIn>>;
+    /// An event's check-ins, a page at a time.
+    async fn check_ins(&self, tenant: TenantId, event: EventId, page: &PageRequest) -> Result<Page<CheckIn>>;
+    /// Counts of an event's tickets and of its door; by the minute between two moments.
+    async fn door_stats(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        between: (Timestamp, Timestamp),
+    ) -> Result<DoorStats>;
 }
 
 /// Facts.

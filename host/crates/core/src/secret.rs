@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+
 use crate::error::{Error, Result};
 
 /// The secret of the host (`TESSERA_SECRET_KEY`). Never printed.
@@ -39,14 +41,93 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// `N` random bytes as hex digits.
-pub fn random_hex<const N: usize>() -> Result<String> {
-    use std::fmt::Write as _;
+/// Seals secrets before they are stored, and opens them again.
+#[derive(Clone)]
+pub struct Sealer([u8; 32]);
+
+impl Sealer {
+    /// With the host's secret.
+    #[must_use]
+    pub fn new(secret: &SecretKey) -> Self {
+        Self(secret.derive("seals"))
+    }
+
+    /// Seals something for one purpose: it opens for no other.
+    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>> {
+        let nonce = random::<NONCE_LEN>()?;
+        let mut sealed = plain.to_vec();
+        self.key()?
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(purpose.as_bytes()),
+                &mut sealed,
+            )
+            .map_err(|_| broken(purpose))?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what was sealed for the same purpose with the same secret.
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(|| broken(purpose))?;
+        let mut rest = rest.to_vec();
+        let plain = self
+            .key()?
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(purpose.as_bytes()), &mut rest)
+            .map_err(|_| broken(purpose))?;
+        Ok(plain.to_vec())
+    }
+
+    fn key(&self) -> Result<LessSafeKey> {
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &self.0);
+        key.map(LessSafeKey::new)
+            .map_err(|_| Error::internal(anyhow::anyhow!("a sealing key of another length")))
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer(hidden)")
+    }
+}
+
+fn broken(purpose: &str) -> Error {
+    Error::internal(anyhow::anyhow!("what was sealed for {purpose:?} does not open"))
+}
+
+/// `N` random bytes.
+pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0_u8; N];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::internal(anyhow::anyhow!("no randomness: {error}")))?;
+    Ok(bytes)
+}
+
+/// `N` random bytes as hex digits.
+pub fn random_hex<const N: usize>() -> Result<String> {
+    use std::fmt::Write as _;
+    let bytes = random::<N>()?;
     Ok(bytes.iter().fold(String::with_capacity(N * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_for_its_purpose_and_with_its_secret_alone() {
+        let secret = SecretKey::from_text(&"s".repeat(32)).unwrap();
+        let sealer = Sealer::new(&secret);
+        let sealed = sealer.seal("one", b"plain").unwrap();
+        assert_eq!(sealer.open("one", &sealed).unwrap(), b"plain");
+        assert_ne!(sealed, sealer.seal("one", b"plain").unwrap(), "a nonce is used once");
+        assert!(sealer.open("other", &sealed).is_err());
+        let other = Sealer::new(&SecretKey::from_text(&"t".repeat(32)).unwrap());
+        assert!(other.open("one", &sealed).is_err());
+        for broken in [&sealed[..5], &sealed[..sealed.len() - 1], &[]] {
+            assert!(sealer.open("one", broken).is_err());
+        }
+    }
 }

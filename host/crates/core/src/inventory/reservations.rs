@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::Operation;
+use crate::admission::Tickets;
 use crate::changeset::Recorded;
 use crate::command::Commands;
 use crate::ctx::{Ctx, Principal, Transport};
@@ -58,6 +59,7 @@ pub struct Reservations {
     store: Arc<dyn Store>,
     commands: Commands,
     combiner: Combiner,
+    tickets: Tickets,
 }
 
 impl AskedReservation {
@@ -127,8 +129,8 @@ impl AskedReservation {
 impl Reservations {
     /// The service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, commands: Commands, combiner: Combiner) -> Self {
-        Self { store, commands, combiner }
+    pub fn new(store: Arc<dyn Store>, commands: Commands, combiner: Combiner, tickets: Tickets) -> Self {
+        Self { store, commands, combiner, tickets }
     }
 
     /// Claims units of an event's ticket types, all or none of them.
@@ -214,7 +216,10 @@ impl Reservations {
         let ctx =
             Ctx::new(tenant, Principal::System, request_id, (self.store.now(), until), Transport::Internal);
         match self.combiner.submit(tenant, event, Job::new(&ctx, Command::Sweep, None)).await? {
-            Outcome::Swept(0) => self.store.note_swept(tenant, event).await.map(|()| false),
+            Outcome::Swept(0) => {
+                let more = self.tickets.cancel_slice(tenant, event).await?;
+                self.store.note_swept(tenant, event).await.map(|()| more)
+            }
             _ => Ok(true),
         }
     }

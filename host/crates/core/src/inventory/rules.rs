@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::access::ObjectKind;
+use crate::admission::Ticket;
 use crate::catalog::event::HoldRules;
 use crate::catalog::{EventStatus, TypeStatus};
 use crate::changeset::{Claim, Recorded};
@@ -99,6 +100,8 @@ pub struct Writes {
     pub reservations: BTreeMap<ReservationId, Option<(ReservationState, u64)>>,
     /// Seats that change hands.
     pub seats: BTreeMap<SeatId, SeatMove>,
+    /// Tickets that are issued.
+    pub tickets: Vec<Ticket>,
     /// Idempotency records.
     pub claims: Vec<Claim>,
     /// Facts.
@@ -213,6 +216,16 @@ impl Book {
         let mut after = Reservation { state: ReservationState::Confirmed, ..before.clone() };
         after.payment_reference = Some(payment_reference.to_owned());
         self.shift(&before, &before.units, Shift::Sell);
+        let issued: Vec<_> =
+            after.units.iter().filter_map(|unit| Ticket::issued(&after, unit, self.now)).collect();
+        for ticket in issued {
+            let object = ObjectRef { kind: ObjectKind::Ticket, id: ticket.id.to_string(), version: 1 };
+            let mut changes = diff(None, Some(&ticket));
+            changes.retain(|change| !change.after.is_none());
+            let fact = job.fact("ticket.issued", (object, self.now), changes).in_event(self.id);
+            self.writes.facts.push(fact);
+            self.writes.tickets.push(ticket);
+        }
         Ok(self.put(job, "reservation.confirmed", Some(&before), after))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::admission::Ticket;
 use crate::catalog::{Event, TicketType};
 use crate::ctx::{Ctx, Principal};
 use crate::inventory::Reservation;
@@ -108,6 +109,13 @@ impl Entity {
         let mut entity = Self::of("reservation", held.id.to_string(), held.version, held, &times);
         entity.fields.push(Field::new("quantity", Value::count(Some(held.units.len() as u64))));
         entity
+    }
+
+    /// A ticket.
+    #[must_use]
+    pub fn ticket(held: &Ticket) -> Self {
+        let times = [("created_at", held.created_at), ("updated_at", held.updated_at)];
+        Self::of("ticket", held.id.to_string(), held.version, held, &times)
     }
 
     fn of(

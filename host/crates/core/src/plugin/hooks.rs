@@ -420,7 +420,10 @@ fn entity(record: &Record) -> Option<(Entity, Option<ProjectId>)> {
         | Record::Venue(_)
         | Record::Series(_)
         | Record::Pool(_)
-        | Record::Lock(_) => None,
+        | Record::Lock(_)
+        | Record::Reservation(_)
+        | Record::Ticket(_)
+        | Record::SigningKey(_) => None,
     }
 }
 

@@ -11,6 +11,10 @@ use tessera_core::tracker::{Comment, Issue, Link, Project, Relation, User};
 use tessera_core::{Result, Timestamp};
 
 use super::{
+    CheckInForm, SigningKeyForm, TicketForm, check_in, check_in_form, signing_key, signing_key_form, ticket,
+    ticket_form,
+};
+use super::{
     EventForm, LockForm, PoolForm, ReservationForm, SeriesForm, TicketTypeForm, VenueForm, event, event_form,
     lock, lock_form, pool, pool_form, reservation, reservation_form, series, series_form, ticket_type,
     ticket_type_form, venue, venue_form,
@@ -41,6 +45,9 @@ pub(crate) enum AnswerForm {
     Pool(PoolForm),
     Lock(LockForm),
     Reservation(ReservationForm),
+    Ticket(TicketForm),
+    CheckIn(CheckInForm),
+    SigningKey(SigningKeyForm),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,6 +165,9 @@ pub(crate) fn answer_form(answer: &Answer) -> AnswerForm {
         Answer::Pool(held) => AnswerForm::Pool(pool_form(held)),
         Answer::Lock(held) => AnswerForm::Lock(lock_form(held)),
         Answer::Reservation(held) => AnswerForm::Reservation(reservation_form(held)),
+        Answer::Ticket(held) => AnswerForm::Ticket(ticket_form(held)),
+        Answer::CheckIn(held) => AnswerForm::CheckIn(check_in_form(held)),
+        Answer::SigningKey(key) => AnswerForm::SigningKey(signing_key_form(key)),
     }
 }
 
@@ -181,6 +191,9 @@ pub(crate) fn answer(form: AnswerForm) -> Result<Answer> {
         AnswerForm::Pool(form) => Answer::Pool(pool(form)?),
         AnswerForm::Lock(form) => Answer::Lock(lock(form)?),
         AnswerForm::Reservation(form) => Answer::Reservation(reservation(form)?),
+        AnswerForm::Ticket(form) => Answer::Ticket(ticket(form)?),
+        AnswerForm::CheckIn(form) => Answer::CheckIn(check_in(form)?),
+        AnswerForm::SigningKey(form) => Answer::SigningKey(signing_key(form)?),
     })
 }
 

@@ -1,6 +1,7 @@
 //! How the core's types are kept as JSON: values of fields, schemes, what plugins say of themselves, and
 //! the answers that are recorded for idempotency keys. The core's own types know nothing of JSON.
 
+mod admission;
 mod answer;
 mod catalog;
 mod plugin;
@@ -11,6 +12,10 @@ mod value;
 use tessera_core::tenancy::TenantState;
 use tessera_core::{Error, Result, Timestamp};
 
+pub(crate) use admission::{
+    CheckInForm, SigningKeyForm, TicketForm, check_in, check_in_form, signing_key, signing_key_form, ticket,
+    ticket_form, ticket_state, verdict,
+};
 pub(crate) use answer::{AnswerForm, answer, answer_form};
 pub(crate) use catalog::{
     EventForm, LockForm, PoolForm, SeriesForm, TicketTypeForm, VenueForm, event, event_form, lock, lock_form,
@@ -24,6 +29,7 @@ pub(crate) use plugin::{
 };
 pub(crate) use reservation::{
     LineForm, ReservationForm, UnitForm, line, reservation, reservation_form, reservation_state, unit,
+    unit_form,
 };
 pub(crate) use scheme::{MachineForm, SchemeForm, machine, machine_form, scheme, scheme_form};
 pub(crate) use value::{
@@ -49,6 +55,11 @@ pub(crate) fn unsigned(number: i64) -> Result<u64> {
 /// A small number, read.
 pub(crate) fn small(number: i64) -> Result<u32> {
     u32::try_from(number).map_err(|_| corrupt("a small number", number))
+}
+
+/// A number of two bytes, read.
+pub(crate) fn tiny(number: i64) -> Result<u16> {
+    u16::try_from(number).map_err(|_| corrupt("a number of two bytes", number))
 }
 
 /// A moment from its microseconds.

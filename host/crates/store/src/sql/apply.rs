@@ -6,8 +6,9 @@ use tessera_core::changeset::{Changeset, Record, Write};
 use tessera_core::id::{FactId, IssueId, TenantId};
 use tessera_core::{Error, Result, Timestamp};
 
+use super::admission::{check_in, signing_key, ticket};
 use super::catalog::{event, pool, series, ticket_type, venue};
-use super::inventory::seat;
+use super::inventory::{reservation, seat};
 use super::lock::Held;
 use super::plugin::{installation, release, timer};
 use super::tenancy::{key, tenant};
@@ -97,6 +98,14 @@ impl Writer {
             Write::TakeTimer(timer) => timer::take(conn, tenant, timer).await,
             Write::PutSeats(seats) => seat::put(conn, tenant, seats).await,
             Write::DropSeats(of, seats) => seat::drop_free(conn, tenant, *of, seats).await,
+            Write::ReturnUnit { event, unit, pools, seat } => {
+                pool::give_back(conn, tenant, *event, pools).await?;
+                match seat {
+                    Some((of, id)) => seat::free(conn, tenant, (*of, *id), *unit).await,
+                    None => Ok(()),
+                }
+            }
+            Write::PutCheckIns(check_ins) => check_in::put(conn, tenant, check_ins).await,
             Write::DropTimer(issue, by, name) => timer::drop(conn, tenant, (*issue, *by, name)).await,
         }
     }
@@ -121,6 +130,10 @@ impl Writer {
             Record::TicketType(held) => ticket_type::insert(conn, self.tenant, held).await,
             Record::Pool(held) => pool::insert(conn, self.tenant, held).await,
             Record::Lock(held) => pool::lock(conn, self.tenant, held).await,
+            Record::SigningKey(key) => signing_key::insert(conn, self.tenant, key).await,
+            Record::Reservation(_) | Record::Ticket(_) => {
+                Err(Error::internal(anyhow::anyhow!("reservations and tickets are made by batches")))
+            }
         }
     }
 
@@ -147,13 +160,20 @@ impl Writer {
             Record::TicketType(held) => ticket_type::update(conn, self.tenant, (held, stored)).await,
             Record::Pool(held) => pool::update(conn, self.tenant, (held, stored)).await,
             Record::Installation(held) => installation::update(conn, self.tenant, (held, stored)).await,
+            Record::Reservation(held) => reservation::reduce(conn, self.tenant, (held, stored)).await,
+            Record::Ticket(held) => ticket::update(conn, self.tenant, (held, stored)).await,
+            Record::SigningKey(key) => signing_key::update(conn, self.tenant, (key, stored)).await,
         }
     }
 
     async fn delete(&mut self, conn: &mut Conn, changeset: &Changeset, record: &Record) -> Result<()> {
         match record {
-            Record::Tenant(_) | Record::Key(_) => {
-                Err(Error::internal(anyhow::anyhow!("tenants and keys are never deleted")))
+            Record::Tenant(_)
+            | Record::Key(_)
+            | Record::Reservation(_)
+            | Record::Ticket(_)
+            | Record::SigningKey(_) => {
+                Err(Error::internal(anyhow::anyhow!("such records are never deleted by themselves")))
             }
             Record::User(user) => {
                 let cause = cause(changeset, ObjectKind::User, &user.id.to_string());

@@ -91,6 +91,11 @@ fn want_what_it_hangs_on(wanted: &mut BTreeMap<ObjectKind, Wanted>, tenant: Tena
         }
         Write::DropTimer(issue, installation, _) => want_owners(wanted, *issue, *installation),
         Write::NextGeneration(_, scope) => want_generation(wanted, tenant.to_string(), *scope),
+        Write::ReturnUnit { pools, .. } => {
+            let rows = wanted.entry(ObjectKind::Pool).or_default();
+            rows.ids.extend(pools.iter().map(ToString::to_string));
+            rows.written = true;
+        }
         Write::Insert(_)
         | Write::Update(..)
         | Write::Delete(_)
@@ -104,7 +109,8 @@ fn want_what_it_hangs_on(wanted: &mut BTreeMap<ObjectKind, Wanted>, tenant: Tena
         | Write::DropWatcher(..)
         | Write::PutComponent(..)
         | Write::PutSeats(_)
-        | Write::DropSeats(..) => {}
+        | Write::DropSeats(..)
+        | Write::PutCheckIns(_) => {}
     }
 }
 
@@ -139,6 +145,7 @@ struct Table {
 /// What a column of ids holds.
 enum Ids {
     Uuids,
+    Numbers,
     Texts,
     Digests,
 }
@@ -166,6 +173,8 @@ fn table(kind: ObjectKind) -> Table {
         ObjectKind::Pool => ("id", Ids::Uuids, "SELECT id, version FROM pools"),
         ObjectKind::Lock => ("id", Ids::Uuids, "SELECT id, version FROM pool_locks"),
         ObjectKind::Reservation => ("id", Ids::Uuids, "SELECT id, version FROM reservations"),
+        ObjectKind::Ticket => ("id", Ids::Uuids, "SELECT id, version FROM tickets"),
+        ObjectKind::SigningKey => ("number", Ids::Numbers, "SELECT number AS id, version FROM signing_keys"),
     };
     Table { id, holds, select }
 }
@@ -177,6 +186,7 @@ fn push_ids(query: &mut QueryBuilder<Db>, table: &Table, ids: &BTreeSet<String>)
         match table.holds {
             Ids::Uuids => list.push_bind(Uuid::try_parse(id).map_err(|_| Error::stale())?),
             Ids::Texts => list.push_bind(id.clone()),
+            Ids::Numbers => list.push_bind(id.parse::<i64>().map_err(|_| Error::stale())?),
             Ids::Digests => {
                 list.push_bind(Digest::parse("release", id).map_err(|_| Error::stale())?.0.to_vec())
             }
@@ -222,6 +232,7 @@ impl Held {
         let id = match kind {
             ObjectKind::Key => row.try_get("id").map_err(fault)?,
             ObjectKind::Release => digest(row.try_get("id").map_err(fault)?)?.to_string(),
+            ObjectKind::SigningKey => row.try_get::<i64, _>("id").map_err(fault)?.to_string(),
             _ => uuid()?.hyphenated().to_string(),
         };
         match kind {
@@ -275,7 +286,9 @@ impl Held {
                 | Write::TakeTimer(_)
                 | Write::DropTimer(..)
                 | Write::PutSeats(_)
-                | Write::DropSeats(..) => {}
+                | Write::DropSeats(..)
+                | Write::ReturnUnit { .. }
+                | Write::PutCheckIns(_) => {}
             }
         }
         for expected in &changeset.expects {

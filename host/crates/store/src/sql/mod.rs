@@ -4,6 +4,7 @@
 use super::dialect::{self, Conn, Db, Row, Ts};
 use super::{DbStore, Reader};
 
+mod admission;
 pub(super) mod apply;
 mod catalog;
 mod filter;

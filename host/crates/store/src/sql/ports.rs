@@ -6,23 +6,27 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tessera_core::access::ObjectKind;
+use tessera_core::admission::door::DoorStats;
+use tessera_core::admission::{CheckIn, Revoked, SigningKey, Ticket};
 use tessera_core::catalog::{Event, Series, TicketType, Venue};
 use tessera_core::id::{
-    CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId, SeriesId,
-    TenantId, TicketTypeId, UserId, VenueId,
+    CheckInId, CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId,
+    SeriesId, TenantId, TicketId, TicketTypeId, UserId, VenueId,
 };
 use tessera_core::inventory::{Job, Lock, Outcome, Pool, Reservation, Seat};
 use tessera_core::outbox::{Fact, Seq};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::{Digest, DueTimer, InForce, Installation, Release, Scope, StatesInUse, Timer};
 use tessera_core::ports::{
-    BatchDone, CatalogStore, InventoryStore, OutboxStore, PluginStore, Store as _, TenancyStore, TrackerStore,
+    AdmissionStore, BatchDone, CatalogStore, InventoryStore, OutboxStore, PluginStore, Store as _,
+    TenancyStore, TrackerStore,
 };
 use tessera_core::tenancy::{ApiKey, StoredKey, Tenant};
 use tessera_core::tracker::{Comment, Issue, Link, Project, Purge, Usage, User};
 use tessera_core::{Result, Timestamp};
 use uuid::Uuid;
 
+use super::admission::{check_in, signing_key, ticket};
 use super::catalog::{event, pool, series, ticket_type, venue};
 use super::inventory::{batch, reservation, seat};
 use super::plugin::{host, installation, release, timer};
@@ -295,6 +299,54 @@ impl InventoryStore for DbStore {
 
     async fn purge_events(&self, limit: u32) -> Result<u64> {
         self.upkeep(Upkeep::PurgeEvents { limit }).await
+    }
+}
+
+#[async_trait]
+impl AdmissionStore for DbStore {
+    async fn ticket(&self, tenant: TenantId, id: TicketId) -> Result<Option<Ticket>> {
+        ticket::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn tickets(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Ticket>> {
+        ticket::list(&mut *self.read(tenant).await?, tenant, page).await
+    }
+
+    async fn tickets_to_cancel(&self, tenant: TenantId, event: EventId, limit: u32) -> Result<Vec<Ticket>> {
+        ticket::to_cancel(&mut *self.read(tenant).await?, tenant, event, limit).await
+    }
+
+    async fn revoked(&self, tenant: TenantId, event: EventId, page: &PageRequest) -> Result<Page<Revoked>> {
+        ticket::revoked(&mut *self.read(tenant).await?, tenant, event, page).await
+    }
+
+    async fn signing_keys(&self, tenant: TenantId) -> Result<Vec<SigningKey>> {
+        signing_key::list(&mut *self.read(tenant).await?, tenant).await
+    }
+
+    async fn check_in(&self, tenant: TenantId, id: CheckInId) -> Result<Option<CheckIn>> {
+        check_in::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn check_in_named(&self, tenant: TenantId, name: (EventId, &str, &str)) -> Result<Option<CheckIn>> {
+        check_in::named(&mut *self.read(tenant).await?, tenant, name).await
+    }
+
+    async fn check_ins_of(&self, tenant: TenantId, ticket: TicketId) -> Result<Vec<CheckIn>> {
+        check_in::of(&mut *self.read(tenant).await?, tenant, ticket).await
+    }
+
+    async fn check_ins(&self, tenant: TenantId, event: EventId, page: &PageRequest) -> Result<Page<CheckIn>> {
+        check_in::list(&mut *self.read(tenant).await?, tenant, event, page).await
+    }
+
+    async fn door_stats(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        between: (Timestamp, Timestamp),
+    ) -> Result<DoorStats> {
+        check_in::stats(&mut *self.read(tenant).await?, tenant, event, between).await
     }
 }
 

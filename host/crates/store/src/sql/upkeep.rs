@@ -29,7 +29,7 @@ pub(in super::super) enum Upkeep {
     DelayTimer { tenant: TenantId, timer: Timer },
     /// Forgets facts older than a moment.
     ForgetFacts { before: Timestamp, limit: u32 },
-    /// Notes that nothing of a cancelled event is held any more.
+    /// Notes that nothing of a cancelled event is held, and none of its tickets valid any more.
     NoteSwept { tenant: TenantId, event: EventId },
     /// Removes what hangs on deleted events, and at last themselves.
     PurgeEvents { limit: u32 },

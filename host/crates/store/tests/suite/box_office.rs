@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tessera_core::Result;
+use tessera_core::admission::{Ticket, ticket};
 use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{Event, EventStatus, TicketType, TypeStatus, WriteEvent, WriteTicketType};
 use tessera_core::id::{EventId, PoolId, ReservationId, SeatId, TenantId, TicketId, TicketTypeId};
@@ -161,6 +162,17 @@ impl BoxOffice {
         .await
     }
 
+    /// Tickets that are valid.
+    pub(crate) async fn tickets(&self) -> Vec<Ticket> {
+        let mut asked = page(&ticket::SPEC, ticket::MAX_PAGE, "");
+        asked.filter = self.world.filter(self.tenant, &ticket::SPEC, "state:valid");
+        all(asked, |asked| {
+            let (store, tenant) = (self.world.store.clone(), self.tenant);
+            async move { store.tickets(tenant, &asked).await }
+        })
+        .await
+    }
+
     /// Every pool counts just what reservations hold and have sold, and no more than it has.
     pub(crate) async fn check(&self) {
         let mut expected: BTreeMap<PoolId, Counts> = BTreeMap::new();
@@ -176,6 +188,13 @@ impl BoxOffice {
                 }
             }
         }
+        let mut admitted: Vec<_> = self.tickets().await.into_iter().map(|ticket| ticket.id).collect();
+        let confirmed = |held: &&Reservation| held.state == ReservationState::Confirmed;
+        let reservations = self.reservations().await;
+        let units = reservations.iter().filter(confirmed).flat_map(|held| &held.units);
+        let mut sold: Vec<_> = units.map(|unit| unit.id).collect();
+        (admitted.sort_unstable(), sold.sort_unstable());
+        assert_eq!(admitted, sold, "a ticket is issued once for each unit that was sold");
         for pool in self.world.store.pools(self.tenant, self.event.id).await.unwrap() {
             let counts = Counts { locked: 0, ..pool.counts };
             assert_eq!(counts, expected.get(&pool.id).copied().unwrap_or_default(), "{pool:?}");

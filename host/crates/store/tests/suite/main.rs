@@ -27,6 +27,7 @@ macro_rules! on_every_store {
     )*};
 }
 
+mod admission;
 mod box_office;
 mod commit;
 mod counts;

@@ -45,7 +45,7 @@ async fn a_reservation_lives_from_hold_to_sale(world: World) {
     let gone = office.release(gone.id, &[]).await.unwrap();
     assert_eq!((gone.state, gone.units.len()), (ReservationState::Released, 0));
     office.check().await;
-    let facts = office.world.numbered(9).await;
+    let facts = office.world.numbered(11).await;
     let of: Vec<_> = facts.iter().filter(|fact| fact.what.object.id == held.id.to_string()).collect();
     let types: Vec<_> = of.iter().map(|fact| &*fact.what.fact_type).collect();
     let expected =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::access::ObjectKind;
 use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{Event, EventStatus, WriteEvent};
@@ -105,12 +105,17 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
     let Some(row) = query.fetch_optional(&mut *conn).await.map_err(fault)? else { return Ok(0) };
     let tenant: Uuid = row.try_get("tenant_id").map_err(fault)?;
     let event: Uuid = row.try_get("id").map_err(fault)?;
-    let reservations = "DELETE FROM reservations WHERE tenant_id = $1 AND id IN
-        (SELECT id FROM reservations WHERE tenant_id = $1 AND event_id = $2 LIMIT $3)";
-    let query = sqlx::query(reservations).bind(tenant).bind(event).bind(i64::from(limit));
-    let gone = query.execute(&mut *conn).await.map_err(fault)?.rows_affected();
-    if gone > 0 {
-        return Ok(gone);
+    // Of these there may be very many.
+    for table in ["check_ins", "tickets", "reservations"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE tenant_id = $1 AND id IN
+             (SELECT id FROM {table} WHERE tenant_id = $1 AND event_id = $2 LIMIT $3)"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(event).bind(i64::from(limit));
+        let gone = query.execute(&mut *conn).await.map_err(fault)?.rows_affected();
+        if gone > 0 {
+            return Ok(gone);
+        }
     }
     let rest = [
         "DELETE FROM pool_locks WHERE tenant_id = $1 AND event_id = $2",

@@ -1,4 +1,4 @@
-//! Pools and what is locked of them. Their counts are changed by batches of reservations alone.
+//! Pools and what is locked of them. Their counts are changed by batches of reservations, and by tickets that are cancelled.
 
 use sqlx::{QueryBuilder, Row as _};
 use tessera_core::id::{EventId, LockId, PoolId, TenantId};
@@ -111,6 +111,25 @@ async fn count(conn: &mut Conn, tenant: TenantId, lock: &Lock, units: i64) -> Re
     let query = query.bind(tenant.0).bind(lock.event.0).bind(lock.pool.0).bind(units);
     let done = query.execute(conn).await.map_err(fault)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+}
+
+/// Gives a unit that was sold back to its pools, of which the locks are held.
+pub(in super::super) async fn give_back(
+    conn: &mut Conn,
+    tenant: TenantId,
+    event: EventId,
+    pools: &[PoolId],
+) -> Result<()> {
+    for pool in pools {
+        let query = sqlx::query(
+            "UPDATE pools SET sold = sold - 1 WHERE tenant_id = $1 AND event_id = $2 AND id = $3 AND sold > 0",
+        );
+        let query = query.bind(tenant.0).bind(event.0).bind(pool.0);
+        if query.execute(&mut *conn).await.map_err(fault)?.rows_affected() != 1 {
+            return Err(Error::stale());
+        }
+    }
+    Ok(())
 }
 
 pub(in super::super) async fn get(

@@ -6,11 +6,11 @@ use tessera_core::filter::Term;
 use tessera_core::id::{EventId, ReservationId, TenantId};
 use tessera_core::inventory::Reservation;
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::{Result, Timestamp};
+use tessera_core::{Error, Result, Timestamp};
 
 use super::super::page::{Holds, Sort, at};
 use super::super::{Conn, Db, Row, Ts, filter};
-use crate::codec::{LineForm, UnitForm, line, reservation_state, unit, unsigned};
+use crate::codec::{LineForm, UnitForm, line, reservation_state, signed, unit, unit_form, unsigned};
 use crate::error::fault;
 
 const SELECT: &str = "SELECT id, event_id, buyer, state, lines, units, payment_reference, created_by, created_at, \
@@ -40,6 +40,31 @@ pub(in super::super) async fn list(
     sort.descending(page.order.descending).page(conn, query, page, read).await
 }
 
+/// Writes a reservation that was confirmed and of which a ticket was cancelled.
+pub(in super::super) async fn reduce(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (held, stored): (&Reservation, u64),
+) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE reservations SET units = $3, quantity = $4, updated_at = $5, version = $6
+         WHERE tenant_id = $1 AND id = $2 AND version = $7 AND state = 'confirmed'",
+    );
+    let units: Vec<_> = held.units.iter().map(unit_form).collect();
+    let done = query
+        .bind(tenant.0)
+        .bind(held.id.0)
+        .bind(Json(units))
+        .bind(signed(held.units.len() as u64))
+        .bind(Ts(held.updated_at))
+        .bind(signed(held.version))
+        .bind(signed(stored))
+        .execute(conn)
+        .await
+        .map_err(fault)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+}
+
 /// Events of any tenant with holds that are due, or that were cancelled and are not swept yet.
 pub(in super::super) async fn due(
     conn: &mut Conn,
@@ -61,11 +86,13 @@ pub(in super::super) async fn due(
         .collect()
 }
 
-/// Notes that nothing of a cancelled event is held any more.
+/// Notes that nothing of a cancelled event is held, and none of its tickets valid any more.
 pub(in super::super) async fn swept(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<u64> {
     let query = sqlx::query(
         "UPDATE events SET unswept = FALSE WHERE tenant_id = $1 AND id = $2 AND unswept AND NOT EXISTS
-         (SELECT 1 FROM pools p WHERE p.tenant_id = $1 AND p.event_id = $2 AND p.held > 0)",
+         (SELECT 1 FROM pools p WHERE p.tenant_id = $1 AND p.event_id = $2 AND p.held > 0)
+         AND NOT EXISTS
+         (SELECT 1 FROM tickets t WHERE t.tenant_id = $1 AND t.event_id = $2 AND t.state = 'valid')",
     );
     let query = query.bind(tenant.0).bind(event.0);
     Ok(query.execute(conn).await.map_err(fault)?.rows_affected())

@@ -1,4 +1,4 @@
-//! Seats. Whose they are is changed by batches of reservations alone.
+//! Seats. Whose they are is changed by batches of reservations, and by tickets that are cancelled.
 
 use serde_json::json;
 use sqlx::error::DatabaseError;
@@ -52,6 +52,22 @@ pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, seats: &[Se
         let unique = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
         if unique { Error::exists("seat", message) } else { fault(error) }
     })
+}
+
+/// Frees a seat that a unit has.
+pub(in super::super) async fn free(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (of, seat): (TicketTypeId, SeatId),
+    unit: TicketId,
+) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE seats SET unit_id = NULL, reservation_id = NULL
+         WHERE tenant_id = $1 AND ticket_type_id = $2 AND id = $3 AND unit_id = $4",
+    );
+    let query = query.bind(tenant.0).bind(of.0).bind(seat.0).bind(unit.0);
+    let done = query.execute(conn).await.map_err(fault)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Removes seats, all of which must be free.

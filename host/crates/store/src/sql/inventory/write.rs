@@ -8,7 +8,7 @@ use tessera_core::inventory::Book;
 use uuid::Uuid;
 
 use super::super::{Conn, dialect};
-use crate::codec::{answer_form, change_forms, reservation_form, signed};
+use crate::codec::{answer_form, change_forms, reservation_form, signed, ticket_form};
 
 /// A statement, in which `$rows` stands for the JSON array, and how many rows it must change.
 pub(in super::super::super) struct Part {
@@ -19,7 +19,8 @@ pub(in super::super::super) struct Part {
 
 /// Writes all that the book wants written; answers by what the database knows the transaction.
 pub(super) async fn all(conn: &mut Conn, tenant: TenantId, book: &Book) -> Result<String> {
-    let parts = [pools(book), inserted(book), updated(book), seats(book), claims(book), facts(book)];
+    let parts =
+        [pools(book), inserted(book), updated(book), seats(book), tickets(book), claims(book), facts(book)];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.rows.0.is_empty()).collect();
     dialect::write_together(conn, tenant, &parts).await
 }
@@ -140,6 +141,29 @@ fn seats(book: &Book) -> Part {
         uuid("was"),
         uuid("unit"),
         uuid("reservation"),
+        rows()
+    );
+    Part { sql, rows: Bound(rows_of.collect()) }
+}
+
+fn tickets(book: &Book) -> Part {
+    let rows_of = book.writes.tickets.iter().map(|ticket| json!(ticket_form(ticket)));
+    let sql = format!(
+        "INSERT INTO tickets (tenant_id, id, event_id, reservation_id, ticket_type_id, seat_id, seat, amount,
+         currency, holder, code_since, created_at, updated_at)
+         SELECT $1, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {} FROM {}",
+        uuid("id"),
+        uuid("event"),
+        uuid("reservation"),
+        uuid("type"),
+        uuid("seat_id"),
+        field("seat"),
+        number("amount"),
+        field("currency"),
+        field("holder"),
+        moment("code_since"),
+        moment("created_at"),
+        moment("updated_at"),
         rows()
     );
     Part { sql, rows: Bound(rows_of.collect()) }

@@ -1,0 +1,207 @@
+//! Check-ins, and what they add up to.
+
+use sqlx::error::DatabaseError;
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
+use tessera_core::admission::check_in::{MAX_OF_TICKET, Undone};
+use tessera_core::admission::door::{DoorStats, Passed};
+use tessera_core::admission::{CheckIn, Direction, Verdict};
+use tessera_core::filter::Term;
+use tessera_core::id::{CheckInId, EventId, TenantId, TicketId};
+use tessera_core::page::{Page, PageRequest};
+use tessera_core::{Error, Result, Timestamp};
+
+use super::super::page::{Holds, Sort, at};
+use super::super::{Conn, Db, Row, Ts, dialect, filter};
+use crate::codec::{corrupt, moment, tiny, unsigned, verdict};
+use crate::error::fault;
+
+const SELECT: &str = "SELECT id, event_id, ticket_id, direction, verdict, at, gate, device, staff, nonce, serial, \
+    created_by, recorded_at, undone_by, undone_at FROM check_ins WHERE tenant_id = ";
+
+/// The most rows of counts by minute and gate.
+const MINUTES: u32 = 20_000;
+
+/// Writes check-ins that are new, or of which the verdict changed or which were undone. The ticket's lock is held.
+pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, check_ins: &[CheckIn]) -> Result<()> {
+    for held in check_ins {
+        let query = sqlx::query(
+            "INSERT INTO check_ins (tenant_id, id, event_id, ticket_id, direction, verdict, at, gate, device, staff,
+             nonce, serial, created_by, recorded_at, undone_by, undone_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             ON CONFLICT (tenant_id, id) DO UPDATE SET verdict = excluded.verdict, undone_by = excluded.undone_by,
+             undone_at = excluded.undone_at",
+        );
+        query
+            .bind(tenant.0)
+            .bind(held.id.0)
+            .bind(held.event.0)
+            .bind(held.ticket.0)
+            .bind(held.direction.name())
+            .bind(held.verdict.name())
+            .bind(Ts(held.at))
+            .bind(&held.gate)
+            .bind(&held.device)
+            .bind(&held.staff)
+            .bind(&held.nonce)
+            .bind(held.serial.map(i64::from))
+            .bind(&held.created_by)
+            .bind(Ts(held.recorded_at))
+            .bind(held.undone.as_ref().map(|undone| undone.by.as_str()))
+            .bind(held.undone.as_ref().map(|undone| Ts(undone.at)))
+            .execute(&mut *conn)
+            .await
+            .map_err(|error| {
+                // Another report of the same scan was faster: decided again, it is found.
+                let unique = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
+                if unique { Error::stale() } else { fault(error) }
+            })?;
+    }
+    Ok(())
+}
+
+pub(in super::super) async fn get(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: CheckInId,
+) -> Result<Option<CheckIn>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0).push(" AND id = ").push_bind(id.0);
+    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The one that a device calls by a nonce.
+pub(in super::super) async fn named(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (event, device, nonce): (EventId, &str, &str),
+) -> Result<Option<CheckIn>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0);
+    query.push(" AND device = ").push_bind(device).push(" AND nonce = ").push_bind(nonce);
+    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    row.as_ref().map(read).transpose()
+}
+
+pub(in super::super) async fn of(
+    conn: &mut Conn,
+    tenant: TenantId,
+    ticket: TicketId,
+) -> Result<Vec<CheckIn>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0).push(" AND ticket_id = ").push_bind(ticket.0);
+    query.push(format_args!(" LIMIT {MAX_OF_TICKET}"));
+    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    rows.iter().map(read).collect()
+}
+
+pub(in super::super) async fn list(
+    conn: &mut Conn,
+    tenant: TenantId,
+    event: EventId,
+    page: &PageRequest,
+) -> Result<Page<CheckIn>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0);
+    filter::push(&mut query, &page.filter, condition)?;
+    let sort = Sort::by("at", Holds::Moments, |held: &CheckIn| at(held.at, &held.id));
+    sort.descending(page.order.descending).page(conn, query, page, read).await
+}
+
+/// What went through a door, as sums of a group of check-ins.
+const PASSED: &str = "COALESCE(SUM(CASE WHEN verdict = 'accepted' AND direction = 'in' THEN 1 ELSE 0 END), 0) \
+    AS entries, COALESCE(SUM(CASE WHEN verdict = 'accepted' AND direction = 'out' THEN 1 ELSE 0 END), 0) AS exits, \
+    COALESCE(SUM(CASE WHEN verdict = 'accepted' THEN 0 ELSE 1 END), 0) AS refused";
+
+/// Counts of an event's tickets, of its gates, and of these by the minute.
+pub(in super::super) async fn stats(
+    conn: &mut Conn,
+    tenant: TenantId,
+    event: EventId,
+    (from, until): (Timestamp, Timestamp),
+) -> Result<DoorStats> {
+    let query = sqlx::query(
+        "SELECT COALESCE(SUM(CASE WHEN state = 'valid' THEN 1 ELSE 0 END), 0) AS valid,
+         COALESCE(SUM(CASE WHEN state = 'cancelled' THEN 1 ELSE 0 END), 0) AS cancelled,
+         COALESCE(SUM(CASE WHEN entries > 0 THEN 1 ELSE 0 END), 0) AS admitted,
+         COALESCE(SUM(CASE WHEN inside THEN 1 ELSE 0 END), 0) AS inside
+         FROM tickets WHERE tenant_id = $1 AND event_id = $2",
+    );
+    let row = query.bind(tenant.0).bind(event.0).fetch_one(&mut *conn).await.map_err(fault)?;
+    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(fault)?) };
+    let mut stats = DoorStats {
+        valid: count("valid")?,
+        cancelled: count("cancelled")?,
+        admitted: count("admitted")?,
+        inside: count("inside")?,
+        ..DoorStats::default()
+    };
+    let by_gate = format!(
+        "SELECT gate, {PASSED} FROM check_ins
+         WHERE tenant_id = $1 AND event_id = $2 AND undone_at IS NULL GROUP BY gate ORDER BY gate"
+    );
+    let query = sqlx::query(AssertSqlSafe(by_gate)).bind(tenant.0).bind(event.0);
+    for row in query.fetch_all(&mut *conn).await.map_err(fault)? {
+        stats.gates.push((row.try_get("gate").map_err(fault)?, passed(&row)?));
+    }
+    let micros = dialect::micros("at");
+    let by_minute = format!(
+        "SELECT {micros} - {micros} % 60000000 AS minute, gate, {PASSED} FROM check_ins
+         WHERE tenant_id = $1 AND event_id = $2 AND undone_at IS NULL AND at >= $3 AND at < $4
+         GROUP BY 1, gate ORDER BY 1, gate LIMIT {MINUTES}"
+    );
+    let query = sqlx::query(AssertSqlSafe(by_minute)).bind(tenant.0).bind(event.0);
+    for row in query.bind(Ts(from)).bind(Ts(until)).fetch_all(conn).await.map_err(fault)? {
+        let minute = moment(row.try_get("minute").map_err(fault)?)?;
+        stats.minutes.push((minute, row.try_get("gate").map_err(fault)?, passed(&row)?));
+    }
+    Ok(stats)
+}
+
+fn passed(row: &Row) -> Result<Passed> {
+    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(fault)?) };
+    Ok(Passed { entries: count("entries")?, exits: count("exits")?, refused: count("refused")? })
+}
+
+fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
+    match term.field {
+        "ticket" => filter::id(query, "ticket_id", term),
+        "gate" => filter::text(query, "gate", term),
+        "device" => filter::text(query, "device", term),
+        "staff" => filter::text(query, "staff", term),
+        "direction" => filter::text(query, "direction", term),
+        "verdict" => filter::text(query, "verdict", term),
+        "undone" => filter::truth(query, "(undone_at IS NOT NULL)", term),
+        "at" => filter::time(query, "at", term),
+        _ => return Err(filter::unknown(term)),
+    }
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<CheckIn> {
+    let direction: String = row.try_get("direction").map_err(fault)?;
+    let held: String = row.try_get("verdict").map_err(fault)?;
+    let held: Verdict = verdict(&held)?;
+    let Ts(at) = row.try_get("at").map_err(fault)?;
+    let Ts(recorded_at) = row.try_get("recorded_at").map_err(fault)?;
+    let serial: Option<i64> = row.try_get("serial").map_err(fault)?;
+    let undone_by: Option<String> = row.try_get("undone_by").map_err(fault)?;
+    let undone_at: Option<Ts> = row.try_get("undone_at").map_err(fault)?;
+    Ok(CheckIn {
+        id: CheckInId(row.try_get("id").map_err(fault)?),
+        event: EventId(row.try_get("event_id").map_err(fault)?),
+        ticket: TicketId(row.try_get("ticket_id").map_err(fault)?),
+        direction: Direction::parse("direction", &direction)
+            .map_err(|_| corrupt("a direction", direction))?,
+        verdict: held,
+        at,
+        gate: row.try_get("gate").map_err(fault)?,
+        device: row.try_get("device").map_err(fault)?,
+        staff: row.try_get("staff").map_err(fault)?,
+        nonce: row.try_get("nonce").map_err(fault)?,
+        serial: serial.map(tiny).transpose()?,
+        created_by: row.try_get("created_by").map_err(fault)?,
+        recorded_at,
+        undone: undone_by.zip(undone_at).map(|(by, Ts(at))| Undone { by, at }),
+    })
+}

@@ -1,0 +1,5 @@
+//! Tickets, the keys of their codes, and check-ins.
+
+pub(in super::super) mod check_in;
+pub(in super::super) mod signing_key;
+pub(in super::super) mod ticket;
