@@ -54,6 +54,10 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         let (app, stop, host) = (app.clone(), background.clone(), host.clone());
         async move { app.sweep_holds(&host, stop).await }
     });
+    tasks.spawn({
+        let (app, stop, host) = (app.clone(), background.clone(), host.clone());
+        async move { app.take_turns(&host, stop).await }
+    });
 
     announce(&servers, first_key.as_deref())?;
     let open = TaskTracker::new();

@@ -40,11 +40,15 @@ pub enum ObjectKind {
     Ticket,
     /// A key for ticket codes.
     SigningKey,
+    /// The terms of an event's queue.
+    Queue,
+    /// A place in a queue.
+    Booking,
 }
 
 impl ObjectKind {
     /// All kinds, in the order in which their rows are locked.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Tenant,
         Self::Key,
         Self::User,
@@ -61,6 +65,8 @@ impl ObjectKind {
         Self::Reservation,
         Self::Ticket,
         Self::SigningKey,
+        Self::Queue,
+        Self::Booking,
     ];
 
     /// The word for it.
@@ -83,6 +89,8 @@ impl ObjectKind {
             Self::Reservation => "reservation",
             Self::Ticket => "ticket",
             Self::SigningKey => "signing-key",
+            Self::Queue => "queue",
+            Self::Booking => "booking",
         }
     }
 
@@ -405,6 +413,19 @@ operations! {
     /// Counts who came in.
     CheckInStats = "check_in.stats", WATCHERS, See(ObjectKind::Event);
 
+    /// Shows an event's queue.
+    QueueGet = "queue.get", EVERYBODY, See(ObjectKind::Event);
+    /// Says how an event's buyers are served.
+    QueueSet = "queue.set", ADMINS, Change(ObjectKind::Event);
+    /// Puts a buyer into an event's queue.
+    BookingCreate = "booking.create", WORKERS, Change(ObjectKind::Event);
+    /// Shows a place in a queue.
+    BookingGet = "booking.get", READERS, See(ObjectKind::Booking);
+    /// Follows a place in a queue.
+    BookingStream = "booking.stream", READERS, See(ObjectKind::Booking);
+    /// Takes a buyer out of a queue.
+    BookingCancel = "booking.cancel", WORKERS, Change(ObjectKind::Booking);
+
     /// Follows the tenant's facts.
     FactStream = "fact.stream", READERS, Other;
     /// Lists all that happened in the tenant.
@@ -436,9 +457,11 @@ impl Operation {
             | ObjectKind::Issue
             | ObjectKind::Pool
             | ObjectKind::Lock
-            | ObjectKind::Reservation => READERS.0.contains(role),
+            | ObjectKind::Reservation
+            | ObjectKind::Booking => READERS.0.contains(role),
             ObjectKind::Ticket => WATCHERS.0.contains(role),
             ObjectKind::SigningKey
+            | ObjectKind::Queue
             | ObjectKind::Venue
             | ObjectKind::Series
             | ObjectKind::Event

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Codes, Door, Tickets};
+use crate::booking::{Bookings, Turns};
 use crate::cache::Reads;
 use crate::catalog::series::AllSeries;
 use crate::catalog::venue::Venues;
@@ -33,6 +35,10 @@ const TIMERS: Duration = Duration::from_secs(1);
 /// seconds late, also when the host that ends holds is gone.
 const HOLDS: Duration = Duration::from_millis(400);
 const HOLDS_LEASE: Duration = Duration::from_millis(1_200);
+
+/// How often a host looks whose turn it is in queues, and how long its lease on that holds.
+const TURNS: Duration = Duration::from_millis(400);
+const TURNS_LEASE: Duration = Duration::from_millis(1_200);
 
 /// How many rows of deleted events are purged at once.
 const PURGED: u32 = 1_000;
@@ -97,8 +103,13 @@ pub struct App {
     pub codes: Codes,
     /// The door.
     pub door: Door,
+    /// Queues, and who is in them.
+    pub bookings: Bookings,
     /// Facts.
     pub facts: Facts,
+    turns: Turns,
+    /// Told when somebody comes into a queue or leaves it.
+    queue_news: Arc<Notify>,
     timers: Timers,
     keeper: Arc<Keeper>,
     store: Arc<dyn Store>,
@@ -128,6 +139,13 @@ impl App {
         let hasher = KeyHasher::new(secret);
         let codes = Codes::new(Arc::clone(&store), commands.clone(), Sealer::new(secret));
         let tickets = Tickets::new(Arc::clone(&store), commands.clone(), codes.clone());
+        let reservations = Reservations::new(
+            Arc::clone(&store),
+            commands.clone(),
+            Combiner::new(Arc::clone(&store), Arc::clone(&feed)),
+            tickets.clone(),
+        );
+        let queue_news = Arc::new(Notify::new());
         Ok(Self {
             auth: Arc::new(Authenticator::new(Arc::clone(&store), Arc::clone(&reads), hasher.clone())),
             tenants: Tenants::new(Arc::clone(&store), reads, commands.clone()),
@@ -146,12 +164,10 @@ impl App {
             availability: Availability::new(Arc::clone(&store)),
             watches: Watches::new(Arc::clone(&store), Arc::clone(&feed)),
             supplies: Supplies::new(Arc::clone(&store), commands.clone()),
-            reservations: Reservations::new(
-                Arc::clone(&store),
-                commands.clone(),
-                Combiner::new(Arc::clone(&store), Arc::clone(&feed)),
-                tickets.clone(),
-            ),
+            bookings: Bookings::new(Arc::clone(&store), commands.clone(), Arc::clone(&queue_news)),
+            turns: Turns::new(Arc::clone(&store), commands.clone(), reservations.clone()),
+            queue_news,
+            reservations,
             tickets,
             door: Door::new(Arc::clone(&store), commands.clone(), codes.clone()),
             codes,
@@ -226,6 +242,28 @@ impl App {
             return Ok(false);
         }
         self.reservations.sweep(due).await
+    }
+
+    /// Lets the next in queues have their turn, on one host at a time, until cancelled.
+    pub async fn take_turns(&self, host: &str, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.take_turns_once(host).await {
+                tracing::warn!(?error, "queues could not be moved on; it is tried again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.queue_news.notified() => {}
+                () = tokio::time::sleep(TURNS) => {}
+            }
+        }
+    }
+
+    async fn take_turns_once(&self, host: &str) -> Result<()> {
+        let due = self.turns.due().await?;
+        if due.is_empty() || !self.store.lease("queues", host, TURNS_LEASE).await? {
+            return Ok(());
+        }
+        self.turns.advance(due).await
     }
 
     /// Purges and forgets what is due, on one host at a time, until cancelled.

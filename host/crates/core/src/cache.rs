@@ -159,7 +159,9 @@ impl Reads {
             | ObjectKind::Lock
             | ObjectKind::Reservation
             | ObjectKind::Ticket
-            | ObjectKind::SigningKey => {}
+            | ObjectKind::SigningKey
+            | ObjectKind::Queue
+            | ObjectKind::Booking => {}
         }
     }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::access::ObjectKind;
 use crate::admission::{CheckIn, SigningKey, Ticket};
+use crate::booking::{Booking, Queue};
 use crate::catalog::{Event, Series, TicketType, Venue};
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
@@ -82,6 +83,10 @@ pub enum Record {
     Ticket(Ticket),
     /// A key for ticket codes.
     SigningKey(SigningKey),
+    /// The terms of an event's queue.
+    Queue(Queue),
+    /// A place in a queue.
+    Booking(Booking),
 }
 
 /// One write.
@@ -281,6 +286,10 @@ answers! {
     CheckIn(CheckIn);
     /// A key for ticket codes, without its private half.
     SigningKey(SigningKey);
+    /// The terms of an event's queue.
+    Queue(Queue);
+    /// A place in a queue.
+    Booking(Booking);
 }
 
 impl Answer {
@@ -449,7 +458,9 @@ versioned!(
     Pool,
     Lock,
     Reservation,
-    Ticket
+    Ticket,
+    Queue,
+    Booking
 );
 
 impl From<SigningKey> for Record {
@@ -508,6 +519,8 @@ impl Versioned for Record {
             Self::Reservation(held) => held.expect(),
             Self::Ticket(ticket) => ticket.expect(),
             Self::SigningKey(key) => key.expect(),
+            Self::Queue(queue) => queue.expect(),
+            Self::Booking(booking) => booking.expect(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod admission;
+pub mod booking;
 pub mod cache;
 pub mod catalog;
 pub mod changeset;

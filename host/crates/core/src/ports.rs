@@ -11,13 +11,14 @@ use uuid::Uuid;
 use crate::access::ObjectKind;
 use crate::admission::door::DoorStats;
 use crate::admission::{CheckIn, Revoked, SigningKey, Ticket};
+use crate::booking::{Booking, Queue};
 use crate::cache::{CacheKey, Cached};
 use crate::catalog::{Event, Series, TicketType, Venue};
 use crate::changeset::{Changeset, Committed, Recorded};
 use crate::error::{Result, Violation};
 use crate::id::{
-    CheckInId, CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId,
-    SeriesId, TenantId, TicketId, TicketTypeId, UserId, VenueId,
+    BookingId, CheckInId, CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId,
+    ReservationId, SeriesId, TenantId, TicketId, TicketTypeId, UserId, VenueId,
 };
 use crate::idempotency;
 use crate::inventory::{Job, Lock, Pool, Reservation, Seat, job};
@@ -34,7 +35,14 @@ use crate::tracker::{Comment, Issue, Link, Project, Purge, Usage, User};
 /// All that is kept: the sum of one trait for each room, and the one way to write.
 #[async_trait]
 pub trait Store:
-    TenancyStore + TrackerStore + PluginStore + CatalogStore + InventoryStore + AdmissionStore + OutboxStore
+    TenancyStore
+    + TrackerStore
+    + PluginStore
+    + CatalogStore
+    + InventoryStore
+    + AdmissionStore
+    + BookingStore
+    + OutboxStore
 {
     /// Stores all of a changeset, or nothing.
     async fn commit(&self, changeset: Changeset) -> Result<Committed>;
@@ -249,6 +257,35 @@ pub trait AdmissionStore: Send + Sync {
         event: EventId,
         between: (Timestamp, Timestamp),
     ) -> Result<DoorStats>;
+}
+
+/// Queues, and who is in them.
+#[async_trait]
+pub trait BookingStore: Send + Sync {
+    /// The terms of an event's queue, if any were set.
+    async fn queue(&self, tenant: TenantId, event: EventId) -> Result<Option<Queue>>;
+    /// How many wait and how many are served.
+    async fn queue_counts(&self, tenant: TenantId, event: EventId) -> Result<(u64, u64)>;
+    /// Events of any tenant in whose queues somebody waits or is served.
+    async fn queued_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;
+    /// A booking.
+    async fn booking(&self, tenant: TenantId, id: BookingId) -> Result<Option<Booking>>;
+    /// The booking of a buyer that waits or is served.
+    async fn open_booking(&self, tenant: TenantId, event: EventId, buyer: &str) -> Result<Option<Booking>>;
+    /// How many bookings wait that came before this one.
+    async fn bookings_before(&self, tenant: TenantId, booking: &Booking) -> Result<u64>;
+    /// All bookings that wait for an event, in their order.
+    async fn waiting_bookings(&self, tenant: TenantId, event: EventId) -> Result<Vec<BookingId>>;
+    /// The bookings whose turn comes next.
+    async fn next_bookings(&self, tenant: TenantId, event: EventId, limit: u32) -> Result<Vec<Booking>>;
+    /// Bookings that are served, each with what its buyer reserved since: all, or those for which something is to be
+    /// done at a moment, for their time is up, something was reserved, or they say what is to be.
+    async fn active_bookings(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        asked: (Option<Timestamp>, u32),
+    ) -> Result<Vec<(Booking, Option<ReservationId>)>>;
 }
 
 /// Facts.

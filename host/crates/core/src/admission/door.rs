@@ -1,6 +1,6 @@
 //! What is done at the door: tickets are looked at, checked in once, or as often as the event allows, and out again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ pub const MAX_SCANS: usize = 500;
 
 /// How far a scanner's clock may be ahead.
 const AHEAD: Duration = Duration::from_secs(300);
+
+/// The least by which two check-ins are apart.
+const MOMENT: Duration = Duration::from_micros(1);
 
 /// Of how long a time the statistics are told by the minute.
 const MINUTES_SPAN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -190,6 +193,9 @@ impl Door {
             let message = format!("has {} entries; 1 to {MAX_SCANS} are allowed", scans.len());
             return Err(Error::invalid("scans", message));
         }
+        for event in scans.iter().map(|scan| scan.asked.event).collect::<HashSet<_>>() {
+            self.event(ctx, event).await?;
+        }
         let mut merged = Vec::with_capacity(scans.len());
         // By their nonces scans are what idempotency keys make of other commands.
         let mut each = ctx.clone();
@@ -321,8 +327,16 @@ impl Door {
         tried: CheckIn,
     ) -> Result<(CheckIn, Ticket, Vec<CheckIn>)> {
         let id = tried.id;
-        let (tried, after, written) =
-            self.resettled(ctx, event, ticket, |all| all.push(tried.clone())).await?.of(id)?;
+        let change = |all: &mut Vec<CheckIn>| {
+            // It comes after all that is known, whenever its request began: who was let in is not refused afterwards.
+            let last = all.iter().map(|held| held.at.plus(MOMENT)).max();
+            let at = [last, ticket.cancelled_at, Some(ticket.code_since)]
+                .into_iter()
+                .flatten()
+                .fold(tried.at, Ord::max);
+            all.push(CheckIn { at, ..tried });
+        };
+        let (tried, after, written) = self.resettled(ctx, event, ticket, change).await?.of(id)?;
         match tried.verdict {
             Verdict::Accepted => Ok((tried, after, written)),
             _ => Err(refusal(ticket, &tried, event.text.reentry)),

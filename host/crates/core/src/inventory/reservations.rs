@@ -67,29 +67,7 @@ impl AskedReservation {
     fn check(&self) -> Result<()> {
         let mut faults = Faults::default();
         faults.text("user_id", &self.buyer, 1, 255);
-        if self.lines.is_empty() || self.lines.len() > MAX_LINES {
-            faults
-                .add("lines", format_args!("has {} entries; 1 to {MAX_LINES} are allowed", self.lines.len()));
-        }
-        for (index, line) in self.lines.iter().enumerate() {
-            if line.quantity == 0 || line.quantity > MAX_UNITS {
-                let field = format!("lines[{index}].quantity");
-                faults.add(&field, format_args!("is {}; 1 to {MAX_UNITS} are allowed", line.quantity));
-            }
-            let field = format!("lines[{index}].seat_numbers");
-            if !line.seats.is_empty() && line.seats.len() != line.quantity as usize {
-                let message =
-                    format_args!("names {} seats for {} units", line.seats.len(), line.quantity).to_string();
-                faults.add(&field, message);
-            }
-            for seat in &line.seats {
-                faults.text(&field, seat, 1, 50);
-            }
-        }
-        let units: u64 = self.lines.iter().map(|line| u64::from(line.quantity)).sum();
-        if units > u64::from(MAX_UNITS) {
-            faults.add("lines", format_args!("have {units} units together; at most {MAX_UNITS} are allowed"));
-        }
+        check_lines(&self.lines, &mut faults);
         faults.into_result()
     }
 
@@ -123,6 +101,30 @@ impl AskedReservation {
             lines: lines.collect(),
             seconds: self.seconds,
         }
+    }
+}
+
+/// Checks what clients may want.
+pub(crate) fn check_lines(lines: &[AskedLine], faults: &mut Faults) {
+    if lines.is_empty() || lines.len() > MAX_LINES {
+        faults.add("lines", format_args!("has {} entries; 1 to {MAX_LINES} are allowed", lines.len()));
+    }
+    for (index, line) in lines.iter().enumerate() {
+        if line.quantity == 0 || line.quantity > MAX_UNITS {
+            let field = format!("lines[{index}].quantity");
+            faults.add(&field, format_args!("is {}; 1 to {MAX_UNITS} are allowed", line.quantity));
+        }
+        let field = format!("lines[{index}].seat_numbers");
+        if !line.seats.is_empty() && line.seats.len() != line.quantity as usize {
+            faults.add(&field, format_args!("names {} seats for {} units", line.seats.len(), line.quantity));
+        }
+        for seat in &line.seats {
+            faults.text(&field, seat, 1, 50);
+        }
+    }
+    let units: u64 = lines.iter().map(|line| u64::from(line.quantity)).sum();
+    if units > u64::from(MAX_UNITS) {
+        faults.add("lines", format_args!("have {units} units together; at most {MAX_UNITS} are allowed"));
     }
 }
 

@@ -32,6 +32,8 @@ pub struct EventTerms {
     pub holds: HoldRules,
     /// The most units of one buyer.
     pub buyer_limit: Option<u32>,
+    /// Whether only those reserve whose turn it is in the event's queue.
+    pub queued: bool,
 }
 
 /// What a ticket type says of its sale.
@@ -83,6 +85,8 @@ pub struct Book {
     pub due: Vec<Reservation>,
     /// What buyers whom the commands name hold and have bought.
     pub buyers: HashMap<String, u64>,
+    /// Those of them whose turn it is in the event's queue.
+    pub served: HashSet<String>,
     /// Seats of the types that the commands name: those that are named, some free ones, and those of due holds.
     pub seats: Vec<Seat>,
     /// What was recorded for the commands' keys.
@@ -172,6 +176,11 @@ impl Book {
     fn reserve(&mut self, job: &Job, wanted: &Reserve) -> Result<Reservation> {
         let terms = self.event.clone().ok_or_else(|| Error::not_found("event"))?;
         on_sale(&terms, self.now)?;
+        if terms.queued && !self.served.contains(&wanted.buyer) {
+            let message =
+                "buyers of this event wait in its queue; enter it, and reserve when it is your turn";
+            return Err(Error::new(ErrorKind::Precondition, "QUEUE_REQUIRED", message));
+        }
         let seconds = hold_for(&terms, wanted.seconds)?;
         let lines = self.lines(wanted)?;
         let demand = demand(wanted, &lines);

@@ -423,7 +423,9 @@ fn entity(record: &Record) -> Option<(Entity, Option<ProjectId>)> {
         | Record::Lock(_)
         | Record::Reservation(_)
         | Record::Ticket(_)
-        | Record::SigningKey(_) => None,
+        | Record::SigningKey(_)
+        | Record::Queue(_)
+        | Record::Booking(_) => None,
     }
 }
 

@@ -10,6 +10,7 @@ use tessera_core::tenancy::{ApiKey, Tenant};
 use tessera_core::tracker::{Comment, Issue, Link, Project, Relation, User};
 use tessera_core::{Result, Timestamp};
 
+use super::{BookingForm, QueueForm, booking, booking_form, queue, queue_form};
 use super::{
     CheckInForm, SigningKeyForm, TicketForm, check_in, check_in_form, signing_key, signing_key_form, ticket,
     ticket_form,
@@ -48,6 +49,8 @@ pub(crate) enum AnswerForm {
     Ticket(TicketForm),
     CheckIn(CheckInForm),
     SigningKey(SigningKeyForm),
+    Queue(QueueForm),
+    Booking(BookingForm),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -168,6 +171,8 @@ pub(crate) fn answer_form(answer: &Answer) -> AnswerForm {
         Answer::Ticket(held) => AnswerForm::Ticket(ticket_form(held)),
         Answer::CheckIn(held) => AnswerForm::CheckIn(check_in_form(held)),
         Answer::SigningKey(key) => AnswerForm::SigningKey(signing_key_form(key)),
+        Answer::Queue(held) => AnswerForm::Queue(queue_form(held)),
+        Answer::Booking(held) => AnswerForm::Booking(booking_form(held)),
     }
 }
 
@@ -194,6 +199,8 @@ pub(crate) fn answer(form: AnswerForm) -> Result<Answer> {
         AnswerForm::Ticket(form) => Answer::Ticket(ticket(form)?),
         AnswerForm::CheckIn(form) => Answer::CheckIn(check_in(form)?),
         AnswerForm::SigningKey(form) => Answer::SigningKey(signing_key(form)?),
+        AnswerForm::Queue(form) => Answer::Queue(queue(&form)?),
+        AnswerForm::Booking(form) => Answer::Booking(booking(form)?),
     })
 }
 

@@ -3,6 +3,7 @@
 
 mod admission;
 mod answer;
+mod booking;
 mod catalog;
 mod plugin;
 mod reservation;
@@ -17,6 +18,10 @@ pub(crate) use admission::{
     ticket_form, ticket_state, verdict,
 };
 pub(crate) use answer::{AnswerForm, answer, answer_form};
+pub(crate) use booking::{
+    AskedLineForm, BookingForm, QueueForm, asked_line, asked_line_form, booking, booking_form, booking_state,
+    queue, queue_form,
+};
 pub(crate) use catalog::{
     EventForm, LockForm, PoolForm, SeriesForm, TicketTypeForm, VenueForm, event, event_form, lock, lock_form,
     pool, pool_form, pool_sort, series, series_form, ticket_type, ticket_type_form, venue, venue_form,

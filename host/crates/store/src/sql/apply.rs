@@ -7,6 +7,7 @@ use tessera_core::id::{FactId, IssueId, TenantId};
 use tessera_core::{Error, Result, Timestamp};
 
 use super::admission::{check_in, signing_key, ticket};
+use super::booking::{place, queue};
 use super::catalog::{event, pool, series, ticket_type, venue};
 use super::inventory::{reservation, seat};
 use super::lock::Held;
@@ -131,6 +132,8 @@ impl Writer {
             Record::Pool(held) => pool::insert(conn, self.tenant, held).await,
             Record::Lock(held) => pool::lock(conn, self.tenant, held).await,
             Record::SigningKey(key) => signing_key::insert(conn, self.tenant, key).await,
+            Record::Queue(held) => queue::insert(conn, self.tenant, held).await,
+            Record::Booking(held) => place::insert(conn, self.tenant, held).await,
             Record::Reservation(_) | Record::Ticket(_) => {
                 Err(Error::internal(anyhow::anyhow!("reservations and tickets are made by batches")))
             }
@@ -163,6 +166,8 @@ impl Writer {
             Record::Reservation(held) => reservation::reduce(conn, self.tenant, (held, stored)).await,
             Record::Ticket(held) => ticket::update(conn, self.tenant, (held, stored)).await,
             Record::SigningKey(key) => signing_key::update(conn, self.tenant, (key, stored)).await,
+            Record::Queue(held) => queue::update(conn, self.tenant, (held, stored)).await,
+            Record::Booking(held) => place::update(conn, self.tenant, (held, stored)).await,
         }
     }
 
@@ -172,7 +177,9 @@ impl Writer {
             | Record::Key(_)
             | Record::Reservation(_)
             | Record::Ticket(_)
-            | Record::SigningKey(_) => {
+            | Record::SigningKey(_)
+            | Record::Queue(_)
+            | Record::Booking(_) => {
                 Err(Error::internal(anyhow::anyhow!("such records are never deleted by themselves")))
             }
             Record::User(user) => {

@@ -174,6 +174,8 @@ fn table(kind: ObjectKind) -> Table {
         ObjectKind::Lock => ("id", Ids::Uuids, "SELECT id, version FROM pool_locks"),
         ObjectKind::Reservation => ("id", Ids::Uuids, "SELECT id, version FROM reservations"),
         ObjectKind::Ticket => ("id", Ids::Uuids, "SELECT id, version FROM tickets"),
+        ObjectKind::Queue => ("event_id", Ids::Uuids, "SELECT event_id AS id, version FROM queues"),
+        ObjectKind::Booking => ("id", Ids::Uuids, "SELECT id, version FROM bookings"),
         ObjectKind::SigningKey => ("number", Ids::Numbers, "SELECT number AS id, version FROM signing_keys"),
     };
     Table { id, holds, select }

@@ -6,6 +6,7 @@ use super::{DbStore, Reader};
 
 mod admission;
 pub(super) mod apply;
+mod booking;
 mod catalog;
 mod filter;
 mod guard;

@@ -8,18 +8,19 @@ use async_trait::async_trait;
 use tessera_core::access::ObjectKind;
 use tessera_core::admission::door::DoorStats;
 use tessera_core::admission::{CheckIn, Revoked, SigningKey, Ticket};
+use tessera_core::booking::{Booking, Queue};
 use tessera_core::catalog::{Event, Series, TicketType, Venue};
 use tessera_core::id::{
-    CheckInId, CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId,
-    SeriesId, TenantId, TicketId, TicketTypeId, UserId, VenueId,
+    BookingId, CheckInId, CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId,
+    ReservationId, SeriesId, TenantId, TicketId, TicketTypeId, UserId, VenueId,
 };
 use tessera_core::inventory::{Job, Lock, Outcome, Pool, Reservation, Seat};
 use tessera_core::outbox::{Fact, Seq};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::{Digest, DueTimer, InForce, Installation, Release, Scope, StatesInUse, Timer};
 use tessera_core::ports::{
-    AdmissionStore, BatchDone, CatalogStore, InventoryStore, OutboxStore, PluginStore, Store as _,
-    TenancyStore, TrackerStore,
+    AdmissionStore, BatchDone, BookingStore, CatalogStore, InventoryStore, OutboxStore, PluginStore,
+    Store as _, TenancyStore, TrackerStore,
 };
 use tessera_core::tenancy::{ApiKey, StoredKey, Tenant};
 use tessera_core::tracker::{Comment, Issue, Link, Project, Purge, Usage, User};
@@ -27,6 +28,7 @@ use tessera_core::{Result, Timestamp};
 use uuid::Uuid;
 
 use super::admission::{check_in, signing_key, ticket};
+use super::booking::{place, queue};
 use super::catalog::{event, pool, series, ticket_type, venue};
 use super::inventory::{batch, reservation, seat};
 use super::plugin::{host, installation, release, timer};
@@ -347,6 +349,50 @@ impl AdmissionStore for DbStore {
         between: (Timestamp, Timestamp),
     ) -> Result<DoorStats> {
         check_in::stats(&mut *self.read(tenant).await?, tenant, event, between).await
+    }
+}
+
+#[async_trait]
+impl BookingStore for DbStore {
+    async fn queue(&self, tenant: TenantId, event: EventId) -> Result<Option<Queue>> {
+        queue::get(&mut *self.read(tenant).await?, tenant, event).await
+    }
+
+    async fn queue_counts(&self, tenant: TenantId, event: EventId) -> Result<(u64, u64)> {
+        queue::counts(&mut *self.read(tenant).await?, tenant, event).await
+    }
+
+    async fn queued_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
+        queue::in_use(&mut *self.host().await?, limit).await
+    }
+
+    async fn booking(&self, tenant: TenantId, id: BookingId) -> Result<Option<Booking>> {
+        place::get(&mut *self.read(tenant).await?, tenant, id).await
+    }
+
+    async fn open_booking(&self, tenant: TenantId, event: EventId, buyer: &str) -> Result<Option<Booking>> {
+        place::open(&mut *self.read(tenant).await?, tenant, event, buyer).await
+    }
+
+    async fn bookings_before(&self, tenant: TenantId, booking: &Booking) -> Result<u64> {
+        place::before(&mut *self.read(tenant).await?, tenant, booking).await
+    }
+
+    async fn waiting_bookings(&self, tenant: TenantId, event: EventId) -> Result<Vec<BookingId>> {
+        place::waiting(&mut *self.read(tenant).await?, tenant, event).await
+    }
+
+    async fn next_bookings(&self, tenant: TenantId, event: EventId, limit: u32) -> Result<Vec<Booking>> {
+        place::next(&mut *self.read(tenant).await?, tenant, event, limit).await
+    }
+
+    async fn active_bookings(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        asked: (Option<Timestamp>, u32),
+    ) -> Result<Vec<(Booking, Option<ReservationId>)>> {
+        place::active(&mut *self.read(tenant).await?, tenant, event, asked).await
     }
 }
 

@@ -28,6 +28,7 @@ macro_rules! on_every_store {
 }
 
 mod admission;
+mod bookings;
 mod box_office;
 mod commit;
 mod counts;

@@ -106,7 +106,7 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
     let tenant: Uuid = row.try_get("tenant_id").map_err(fault)?;
     let event: Uuid = row.try_get("id").map_err(fault)?;
     // Of these there may be very many.
-    for table in ["check_ins", "tickets", "reservations"] {
+    for table in ["check_ins", "tickets", "bookings", "reservations"] {
         let sql = format!(
             "DELETE FROM {table} WHERE tenant_id = $1 AND id IN
              (SELECT id FROM {table} WHERE tenant_id = $1 AND event_id = $2 LIMIT $3)"
@@ -118,6 +118,7 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
         }
     }
     let rest = [
+        "DELETE FROM queues WHERE tenant_id = $1 AND event_id = $2",
         "DELETE FROM pool_locks WHERE tenant_id = $1 AND event_id = $2",
         "DELETE FROM pools WHERE tenant_id = $1 AND event_id = $2",
         // Seats go with their types.

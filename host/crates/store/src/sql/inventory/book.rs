@@ -1,7 +1,7 @@
 //! What a batch is judged by: one statement that locks the pools, one that reads all but seats, and one for these where
 //! there are some.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
@@ -76,7 +76,9 @@ impl Needs {
             "WITH c AS MATERIALIZED (SELECT {clock} AS now)
              SELECT (SELECT now FROM c) AS now,
              (SELECT {object}('status', status, 'ends_at', {ends}, 'usual', hold_usual, 'least', hold_least,
-              'most', hold_most, 'limit', buyer_limit) FROM events
+              'most', hold_most, 'limit', buyer_limit,
+              'queued', (SELECT CASE WHEN q.required THEN 1 ELSE 0 END FROM queues q
+               WHERE q.tenant_id = $1 AND q.event_id = $2)) FROM events
               WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL) AS event,
              (SELECT {list}({object}('id', {own}, 'name', name, 'capacity', capacity, 'held', held, 'sold', sold,
               'locked', locked)) FROM pools WHERE tenant_id = $1 AND event_id = $2) AS pools,
@@ -128,7 +130,10 @@ fn new_parts() -> String {
            WHERE tenant_id = $1 AND buyer IN (SELECT v.value->>0 FROM {buyers}) AND event_id = $2
            AND state IN ('held', 'confirmed')
            AND (SELECT buyer_limit FROM events WHERE tenant_id = $1 AND id = $2) IS NOT NULL
-           GROUP BY buyer) b) AS buyers",
+           GROUP BY buyer) b) AS buyers,
+         (SELECT {list}(buyer) FROM bookings WHERE tenant_id = $1 AND event_id = $2 AND state = 'active'
+          AND active_until > (SELECT now FROM c) AND buyer IN (SELECT v.value->>0 FROM {buyers})
+          AND (SELECT required FROM queues WHERE tenant_id = $1 AND event_id = $2)) AS served",
         id = dialect::id_text("id"),
         from = dialect::micros("valid_from"),
         until = dialect::micros("valid_until"),
@@ -243,6 +248,7 @@ pub(super) async fn read(
         reservations: HashMap::new(),
         due: due.collect::<Result<_>>()?,
         buyers: HashMap::new(),
+        served: HashSet::new(),
         seats: Vec::new(),
         keys: HashMap::new(),
         writes: Writes::default(),
@@ -252,6 +258,8 @@ pub(super) async fn read(
         book.types = types.collect::<Result<_>>()?;
         book.buyers =
             all::<BuyerForm>(&row, "buyers")?.into_iter().map(|form| (form.buyer, form.units)).collect();
+        book.served = all::<String>(&row, "served")?.into_iter().collect();
+        book.served = all::<String>(&row, "served")?.into_iter().collect();
     }
     if needs.old {
         for form in all::<ReservationForm>(&row, "reservations")? {
@@ -306,6 +314,7 @@ struct EventForm {
     least: Option<u32>,
     most: Option<u32>,
     limit: Option<u32>,
+    queued: Option<u8>,
 }
 
 impl EventForm {
@@ -315,6 +324,7 @@ impl EventForm {
             ends_at: moment(self.ends_at)?,
             holds: HoldRules { usual: self.usual, least: self.least, most: self.most },
             buyer_limit: self.limit,
+            queued: self.queued == Some(1),
         })
     }
 }

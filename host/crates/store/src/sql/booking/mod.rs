@@ -1,0 +1,4 @@
+//! Queues and the places in them.
+
+pub(in super::super) mod place;
+pub(in super::super) mod queue;

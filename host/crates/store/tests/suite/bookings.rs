@@ -1,0 +1,141 @@
+//! Queues keep the order in which buyers came, one place for each, and let into a sale only those whose turn it is.
+
+use std::time::Duration;
+
+use tessera_core::booking::{Booking, BookingState, Queue};
+use tessera_core::changeset::Changeset;
+use tessera_core::id::BookingId;
+use tessera_core::inventory::AskedLine;
+
+use crate::box_office::BoxOffice;
+use crate::world::World;
+
+fn booking(office: &BoxOffice, buyer: &str, after: u64) -> Booking {
+    let now = office.world.store.now();
+    Booking {
+        id: BookingId::generate(),
+        event: office.event.id,
+        buyer: buyer.into(),
+        lines: Vec::new(),
+        hold_seconds: Some(60),
+        state: BookingState::Waiting,
+        entered_at: office.event.created_at.plus(Duration::from_millis(after)),
+        active_at: None,
+        active_until: None,
+        reservation: None,
+        failure: None,
+        created_by: "system".into(),
+        updated_at: now,
+        version: 1,
+    }
+}
+
+fn change(office: &BoxOffice) -> Changeset {
+    office.world.change(office.tenant)
+}
+
+async fn bookings_are_served_in_the_order_in_which_they_came(world: World) {
+    let office = BoxOffice::open(world, Some(10), |_| ()).await;
+    let (store, tenant, event) = (office.world.store.clone(), office.tenant, office.event.id);
+    let [ann, ben, cem] =
+        [("ann", 5), ("ben", 1), ("cem", 9)].map(|(buyer, after)| booking(&office, buyer, after));
+    for held in [&ann, &ben, &cem] {
+        office.world.store(change(&office).insert(held.clone())).await;
+        assert_eq!(store.booking(tenant, held.id).await.unwrap().as_ref(), Some(held));
+    }
+    let ids = |held: Vec<Booking>| held.into_iter().map(|booking| booking.id).collect::<Vec<_>>();
+    assert_eq!(store.waiting_bookings(tenant, event).await.unwrap(), [ben.id, ann.id, cem.id]);
+    assert_eq!(ids(store.next_bookings(tenant, event, 2).await.unwrap()), [ben.id, ann.id]);
+    assert_eq!(store.bookings_before(tenant, &cem).await.unwrap(), 2);
+    assert_eq!(store.queued_events(9).await.unwrap(), [(tenant, event)]);
+    // A buyer has one place, and a second after the first is over.
+    let twin = booking(&office, "ann", 20);
+    let refused = store.commit(change(&office).insert(twin.clone())).await.unwrap_err();
+    assert!(refused.is_stale());
+    assert_eq!(store.open_booking(tenant, event, "ann").await.unwrap(), Some(ann.clone()));
+    office.world.store(change(&office).update(ann.cancelled(store.now()).unwrap())).await;
+    assert_eq!(store.open_booking(tenant, event, "ann").await.unwrap(), None);
+    office.world.store(change(&office).insert(twin)).await;
+    assert_eq!(store.queue_counts(tenant, event).await.unwrap(), (3, 0));
+    let other = office.world.tenant("other").await;
+    assert_eq!(store.queue_counts(other, event).await.unwrap(), (0, 0));
+    assert_eq!(store.booking(other, ben.id).await.unwrap(), None);
+}
+
+async fn of_those_who_are_served_what_is_to_be_done_is_found(world: World) {
+    let office = BoxOffice::open(world, Some(10), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let (store, tenant, event) = (office.world.store.clone(), office.tenant, office.event.id);
+    let now = store.now();
+    let [ann, ben, cem] =
+        [("ann", 5), ("ben", 1), ("cem", 9)].map(|(buyer, after)| booking(&office, buyer, after));
+    let line = AskedLine { ticket_type: standing, quantity: 2, seats: Vec::new() };
+    let cem = Booking { lines: vec![line], ..cem };
+    let mut served = Vec::new();
+    for (held, seconds) in [(ann, 300), (ben, 0), (cem, 300)] {
+        office.world.store(change(&office).insert(held.clone())).await;
+        let after = held.served(now, seconds);
+        office.world.store(change(&office).update(after.clone())).await;
+        assert_eq!(store.booking(tenant, held.id).await.unwrap().as_ref(), Some(&after));
+        served.push(after);
+    }
+    let due = |at| {
+        let store = store.clone();
+        async move {
+            let due = store.active_bookings(tenant, event, (at, 9)).await.unwrap();
+            due.into_iter().map(|(held, reserved)| (held.buyer, reserved)).collect::<Vec<_>>()
+        }
+    };
+    // Ben's time is up, and Cem says what is to be reserved; Ann is left in peace until she reserves.
+    assert_eq!(due(Some(now)).await, [("ben".to_owned(), None), ("cem".to_owned(), None)]);
+    assert_eq!(due(None).await.len(), 3);
+    let held = office.run(office.reserve("ann", &[(standing, 1)])).await.unwrap();
+    assert!(due(Some(now)).await.contains(&("ann".to_owned(), Some(held.id))));
+    let done = served[0].done(held.id, now);
+    office.world.store(change(&office).update(done.clone())).await;
+    assert_eq!(store.booking(tenant, done.id).await.unwrap(), Some(done));
+    let failed = served[2].failed(&tessera_core::Error::not_found("ticket-type"), now);
+    office.world.store(change(&office).update(failed.clone())).await;
+    assert_eq!(store.booking(tenant, failed.id).await.unwrap(), Some(failed));
+}
+
+async fn where_a_queue_is_required_only_who_is_served_reserves(world: World) {
+    let office = BoxOffice::open(world, Some(10), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let (store, tenant, event) = (office.world.store.clone(), office.tenant, office.event.id);
+    let ann = booking(&office, "ann", 1);
+    office.world.store(change(&office).insert(ann.clone())).await;
+    assert_eq!(store.queue(tenant, event).await.unwrap(), None);
+    let free = office.run(office.reserve("dia", &[(standing, 1)])).await;
+    assert!(free.is_ok(), "a queue is not required unless somebody says so");
+    let queue = Queue { required: true, version: 1, ..Queue::usual(event, store.now()) };
+    office.world.store(change(&office).insert(queue.clone())).await;
+    assert_eq!(store.queue(tenant, event).await.unwrap(), Some(queue.clone()));
+    let twin = store.commit(change(&office).insert(queue.clone())).await.unwrap_err();
+    assert!(twin.is_stale());
+    for buyer in ["ann", "dia"] {
+        let refused = office.run(office.reserve(buyer, &[(standing, 1)])).await.unwrap_err();
+        assert_eq!(refused.reason(), "QUEUE_REQUIRED");
+    }
+    let served = ann.served(store.now(), 300);
+    office.world.store(change(&office).update(served.clone())).await;
+    let verdicts = office
+        .batch(&[office.reserve("dia", &[(standing, 1)]), office.reserve("ann", &[(standing, 1)])])
+        .await;
+    assert_eq!(verdicts.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true]);
+    // Whose time is up is served no more, whoever has swept.
+    let past = Booking { active_until: served.active_at, version: 3, ..served };
+    office.world.store(change(&office).update(past)).await;
+    let refused = office.run(office.reserve("ann", &[(standing, 1)])).await.unwrap_err();
+    assert_eq!(refused.reason(), "QUEUE_REQUIRED");
+    let open = Queue { required: false, served: 7, version: 2, ..queue };
+    office.world.store(change(&office).update(open.clone())).await;
+    assert_eq!(store.queue(tenant, event).await.unwrap(), Some(open));
+    assert!(office.run(office.reserve("dia", &[(standing, 1)])).await.is_ok());
+}
+
+on_every_store! {
+    bookings_are_served_in_the_order_in_which_they_came,
+    of_those_who_are_served_what_is_to_be_done_is_found,
+    where_a_queue_is_required_only_who_is_served_reserves,
+}
