@@ -46,6 +46,11 @@ pub(super) fn each(rows: &str) -> String {
     format!("json_each({rows}) AS v")
 }
 
+/// The column is one of what `value` says of the entries of a JSON array.
+pub(super) fn among(column: &str, value: &str, rows: &str) -> String {
+    format!("{column} IN (SELECT {value} FROM {})", each(rows))
+}
+
 /// A JSON column within a JSON object.
 pub(super) fn json(column: &str) -> String {
     format!("json({column})")

@@ -82,9 +82,9 @@ impl Needs {
               WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL) AS event,
              (SELECT {list}({object}('id', {own}, 'name', name, 'capacity', capacity, 'held', held, 'sold', sold,
               'locked', locked)) FROM pools WHERE tenant_id = $1 AND event_id = $2) AS pools,
-             (SELECT {list}({held}) FROM reservations r WHERE r.tenant_id = $1 AND r.id IN
-              (SELECT id FROM reservations WHERE tenant_id = $1 AND event_id = $2 AND state = 'held'
-               AND expires_at <= {due_before} ORDER BY expires_at LIMIT {DUE})) AS due",
+             (SELECT {list}({held}) FROM
+              (SELECT * FROM reservations WHERE tenant_id = $1 AND event_id = $2 AND state = 'held'
+               AND expires_at <= {due_before} ORDER BY expires_at LIMIT {DUE}) r) AS due",
             clock = dialect::CLOCK,
             ends = at("ends_at"),
             own = id("id"),
@@ -98,7 +98,7 @@ impl Needs {
 }
 
 fn one_of(column: &str, rows: &str) -> String {
-    format!("{column} IN (SELECT {} FROM {})", dialect::uuid("v.value->>0"), dialect::each(rows))
+    dialect::among(column, &dialect::uuid("v.value->>0"), rows)
 }
 
 fn reservation_object() -> String {
@@ -127,19 +127,19 @@ fn new_parts() -> String {
           FROM ticket_types WHERE tenant_id = $1 AND event_id = $2 AND {types}) AS types,
          (SELECT {list}({object}('buyer', buyer, 'units', units)) FROM
           (SELECT buyer, CAST(SUM(quantity) AS BIGINT) AS units FROM reservations
-           WHERE tenant_id = $1 AND buyer IN (SELECT v.value->>0 FROM {buyers}) AND event_id = $2
+           WHERE tenant_id = $1 AND {buyers} AND event_id = $2
            AND state IN ('held', 'confirmed')
            AND (SELECT buyer_limit FROM events WHERE tenant_id = $1 AND id = $2) IS NOT NULL
            GROUP BY buyer) b) AS buyers,
          (SELECT {list}(buyer) FROM bookings WHERE tenant_id = $1 AND event_id = $2 AND state = 'active'
-          AND active_until > (SELECT now FROM c) AND buyer IN (SELECT v.value->>0 FROM {buyers})
+          AND active_until > (SELECT now FROM c) AND {buyers}
           AND (SELECT required FROM queues WHERE tenant_id = $1 AND event_id = $2)) AS served",
         id = dialect::id_text("id"),
         from = dialect::micros("valid_from"),
         until = dialect::micros("valid_until"),
         pools = dialect::json("pools"),
         types = one_of("id", "$3"),
-        buyers = dialect::each("$5"),
+        buyers = dialect::among("buyer", "v.value->>0", "$5"),
     )
 }
 
@@ -155,13 +155,15 @@ fn old_part(held: &str) -> String {
 fn keys_part() -> String {
     format!(
         ", (SELECT {}({}('principal', principal, 'operation', operation, 'key', key, 'fingerprint', {},
-          'answer', {})) FROM idempotency WHERE tenant_id = $1 AND (principal, operation, key) IN
-          (SELECT v.value->>0, v.value->>1, v.value->>2 FROM {}) AND expires_at > (SELECT now FROM c)) AS keys",
+          'answer', {})) FROM idempotency WHERE tenant_id = $1 AND {} AND {} AND {}
+          AND expires_at > (SELECT now FROM c)) AS keys",
         dialect::LIST,
         dialect::OBJECT,
         dialect::hex("fingerprint"),
         dialect::json("answer"),
-        dialect::each("$6"),
+        dialect::among("principal", "v.value->>0", "$6"),
+        dialect::among("operation", "v.value->>1", "$6"),
+        dialect::among("key", "v.value->>2", "$6"),
     )
 }
 
@@ -169,12 +171,12 @@ fn keys_part() -> String {
 static SEATS: LazyLock<String> = LazyLock::new(|| {
     let seat = "SELECT id, ticket_type_id, seat_row, number, label, unit_id FROM seats WHERE tenant_id = $1";
     format!(
-        "{seat} AND (ticket_type_id, label) IN (SELECT {type_id}, v.value->>1 FROM {named})
+        "{seat} AND {of_named} AND {named}
          UNION {seat} AND {due}
          UNION SELECT * FROM ({seat} AND {types} AND unit_id IS NULL ORDER BY ticket_type_id, place
           LIMIT {LOOKED_AT}) f",
-        type_id = dialect::uuid("v.value->>0"),
-        named = dialect::each("$3"),
+        of_named = dialect::among("ticket_type_id", &dialect::uuid("v.value->>0"), "$3"),
+        named = dialect::among("label", "v.value->>1", "$3"),
         due = one_of("reservation_id", "$4"),
         types = one_of("ticket_type_id", "$2"),
     )

@@ -49,17 +49,23 @@ fn rows() -> String {
     dialect::each("$rows")
 }
 
+/// The rows that a statement joins are looked for by themselves.
+fn among(column: &str, name: &str) -> String {
+    dialect::among(column, &uuid(name), "$rows")
+}
+
 fn pools(book: &Book) -> Part {
     let changed = book.writes.pools.iter().filter(|(_, (held, sold))| *held != 0 || *sold != 0);
     let rows_of = changed.map(|(pool, (held, sold))| json!({"id": id(pool.0), "held": held, "sold": sold}));
     let sql = format!(
         "UPDATE pools SET held = held + d.held_by, sold = sold + d.sold_by FROM
          (SELECT {} AS pool, {} AS held_by, {} AS sold_by FROM {}) d
-         WHERE pools.tenant_id = $1 AND pools.id = d.pool",
+         WHERE pools.tenant_id = $1 AND {} AND pools.id = d.pool",
         uuid("id"),
         number("held"),
         number("sold"),
-        rows()
+        rows(),
+        among("pools.id", "id"),
     );
     Part { sql, rows: Bound(rows_of.collect()) }
 }
@@ -104,7 +110,7 @@ fn updated(book: &Book) -> Part {
          (SELECT {} AS reservation, {} AS was, {} AS had, {} AS state, CAST({} AS BIGINT) AS quantity,
           v.value->'row'->'units' AS units, {} AS payment, {} AS changed, {} AS until,
           CAST({} AS BIGINT) AS next FROM {}) d
-         WHERE reservations.tenant_id = $1 AND reservations.id = d.reservation
+         WHERE reservations.tenant_id = $1 AND {} AND reservations.id = d.reservation
          AND reservations.state = d.was AND reservations.version = d.had",
         uuid("id"),
         field("was"),
@@ -115,7 +121,8 @@ fn updated(book: &Book) -> Part {
         dialect::moment(&of("updated_at")),
         dialect::moment(&of("expires_at")),
         of("version"),
-        rows()
+        rows(),
+        among("reservations.id", "id"),
     );
     Part { sql, rows: Bound(rows_of.collect()) }
 }
@@ -134,14 +141,16 @@ fn seats(book: &Book) -> Part {
     let sql = format!(
         "UPDATE seats SET unit_id = d.unit, reservation_id = d.reservation FROM
          (SELECT {} AS seat, {} AS of_type, {} AS was, {} AS unit, {} AS reservation FROM {}) d
-         WHERE seats.tenant_id = $1 AND seats.ticket_type_id = d.of_type AND seats.id = d.seat
+         WHERE seats.tenant_id = $1 AND {} AND {} AND seats.ticket_type_id = d.of_type AND seats.id = d.seat
          AND seats.unit_id IS NOT DISTINCT FROM d.was",
         uuid("id"),
         uuid("type"),
         uuid("was"),
         uuid("unit"),
         uuid("reservation"),
-        rows()
+        rows(),
+        among("seats.ticket_type_id", "type"),
+        among("seats.id", "id"),
     );
     Part { sql, rows: Bound(rows_of.collect()) }
 }
