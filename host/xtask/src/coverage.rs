@@ -18,6 +18,7 @@ pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
         )?;
     }
     tools::LLVM_COV.ensure(paths)?;
+    setup::faketime()?;
 
     // Counts of an earlier run would be added to this one's.
     process::run(paths.cargo()?.args(["llvm-cov", "clean", "--profraw-only"]))?;

@@ -20,6 +20,7 @@ mod services;
 mod setup;
 mod test;
 mod tools;
+mod trials;
 mod versions;
 
 use std::process::ExitCode;
@@ -60,6 +61,8 @@ enum Task {
     },
     /// Measures the release build beside its floors: `cargo xtask bench tracker`
     Bench(bench::BenchArgs),
+    /// Runs the trials of reservations at their full size, for some ten minutes
+    Trials,
     /// Runs all tests and writes an HTML report of what they covered
     Coverage(TestArgs),
 }
@@ -89,6 +92,7 @@ fn run(task: Task) -> Result<()> {
         Task::Ci { no_test } => ci::run(&paths, !no_test),
         Task::Dev { args } => dev::run(&paths, &args),
         Task::Bench(args) => bench::run(&paths, &args),
+        Task::Trials => trials::run(&paths),
         Task::Coverage(args) => coverage::run(&paths, &args),
     }
 }

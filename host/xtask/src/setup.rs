@@ -1,7 +1,7 @@
 //! What a machine must have before anything is built or tested, beyond the servers themselves.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -36,6 +36,16 @@ pub(crate) fn apt(packages: &[&str], otherwise: &str) -> Result<()> {
         apt_get()?.args(["install", "--yes", "--no-install-recommends"]).args(packages),
     )
     .context("apt-get could not install what is missing")
+}
+
+/// Makes sure of the library by which tests show a host another time.
+pub(crate) fn faketime() -> Result<()> {
+    let folders = ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "lib"];
+    let found = |folder: &&str| Path::new("/usr").join(folder).join("faketime/libfaketime.so.1").is_file();
+    if folders.iter().any(|folder| found(&folder)) {
+        return Ok(());
+    }
+    apt(&["libfaketime"], "libfaketime is needed: install it with your system's package manager")
 }
 
 fn apt_get() -> Result<Command> {

@@ -48,6 +48,7 @@ fn names_a_package(arg: &str) -> bool {
 /// Sets up and runs the tests.
 pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
     setup::rust(paths)?;
+    setup::faketime()?;
     let services = Borrowed::start(paths, !args.fast)?;
     let mut test = paths.cargo()?;
     test.arg("test").envs(services.env());

@@ -48,7 +48,12 @@ pub(super) fn each(rows: &str) -> String {
 
 /// The column is one of what `value` says of the entries of a JSON array.
 pub(super) fn among(column: &str, value: &str, rows: &str) -> String {
-    format!("{column} IN (SELECT {value} FROM {})", each(rows))
+    within(column, &format!("SELECT {value} FROM {}", each(rows)))
+}
+
+/// The column is one of what a query finds.
+pub(super) fn within(column: &str, query: &str) -> String {
+    format!("{column} IN ({query})")
 }
 
 /// A JSON column within a JSON object.

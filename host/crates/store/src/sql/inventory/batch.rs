@@ -1,5 +1,5 @@
-//! One batch: the event's pools are locked, all that the commands need is read, each is judged by itself, and what
-//! came of it is written. The caller begins and ends the transaction.
+//! One batch: all that the commands need is read, each is judged by itself, and what came of it is written. The caller
+//! begins the transaction, locks the event's pools, and ends it.
 
 use std::sync::Arc;
 
@@ -30,7 +30,6 @@ pub(in super::super::super) async fn run(
     event: EventId,
     jobs: &[Arc<Job>],
 ) -> Result<Batch> {
-    book::lock(conn, tenant, event).await?;
     let mut book = book::read(conn, (tenant, event), jobs).await?;
     let verdicts = jobs.iter().map(|job| book.judge(job)).collect();
     if book.writes.is_empty() {

@@ -1,5 +1,5 @@
-//! What a batch is judged by: one statement that locks the pools, one that reads all but seats, and one for these where
-//! there are some.
+//! What a batch is judged by: one statement that reads what all commands need, and one for what few do. The pools are
+//! locked before.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
@@ -21,30 +21,17 @@ use tessera_core::value::Money;
 use uuid::Uuid;
 
 use super::super::{Conn, Row, Ts, dialect};
-use crate::codec::{AnswerForm, ReservationForm, answer, corrupt, moment, reservation, small};
+use crate::codec::{AnswerForm, ReservationForm, answer, corrupt, moment, reservation};
 use crate::error::fault;
 
 /// How many holds that are due are read at once.
 const DUE: u32 = 256;
 
-/// Locks the event's pools, where there are others who could write.
-pub(super) async fn lock(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<()> {
-    if dialect::LOCK_TO_CHANGE.is_empty() {
-        return Ok(());
-    }
-    static LOCK: LazyLock<String> = LazyLock::new(|| {
-        let lock = dialect::LOCK_TO_CHANGE;
-        format!("SELECT 1 FROM pools WHERE tenant_id = $1 AND event_id = $2 ORDER BY id{lock}")
-    });
-    let query = sqlx::query(AssertSqlSafe(LOCK.as_str())).bind(tenant.0).bind(event.0);
-    query.execute(conn).await.map(drop).map_err(fault)
-}
-
-/// What a batch needs to be read beside the event, its pools and what is due: each has its statement, so that what
-/// nobody asks for costs nothing.
+/// What a batch needs to be read beside the event and its pools: each combination has its statement, so that what nobody
+/// asks for costs nothing.
 #[derive(Clone, Copy)]
 struct Needs {
-    /// Ticket types and buyers, for there are new reservations.
+    /// Ticket types, for there are new reservations.
     new: bool,
     /// Reservations that are there.
     old: bool,
@@ -66,12 +53,6 @@ impl Needs {
     fn written(self) -> String {
         let (object, list) = (dialect::OBJECT, dialect::LIST);
         let (id, at) = (dialect::id_text, dialect::micros);
-        let held = reservation_object();
-        let due_before = format!(
-            "(SELECT CASE WHEN e.status = 'cancelled' THEN {} ELSE c.now END FROM c LEFT JOIN events e \
-             ON e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL)",
-            dialect::FOREVER
-        );
         let mut sql = format!(
             "WITH c AS MATERIALIZED (SELECT {clock} AS now)
              SELECT (SELECT now FROM c) AS now,
@@ -82,14 +63,13 @@ impl Needs {
               WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL) AS event,
              (SELECT {list}({object}('id', {own}, 'name', name, 'capacity', capacity, 'held', held, 'sold', sold,
               'locked', locked)) FROM pools WHERE tenant_id = $1 AND event_id = $2) AS pools,
-             (SELECT {list}({held}) FROM
-              (SELECT * FROM reservations WHERE tenant_id = $1 AND event_id = $2 AND state = 'held'
-               AND expires_at <= {due_before} ORDER BY expires_at LIMIT {DUE}) r) AS due",
+             (SELECT COUNT(*) FROM (SELECT 1 FROM reservations WHERE tenant_id = $1 AND event_id = $2
+              AND state = 'held' AND expires_at <= (SELECT now FROM c) LIMIT 1) d) AS due",
             clock = dialect::CLOCK,
             ends = at("ends_at"),
             own = id("id"),
         );
-        let wanted = [(self.new, new_parts()), (self.old, old_part(&held)), (self.keys, keys_part())];
+        let wanted = [(self.new, types_part()), (self.old, old_part()), (self.keys, keys_part())];
         for (_, part) in wanted.into_iter().filter(|(needed, _)| *needed) {
             sql.push_str(&part);
         }
@@ -118,36 +98,28 @@ fn reservation_object() -> String {
     )
 }
 
-fn new_parts() -> String {
-    let (object, list) = (dialect::OBJECT, dialect::LIST);
+fn types_part() -> String {
     format!(
         ", (SELECT {list}({object}('id', {id}, 'name', name, 'amount', amount, 'currency', currency,
           'least', least, 'most', most, 'from', {from}, 'until', {until}, 'status', status, 'pools', {pools},
           'seated', CASE WHEN seated THEN 1 ELSE 0 END))
-          FROM ticket_types WHERE tenant_id = $1 AND event_id = $2 AND {types}) AS types,
-         (SELECT {list}({object}('buyer', buyer, 'units', units)) FROM
-          (SELECT buyer, CAST(SUM(quantity) AS BIGINT) AS units FROM reservations
-           WHERE tenant_id = $1 AND {buyers} AND event_id = $2
-           AND state IN ('held', 'confirmed')
-           AND (SELECT buyer_limit FROM events WHERE tenant_id = $1 AND id = $2) IS NOT NULL
-           GROUP BY buyer) b) AS buyers,
-         (SELECT {list}(buyer) FROM bookings WHERE tenant_id = $1 AND event_id = $2 AND state = 'active'
-          AND active_until > (SELECT now FROM c) AND {buyers}
-          AND (SELECT required FROM queues WHERE tenant_id = $1 AND event_id = $2)) AS served",
+          FROM ticket_types WHERE tenant_id = $1 AND event_id = $2 AND {types}) AS types",
+        list = dialect::LIST,
+        object = dialect::OBJECT,
         id = dialect::id_text("id"),
         from = dialect::micros("valid_from"),
         until = dialect::micros("valid_until"),
         pools = dialect::json("pools"),
         types = one_of("id", "$3"),
-        buyers = dialect::among("buyer", "v.value->>0", "$5"),
     )
 }
 
-fn old_part(held: &str) -> String {
+fn old_part() -> String {
     format!(
-        ", (SELECT {}({held}) FROM reservations r WHERE r.tenant_id = $1 AND r.event_id = $2 AND {})
+        ", (SELECT {}({}) FROM reservations r WHERE r.tenant_id = $1 AND r.event_id = $2 AND {})
          AS reservations",
         dialect::LIST,
+        reservation_object(),
         one_of("r.id", "$4"),
     )
 }
@@ -161,26 +133,103 @@ fn keys_part() -> String {
         dialect::OBJECT,
         dialect::hex("fingerprint"),
         dialect::json("answer"),
-        dialect::among("principal", "v.value->>0", "$6"),
-        dialect::among("operation", "v.value->>1", "$6"),
-        dialect::among("key", "v.value->>2", "$6"),
+        dialect::among("principal", "v.value->>0", "$5"),
+        dialect::among("operation", "v.value->>1", "$5"),
+        dialect::among("key", "v.value->>2", "$5"),
     )
 }
 
-/// The statement that reads seats: those that are named, some free ones, and those of due holds.
-static SEATS: LazyLock<String> = LazyLock::new(|| {
-    let seat = "SELECT id, ticket_type_id, seat_row, number, label, unit_id FROM seats WHERE tenant_id = $1";
+/// What the first reading says has to be read as well, in one statement.
+#[derive(Clone, Copy)]
+struct More {
+    /// Holds that are due.
+    due: bool,
+    /// What buyers hold and have bought, for there is a limit.
+    buyers: bool,
+    /// Whose turn it is, for there is a queue.
+    served: bool,
+    /// Seats: those that are named, some free ones, and those of due holds.
+    seats: bool,
+}
+
+impl More {
+    fn statement(self) -> &'static str {
+        static READ: LazyLock<[String; 16]> = LazyLock::new(|| {
+            std::array::from_fn(|bits| {
+                let has = |bit: usize| bits & bit != 0;
+                More { due: has(1), buyers: has(2), served: has(4), seats: has(8) }.written()
+            })
+        });
+        let bits = [self.due, self.buyers, self.served, self.seats];
+        let place = bits.iter().enumerate().fold(0, |place, (bit, set)| place | usize::from(*set) << bit);
+        &READ[place]
+    }
+
+    fn is_nothing(self) -> bool {
+        !(self.due || self.buyers || self.served || self.seats)
+    }
+
+    fn written(self) -> String {
+        let (object, list) = (dialect::OBJECT, dialect::LIST);
+        let buyers = dialect::among("buyer", "v.value->>0", "$5");
+        let mut sql = String::from("SELECT 1 AS more");
+        if self.due {
+            let (held, due) = (reservation_object(), due("*"));
+            sql.push_str(&format!(", (SELECT {list}({held}) FROM ({due}) r) AS due"));
+        }
+        if self.buyers {
+            sql.push_str(&format!(
+                ", (SELECT {list}({object}('buyer', buyer, 'units', units)) FROM
+                  (SELECT buyer, CAST(SUM(quantity) AS BIGINT) AS units FROM reservations
+                   WHERE tenant_id = $1 AND {buyers} AND event_id = $2 AND state IN ('held', 'confirmed')
+                   GROUP BY buyer) b) AS buyers"
+            ));
+        }
+        if self.served {
+            sql.push_str(&format!(
+                ", (SELECT {list}(buyer) FROM bookings WHERE tenant_id = $1 AND event_id = $2
+                  AND state = 'active' AND active_until > $6 AND {buyers}) AS served"
+            ));
+        }
+        if self.seats {
+            let (id, seats) = (dialect::id_text, seats(self.due));
+            sql.push_str(&format!(
+                ", (SELECT {list}({object}('id', {}, 'type', {}, 'row', seat_row, 'number', number, 'label', label,
+                  'unit', {})) FROM ({seats}) s) AS seats",
+                id("id"),
+                id("ticket_type_id"),
+                id("unit_id"),
+            ));
+        }
+        sql
+    }
+}
+
+/// Holds that are due, of a cancelled event all.
+fn due(columns: &str) -> String {
     format!(
-        "{seat} AND {of_named} AND {named}
-         UNION {seat} AND {due}
+        "SELECT {columns} FROM reservations WHERE tenant_id = $1 AND event_id = $2 AND state = 'held'
+         AND expires_at <= CASE WHEN $7 THEN {} ELSE $6 END ORDER BY expires_at LIMIT {DUE}",
+        dialect::FOREVER
+    )
+}
+
+fn seats(with_due: bool) -> String {
+    let seat = "SELECT id, ticket_type_id, seat_row, number, label, unit_id FROM seats WHERE tenant_id = $1";
+    let of_due = if with_due {
+        format!("UNION {seat} AND {}", dialect::within("reservation_id", &due("id")))
+    } else {
+        String::new()
+    };
+    format!(
+        "{seat} AND {of_named} AND {named} {of_due}
          UNION SELECT * FROM ({seat} AND {types} AND unit_id IS NULL ORDER BY ticket_type_id, place
           LIMIT {LOOKED_AT}) f",
-        of_named = dialect::among("ticket_type_id", &dialect::uuid("v.value->>0"), "$3"),
-        named = dialect::among("label", "v.value->>1", "$3"),
-        due = one_of("reservation_id", "$4"),
-        types = one_of("ticket_type_id", "$2"),
+        of_named = dialect::among("ticket_type_id", &dialect::uuid("v.value->>0"), "$4"),
+        named = dialect::among("label", "v.value->>1", "$4"),
+        types = one_of("ticket_type_id", "$3"),
     )
-});
+}
 
 /// What the commands of a batch name; each entry is an array, as the statement reads it.
 #[derive(Default)]
@@ -235,12 +284,11 @@ pub(super) async fn read(
         .bind(id.0)
         .bind(Json(&named.types))
         .bind(Json(&named.reservations))
-        .bind(Json(&named.buyers))
         .bind(Json(&named.keys));
     let row = query.fetch_one(&mut *conn).await.map_err(fault)?;
     let Ts(now) = row.try_get("now").map_err(fault)?;
     let event: Option<Json<EventForm>> = row.try_get("event").map_err(fault)?;
-    let due = all::<ReservationForm>(&row, "due")?.into_iter().map(reservation);
+    let due: i64 = row.try_get("due").map_err(fault)?;
     let mut book = Book {
         id,
         now,
@@ -248,7 +296,7 @@ pub(super) async fn read(
         types: BTreeMap::new(),
         pools: all::<PoolForm>(&row, "pools")?.into_iter().map(PoolForm::read).collect(),
         reservations: HashMap::new(),
-        due: due.collect::<Result<_>>()?,
+        due: Vec::new(),
         buyers: HashMap::new(),
         served: HashSet::new(),
         seats: Vec::new(),
@@ -258,10 +306,6 @@ pub(super) async fn read(
     if needs.new {
         let types = all::<TypeForm>(&row, "types")?.into_iter().map(|form| form.read(id));
         book.types = types.collect::<Result<_>>()?;
-        book.buyers =
-            all::<BuyerForm>(&row, "buyers")?.into_iter().map(|form| (form.buyer, form.units)).collect();
-        book.served = all::<String>(&row, "served")?.into_iter().collect();
-        book.served = all::<String>(&row, "served")?.into_iter().collect();
     }
     if needs.old {
         for form in all::<ReservationForm>(&row, "reservations")? {
@@ -273,33 +317,50 @@ pub(super) async fn read(
         book.keys =
             all::<KeyForm>(&row, "keys")?.into_iter().map(|form| form.read(tenant)).collect::<Result<_>>()?;
     }
-    if book.types.values().any(|terms| terms.seated) {
-        book.seats = seats(conn, tenant, &book, &named).await?;
+    let terms = book.event.as_ref();
+    let more = More {
+        due: due > 0 || terms.is_some_and(|event| event.status == EventStatus::Cancelled),
+        buyers: needs.new && terms.is_some_and(|event| event.buyer_limit.is_some()),
+        served: needs.new && terms.is_some_and(|event| event.queued),
+        seats: book.types.values().any(|terms| terms.seated),
+    };
+    if !more.is_nothing() {
+        read_more(conn, tenant, (&mut book, &named), more).await?;
     }
     Ok(book)
 }
 
-async fn seats(conn: &mut Conn, tenant: TenantId, book: &Book, named: &Named) -> Result<Vec<Seat>> {
-    let due: Vec<_> = book.due.iter().map(|held| [held.id.0]).collect();
-    let query = sqlx::query(AssertSqlSafe(SEATS.as_str()))
+async fn read_more(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (book, named): (&mut Book, &Named),
+    more: More,
+) -> Result<()> {
+    let cancelled = book.event.as_ref().is_some_and(|event| event.status == EventStatus::Cancelled);
+    let query = sqlx::query(AssertSqlSafe(more.statement()))
         .bind(tenant.0)
+        .bind(book.id.0)
         .bind(Json(&named.types))
         .bind(Json(&named.seats))
-        .bind(Json(due));
-    let rows = query.fetch_all(conn).await.map_err(fault)?;
-    rows.iter()
-        .map(|row| {
-            Ok(Seat {
-                id: SeatId(row.try_get("id").map_err(fault)?),
-                event: book.id,
-                ticket_type: TicketTypeId(row.try_get("ticket_type_id").map_err(fault)?),
-                row: row.try_get("seat_row").map_err(fault)?,
-                number: small(row.try_get("number").map_err(fault)?)?,
-                label: row.try_get("label").map_err(fault)?,
-                unit: row.try_get::<Option<_>, _>("unit_id").map_err(fault)?.map(TicketId),
-            })
-        })
-        .collect()
+        .bind(Json(&named.buyers))
+        .bind(Ts(book.now))
+        .bind(cancelled);
+    let row = query.fetch_one(conn).await.map_err(fault)?;
+    if more.due {
+        let due = all::<ReservationForm>(&row, "due")?.into_iter().map(reservation);
+        book.due = due.collect::<Result<_>>()?;
+    }
+    if more.buyers {
+        let buyers = all::<BuyerForm>(&row, "buyers")?.into_iter();
+        book.buyers = buyers.map(|form| (form.buyer, form.units)).collect();
+    }
+    if more.served {
+        book.served = all::<String>(&row, "served")?.into_iter().collect();
+    }
+    if more.seats {
+        book.seats = all::<SeatForm>(&row, "seats")?.into_iter().map(|form| form.read(book.id)).collect();
+    }
+    Ok(())
 }
 
 /// What a column holds of a list; nothing stands for none.
@@ -387,6 +448,31 @@ impl TypeForm {
 struct BuyerForm {
     buyer: String,
     units: u64,
+}
+
+#[derive(Deserialize)]
+struct SeatForm {
+    id: Uuid,
+    #[serde(rename = "type")]
+    ticket_type: Uuid,
+    row: String,
+    number: u32,
+    label: String,
+    unit: Option<Uuid>,
+}
+
+impl SeatForm {
+    fn read(self, event: EventId) -> Seat {
+        Seat {
+            id: SeatId(self.id),
+            event,
+            ticket_type: TicketTypeId(self.ticket_type),
+            row: self.row,
+            number: self.number,
+            label: self.label,
+            unit: self.unit.map(TicketId),
+        }
+    }
 }
 
 #[derive(Deserialize)]
