@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// All protos.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 15] = [
     "common/v1/common.proto",
     "facts/v1/facts.proto",
     "issues/v1/issues.proto",
@@ -11,6 +11,7 @@ const PACKAGES: [&str; 14] = [
     "project/v1/project.proto",
     "tenancy/v1/tenancy.proto",
     "ticket/v1/admission.proto",
+    "ticket/v1/booking.proto",
     "ticket/v1/catalog.proto",
     "ticket/v1/check_in.proto",
     "ticket/v1/inventory.proto",

@@ -6,7 +6,9 @@
 #![allow(clippy::disallowed_methods, reason = "the tests get their servers by environment")]
 
 mod access;
+mod admission;
 mod audit;
+mod bookings;
 mod catalog;
 mod configuration;
 mod crash;

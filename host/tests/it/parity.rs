@@ -90,7 +90,13 @@ async fn results_are_equal() {
         let fixture = Fixture::new(&rest).await;
         let told = rpc::call(&grpc, row.rpc, &fixture.fill_json(&row.ask)).await;
         let told = told.unwrap_or_else(|status| panic!("{}: {status:?}", row.id));
-        let (rest, grpc) = (plain(&answer.body), plain(&told));
+        let (rest, grpc) = if row.document {
+            // Each ticket has another code; what else a document says is shown where one ticket is printed by both.
+            let media = answer.headers["content-type"].to_str().unwrap().to_owned();
+            (Value::String(media), told["content_type"].clone())
+        } else {
+            (plain(&answer.body), plain(&told))
+        };
         if rest != grpc {
             unequal.push(format!("{}:\n  REST {rest}\n  gRPC {grpc}", row.id));
         }
@@ -112,7 +118,7 @@ async fn errors_are_equal() {
             None => (&absent, None),
         };
         // Nothing can be wrong with them.
-        if ["whoami", "event.categories"].contains(&row.id) {
+        if ["whoami", "event.categories", "signing_key.list", "signing_key.rotate"].contains(&row.id) {
             continue;
         }
         let answer = send(&rest, row, fixture, bad.map(|(rest, _)| rest)).await;
@@ -250,6 +256,12 @@ fn masked(text: &str) -> String {
     }
     if text.len() >= 20 && text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T') {
         return "a time".to_owned();
+    }
+    if text.len() == 136 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
+        return "a ticket's code".to_owned();
+    }
+    if text.len() == 44 && STANDARD.decode(text).is_ok_and(|key| key.len() == 32) {
+        return "a public key".to_owned();
     }
     let text = text.to_lowercase().replace("link_kind_", "");
     if text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit()) {

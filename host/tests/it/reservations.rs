@@ -22,7 +22,7 @@ on_every_store! {
 }
 
 /// An event that sells `quantity` units of one type; its id and the type's.
-async fn show(rest: &Rest, quantity: u64, more: Value) -> (String, String) {
+pub async fn show(rest: &Rest, quantity: u64, more: Value) -> (String, String) {
     let mut body = json!({
         "title": "A night", "category": "music", "status": "active",
         "start_date": "2126-03-01T19:00:00Z", "end_date": "2126-03-01T22:00:00Z",
@@ -35,22 +35,22 @@ async fn show(rest: &Rest, quantity: u64, more: Value) -> (String, String) {
     (event, held)
 }
 
-async fn made(rest: &Rest, path: &str, body: Value, name: &str) -> String {
+pub async fn made(rest: &Rest, path: &str, body: Value, name: &str) -> String {
     rest.post(path, body).await.expect(201)[name]["id"].as_str().unwrap().to_owned()
 }
 
-async fn reserve(rest: &Rest, (event, held): &(String, String), buyer: &str, quantity: u32) -> Answer {
+pub async fn reserve(rest: &Rest, (event, held): &(String, String), buyer: &str, quantity: u32) -> Answer {
     let body = json!({"event_id": event, "ticket_type_id": held, "quantity": quantity, "user_id": buyer});
     rest.post("/v1/reservations", body).await
 }
 
-fn id(answer: &Answer) -> String {
+pub fn id(answer: &Answer) -> String {
     assert_eq!(answer.status.as_u16(), 201, "{:#}", answer.body);
     answer.body["reservation_id"].as_str().unwrap().to_owned()
 }
 
 /// Held, sold and locked units of the event as a whole.
-async fn counts(rest: &Rest, event: &str) -> [u64; 3] {
+pub async fn counts(rest: &Rest, event: &str) -> [u64; 3] {
     let levels = rest.get(&format!("/v1/events/{event}/inventory")).await.expect(200).clone();
     let pool = levels["pools"].as_array().unwrap().iter().find(|pool| pool["id"] == event).cloned().unwrap();
     ["held", "sold", "locked"].map(|name| pool[name].as_u64().unwrap())

@@ -45,7 +45,7 @@ impl Rule {
 impl Plugin for RequiredFields {
     fn manifest() -> Manifest {
         manifest!()
-            .kinds(["issue", "project", "user", "event", "ticket-type", "reservation"])
+            .kinds(["issue", "project", "user", "event", "ticket-type", "reservation", "ticket"])
             .settings(include_str!("settings.json"))
     }
 }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tessera_core::access::ObjectKind;
+use tessera_core::booking::{Following, Standing};
 use tessera_core::filter::Filter;
-use tessera_core::id::EventId;
+use tessera_core::id::{BookingId, EventId};
 use tessera_core::inventory::{LevelsUpdate, Watcher};
 use tessera_core::outbox::fact::{SPEC, type_matches};
 use tessera_core::outbox::{Fact, Seq, Subscription};
@@ -123,6 +124,12 @@ pub struct AvailabilityFollower {
     pub event: EventId,
 }
 
+/// A booking's place, for one caller.
+pub struct BookingFollower {
+    watch: Watch,
+    booking: Following,
+}
+
 /// The counts of projects for one caller.
 pub struct ProjectFollower {
     watch: Watch,
@@ -169,7 +176,11 @@ fn touches_rights(fact: &Fact) -> bool {
         | ObjectKind::TicketType
         | ObjectKind::Pool
         | ObjectKind::Lock
-        | ObjectKind::Reservation => false,
+        | ObjectKind::Reservation
+        | ObjectKind::Ticket
+        | ObjectKind::SigningKey
+        | ObjectKind::Queue
+        | ObjectKind::Booking => false,
     }
 }
 
@@ -264,6 +275,27 @@ impl AvailabilityFollower {
                 Ok(update.map_or(Next::Shutdown, |update| Next::News(vec![update])))
             }
         }
+    }
+}
+
+impl BookingFollower {
+    /// Follows a booking from now on.
+    pub async fn open(gate: &Gate, ctx: &Ctx, id: BookingId) -> Result<Self> {
+        let booking = gate.app.bookings.follow(ctx, id).await?;
+        Ok(Self { watch: Watch::new(gate, ctx)?, booking })
+    }
+
+    /// What comes next; waits for it. None: the booking is over, and that was told.
+    pub async fn next(&mut self) -> Result<Option<Next<Standing>>> {
+        let standing = tokio::select! {
+            biased;
+            () = self.watch.gate.stop.cancelled() => return Ok(Some(Next::Shutdown)),
+            _ = self.watch.beats.tick() => return self.watch.beat().await.map(Some),
+            standing = self.booking.next() => standing?,
+        };
+        let Some(standing) = standing else { return Ok(None) };
+        // In between nothing is told, so that it suffices to look now.
+        Ok(Some(if self.watch.holds().await? { Next::News(vec![standing]) } else { Next::Revoked }))
     }
 }
 

@@ -55,11 +55,7 @@ impl WrittenReservation {
         let mut faults = Faults::default();
         let seconds = small("timeout_seconds", Some(self.timeout_seconds), &mut faults);
         let event = EventId::parse("event_id", &self.event_id)?;
-        let lines = lines
-            .into_iter()
-            .enumerate()
-            .map(|(index, line)| read_line(index, line))
-            .collect::<Result<_>>()?;
+        let lines = read_lines(lines)?;
         faults.into_result()?;
         Ok(AskedReservation {
             event,
@@ -68,6 +64,11 @@ impl WrittenReservation {
             seconds: seconds.filter(|seconds| *seconds > 0),
         })
     }
+}
+
+/// The lines that are asked for.
+pub(crate) fn read_lines(lines: Vec<WrittenLine>) -> Result<Vec<AskedLine>> {
+    lines.into_iter().enumerate().map(|(index, line)| read_line(index, line)).collect()
 }
 
 fn read_line(index: usize, line: WrittenLine) -> Result<AskedLine> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -55,6 +56,8 @@ impl Fixture {
         let pool = json!({"name": "Floor", "capacity": 50});
         let pool = made(rest, &format!("/v1/events/{event}/pools"), pool, "pool").await;
         let [other_event, seated, reservation, lock] = seated(rest, &name).await;
+        let [ticket, used, check_in] = sold(rest, [&other_event, &seated], &name).await;
+        let booking = queued(rest, &other_event).await;
         Self(
             [
                 ("digest", digest),
@@ -82,6 +85,10 @@ impl Fixture {
                 ("seated_id", seated),
                 ("reservation_id", reservation),
                 ("lock_id", lock),
+                ("ticket_id", ticket),
+                ("used_id", used),
+                ("check_in_id", check_in),
+                ("booking_id", booking),
                 ("key_id", key),
                 ("tenant", tenant),
                 ("slug", format!("new-{n}")),
@@ -165,6 +172,35 @@ async fn seated(rest: &Rest, name: &str) -> [String; 4] {
     let lock = json!({"pool_id": event, "quantity": 1, "reason": MARK});
     let lock = made(rest, &format!("/v1/events/{event}/locks"), lock, "lock").await;
     [event, held, reservation, lock]
+}
+
+/// Three tickets of which one was not used, one was, and one went to somebody else: the first, the second, and the
+/// second's check-in.
+async fn sold(rest: &Rest, [event, held]: [&str; 2], name: &str) -> [String; 3] {
+    let wanted = json!({"event_id": event, "ticket_type_id": held, "quantity": 3, "user_id": name});
+    let wanted = rest.post("/v1/reservations", wanted).await.expect(201)["reservation"].clone();
+    let confirm = format!("/v1/reservations/{}:confirm", wanted["id"].as_str().unwrap());
+    rest.post(&confirm, json!({"payment_reference": "p"})).await.expect(200);
+    let [ticket, used, moved] =
+        [0, 1, 2].map(|place| wanted["tickets"][place]["id"].as_str().unwrap().to_owned());
+    rest.post(&format!("/v1/tickets/{moved}:transfer"), json!({"holder": MARK})).await.expect(200);
+    let at = json!({"ticket_id": used, "gate": MARK});
+    let check_in = made(rest, &format!("/v1/events/{event}/check-ins"), at, "record").await;
+    [ticket, used, check_in]
+}
+
+/// A booking that waits for one who is served.
+async fn queued(rest: &Rest, event: &str) -> String {
+    let queue = format!("/v1/events/{event}/queue");
+    // Who is served leaves soon: a host looks after a bounded number of queues at once.
+    rest.put(&queue, json!({"max_active": 1, "active_seconds": 10})).await.expect(200);
+    made(rest, &queue, json!({"user_id": "served"}), "booking").await;
+    let begun = Instant::now();
+    while rest.get(&queue).await.expect(200)["active"] == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nobody is served");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    made(rest, &queue, json!({"user_id": MARK}), "booking").await
 }
 
 async fn made(rest: &Rest, path: &str, body: Value, name: &str) -> String {

@@ -1,5 +1,7 @@
 //! The table. `{name}` in a path or a text stands for what the fixture has under that name.
 
+mod admission;
+mod booking;
 mod catalog;
 mod inventory;
 mod plugins;
@@ -25,6 +27,8 @@ pub struct Row {
     pub bad: Option<(Value, Value)>,
     /// Whether it goes on until one side ends it.
     pub stream: bool,
+    /// Whether it answers a document instead of JSON.
+    pub document: bool,
 }
 
 impl Row {
@@ -54,7 +58,7 @@ fn row(
     rpc: &'static str,
     ask: Value,
 ) -> Row {
-    Row { id, method, route, path: route, query: "", body, rpc, ask, bad: None, stream: false }
+    Row { id, method, route, path: route, query: "", body, rpc, ask, bad: None, stream: false, document: false }
 }
 
 fn get(id: &'static str, route: &'static str, rpc: &'static str, ask: Value) -> Row {
@@ -95,6 +99,11 @@ impl Row {
         self.stream = true;
         self
     }
+
+    fn document(mut self) -> Self {
+        self.document = true;
+        self
+    }
 }
 
 /// All operations.
@@ -109,6 +118,8 @@ pub fn rows() -> Vec<Row> {
         plugins::rows(),
         catalog::rows(),
         inventory::rows(),
+        admission::rows(),
+        booking::rows(),
     ]
     .concat()
 }

@@ -3,7 +3,9 @@
 //! The contract is in `tessera_proto`; how its messages become commands is in `convert`.
 
 mod body;
+mod booking;
 pub mod call;
+mod check_in;
 mod command;
 mod comment;
 pub mod convert;
@@ -27,6 +29,7 @@ mod series;
 mod services;
 mod stream;
 mod tenant;
+mod ticket;
 mod ticket_type;
 mod transition;
 mod user_v1;
@@ -44,7 +47,9 @@ use tessera_proto::plugin::v1::plugin_service_server::{PluginServiceServer, SERV
 use tessera_proto::project::v1::project_service_server::{ProjectServiceServer, SERVICE_NAME as PROJECTS};
 use tessera_proto::tenancy::v1::key_service_server::{KeyServiceServer, SERVICE_NAME as KEYS};
 use tessera_proto::tenancy::v1::tenant_service_server::{SERVICE_NAME as TENANTS, TenantServiceServer};
+use tessera_proto::ticket::v1::booking_service_server::{BookingServiceServer, SERVICE_NAME as BOOKINGS};
 use tessera_proto::ticket::v1::catalog_service_server::{CatalogServiceServer, SERVICE_NAME as CATALOG};
+use tessera_proto::ticket::v1::check_in_service_server::{CheckInServiceServer, SERVICE_NAME as CHECK_INS};
 use tessera_proto::ticket::v1::inventory_service_server::{
     InventoryServiceServer, SERVICE_NAME as INVENTORY,
 };
@@ -64,7 +69,9 @@ use crate::request::Gate;
 
 /// The services of the contract.
 pub const SERVICES: &[&str] = &[
+    BOOKINGS,
     CATALOG,
+    CHECK_INS,
     FACTS,
     INVENTORY,
     ISSUES,
@@ -96,7 +103,9 @@ pub fn router(gate: Arc<Gate>, receive: usize, send: usize) -> Router {
         )*};
     }
     mount!(
+        BookingServiceServer<Grpc>: receive,
         CatalogServiceServer<Grpc>: receive,
+        CheckInServiceServer<Grpc>: receive,
         FactsServiceServer<Grpc>: receive,
         InventoryServiceServer<Grpc>: receive,
         IssuesServiceServer<Grpc>: receive,

@@ -12,8 +12,9 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::grpc::call::{Door, Grpc};
 use crate::grpc::outgoing::Outgoing;
 use crate::grpc::{
-    command, comment, event, fact, installation, inventory, issue, key, label, link, project, release,
-    reservation, scheme, series, stream, tenant, ticket_type, transition, user_v1, user_v2, venue, watcher,
+    booking, check_in, command, comment, event, fact, installation, inventory, issue, key, label, link,
+    project, release, reservation, scheme, series, stream, tenant, ticket, ticket_type, transition, user_v1,
+    user_v2, venue, watcher,
 };
 
 /// Implements a service: each line is an RPC, its request and answer, and the function that carries it out. Only
@@ -170,6 +171,29 @@ service!(tickets::inventory_service_server::InventoryService {
     list_seats(tickets::ListSeatsRequest) -> tickets::ListSeatsResponse = inventory::list_seats;
 });
 
+service!(tickets::check_in_service_server::CheckInService {
+    validate_ticket(tickets::ValidateTicketRequest) -> tickets::ValidateTicketResponse = check_in::validate;
+    check_in(tickets::CheckInRequest) -> tickets::CheckInResponse = check_in::create;
+    check_in_batch(tickets::CheckInBatchRequest) -> tickets::CheckInBatchResponse = check_in::batch;
+    get_check_in(tickets::GetCheckInRequest) -> tickets::GetCheckInResponse = check_in::get;
+    list_check_ins(tickets::ListCheckInsRequest) -> tickets::ListCheckInsResponse = check_in::list;
+    undo_check_in(tickets::UndoCheckInRequest) -> tickets::UndoCheckInResponse = check_in::undo;
+    get_event_stats(tickets::GetEventStatsRequest) -> tickets::GetEventStatsResponse = check_in::stats;
+});
+
+service!(tickets::booking_service_server::BookingService {
+    enqueue_booking(tickets::EnqueueBookingRequest) -> tickets::EnqueueBookingResponse = booking::enqueue;
+    get_queue_position(tickets::GetQueuePositionRequest) -> tickets::GetQueuePositionResponse = booking::get;
+    set_queue(tickets::SetQueueRequest) -> tickets::SetQueueResponse = booking::set;
+    cancel_queue_item(tickets::CancelQueueItemRequest) -> tickets::CancelQueueItemResponse = booking::cancel;
+} public {
+    get_queue_status(tickets::GetQueueStatusRequest) -> tickets::GetQueueStatusResponse = booking::status;
+} stream Keyed {
+    stream_queue_position(tickets::StreamQueuePositionRequest)
+        -> StreamQueuePositionStream(tickets::StreamQueuePositionResponse)
+        = stream::open_position, stream::tell_position;
+});
+
 service!(tickets::ticket_service_server::TicketService {
     reserve_tickets(tickets::ReserveTicketsRequest) -> tickets::ReserveTicketsResponse = reservation::reserve;
     confirm_reservation(tickets::ConfirmReservationRequest) -> tickets::ConfirmReservationResponse
@@ -179,6 +203,13 @@ service!(tickets::ticket_service_server::TicketService {
     release_tickets(tickets::ReleaseTicketsRequest) -> tickets::ReleaseTicketsResponse = reservation::release;
     get_reservation(tickets::GetReservationRequest) -> tickets::GetReservationResponse = reservation::get;
     list_reservations(tickets::ListReservationsRequest) -> tickets::ListReservationsResponse = reservation::list;
+    get_ticket(tickets::GetTicketRequest) -> tickets::GetTicketResponse = ticket::get;
+    list_tickets(tickets::ListTicketsRequest) -> tickets::ListTicketsResponse = ticket::list;
+    print_ticket(tickets::PrintTicketRequest) -> tickets::PrintTicketResponse = ticket::print;
+    transfer_ticket(tickets::TransferTicketRequest) -> tickets::TransferTicketResponse = ticket::transfer;
+    cancel_ticket(tickets::CancelTicketRequest) -> tickets::CancelTicketResponse = ticket::cancel;
+    list_revoked_codes(tickets::ListRevokedCodesRequest) -> tickets::ListRevokedCodesResponse = ticket::revoked;
+    rotate_signing_keys(tickets::RotateSigningKeysRequest) -> tickets::RotateSigningKeysResponse = ticket::rotate;
 } public {
     get_events(tickets::GetEventsRequest) -> tickets::GetEventsResponse = event::list;
     get_event_by_id(tickets::GetEventByIdRequest) -> tickets::GetEventByIdResponse = event::get;
@@ -189,6 +220,7 @@ service!(tickets::ticket_service_server::TicketService {
     get_ticket_type(tickets::GetTicketTypeRequest) -> tickets::GetTicketTypeResponse = ticket_type::get;
     get_available_tickets(tickets::GetAvailableTicketsRequest) -> tickets::GetAvailableTicketsResponse
         = reservation::available_tickets;
+    list_signing_keys(tickets::ListSigningKeysRequest) -> tickets::ListSigningKeysResponse = ticket::keys;
 } stream Public {
     stream_availability(tickets::StreamAvailabilityRequest)
         -> StreamAvailabilityStream(tickets::StreamAvailabilityResponse)

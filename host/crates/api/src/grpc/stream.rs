@@ -1,15 +1,15 @@
-//! Streams: the tenant's facts, and the counts of projects.
+//! Streams: the tenant's facts, what is left of events, places in queues, and the counts of projects.
 
 use std::time::Duration;
 
-use tessera_core::id::{EventId, ProjectId};
+use tessera_core::id::{BookingId, EventId, ProjectId};
 use tessera_core::{Ctx, Error, Result};
 use tessera_proto::facts::v1 as facts;
 use tessera_proto::project::v1 as projects;
 use tessera_proto::ticket::v1 as tickets;
 use tonic::Streaming;
 
-use crate::follow::{AskedFacts, AvailabilityFollower, FactFollower, Next, ProjectFollower};
+use crate::follow::{AskedFacts, AvailabilityFollower, BookingFollower, FactFollower, Next, ProjectFollower};
 use crate::grpc::call::Grpc;
 use crate::grpc::convert;
 use crate::grpc::error::unread;
@@ -88,6 +88,37 @@ pub(super) async fn tell_availability(
             Next::Revoked => return Err(revoked()),
         }
     }
+}
+
+/// Opens a stream of a booking's place.
+pub(super) async fn open_position(
+    grpc: &Grpc,
+    ctx: Ctx,
+    ask: tickets::StreamQueuePositionRequest,
+) -> Result<BookingFollower> {
+    BookingFollower::open(grpc, &ctx, BookingId::parse("booking_id", &ask.booking_id)?).await
+}
+
+/// Tells a booking's place until the booking is over, or the stream ends.
+pub(super) async fn tell_position(
+    mut follower: BookingFollower,
+    to: News<tickets::StreamQueuePositionResponse>,
+) -> Result<()> {
+    while let Some(next) = follower.next().await? {
+        match next {
+            Next::News(news) => {
+                for held in news {
+                    let booking = Some(convert::booking::standing(held));
+                    to.send(tickets::StreamQueuePositionResponse { booking }).await?;
+                }
+            }
+            // It only shows that the caller may still listen.
+            Next::Heartbeat => {}
+            Next::Shutdown => return Err(shutdown()),
+            Next::Revoked => return Err(revoked()),
+        }
+    }
+    Ok(())
 }
 
 /// A client that follows projects: what it says, and what it is told.

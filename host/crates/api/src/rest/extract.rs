@@ -8,11 +8,12 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
+use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 use tessera_core::access::Operation;
 use tessera_core::id::{
-    CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId, ReservationId, SeriesId,
-    TicketTypeId, UserId, VenueId,
+    BookingId, CheckInId, CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId,
+    ReservationId, SeriesId, TicketId, TicketTypeId, UserId, VenueId,
 };
 use tessera_core::plugin::Digest;
 use tessera_core::tracker::Relation;
@@ -61,6 +62,9 @@ segments! {
     PoolId = "pool_id";
     LockId = "lock_id";
     ReservationId = "reservation_id";
+    TicketId = "ticket_id";
+    CheckInId = "check_in_id";
+    BookingId = "booking_id";
 }
 
 /// The tenant that the path names, by id or slug.
@@ -181,6 +185,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
             Error::malformed("body", "did not arrive whole")
         })?;
         read_json(&bytes).map(Self).map_err(Problem::from)
+    }
+}
+
+/// The JSON body of a request that may have none; then it is what `T` is by default.
+#[derive(Debug)]
+pub struct MaybeSent<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeSent<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !request.headers().contains_key(CONTENT_TYPE) && request.body().is_end_stream() {
+            return Ok(Self(T::default()));
+        }
+        Sent::from_request(request, state).await.map(|Sent(body)| Self(body))
     }
 }
 

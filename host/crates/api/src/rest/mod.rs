@@ -2,6 +2,8 @@
 
 #![allow(unused_qualifications, reason = "what utoipa's macros make has them")]
 
+pub mod booking;
+pub mod check_in;
 pub mod command;
 pub mod comment;
 pub mod dto;
@@ -28,6 +30,7 @@ pub mod scheme;
 pub mod series;
 pub mod stream;
 pub mod tenant;
+pub mod ticket;
 pub mod ticket_type;
 pub mod transition;
 pub mod user;
@@ -135,6 +138,8 @@ fn routes() -> Routes {
     let routes = series::routes(venue::routes(routes));
     let routes = ticket_type::routes(event::routes(routes));
     let routes = reservation::routes(inventory::routes(routes));
+    let routes = check_in::routes(ticket::routes(routes));
+    let routes = booking::routes(routes);
     let routes = fact::routes(watcher::routes(routes));
     stream::routes(routes)
 }

@@ -24,7 +24,7 @@ use crate::rest::error::{PROBLEM_JSON, ProblemBody};
 const BEARER: &str = "bearer";
 
 /// What parts of paths mean.
-const SEGMENTS: [(&str, &str, bool); 18] = [
+const SEGMENTS: [(&str, &str, bool); 21] = [
     ("user_id", "The user's id.", true),
     ("project_id", "The project's id.", true),
     ("issue_id", "The issue's id.", true),
@@ -37,6 +37,9 @@ const SEGMENTS: [(&str, &str, bool); 18] = [
     ("pool_id", "The pool's id.", true),
     ("lock_id", "The lock's id.", true),
     ("reservation_id", "The reservation's id.", true),
+    ("ticket_id", "The ticket's id.", true),
+    ("check_in_id", "The check-in's id.", true),
+    ("booking_id", "The booking's id.", true),
     ("installation_id", "The installation's id.", true),
     ("digest", "The release's digest: 64 hex digits, with or without `sha256:` before them.", false),
     ("key_id", "The key's id.", false),

@@ -1,4 +1,5 @@
-//! Live streams: facts and projects' counts, as Server-Sent Events and over WebSocket.
+//! Live streams: facts and projects' counts, as Server-Sent Events and over WebSocket; what is left of events and
+//! places in queues, as Server-Sent Events.
 //!
 //! A stream pulls one batch at a time. A client that does not read for a while is cut off, with a cursor
 //! to go on from; nothing is buffered for it.
@@ -13,12 +14,12 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use tessera_core::access::Operation;
-use tessera_core::id::{EventId, ProjectId};
+use tessera_core::id::{BookingId, EventId, ProjectId};
 use tessera_core::{Ctx, Error, Principal};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use crate::follow::{AskedFacts, AvailabilityFollower, FactFollower, ProjectFollower};
+use crate::follow::{AskedFacts, AvailabilityFollower, BookingFollower, FactFollower, ProjectFollower};
 use crate::rest::Rest;
 use crate::rest::error::{Problem, ProblemBody};
 use crate::rest::extract::{Ask, Id, Public, asked};
@@ -28,7 +29,12 @@ use crate::rest::routes::Routes;
 use crate::tokens::{STREAM_TOKEN_LIFETIME, StreamPass};
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.with(routes!(token)).with(routes!(facts)).with(routes!(project)).with(routes!(availability))
+    routes
+        .with(routes!(token))
+        .with(routes!(facts))
+        .with(routes!(project))
+        .with(routes!(availability))
+        .with(routes!(position))
 }
 
 /// A token for a client that cannot send a header.
@@ -57,11 +63,11 @@ struct FactsQuery {
     token: String,
 }
 
-/// How a project's stream is opened.
+/// How a stream of one thing is opened.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, default)]
-struct ProjectQuery {
+struct TokenQuery {
     /// A token of `POST /v1/streams/token`, instead of the header.
     token: String,
 }
@@ -146,7 +152,7 @@ async fn facts(
 /// Over a WebSocket, `{"action": "subscribe", "project_id": …}` follows another project as well, and
 /// `{"action": "update", "project_id": …}` asks for a project's present count.
 #[utoipa::path(get, path = "/v1/projects/{project_id}/stream", operation_id = "project.stream", tag = "projects",
-    params(ProjectQuery), responses(
+    params(TokenQuery), responses(
         (status = 101, description = "The WebSocket"),
         (status = 200, description = "The counts", content_type = "text/event-stream", body = crate::rest::dto::project::ProjectCount)))]
 async fn project(
@@ -154,7 +160,7 @@ async fn project(
     Caller { headers, trace }: Caller,
     Id(id): Id<ProjectId>,
     Listen(upgrade): Listen,
-    Ask(ask): Ask<ProjectQuery>,
+    Ask(ask): Ask<TokenQuery>,
 ) -> Result<Response, Problem> {
     let ctx = listener(&rest, &headers, &trace, &ask.token).await?;
     let mut follower = ProjectFollower::open(&rest, &ctx).await?;
@@ -179,6 +185,23 @@ async fn availability(
     Id(id): Id<EventId>,
 ) -> Result<Response, Problem> {
     Ok(sse::availability(AvailabilityFollower::open(&rest, &ctx, id).await?))
+}
+
+/// Follows a booking and its place: Server-Sent Events, at most two a second.
+///
+/// The first event is the present state. The stream ends when the booking is over and that was told: a client then
+/// closes, instead of coming back for the same.
+#[utoipa::path(get, path = "/v1/bookings/{booking_id}/stream", operation_id = "booking.stream", tag = "queues",
+    params(TokenQuery), responses(
+        (status = 200, description = "The booking and its place", content_type = "text/event-stream", body = crate::rest::dto::booking::BookingBody)))]
+async fn position(
+    State(rest): State<Rest>,
+    Caller { headers, trace }: Caller,
+    Id(id): Id<BookingId>,
+    Ask(ask): Ask<TokenQuery>,
+) -> Result<Response, Problem> {
+    let ctx = listener(&rest, &headers, &trace, &ask.token).await?;
+    Ok(sse::position(BookingFollower::open(&rest, &ctx, id).await?))
 }
 
 /// What a stream needs to know of its request.

@@ -1,6 +1,9 @@
 //! Between the domain's types and the messages of the contract. Nothing is judged here but form.
 
+pub mod admission;
+pub mod booking;
 pub mod call;
+pub mod check_in;
 pub mod event;
 pub mod fact;
 pub mod hanging;

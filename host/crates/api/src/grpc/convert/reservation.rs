@@ -16,26 +16,31 @@ fn money(held: &Money) -> common::Money {
     common::Money { amount: held.amount, currency: held.currency.clone() }
 }
 
-/// What is asked for.
-pub fn reserve(ask: pb::ReserveTicketsRequest) -> Result<AskedReservation> {
-    let line = |line: pb::ReservationLine| WrittenLine {
+/// Units of a ticket type, as a client writes them.
+#[must_use]
+pub fn written(line: pb::ReservationLine) -> WrittenLine {
+    WrittenLine {
         ticket_type_id: line.ticket_type_id,
         quantity: line.quantity,
         seat_numbers: line.seat_numbers,
-    };
+    }
+}
+
+/// What is asked for.
+pub fn reserve(ask: pb::ReserveTicketsRequest) -> Result<AskedReservation> {
     let single = WrittenLine {
         ticket_type_id: ask.ticket_type_id,
         quantity: ask.quantity,
         seat_numbers: ask.seat_numbers,
     };
-    let written = WrittenReservation {
+    let asked = WrittenReservation {
         event_id: ask.event_id,
         single,
-        lines: ask.lines.into_iter().map(line).collect(),
+        lines: ask.lines.into_iter().map(written).collect(),
         user_id: ask.user_id,
         timeout_seconds: ask.timeout_seconds,
     };
-    written.read()
+    asked.read()
 }
 
 /// A reservation.

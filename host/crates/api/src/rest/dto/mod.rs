@@ -1,5 +1,8 @@
 //! What goes over the wire as JSON. The names are those of the protos; enums are their names as text.
 
+pub mod admission;
+pub mod booking;
+pub mod check_in;
 pub mod command;
 pub mod event;
 pub mod fact;

@@ -317,14 +317,15 @@ fn tickets(held: &Reservation) -> Vec<ReservedTicketBody> {
     held.units.iter().filter_map(ticket).collect()
 }
 
+impl From<WantedLineBody> for WrittenLine {
+    fn from(line: WantedLineBody) -> Self {
+        Self { ticket_type_id: line.ticket_type_id, quantity: line.quantity, seat_numbers: line.seat_numbers }
+    }
+}
+
 impl ReserveBody {
     /// What is asked for.
     pub fn command(self) -> Result<AskedReservation> {
-        let line = |line: WantedLineBody| WrittenLine {
-            ticket_type_id: line.ticket_type_id,
-            quantity: line.quantity,
-            seat_numbers: line.seat_numbers,
-        };
         let single = WrittenLine {
             ticket_type_id: self.ticket_type_id,
             quantity: self.quantity,
@@ -333,7 +334,7 @@ impl ReserveBody {
         let written = WrittenReservation {
             event_id: self.event_id,
             single,
-            lines: self.lines.into_iter().map(line).collect(),
+            lines: self.lines.into_iter().map(Into::into).collect(),
             user_id: self.user_id,
             timeout_seconds: self.timeout_seconds,
         };

@@ -10,7 +10,8 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::follow::{AvailabilityFollower, FactFollower, Next, ProjectFollower, STALL};
+use crate::follow::{AvailabilityFollower, BookingFollower, FactFollower, Next, ProjectFollower, STALL};
+use crate::rest::dto::booking::BookingBody;
 use crate::rest::dto::fact::FactBody;
 use crate::rest::dto::project::ProjectCount;
 use crate::rest::dto::reservation::LevelsBody;
@@ -117,6 +118,31 @@ pub(super) fn availability(mut follower: AvailabilityFollower) -> Response {
                 Ok(Next::Heartbeat) => BEAT.to_owned(),
                 Ok(Next::Shutdown | Next::Revoked) => return,
                 Err(error) => return tracing::warn!(?error, "a stream of availability ended"),
+            };
+            if !client.send(text).await {
+                return;
+            }
+        }
+    });
+    response
+}
+
+/// A booking and its place, as events, until the booking is over.
+pub(super) fn position(mut follower: BookingFollower) -> Response {
+    let (client, response) = open();
+    tokio::spawn(async move {
+        loop {
+            let next = tokio::select! {
+                () = client.0.closed() => return,
+                next = follower.next() => next,
+            };
+            let text = match next {
+                Ok(Some(Next::News(news))) => {
+                    news.into_iter().map(|held| event(None, "booking", &BookingBody::from(held))).collect()
+                }
+                Ok(Some(Next::Heartbeat)) => BEAT.to_owned(),
+                Ok(None | Some(Next::Shutdown | Next::Revoked)) => return,
+                Err(error) => return tracing::warn!(?error, "a stream of a booking's place ended"),
             };
             if !client.send(text).await {
                 return;

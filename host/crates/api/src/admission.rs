@@ -1,0 +1,105 @@
+//! What both transports need of tickets and the door: who is at a gate, whichever way it was written, and what check-ins
+//! are told in words.
+
+use tessera_core::access::Operation;
+use tessera_core::admission::{
+    AskedCheckIn, CheckIn, Code, Direction, Door, Merged, Presented, Scan, Ticket, Verdict,
+};
+use tessera_core::id::{EventId, TicketId};
+use tessera_core::{Ctx, Result, Timestamp};
+
+use crate::request::{etag, etag_with_count};
+
+/// How revoked codes are listed: those that were revoked first come first, so that a scanner reads on where it was.
+pub const REVOKED_ORDER: &str = "revoked";
+
+/// The algorithm of all keys for codes.
+pub const ALGORITHM: &str = "Ed25519";
+
+/// Somebody at a gate, as a client writes it.
+#[derive(Debug, Default)]
+pub struct WrittenCheckIn {
+    /// The ticket; empty: the code names it.
+    pub ticket_id: String,
+    /// Its code; empty: the ticket is named.
+    pub qr_code: String,
+    /// "in" or "out"; empty: in.
+    pub direction: String,
+    /// At which gate.
+    pub gate: String,
+    /// With which device.
+    pub device_id: String,
+    /// By whom of the staff.
+    pub staff_id: String,
+}
+
+/// What a device noted, as far as it can be read.
+#[derive(Debug)]
+pub struct WrittenScan {
+    /// What the device calls it by.
+    pub nonce: String,
+    /// What it noted.
+    pub read: Result<Scan>,
+}
+
+impl WrittenCheckIn {
+    /// What is asked for.
+    pub fn read(self, event: EventId) -> Result<AskedCheckIn> {
+        let ticket = match self.ticket_id.as_str() {
+            "" => None,
+            id => Some(TicketId::parse("ticket_id", id)?),
+        };
+        Ok(AskedCheckIn {
+            event,
+            ticket,
+            code: Some(self.qr_code).filter(|code| !code.is_empty()),
+            direction: Direction::parse("direction", &self.direction)?,
+            gate: self.gate,
+            device: self.device_id,
+            staff: self.staff_id,
+        })
+    }
+}
+
+impl WrittenScan {
+    /// What was noted at a moment.
+    #[must_use]
+    pub fn new(event: EventId, nonce: String, (at, asked): (Result<Timestamp>, WrittenCheckIn)) -> Self {
+        let read = at.and_then(|at| Ok(Scan { asked: asked.read(event)?, nonce: nonce.clone(), at }));
+        Self { nonce, read }
+    }
+}
+
+/// Records what scanners without a connection noted, in the order of the request; what cannot be read is refused by
+/// itself.
+pub async fn merge(door: &Door, ctx: &Ctx, written: Vec<WrittenScan>) -> Result<Vec<Merged>> {
+    ctx.allow(Operation::CheckInMerge)?;
+    let mut scans = Vec::with_capacity(written.len());
+    let mut places = Vec::with_capacity(written.len());
+    for WrittenScan { nonce, read } in written {
+        places
+            .push(read.map(|scan| scans.push(scan)).err().map(|error| Merged { nonce, result: Err(error) }));
+    }
+    let refused_all = scans.is_empty() && !places.is_empty();
+    let mut merged = if refused_all { Vec::new() } else { door.merge(ctx, scans).await? }.into_iter();
+    Ok(places.into_iter().filter_map(|refused| refused.or_else(|| merged.next())).collect())
+}
+
+/// What a check-in was worth, in words.
+#[must_use]
+pub fn told(held: &CheckIn) -> &'static str {
+    match (held.verdict, held.direction) {
+        (Verdict::Accepted, Direction::In) => "admitted",
+        (Verdict::Accepted, Direction::Out) => "let out",
+        (Verdict::Duplicate, _) => "the ticket had been used before",
+        (Verdict::Stray, _) => "the ticket's holder was not inside",
+        (Verdict::Void, _) => "the ticket, or the code that was shown, was not good any more",
+    }
+}
+
+/// The entity tag of a ticket. Its code changes with the key that signs, without the ticket's version.
+#[must_use]
+pub fn ticket_etag(held: &Ticket, code: Option<&Code>) -> String {
+    let signed_by = code.and_then(|code| Presented::parse("code", &code.0).ok()).map(|code| code.key);
+    signed_by.map_or_else(|| etag(held.version), |key| etag_with_count(held.version, key.into()))
+}

@@ -1,0 +1,209 @@
+//! Scanners without a connection: they report late, in any order, and more than once, and all come to the same end.
+
+use serde_json::{Value, json};
+
+use super::{Sold, check_in, sold, ticket};
+use crate::harness::{Kind, Rest};
+use crate::tracker::{all_pages, done, on, on_every_store};
+
+on_every_store! {
+    reports_come_to_the_same_end_in_any_order
+    each_scan_is_judged_by_itself
+    the_door_is_counted_by_gate_and_minute
+}
+
+/// From when on the scans of these tests are.
+const SINCE: &str = "2026-03-01T00:00:00Z";
+
+/// A device reports what it noted.
+async fn report(rest: &Rest, event: &str, device: &str, scans: &[Value]) -> Vec<Value> {
+    let body = json!({"device_id": device, "scans": scans});
+    let answer = rest.post(&format!("/v1/events/{event}/check-ins:batch"), body).await;
+    done(&answer)["results"].as_array().unwrap().clone()
+}
+
+/// A ticket that a device saw at a time of the evening.
+fn scan(of: &Sold, place: usize, (nonce, time): (&str, &str), (direction, gate): (&str, &str)) -> Value {
+    let at = format!("2026-03-01T{time}Z");
+    json!({"nonce": nonce, "at": at, "qr_code": of.code(place), "direction": direction, "gate": gate})
+}
+
+/// What the north and the south noted of two tickets.
+fn noted(of: &Sold) -> [Vec<Value>; 2] {
+    let north = vec![
+        scan(of, 0, ("n-1", "19:00:00"), ("in", "North")),
+        scan(of, 0, ("n-2", "19:30:00"), ("out", "North")),
+        scan(of, 1, ("n-3", "19:10:00"), ("in", "North")),
+        scan(of, 0, ("n-4", "20:00:00"), ("out", "North")),
+    ];
+    let south = vec![
+        scan(of, 0, ("s-1", "19:05:00"), ("in", "South")),
+        scan(of, 0, ("s-2", "19:45:00"), ("in", "South")),
+        // At the same moment the devices are told apart by their names.
+        scan(of, 1, ("s-3", "19:10:00"), ("in", "South")),
+    ];
+    [north, south]
+}
+
+/// An event's check-ins and counts, without what is fresh in each.
+async fn end(rest: &Rest, of: &Sold) -> (Vec<Value>, Value, Vec<Value>) {
+    let path = format!("/v1/events/{}/check-ins", of.event);
+    let records = all_pages(rest, &path, "records", 3).await;
+    let place = |record: &Value| (0..of.tickets.len()).find(|place| record["ticket_id"] == of.id(*place));
+    let told = ["nonce", "device_id", "gate", "at", "direction", "verdict", "serial"];
+    let records = records.iter().map(|record| {
+        let mut held: Vec<_> = told.iter().map(|name| record[name].clone()).collect();
+        held.push(json!(place(record)));
+        json!(held)
+    });
+    let mut records: Vec<_> = records.collect();
+    records.sort_by_key(Value::to_string);
+    let stats = rest.get(&format!("{path}/stats?since={SINCE}")).await;
+    let mut tickets = Vec::new();
+    for place in 0..of.tickets.len() {
+        let held = ticket(rest, of.id(place)).await;
+        tickets.push(json!([held["entries"], held["inside"], held["last_at"], held["last_gate"]]));
+    }
+    (records, done(&stats)["stats"].clone(), tickets)
+}
+
+async fn reports_come_to_the_same_end_in_any_order(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let one = sold(&rest, 2, json!({"reentry": true})).await;
+    let [north, south] = noted(&one);
+    report(&rest, &one.event, "north", &north).await;
+    report(&rest, &one.event, "south", &south).await;
+    let expected = end(&rest, &one).await;
+    let other = sold(&rest, 2, json!({"reentry": true})).await;
+    let [north, south] = noted(&other);
+    report(&rest, &other.event, "south", &south).await;
+    for scan in north.iter().rev() {
+        report(&rest, &other.event, "north", std::slice::from_ref(scan)).await;
+    }
+    assert_eq!(end(&rest, &other).await, expected);
+    let verdicts: Vec<_> = expected.0.iter().map(|record| (record[0].clone(), record[5].clone())).collect();
+    for (nonce, verdict) in [
+        ("n-1", "accepted"),
+        ("s-1", "duplicate"),
+        ("n-2", "accepted"),
+        ("s-2", "accepted"),
+        ("n-4", "accepted"),
+        ("n-3", "accepted"),
+        ("s-3", "duplicate"),
+    ] {
+        assert!(verdicts.contains(&(json!(nonce), json!(verdict))), "{nonce}: {verdicts:?}");
+    }
+    assert_eq!(expected.2[0], json!([2, false, "2026-03-01T20:00:00Z", "North"]));
+    // Reported again, nothing changes.
+    let [north, south] = noted(&one);
+    let again = report(&rest, &one.event, "north", &north).await;
+    assert!(again.iter().all(|result| result["record"]["verdict"] == "accepted"), "{again:#?}");
+    report(&rest, &one.event, "south", &south).await;
+    assert_eq!(end(&rest, &one).await, expected);
+}
+
+async fn each_scan_is_judged_by_itself(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let sold = sold(&rest, 1, json!({})).await;
+    let soon = time::OffsetDateTime::now_utc() + std::time::Duration::from_secs(3_600);
+    let soon = soon.format(&time::format_description::well_known::Rfc3339).unwrap();
+    let good = |nonce: &str| scan(&sold, 0, (nonce, "19:00:00"), ("in", "North"));
+    let with = |nonce: &str, field: &str, value: Value| {
+        let mut scan = good(nonce);
+        scan[field] = value;
+        scan
+    };
+    let scans = [
+        with("future", "at", json!(soon)),
+        with("timeless", "at", json!("")),
+        with("gateless", "gate", json!("")),
+        with("sideways", "direction", json!("up")),
+        with("rubbish", "qr_code", json!("rubbish")),
+        with("forged", "qr_code", json!(super::codes::altered(sold.code(0), 100))),
+        with("unknown", "ticket_id", json!("seven")),
+        with("", "gate", json!("North")),
+        good("good"),
+        with("late", "at", json!("2026-03-01T21:00:00Z")),
+    ];
+    let results = report(&rest, &sold.event, "d1", &scans).await;
+    let told: Vec<_> = results
+        .iter()
+        .map(|result| {
+            let verdict = &result["record"]["verdict"];
+            let told = if verdict.is_null() { &result["reason"] } else { verdict };
+            (result["nonce"].as_str().unwrap(), told.as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("future", "INVALID_ARGUMENT"),
+            ("timeless", "INVALID_ARGUMENT"),
+            ("gateless", "INVALID_ARGUMENT"),
+            ("sideways", "INVALID_ARGUMENT"),
+            ("rubbish", "INVALID_ARGUMENT"),
+            ("forged", "CODE_NOT_AUTHENTIC"),
+            ("unknown", "INVALID_ARGUMENT"),
+            ("", "INVALID_ARGUMENT"),
+            ("good", "accepted"),
+            ("late", "duplicate"),
+        ]
+    );
+    let message = |place: usize| results[place]["message"].as_str().unwrap().to_owned();
+    assert!(message(0).starts_with("at ") && message(0).contains("to come"), "{}", message(0));
+    assert!(message(1).starts_with("at ") && message(6).starts_with("ticket_id "), "{results:#?}");
+    assert_eq!((message(8).as_str(), message(9).as_str()), ("admitted", "the ticket had been used before"));
+    // Nothing but what was recorded is there.
+    let held = rest.get(&format!("/v1/events/{}/check-ins", sold.event)).await;
+    assert_eq!(done(&held)["records"].as_array().unwrap().len(), 2);
+    let path = format!("/v1/events/{}/check-ins:batch", sold.event);
+    let many: Vec<_> = (0..501).map(|n| good(&n.to_string())).collect();
+    for scans in [json!([]), json!(many)] {
+        let refused = rest.post(&path, json!({"device_id": "d1", "scans": scans})).await;
+        assert_eq!(refused.expect(422)["violations"][0]["field"], "scans");
+    }
+    // Who is at the gate now comes after what was noted, whatever its clock said.
+    let live = check_in(&rest, &sold.event, "South", json!({"qr_code": sold.code(0)})).await;
+    assert_eq!(live.code(409), "ALREADY_CHECKED_IN");
+    assert!(live.body["detail"].as_str().unwrap().contains("2026-03-01T19:00:00Z"), "{:#}", live.body);
+}
+
+async fn the_door_is_counted_by_gate_and_minute(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let sold = sold(&rest, 4, json!({"reentry": true})).await;
+    let scans = [
+        scan(&sold, 0, ("1", "19:00:05"), ("in", "North")),
+        scan(&sold, 1, ("2", "19:00:55"), ("in", "North")),
+        scan(&sold, 2, ("3", "19:00:30"), ("in", "South")),
+        scan(&sold, 0, ("4", "19:00:59"), ("in", "South")),
+        scan(&sold, 0, ("5", "19:01:00"), ("out", "North")),
+    ];
+    report(&rest, &sold.event, "d1", &scans).await;
+    done(&rest.post(&format!("/v1/tickets/{}:cancel", sold.id(3)), json!({})).await);
+    let stats = async |query: &str| {
+        let path = format!("/v1/events/{}/check-ins/stats{query}", sold.event);
+        done(&rest.get(&path).await)["stats"].clone()
+    };
+    let told = stats(&format!("?since={SINCE}")).await;
+    let gate = |gate: &str, entries: u64, exits: u64, refused: u64| json!({"gate": gate, "entries": entries, "exits": exits, "refused": refused});
+    let minute = |minute: &str, mut gate: Value| {
+        gate["minute"] = json!(minute);
+        gate
+    };
+    let expected = json!({
+        "valid": 3, "cancelled": 1, "admitted": 3, "inside": 2,
+        "gates": [gate("North", 2, 1, 0), gate("South", 1, 0, 1)],
+        "minutes": [
+            minute("2026-03-01T19:00:00Z", gate("North", 2, 0, 0)),
+            minute("2026-03-01T19:00:00Z", gate("South", 1, 0, 1)),
+            minute("2026-03-01T19:01:00Z", gate("North", 0, 1, 0)),
+        ],
+    });
+    assert_eq!(told, expected);
+    let later = stats("?since=2026-03-01T19:01:00Z").await;
+    assert_eq!(later["minutes"].as_array().unwrap().len(), 1);
+    assert_eq!(later["gates"], expected["gates"]);
+    assert_eq!(stats("").await["minutes"], json!([]), "the last day has none");
+    let bad = rest.get(&format!("/v1/events/{}/check-ins/stats?since=soon", sold.event)).await;
+    assert_eq!(bad.expect(422)["violations"][0]["field"], "since");
+}

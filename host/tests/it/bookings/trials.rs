@@ -1,0 +1,101 @@
+//! More buyers than units, and several hosts on one database: who came first gets it, and each is served once.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{SOON, booking, cancel, enqueue, entered, set, status, time_of, until, wants};
+use crate::harness::{Home, Host, Kind, Rest};
+use crate::reservations::{counts, show};
+use crate::tracker::{done, on, on_every_store};
+
+on_every_store! { of_more_buyers_than_units_those_get_them_who_came_first }
+
+const BUYERS: usize = 60;
+const UNITS: u64 = 40;
+
+/// Many come at once.
+async fn crowd(hosts: &[Rest], show: &(String, String)) -> Vec<String> {
+    let tasks: Vec<_> = (0..BUYERS)
+        .map(|buyer| {
+            let (rest, show) = (hosts[buyer % hosts.len()].clone(), show.clone());
+            tokio::spawn(async move { entered(&rest, &show.0, &format!("b{buyer}"), wants(&show, 1)).await })
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for task in tasks {
+        ids.push(task.await.unwrap());
+    }
+    ids
+}
+
+/// The bookings in the order in which they came, once all of them are over.
+async fn over(rest: &Rest, ids: &[String]) -> Vec<Value> {
+    let begun = Instant::now();
+    let mut all = Vec::new();
+    for id in ids {
+        loop {
+            let held = booking(rest, id).await;
+            if held["state"] != "waiting" && held["state"] != "active" {
+                all.push(held);
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "the queue does not get on: {held:#}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    all.sort_by_key(|held| (time_of(held, "entered_at"), held["id"].as_str().unwrap().to_owned()));
+    all
+}
+
+async fn of_more_buyers_than_units_those_get_them_who_came_first(kind: Kind) {
+    let (_home, host, rest) = on(kind).await;
+    let show = show(&rest, UNITS, json!({})).await;
+    // One who is served keeps the others waiting until all are there.
+    done(&set(&rest, &show.0, 1, true).await);
+    let first = enqueue(&rest, &show.0, "first", json!({})).await;
+    let first = first.expect(201)["booking"]["id"].as_str().unwrap().to_owned();
+    until(&rest, &first, "active", SOON).await;
+    let ids = crowd(&[host.rest()], &show).await;
+    assert_eq!(status(&rest, &show.0).await["waiting"], BUYERS);
+    done(&set(&rest, &show.0, 6, true).await);
+    let all = over(&rest, &ids).await;
+    let states: Vec<_> = all.iter().map(|held| held["state"].as_str().unwrap()).collect();
+    let expected: Vec<_> = (0..BUYERS).map(|place| if place < 40 { "done" } else { "failed" }).collect();
+    assert_eq!(states, expected);
+    for failed in &all[40..] {
+        assert_eq!(failed["failure_reason"], "INVENTORY_EXHAUSTED");
+    }
+    let turns: Vec<_> = all.iter().map(|held| time_of(held, "active_at")).collect();
+    assert!(turns.is_sorted(), "{turns:?}");
+    assert_eq!(counts(&rest, &show.0).await, [UNITS, 0, 0]);
+    done(&cancel(&rest, &first).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_that_share_a_queue_serve_each_booking_once_also_when_one_dies() {
+    let home = Home::new(Kind::Postgres).await;
+    let (mut one, two) = (Host::start(&home).await, Host::start(&home).await);
+    let rest = two.rest();
+    let show = show(&rest, 500, json!({})).await;
+    done(&set(&rest, &show.0, 6, false).await);
+    let ids = crowd(&[one.rest(), rest.clone()], &show).await;
+    let begun = Instant::now();
+    while counts(&rest, &show.0).await[0] < 12 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the queue does not get on");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    one.kill();
+    let all = over(&rest, &ids).await;
+    let mut reserved = Vec::new();
+    for held in &all {
+        assert_eq!(held["state"], "done", "{held:#}");
+        reserved.push(held["reservation_id"].as_str().unwrap());
+    }
+    reserved.sort_unstable();
+    reserved.dedup();
+    assert_eq!(reserved.len(), BUYERS);
+    assert_eq!(counts(&rest, &show.0).await, [BUYERS as u64, 0, 0]);
+    let list = rest.get(&format!("/v1/reservations?page_size=200&filter=event:{}", show.0)).await;
+    assert_eq!(list.expect(200)["reservations"].as_array().unwrap().len(), BUYERS);
+}
