@@ -247,8 +247,11 @@ impl App {
     /// Lets the next in queues have their turn, on one host at a time, until cancelled.
     pub async fn take_turns(&self, host: &str, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Err(error) = self.take_turns_once(host).await {
-                tracing::warn!(?error, "queues could not be moved on; it is tried again");
+            match self.take_turns_once(host).await {
+                // Whoever was served made room for the next.
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(?error, "queues could not be moved on; it is tried again"),
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -258,10 +261,10 @@ impl App {
         }
     }
 
-    async fn take_turns_once(&self, host: &str) -> Result<()> {
+    async fn take_turns_once(&self, host: &str) -> Result<bool> {
         let due = self.turns.due().await?;
         if due.is_empty() || !self.store.lease("queues", host, TURNS_LEASE).await? {
-            return Ok(());
+            return Ok(false);
         }
         self.turns.advance(due).await
     }

@@ -266,7 +266,8 @@ pub trait BookingStore: Send + Sync {
     async fn queue(&self, tenant: TenantId, event: EventId) -> Result<Option<Queue>>;
     /// How many wait and how many are served.
     async fn queue_counts(&self, tenant: TenantId, event: EventId) -> Result<(u64, u64)>;
-    /// Events of any tenant in whose queues somebody waits or is served.
+    /// Events of any tenant in whose queues something is to be done: somebody may be let in, a booking that is served
+    /// is due or says what is to be reserved, or the event sells no more.
     async fn queued_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;
     /// A booking.
     async fn booking(&self, tenant: TenantId, id: BookingId) -> Result<Option<Booking>>;

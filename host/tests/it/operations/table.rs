@@ -58,7 +58,19 @@ fn row(
     rpc: &'static str,
     ask: Value,
 ) -> Row {
-    Row { id, method, route, path: route, query: "", body, rpc, ask, bad: None, stream: false, document: false }
+    Row {
+        id,
+        method,
+        route,
+        path: route,
+        query: "",
+        body,
+        rpc,
+        ask,
+        bad: None,
+        stream: false,
+        document: false,
+    }
 }
 
 fn get(id: &'static str, route: &'static str, rpc: &'static str, ask: Value) -> Row {

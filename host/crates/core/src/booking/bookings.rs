@@ -171,7 +171,7 @@ impl Bookings {
             let held = self.event(ctx, event).await?;
             let before = self.queue(ctx, event).await?;
             ctx.check_version(before.version)?;
-            let mut after = Queue { served, seconds, required, ..before.clone() };
+            let mut after = Queue { served, seconds, required, ..before };
             after.check()?;
             if after == before && before.version > 0 {
                 return Ok(Decision::nothing(after));

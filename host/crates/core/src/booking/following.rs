@@ -17,6 +17,9 @@ const PACE: Duration = Duration::from_millis(500);
 
 type Key = (TenantId, EventId);
 
+/// The order that was read last; one reads it, and who comes meanwhile waits for that.
+type Slot = Arc<tokio::sync::Mutex<Option<Order>>>;
+
 /// An event's bookings that wait, in their order.
 #[derive(Clone)]
 struct Order {
@@ -28,7 +31,7 @@ struct Order {
 #[derive(Clone)]
 pub(super) struct Orders {
     store: Arc<dyn Store>,
-    read: Arc<Mutex<HashMap<Key, Arc<tokio::sync::Mutex<Option<Order>>>>>>,
+    read: Arc<Mutex<HashMap<Key, Slot>>>,
 }
 
 /// One who follows a booking.

@@ -10,6 +10,9 @@ use crate::value::{Field, Snapshot, Value};
 /// The most buyers that are served at once.
 pub const MAX_SERVED: u32 = 10_000;
 
+/// How many are served at once where nobody said otherwise.
+pub const USUALLY_SERVED: u32 = 100;
+
 /// The least and the most seconds for which a buyer is served.
 pub const SERVED_SECONDS: (u32, u32) = (10, 3_600);
 
@@ -37,7 +40,7 @@ impl Queue {
     /// The queue of an event for which nothing was said.
     #[must_use]
     pub fn usual(event: EventId, now: Timestamp) -> Self {
-        Self { id: event, served: 100, seconds: 300, required: false, updated_at: now, version: 0 }
+        Self { id: event, served: USUALLY_SERVED, seconds: 300, required: false, updated_at: now, version: 0 }
     }
 
     /// Checks what clients may write.

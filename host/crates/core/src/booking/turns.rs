@@ -2,7 +2,10 @@
 //! places that were not used.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use futures_util::future::join_all;
 
 use crate::access::Operation;
 use crate::booking::bookings::fact;
@@ -46,46 +49,49 @@ impl Turns {
         self.store.queued_events(EVENTS).await
     }
 
-    /// Lets the next in, of each event.
-    pub async fn advance(&self, due: Vec<(TenantId, EventId)>) -> Result<()> {
+    /// Lets the next in, of each event; whether anything changed.
+    pub async fn advance(&self, due: Vec<(TenantId, EventId)>) -> Result<bool> {
+        let mut moved = false;
         for (tenant, event) in due {
-            if let Err(error) = self.advance_event(tenant, event).await {
+            match self.advance_event(tenant, event).await {
+                Ok(changed) => moved |= changed,
                 // One event's trouble does not keep the others waiting.
-                tracing::warn!(?error, %event, "an event's queue could not be moved on; it is tried again");
+                Err(error) => {
+                    tracing::warn!(?error, %event, "an event's queue could not be moved on; it is tried again");
+                }
             }
         }
-        Ok(())
+        Ok(moved)
     }
 
-    async fn advance_event(&self, tenant: TenantId, event: EventId) -> Result<()> {
+    async fn advance_event(&self, tenant: TenantId, event: EventId) -> Result<bool> {
         let until = std::time::Instant::now() + PATIENCE;
         let request_id = format!("queue-{event}").into();
         let ctx =
             Ctx::new(tenant, Principal::System, request_id, (self.store.now(), until), Transport::Internal);
-        self.end(&ctx, event).await?;
-        self.admit(&ctx, event).await?;
-        let wanting: Vec<_> = self
-            .store
-            .active_bookings(tenant, event, (Some(ctx.now), SLICE))
-            .await?
-            .into_iter()
-            .map(|(booking, _)| booking)
-            .filter(|booking| !booking.lines.is_empty())
-            .collect();
-        // All at once: they go together into the event's next batch.
-        let mut reserved = tokio::task::JoinSet::new();
+        let ended = self.end(&ctx, event).await?;
+        let admitted = self.admit(&ctx, event).await?;
+        let active = self.store.active_bookings(tenant, event, (Some(ctx.now), SLICE)).await?;
+        let wanting = active.into_iter().map(|(booking, _)| booking).filter(|held| !held.lines.is_empty());
+        let mut judged = Vec::new();
         for booking in wanting {
-            let (own, ctx) = (self.clone(), ctx.clone());
-            reserved.spawn(async move { own.reserve(&ctx, booking).await });
+            let claim = Claim::of(&ctx, booking)?;
+            let verdict = self.reservations.judge(&claim.ctx, &claim.asked).await;
+            judged.push((claim, verdict));
         }
-        while let Some(ended) = reserved.join_next().await {
-            ended.map_err(Error::internal)??;
+        // All at once, in the order in which they came: so they enter the event's queue and its next batch.
+        let reserved =
+            join_all(judged.into_iter().map(|(claim, verdict)| self.reserve(claim, verdict))).await;
+        let mut moved = ended || admitted;
+        for changed in reserved {
+            moved |= changed?;
         }
-        Ok(())
+        Ok(moved)
     }
 
-    /// Ends bookings that were used, or not used in time, and all of an event that sells no more.
-    async fn end(&self, ctx: &Ctx, event: EventId) -> Result<()> {
+    /// Ends bookings that were used, or not used in time, and all of an event that sells no more; whether there were any.
+    async fn end(&self, ctx: &Ctx, event: EventId) -> Result<bool> {
+        let changed = AtomicBool::new(false);
         let decide = || async {
             let held = self.store.event(ctx.tenant, event).await?;
             let sells = held.is_some_and(|event| event.text.status == EventStatus::Active);
@@ -102,13 +108,16 @@ impl Turns {
                     changeset = written(ctx, changeset, &before, after);
                 }
             }
+            changed.store(!changeset.is_empty(), Ordering::Relaxed);
             Ok(if changeset.is_empty() { Decision::nothing(()) } else { Decision::change(changeset, ()) })
         };
-        self.commands.run(ctx, Operation::BookingCancel, &event, decide).await
+        self.commands.run(ctx, Operation::BookingCancel, &event, decide).await?;
+        Ok(changed.into_inner())
     }
 
-    /// Serves as many more as the queue's terms allow, those who came first before others.
-    async fn admit(&self, ctx: &Ctx, event: EventId) -> Result<()> {
+    /// Serves as many more as the queue's terms allow, those who came first before others; whether there were any.
+    async fn admit(&self, ctx: &Ctx, event: EventId) -> Result<bool> {
+        let changed = AtomicBool::new(false);
         let decide = || async {
             let queue = self.store.queue(ctx.tenant, event).await?;
             let queue = queue.unwrap_or_else(|| Queue::usual(event, ctx.now));
@@ -121,13 +130,52 @@ impl Turns {
                     changeset = written(ctx, changeset, &before, after);
                 }
             }
+            changed.store(!changeset.is_empty(), Ordering::Relaxed);
             Ok(if changeset.is_empty() { Decision::nothing(()) } else { Decision::change(changeset, ()) })
         };
-        self.commands.run(ctx, Operation::BookingCreate, &event, decide).await
+        self.commands.run(ctx, Operation::BookingCreate, &event, decide).await?;
+        Ok(changed.into_inner())
     }
 
-    /// Reserves what a booking says. Its id is the key: whatever happens in between, it is reserved once.
-    async fn reserve(&self, ctx: &Ctx, booking: Booking) -> Result<()> {
+    /// Reserves what a booking says, if that may be; whether it is over now.
+    async fn reserve(&self, claim: Claim, verdict: Result<()>) -> Result<bool> {
+        let Claim { ctx, asked, booking } = claim;
+        let reserved = match verdict {
+            Ok(()) => self.reservations.claim(&ctx, asked).await,
+            Err(error) => Err(error),
+        };
+        let after = match reserved {
+            Ok(reservation) => booking.done(reservation.id, ctx.now),
+            Err(error) if may_succeed_later(&error) => {
+                tracing::warn!(?error, booking = %booking.id, "a booking could not be served; it is tried again");
+                return Ok(false);
+            }
+            Err(error) => booking.failed(&error, ctx.now),
+        };
+        let mut ctx = ctx;
+        ctx.idempotency = None;
+        let decide = || async {
+            let now = self.store.booking(ctx.tenant, booking.id).await?;
+            if now.as_ref() != Some(&booking) {
+                // Its buyer left meanwhile; what was reserved runs out by itself.
+                return Ok(Decision::nothing(()));
+            }
+            Ok(Decision::change(written(&ctx, Changeset::new(&ctx), &booking, after.clone()), ()))
+        };
+        self.commands.run(&ctx, Operation::BookingCreate, &booking.id, decide).await.map(|()| true)
+    }
+}
+
+/// What the host reserves for a booking.
+struct Claim {
+    ctx: Ctx,
+    asked: AskedReservation,
+    booking: Booking,
+}
+
+impl Claim {
+    /// The booking's id is the key: whatever happens in between, it is reserved once.
+    fn of(ctx: &Ctx, booking: Booking) -> Result<Self> {
         let mut own = ctx.clone();
         own.idempotency = Some(IdempotencyKey::parse(&format!("booking-{}", booking.id))?);
         let asked = AskedReservation {
@@ -136,23 +184,7 @@ impl Turns {
             lines: booking.lines.clone(),
             seconds: booking.hold_seconds,
         };
-        let after = match self.reservations.reserve(&own, asked).await {
-            Ok(reservation) => booking.done(reservation.id, ctx.now),
-            Err(error) if may_succeed_later(&error) => {
-                tracing::warn!(?error, booking = %booking.id, "a booking could not be served; it is tried again");
-                return Ok(());
-            }
-            Err(error) => booking.failed(&error, ctx.now),
-        };
-        let decide = || async {
-            let now = self.store.booking(ctx.tenant, booking.id).await?;
-            if now.as_ref() != Some(&booking) {
-                // Its buyer left meanwhile; what was reserved runs out by itself.
-                return Ok(Decision::nothing(()));
-            }
-            Ok(Decision::change(written(ctx, Changeset::new(ctx), &booking, after.clone()), ()))
-        };
-        self.commands.run(ctx, Operation::BookingCreate, &booking.id, decide).await
+        Ok(Self { ctx: own, asked, booking })
     }
 }
 

@@ -137,9 +137,19 @@ impl Reservations {
 
     /// Claims units of an event's ticket types, all or none of them.
     pub async fn reserve(&self, ctx: &Ctx, asked: AskedReservation) -> Result<Reservation> {
+        self.judge(ctx, &asked).await?;
+        self.claim(ctx, asked).await
+    }
+
+    /// What is to be said before a reservation waits in its event's queue.
+    pub(crate) async fn judge(&self, ctx: &Ctx, asked: &AskedReservation) -> Result<()> {
         ctx.allow(Operation::ReservationCreate)?;
         asked.check()?;
-        self.validate(ctx, (Operation::ReservationCreate, "reserve"), || asked.entity()).await?;
+        self.validate(ctx, (Operation::ReservationCreate, "reserve"), || asked.entity()).await
+    }
+
+    /// Lets a reservation that was judged wait in its event's queue: it enters when this is first polled.
+    pub(crate) async fn claim(&self, ctx: &Ctx, asked: AskedReservation) -> Result<Reservation> {
         let fingerprint = Fingerprint::of(&asked);
         let event = asked.event;
         self.carry_out(

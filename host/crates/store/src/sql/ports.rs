@@ -363,7 +363,7 @@ impl BookingStore for DbStore {
     }
 
     async fn queued_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
-        queue::in_use(&mut *self.host().await?, limit).await
+        queue::due(&mut *self.host().await?, self.now(), limit).await
     }
 
     async fn booking(&self, tenant: TenantId, id: BookingId) -> Result<Option<Booking>> {

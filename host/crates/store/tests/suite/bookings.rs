@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tessera_core::booking::{Booking, BookingState, Queue};
+use tessera_core::catalog::{Event, EventStatus};
 use tessera_core::changeset::Changeset;
 use tessera_core::id::BookingId;
 use tessera_core::inventory::AskedLine;
@@ -134,7 +135,36 @@ async fn where_a_queue_is_required_only_who_is_served_reserves(world: World) {
     assert!(office.run(office.reserve("dia", &[(standing, 1)])).await.is_ok());
 }
 
+async fn a_queue_in_which_nothing_is_to_be_done_is_left_alone(world: World) {
+    let office = BoxOffice::open(world, Some(10), |_| ()).await;
+    let (store, tenant, event) = (office.world.store.clone(), office.tenant, office.event.id);
+    let queue = Queue { served: 1, version: 1, ..Queue::usual(event, store.now()) };
+    office.world.store(change(&office).insert(queue.clone())).await;
+    let (ann, ben) = (booking(&office, "ann", 1), booking(&office, "ben", 2));
+    let due = || async { store.queued_events(9).await.unwrap() };
+    assert_eq!(due().await, []);
+    office.world.store(change(&office).insert(ann.clone())).await;
+    assert_eq!(due().await, [(tenant, event)], "somebody may be let in");
+    let served = ann.served(store.now(), 300);
+    office.world.store(change(&office).update(served.clone()).insert(ben)).await;
+    assert_eq!(due().await, [], "all places are taken, and nothing is due");
+    let wider = Queue { served: 2, version: 2, ..queue };
+    office.world.store(change(&office).update(wider.clone())).await;
+    assert_eq!(due().await, [(tenant, event)], "there is a place more");
+    office.world.store(change(&office).update(Queue { served: 1, version: 3, ..wider })).await;
+    let past = Booking { active_until: served.active_at, version: 3, ..served };
+    office.world.store(change(&office).update(past.clone())).await;
+    assert_eq!(due().await, [(tenant, event)], "a place was not used in time");
+    let later =
+        Booking { active_until: Some(store.now().plus(Duration::from_secs(300))), version: 4, ..past };
+    let mut cancelled = Event { version: 2, ..office.event.clone() };
+    cancelled.text.status = EventStatus::Cancelled;
+    office.world.store(change(&office).update(later).update(cancelled)).await;
+    assert_eq!(due().await, [(tenant, event)], "the event sells no more");
+}
+
 on_every_store! {
+    a_queue_in_which_nothing_is_to_be_done_is_left_alone,
     bookings_are_served_in_the_order_in_which_they_came,
     of_those_who_are_served_what_is_to_be_done_is_found,
     where_a_queue_is_required_only_who_is_served_reserves,

@@ -193,7 +193,8 @@ impl BoxOffice {
         let reservations = self.reservations().await;
         let units = reservations.iter().filter(confirmed).flat_map(|held| &held.units);
         let mut sold: Vec<_> = units.map(|unit| unit.id).collect();
-        (admitted.sort_unstable(), sold.sort_unstable());
+        admitted.sort_unstable();
+        sold.sort_unstable();
         assert_eq!(admitted, sold, "a ticket is issued once for each unit that was sold");
         for pool in self.world.store.pools(self.tenant, self.event.id).await.unwrap() {
             let counts = Counts { locked: 0, ..pool.counts };

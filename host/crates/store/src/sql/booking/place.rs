@@ -155,7 +155,7 @@ pub(in super::super) async fn active(
     if let Some(now) = due {
         query.push(" WHERE wants OR reserved IS NOT NULL OR active_until <= ").push_bind(Ts(now));
     }
-    query.push(" ORDER BY active_until, id LIMIT ").push_bind(i64::from(limit));
+    query.push(" ORDER BY entered_at, id LIMIT ").push_bind(i64::from(limit));
     let rows = query.build().fetch_all(conn).await.map_err(fault)?;
     rows.iter()
         .map(|row| {

@@ -2,8 +2,9 @@
 
 use sqlx::{QueryBuilder, Row as _};
 use tessera_core::booking::Queue;
+use tessera_core::booking::model::USUALLY_SERVED;
 use tessera_core::id::{EventId, TenantId};
-use tessera_core::{Error, Result};
+use tessera_core::{Error, Result, Timestamp};
 
 use super::super::{Conn, Db, Ts};
 use crate::codec::{signed, small, unsigned};
@@ -89,13 +90,31 @@ pub(in super::super) async fn counts(
     Ok((count("waiting")?, count("active")?))
 }
 
-/// Events of any tenant in whose queues somebody waits or is served.
-pub(in super::super) async fn in_use(conn: &mut Conn, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
+/// Events of any tenant in whose queues something is to be done. Those of which all who are served are left in peace
+/// are not among them: however many there are, they keep nobody waiting.
+pub(in super::super) async fn due(
+    conn: &mut Conn,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(TenantId, EventId)>> {
     let query = sqlx::query(
-        "SELECT tenant_id, event_id FROM bookings WHERE state = 'waiting'
-         UNION SELECT tenant_id, event_id FROM bookings WHERE state = 'active' LIMIT $1",
+        "SELECT w.tenant_id, w.event_id FROM
+          (SELECT DISTINCT tenant_id, event_id FROM bookings WHERE state = 'waiting') w
+          LEFT JOIN queues q ON q.tenant_id = w.tenant_id AND q.event_id = w.event_id
+          WHERE (SELECT COUNT(*) FROM bookings a WHERE a.tenant_id = w.tenant_id AND a.event_id = w.event_id
+           AND a.state = 'active') < COALESCE(q.served, $3)
+         UNION SELECT b.tenant_id, b.event_id FROM bookings b WHERE b.state = 'active' AND
+          (b.wants OR b.active_until <= $1 OR EXISTS (SELECT 1 FROM reservations r WHERE r.tenant_id = b.tenant_id
+            AND r.event_id = b.event_id AND r.buyer = b.buyer AND r.state IN ('held', 'confirmed')
+            AND r.created_at >= b.active_at))
+         UNION SELECT o.tenant_id, o.event_id FROM
+          (SELECT DISTINCT tenant_id, event_id FROM bookings WHERE state IN ('waiting', 'active')) o
+          JOIN events e ON e.tenant_id = o.tenant_id AND e.id = o.event_id
+          WHERE e.status <> 'active' OR e.deleted_at IS NOT NULL
+         LIMIT $2",
     );
-    let rows = query.bind(i64::from(limit)).fetch_all(conn).await.map_err(fault)?;
+    let query = query.bind(Ts(now)).bind(i64::from(limit)).bind(i64::from(USUALLY_SERVED));
+    let rows = query.fetch_all(conn).await.map_err(fault)?;
     rows.iter()
         .map(|row| {
             let tenant = TenantId(row.try_get("tenant_id").map_err(fault)?);
