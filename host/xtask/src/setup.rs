@@ -42,7 +42,7 @@ pub(crate) fn apt(packages: &[&str], otherwise: &str) -> Result<()> {
 pub(crate) fn faketime() -> Result<()> {
     let folders = ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "lib"];
     let found = |folder: &&str| Path::new("/usr").join(folder).join("faketime/libfaketime.so.1").is_file();
-    if folders.iter().any(|folder| found(folder)) {
+    if folders.iter().any(found) {
         return Ok(());
     }
     apt(&["libfaketime"], "libfaketime is needed: install it with your system's package manager")
