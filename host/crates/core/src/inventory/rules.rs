@@ -185,10 +185,11 @@ impl Book {
         let lines = self.lines(wanted)?;
         let demand = demand(wanted, &lines);
         let units = wanted.lines.iter().map(|line| line.units.len() as u64).sum::<u64>();
-        self.check_buyer(&terms, &wanted.buyer, units)?;
-        if !self.suffices(&demand) || self.seats_are_due(wanted) {
+        let limited = self.check_buyer(&terms, &wanted.buyer, units).is_err();
+        if limited || !self.suffices(&demand) || self.seats_are_due(wanted) {
             self.end_due(job);
         }
+        self.check_buyer(&terms, &wanted.buyer, units)?;
         self.check_supply(&demand)?;
         let chosen = self.choose_seats(wanted)?;
         let reservation = Reservation {
@@ -225,9 +226,13 @@ impl Book {
         let mut after = Reservation { state: ReservationState::Confirmed, ..before.clone() };
         after.payment_reference = Some(payment_reference.to_owned());
         self.shift(&before, &before.units, Shift::Sell);
-        let issued: Vec<_> =
-            after.units.iter().filter_map(|unit| Ticket::issued(&after, unit, self.now)).collect();
-        for ticket in issued {
+        self.issue(job, &after);
+        Ok(self.put(job, "reservation.confirmed", Some(&before), after))
+    }
+
+    /// A ticket for each unit that is sold.
+    fn issue(&mut self, job: &Job, sold: &Reservation) {
+        for ticket in sold.units.iter().filter_map(|unit| Ticket::issued(sold, unit, self.now)) {
             let object = ObjectRef { kind: ObjectKind::Ticket, id: ticket.id.to_string(), version: 1 };
             let mut changes = diff(None, Some(&ticket));
             changes.retain(|change| !change.after.is_none());
@@ -235,7 +240,6 @@ impl Book {
             self.writes.facts.push(fact);
             self.writes.tickets.push(ticket);
         }
-        Ok(self.put(job, "reservation.confirmed", Some(&before), after))
     }
 
     fn extend(
