@@ -13,6 +13,7 @@ use crate::plugins::install;
 use crate::tracker::{done, memory, on, on_every_store};
 
 on_every_store! {
+    a_tenant_says_how_long_is_held_where_an_event_does_not
     what_is_held_is_sold_or_given_back
     a_hold_ends_by_itself_within_two_seconds
     a_repeat_gets_the_first_answer
@@ -54,6 +55,37 @@ pub async fn counts(rest: &Rest, event: &str) -> [u64; 3] {
     let levels = rest.get(&format!("/v1/events/{event}/inventory")).await.expect(200).clone();
     let pool = levels["pools"].as_array().unwrap().iter().find(|pool| pool["id"] == event).cloned().unwrap();
     ["held", "sold", "locked"].map(|name| pool[name].as_u64().unwrap())
+}
+
+async fn a_tenant_says_how_long_is_held_where_an_event_does_not(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let (own, other) = (show(&rest, 5, json!({"hold_seconds": 50})).await, show(&rest, 5, json!({})).await);
+    let held = async |show: &(String, String), buyer: &str| {
+        let held = reserve(&rest, show, buyer, 1).await;
+        let span = |name: &str| {
+            time::OffsetDateTime::parse(
+                held.body["reservation"][name].as_str().unwrap(),
+                &time::format_description::well_known::Rfc3339,
+            )
+        };
+        (span("expires_at").unwrap() - span("created_at").unwrap()).whole_seconds()
+    };
+    assert_eq!(held(&other, "ann").await, 600);
+    let rules = rest.get("/v1/hold-rules").await.expect(200)["rules"].clone();
+    assert_eq!(rules["hold_seconds"], Value::Null);
+    let set = rest.put("/v1/hold-rules", json!({"hold_seconds": 40, "hold_max_seconds": 45})).await;
+    assert_eq!(set.expect(200)["rules"]["hold_seconds"], 40);
+    assert_eq!(held(&other, "ben").await, 40);
+    // The event says how long, the tenant how long at most.
+    assert_eq!(held(&own, "cem").await, 45);
+    let wrong = json!({"hold_min_seconds": 50, "hold_max_seconds": 40});
+    assert_eq!(
+        rest.put("/v1/hold-rules", wrong).await.expect(422)["violations"][0]["field"],
+        "hold_min_seconds"
+    );
+    let viewer = rest.with_key(Some(&rest.new_key(&["viewer"], None).await));
+    viewer.get("/v1/hold-rules").await.expect(200);
+    viewer.put("/v1/hold-rules", json!({})).await.expect(403);
 }
 
 async fn what_is_held_is_sold_or_given_back(kind: Kind) {

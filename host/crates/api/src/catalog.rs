@@ -1,6 +1,7 @@
 //! What both transports need of the catalogue: how degrees and counts are read, and what fields that change
 //! together are told.
 
+use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{Place, TicketType};
 use tessera_core::filter::{Op, Operand, Term};
 use tessera_core::id::TicketTypeId;
@@ -98,6 +99,15 @@ pub fn given<T>(field: &str, value: Option<T>, faults: &mut Faults) -> Option<T>
         faults.add(field, "must be given");
     }
     value
+}
+
+/// How long reservations are held: when a client does not say it, the least and the most.
+pub const HOLDS: [&str; 3] = ["hold_seconds", "hold_min_seconds", "hold_max_seconds"];
+
+/// What is said of them, in their order.
+pub fn holds(seconds: [Option<i32>; 3], faults: &mut Faults) -> HoldRules {
+    let [usual, least, most] = [0, 1, 2].map(|at| small(HOLDS[at], seconds[at], faults));
+    HoldRules { usual, least, most }
 }
 
 /// Whether fields that change together are all named; what is missing is told.

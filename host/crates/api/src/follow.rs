@@ -180,7 +180,8 @@ fn touches_rights(fact: &Fact) -> bool {
         | ObjectKind::Ticket
         | ObjectKind::SigningKey
         | ObjectKind::Queue
-        | ObjectKind::Booking => false,
+        | ObjectKind::Booking
+        | ObjectKind::TenantHolds => false,
     }
 }
 

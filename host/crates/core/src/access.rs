@@ -44,11 +44,13 @@ pub enum ObjectKind {
     Queue,
     /// A place in a queue.
     Booking,
+    /// How long a tenant's reservations are held.
+    TenantHolds,
 }
 
 impl ObjectKind {
     /// All kinds, in the order in which their rows are locked.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Tenant,
         Self::Key,
         Self::User,
@@ -67,6 +69,7 @@ impl ObjectKind {
         Self::SigningKey,
         Self::Queue,
         Self::Booking,
+        Self::TenantHolds,
     ];
 
     /// The word for it.
@@ -91,6 +94,7 @@ impl ObjectKind {
             Self::SigningKey => "signing-key",
             Self::Queue => "queue",
             Self::Booking => "booking",
+            Self::TenantHolds => "hold-rules",
         }
     }
 
@@ -413,6 +417,10 @@ operations! {
     /// Counts who came in.
     CheckInStats = "check_in.stats", WATCHERS, See(ObjectKind::Event);
 
+    /// Shows how long the tenant's reservations are held.
+    HoldRulesGet = "hold_rules.get", READERS, Other;
+    /// Says how long the tenant's reservations are held.
+    HoldRulesSet = "hold_rules.set", ADMINS, Other;
     /// Shows an event's queue.
     QueueGet = "queue.get", EVERYBODY, See(ObjectKind::Event);
     /// Says how an event's buyers are served.
@@ -458,7 +466,8 @@ impl Operation {
             | ObjectKind::Pool
             | ObjectKind::Lock
             | ObjectKind::Reservation
-            | ObjectKind::Booking => READERS.0.contains(role),
+            | ObjectKind::Booking
+            | ObjectKind::TenantHolds => READERS.0.contains(role),
             ObjectKind::Ticket => WATCHERS.0.contains(role),
             ObjectKind::SigningKey
             | ObjectKind::Queue

@@ -14,7 +14,7 @@ use crate::catalog::venue::Venues;
 use crate::catalog::{Events, TicketTypes};
 use crate::command::Commands;
 use crate::error::{Error, Result};
-use crate::inventory::{Availability, Combiner, Reservations, Supplies, Watches};
+use crate::inventory::{Availability, Combiner, Holding, Reservations, Supplies, Watches};
 use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::plugin::{Caller, Hooks, Installations, Keeper, Releases, Timers};
@@ -97,6 +97,8 @@ pub struct App {
     pub supplies: Supplies,
     /// Reservations.
     pub reservations: Reservations,
+    /// How long tenants' reservations are held.
+    pub holding: Holding,
     /// Tickets.
     pub tickets: Tickets,
     /// The keys of ticket codes.
@@ -168,6 +170,7 @@ impl App {
             turns: Turns::new(Arc::clone(&store), commands.clone(), reservations.clone()),
             queue_news,
             reservations,
+            holding: Holding::new(Arc::clone(&store), commands.clone()),
             tickets,
             door: Door::new(Arc::clone(&store), commands.clone(), codes.clone()),
             codes,

@@ -161,7 +161,8 @@ impl Reads {
             | ObjectKind::Ticket
             | ObjectKind::SigningKey
             | ObjectKind::Queue
-            | ObjectKind::Booking => {}
+            | ObjectKind::Booking
+            | ObjectKind::TenantHolds => {}
         }
     }
 

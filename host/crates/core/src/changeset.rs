@@ -18,7 +18,7 @@ use crate::id::{
     UserId,
 };
 use crate::idempotency::{self, Fingerprint};
-use crate::inventory::{Lock, Pool, Reservation, Seat};
+use crate::inventory::{Lock, Pool, Reservation, Seat, TenantHolds};
 use crate::outbox::NewFact;
 use crate::plugin::{Digest, Installation, Release, Scope, Timer};
 use crate::tenancy::{ApiKey, StoredKey, Tenant};
@@ -87,6 +87,8 @@ pub enum Record {
     Queue(Queue),
     /// A place in a queue.
     Booking(Booking),
+    /// How long the tenant's reservations are held.
+    TenantHolds(TenantHolds),
 }
 
 /// One write.
@@ -290,6 +292,8 @@ answers! {
     Queue(Queue);
     /// A place in a queue.
     Booking(Booking);
+    /// How long the tenant's reservations are held.
+    TenantHolds(TenantHolds);
 }
 
 impl Answer {
@@ -460,7 +464,8 @@ versioned!(
     Reservation,
     Ticket,
     Queue,
-    Booking
+    Booking,
+    TenantHolds
 );
 
 impl From<SigningKey> for Record {
@@ -521,6 +526,7 @@ impl Versioned for Record {
             Self::SigningKey(key) => key.expect(),
             Self::Queue(queue) => queue.expect(),
             Self::Booking(booking) => booking.expect(),
+            Self::TenantHolds(holds) => holds.expect(),
         }
     }
 }

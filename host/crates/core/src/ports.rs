@@ -21,7 +21,7 @@ use crate::id::{
     ReservationId, SeriesId, TenantId, TicketId, TicketTypeId, UserId, VenueId,
 };
 use crate::idempotency;
-use crate::inventory::{Job, Lock, Pool, Reservation, Seat, job};
+use crate::inventory::{Job, Lock, Pool, Reservation, Seat, TenantHolds, job};
 use crate::outbox::{Fact, ObjectRef, Seq};
 use crate::page::{Page, PageRequest};
 use crate::plugin::{
@@ -215,6 +215,8 @@ pub trait InventoryStore: Send + Sync {
     async fn due_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;
     /// Notes that a cancelled event is swept, if nothing of it is held and none of its tickets is valid any more.
     async fn note_swept(&self, tenant: TenantId, event: EventId) -> Result<()>;
+    /// How long a tenant's reservations are held, if it says so.
+    async fn hold_rules(&self, tenant: TenantId) -> Result<Option<TenantHolds>>;
     /// Units that are out of sale.
     async fn lock(&self, tenant: TenantId, id: LockId) -> Result<Option<Lock>>;
     /// All that are of an event.

@@ -14,6 +14,7 @@ mod event;
 mod fact;
 pub mod front;
 mod health;
+mod holding;
 mod installation;
 mod inventory;
 mod issue;

@@ -12,9 +12,9 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::grpc::call::{Door, Grpc};
 use crate::grpc::outgoing::Outgoing;
 use crate::grpc::{
-    booking, check_in, command, comment, event, fact, installation, inventory, issue, key, label, link,
-    project, release, reservation, scheme, series, stream, tenant, ticket, ticket_type, transition, user_v1,
-    user_v2, venue, watcher,
+    booking, check_in, command, comment, event, fact, holding, installation, inventory, issue, key, label,
+    link, project, release, reservation, scheme, series, stream, tenant, ticket, ticket_type, transition,
+    user_v1, user_v2, venue, watcher,
 };
 
 /// Implements a service: each line is an RPC, its request and answer, and the function that carries it out. Only
@@ -166,6 +166,8 @@ service!(tickets::inventory_service_server::InventoryService {
     list_locks(tickets::ListLocksRequest) -> tickets::ListLocksResponse = inventory::locks;
     import_seats(tickets::ImportSeatsRequest) -> tickets::ImportSeatsResponse = inventory::import_seats;
     delete_seats(tickets::DeleteSeatsRequest) -> tickets::DeleteSeatsResponse = inventory::delete_seats;
+    get_hold_rules(tickets::GetHoldRulesRequest) -> tickets::GetHoldRulesResponse = holding::get;
+    set_hold_rules(tickets::SetHoldRulesRequest) -> tickets::SetHoldRulesResponse = holding::set;
 } public {
     check_availability(tickets::CheckAvailabilityRequest) -> tickets::CheckAvailabilityResponse = inventory::check;
     list_seats(tickets::ListSeatsRequest) -> tickets::ListSeatsResponse = inventory::list_seats;

@@ -13,6 +13,7 @@ pub mod extract;
 pub mod fact;
 pub mod front;
 pub mod health;
+pub mod holding;
 pub mod installation;
 pub mod inventory;
 pub mod issue;
@@ -137,7 +138,7 @@ fn routes() -> Routes {
     let routes = installation::routes(release::routes(routes));
     let routes = series::routes(venue::routes(routes));
     let routes = ticket_type::routes(event::routes(routes));
-    let routes = reservation::routes(inventory::routes(routes));
+    let routes = reservation::routes(holding::routes(inventory::routes(routes)));
     let routes = check_in::routes(ticket::routes(routes));
     let routes = booking::routes(routes);
     let routes = fact::routes(watcher::routes(routes));

@@ -3,6 +3,7 @@
 //! Reservations are judged by a pure function, many in one transaction; see `rules` and `queue`.
 
 pub mod availability;
+pub mod holding;
 pub mod job;
 pub mod lock;
 pub mod pool;
@@ -16,6 +17,7 @@ pub mod supply;
 pub mod watches;
 
 pub use availability::Availability;
+pub use holding::{Holding, TenantHolds};
 pub use job::{Command, Job, Outcome};
 pub use lock::Lock;
 pub use pool::{Counts, Pool, PoolSort};

@@ -425,7 +425,8 @@ fn entity(record: &Record) -> Option<(Entity, Option<ProjectId>)> {
         | Record::Ticket(_)
         | Record::SigningKey(_)
         | Record::Queue(_)
-        | Record::Booking(_) => None,
+        | Record::Booking(_)
+        | Record::TenantHolds(_) => None,
     }
 }
 

@@ -10,7 +10,7 @@ use tessera_core::tenancy::{ApiKey, Tenant};
 use tessera_core::tracker::{Comment, Issue, Link, Project, Relation, User};
 use tessera_core::{Result, Timestamp};
 
-use super::{BookingForm, QueueForm, booking, booking_form, queue, queue_form};
+use super::{BookingForm, QueueForm, TenantHoldsForm, booking, booking_form, queue, queue_form};
 use super::{
     CheckInForm, SigningKeyForm, TicketForm, check_in, check_in_form, signing_key, signing_key_form, ticket,
     ticket_form,
@@ -23,6 +23,7 @@ use super::{
 use super::{FieldsForm, InstallationForm, LimitsForm, ReleaseForm, SchemeForm};
 use super::{corrupt, fields, fields_form, installation, installation_form, limits, limits_form, moment};
 use super::{release, release_form, roles, roles_form, scheme, scheme_form, tenant_state};
+use super::{tenant_holds, tenant_holds_form};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +52,7 @@ pub(crate) enum AnswerForm {
     SigningKey(SigningKeyForm),
     Queue(QueueForm),
     Booking(BookingForm),
+    TenantHolds(TenantHoldsForm),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -173,6 +175,7 @@ pub(crate) fn answer_form(answer: &Answer) -> AnswerForm {
         Answer::SigningKey(key) => AnswerForm::SigningKey(signing_key_form(key)),
         Answer::Queue(held) => AnswerForm::Queue(queue_form(held)),
         Answer::Booking(held) => AnswerForm::Booking(booking_form(held)),
+        Answer::TenantHolds(held) => AnswerForm::TenantHolds(tenant_holds_form(held)),
     }
 }
 
@@ -201,6 +204,7 @@ pub(crate) fn answer(form: AnswerForm) -> Result<Answer> {
         AnswerForm::SigningKey(form) => Answer::SigningKey(signing_key(form)?),
         AnswerForm::Queue(form) => Answer::Queue(queue(&form)?),
         AnswerForm::Booking(form) => Answer::Booking(booking(form)?),
+        AnswerForm::TenantHolds(form) => Answer::TenantHolds(tenant_holds(&form)?),
     })
 }
 

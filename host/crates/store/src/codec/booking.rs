@@ -1,10 +1,11 @@
-//! Queues and bookings as answers that are recorded, and what a booking wants.
+//! Queues, bookings and tenants' hold rules as answers that are recorded, and what a booking wants.
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
 use tessera_core::booking::{Booking, BookingState, Queue};
-use tessera_core::id::{BookingId, EventId, ReservationId, TicketTypeId};
-use tessera_core::inventory::AskedLine;
+use tessera_core::catalog::event::HoldRules;
+use tessera_core::id::{BookingId, EventId, ReservationId, TenantId, TicketTypeId};
+use tessera_core::inventory::{AskedLine, TenantHolds};
 use uuid::Uuid;
 
 use super::{corrupt, moment};
@@ -44,6 +45,31 @@ pub(crate) struct BookingForm {
     created_by: String,
     updated_at: i64,
     version: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TenantHoldsForm {
+    tenant: Uuid,
+    usual: Option<u32>,
+    least: Option<u32>,
+    most: Option<u32>,
+    updated_at: i64,
+    version: u64,
+}
+
+pub(crate) fn tenant_holds_form(held: &TenantHolds) -> TenantHoldsForm {
+    let HoldRules { usual, least, most } = held.rules;
+    let (updated_at, version) = (held.updated_at.micros(), held.version);
+    TenantHoldsForm { tenant: held.id.0, usual, least, most, updated_at, version }
+}
+
+pub(crate) fn tenant_holds(form: &TenantHoldsForm) -> Result<TenantHolds> {
+    Ok(TenantHolds {
+        id: TenantId(form.tenant),
+        rules: HoldRules { usual: form.usual, least: form.least, most: form.most },
+        updated_at: moment(form.updated_at)?,
+        version: form.version,
+    })
 }
 
 /// A booking's state from its name.

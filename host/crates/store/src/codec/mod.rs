@@ -19,8 +19,8 @@ pub(crate) use admission::{
 };
 pub(crate) use answer::{AnswerForm, answer, answer_form};
 pub(crate) use booking::{
-    AskedLineForm, BookingForm, QueueForm, asked_line, asked_line_form, booking, booking_form, booking_state,
-    queue, queue_form,
+    AskedLineForm, BookingForm, QueueForm, TenantHoldsForm, asked_line, asked_line_form, booking,
+    booking_form, booking_state, queue, queue_form, tenant_holds, tenant_holds_form,
 };
 pub(crate) use catalog::{
     EventForm, LockForm, PoolForm, SeriesForm, TicketTypeForm, VenueForm, event, event_form, lock, lock_form,

@@ -9,7 +9,7 @@ use tessera_core::{Error, Result, Timestamp};
 use super::admission::{check_in, signing_key, ticket};
 use super::booking::{place, queue};
 use super::catalog::{event, pool, series, ticket_type, venue};
-use super::inventory::{reservation, seat};
+use super::inventory::{holding, reservation, seat};
 use super::lock::Held;
 use super::plugin::{installation, release, timer};
 use super::tenancy::{key, tenant};
@@ -134,6 +134,7 @@ impl Writer {
             Record::SigningKey(key) => signing_key::insert(conn, self.tenant, key).await,
             Record::Queue(held) => queue::insert(conn, self.tenant, held).await,
             Record::Booking(held) => place::insert(conn, self.tenant, held).await,
+            Record::TenantHolds(held) => holding::insert(conn, held).await,
             Record::Reservation(_) | Record::Ticket(_) => {
                 Err(Error::internal(anyhow::anyhow!("reservations and tickets are made by batches")))
             }
@@ -168,6 +169,7 @@ impl Writer {
             Record::SigningKey(key) => signing_key::update(conn, self.tenant, (key, stored)).await,
             Record::Queue(held) => queue::update(conn, self.tenant, (held, stored)).await,
             Record::Booking(held) => place::update(conn, self.tenant, (held, stored)).await,
+            Record::TenantHolds(held) => holding::update(conn, (held, stored)).await,
         }
     }
 
@@ -179,7 +181,8 @@ impl Writer {
             | Record::Ticket(_)
             | Record::SigningKey(_)
             | Record::Queue(_)
-            | Record::Booking(_) => {
+            | Record::Booking(_)
+            | Record::TenantHolds(_) => {
                 Err(Error::internal(anyhow::anyhow!("such records are never deleted by themselves")))
             }
             Record::User(user) => {

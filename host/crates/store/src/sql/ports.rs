@@ -14,7 +14,7 @@ use tessera_core::id::{
     BookingId, CheckInId, CommentId, EventId, InstallationId, IssueId, KeyId, LockId, PoolId, ProjectId,
     ReservationId, SeriesId, TenantId, TicketId, TicketTypeId, UserId, VenueId,
 };
-use tessera_core::inventory::{Job, Lock, Outcome, Pool, Reservation, Seat};
+use tessera_core::inventory::{Job, Lock, Outcome, Pool, Reservation, Seat, TenantHolds};
 use tessera_core::outbox::{Fact, Seq};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::{Digest, DueTimer, InForce, Installation, Release, Scope, StatesInUse, Timer};
@@ -30,7 +30,7 @@ use uuid::Uuid;
 use super::admission::{check_in, signing_key, ticket};
 use super::booking::{place, queue};
 use super::catalog::{event, pool, series, ticket_type, venue};
-use super::inventory::{batch, reservation, seat};
+use super::inventory::{batch, holding, reservation, seat};
 use super::plugin::{host, installation, release, timer};
 use super::tenancy::{key, tenant};
 use super::tracker::{comment, issue, link, project, purge, user, watcher};
@@ -277,6 +277,10 @@ impl InventoryStore for DbStore {
 
     async fn note_swept(&self, tenant: TenantId, event: EventId) -> Result<()> {
         self.upkeep(Upkeep::NoteSwept { tenant, event }).await.map(drop)
+    }
+
+    async fn hold_rules(&self, tenant: TenantId) -> Result<Option<TenantHolds>> {
+        holding::get(&mut *self.read(tenant).await?, tenant).await
     }
 
     async fn lock(&self, tenant: TenantId, id: LockId) -> Result<Option<Lock>> {

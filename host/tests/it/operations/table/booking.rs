@@ -1,4 +1,4 @@
-//! Queues before events' sales.
+//! Queues before events' sales, and how long reservations are held.
 
 use reqwest::Method;
 use serde_json::json;
@@ -9,7 +9,7 @@ const QUEUE: &str = "/v1/events/{event_id}/queue";
 const BOOKING: &str = "/v1/bookings/{booking_id}";
 
 pub(super) fn rows() -> Vec<Row> {
-    [queue(), bookings()].concat()
+    [queue(), bookings(), holds()].concat()
 }
 
 fn queue() -> Vec<Row> {
@@ -29,6 +29,16 @@ fn queue() -> Vec<Row> {
         .at("/v1/events/{other_event_id}/queue"),
         row("queue.set", Method::PUT, QUEUE, terms(7), "ticket.v1.BookingService/SetQueue", set(7))
             .bad(terms(0), set(0)),
+    ]
+}
+
+fn holds() -> Vec<Row> {
+    let path = "/v1/hold-rules";
+    let rules = |most: i32| json!({"hold_seconds": 400, "hold_max_seconds": most});
+    let rpc = "ticket.v1.InventoryService/SetHoldRules";
+    vec![
+        get("hold_rules.get", path, "ticket.v1.InventoryService/GetHoldRules", json!({})),
+        row("hold_rules.set", Method::PUT, path, rules(3_000), rpc, rules(3_000)).bad(rules(-1), rules(-1)),
     ]
 }
 

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{ChangeEvent, Event, EventStatus, WriteEvent};
 use tessera_core::id::{SeriesId, VenueId};
 use tessera_core::text::Faults;
 use tessera_core::{Result, Timestamp};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::catalog::{count as number, given as needed, small, together};
+use crate::catalog::{HOLDS, count as number, given as needed, holds, small, together};
 use crate::grpc::convert::mask::Mask;
 use crate::grpc::convert::{count, given, large, read_time, text as written, time};
 use crate::request::etag;
@@ -125,14 +124,6 @@ pub fn change(ask: pb::UpdateEventRequest) -> Result<ChangeEvent> {
     faults.into_result().map(|()| event)
 }
 
-/// How long reservations are held: what a client says when it does not say it, the least and the most.
-const HOLDS: [&str; 3] = ["hold_seconds", "hold_min_seconds", "hold_max_seconds"];
-
-fn holds(seconds: [Option<i32>; 3], faults: &mut Faults) -> HoldRules {
-    let [usual, least, most] = [0, 1, 2].map(|at| small(HOLDS[at], seconds[at], faults));
-    HoldRules { usual, least, most }
-}
-
 fn venue(id: &str) -> Result<Option<VenueId>> {
     if id.is_empty() { Ok(None) } else { VenueId::parse("venue_id", id).map(Some) }
 }
@@ -156,6 +147,7 @@ fn status(name: &str, faults: &mut Faults) -> EventStatus {
 #[cfg(test)]
 mod tests {
     use prost_types::FieldMask;
+    use tessera_core::catalog::event::HoldRules;
 
     use super::*;
 

@@ -10,7 +10,7 @@ use tessera_core::text::Faults;
 use tessera_core::{Result, Timestamp};
 use utoipa::ToSchema;
 
-use crate::catalog::{count, given as needed, small, together};
+use crate::catalog::{HOLDS, count, given as needed, holds, small, together};
 use crate::request::etag;
 use crate::rest::dto::patch::Patch;
 use crate::rest::dto::{given, text as written};
@@ -320,14 +320,6 @@ impl EventPatch {
         };
         faults.into_result().map(|()| command)
     }
-}
-
-/// How long reservations are held: what a client says when it does not say it, the least and the most.
-const HOLDS: [&str; 3] = ["hold_seconds", "hold_min_seconds", "hold_max_seconds"];
-
-fn holds(seconds: [Option<i32>; 3], faults: &mut Faults) -> HoldRules {
-    let [usual, least, most] = [0, 1, 2].map(|at| small(HOLDS[at], seconds[at], faults));
-    HoldRules { usual, least, most }
 }
 
 fn changed_holds(seconds: [Patch<i32>; 3], faults: &mut Faults) -> Option<HoldRules> {

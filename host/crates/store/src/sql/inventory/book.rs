@@ -59,7 +59,9 @@ impl Needs {
              (SELECT {object}('status', status, 'ends_at', {ends}, 'usual', hold_usual, 'least', hold_least,
               'most', hold_most, 'limit', buyer_limit,
               'queued', (SELECT CASE WHEN q.required THEN 1 ELSE 0 END FROM queues q
-               WHERE q.tenant_id = $1 AND q.event_id = $2)) FROM events
+               WHERE q.tenant_id = $1 AND q.event_id = $2),
+              'tenant', (SELECT {object}('usual', h.usual, 'least', h.least, 'most', h.most) FROM hold_rules h
+               WHERE h.tenant_id = $1)) FROM events
               WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL) AS event,
              (SELECT {list}({object}('id', {own}, 'name', name, 'capacity', capacity, 'held', held, 'sold', sold,
               'locked', locked)) FROM pools WHERE tenant_id = $1 AND event_id = $2) AS pools,
@@ -378,6 +380,21 @@ struct EventForm {
     most: Option<u32>,
     limit: Option<u32>,
     queued: Option<u8>,
+    /// What the tenant says where the event does not.
+    tenant: Option<HoldForm>,
+}
+
+#[derive(Deserialize)]
+struct HoldForm {
+    usual: Option<u32>,
+    least: Option<u32>,
+    most: Option<u32>,
+}
+
+impl HoldForm {
+    fn read(self) -> HoldRules {
+        HoldRules { usual: self.usual, least: self.least, most: self.most }
+    }
 }
 
 impl EventForm {
@@ -385,7 +402,8 @@ impl EventForm {
         Ok(EventTerms {
             status: EventStatus::parse("status", &self.status)?,
             ends_at: moment(self.ends_at)?,
-            holds: HoldRules { usual: self.usual, least: self.least, most: self.most },
+            holds: HoldRules { usual: self.usual, least: self.least, most: self.most }
+                .or(self.tenant.map(HoldForm::read).unwrap_or_default()),
             buyer_limit: self.limit,
             queued: self.queued == Some(1),
         })

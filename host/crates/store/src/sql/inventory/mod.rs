@@ -2,6 +2,7 @@
 
 pub(in super::super) mod batch;
 mod book;
+pub(in super::super) mod holding;
 pub(in super::super) mod reservation;
 pub(in super::super) mod seat;
 mod write;
