@@ -116,12 +116,11 @@ async fn a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back(worl
 }
 
 async fn of_confirm_and_expiry_exactly_one_wins(world: World) {
-    const RACES: usize = 60;
-    // A long trial has as many rounds as make ten thousand races.
-    let rounds = if is_long_trial() { 167 } else { 1 };
+    // A round fits into one batch; those of a long trial make ten thousand races.
+    let (rounds, races) = if is_long_trial() { (42, 240) } else { (1, 60) };
     let office = open_for_a_second(world).await;
     for round in 0..rounds {
-        race(&office, round, RACES).await;
+        race(&office, round, races).await;
     }
     office.0.check().await;
 }
@@ -144,11 +143,12 @@ async fn race((office, standing): &(BoxOffice, TicketTypeId), round: usize, race
         (0..races).map(|n| office.reserve(&format!("b{round}-{n}"), &[(*standing, 1)])).collect();
     let held: Vec<_> = office.batch(&jobs).await.into_iter().map(|verdict| done(verdict).unwrap()).collect();
     let due = held[0].expires_at.micros();
+    let apart = 120_000 / i64::try_from(races).unwrap();
     // Some are confirmed a little before their end, some after it, while holds are ended all the time.
     let running = held.iter().enumerate().map(|(n, held)| {
         let (office, id) = (office.clone(), held.id);
         tokio::spawn(async move {
-            let at = due - 60_000 + i64::try_from(n).unwrap() * 2_000;
+            let at = due - 60_000 + i64::try_from(n).unwrap() * apart;
             while office.world.store.now().micros() < at {
                 tokio::time::sleep(Duration::from_micros(500)).await;
             }
