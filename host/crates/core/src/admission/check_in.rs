@@ -209,32 +209,13 @@ fn left(last: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::TicketState;
-    use crate::id::{ReservationId, TicketTypeId};
-    use crate::value::Money;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(1_800_000_000_000_000 + seconds * 1_000_000).unwrap()
     }
 
     fn ticket() -> Ticket {
-        Ticket {
-            id: TicketId::generate(),
-            event: EventId::generate(),
-            reservation: ReservationId::generate(),
-            ticket_type: TicketTypeId::generate(),
-            seat: None,
-            price: Money { amount: 1, currency: "EUR".into() },
-            holder: "ann".into(),
-            state: TicketState::Valid,
-            serial: 1,
-            code_since: at(-100),
-            cancelled_at: None,
-            presence: Presence::default(),
-            created_at: at(-100),
-            updated_at: at(-100),
-            version: 1,
-        }
+        Ticket::sample(1, at(-100))
     }
 
     fn scan(of: &Ticket, seconds: i64, direction: Direction, (device, nonce): (&str, &str)) -> CheckIn {

@@ -98,35 +98,14 @@ mod tests {
     use ring::signature::KeyPair as _;
 
     use super::*;
-    use crate::admission::TicketState;
-    use crate::admission::ticket::Presence;
-    use crate::id::{ReservationId, TicketTypeId};
     use crate::time::Timestamp;
-    use crate::value::Money;
 
     fn pair(seed: u8) -> Ed25519KeyPair {
         Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()
     }
 
     fn ticket() -> Ticket {
-        let now = Timestamp::from_micros(1_800_000_000_000_000).unwrap();
-        Ticket {
-            id: TicketId::generate(),
-            event: EventId::generate(),
-            reservation: ReservationId::generate(),
-            ticket_type: TicketTypeId::generate(),
-            seat: None,
-            price: Money { amount: 1, currency: "EUR".into() },
-            holder: "ann".into(),
-            state: TicketState::Valid,
-            serial: 700,
-            code_since: now,
-            cancelled_at: None,
-            presence: Presence::default(),
-            created_at: now,
-            updated_at: now,
-            version: 1,
-        }
+        Ticket::sample(700, Timestamp::from_micros(1_800_000_000_000_000).unwrap())
     }
 
     #[test]

@@ -121,13 +121,19 @@ pub struct Door {
 }
 
 impl AskedCheckIn {
-    fn check(&self, faults: &mut Faults, prefix: &str) {
+    /// Whether a ticket is named or shown.
+    fn check_ticket(&self, faults: &mut Faults) {
         if self.ticket.is_none() && self.code.is_none() {
-            faults.add(&format!("{prefix}ticket_id"), "is missing; name the ticket, or show its qr_code");
+            faults.add("ticket_id", "is missing; name the ticket, or show its qr_code");
         }
-        faults.text(&format!("{prefix}gate"), &self.gate, 1, 100);
-        faults.text(&format!("{prefix}device_id"), &self.device, 0, 100);
-        faults.text(&format!("{prefix}staff_id"), &self.staff, 0, 100);
+    }
+
+    /// The same, and where that is; a device that must be known has a name of at least one character.
+    fn check(&self, faults: &mut Faults, least_of_device: usize) {
+        self.check_ticket(faults);
+        faults.text("gate", &self.gate, 1, 100);
+        faults.text("device_id", &self.device, least_of_device, 100);
+        faults.text("staff_id", &self.staff, 0, 100);
     }
 }
 
@@ -142,12 +148,12 @@ impl Door {
     pub async fn inspect(&self, ctx: &Ctx, asked: &AskedCheckIn) -> Result<Inspection> {
         ctx.allow(Operation::TicketValidate)?;
         let mut faults = Faults::default();
-        AskedCheckIn { gate: "any".to_owned(), ..asked.clone() }.check(&mut faults, "");
+        asked.check_ticket(&mut faults);
         faults.into_result()?;
         let (event, ticket, serial) = match self.shown_now(ctx, asked).await {
             Ok(shown) => shown,
             // What is no ticket of the event is an answer, not a failure.
-            Err(error) if matches!(error.kind(), ErrorKind::Precondition) => {
+            Err(error) if error.kind() == ErrorKind::Precondition => {
                 return Ok(Inspection { ticket: None, refusal: Some(error) });
             }
             Err(error) => return Err(error),
@@ -166,7 +172,7 @@ impl Door {
     pub async fn check_in(&self, ctx: &Ctx, asked: AskedCheckIn) -> Result<CheckIn> {
         ctx.allow(Operation::CheckInCreate)?;
         let mut faults = Faults::default();
-        asked.check(&mut faults, "");
+        asked.check(&mut faults, 0);
         faults.into_result()?;
         if self.commands.hooks().validates(ctx, KIND).await? {
             let (_, ticket, _) = self.shown_now(ctx, &asked).await?;
@@ -213,8 +219,7 @@ impl Door {
 
     async fn merge_one(&self, ctx: &Ctx, scan: &Scan) -> Result<CheckIn> {
         let mut faults = Faults::default();
-        scan.asked.check(&mut faults, "");
-        faults.text("device_id", &scan.asked.device, 1, 100);
+        scan.asked.check(&mut faults, 1);
         faults.text("nonce", &scan.nonce, 1, 100);
         if scan.at > ctx.now.plus(AHEAD) {
             faults.add("at", format_args!("is {}, which is still to come", scan.at));

@@ -183,3 +183,27 @@ impl Snapshot for Ticket {
         ]
     }
 }
+
+#[cfg(test)]
+impl Ticket {
+    /// A valid ticket that nobody has used, for tests.
+    pub(crate) fn sample(serial: u16, since: Timestamp) -> Self {
+        Self {
+            id: TicketId::generate(),
+            event: EventId::generate(),
+            reservation: ReservationId::generate(),
+            ticket_type: TicketTypeId::generate(),
+            seat: None,
+            price: Money { amount: 1, currency: "EUR".into() },
+            holder: "ann".into(),
+            state: TicketState::Valid,
+            serial,
+            code_since: since,
+            cancelled_at: None,
+            presence: Presence::default(),
+            created_at: since,
+            updated_at: since,
+            version: 1,
+        }
+    }
+}

@@ -44,7 +44,7 @@ impl Turns {
         Self { store, commands, reservations }
     }
 
-    /// Events in whose queues somebody waits or is served.
+    /// Events in whose queues something is to be done.
     pub async fn due(&self) -> Result<Vec<(TenantId, EventId)>> {
         self.store.queued_events(EVENTS).await
     }

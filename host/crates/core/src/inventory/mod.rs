@@ -12,6 +12,7 @@ pub mod reservation;
 pub mod reservations;
 pub mod rules;
 pub mod seat;
+mod seating;
 pub mod stock;
 pub mod supply;
 pub mod watches;

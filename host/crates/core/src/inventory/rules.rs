@@ -13,9 +13,9 @@ use crate::changeset::{Claim, Recorded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, PoolId, ReservationId, SeatId, TicketId, TicketTypeId};
 use crate::idempotency::{self, Scope};
-use crate::inventory::job::{Command, Job, Outcome, Reserve, Wanted};
+use crate::inventory::job::{Command, Job, Outcome, Reserve};
 use crate::inventory::reservation::{Line, Unit, UnitSeat, expired};
-use crate::inventory::seat::{Seat, choose};
+use crate::inventory::seat::Seat;
 use crate::inventory::{Counts, Reservation, ReservationState};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::time::Timestamp;
@@ -448,92 +448,6 @@ impl Book {
         let Some(supply) = self.pools.get(&pool) else { return Some(0) };
         supply.capacity.map(|capacity| capacity.saturating_sub(supply.counts.used()))
     }
-
-    /// Whether a seat that is wanted, or may be, belongs to a hold that is due.
-    fn seats_are_due(&self, wanted: &Reserve) -> bool {
-        let of = |seat: &Seat| wanted.lines.iter().any(|line| line.ticket_type == seat.ticket_type);
-        let due = |unit: TicketId| self.due.iter().any(|held| held.units.iter().any(|held| held.id == unit));
-        self.seats.iter().filter(|seat| of(seat)).any(|seat| seat.unit.is_some_and(due))
-    }
-
-    /// The seats of each line; none for types that have none.
-    fn choose_seats(&self, wanted: &Reserve) -> Result<Vec<Vec<UnitSeat>>> {
-        let mut taken = HashSet::new();
-        let mut chosen = Vec::with_capacity(wanted.lines.len());
-        for (index, line) in wanted.lines.iter().enumerate() {
-            let seated = self.types.get(&line.ticket_type).is_some_and(|terms| terms.seated);
-            let seats = match (seated, line.seats.is_empty()) {
-                (false, _) => Vec::new(),
-                (true, false) => self.named_seats(line, index, &taken)?,
-                (true, true) => self.any_seats(line, &taken)?,
-            };
-            taken.extend(seats.iter().map(|seat| seat.id));
-            chosen.push(seats);
-        }
-        Ok(chosen)
-    }
-
-    fn named_seats(&self, line: &Wanted, index: usize, taken: &HashSet<SeatId>) -> Result<Vec<UnitSeat>> {
-        let field = format!("lines[{index}].seat_numbers");
-        if line.seats.len() != line.units.len() {
-            let message = format!("names {} seats for {} units", line.seats.len(), line.units.len());
-            return Err(Error::invalid(&field, message));
-        }
-        let mut named = Vec::with_capacity(line.seats.len());
-        for label in &line.seats {
-            let same = |seat: &&Seat| seat.ticket_type == line.ticket_type && seat.label == *label;
-            let seat = self.seats.iter().find(same);
-            let seat =
-                seat.ok_or_else(|| Error::invalid(&field, format!("names {label:?}, which is no seat")))?;
-            let twice = named.iter().any(|held: &UnitSeat| held.id == seat.id);
-            if twice || taken.contains(&seat.id) {
-                return Err(Error::invalid(&field, format!("names {label:?} twice")));
-            }
-            if seat.unit.is_some() {
-                let message = format!("the seat {label:?} is taken");
-                return Err(Error::new(ErrorKind::Precondition, "SEAT_TAKEN", message));
-            }
-            named.push(UnitSeat { id: seat.id, label: label.clone() });
-        }
-        Ok(named)
-    }
-
-    fn any_seats(&self, line: &Wanted, taken: &HashSet<SeatId>) -> Result<Vec<UnitSeat>> {
-        let free = |seat: &&Seat| {
-            seat.ticket_type == line.ticket_type && seat.unit.is_none() && !taken.contains(&seat.id)
-        };
-        let mut free: Vec<_> = self.seats.iter().filter(free).collect();
-        free.sort_by(|one, other| (&one.row, one.number).cmp(&(&other.row, other.number)));
-        let chosen = choose(&free, line.units.len());
-        if chosen.len() < line.units.len() {
-            return Err(exhausted(format!(
-                "{} seats are wanted, and {} are left",
-                line.units.len(),
-                chosen.len()
-            )));
-        }
-        let label = |id: SeatId| {
-            let seat = free.iter().find(|seat| seat.id == id);
-            UnitSeat { id, label: seat.map(|seat| seat.label.clone()).unwrap_or_default() }
-        };
-        Ok(chosen.into_iter().map(label).collect())
-    }
-
-    fn take_seats(&mut self, reservation: &Reservation) {
-        for unit in &reservation.units {
-            self.move_seat(reservation, unit, Some((unit.id, reservation.id)));
-        }
-    }
-
-    fn move_seat(&mut self, of: &Reservation, unit: &Unit, is: Option<(TicketId, ReservationId)>) {
-        let (Some(held), Some(line)) = (&unit.seat, of.lines.get(unit.line)) else { return };
-        let was = if is.is_none() { Some(unit.id) } else { None };
-        let first = SeatMove { ticket_type: line.ticket_type, was, is };
-        self.writes.seats.entry(held.id).or_insert(first).is = is;
-        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == held.id) {
-            seat.unit = is.map(|(unit, _)| unit);
-        }
-    }
 }
 
 impl TypeTerms {
@@ -609,6 +523,6 @@ fn units_of(wanted: &Reserve, seats: &[Vec<UnitSeat>]) -> Vec<Unit> {
         .collect()
 }
 
-fn exhausted(message: String) -> Error {
+pub(super) fn exhausted(message: String) -> Error {
     Error::new(ErrorKind::Precondition, "INVENTORY_EXHAUSTED", message)
 }
