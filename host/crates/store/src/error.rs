@@ -60,6 +60,15 @@ pub(crate) fn is_lost(error: &Sqlx) -> bool {
     }
 }
 
+/// Whether that is why this error was raised. An error that the server raised says that nothing was stored.
+pub(crate) fn is_unanswered(error: &Error) -> bool {
+    match error.cause().and_then(|cause| cause.downcast_ref::<Sqlx>()) {
+        Some(Sqlx::Database(_)) => false,
+        Some(cause) => is_lost(cause),
+        None => false,
+    }
+}
+
 /// Somebody else was faster: a row that a key refers to is gone, or the server broke a deadlock.
 fn is_outdated(raised: &dyn DatabaseError) -> bool {
     raised.is_foreign_key_violation() || raised.code().is_some_and(|code| matches!(&*code, "40001" | "40P01"))

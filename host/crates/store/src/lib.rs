@@ -15,6 +15,7 @@ mod codec;
 mod error;
 mod fair;
 mod postgres;
+mod remembered;
 mod signal;
 mod sqlite;
 

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, TenantId};
+use crate::inventory::rules::is_short;
 use crate::inventory::{Command, Job, Outcome};
 use crate::outbox::Feed;
 use crate::ports::{BatchDone, Store};
@@ -22,9 +23,6 @@ pub const MAX_WAITING: usize = 2_048;
 
 /// How often a batch is tried that others were faster than.
 const ATTEMPTS: u32 = 5;
-
-/// What a command is refused for when nothing is left.
-const EXHAUSTED: &str = "INVENTORY_EXHAUSTED";
 
 type Key = (TenantId, EventId);
 
@@ -83,7 +81,7 @@ impl Combiner {
             let (jobs, replies): (Vec<_>, Vec<_>) =
                 entries.into_iter().map(|entry| (entry.job, entry.reply)).unzip();
             let verdicts = self.carry_out(key, &jobs, short).await;
-            short = verdicts.iter().any(is_exhausted);
+            short = verdicts.iter().any(is_short);
             for (reply, verdict) in replies.into_iter().zip(verdicts) {
                 // Who left meanwhile reads the outcome later, by its key or by the rows.
                 let _ = reply.send(verdict);
@@ -178,10 +176,6 @@ impl Drop for Running<'_> {
 /// The same error for another of those whom it met.
 fn away(error: &Error) -> Error {
     Error::unavailable(error.message(), error.retry_after().unwrap_or(Duration::from_secs(1)))
-}
-
-fn is_exhausted(verdict: &Result<Outcome>) -> bool {
-    verdict.as_ref().is_err_and(|error| error.reason() == EXHAUSTED)
 }
 
 /// The command, if somebody still waits for it in time.

@@ -140,6 +140,25 @@ enum Shift {
 }
 
 impl Book {
+    /// A book of an event of which nothing is known.
+    #[must_use]
+    pub fn empty(id: EventId, now: Timestamp) -> Self {
+        Self {
+            id,
+            now,
+            event: None,
+            types: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            reservations: HashMap::new(),
+            due: Vec::new(),
+            buyers: HashMap::new(),
+            served: HashSet::new(),
+            seats: Vec::new(),
+            keys: HashMap::new(),
+            writes: Writes::default(),
+        }
+    }
+
     /// Judges one command by itself, and carries it out in the book if it may be.
     pub fn judge(&mut self, job: &Job) -> Result<Outcome> {
         if let Some((scope, fingerprint)) = &job.key
@@ -523,6 +542,15 @@ fn units_of(wanted: &Reserve, seats: &[Vec<UnitSeat>]) -> Vec<Unit> {
         .collect()
 }
 
+/// What a command is refused for when nothing is left.
+const EXHAUSTED: &str = "INVENTORY_EXHAUSTED";
+
 pub(super) fn exhausted(message: String) -> Error {
-    Error::new(ErrorKind::Precondition, "INVENTORY_EXHAUSTED", message)
+    Error::new(ErrorKind::Precondition, EXHAUSTED, message)
+}
+
+/// Whether a command was refused because too little is left.
+#[must_use]
+pub fn is_short(verdict: &Result<Outcome>) -> bool {
+    verdict.as_ref().is_err_and(|error| error.reason() == EXHAUSTED)
 }

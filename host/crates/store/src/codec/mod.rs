@@ -33,8 +33,8 @@ pub(crate) use plugin::{
     release, release_form, release_ref, release_ref_form,
 };
 pub(crate) use reservation::{
-    LineForm, ReservationForm, UnitForm, line, reservation, reservation_form, reservation_state, unit,
-    unit_form,
+    LineForm, ReservationForm, UnitForm, line, line_form, reservation, reservation_form, reservation_state,
+    unit, unit_form,
 };
 pub(crate) use scheme::{MachineForm, SchemeForm, machine, machine_form, scheme, scheme_form};
 pub(crate) use value::{

@@ -1,34 +1,45 @@
-//! A batch of one event's commands, one transaction.
+//! A batch of one event's commands, one transaction. Where what is remembered of the event is enough, it is one
+//! statement; else the pools are locked and all is read.
 
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Connection};
-use tessera_core::id::{EventId, TenantId};
+use tessera_core::id::{EventId, ReservationId, TenantId};
 use tessera_core::inventory::Job;
 use tessera_core::ports::BatchDone;
-use tessera_core::{Error, Result};
+use tessera_core::{Error, ErrorKind, Result};
 
 use super::Shared;
-use super::commit::finish;
+use super::commit::{BETWEEN, QUESTIONS, finish, told, unknown};
 use super::dialect::{Conn, LOCK_TO_CHANGE};
+use super::sql::inventory::Known;
 use super::sql::inventory::batch::{self, Batch};
-use crate::error::fault;
+use crate::error::{fault, is_unanswered};
 
-/// Begins and locks the event's pools in one round trip. The statements of a batch are large and always the same:
-/// planning them anew would take longer than they do.
-fn begin(tenant: TenantId, event: EventId) -> String {
+type Event = (TenantId, EventId);
+
+/// Begins and locks the event's pools in one round trip.
+fn begin((tenant, event): Event) -> String {
     format!(
-        "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL jit = off;
-         SELECT 1 FROM pools WHERE tenant_id = '{tenant}' AND event_id = '{event}' ORDER BY id{LOCK_TO_CHANGE}"
+        "BEGIN; SELECT 1 FROM pools WHERE tenant_id = '{tenant}' AND event_id = '{event}' ORDER BY id{LOCK_TO_CHANGE}"
     )
 }
 
 /// Waits for its turn and carries the batch out.
-pub(super) async fn run(shared: &Shared, of: (TenantId, EventId), jobs: &[Arc<Job>]) -> Result<BatchDone> {
+pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result<BatchDone> {
     let _permit = shared.gate.enter(of.0).await?;
     let mut conn = shared.pool.acquire().await.map_err(fault)?;
+    let known = shared.known.get(of);
+    if let Some(known) = known.as_deref()
+        && let Some(batch) = by_known(shared, &mut conn, (of, known), jobs).await?
+    {
+        return Ok(done(shared, of, batch));
+    }
     match transact(shared, &mut conn, of, jobs).await {
-        Ok(batch) => Ok(BatchDone { verdicts: batch.verdicts, objects: batch.objects }),
+        Ok(mut batch) => {
+            batch.known = batch.known.map(|new| new.with(known.as_deref()));
+            Ok(done(shared, of, batch))
+        }
         Err(Failed { error, ended }) => {
             // A connection that may still be within the transaction is not used again.
             if !ended {
@@ -37,6 +48,59 @@ pub(super) async fn run(shared: &Shared, of: (TenantId, EventId), jobs: &[Arc<Jo
             Err(error)
         }
     }
+}
+
+fn done(shared: &Shared, of: Event, batch: Batch) -> BatchDone {
+    shared.known.put(of, batch.known);
+    BatchDone { verdicts: batch.verdicts, objects: batch.objects }
+}
+
+/// Carries the batch out by what is remembered. Nothing, if that is not enough or not true any more.
+async fn by_known(
+    shared: &Shared,
+    conn: &mut Conn,
+    (of, known): (Event, &Known),
+    jobs: &[Arc<Job>],
+) -> Result<Option<Batch>> {
+    let Some(judged) = batch::judge_known(of.1, (known, shared.clock.now()), jobs) else { return Ok(None) };
+    match judged.write(conn, of.0).await {
+        Ok(()) => {}
+        // The statement is a transaction of its own: its answer is that of a COMMIT.
+        Err(error) if error.kind() == ErrorKind::Unavailable => {
+            settle(shared, error, of, judged.first()).await?
+        }
+        Err(error) => {
+            tracing::debug!(?error, "what is remembered of the event is not true any more");
+            return Ok(None);
+        }
+    }
+    told(shared);
+    Ok(Some(judged.done(known)))
+}
+
+/// The answer was lost: finds out whether the batch is stored all the same, by its first reservation.
+async fn settle(shared: &Shared, error: Error, of: Event, first: Option<ReservationId>) -> Result<()> {
+    let Some(first) = first.filter(|_| is_unanswered(&error)) else { return Err(error) };
+    tracing::warn!(?error, "the answer to a batch was lost; the server is asked what became of it");
+    for _ in 0..QUESTIONS {
+        match is_stored(shared, of, first).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => return Err(error),
+            Err(unanswered) => tracing::warn!(error = %unanswered, "the server did not say"),
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+    Err(unknown().caused_by(error))
+}
+
+/// Whether a reservation is stored. Who is about to store it has the pools' locks: they are waited for.
+async fn is_stored(shared: &Shared, of: Event, id: ReservationId) -> Result<bool, sqlx::Error> {
+    let mut conn = shared.pool.acquire().await?;
+    let mut transaction = conn.begin_with(AssertSqlSafe(begin(of))).await?;
+    let query = sqlx::query("SELECT 1 FROM reservations WHERE tenant_id = $1 AND id = $2");
+    let found = query.bind(of.0.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+    transaction.rollback().await?;
+    Ok(found.is_some())
 }
 
 /// Why a batch failed, and whether its transaction is over.
@@ -48,12 +112,12 @@ struct Failed {
 async fn transact(
     shared: &Shared,
     conn: &mut Conn,
-    (tenant, event): (TenantId, EventId),
+    of: Event,
     jobs: &[Arc<Job>],
 ) -> std::result::Result<Batch, Failed> {
     let unended = |error| Failed { error: fault(error), ended: false };
-    let mut transaction = conn.begin_with(AssertSqlSafe(begin(tenant, event))).await.map_err(unended)?;
-    match batch::run(&mut transaction, tenant, event, jobs).await {
+    let mut transaction = conn.begin_with(AssertSqlSafe(begin(of))).await.map_err(unended)?;
+    match batch::run(&mut transaction, of.0, of.1, jobs).await {
         Ok(done) if done.objects.is_empty() => transaction.rollback().await.map(|()| done).map_err(unended),
         Ok(done) => match finish(shared, transaction, &done.token).await {
             Ok(()) => Ok(done),

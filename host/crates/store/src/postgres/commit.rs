@@ -15,8 +15,8 @@ use super::sql::idempotency;
 use crate::error::{away, fault, is_lost};
 
 /// How often the server is asked what became of a transaction, and how long is waited in between.
-const QUESTIONS: u32 = 10;
-const BETWEEN: Duration = Duration::from_millis(300);
+pub(super) const QUESTIONS: u32 = 10;
+pub(super) const BETWEEN: Duration = Duration::from_millis(300);
 
 /// Waits for its turn and carries the changeset out, unless nobody waits for it any more.
 pub(super) async fn run(
@@ -70,11 +70,16 @@ pub(super) async fn finish(
     if let Err(error) = transaction.commit().await {
         settle(shared, error, token).await?;
     }
+    told(shared);
+    Ok(())
+}
+
+/// Something has committed: wakes who numbers the facts.
+pub(super) fn told(shared: &Shared) {
     shared.committed.notify_one();
     if !shared.is_sequencer() {
         shared.untold.notify_one();
     }
-    Ok(())
 }
 
 /// Reads the winner's answer, which has committed.
@@ -99,8 +104,13 @@ async fn settle(shared: &Shared, error: sqlx::Error, token: &str) -> Result<()> 
         }
         tokio::time::sleep(BETWEEN).await;
     }
+    Err(unknown().caused_by(error))
+}
+
+/// The server does not say what became of a transaction.
+pub(super) fn unknown() -> Error {
     let message = "the database is away, and nobody knows whether the change was stored; read it again";
-    Err(Error::unavailable(message, Duration::from_secs(1)).caused_by(error))
+    Error::unavailable(message, Duration::from_secs(1))
 }
 
 async fn status(shared: &Shared, token: &str) -> Result<Option<String>, sqlx::Error> {

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Decode, Encode, Postgres, QueryBuilder, Row as _, Type
 use tessera_core::id::TenantId;
 use tessera_core::{Error, Result, Timestamp};
 
-use super::sql::inventory::Part;
+use super::sql::inventory::{Column, Part, Rows};
 use crate::error::fault;
 
 pub(super) type Db = Postgres;
@@ -70,20 +70,12 @@ pub(super) fn id_text(column: &str) -> String {
     format!("CAST({column} AS text)")
 }
 
-/// A moment out of a text of microseconds, and as a number of them.
-pub(super) fn moment(text: &str) -> String {
-    format!("timestamptz 'epoch' + CAST({text} AS bigint) * interval '1 microsecond'")
-}
-
+/// A moment as a number of microseconds.
 pub(super) fn micros(column: &str) -> String {
     format!("CAST(extract(epoch FROM {column}) * 1000000 AS bigint)")
 }
 
-/// Bytes out of hexadecimal digits, and as them.
-pub(super) fn bytes(text: &str) -> String {
-    format!("decode({text}, 'hex')")
-}
-
+/// Bytes as hexadecimal digits.
 pub(super) fn hex(column: &str) -> String {
     format!("encode({column}, 'hex')")
 }
@@ -91,28 +83,80 @@ pub(super) fn hex(column: &str) -> String {
 /// Facts get their numbers from the sequencer.
 pub(super) const SEQ: &str = "NULL::bigint";
 
-/// Carries out several statements in one round trip; each must change as many rows as it is given.
-pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part]) -> Result<String> {
-    let (mut sql, mut counts) = (String::from("WITH "), String::from("SELECT "));
+/// Locks the rows of pools, `p`, within a statement.
+pub(super) const LOCK_POOLS: &str = " FOR NO KEY UPDATE OF p";
+
+/// The column is one of the ids that `$rows` have under this name. An array, and no join: whatever the planner believes
+/// of a table that was empty a moment ago, it looks just for these in the index.
+pub(super) fn of_rows(column: &str, name: &str) -> String {
+    format!("{column} = ANY($rows.{name})")
+}
+
+/// Carries out several statements in one round trip; each must change as many rows as it is given. The text is the same
+/// for any number of rows, so that it is planned once.
+pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part<'_>]) -> Result<String> {
+    let (mut sql, mut whole) = (String::from("WITH "), String::new());
+    let mut bound = 1;
     for (index, part) in parts.iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        let statement = part.sql.replace("$rows", &format!("${}", index + 2));
+        let (mut statement, first) = (part.sql.clone(), bound + 1);
+        for (name, rows) in &part.given {
+            statement = shown(&statement, (name, rows), &mut bound);
+        }
+        let (comma, and) = if index == 0 { ("", "") } else { (", ", " AND ") };
         let _ = write!(sql, "{comma}part{index} AS ({statement} RETURNING 1)");
-        let _ = write!(counts, "(SELECT COUNT(*) FROM part{index}), ");
+        let _ = write!(whole, "{and}(SELECT COUNT(*) FROM part{index}) = cardinality(${first})");
     }
-    let _ = write!(sql, " {counts}{TRANSACTION} AS token");
+    // The division fails, and with it the statement.
+    let _ = write!(sql, " SELECT {TRANSACTION} AS token, 1 / CASE WHEN {whole} THEN 1 ELSE 0 END AS whole");
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0);
-    for part in parts {
-        query = query.bind(&part.rows);
-    }
-    let row = query.fetch_one(conn).await.map_err(fault)?;
-    for (index, part) in parts.iter().enumerate() {
-        let changed: i64 = row.try_get(index).map_err(fault)?;
-        if usize::try_from(changed) != Ok(part.rows.0.len()) {
-            return Err(Error::stale());
+    for (_, rows) in parts.iter().flat_map(|part| &part.given) {
+        for (_, column) in &rows.columns {
+            query = match column {
+                Column::Ids(column) => query.bind(column),
+                Column::Texts(column) => query.bind(column),
+                Column::Numbers(column) => query.bind(column),
+                Column::Moments(column) => query.bind(column),
+                Column::Bytes(column) => query.bind(column),
+                Column::Jsons(column) => query.bind(column),
+            };
         }
     }
-    row.try_get("token").map_err(fault)
+    match query.fetch_one(conn).await {
+        Ok(row) => row.try_get("token").map_err(fault),
+        Err(error) if is_outdated(&error) => Err(Error::stale().caused_by(error)),
+        Err(error) => Err(fault(error)),
+    }
+}
+
+/// A division by zero: not all rows were as they were expected. A bound that was broken: of a pool, which is judged by
+/// what it was.
+fn is_outdated(error: &sqlx::Error) -> bool {
+    let raised = error.as_database_error();
+    raised.is_some_and(|raised| {
+        raised.is_check_violation() || raised.code().is_some_and(|code| code == "22012")
+    })
+}
+
+/// A statement that is shown its rows: each column is a parameter of its own, an array.
+fn shown(statement: &str, (name, rows): (&str, &Rows<'_>), bound: &mut usize) -> String {
+    let (mut arrays, mut names) = (String::new(), String::new());
+    let mut statement = statement.to_owned();
+    for (column, values) in &rows.columns {
+        *bound += 1;
+        let kind = match values {
+            Column::Ids(_) => "uuid",
+            Column::Texts(_) => "text",
+            Column::Numbers(_) => "bigint",
+            Column::Moments(_) => "timestamptz",
+            Column::Bytes(_) => "bytea",
+            Column::Jsons(_) => "jsonb",
+        };
+        let _ = write!(arrays, "${bound}::{kind}[], ");
+        let _ = write!(names, "{column}, ");
+        statement = statement.replace(&format!("{name}.{column})"), &format!("${bound}::{kind}[])"));
+    }
+    let rows = format!("unnest({}) WITH ORDINALITY AS v({names}place)", arrays.trim_end_matches(", "));
+    statement.replace(name, &rows)
 }
 
 /// A moment: `timestamptz`.

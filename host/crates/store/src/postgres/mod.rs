@@ -24,9 +24,11 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::error::{away, away_for, fault};
 use crate::fair::{Gate, HOST, PATIENCE, Permit};
+use crate::remembered::Remembered;
 use crate::signal::Changed;
 
 use self::dialect::{Conn, Db, Ts};
+use self::sql::inventory::Known;
 use self::sql::upkeep::{self, Upkeep};
 
 mod batch;
@@ -44,8 +46,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("../../../migrations/postgres");
 const OWN_CONNECTIONS: u32 = 4;
 
 /// Nothing waits for ever, neither for a lock nor for a host that vanished in the midst of a transaction.
+/// Statements are written for one plan each: planning them anew would often take longer than they do.
 const LIMITS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
-    SET idle_in_transaction_session_timeout = '30s'";
+    SET idle_in_transaction_session_timeout = '30s'; SET plan_cache_mode = force_generic_plan; SET jit = off";
 
 /// A connection that was idle for longer may have been lost.
 const IDLE: Duration = Duration::from_secs(2);
@@ -64,6 +67,8 @@ struct Shared {
     gate: Arc<Gate>,
     clock: Clock,
     changed: Changed,
+    /// What is remembered of events from one batch to the next.
+    known: Remembered<Known>,
     /// Wakes the sequencer.
     committed: Notify,
     /// Wakes the notifier.
@@ -140,6 +145,7 @@ impl DbStore {
             gate: Gate::new(for_requests as usize),
             clock: Clock::new(),
             changed: Changed::default(),
+            known: Remembered::default(),
             committed: Notify::new(),
             untold: Notify::new(),
             sequencing: AtomicBool::new(false),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use serde::{Serialize, Serializer};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
@@ -9,7 +10,7 @@ use sqlx::{AssertSqlSafe, Decode, Encode, QueryBuilder, Sqlite, Type};
 use tessera_core::id::TenantId;
 use tessera_core::{Error, Result, Timestamp};
 
-use super::sql::inventory::Part;
+use super::sql::inventory::{Column, Part, Rows};
 
 use crate::codec::signed;
 use crate::error::fault;
@@ -70,48 +71,110 @@ pub(super) fn id_text(column: &str) -> String {
     format!("nullif(hex({column}), '')")
 }
 
-/// A moment out of a text of microseconds, and as a number of them.
-pub(super) fn moment(text: &str) -> String {
-    format!("CAST({text} AS INTEGER)")
-}
-
+/// A moment as a number of microseconds.
 pub(super) fn micros(column: &str) -> String {
     column.to_owned()
 }
 
-/// Bytes out of hexadecimal digits, and as them.
-pub(super) fn bytes(text: &str) -> String {
-    format!("unhex({text})")
-}
-
+/// Bytes as hexadecimal digits.
 pub(super) fn hex(column: &str) -> String {
     format!("hex({column})")
 }
 
 /// The number of a new fact: that of its place among those of the statement, after the head was moved for all.
-pub(super) const SEQ: &str =
-    "(SELECT h.seq FROM facts_head h WHERE h.id = 1) - json_array_length($rows) + 1 + v.key";
+pub(super) const SEQ: &str = "(SELECT h.seq FROM facts_head h WHERE h.id = 1) - $count + v.place";
 
-/// Carries out several statements at once; they must change as many rows as they are given.
-pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part]) -> Result<String> {
-    let (mut sql, mut rows) = (String::new(), 0);
-    for (index, part) in parts.iter().enumerate() {
-        let given = format!("${}", index + 2);
+/// Nothing is locked: there is one writer.
+pub(super) const LOCK_POOLS: &str = "";
+
+/// The column is one of the ids that `$rows` have under this name.
+pub(super) fn of_rows(column: &str, name: &str) -> String {
+    format!("{column} IN (SELECT v.{name} FROM $rows)")
+}
+
+/// Carries out several statements at once; they must change as many rows as they are given. The text is the same for
+/// any number of rows, so that it is prepared once.
+pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part<'_>]) -> Result<String> {
+    let (mut sql, mut expected, mut bound) = (String::new(), 0, Vec::new());
+    for part in parts {
+        let count = format!("json_array_length(${})", bound.len() + 2);
         if part.sql.contains(SEQ) {
-            let _ =
-                write!(sql, "UPDATE facts_head SET seq = seq + json_array_length({given}) WHERE id = 1; ");
-            rows += 1;
+            let _ = write!(sql, "UPDATE facts_head SET seq = seq + {count} WHERE id = 1; ");
+            expected += 1;
         }
-        let _ = write!(sql, "{}; ", part.sql.replace("$rows", &given));
-        rows += part.rows.0.len();
+        let mut statement = part.sql.replace("$count", &count);
+        for (name, rows) in &part.given {
+            bound.push(array(rows)?);
+            statement = statement.replace(name, &shown(rows, bound.len() + 1));
+        }
+        let _ = write!(sql, "{statement}; ");
+        expected += part.count();
     }
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0);
-    for part in parts {
-        query = query.bind(&part.rows);
+    for rows in bound {
+        query = query.bind(rows);
     }
-    let changed = query.execute(conn).await.map_err(fault)?.rows_affected();
+    let changed = query.execute(conn).await;
+    let changed = changed.map_err(|error| match error.as_database_error() {
+        // A pool's bound: it is judged by what it was.
+        Some(raised) if raised.is_check_violation() => Error::stale().caused_by(error),
+        _ => fault(error),
+    })?;
     // None changes more than it is given: the sum says it of each.
-    if usize::try_from(changed) == Ok(rows) { Ok(String::new()) } else { Err(Error::stale()) }
+    if usize::try_from(changed.rows_affected()) == Ok(expected) {
+        Ok(String::new())
+    } else {
+        Err(Error::stale())
+    }
+}
+
+/// Rows as a JSON array of arrays.
+fn array(rows: &Rows<'_>) -> Result<String> {
+    let row = |place| rows.columns.iter().map(move |(_, column)| Cell { column, place }).collect::<Vec<_>>();
+    let rows: Vec<_> = (0..rows.count).map(row).collect();
+    serde_json::to_string(&rows).map_err(Error::internal)
+}
+
+/// What a row has in a column.
+struct Cell<'a> {
+    column: &'a Column<'a>,
+    place: usize,
+}
+
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let place = self.place;
+        match self.column {
+            Column::Ids(column) => column.get(place).serialize(serializer),
+            Column::Texts(column) => column.get(place).serialize(serializer),
+            Column::Numbers(column) => column.get(place).serialize(serializer),
+            Column::Moments(column) => column.get(place).map(|at| at.0.micros()).serialize(serializer),
+            Column::Bytes(column) => column.get(place).map(|bytes| hex_of(bytes)).serialize(serializer),
+            Column::Jsons(column) => column.get(place).serialize(serializer),
+        }
+    }
+}
+
+fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The rows of the array that is the `bound`-th parameter, with their places from 1 on.
+fn shown(rows: &Rows<'_>, bound: usize) -> String {
+    let mut columns = String::new();
+    for (place, (name, column)) in rows.columns.iter().enumerate() {
+        let read = match column {
+            Column::Ids(_) => format!("unhex(value->>{place}, '-')"),
+            Column::Bytes(_) => format!("unhex(value->>{place})"),
+            Column::Jsons(_) => format!("value->{place}"),
+            Column::Texts(_) | Column::Numbers(_) | Column::Moments(_) => format!("value->>{place}"),
+        };
+        let _ = write!(columns, "{read} AS {name}, ");
+    }
+    format!("(SELECT {columns}key + 1 AS place FROM json_each(${bound})) v")
 }
 
 /// A moment: microseconds since 1970.

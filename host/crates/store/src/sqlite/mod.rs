@@ -24,10 +24,12 @@ use tokio_util::task::TaskTracker;
 use crate::clock::{Clock, MEASURED_EVERY};
 use crate::error::{away_for, fault};
 use crate::fair::{FairQueue, Gate, HOST, PATIENCE, Permit};
+use crate::remembered::Remembered;
 use crate::signal::Changed;
 
 use self::dialect::{Conn, Db};
 use self::file::Place;
+use self::sql::inventory::Known;
 use self::sql::upkeep::Upkeep;
 use self::writer::{Done, Order, Work};
 
@@ -61,6 +63,8 @@ struct Shared {
     gate: Arc<Gate>,
     clock: Clock,
     changed: Changed,
+    /// What is remembered of events from one batch to the next.
+    known: Remembered<Known>,
     /// Counts transactions, so that the checkpointer knows whether there is something to do.
     written: AtomicU64,
     tasks: TaskTracker,
@@ -120,6 +124,7 @@ impl DbStore {
             gate: Gate::new(READERS as usize),
             clock: Clock::new(),
             changed: Changed::default(),
+            known: Remembered::default(),
             written: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             stop: stop.clone(),

@@ -108,7 +108,13 @@ impl Writer {
         }
         for job in jobs.drain(..).filter_map(Order::wanted) {
             let one = [job];
-            let verdict = self.transact(&one).await;
+            let mut verdict = self.transact(&one).await;
+            // What was remembered of an event was not true any more, and is forgotten: this time it is read.
+            if let [Order { work: Work::Batch(..), .. }] = &one
+                && verdict.as_ref().is_err_and(Error::is_stale)
+            {
+                verdict = self.transact(&one).await;
+            }
             let verdict = verdict.and_then(|verdicts| verdicts.into_iter().next().unwrap_or_else(lost));
             self.shared.note_written();
             let [job] = one;
@@ -118,16 +124,21 @@ impl Writer {
 
     /// Carries all jobs out in one transaction: each has its own verdict, or all have none.
     async fn transact(&mut self, jobs: &[Order]) -> Result<Vec<Result<Done>>> {
-        let now = self.shared.clock.now();
+        let shared = Arc::clone(&self.shared);
         let conn = self.connected().await?;
         execute(conn, "BEGIN IMMEDIATE").await?;
-        let verdicts = match members(conn, jobs, now).await {
+        let mut verdicts = match members(conn, jobs, &shared).await {
             Ok(verdicts) => execute(conn, "COMMIT").await.map(|()| verdicts),
             Err(error) => Err(error),
         };
         // After some errors SQLite has rolled back by itself; a connection in doubt is made anew.
         if verdicts.is_err() && execute(conn, "ROLLBACK").await.is_err() {
             self.conn = None;
+        }
+        for (job, verdict) in jobs.iter().zip(verdicts.iter_mut().flatten()) {
+            if let (Work::Batch(tenant, event, _), Ok(Done::Batch(batch))) = (&job.work, verdict) {
+                shared.known.put((*tenant, *event), batch.known.take());
+            }
         }
         verdicts
     }
@@ -152,19 +163,22 @@ fn lost() -> Result<Done> {
     Err(Error::internal(anyhow::anyhow!("a job without a verdict")))
 }
 
-async fn members(
-    conn: &mut SqliteConnection,
-    jobs: &[Order],
-    now: tessera_core::Timestamp,
-) -> Result<Vec<Result<Done>>> {
+async fn members(conn: &mut SqliteConnection, jobs: &[Order], shared: &Shared) -> Result<Vec<Result<Done>>> {
     if let [Order { work: Work::Batch(tenant, event, jobs), .. }] = jobs {
         // Alone in its transaction it needs no savepoint: when it fails, all of it does.
-        return Ok(vec![Ok(Done::Batch(batch::run(conn, *tenant, *event, jobs).await?))]);
+        return Ok(vec![Ok(Done::Batch(run_batch(conn, shared, (*tenant, *event), jobs).await?))]);
     }
     let mut verdicts = Vec::with_capacity(jobs.len());
     for job in jobs {
         execute(conn, "SAVEPOINT member").await?;
-        let verdict = match carry_out(conn, &job.work, now).await {
+        let mut verdict = carry_out(conn, &job.work, shared).await;
+        if let (Work::Batch(..), Err(error)) = (&job.work, &verdict)
+            && error.is_stale()
+        {
+            execute(conn, "ROLLBACK TO member").await?;
+            verdict = carry_out(conn, &job.work, shared).await;
+        }
+        let verdict = match verdict {
             Ok(done) => Ok(done),
             Err(error) if is_verdict(&error) => {
                 execute(conn, "ROLLBACK TO member").await?;
@@ -178,11 +192,12 @@ async fn members(
     Ok(verdicts)
 }
 
-async fn carry_out(conn: &mut SqliteConnection, work: &Work, now: tessera_core::Timestamp) -> Result<Done> {
+async fn carry_out(conn: &mut SqliteConnection, work: &Work, shared: &Shared) -> Result<Done> {
+    let now = shared.clock.now();
     let changeset = match work {
         Work::Upkeep(upkeep) => return upkeep::run(conn, upkeep).await.map(Done::Rows),
         Work::Batch(tenant, event, jobs) => {
-            return batch::run(conn, *tenant, *event, jobs).await.map(Done::Batch);
+            return run_batch(conn, shared, (*tenant, *event), jobs).await.map(Done::Batch);
         }
         Work::Changeset(changeset) => changeset,
     };
@@ -196,6 +211,29 @@ async fn carry_out(conn: &mut SqliteConnection, work: &Work, now: tessera_core::
             Ok(Done::Committed(Committed::Replayed(Box::new(recorded))))
         }
     }
+}
+
+/// Carries a batch out by what is remembered, or reads. Where what is remembered is not true any more, it is forgotten,
+/// and the batch is stale.
+async fn run_batch(
+    conn: &mut SqliteConnection,
+    shared: &Shared,
+    of: (TenantId, EventId),
+    jobs: &[Arc<Job>],
+) -> Result<Batch> {
+    let known = shared.known.get(of);
+    if let Some(known) = known.as_deref()
+        && let Some(judged) = batch::judge_known(of.1, (known, shared.clock.now()), jobs)
+    {
+        if let Err(error) = judged.write(conn, of.0).await {
+            shared.known.put(of, None);
+            return Err(error);
+        }
+        return Ok(judged.done(known));
+    }
+    let mut batch = batch::run(conn, of.0, of.1, jobs).await?;
+    batch.known = batch.known.map(|new| new.with(known.as_deref()));
+    Ok(batch)
 }
 
 async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<()> {

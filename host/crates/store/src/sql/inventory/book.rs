@@ -1,7 +1,7 @@
 //! What a batch is judged by: one statement that reads what all commands need, and one for what few do. The pools are
 //! locked before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
@@ -14,13 +14,14 @@ use tessera_core::catalog::{EventStatus, TypeStatus};
 use tessera_core::changeset::Recorded;
 use tessera_core::id::{EventId, PoolId, SeatId, TenantId, TicketId, TicketTypeId};
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
-use tessera_core::inventory::rules::{EventTerms, Supply, TypeTerms, Writes};
+use tessera_core::inventory::rules::{EventTerms, Supply, TypeTerms};
 use tessera_core::inventory::seat::LOOKED_AT;
 use tessera_core::inventory::{Book, Command, Counts, Job, Seat};
 use tessera_core::value::Money;
 use uuid::Uuid;
 
 use super::super::{Conn, Row, Ts, dialect};
+use super::terms::Seen;
 use crate::codec::{AnswerForm, ReservationForm, answer, corrupt, moment, reservation};
 use crate::error::fault;
 
@@ -56,11 +57,11 @@ impl Needs {
         let mut sql = format!(
             "WITH c AS MATERIALIZED (SELECT {clock} AS now)
              SELECT (SELECT now FROM c) AS now,
-             (SELECT {object}('status', status, 'ends_at', {ends}, 'usual', hold_usual, 'least', hold_least,
+             (SELECT {object}('version', version, 'status', status, 'ends_at', {ends}, 'usual', hold_usual, 'least', hold_least,
               'most', hold_most, 'limit', buyer_limit,
               'queued', (SELECT CASE WHEN q.required THEN 1 ELSE 0 END FROM queues q
                WHERE q.tenant_id = $1 AND q.event_id = $2),
-              'tenant', (SELECT {object}('usual', h.usual, 'least', h.least, 'most', h.most) FROM hold_rules h
+              'tenant', (SELECT {object}('version', h.version, 'usual', h.usual, 'least', h.least, 'most', h.most) FROM hold_rules h
                WHERE h.tenant_id = $1)) FROM events
               WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL) AS event,
              (SELECT {list}({object}('id', {own}, 'name', name, 'capacity', capacity, 'held', held, 'sold', sold,
@@ -102,7 +103,7 @@ fn reservation_object() -> String {
 
 fn types_part() -> String {
     format!(
-        ", (SELECT {list}({object}('id', {id}, 'name', name, 'amount', amount, 'currency', currency,
+        ", (SELECT {list}({object}('id', {id}, 'version', version, 'name', name, 'amount', amount, 'currency', currency,
           'least', least, 'most', most, 'from', {from}, 'until', {until}, 'status', status, 'pools', {pools},
           'seated', CASE WHEN seated THEN 1 ELSE 0 END))
           FROM ticket_types WHERE tenant_id = $1 AND event_id = $2 AND {types}) AS types",
@@ -269,12 +270,12 @@ impl Named {
     }
 }
 
-/// Reads all that the commands are judged by.
+/// Reads all that the commands are judged by, and by which versions its terms are told from others.
 pub(super) async fn read(
     conn: &mut Conn,
     (tenant, id): (TenantId, EventId),
     jobs: &[Arc<Job>],
-) -> Result<Book> {
+) -> Result<(Book, Seen)> {
     let named = Named::by(jobs);
     let needs = Needs {
         new: !named.types.is_empty(),
@@ -291,23 +292,20 @@ pub(super) async fn read(
     let Ts(now) = row.try_get("now").map_err(fault)?;
     let event: Option<Json<EventForm>> = row.try_get("event").map_err(fault)?;
     let due: i64 = row.try_get("due").map_err(fault)?;
-    let mut book = Book {
-        id,
-        now,
-        event: event.map(|Json(form)| form.read()).transpose()?,
-        types: BTreeMap::new(),
-        pools: all::<PoolForm>(&row, "pools")?.into_iter().map(PoolForm::read).collect(),
-        reservations: HashMap::new(),
-        due: Vec::new(),
-        buyers: HashMap::new(),
-        served: HashSet::new(),
-        seats: Vec::new(),
-        keys: HashMap::new(),
-        writes: Writes::default(),
-    };
+    let mut book = Book::empty(id, now);
+    let mut seen = Seen::default();
+    if let Some(Json(form)) = event {
+        (seen.event, seen.holds) = (form.version, form.tenant.as_ref().map(|holds| holds.version));
+        book.event = Some(form.read()?);
+    }
+    book.pools = all::<PoolForm>(&row, "pools")?.into_iter().map(PoolForm::read).collect();
     if needs.new {
-        let types = all::<TypeForm>(&row, "types")?.into_iter().map(|form| form.read(id));
-        book.types = types.collect::<Result<_>>()?;
+        for form in all::<TypeForm>(&row, "types")? {
+            let version = form.version;
+            let (id, terms) = form.read(id)?;
+            book.types.insert(id, terms);
+            seen.types.insert(id, version);
+        }
     }
     if needs.old {
         for form in all::<ReservationForm>(&row, "reservations")? {
@@ -329,7 +327,7 @@ pub(super) async fn read(
     if !more.is_nothing() {
         read_more(conn, tenant, (&mut book, &named), more).await?;
     }
-    Ok(book)
+    Ok((book, seen))
 }
 
 async fn read_more(
@@ -373,6 +371,7 @@ fn all<T: for<'de> Deserialize<'de> + Send + Unpin + 'static>(row: &Row, column:
 
 #[derive(Deserialize)]
 struct EventForm {
+    version: i64,
     status: String,
     ends_at: i64,
     usual: Option<u32>,
@@ -386,6 +385,7 @@ struct EventForm {
 
 #[derive(Deserialize)]
 struct HoldForm {
+    version: i64,
     usual: Option<u32>,
     least: Option<u32>,
     most: Option<u32>,
@@ -430,6 +430,7 @@ impl PoolForm {
 #[derive(Deserialize)]
 struct TypeForm {
     id: Uuid,
+    version: i64,
     name: String,
     amount: i64,
     currency: String,

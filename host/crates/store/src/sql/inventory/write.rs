@@ -1,256 +1,225 @@
-//! What a batch writes: for each table one statement over the rows of a JSON array, whatever their number.
+//! What a batch writes: for each table one statement over rows that are given, whatever their number.
 
-use serde_json::{Value as Json, json};
-use sqlx::types::Json as Bound;
 use tessera_core::Result;
+use tessera_core::admission::Ticket;
 use tessera_core::id::TenantId;
-use tessera_core::inventory::Book;
-use uuid::Uuid;
+use tessera_core::inventory::{Book, Reservation};
 
 use super::super::{Conn, dialect};
-use crate::codec::{answer_form, change_forms, reservation_form, signed, ticket_form};
+use super::rows::{Rows, RowsOf};
+use super::terms::Seen;
+use crate::codec::{answer_form, change_forms, line_form, signed, unit_form};
 
-/// A statement, in which `$rows` stands for the JSON array, and how many rows it must change.
-pub(in super::super::super) struct Part {
+/// A statement and the rows that it is given, by the names by which it speaks of them. It must change as many rows as
+/// the first have.
+pub(in super::super::super) struct Part<'a> {
     pub(in super::super::super) sql: String,
-    /// The rows.
-    pub(in super::super::super) rows: Bound<Vec<Json>>,
+    pub(in super::super::super) given: Vec<(&'static str, Rows<'a>)>,
 }
 
-/// Writes all that the book wants written; answers by what the database knows the transaction.
-pub(super) async fn all(conn: &mut Conn, tenant: TenantId, book: &Book) -> Result<String> {
+impl<'a> Part<'a> {
+    fn new(sql: String, rows: Rows<'a>) -> Self {
+        Self { sql, given: vec![("$rows", rows)] }
+    }
+
+    /// How many rows it must change.
+    pub(in super::super::super) fn count(&self) -> usize {
+        self.given.first().map_or(0, |(_, rows)| rows.count)
+    }
+}
+
+/// Writes all that the book wants written; answers by what the database knows the transaction. A book that was made
+/// from what is remembered is written only if that is still true.
+pub(super) async fn all(
+    conn: &mut Conn,
+    tenant: TenantId,
+    book: &Book,
+    still: Option<&Seen>,
+) -> Result<String> {
+    let pools = match still {
+        None => pools(book),
+        Some(seen) => pools_if(book, seen),
+    };
     let parts =
-        [pools(book), inserted(book), updated(book), seats(book), tickets(book), claims(book), facts(book)];
-    let parts: Vec<_> = parts.into_iter().filter(|part| !part.rows.0.is_empty()).collect();
+        [pools, inserted(book)?, updated(book)?, seats(book), tickets(book), claims(book)?, facts(book)?];
+    let parts: Vec<_> = parts.into_iter().filter(|part| part.count() > 0).collect();
     dialect::write_together(conn, tenant, &parts).await
 }
 
-fn id(id: Uuid) -> String {
-    id.hyphenated().to_string()
-}
-
-fn field(name: &str) -> String {
-    format!("v.value->>'{name}'")
-}
-
-fn uuid(name: &str) -> String {
-    dialect::uuid(&field(name))
-}
-
-fn number(name: &str) -> String {
-    format!("CAST({} AS BIGINT)", field(name))
-}
-
-fn moment(name: &str) -> String {
-    dialect::moment(&field(name))
-}
-
-fn rows() -> String {
-    dialect::each("$rows")
-}
-
-/// The rows that a statement joins are looked for by themselves.
+/// A column is one of the ids that the rows have in another.
 fn among(column: &str, name: &str) -> String {
-    dialect::among(column, &uuid(name), "$rows")
+    dialect::of_rows(column, name)
 }
 
-fn pools(book: &Book) -> Part {
-    let changed = book.writes.pools.iter().filter(|(_, (held, sold))| *held != 0 || *sold != 0);
-    let rows_of = changed.map(|(pool, (held, sold))| json!({"id": id(pool.0), "held": held, "sold": sold}));
+fn moved(book: &Book) -> Rows<'_> {
+    let moved = book.writes.pools.iter().filter(|(_, (held, sold))| *held != 0 || *sold != 0);
+    RowsOf::new(moved)
+        .ids("id", |(pool, _)| pool.0)
+        .numbers("held", |(_, (held, _))| *held)
+        .numbers("sold", |(_, (_, sold))| *sold)
+        .rows()
+}
+
+/// The pools are locked already.
+fn pools(book: &Book) -> Part<'_> {
     let sql = format!(
-        "UPDATE pools SET held = held + d.held_by, sold = sold + d.sold_by FROM
-         (SELECT {} AS pool, {} AS held_by, {} AS sold_by FROM {}) d
-         WHERE pools.tenant_id = $1 AND {} AND pools.id = d.pool",
-        uuid("id"),
-        number("held"),
-        number("sold"),
-        rows(),
+        "UPDATE pools SET held = pools.held + v.held, sold = pools.sold + v.sold FROM $rows
+         WHERE pools.tenant_id = $1 AND {} AND pools.id = v.id",
         among("pools.id", "id"),
     );
-    Part { sql, rows: Bound(rows_of.collect()) }
+    Part::new(sql, moved(book))
 }
 
-fn inserted(book: &Book) -> Part {
-    let new = book.written().filter(|(_, before)| before.is_none());
-    let rows_of = new.map(|(held, _)| json!(reservation_form(held)));
+/// Locks the pools, in the order in which all do, and changes them if the terms are as they were seen.
+fn pools_if<'a>(book: &'a Book, seen: &'a Seen) -> Part<'a> {
     let sql = format!(
-        "INSERT INTO reservations (tenant_id, id, event_id, buyer, state, quantity, lines, units,
-         payment_reference, created_by, created_at, updated_at, expires_at, version)
-         SELECT $1, {}, {}, {}, {}, {}, v.value->'lines', v.value->'units', {}, {}, {}, {}, {}, {} FROM {}",
-        uuid("id"),
-        uuid("event"),
-        field("buyer"),
-        field("state"),
-        number("quantity"),
-        field("payment"),
-        field("created_by"),
-        moment("created_at"),
-        moment("updated_at"),
-        moment("expires_at"),
-        number("version"),
-        rows()
+        "UPDATE pools SET held = pools.held + d.held, sold = pools.sold + d.sold FROM
+         (SELECT v.id, v.held, v.sold FROM pools p JOIN $rows ON p.id = v.id
+          WHERE p.tenant_id = $1 AND {} AND {} ORDER BY p.id{}) d
+         WHERE pools.tenant_id = $1 AND {} AND pools.id = d.id",
+        among("p.id", "id"),
+        Seen::STILL,
+        dialect::LOCK_POOLS,
+        among("pools.id", "id"),
     );
-    Part { sql, rows: Bound(rows_of.collect()) }
+    let mut part = Part::new(sql, moved(book));
+    part.given.extend(seen.given(book.id));
+    part
 }
 
-fn updated(book: &Book) -> Part {
+fn inserted(book: &Book) -> Result<Part<'_>> {
+    let new = book.written().filter(|(_, before)| before.is_none()).map(|(held, _)| held);
+    let rows = RowsOf::new(new)
+        .ids("id", |held: &Reservation| held.id.0)
+        .ids("event", |held| held.event.0)
+        .texts("buyer", |held| held.buyer.as_str())
+        .texts("state", |held| held.state.name())
+        .numbers("quantity", |held| signed(held.units.len() as u64))
+        .jsons("lines", |held| held.lines.iter().map(line_form).collect::<Vec<_>>())?
+        .jsons("units", |held| held.units.iter().map(unit_form).collect::<Vec<_>>())?
+        .texts("payment", |held| held.payment_reference.as_deref())
+        .texts("created_by", |held| held.created_by.as_str())
+        .moments("created_at", |held| held.created_at)
+        .moments("updated_at", |held| held.updated_at)
+        .moments("expires_at", |held| held.expires_at)
+        .numbers("version", |held| signed(held.version))
+        .rows();
+    let sql = "INSERT INTO reservations (tenant_id, id, event_id, buyer, state, quantity, lines, units,
+         payment_reference, created_by, created_at, updated_at, expires_at, version)
+         SELECT $1, v.id, v.event, v.buyer, v.state, v.quantity, v.lines, v.units, v.payment, v.created_by,
+         v.created_at, v.updated_at, v.expires_at, v.version FROM $rows WHERE TRUE";
+    Ok(Part::new(sql.to_owned(), rows))
+}
+
+fn updated(book: &Book) -> Result<Part<'_>> {
     let changed = book.written().filter_map(|(held, before)| Some((held, before?)));
-    let rows_of = changed.map(|(held, (state, version))| {
-        json!({
-            "id": id(held.id.0),
-            "was": state.name(),
-            "had": version,
-            "row": reservation_form(held),
-        })
-    });
-    let of = |name: &str| format!("v.value->'row'->>'{name}'");
+    let rows = RowsOf::new(changed)
+        .ids("id", |(held, _)| held.id.0)
+        .texts("was", |(_, (state, _))| state.name())
+        .numbers("had", |(_, (_, version))| signed(version))
+        .texts("state", |(held, _)| held.state.name())
+        .numbers("quantity", |(held, _)| signed(held.units.len() as u64))
+        .jsons("units", |(held, _)| held.units.iter().map(unit_form).collect::<Vec<_>>())?
+        .texts("payment", |(held, _)| held.payment_reference.as_deref())
+        .moments("changed", |(held, _)| held.updated_at)
+        .moments("until", |(held, _)| held.expires_at)
+        .numbers("next", |(held, _)| signed(held.version))
+        .rows();
     let sql = format!(
-        "UPDATE reservations SET state = d.state, quantity = d.quantity, units = d.units,
-         payment_reference = d.payment, updated_at = d.changed, expires_at = d.until, version = d.next FROM
-         (SELECT {} AS reservation, {} AS was, {} AS had, {} AS state, CAST({} AS BIGINT) AS quantity,
-          v.value->'row'->'units' AS units, {} AS payment, {} AS changed, {} AS until,
-          CAST({} AS BIGINT) AS next FROM {}) d
-         WHERE reservations.tenant_id = $1 AND {} AND reservations.id = d.reservation
-         AND reservations.state = d.was AND reservations.version = d.had",
-        uuid("id"),
-        field("was"),
-        number("had"),
-        of("state"),
-        of("quantity"),
-        of("payment"),
-        dialect::moment(&of("updated_at")),
-        dialect::moment(&of("expires_at")),
-        of("version"),
-        rows(),
+        "UPDATE reservations SET state = v.state, quantity = v.quantity, units = v.units,
+         payment_reference = v.payment, updated_at = v.changed, expires_at = v.until, version = v.next FROM $rows
+         WHERE reservations.tenant_id = $1 AND {} AND reservations.id = v.id
+         AND reservations.state = v.was AND reservations.version = v.had",
         among("reservations.id", "id"),
     );
-    Part { sql, rows: Bound(rows_of.collect()) }
+    Ok(Part::new(sql, rows))
 }
 
-fn seats(book: &Book) -> Part {
+fn seats(book: &Book) -> Part<'_> {
     let moved = book.writes.seats.iter().filter(|(_, seat)| seat.was != seat.is.map(|(unit, _)| unit));
-    let rows_of = moved.map(|(seat, moved)| {
-        json!({
-            "id": id(seat.0),
-            "type": id(moved.ticket_type.0),
-            "was": moved.was.map(|unit| id(unit.0)),
-            "unit": moved.is.map(|(unit, _)| id(unit.0)),
-            "reservation": moved.is.map(|(_, reservation)| id(reservation.0)),
-        })
-    });
+    let rows = RowsOf::new(moved)
+        .ids("id", |(seat, _)| seat.0)
+        .ids("type", |(_, moved)| moved.ticket_type.0)
+        .ids("was", |(_, moved)| moved.was.map(|unit| unit.0))
+        .ids("unit", |(_, moved)| moved.is.map(|(unit, _)| unit.0))
+        .ids("reservation", |(_, moved)| moved.is.map(|(_, reservation)| reservation.0))
+        .rows();
     let sql = format!(
-        "UPDATE seats SET unit_id = d.unit, reservation_id = d.reservation FROM
-         (SELECT {} AS seat, {} AS of_type, {} AS was, {} AS unit, {} AS reservation FROM {}) d
-         WHERE seats.tenant_id = $1 AND {} AND {} AND seats.ticket_type_id = d.of_type AND seats.id = d.seat
-         AND seats.unit_id IS NOT DISTINCT FROM d.was",
-        uuid("id"),
-        uuid("type"),
-        uuid("was"),
-        uuid("unit"),
-        uuid("reservation"),
-        rows(),
+        "UPDATE seats SET unit_id = v.unit, reservation_id = v.reservation FROM $rows
+         WHERE seats.tenant_id = $1 AND {} AND {} AND seats.ticket_type_id = v.type AND seats.id = v.id
+         AND seats.unit_id IS NOT DISTINCT FROM v.was",
         among("seats.ticket_type_id", "type"),
         among("seats.id", "id"),
     );
-    Part { sql, rows: Bound(rows_of.collect()) }
+    Part::new(sql, rows)
 }
 
-fn tickets(book: &Book) -> Part {
-    let rows_of = book.writes.tickets.iter().map(|ticket| json!(ticket_form(ticket)));
-    let sql = format!(
+fn tickets(book: &Book) -> Part<'_> {
+    let rows = RowsOf::new(&book.writes.tickets)
+        .ids("id", |ticket: &Ticket| ticket.id.0)
+        .ids("event", |ticket| ticket.event.0)
+        .ids("reservation", |ticket| ticket.reservation.0)
+        .ids("type", |ticket| ticket.ticket_type.0)
+        .ids("seat_id", |ticket| ticket.seat.as_ref().map(|seat| seat.id.0))
+        .texts("seat", |ticket| ticket.seat.as_ref().map(|seat| seat.label.as_str()))
+        .numbers("amount", |ticket| ticket.price.amount)
+        .texts("currency", |ticket| ticket.price.currency.as_str())
+        .texts("holder", |ticket| ticket.holder.as_str())
+        .moments("code_since", |ticket| ticket.code_since)
+        .moments("created_at", |ticket| ticket.created_at)
+        .moments("updated_at", |ticket| ticket.updated_at)
+        .rows();
+    let sql =
         "INSERT INTO tickets (tenant_id, id, event_id, reservation_id, ticket_type_id, seat_id, seat, amount,
          currency, holder, code_since, created_at, updated_at)
-         SELECT $1, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {} FROM {}",
-        uuid("id"),
-        uuid("event"),
-        uuid("reservation"),
-        uuid("type"),
-        uuid("seat_id"),
-        field("seat"),
-        number("amount"),
-        field("currency"),
-        field("holder"),
-        moment("code_since"),
-        moment("created_at"),
-        moment("updated_at"),
-        rows()
-    );
-    Part { sql, rows: Bound(rows_of.collect()) }
+         SELECT $1, v.id, v.event, v.reservation, v.type, v.seat_id, v.seat, v.amount, v.currency, v.holder,
+         v.code_since, v.created_at, v.updated_at FROM $rows WHERE TRUE";
+    Part::new(sql.to_owned(), rows)
 }
 
-fn claims(book: &Book) -> Part {
-    let rows_of = book.writes.claims.iter().map(|claim| {
-        json!({
-            "principal": claim.scope.principal,
-            "operation": claim.scope.operation.name(),
-            "key": claim.scope.key.as_str(),
-            "fingerprint": hex(&claim.fingerprint.0),
-            "answer": answer_form(&claim.answer),
-            "expires": claim.expires.micros(),
-        })
-    });
+fn claims(book: &Book) -> Result<Part<'_>> {
+    let rows = RowsOf::new(&book.writes.claims)
+        .texts("principal", |claim| claim.scope.principal.as_str())
+        .texts("operation", |claim| claim.scope.operation.name())
+        .texts("key", |claim| claim.scope.key.as_str())
+        .bytes("fingerprint", |claim| claim.fingerprint.0.to_vec())
+        .jsons("answer", |claim| answer_form(&claim.answer))?
+        .moments("expires", |claim| claim.expires)
+        .rows();
     // A record that has expired is replaced, one that stands lets the batch fail: its command is judged anew.
     let sql = format!(
         "INSERT INTO idempotency (tenant_id, principal, operation, key, fingerprint, answer, expires_at)
-         SELECT $1, {}, {}, {}, {}, v.value->'answer', {} FROM {} WHERE TRUE
+         SELECT $1, v.principal, v.operation, v.key, v.fingerprint, v.answer, v.expires FROM $rows WHERE TRUE
          ON CONFLICT (tenant_id, principal, operation, key) DO UPDATE
          SET fingerprint = excluded.fingerprint, answer = excluded.answer, expires_at = excluded.expires_at
          WHERE idempotency.expires_at <= {}",
-        field("principal"),
-        field("operation"),
-        field("key"),
-        dialect::bytes(&field("fingerprint")),
-        moment("expires"),
-        rows(),
         dialect::CLOCK,
     );
-    Part { sql, rows: Bound(rows_of.collect()) }
+    Ok(Part::new(sql, rows))
 }
 
-fn facts(book: &Book) -> Part {
-    let rows_of = book.writes.facts.iter().map(|fact| {
-        json!({
-            "id": id(fact.id.0),
-            "type": fact.fact_type,
-            "kind": fact.object.kind.name(),
-            "object": fact.object.id,
-            "version": signed(fact.object.version),
-            "at": fact.at.micros(),
-            "actor_kind": fact.actor.kind,
-            "actor": fact.actor.id,
-            "user": fact.actor.user.map(|user| id(user.0)),
-            "transport": fact.transport,
-            "request": fact.request_id,
-            "changes": change_forms(&fact.changes),
-            "event": fact.event.map(|event| id(event.0)),
-        })
-    });
+fn facts(book: &Book) -> Result<Part<'_>> {
+    let rows = RowsOf::new(&book.writes.facts)
+        .ids("id", |fact| fact.id.0)
+        .texts("type", |fact| &*fact.fact_type)
+        .texts("kind", |fact| fact.object.kind.name())
+        .texts("object", |fact| fact.object.id.as_str())
+        .numbers("version", |fact| signed(fact.object.version))
+        .ids("event", |fact| fact.event.map(|event| event.0))
+        .moments("at", |fact| fact.at)
+        .texts("actor_kind", |fact| &*fact.actor.kind)
+        .texts("actor", |fact| fact.actor.id.as_str())
+        .ids("user_id", |fact| fact.actor.user.map(|user| user.0))
+        .texts("transport", |fact| &*fact.transport)
+        .texts("request", |fact| fact.request_id.as_str())
+        .jsons("changes", |fact| change_forms(&fact.changes))?
+        .rows();
     let sql = format!(
         "INSERT INTO facts (tenant_id, id, seq, fact_type, object_kind, object_id, object_version, event_id, at,
          actor_kind, actor_id, actor_user, transport, request_id, changes)
-         SELECT $1, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, v.value->'changes' FROM {}",
-        uuid("id"),
+         SELECT $1, v.id, {}, v.type, v.kind, v.object, v.version, v.event, v.at, v.actor_kind, v.actor, v.user_id,
+         v.transport, v.request, v.changes FROM $rows WHERE TRUE",
         dialect::SEQ,
-        field("type"),
-        field("kind"),
-        field("object"),
-        number("version"),
-        uuid("event"),
-        moment("at"),
-        field("actor_kind"),
-        field("actor"),
-        uuid("user"),
-        field("transport"),
-        field("request"),
-        rows()
     );
-    Part { sql, rows: Bound(rows_of.collect()) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Ok(Part::new(sql, rows))
 }
