@@ -7,6 +7,7 @@ use tessera_core::changeset::Committed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::box_office::BoxOffice;
 use crate::world::{Kind, World, run};
 
 const PASS: u8 = 0;
@@ -85,6 +86,38 @@ async fn a_commit_whose_answer_is_lost_is_known_all_the_same() {
         wired.store(wired.change(tenant).insert(lost)).await;
         wired.numbered(2).await;
         wired.store.close().await;
+    }
+    run(Kind::Postgres, test).await;
+}
+
+/// A batch that is one statement commits without saying so. The wire takes its buyer for a COMMIT.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reservation_whose_answer_is_lost_is_known_all_the_same() {
+    async fn test(world: World) {
+        let (host, port) = world.server_address();
+        let wire = Wire::to(host, port).await;
+        let office = BoxOffice::open(world.clone(), Some(9), |_| ()).await;
+        let standing = office.ticket_type(None, &[]).await;
+        let wired = BoxOffice { world: world.other_host_at("wired", wire.port).await, ..office.clone() };
+        for _ in 0..2 {
+            wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        }
+
+        wire.cut.store(CUT_AFTER_COMMIT, Ordering::SeqCst);
+        let stored = wired.run(wired.reserve("COMMIT", &[(standing, 1)])).await.unwrap();
+        assert_eq!(wire.cut.load(Ordering::SeqCst), PASS, "the wire was cut");
+        assert!(world.store.reservation(office.tenant, stored.id).await.unwrap().is_some());
+        assert_eq!(office.counts(standing).await.held, 3);
+
+        wire.cut.store(CUT_BEFORE_COMMIT, Ordering::SeqCst);
+        let job = wired.reserve("COMMIT", &[(standing, 1)]);
+        let refused = wired.world.store.run_batch(office.tenant, office.event.id, &[job]).await;
+        assert_eq!(refused.err().unwrap().reason(), "UNAVAILABLE");
+        assert_eq!(wire.cut.load(Ordering::SeqCst), PASS, "the wire was cut");
+        assert_eq!(office.counts(standing).await.held, 3);
+        wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        office.check().await;
+        wired.world.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }

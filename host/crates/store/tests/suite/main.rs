@@ -46,6 +46,7 @@ mod parts;
 mod purge;
 mod records;
 mod releases;
+mod remembered;
 mod reservations;
 mod round_trips;
 mod timers;

@@ -13,20 +13,29 @@ use crate::world::{Kind, World, run};
 /// The most round trips between the one that locks and the one that commits, both counted.
 const MOST: usize = 5;
 
-/// A wire to the server that counts what a transaction sends after its BEGIN; `longest` is the most so far.
-async fn wire(host: String, port: u16, longest: Arc<AtomicUsize>) -> u16 {
+/// What passed over a wire.
+#[derive(Default)]
+struct Passed {
+    /// How many transactions were begun.
+    begun: AtomicUsize,
+    /// The most that one of them sent after its BEGIN.
+    longest: AtomicUsize,
+}
+
+/// A wire to the server that counts.
+async fn wire(host: String, port: u16, passed: Arc<Passed>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let server = TcpStream::connect((host.as_str(), port)).await.unwrap();
-            tokio::spawn(pass(client, server, Arc::clone(&longest)));
+            tokio::spawn(pass(client, server, Arc::clone(&passed)));
         }
     });
     own
 }
 
-async fn pass(client: TcpStream, server: TcpStream, longest: Arc<AtomicUsize>) {
+async fn pass(client: TcpStream, server: TcpStream, passed: Arc<Passed>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
@@ -35,10 +44,11 @@ async fn pass(client: TcpStream, server: TcpStream, longest: Arc<AtomicUsize>) {
     while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
         let has = |word: &[u8]| buffer[..read].windows(word.len()).any(|part| part == word);
         sent = if has(b"BEGIN") { Some(0) } else { sent.map(|count| count + 1) };
+        passed.begun.fetch_add(usize::from(sent == Some(0)), Ordering::SeqCst);
         if (has(b"COMMIT") || has(b"ROLLBACK"))
             && let Some(count) = sent.take()
         {
-            longest.fetch_max(count, Ordering::SeqCst);
+            passed.longest.fetch_max(count, Ordering::SeqCst);
         }
         if to_server.write_all(&buffer[..read]).await.is_err() {
             return;
@@ -54,15 +64,15 @@ async fn a_batch_locks_for_few_round_trips() {
         office.world.numbered(2).await;
         let standing = office.ticket_type(None, &[]).await;
         let (host, port) = office.world.server_address();
-        let longest = Arc::new(AtomicUsize::new(0));
-        let port = wire(host, port, Arc::clone(&longest)).await;
+        let passed = Arc::new(Passed::default());
+        let port = wire(host, port, Arc::clone(&passed)).await;
         let wired = BoxOffice { world: office.world.other_host_at("wired", port).await, ..office.clone() };
         // Statements are prepared once for each connection: that is not what is counted.
         let mut counted = usize::MAX;
         for _ in 0..24 {
             let held = wired.run(wired.reserve("ann", &[(standing, 2)])).await.unwrap();
             let other = wired.run(wired.reserve("ben", &[(standing, 2)])).await.unwrap();
-            longest.store(0, Ordering::SeqCst);
+            passed.longest.store(0, Ordering::SeqCst);
             let jobs = [
                 wired.reserve("cem", &[(standing, 1)]),
                 wired.job(Command::Confirm { id: held.id, payment_reference: "p".into(), if_version: None }),
@@ -71,9 +81,32 @@ async fn a_batch_locks_for_few_round_trips() {
             ];
             let verdicts = wired.batch(&jobs).await;
             assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
-            counted = counted.min(longest.load(Ordering::SeqCst));
+            counted = counted.min(passed.longest.load(Ordering::SeqCst));
         }
         assert!((2..=MOST).contains(&counted), "{counted} round trips with the pools locked");
+        wired.world.store.close().await;
+    }
+    run(Kind::Postgres, test).await;
+}
+
+/// A host that knows the event's terms neither locks nor reads: its statement is a transaction of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_plain_reservation_is_one_statement() {
+    async fn test(world: World) {
+        let office = BoxOffice::open(world, Some(1_000), |_| ()).await;
+        let standing = office.ticket_type(None, &[]).await;
+        let (host, port) = office.world.server_address();
+        let passed = Arc::new(Passed::default());
+        let port = wire(host, port, Arc::clone(&passed)).await;
+        let wired = BoxOffice { world: office.world.other_host_at("wired", port).await, ..office.clone() };
+        wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        let before = passed.begun.load(Ordering::SeqCst);
+        assert!(before > 0, "the first reads");
+        for _ in 0..20 {
+            wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        }
+        assert_eq!(passed.begun.load(Ordering::SeqCst), before);
+        office.check().await;
         wired.world.store.close().await;
     }
     run(Kind::Postgres, test).await;

@@ -1,0 +1,125 @@
+//! What a host remembers of an event spares it reading, and is never taken for true.
+
+use tessera_core::booking::Queue;
+use tessera_core::catalog::event::HoldRules;
+use tessera_core::catalog::{Event, EventStatus, TicketType};
+use tessera_core::id::TicketTypeId;
+use tessera_core::inventory::{Counts, Reservation, TenantHolds};
+
+use crate::box_office::BoxOffice;
+use crate::world::{Kind, World, run};
+
+/// An event that this host has sold from already.
+async fn warm(world: World, capacity: Option<u64>) -> (BoxOffice, TicketTypeId) {
+    let office = BoxOffice::open(world, capacity, |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    for buyer in ["ann", "ben"] {
+        office.run(office.reserve(buyer, &[(standing, 1)])).await.unwrap();
+    }
+    (office, standing)
+}
+
+async fn change_event(office: &mut BoxOffice, change: impl FnOnce(&mut Event)) {
+    let mut next = office.event.clone();
+    next.version += 1;
+    change(&mut next);
+    let fact = office.world.fact(office.tenant, "event.updated", &next);
+    office.world.store(office.world.change(office.tenant).update(next.clone()).fact(fact)).await;
+    office.event = next;
+}
+
+async fn change_type(office: &BoxOffice, id: TicketTypeId, change: impl FnOnce(&mut TicketType)) {
+    let mut next = office.world.store.ticket_type(office.tenant, id).await.unwrap().unwrap();
+    next.version += 1;
+    change(&mut next);
+    let fact = office.world.fact(office.tenant, "ticket_type.updated", &next);
+    office.world.store(office.world.change(office.tenant).update(next).fact(fact)).await;
+}
+
+async fn refusal(office: &BoxOffice, standing: TicketTypeId) -> String {
+    let refused = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap_err();
+    refused.reason().to_owned()
+}
+
+fn held_for(reservation: &Reservation) -> i64 {
+    (reservation.expires_at.micros() - reservation.created_at.micros()) / 1_000_000
+}
+
+async fn other_terms_are_in_force_at_once(world: World) {
+    let (mut office, standing) = warm(world, None).await;
+    change_type(&office, standing, |held| held.text.price.amount = 900).await;
+    let held = office.run(office.reserve("cem", &[(standing, 2)])).await.unwrap();
+    assert_eq!(held.total().unwrap().amount, 1_800);
+
+    change_event(&mut office, |event| {
+        event.text.holds = HoldRules { usual: Some(90), least: Some(60), most: None }
+    })
+    .await;
+    let held = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
+    assert_eq!(held_for(&held), 90);
+
+    change_event(&mut office, |event| event.text.holds = HoldRules::default()).await;
+    office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
+    let now = office.world.store.now();
+    let rules = HoldRules { usual: Some(120), least: None, most: None };
+    let holds = TenantHolds { id: office.tenant, rules, updated_at: now, version: 1 };
+    let fact = office.world.fact(office.tenant, "hold_rules.updated", &holds);
+    office.world.store(office.world.change(office.tenant).insert(holds).fact(fact)).await;
+    let held = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
+    assert_eq!(held_for(&held), 120);
+
+    let queue = Queue { required: true, version: 1, ..Queue::usual(office.event.id, now) };
+    let fact = office.world.fact(office.tenant, "queue.updated", &queue);
+    office.world.store(office.world.change(office.tenant).insert(queue.clone()).fact(fact)).await;
+    assert_eq!(refusal(&office, standing).await, "QUEUE_REQUIRED");
+    let open = Queue { required: false, version: 2, ..queue };
+    let fact = office.world.fact(office.tenant, "queue.updated", &open);
+    office.world.store(office.world.change(office.tenant).update(open).fact(fact)).await;
+    office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
+
+    change_event(&mut office, |event| event.text.buyer_limit = Some(1)).await;
+    assert_eq!(refusal(&office, standing).await, "BUYER_LIMIT_REACHED");
+    change_event(&mut office, |event| event.text.buyer_limit = None).await;
+    office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
+    change_event(&mut office, |event| event.text.status = EventStatus::Draft).await;
+    assert_eq!(refusal(&office, standing).await, "EVENT_NOT_ON_SALE");
+    office.check().await;
+}
+
+async fn a_type_that_was_not_remembered_is_read(world: World) {
+    let (office, standing) = warm(world, Some(9)).await;
+    let seated = office.ticket_type(Some(2), &[]).await;
+    let held = office.run(office.reserve("cem", &[(standing, 1), (seated, 2)])).await.unwrap();
+    assert_eq!(held.quantities(), [1, 2]);
+    let held = office.run(office.reserve("dia", &[(standing, 1)])).await.unwrap();
+    assert_eq!(held.quantities(), [1]);
+    assert_eq!(refusal(&office, seated).await, "INVENTORY_EXHAUSTED");
+    assert_eq!(refusal(&office, TicketTypeId::generate()).await, "TICKET_TYPE_NOT_FOUND");
+    office.check().await;
+}
+
+on_every_store! {
+    other_terms_are_in_force_at_once,
+    a_type_that_was_not_remembered_is_read,
+}
+
+/// What one host remembers to be free, another has sold.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_another_host_took_is_not_sold_again() {
+    async fn test(world: World) {
+        let (office, standing) = warm(world, Some(10)).await;
+        let other = BoxOffice { world: office.world.other_host("host-2").await, ..office.clone() };
+        let taken = other.run(other.reserve("cem", &[(standing, 7)])).await.unwrap();
+        let jobs = [office.reserve("dia", &[(standing, 1)]), office.reserve("eli", &[(standing, 1)])];
+        let verdicts = office.batch(&jobs).await;
+        let said: Vec<_> =
+            verdicts.iter().map(|verdict| verdict.as_ref().map_err(|error| error.reason())).collect();
+        assert!(matches!(said[..], [Ok(_), Err("INVENTORY_EXHAUSTED")]), "{said:?}");
+        other.release(taken.id, &[taken.units[0].id]).await.unwrap();
+        office.run(office.reserve("eli", &[(standing, 1)])).await.unwrap();
+        assert_eq!(office.counts(office.event.id).await, Counts { held: 10, sold: 0, locked: 0 });
+        office.check().await;
+        other.world.store.close().await;
+    }
+    run(Kind::Postgres, test).await;
+}
