@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Decode, Encode, Postgres, QueryBuilder, Row as _, Type
 use tessera_core::id::TenantId;
 use tessera_core::{Error, Result, Timestamp};
 
+use super::numbering;
 use super::sql::inventory::{Column, Part, Rows};
 use crate::error::fault;
 
@@ -80,9 +81,6 @@ pub(super) fn hex(column: &str) -> String {
     format!("encode({column}, 'hex')")
 }
 
-/// Facts get their numbers from the sequencer.
-pub(super) const SEQ: &str = "NULL::bigint";
-
 /// Locks the rows of pools, `p`, within a statement.
 pub(super) const LOCK_POOLS: &str = " FOR NO KEY UPDATE OF p";
 
@@ -93,17 +91,20 @@ pub(super) fn of_rows(column: &str, name: &str) -> String {
 }
 
 /// Carries out several statements in one round trip; each must change as many rows as it is given. The text is the same
-/// for any number of rows, so that it is planned once.
+/// for any number of rows, so that it is planned once. The parts are carried out in their order, for so they are counted:
+/// facts, which come last, draw when all locks are held.
 pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part<'_>]) -> Result<String> {
     let (mut sql, mut whole) = (String::from("WITH "), String::new());
     let mut bound = 1;
     for (index, part) in parts.iter().enumerate() {
-        let (mut statement, first) = (part.sql.clone(), bound + 1);
+        let before = if part.sql.contains(numbering::OF_ROW) { numbering::COMMITTED } else { "" };
+        let mut statement = format!("{before}part{index} AS ({} RETURNING 1)", part.sql);
+        let first = bound + 1;
         for (name, rows) in &part.given {
             statement = shown(&statement, (name, rows), &mut bound);
         }
         let (comma, and) = if index == 0 { ("", "") } else { (", ", " AND ") };
-        let _ = write!(sql, "{comma}part{index} AS ({statement} RETURNING 1)");
+        let _ = write!(sql, "{comma}{statement}");
         let _ = write!(whole, "{and}(SELECT COUNT(*) FROM part{index}) = cardinality(${first})");
     }
     // The division fails, and with it the statement.
@@ -190,12 +191,6 @@ impl<'r> Decode<'r, Postgres> for Ts {
         let at = <OffsetDateTime as Decode<'r, Postgres>>::decode(value)?;
         Ok(Self(Timestamp::from_datetime(at)))
     }
-}
-
-/// Facts get their numbers from the sequencer; here each draws its place by the column's default.
-#[allow(clippy::unused_async, reason = "SQLite's numbering asks the database")]
-pub(super) async fn places(_: &mut Conn, _: usize) -> Result<Option<i64>> {
-    Ok(None)
 }
 
 /// The field of that name in a JSON column is one of the texts, or has one among its texts.

@@ -34,6 +34,7 @@ use self::sql::upkeep::{self, Upkeep};
 mod batch;
 mod commit;
 mod dialect;
+mod numbering;
 mod sequencer;
 #[allow(clippy::duplicate_mod, reason = "the queries are written once and compiled for either driver")]
 #[path = "../sql/mod.rs"]

@@ -12,9 +12,8 @@ use crate::clock::MEASURED_EVERY;
 const COMMITTED_CHANNEL: &str = "tessera_committed";
 const COMMITTED: &str = "NOTIFY tessera_committed";
 
-/// The sequencer tells all hosts.
+/// The sequencer tells all hosts, in the function `number_facts`.
 const NUMBERED_CHANNEL: &str = "tessera_numbered";
-pub(super) const NUMBERED: &str = "NOTIFY tessera_numbered";
 
 /// How long is waited before a failed task begins again.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
-//! The queries, written once: this folder is compiled for either driver, whose `dialect` it finds in the
-//! module above. All are functions over one connection; transactions are the driver's business.
+//! The queries, written once: this folder is compiled for either driver, whose `dialect` and
+//! `numbering` it finds in the module above. All are functions over one connection; transactions are the driver's business.
 
 use super::dialect::{self, Conn, Db, Row, Ts};
-use super::{DbStore, Reader};
+use super::{DbStore, Reader, numbering};
 
 mod admission;
 pub(super) mod apply;

@@ -6,36 +6,36 @@ use tessera_core::access::ObjectKind;
 use tessera_core::filter::{Operand, Term};
 use tessera_core::id::{EventId, FactId, ProjectId, TenantId, UserId};
 use tessera_core::outbox::{Actor, Fact, NewFact, ObjectRef, Seq};
-use tessera_core::page::{Page, PageRequest};
+use tessera_core::page::{Page, PageRequest, SortKey};
 use tessera_core::{Result, Timestamp};
 
 use super::page::{Holds, Sort, number};
-use super::{Conn, Db, Row, Ts, dialect, filter};
+use super::{Conn, Db, Row, Ts, dialect, filter, numbering};
 use crate::codec::{ChangeForm, change_forms, changes, corrupt, signed, unsigned};
 use crate::error::fault;
 
 /// How many facts are written by one statement.
 const ROWS: usize = 200;
 
-const SELECT: &str = "SELECT tenant_id, id, seq, fact_type, object_kind, object_id, object_version, \
-    project_id, event_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, release, \
-    changes FROM facts";
+/// A fact, without its number.
+const COLUMNS: &str = "tenant_id, id, fact_type, object_kind, object_id, object_version, project_id, \
+    event_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, release, changes";
 
 /// Writes facts in their order. To be called when all row locks are held, last of all. Answers by what
 /// the database knows the transaction.
 pub(super) async fn insert(conn: &mut Conn, tenant: TenantId, facts: &[NewFact]) -> Result<String> {
-    let mut token = None;
-    let mut place = dialect::places(conn, facts.len()).await?;
+    if facts.is_empty() {
+        return transaction(conn).await;
+    }
+    let mut token = String::new();
+    let mut place = numbering::first(conn, facts).await?;
+    let mut all = Some((tenant, facts));
     for some in facts.chunks(ROWS) {
-        let mut query = QueryBuilder::<Db>::new(
-            "INSERT INTO facts (tenant_id, id, seq, fact_type, object_kind, object_id, object_version, \
-             project_id, event_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, \
-             release, changes) ",
-        );
+        let mut query = QueryBuilder::<Db>::new("");
+        numbering::push_insert(&mut query, COLUMNS, all.take());
         query.push_values(some, |mut row, fact| {
             row.push_bind(tenant.0)
                 .push_bind(fact.id.0)
-                .push_bind(place)
                 .push_bind(fact.fact_type.to_string())
                 .push_bind(fact.object.kind.name())
                 .push_bind(fact.object.id.clone())
@@ -50,17 +50,15 @@ pub(super) async fn insert(conn: &mut Conn, tenant: TenantId, facts: &[NewFact])
                 .push_bind(fact.request_id.clone())
                 .push_bind(fact.cause.map(|cause| cause.0))
                 .push_bind(fact.release.clone())
-                .push_bind(Json(change_forms(&fact.changes)));
-            place = place.map(|place| place + 1);
+                .push_bind(Json(change_forms(&fact.changes)))
+                .push_bind(place);
+            place += 1;
         });
-        query.push(format_args!(" RETURNING {} AS token", dialect::TRANSACTION));
-        let rows = query.build().fetch_all(&mut *conn).await.map_err(fault)?;
-        token = rows.first().map(|row| row.try_get("token")).transpose().map_err(fault)?;
+        query.push(format_args!("{} RETURNING {} AS token", numbering::INSERTED, dialect::TRANSACTION));
+        let rows = query.build_query_scalar().fetch_all(&mut *conn).await.map_err(fault)?;
+        token = rows.into_iter().next().unwrap_or_default();
     }
-    match token {
-        Some(token) => Ok(token),
-        None => transaction(conn).await,
-    }
+    Ok(token)
 }
 
 async fn transaction(conn: &mut Conn) -> Result<String> {
@@ -80,12 +78,8 @@ pub(super) async fn after(
     seq: Seq,
     limit: u32,
 ) -> Result<Vec<Fact>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push(" WHERE seq > ").push_bind(signed(seq));
-    if let Some(tenant) = tenant {
-        query.push(" AND tenant_id = ").push_bind(tenant.0);
-    }
-    query.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
+    let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS}, seq FROM "));
+    numbering::push_after(&mut query, tenant, signed(seq), limit);
     let rows = query.build().fetch_all(conn).await.map_err(fault)?;
     rows.iter().map(read).collect()
 }
@@ -96,7 +90,8 @@ pub(super) async fn history(
     (kind, id): (ObjectKind, &str),
     page: &PageRequest,
 ) -> Result<Page<Fact>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
+    let mut query =
+        QueryBuilder::<Db>::new(format!("SELECT {COLUMNS}, {} AS seq FROM facts", numbering::SEQ));
     query.push(" WHERE tenant_id = ").push_bind(tenant.0);
     query.push(" AND object_kind = ").push_bind(kind.name());
     query.push(" AND object_id = ").push_bind(id.to_owned());
@@ -107,19 +102,21 @@ pub(super) async fn history(
 }
 
 pub(super) async fn audit(conn: &mut Conn, tenant: TenantId, page: &PageRequest) -> Result<Page<Fact>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push(" WHERE seq IS NOT NULL AND tenant_id = ").push_bind(tenant.0);
+    let upto = page.after.as_ref().and_then(|after| match after.key {
+        SortKey::Integer(seq) => Some(seq),
+        SortKey::Time(_) | SortKey::Text(_) => None,
+    });
+    let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS}, seq FROM "));
+    numbering::push_newest(&mut query, tenant, upto);
     filter::push(&mut query, &page.filter, condition)?;
     let place = |fact: &Fact| number(fact.seq.unwrap_or_default(), &fact.what.id);
-    let sort = Sort::by("seq", Holds::Numbers, place).descending(true);
+    let sort = Sort::by("seq", Holds::Numbers, place).descending(true).in_order(numbering::NEWEST_FIRST);
     sort.page(conn, query, page, read).await
 }
 
 pub(super) async fn seq_before(conn: &mut Conn, before: Timestamp) -> Result<Seq> {
-    let query = sqlx::query_scalar(
-        "SELECT seq FROM facts WHERE at < $1 AND seq IS NOT NULL ORDER BY at DESC, seq DESC LIMIT 1",
-    );
-    let seq: Option<i64> = query.bind(Ts(before)).fetch_optional(conn).await.map_err(fault)?;
+    let query = sqlx::query_scalar(numbering::SEQ_BEFORE).bind(Ts(before));
+    let seq: Option<i64> = query.fetch_optional(conn).await.map_err(fault)?;
     unsigned(seq.unwrap_or_default())
 }
 

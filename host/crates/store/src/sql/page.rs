@@ -33,18 +33,26 @@ pub(super) struct Sort<T> {
     /// The column that orders equal rows, and what it holds.
     id: (&'static str, Ids),
     descending: bool,
+    /// The same order in other words, by which the database finds it.
+    order: Option<&'static str>,
     keyset: fn(&T) -> Keyset,
 }
 
 impl<T> Sort<T> {
     /// Sorted by a column, equal rows by their UUID `id`.
     pub(super) fn by(column: &'static str, holds: Holds, keyset: fn(&T) -> Keyset) -> Self {
-        Self { column: (column, holds), id: ("id", Ids::Uuids), descending: false, keyset }
+        Self { column: (column, holds), id: ("id", Ids::Uuids), descending: false, order: None, keyset }
     }
 
     /// The greatest first, or the least.
     pub(super) fn descending(mut self, descending: bool) -> Self {
         self.descending = descending;
+        self
+    }
+
+    /// The same order in the words by which the database finds it.
+    pub(super) fn in_order(mut self, order: &'static str) -> Self {
+        self.order = Some(order);
         self
     }
 
@@ -84,7 +92,12 @@ impl<T> Sort<T> {
             query.push(")");
         }
         let limit = u64::from(asked.size) + 1;
-        query.push(format_args!(" ORDER BY {column} {direction}, {id} {direction} LIMIT {limit}"));
+        match self.order {
+            Some(order) => query.push(format_args!(" ORDER BY {order} LIMIT {limit}")),
+            None => {
+                query.push(format_args!(" ORDER BY {column} {direction}, {id} {direction} LIMIT {limit}"))
+            }
+        };
         let rows = query.build().fetch_all(conn).await.map_err(fault)?;
         let items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
         Ok(Page::cut(items, asked.size, self.keyset))

@@ -10,7 +10,7 @@ use tessera_core::{Result, Timestamp};
 use super::catalog::event;
 use super::inventory::reservation;
 use super::plugin::{host, timer};
-use super::{Conn, Ts, dialect};
+use super::{Conn, Ts, dialect, numbering};
 use crate::codec::corrupt;
 use crate::error::fault;
 
@@ -61,15 +61,8 @@ pub(in super::super) async fn run(conn: &mut Conn, upkeep: &Upkeep) -> Result<u6
         Upkeep::PurgeEvents { limit } => return event::purge(conn, *limit).await,
         Upkeep::DelayTimer { tenant, timer } => return timer::delay(conn, *tenant, timer).await,
         Upkeep::ForgetFacts { before, limit } => {
-            sqlx::query(
-                "DELETE FROM facts WHERE (tenant_id, id) IN
-                 (SELECT tenant_id, id FROM facts WHERE at < $1 AND seq IS NOT NULL
-                  ORDER BY at, seq LIMIT $2)",
-            )
-            .bind(Ts(*before))
-            .bind(i64::from(*limit))
-            .execute(conn)
-            .await
+            let query = sqlx::query(numbering::FORGET).bind(Ts(*before)).bind(i64::from(*limit));
+            query.execute(conn).await
         }
         Upkeep::ForgetKeys { now, limit } => {
             sqlx::query(

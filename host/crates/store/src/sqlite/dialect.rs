@@ -10,9 +10,9 @@ use sqlx::{AssertSqlSafe, Decode, Encode, QueryBuilder, Sqlite, Type};
 use tessera_core::id::TenantId;
 use tessera_core::{Error, Result, Timestamp};
 
+use super::numbering;
 use super::sql::inventory::{Column, Part, Rows};
 
-use crate::codec::signed;
 use crate::error::fault;
 
 pub(super) type Db = Sqlite;
@@ -81,9 +81,6 @@ pub(super) fn hex(column: &str) -> String {
     format!("hex({column})")
 }
 
-/// The number of a new fact: that of its place among those of the statement, after the head was moved for all.
-pub(super) const SEQ: &str = "(SELECT h.seq FROM facts_head h WHERE h.id = 1) - $count + v.place";
-
 /// Nothing is locked: there is one writer.
 pub(super) const LOCK_POOLS: &str = "";
 
@@ -98,7 +95,7 @@ pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[P
     let (mut sql, mut expected, mut bound) = (String::new(), 0, Vec::new());
     for part in parts {
         let count = format!("json_array_length(${})", bound.len() + 2);
-        if part.sql.contains(SEQ) {
+        if part.sql.contains(numbering::OF_ROW) {
             let _ = write!(sql, "UPDATE facts_head SET seq = seq + {count} WHERE id = 1; ");
             expected += 1;
         }
@@ -202,17 +199,6 @@ impl<'r> Decode<'r, Sqlite> for Ts {
         let micros = <i64 as Decode<'r, Sqlite>>::decode(value)?;
         Ok(Self(Timestamp::from_micros(micros).ok_or("a time out of range")?))
     }
-}
-
-/// The number of the first of `count` new facts: the one writer gives them.
-pub(super) async fn places(conn: &mut Conn, count: usize) -> Result<Option<i64>> {
-    if count == 0 {
-        return Ok(None);
-    }
-    let count = signed(count as u64);
-    let query = sqlx::query_scalar("UPDATE facts_head SET seq = seq + $1 WHERE id = 1 RETURNING seq");
-    let last: i64 = query.bind(count).fetch_one(conn).await.map_err(fault)?;
-    Ok(Some(last - count + 1))
 }
 
 /// The field of that name in a JSON column is one of the texts, or has one among its texts.

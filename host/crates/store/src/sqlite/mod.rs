@@ -37,6 +37,7 @@ mod checkpoint;
 mod dialect;
 mod file;
 mod memory;
+mod numbering;
 #[allow(clippy::duplicate_mod, reason = "the queries are written once and compiled for either driver")]
 #[path = "../sql/mod.rs"]
 mod sql;

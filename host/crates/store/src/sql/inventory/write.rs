@@ -5,7 +5,7 @@ use tessera_core::admission::Ticket;
 use tessera_core::id::TenantId;
 use tessera_core::inventory::{Book, Reservation};
 
-use super::super::{Conn, dialect};
+use super::super::{Conn, dialect, numbering};
 use super::rows::{Rows, RowsOf};
 use super::terms::Seen;
 use crate::codec::{answer_form, change_forms, line_form, signed, unit_form};
@@ -215,11 +215,12 @@ fn facts(book: &Book) -> Result<Part<'_>> {
         .jsons("changes", |fact| change_forms(&fact.changes))?
         .rows();
     let sql = format!(
-        "INSERT INTO facts (tenant_id, id, seq, fact_type, object_kind, object_id, object_version, event_id, at,
+        "INSERT INTO facts (tenant_id, id, {}, fact_type, object_kind, object_id, object_version, event_id, at,
          actor_kind, actor_id, actor_user, transport, request_id, changes)
          SELECT $1, v.id, {}, v.type, v.kind, v.object, v.version, v.event, v.at, v.actor_kind, v.actor, v.user_id,
          v.transport, v.request, v.changes FROM $rows WHERE TRUE",
-        dialect::SEQ,
+        numbering::COLUMNS,
+        numbering::OF_ROW,
     );
     Ok(Part::new(sql, rows))
 }

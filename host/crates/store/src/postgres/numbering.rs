@@ -1,0 +1,101 @@
+//! How facts get their numbers, and are found by them: a transaction leaves one row in `unnumbered`, and the
+//! sequencer moves it to `commits` with the number of its last fact. A fact is found by its transaction.
+
+use sqlx::QueryBuilder;
+use tessera_core::Result;
+use tessera_core::id::TenantId;
+use tessera_core::outbox::NewFact;
+
+use super::dialect::{Conn, Db, Ts};
+use crate::codec::signed;
+
+/// The number of a fact of the table `facts`, if it has one.
+pub(super) const SEQ: &str = "(SELECT c.seq - c.facts + facts.place FROM commits c
+    WHERE c.tenant_id = facts.tenant_id AND c.drawn = facts.drawn)";
+/// The order of [`push_newest`].
+pub(super) const NEWEST_FIRST: &str = "c.last DESC, f.place DESC";
+
+/// The columns by which a fact is found, and what they get for a row of a statement that is given its rows.
+pub(super) const COLUMNS: &str = "drawn, place";
+pub(super) const OF_ROW: &str = "(SELECT drawn FROM committed), v.place";
+/// Before such a statement: leaves the transaction's row.
+pub(super) const COMMITTED: &str = "committed AS (INSERT INTO unnumbered (tenant_id, facts, at)
+    SELECT $1, COUNT(*), MAX(v.at) FROM $rows RETURNING drawn), ";
+
+/// The number of the newest fact before `$1`.
+pub(super) const SEQ_BEFORE: &str =
+    "SELECT seq FROM commits WHERE at < $1 ORDER BY at DESC, seq DESC LIMIT 1";
+
+/// Removes the oldest facts before `$1`, at most `$2`. Those of one transaction go in their order, and its own row
+/// goes with the last of them.
+pub(super) const FORGET: &str = "WITH old AS (
+     SELECT c.row AS commit_row, f.row AS fact_row, f.place = c.facts AS is_last FROM
+     (SELECT ctid AS row, tenant_id, drawn, facts, at, seq FROM commits WHERE at < $1
+      ORDER BY at, seq LIMIT $2) c CROSS JOIN LATERAL
+     (SELECT ctid AS row, place FROM facts WHERE tenant_id = c.tenant_id AND drawn = c.drawn
+      ORDER BY place LIMIT $2) f ORDER BY c.at, c.seq, f.place LIMIT $2),
+    emptied AS (DELETE FROM commits WHERE ctid = ANY(ARRAY(SELECT commit_row FROM old WHERE is_last)))
+    DELETE FROM facts WHERE ctid = ANY(ARRAY(SELECT fact_row FROM old))";
+
+/// What the first of these new facts gets, the next ones one more each.
+#[allow(clippy::unused_async, reason = "SQLite's numbering asks the database")]
+pub(super) async fn first(_: &mut Conn, _: &[NewFact]) -> Result<i64> {
+    Ok(1)
+}
+
+/// Begins to insert rows of these columns, and of what `first` began to count. The first such statement of a
+/// transaction leaves its row, and is told all its facts.
+pub(super) fn push_insert(query: &mut QueryBuilder<Db>, columns: &str, all: Option<(TenantId, &[NewFact])>) {
+    query.push("WITH committed AS (");
+    match all {
+        Some((tenant, facts)) => {
+            let newest = facts.iter().map(|fact| fact.at).max().unwrap_or_default();
+            query.push("INSERT INTO unnumbered (tenant_id, facts, at) VALUES (").push_bind(tenant.0);
+            query.push(", ").push_bind(signed(facts.len() as u64));
+            query.push(", ").push_bind(Ts(newest)).push(") RETURNING drawn");
+        }
+        None => {
+            query.push("SELECT currval('facts_drawn') AS drawn");
+        }
+    }
+    query.push(format_args!(
+        ") INSERT INTO facts ({columns}, place, drawn) SELECT v.*, committed.drawn FROM committed, ("
+    ));
+}
+
+/// Ends it, after the rows.
+pub(super) const INSERTED: &str = ") v";
+
+/// Facts with their numbers, in their order, after `seq`: of all tenants or of one. Transactions are looked for
+/// first, then the facts of each: limits and orders leave the planner no other way, whatever it believes of tables
+/// that were empty a moment ago.
+pub(super) fn push_after(query: &mut QueryBuilder<Db>, tenant: Option<TenantId>, seq: i64, limit: u32) {
+    let limit = i64::from(limit);
+    query.push(format_args!("({TRANSACTIONS} WHERE seq > ")).push_bind(seq);
+    if let Some(tenant) = tenant {
+        query.push(" AND tenant_id = ").push_bind(tenant.0);
+    }
+    query.push(" ORDER BY seq LIMIT ").push_bind(limit);
+    query.push(format_args!(") c CROSS JOIN LATERAL ({FACTS} AND place > ")).push_bind(seq);
+    query.push(" - c.base ORDER BY place LIMIT ").push_bind(limit);
+    query.push(") f ORDER BY c.last, f.place LIMIT ").push_bind(limit);
+}
+
+/// A tenant's facts with their numbers, up to that of `upto`; further conditions and the order are to follow.
+pub(super) fn push_newest(query: &mut QueryBuilder<Db>, tenant: TenantId, upto: Option<i64>) {
+    query.push(format_args!("({TRANSACTIONS} WHERE tenant_id = ")).push_bind(tenant.0);
+    if let Some(upto) = upto {
+        // The one that it lies in has a greater number, or the same.
+        query.push(" AND seq <= COALESCE((SELECT n.seq FROM commits n WHERE n.tenant_id = ");
+        query.push_bind(tenant.0).push(" AND n.seq >= ").push_bind(upto);
+        query.push(" ORDER BY n.seq LIMIT 1), ").push_bind(upto).push(")");
+    }
+    // OFFSET keeps conditions out of the look-up of a transaction's facts, which is by its key and by nothing else.
+    query.push(format_args!(
+        " ORDER BY seq DESC) c CROSS JOIN LATERAL ({FACTS} ORDER BY place DESC OFFSET 0) f WHERE TRUE"
+    ));
+}
+
+const TRANSACTIONS: &str =
+    "SELECT tenant_id AS owner, drawn AS drew, seq AS last, seq - facts AS base FROM commits";
+const FACTS: &str = "SELECT *, c.base + place AS seq FROM facts WHERE tenant_id = c.owner AND drawn = c.drew";
