@@ -72,28 +72,34 @@ pub(super) const INSERTED: &str = ") v";
 pub(super) fn push_after(query: &mut QueryBuilder<Db>, tenant: Option<TenantId>, seq: i64, limit: u32) {
     let limit = i64::from(limit);
     query.push(format_args!("({TRANSACTIONS} WHERE seq > ")).push_bind(seq);
-    if let Some(tenant) = tenant {
-        query.push(" AND tenant_id = ").push_bind(tenant.0);
-    }
+    match tenant {
+        Some(tenant) => query.push(" AND tenant_id = ").push_bind(tenant.0),
+        // Without this the index over all tenants is not used.
+        None => query.push(" AND facts > 0"),
+    };
     query.push(" ORDER BY seq LIMIT ").push_bind(limit);
     query.push(format_args!(") c CROSS JOIN LATERAL ({FACTS} AND place > ")).push_bind(seq);
     query.push(" - c.base ORDER BY place LIMIT ").push_bind(limit);
     query.push(") f ORDER BY c.last, f.place LIMIT ").push_bind(limit);
 }
 
-/// A tenant's facts with their numbers, up to that of `upto`; further conditions and the order are to follow.
-pub(super) fn push_newest(query: &mut QueryBuilder<Db>, tenant: TenantId, upto: Option<i64>) {
+/// A tenant's facts with their numbers, up to that of `upto`, of no more transactions than `most`; further conditions
+/// and the order are to follow.
+pub(super) fn push_newest(
+    query: &mut QueryBuilder<Db>,
+    tenant: TenantId,
+    (upto, most): (Option<i64>, Option<u32>),
+) {
     query.push(format_args!("({TRANSACTIONS} WHERE tenant_id = ")).push_bind(tenant.0);
     if let Some(upto) = upto {
-        // The one that it lies in has a greater number, or the same.
+        // The transaction that it lies in may end with a greater number.
         query.push(" AND seq <= COALESCE((SELECT n.seq FROM commits n WHERE n.tenant_id = ");
         query.push_bind(tenant.0).push(" AND n.seq >= ").push_bind(upto);
         query.push(" ORDER BY n.seq LIMIT 1), ").push_bind(upto).push(")");
     }
-    // OFFSET keeps conditions out of the look-up of a transaction's facts, which is by its key and by nothing else.
-    query.push(format_args!(
-        " ORDER BY seq DESC) c CROSS JOIN LATERAL ({FACTS} ORDER BY place DESC OFFSET 0) f WHERE TRUE"
-    ));
+    query.push(" ORDER BY seq DESC LIMIT ").push_bind(most.map_or(i64::MAX, i64::from));
+    // OFFSET keeps conditions out of the look-up of a transaction's facts: that is by its key and by nothing else.
+    query.push(format_args!(") c CROSS JOIN LATERAL ({FACTS} ORDER BY place DESC OFFSET 0) f WHERE TRUE"));
 }
 
 const TRANSACTIONS: &str =

@@ -106,8 +106,11 @@ pub(super) async fn audit(conn: &mut Conn, tenant: TenantId, page: &PageRequest)
         SortKey::Integer(seq) => Some(seq),
         SortKey::Time(_) | SortKey::Text(_) => None,
     });
+    // Two more than facts are asked for: one to know whether there is more, one that may lie before `upto` with none
+    // of its facts. Who asks for some kinds may have to look at all.
+    let most = page.filter.terms.is_empty().then(|| page.size.saturating_add(2));
     let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS}, seq FROM "));
-    numbering::push_newest(&mut query, tenant, upto);
+    numbering::push_newest(&mut query, tenant, (upto, most));
     filter::push(&mut query, &page.filter, condition)?;
     let place = |fact: &Fact| number(fact.seq.unwrap_or_default(), &fact.what.id);
     let sort = Sort::by("seq", Holds::Numbers, place).descending(true).in_order(numbering::NEWEST_FIRST);

@@ -53,6 +53,6 @@ pub(super) fn push_after(query: &mut QueryBuilder<Db>, tenant: Option<TenantId>,
 }
 
 /// A tenant's facts with their numbers; further conditions and the order are to follow.
-pub(super) fn push_newest(query: &mut QueryBuilder<Db>, tenant: TenantId, _: Option<i64>) {
+pub(super) fn push_newest(query: &mut QueryBuilder<Db>, tenant: TenantId, _: (Option<i64>, Option<u32>)) {
     query.push("facts WHERE seq IS NOT NULL AND tenant_id = ").push_bind(tenant.0);
 }

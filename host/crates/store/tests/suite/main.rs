@@ -41,6 +41,7 @@ mod idempotency;
 mod installations;
 mod isolation;
 mod lost;
+mod numbers;
 mod pages;
 mod parts;
 mod purge;
