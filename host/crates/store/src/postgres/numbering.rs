@@ -9,6 +9,12 @@ use tessera_core::outbox::NewFact;
 use super::dialect::{Conn, Db, Ts};
 use crate::codec::signed;
 
+/// Numbered transactions: the number of the last fact, and that before the first.
+const TRANSACTIONS: &str =
+    "SELECT tenant_id AS owner, drawn AS drew, seq AS last, seq - facts AS base FROM commits";
+/// The facts of one of them, with their numbers.
+const FACTS: &str = "SELECT *, c.base + place AS seq FROM facts WHERE tenant_id = c.owner AND drawn = c.drew";
+
 /// The number of a fact of the table `facts`, if it has one.
 pub(super) const SEQ: &str = "(SELECT c.seq - c.facts + facts.place FROM commits c
     WHERE c.tenant_id = facts.tenant_id AND c.drawn = facts.drawn)";
@@ -101,7 +107,3 @@ pub(super) fn push_newest(
     // OFFSET keeps conditions out of the look-up of a transaction's facts: that is by its key and by nothing else.
     query.push(format_args!(") c CROSS JOIN LATERAL ({FACTS} ORDER BY place DESC OFFSET 0) f WHERE TRUE"));
 }
-
-const TRANSACTIONS: &str =
-    "SELECT tenant_id AS owner, drawn AS drew, seq AS last, seq - facts AS base FROM commits";
-const FACTS: &str = "SELECT *, c.base + place AS seq FROM facts WHERE tenant_id = c.owner AND drawn = c.drew";

@@ -106,8 +106,8 @@ pub(super) async fn audit(conn: &mut Conn, tenant: TenantId, page: &PageRequest)
         SortKey::Integer(seq) => Some(seq),
         SortKey::Time(_) | SortKey::Text(_) => None,
     });
-    // Two more than facts are asked for: one to know whether there is more, one that may lie before `upto` with none
-    // of its facts. Who asks for some kinds may have to look at all.
+    // Each transaction has a fact to show, but perhaps the one in which `upto` lies; and one fact more says whether the
+    // page is the last. Who asks for some facts only may have to look at all.
     let most = page.filter.terms.is_empty().then(|| page.size.saturating_add(2));
     let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS}, seq FROM "));
     numbering::push_newest(&mut query, tenant, (upto, most));
