@@ -47,22 +47,22 @@ ALTER TABLE facts
     ALTER COLUMN place DROP DEFAULT,
     ADD PRIMARY KEY (tenant_id, drawn, place);
 
--- Numbers the facts of at most `most` transactions, in the order in which they drew, and tells all hosts; how
--- many transactions it were. It is volatile, so each statement sees all that was committed before it began: the
--- one that numbers sees what was committed before the lock was taken. Its plans are made while there is next to
--- nothing in the table, and kept: they are to use the index all the same.
-CREATE FUNCTION number_facts(most integer) RETURNS integer LANGUAGE plpgsql VOLATILE
+-- Numbers the facts of at most `most` transactions, in the order in which they drew, and tells all hosts up to
+-- which number; how many transactions it were. It is volatile, so each statement sees all that was committed
+-- before it began: the one that numbers sees what was committed before the lock was taken. Its plans are made
+-- while there is next to nothing in the table, and kept: they are to use the index all the same.
+CREATE FUNCTION number_facts(most integer, OUT taken integer, OUT newest bigint) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
 AS $$
 DECLARE
-    head   bigint;
-    newest bigint;
-    taken  integer;
+    head bigint;
 BEGIN
+    taken := 0;
+    newest := 0;
     -- Where nothing waits, nothing is locked.
     PERFORM FROM unnumbered ORDER BY drawn LIMIT 1;
     IF NOT FOUND THEN
-        RETURN 0;
+        RETURN;
     END IF;
     SELECT seq INTO STRICT head FROM facts_head WHERE id = 1 FOR UPDATE;
     WITH next AS (
@@ -74,11 +74,10 @@ BEGIN
         SELECT tenant_id, drawn, head + sum(facts) OVER (ORDER BY drawn), facts, at FROM next
         RETURNING seq
     )
-    SELECT count(*), max(seq) INTO taken, newest FROM numbered;
+    SELECT count(*), COALESCE(max(seq), 0) INTO taken, newest FROM numbered;
     IF taken > 0 THEN
         UPDATE facts_head SET seq = newest WHERE id = 1;
-        PERFORM pg_notify('tessera_numbered', '');
+        PERFORM pg_notify('tessera_numbered', newest::text);
     END IF;
-    RETURN taken;
 END
 $$;

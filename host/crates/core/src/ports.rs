@@ -22,7 +22,7 @@ use crate::id::{
 };
 use crate::idempotency;
 use crate::inventory::{Job, Lock, Pool, Reservation, Seat, TenantHolds, job};
-use crate::outbox::{Fact, ObjectRef, Seq};
+use crate::outbox::{Fact, Mark, ObjectRef, Seq};
 use crate::page::{Page, PageRequest};
 use crate::plugin::{
     Admitted, Call, CallLimits, Digest, DueTimer, InForce, Installation, Outcome, Release, Scope,
@@ -298,7 +298,9 @@ pub trait OutboxStore: Send + Sync {
     async fn head(&self) -> Result<Seq>;
     /// Facts of all tenants after `seq`, in their order. Who has seen one never finds one below it later.
     async fn facts_after(&self, seq: Seq, limit: u32) -> Result<Vec<Fact>>;
-    /// The same for one tenant.
+    /// The same, of each fact only what it is about.
+    async fn marks_after(&self, seq: Seq, limit: u32) -> Result<Vec<Mark>>;
+    /// The same facts as [`facts_after`](Self::facts_after), of one tenant.
     async fn tenant_facts_after(&self, tenant: TenantId, seq: Seq, limit: u32) -> Result<Vec<Fact>>;
     /// What happened to one object, newest version first; pages by version.
     async fn history(

@@ -77,6 +77,29 @@ pub struct Fact {
     pub what: NewFact,
 }
 
+/// What a host must know of each fact: where it stands, and what it is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// Its place.
+    pub seq: Seq,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What happened.
+    pub fact_type: FactType,
+    /// To which object, which has this version since.
+    pub object: ObjectRef,
+}
+
+impl Mark {
+    /// The mark of a fact that is numbered.
+    #[must_use]
+    pub fn of(fact: &Fact) -> Option<Self> {
+        let what = &fact.what;
+        let (fact_type, object) = (what.fact_type.clone(), what.object.clone());
+        Some(Self { seq: fact.seq?, tenant: fact.tenant, fact_type, object })
+    }
+}
+
 impl Actor {
     /// The principal as an actor.
     #[must_use]

@@ -1,6 +1,7 @@
 //! How one host follows the facts of the store: a cursor, a ring of the newest, and who reads from it.
 //!
-//! Readers pull. One that is slower than the ring reads from the store; nothing is buffered for it.
+//! Readers pull. One that is slower than the ring reads from the store; nothing is buffered for it. While nobody reads,
+//! of each fact only that is read which the host itself must know.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,7 +14,7 @@ use crate::access::ObjectKind;
 use crate::cache::Reads;
 use crate::error::Result;
 use crate::id::TenantId;
-use crate::outbox::{Fact, NewFact, ObjectRef, Seq};
+use crate::outbox::{Fact, Mark, ObjectRef, Seq};
 use crate::plugin::Digest;
 use crate::ports::Store;
 
@@ -92,32 +93,42 @@ impl Feed {
 
     async fn catch_up(&self) -> Result<()> {
         loop {
-            let facts = self.store.facts_after(self.head(), BATCH).await?;
-            let Some(last) = facts.last().and_then(|fact| fact.seq) else { return Ok(()) };
-            let full = facts.len() == BATCH as usize;
+            // Who begins to read meanwhile finds what the ring lacks in the store.
+            let marks = if self.head.receiver_count() > 0 {
+                let facts = self.store.facts_after(self.head(), BATCH).await?;
+                let marks = facts.iter().filter_map(Mark::of).collect();
+                self.ring.write().unwrap_or_else(PoisonError::into_inner).extend(facts);
+                marks
+            } else {
+                let marks = self.store.marks_after(self.head(), BATCH).await?;
+                if let Some(last) = marks.last() {
+                    self.ring.write().unwrap_or_else(PoisonError::into_inner).skip(last.seq);
+                }
+                marks
+            };
+            let Some(last) = marks.last().map(|mark| mark.seq) else { return Ok(()) };
             let mut plugins = false;
-            for fact in &facts {
-                self.reads.learn(fact.tenant, &fact.what.object);
-                plugins |= self.note_plugin(&fact.what);
+            for mark in &marks {
+                self.reads.learn(mark.tenant, &mark.object);
+                plugins |= self.note_plugin(mark);
             }
-            self.ring.write().unwrap_or_else(PoisonError::into_inner).extend(facts);
             self.head.send_replace(last);
             if plugins {
                 self.plugins.send_replace(last);
             }
-            if !full {
+            if marks.len() < BATCH as usize {
                 return Ok(());
             }
         }
     }
 
     /// Whether a fact is about plugins; a release that was uploaded is noted.
-    fn note_plugin(&self, fact: &NewFact) -> bool {
-        match fact.object.kind {
+    fn note_plugin(&self, mark: &Mark) -> bool {
+        match mark.object.kind {
             ObjectKind::Installation => true,
             ObjectKind::Release => {
-                if fact.fact_type == "release.uploaded"
-                    && let Ok(digest) = Digest::parse("id", &fact.object.id)
+                if mark.fact_type == "release.uploaded"
+                    && let Ok(digest) = Digest::parse("id", &mark.object.id)
                 {
                     self.uploaded.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
                 }
@@ -147,6 +158,12 @@ impl Feed {
 }
 
 impl Ring {
+    /// Forgets all facts up to one that it does not have.
+    fn skip(&mut self, seq: Seq) {
+        self.facts.clear();
+        self.floor = seq;
+    }
+
     fn extend(&mut self, facts: Vec<Fact>) {
         for fact in facts {
             let Some(seq) = fact.seq else { continue };

@@ -5,5 +5,5 @@ pub mod fact;
 pub mod feed;
 
 pub use audit::Facts;
-pub use fact::{Actor, Fact, FactType, NewFact, ObjectRef, Seq};
+pub use fact::{Actor, Fact, FactType, Mark, NewFact, ObjectRef, Seq};
 pub use feed::{Feed, Subscription};

@@ -11,6 +11,7 @@ use tessera_core::Result;
 
 use super::Shared;
 use super::sql::upkeep::Upkeep;
+use crate::codec::unsigned;
 use crate::error::fault;
 
 const LEASE: &str = "sequencer";
@@ -69,12 +70,10 @@ async fn renew(shared: &Shared) -> bool {
 async fn catch_up(shared: &Shared) -> Result<()> {
     let mut conn = shared.pool.acquire().await.map_err(fault)?;
     loop {
-        let query = sqlx::query_scalar("SELECT number_facts($1)").bind(BATCH);
-        let numbered: i32 = query.fetch_one(&mut *conn).await.map_err(fault)?;
-        if numbered > 0 {
-            shared.changed.say();
-        }
-        if numbered < BATCH {
+        let query = sqlx::query_as("SELECT taken, newest FROM number_facts($1)").bind(BATCH);
+        let (taken, newest): (i32, i64) = query.fetch_one(&mut *conn).await.map_err(fault)?;
+        shared.changed.say_upto(unsigned(newest)?);
+        if taken < BATCH {
             return Ok(());
         }
     }

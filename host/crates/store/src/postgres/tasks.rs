@@ -54,13 +54,17 @@ async fn listen_once(shared: &Shared) -> Result<(), sqlx::Error> {
     listener.listen_all([COMMITTED_CHANNEL, NUMBERED_CHANNEL]).await?;
     loop {
         let heard = listener.try_recv().await?;
-        let channel = heard.as_ref().map(|heard| heard.channel());
-        // No channel: the connection was lost and made again, and either may have been missed.
-        if channel != Some(NUMBERED_CHANNEL) {
-            shared.committed.notify_one();
-        }
-        if channel != Some(COMMITTED_CHANNEL) {
-            shared.changed.say();
+        match heard {
+            Some(heard) if heard.channel() == COMMITTED_CHANNEL => shared.committed.notify_one(),
+            Some(heard) => match heard.payload().parse() {
+                Ok(newest) => shared.changed.say_upto(newest),
+                Err(_) => shared.changed.say(),
+            },
+            // The connection was lost and made again: either may have been missed.
+            None => {
+                shared.committed.notify_one();
+                shared.changed.say();
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Row as _};
 use tessera_core::access::ObjectKind;
 use tessera_core::filter::{Operand, Term};
 use tessera_core::id::{EventId, FactId, ProjectId, TenantId, UserId};
-use tessera_core::outbox::{Actor, Fact, NewFact, ObjectRef, Seq};
+use tessera_core::outbox::{Actor, Fact, Mark, NewFact, ObjectRef, Seq};
 use tessera_core::page::{Page, PageRequest, SortKey};
 use tessera_core::{Result, Timestamp};
 
@@ -84,6 +84,22 @@ pub(super) async fn after(
     rows.iter().map(read).collect()
 }
 
+pub(super) async fn marks(conn: &mut Conn, seq: Seq, limit: u32) -> Result<Vec<Mark>> {
+    let mut query = QueryBuilder::<Db>::new(
+        "SELECT tenant_id, fact_type, object_kind, object_id, object_version, seq FROM ",
+    );
+    numbering::push_after(&mut query, None, signed(seq), limit);
+    let mark = |row: &Row| {
+        Ok(Mark {
+            seq: unsigned(row.try_get("seq").map_err(fault)?)?,
+            tenant: TenantId(row.try_get("tenant_id").map_err(fault)?),
+            fact_type: row.try_get::<String, _>("fact_type").map_err(fault)?.into(),
+            object: object(row)?,
+        })
+    };
+    query.build().fetch_all(conn).await.map_err(fault)?.iter().map(mark).collect()
+}
+
 pub(super) async fn history(
     conn: &mut Conn,
     tenant: TenantId,
@@ -157,10 +173,17 @@ fn push_types(query: &mut QueryBuilder<Db>, term: &Term) {
     }
 }
 
+fn object(row: &Row) -> Result<ObjectRef> {
+    let kind: String = row.try_get("object_kind").map_err(fault)?;
+    Ok(ObjectRef {
+        kind: ObjectKind::named(&kind).ok_or_else(|| corrupt("a kind of object", &kind))?,
+        id: row.try_get("object_id").map_err(fault)?,
+        version: unsigned(row.try_get("object_version").map_err(fault)?)?,
+    })
+}
+
 fn read(row: &Row) -> Result<Fact> {
     let seq: Option<i64> = row.try_get("seq").map_err(fault)?;
-    let kind: String = row.try_get("object_kind").map_err(fault)?;
-    let kind = ObjectKind::named(&kind).ok_or_else(|| corrupt("a kind of object", &kind))?;
     let Ts(at) = row.try_get("at").map_err(fault)?;
     let Json(forms) = row.try_get::<Json<Vec<ChangeForm>>, _>("changes").map_err(fault)?;
     let actor = Actor {
@@ -168,18 +191,13 @@ fn read(row: &Row) -> Result<Fact> {
         id: row.try_get("actor_id").map_err(fault)?,
         user: row.try_get::<Option<_>, _>("actor_user").map_err(fault)?.map(UserId),
     };
-    let object = ObjectRef {
-        kind,
-        id: row.try_get("object_id").map_err(fault)?,
-        version: unsigned(row.try_get("object_version").map_err(fault)?)?,
-    };
     Ok(Fact {
         seq: seq.map(unsigned).transpose()?,
         tenant: TenantId(row.try_get("tenant_id").map_err(fault)?),
         what: NewFact {
             id: FactId(row.try_get("id").map_err(fault)?),
             fact_type: row.try_get::<String, _>("fact_type").map_err(fault)?.into(),
-            object,
+            object: object(row)?,
             project: row.try_get::<Option<_>, _>("project_id").map_err(fault)?.map(ProjectId),
             event: row.try_get::<Option<_>, _>("event_id").map_err(fault)?.map(EventId),
             at,

@@ -15,7 +15,7 @@ use tessera_core::id::{
     ReservationId, SeriesId, TenantId, TicketId, TicketTypeId, UserId, VenueId,
 };
 use tessera_core::inventory::{Job, Lock, Outcome, Pool, Reservation, Seat, TenantHolds};
-use tessera_core::outbox::{Fact, Seq};
+use tessera_core::outbox::{Fact, Mark, Seq};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::{Digest, DueTimer, InForce, Installation, Release, Scope, StatesInUse, Timer};
 use tessera_core::ports::{
@@ -408,6 +408,10 @@ impl OutboxStore for DbStore {
 
     async fn facts_after(&self, seq: Seq, limit: u32) -> Result<Vec<Fact>> {
         outbox::after(&mut *self.host().await?, None, seq, limit).await
+    }
+
+    async fn marks_after(&self, seq: Seq, limit: u32) -> Result<Vec<Mark>> {
+        outbox::marks(&mut *self.host().await?, seq, limit).await
     }
 
     async fn tenant_facts_after(&self, tenant: TenantId, seq: Seq, limit: u32) -> Result<Vec<Fact>> {

@@ -38,7 +38,7 @@ pub(super) enum Work {
 /// How it ended.
 pub(super) enum Done {
     Committed(Committed),
-    Batch(Batch),
+    Batch(Box<Batch>),
     Rows(u64),
 }
 
@@ -166,7 +166,7 @@ fn lost() -> Result<Done> {
 async fn members(conn: &mut SqliteConnection, jobs: &[Order], shared: &Shared) -> Result<Vec<Result<Done>>> {
     if let [Order { work: Work::Batch(tenant, event, jobs), .. }] = jobs {
         // Alone in its transaction it needs no savepoint: when it fails, all of it does.
-        return Ok(vec![Ok(Done::Batch(run_batch(conn, shared, (*tenant, *event), jobs).await?))]);
+        return Ok(vec![Ok(Done::Batch(run_batch(conn, shared, (*tenant, *event), jobs).await?.into()))]);
     }
     let mut verdicts = Vec::with_capacity(jobs.len());
     for job in jobs {
@@ -197,7 +197,7 @@ async fn carry_out(conn: &mut SqliteConnection, work: &Work, shared: &Shared) ->
     let changeset = match work {
         Work::Upkeep(upkeep) => return upkeep::run(conn, upkeep).await.map(Done::Rows),
         Work::Batch(tenant, event, jobs) => {
-            return run_batch(conn, shared, (*tenant, *event), jobs).await.map(Done::Batch);
+            return Ok(Done::Batch(run_batch(conn, shared, (*tenant, *event), jobs).await?.into()));
         }
         Work::Changeset(changeset) => changeset,
     };
