@@ -85,7 +85,8 @@ async fn settle(shared: &Shared, error: Error, of: Event, first: Option<Reservat
     for _ in 0..QUESTIONS {
         match is_stored(shared, of, first).await {
             Ok(true) => return Ok(()),
-            Ok(false) => return Err(error),
+            // The server may not have begun yet: it goes on with what it was sent.
+            Ok(false) => {}
             Err(unanswered) => tracing::warn!(error = %unanswered, "the server did not say"),
         }
         tokio::time::sleep(BETWEEN).await;

@@ -21,6 +21,10 @@ const RENEWAL: Duration = Duration::from_secs(1);
 /// Of how many transactions the facts are numbered in one.
 const BATCH: i32 = 1_000;
 
+/// How long is waited from one run that found something to the next: each ends with a flush, for which those wait who
+/// commit meanwhile.
+const PACE: Duration = Duration::from_millis(2);
+
 /// Runs until the store stops.
 pub(super) fn spawn(shared: &Arc<Shared>) {
     let own = Arc::clone(shared);
@@ -44,11 +48,15 @@ async fn follow(shared: &Shared) {
             let held = renew(shared).await;
             shared.sequencing.store(held, Ordering::Relaxed);
         }
-        if shared.is_sequencer()
-            && let Err(error) = catch_up(shared).await
-        {
-            tracing::warn!(?error, "facts could not be numbered; it is tried again");
-            tokio::time::sleep(RENEWAL).await;
+        if shared.is_sequencer() {
+            match catch_up(shared).await {
+                Ok(false) => {}
+                Ok(true) => tokio::time::sleep(PACE).await,
+                Err(error) => {
+                    tracing::warn!(?error, "facts could not be numbered; it is tried again");
+                    tokio::time::sleep(RENEWAL).await;
+                }
+            }
         }
         let rest = renewed.map_or(Duration::ZERO, |at| RENEWAL.saturating_sub(at.elapsed()));
         // A wake-up that came meanwhile is kept, and a lost one is made up for by the renewal.
@@ -67,14 +75,17 @@ async fn renew(shared: &Shared) -> bool {
     }
 }
 
-async fn catch_up(shared: &Shared) -> Result<()> {
+/// Numbers what waits; whether anything did.
+async fn catch_up(shared: &Shared) -> Result<bool> {
     let mut conn = shared.pool.acquire().await.map_err(fault)?;
+    let mut found = false;
     loop {
         let query = sqlx::query_as("SELECT taken, newest FROM number_facts($1)").bind(BATCH);
         let (taken, newest): (i32, i64) = query.fetch_one(&mut *conn).await.map_err(fault)?;
         shared.changed.say_upto(unsigned(newest)?);
+        found |= taken > 0;
         if taken < BATCH {
-            return Ok(());
+            return Ok(found);
         }
     }
 }
