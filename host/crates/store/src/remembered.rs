@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tessera_core::id::{EventId, TenantId};
 
-/// Of how many events. When there are more, all are forgotten: what is asked for again is read again.
+/// Of how many events. When there are more, any one is forgotten: what is asked for again is read again.
 const EVENTS: usize = 4_096;
 
 type Key = (TenantId, EventId);
@@ -31,7 +31,8 @@ impl<T> Remembered<T> {
             return;
         };
         if kept.len() >= EVENTS && !kept.contains_key(&key) {
-            kept.clear();
+            let any = kept.keys().next().copied();
+            any.and_then(|any| kept.remove(&any));
         }
         kept.insert(key, Arc::new(known));
     }

@@ -35,11 +35,8 @@ pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result
     {
         return Ok(done(shared, of, batch));
     }
-    match transact(shared, &mut conn, of, jobs).await {
-        Ok(mut batch) => {
-            batch.known = batch.known.map(|new| new.with(known.as_deref()));
-            Ok(done(shared, of, batch))
-        }
+    match transact(shared, &mut conn, of, (jobs, known.as_deref())).await {
+        Ok(batch) => Ok(done(shared, of, batch)),
         Err(Failed { error, ended }) => {
             // A connection that may still be within the transaction is not used again.
             if !ended {
@@ -69,8 +66,10 @@ async fn by_known(
         Err(error) if error.kind() == ErrorKind::Unavailable => {
             settle(shared, error, of, judged.first()).await?
         }
+        // What is remembered is not true any more.
+        Err(error) if error.is_stale() => return Ok(None),
         Err(error) => {
-            tracing::debug!(?error, "what is remembered of the event is not true any more");
+            tracing::warn!(?error, "a batch could not be written by what is remembered; it is run again");
             return Ok(None);
         }
     }
@@ -114,7 +113,7 @@ async fn transact(
     shared: &Shared,
     conn: &mut Conn,
     of: Event,
-    jobs: &[Arc<Job>],
+    jobs: (&[Arc<Job>], Option<&Known>),
 ) -> std::result::Result<Batch, Failed> {
     let unended = |error| Failed { error: fault(error), ended: false };
     let mut transaction = conn.begin_with(AssertSqlSafe(begin(of))).await.map_err(unended)?;

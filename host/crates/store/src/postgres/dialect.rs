@@ -23,6 +23,9 @@ pub(super) const LOCK_TO_CHANGE: &str = " FOR NO KEY UPDATE";
 /// Locks rows that a decision depends on: others may depend on them too, nobody may change them.
 pub(super) const LOCK_TO_KEEP: &str = " FOR SHARE";
 
+/// How many rows a project's count of issues has: each is locked until its transaction is flushed.
+pub(super) const SLOTS: u8 = 64;
+
 /// By what the server knows the transaction, to ask for it when the answer to COMMIT was lost.
 pub(super) const TRANSACTION: &str = "pg_current_xact_id()::text";
 
@@ -84,6 +87,11 @@ pub(super) fn hex(column: &str) -> String {
 /// Locks the rows of pools, `p`, within a statement.
 pub(super) const LOCK_POOLS: &str = " FOR NO KEY UPDATE OF p";
 
+/// The condition that an event's terms are as they were seen, after the pools were locked: the function looks at what was
+/// committed until then, and not at what the statement saw when it began.
+pub(super) const STILL: &str = "(SELECT terms_hold($1, v.id, v.version, v.holds, v.judged, $types.id,
+    $types.version, (SELECT COUNT(*) FROM locked)) FROM $event)";
+
 /// The column is one of the ids that `$rows` have under this name. An array, and no join: whatever the planner believes
 /// of a table that was empty a moment ago, it looks just for these in the index.
 pub(super) fn of_rows(column: &str, name: &str) -> String {
@@ -97,7 +105,7 @@ pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[P
     let (mut sql, mut whole) = (String::from("WITH "), String::new());
     let mut bound = 1;
     for (index, part) in parts.iter().enumerate() {
-        let before = if part.sql.contains(numbering::OF_ROW) { numbering::COMMITTED } else { "" };
+        let before = if part.numbered { numbering::COMMITTED } else { "" };
         let mut statement = format!("{before}part{index} AS ({} RETURNING 1)", part.sql);
         let first = bound + 1;
         for (name, rows) in &part.given {
@@ -154,7 +162,8 @@ fn shown(statement: &str, (name, rows): (&str, &Rows<'_>), bound: &mut usize) ->
         };
         let _ = write!(arrays, "${bound}::{kind}[], ");
         let _ = write!(names, "{column}, ");
-        statement = statement.replace(&format!("{name}.{column})"), &format!("${bound}::{kind}[])"));
+        // No column's name begins with another's.
+        statement = statement.replace(&format!("{name}.{column}"), &format!("${bound}::{kind}[]"));
     }
     let rows = format!("unnest({}) WITH ORDINALITY AS v({names}place)", arrays.trim_end_matches(", "));
     statement.replace(name, &rows)

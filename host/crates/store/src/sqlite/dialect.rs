@@ -10,7 +10,6 @@ use sqlx::{AssertSqlSafe, Decode, Encode, QueryBuilder, Sqlite, Type};
 use tessera_core::id::TenantId;
 use tessera_core::{Error, Result, Timestamp};
 
-use super::numbering;
 use super::sql::inventory::{Column, Part, Rows};
 
 use crate::error::fault;
@@ -22,6 +21,9 @@ pub(super) type Row = sqlx::sqlite::SqliteRow;
 /// There is one writer: what it reads stays as it is until it commits.
 pub(super) const LOCK_TO_CHANGE: &str = "";
 pub(super) const LOCK_TO_KEEP: &str = "";
+
+/// How many rows a project's count of issues has.
+pub(super) const SLOTS: u8 = 16;
 
 /// Nobody asks for a transaction: its answer cannot be lost.
 pub(super) const TRANSACTION: &str = "''";
@@ -84,6 +86,15 @@ pub(super) fn hex(column: &str) -> String {
 /// Nothing is locked: there is one writer.
 pub(super) const LOCK_POOLS: &str = "";
 
+/// The condition that an event's terms are as they were seen.
+pub(super) const STILL: &str = "(SELECT COUNT(*) FROM $event WHERE
+      (SELECT e.version FROM events e WHERE e.tenant_id = $1 AND e.id = v.id AND e.deleted_at IS NULL) = v.version
+      AND (SELECT COUNT(*) FROM queues q WHERE q.tenant_id = $1 AND q.event_id = v.id AND q.required) = 0
+      AND (SELECT h.version FROM hold_rules h WHERE h.tenant_id = $1) IS NOT DISTINCT FROM v.holds) = 1
+     AND (SELECT COUNT(*) FROM $types WHERE
+      (SELECT t.version FROM ticket_types t WHERE t.tenant_id = $1 AND t.id = v.id) = v.version)
+      = (SELECT COUNT(*) FROM $types)";
+
 /// The column is one of the ids that `$rows` have under this name.
 pub(super) fn of_rows(column: &str, name: &str) -> String {
     format!("{column} IN (SELECT v.{name} FROM $rows)")
@@ -95,7 +106,7 @@ pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[P
     let (mut sql, mut expected, mut bound) = (String::new(), 0, Vec::new());
     for part in parts {
         let count = format!("json_array_length(${})", bound.len() + 2);
-        if part.sql.contains(numbering::OF_ROW) {
+        if part.numbered {
             let _ = write!(sql, "UPDATE facts_head SET seq = seq + {count} WHERE id = 1; ");
             expected += 1;
         }

@@ -231,9 +231,7 @@ async fn run_batch(
         }
         return Ok(judged.done(known));
     }
-    let mut batch = batch::run(conn, of.0, of.1, jobs).await?;
-    batch.known = batch.known.map(|new| new.with(known.as_deref()));
-    Ok(batch)
+    batch::run(conn, of.0, of.1, (jobs, known.as_deref())).await
 }
 
 async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<()> {

@@ -1,12 +1,18 @@
 //! What a host remembers of an event spares it reading, and is never taken for true.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{Connection as _, Executor as _};
+use tessera_core::access::Operation;
 use tessera_core::booking::Queue;
 use tessera_core::catalog::event::HoldRules;
-use tessera_core::catalog::{Event, EventStatus, TicketType};
+use tessera_core::catalog::{Event, EventStatus, TicketType, TypeStatus};
 use tessera_core::id::TicketTypeId;
-use tessera_core::inventory::{Counts, Reservation, TenantHolds};
+use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
+use tessera_core::inventory::{Counts, Job, Outcome, Reservation, TenantHolds};
 
-use crate::box_office::BoxOffice;
+use crate::box_office::{BoxOffice, reserve};
 use crate::world::{Kind, World, run};
 
 /// An event that this host has sold from already.
@@ -98,8 +104,35 @@ async fn a_type_that_was_not_remembered_is_read(world: World) {
     office.check().await;
 }
 
+/// A repeat gets its first answer, even where its command would be refused now.
+async fn a_repeat_beside_others_gets_its_first_answer(world: World) {
+    let (office, standing) = warm(world, None).await;
+    let other = office.ticket_type(None, &[]).await;
+    office.run(office.reserve("cem", &[(other, 1)])).await.unwrap();
+    let scope = Scope {
+        tenant: office.tenant,
+        principal: "system".into(),
+        operation: Operation::ReservationCreate,
+        key: IdempotencyKey::parse("twice").unwrap(),
+    };
+    let key = (scope, Fingerprint::of(&"the same"));
+    let job = || {
+        let command = reserve("cem", &[(standing, 1)], None);
+        Arc::new(Job::new(&office.world.ctx(office.tenant), command, Some(key.clone())))
+    };
+    let first = office.run(job()).await.unwrap();
+    change_type(&office, standing, |held| held.text.status = TypeStatus::Inactive).await;
+    let jobs = [job(), office.reserve("dia", &[(other, 1)])];
+    let verdicts = office.batch(&jobs).await;
+    let Ok(Outcome::Replayed(recorded)) = &verdicts[0] else { panic!("{verdicts:?}") };
+    assert_eq!(Reservation::try_from(recorded.answer.clone()).unwrap(), first);
+    assert!(verdicts[1].is_ok(), "{verdicts:?}");
+    office.check().await;
+}
+
 on_every_store! {
     other_terms_are_in_force_at_once,
+    a_repeat_beside_others_gets_its_first_answer,
     a_type_that_was_not_remembered_is_read,
 }
 
@@ -120,6 +153,33 @@ async fn what_another_host_took_is_not_sold_again() {
         assert_eq!(office.counts(office.event.id).await, Counts { held: 10, sold: 0, locked: 0 });
         office.check().await;
         other.world.store.close().await;
+    }
+    run(Kind::Postgres, test).await;
+}
+
+/// What was committed while a batch waited for the pools is in force for it, and so is the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_waits_for_the_pools_is_judged_by_what_holds_then() {
+    async fn test(world: World) {
+        let (office, standing) = warm(world, Some(10)).await;
+        for patience in [80, 400] {
+            let mut raw = office.world.raw().await;
+            let mut holder = raw.begin().await.unwrap();
+            holder.execute("SELECT 1 FROM pools ORDER BY id FOR NO KEY UPDATE").await.unwrap();
+            let waiting = office.clone();
+            let reserved =
+                tokio::spawn(async move { waiting.run(waiting.reserve("cem", &[(standing, 1)])).await });
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            change_type(&office, standing, |held| held.text.price.amount = patience).await;
+            tokio::time::sleep(Duration::from_millis(patience.unsigned_abs())).await;
+            let before = office.world.store.now();
+            holder.commit().await.unwrap();
+            let held = reserved.await.unwrap().unwrap();
+            assert_eq!(held.total().unwrap().amount, patience);
+            assert!(held.created_at.plus(Duration::from_millis(50)) >= before, "{held:?}");
+            raw.close().await.unwrap();
+        }
+        office.check().await;
     }
     run(Kind::Postgres, test).await;
 }

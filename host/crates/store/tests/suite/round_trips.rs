@@ -106,6 +106,12 @@ async fn a_plain_reservation_is_one_statement() {
             wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
         }
         assert_eq!(passed.begun.load(Ordering::SeqCst), before);
+        // What is sold meanwhile does not make it forget.
+        let held = wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        wired.confirm(held.id).await.unwrap();
+        let before = passed.begun.load(Ordering::SeqCst);
+        wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        assert_eq!(passed.begun.load(Ordering::SeqCst), before);
         office.check().await;
         wired.world.store.close().await;
     }

@@ -25,20 +25,20 @@ pub(in super::super::super) struct Batch {
     pub(in super::super::super) known: Option<Known>,
 }
 
-/// Reads, judges the commands, and writes what came of them. The caller begins the transaction, locks the event's
+/// Reads, judges the commands, and writes what came of them. `known` is what was remembered. The caller begins the transaction, locks the event's
 /// pools, and ends it.
 pub(in super::super::super) async fn run(
     conn: &mut Conn,
     tenant: TenantId,
     event: EventId,
-    jobs: &[Arc<Job>],
+    (jobs, known): (&[Arc<Job>], Option<&Known>),
 ) -> Result<Batch> {
     let (mut book, seen) = book::read(conn, (tenant, event), jobs).await?;
     let verdicts = jobs.iter().map(|job| book.judge(job)).collect();
     let objects = objects(&book.writes);
     let token =
         if objects.is_empty() { String::new() } else { write::all(conn, tenant, &book, None).await? };
-    Ok(Batch { verdicts, objects, token, known: Known::of(&book, seen) })
+    Ok(Batch { verdicts, objects, token, known: Known::of(&book, seen, known) })
 }
 
 /// Commands that were judged by what is remembered.
@@ -56,7 +56,11 @@ pub(in super::super::super) fn judge_known(
 ) -> Option<Judged> {
     let (mut book, seen) = known.book(event, now, jobs)?;
     let verdicts: Vec<_> = jobs.iter().map(|job| book.judge(job)).collect();
-    let enough = !book.writes.is_empty() && !verdicts.iter().any(is_short);
+    // Keys are not read: one that was used shows when it is written, or not at all where its command is refused.
+    let unsure = |(job, verdict): (&Arc<Job>, &Result<Outcome>)| {
+        is_short(verdict) || (verdict.is_err() && job.key.is_some())
+    };
+    let enough = !book.writes.is_empty() && !jobs.iter().zip(&verdicts).any(unsure);
     enough.then_some(Judged { book, seen, verdicts })
 }
 

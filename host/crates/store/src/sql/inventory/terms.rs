@@ -33,22 +33,13 @@ pub(in super::super::super) struct Known {
 }
 
 impl Seen {
-    /// The condition that all is as it was seen.
-    pub(super) const STILL: &'static str = "(SELECT COUNT(*) FROM $event WHERE
-              (SELECT e.version FROM events e WHERE e.tenant_id = $1 AND e.id = v.id AND e.deleted_at IS NULL)
-              = v.version
-              AND (SELECT COUNT(*) FROM queues q WHERE q.tenant_id = $1 AND q.event_id = v.id AND q.required) = 0
-              AND (SELECT h.version FROM hold_rules h WHERE h.tenant_id = $1) IS NOT DISTINCT FROM v.holds) = 1
-             AND (SELECT COUNT(*) FROM $types WHERE
-              (SELECT t.version FROM ticket_types t WHERE t.tenant_id = $1 AND t.id = v.id) = v.version)
-              = (SELECT COUNT(*) FROM $types)";
-
-    /// The rows that the condition speaks of.
-    pub(super) fn given(&self, event: EventId) -> [(&'static str, Rows<'static>); 2] {
+    /// The rows that the condition [`dialect::STILL`] speaks of; `now` is when the commands were judged.
+    pub(super) fn given(&self, event: EventId, now: Timestamp) -> [(&'static str, Rows<'static>); 2] {
         let of_event = RowsOf::new([self])
             .ids("id", |_| event.0)
             .numbers("version", |seen| seen.event)
-            .numbers("holds", |seen| seen.holds);
+            .numbers("holds", |seen| seen.holds)
+            .moments("judged", |_| now);
         let of_types =
             RowsOf::new(&self.types).ids("id", |(id, _)| id.0).numbers("version", |(_, version)| *version);
         [("$event", of_event.rows()), ("$types", of_types.rows())]
@@ -56,23 +47,22 @@ impl Seen {
 }
 
 impl Known {
-    /// Remembers a book's terms, where commands can be judged by them alone: no queue, no limit of buyers, no seats.
-    pub(super) fn of(book: &Book, seen: Seen) -> Option<Self> {
+    /// Remembers a book's terms, where commands can be judged by them alone: no queue and no limit of buyers, and of the
+    /// types those without seats. What was remembered of other types stays, if the event is the same.
+    pub(super) fn of(book: &Book, mut seen: Seen, before: Option<&Self>) -> Option<Self> {
         let event = book.event.clone().filter(|event| !event.queued && event.buyer_limit.is_none())?;
-        let plain = !book.types.is_empty() && book.types.values().all(|terms| !terms.seated);
-        plain.then(|| Self { event, types: book.types.clone(), pools: book.pools.clone(), seen })
-    }
-
-    /// The same with what is remembered of other types of the event.
-    pub(in super::super::super) fn with(mut self, other: Option<&Self>) -> Self {
-        let Some(other) = other.filter(|other| other.seen.event == self.seen.event) else { return self };
-        for (id, terms) in &other.types {
-            self.types.entry(*id).or_insert_with(|| terms.clone());
+        let mut types = book.types.clone();
+        for (id, terms) in
+            before.filter(|known| known.seen.event == seen.event).iter().flat_map(|known| &known.types)
+        {
+            types.entry(*id).or_insert_with(|| terms.clone());
         }
-        for (id, version) in &other.seen.types {
-            self.seen.types.entry(*id).or_insert(*version);
+        types.retain(|_, terms| !terms.seated);
+        for (id, version) in before.iter().flat_map(|known| &known.seen.types) {
+            seen.types.entry(*id).or_insert(*version);
         }
-        self
+        seen.types.retain(|id, _| types.contains_key(id));
+        Some(Self { event, types, pools: book.pools.clone(), seen })
     }
 
     /// The same after a book that was made of it is written.

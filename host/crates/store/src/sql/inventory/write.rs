@@ -15,11 +15,13 @@ use crate::codec::{answer_form, change_forms, line_form, signed, unit_form};
 pub(in super::super::super) struct Part<'a> {
     pub(in super::super::super) sql: String,
     pub(in super::super::super) given: Vec<(&'static str, Rows<'a>)>,
+    /// Whether the rows are facts, which get their numbers.
+    pub(in super::super::super) numbered: bool,
 }
 
 impl<'a> Part<'a> {
     fn new(sql: String, rows: Rows<'a>) -> Self {
-        Self { sql, given: vec![("$rows", rows)] }
+        Self { sql, given: vec![("$rows", rows)], numbered: false }
     }
 
     /// How many rows it must change.
@@ -46,11 +48,6 @@ pub(super) async fn all(
     dialect::write_together(conn, tenant, &parts).await
 }
 
-/// A column is one of the ids that the rows have in another.
-fn among(column: &str, name: &str) -> String {
-    dialect::of_rows(column, name)
-}
-
 fn moved(book: &Book) -> Rows<'_> {
     let moved = book.writes.pools.iter().filter(|(_, (held, sold))| *held != 0 || *sold != 0);
     RowsOf::new(moved)
@@ -65,25 +62,25 @@ fn pools(book: &Book) -> Part<'_> {
     let sql = format!(
         "UPDATE pools SET held = pools.held + v.held, sold = pools.sold + v.sold FROM $rows
          WHERE pools.tenant_id = $1 AND {} AND pools.id = v.id",
-        among("pools.id", "id"),
+        dialect::of_rows("pools.id", "id"),
     );
     Part::new(sql, moved(book))
 }
 
-/// Locks the pools, in the order in which all do, and changes them if the terms are as they were seen.
-fn pools_if<'a>(book: &'a Book, seen: &'a Seen) -> Part<'a> {
+/// Locks the pools, in the order in which all do, and changes them if then the terms are still as they were seen.
+fn pools_if<'a>(book: &'a Book, seen: &Seen) -> Part<'a> {
     let sql = format!(
-        "UPDATE pools SET held = pools.held + d.held, sold = pools.sold + d.sold FROM
-         (SELECT v.id, v.held, v.sold FROM pools p JOIN $rows ON p.id = v.id
-          WHERE p.tenant_id = $1 AND {} AND {} ORDER BY p.id{}) d
-         WHERE pools.tenant_id = $1 AND {} AND pools.id = d.id",
-        among("p.id", "id"),
-        Seen::STILL,
+        "WITH locked AS (SELECT v.id, v.held, v.sold FROM pools p JOIN $rows ON p.id = v.id
+          WHERE p.tenant_id = $1 AND {} ORDER BY p.id{})
+         UPDATE pools SET held = pools.held + locked.held, sold = pools.sold + locked.sold FROM locked
+         WHERE pools.tenant_id = $1 AND {} AND pools.id = locked.id AND {}",
+        dialect::of_rows("p.id", "id"),
         dialect::LOCK_POOLS,
-        among("pools.id", "id"),
+        dialect::of_rows("pools.id", "id"),
+        dialect::STILL,
     );
     let mut part = Part::new(sql, moved(book));
-    part.given.extend(seen.given(book.id));
+    part.given.extend(seen.given(book.id, book.now));
     part
 }
 
@@ -130,7 +127,7 @@ fn updated(book: &Book) -> Result<Part<'_>> {
          payment_reference = v.payment, updated_at = v.changed, expires_at = v.until, version = v.next FROM $rows
          WHERE reservations.tenant_id = $1 AND {} AND reservations.id = v.id
          AND reservations.state = v.was AND reservations.version = v.had",
-        among("reservations.id", "id"),
+        dialect::of_rows("reservations.id", "id"),
     );
     Ok(Part::new(sql, rows))
 }
@@ -148,8 +145,8 @@ fn seats(book: &Book) -> Part<'_> {
         "UPDATE seats SET unit_id = v.unit, reservation_id = v.reservation FROM $rows
          WHERE seats.tenant_id = $1 AND {} AND {} AND seats.ticket_type_id = v.type AND seats.id = v.id
          AND seats.unit_id IS NOT DISTINCT FROM v.was",
-        among("seats.ticket_type_id", "type"),
-        among("seats.id", "id"),
+        dialect::of_rows("seats.ticket_type_id", "type"),
+        dialect::of_rows("seats.id", "id"),
     );
     Part::new(sql, rows)
 }
@@ -222,5 +219,5 @@ fn facts(book: &Book) -> Result<Part<'_>> {
         numbering::COLUMNS,
         numbering::OF_ROW,
     );
-    Ok(Part::new(sql, rows))
+    Ok(Part { numbered: true, ..Part::new(sql, rows) })
 }

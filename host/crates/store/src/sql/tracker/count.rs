@@ -1,4 +1,4 @@
-//! Projects' counts of issues: up to 16 rows for each, so that creations do not wait for each other.
+//! Projects' counts of issues: several rows for each, so that creations do not wait for each other.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,8 @@ use tessera_core::id::{IssueId, ProjectId, TenantId};
 use tessera_core::{Error, Result};
 
 use super::super::Conn;
+use super::super::dialect::SLOTS;
 use crate::error::fault;
-
-const SLOTS: u8 = 16;
 
 /// What one changeset does to the counts, in the order in which the rows are locked.
 #[derive(Default)]
