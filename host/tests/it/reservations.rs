@@ -275,6 +275,26 @@ async fn what_cannot_be_reserved_is_told_by_its_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_locked_of_a_pool_without_capacity_is_bounded_all_the_same() {
+    let (_home, _host, rest) = memory().await;
+    let show = show(&rest, 5, json!({})).await;
+    let path = format!("/v1/events/{}/locks", show.0);
+    let lock = |quantity: u64| rest.post(&path, json!({"pool_id": show.0, "quantity": quantity}));
+    let fault = async |quantity: u64| {
+        let refused = lock(quantity).await.expect(422)["violations"][0].clone();
+        assert_eq!(refused["field"], "quantity", "{refused:#}");
+        refused["message"].as_str().unwrap().to_owned()
+    };
+    for quantity in [0, 10_000_001, 9_223_372_036_854_775_807] {
+        assert_eq!(fault(quantity).await, format!("is {quantity}; 1 to 10000000 are allowed"));
+    }
+    lock(9_999_999).await.expect(201);
+    assert!(fault(2).await.ends_with("9999999 units of \"event\" are locked already, and 1 more can be"));
+    lock(1).await.expect(201);
+    id(&reserve(&rest, &show, "ann", 1).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plugins_judge_reservations_before_they_wait() {
     let (_home, _host, rest) = memory().await;
     let show = show(&rest, 5, json!({})).await;

@@ -13,7 +13,7 @@ use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, LockId, PoolId, SeatId, TenantId, TicketTypeId};
-use crate::inventory::pool::MAX_POOLS;
+use crate::inventory::pool::{MAX_CAPACITY, MAX_POOLS};
 use crate::inventory::seat::MAX_SEATS;
 use crate::inventory::{Lock, Pool, PoolSort, Seat};
 use crate::outbox::{NewFact, ObjectRef};
@@ -179,8 +179,9 @@ impl Supplies {
             self.check_event(ctx, event).await?;
             let mut faults = Faults::default();
             faults.text("reason", &command.reason, 0, 500);
-            if command.quantity == 0 {
-                faults.add("quantity", "is 0; at least 1 is expected");
+            if command.quantity == 0 || command.quantity > MAX_CAPACITY {
+                let quantity = command.quantity;
+                faults.add("quantity", format_args!("is {quantity}; 1 to {MAX_CAPACITY} are allowed"));
             }
             if command.until.is_some_and(|until| until <= ctx.now) {
                 faults.add("until", "has passed already");
@@ -196,6 +197,7 @@ impl Supplies {
                 );
                 return Err(Error::new(ErrorKind::Precondition, "INVENTORY_EXHAUSTED", message));
             }
+            check_locked(&pool, command.quantity)?;
             let lock = Lock {
                 id: LockId::generate(),
                 event,
@@ -361,6 +363,19 @@ impl Supplies {
         let until = std::time::Instant::now() + PATIENCE;
         Ctx::new(tenant, Principal::System, "locks".into(), (self.store.now(), until), Transport::Internal)
     }
+}
+
+/// A pool without a capacity has no bound of its own, but what is counted of it has one.
+fn check_locked(pool: &Pool, more: u64) -> Result<()> {
+    let left = MAX_CAPACITY.saturating_sub(pool.counts.locked);
+    if more <= left {
+        return Ok(());
+    }
+    let message = format!(
+        "is {more}; {} units of {:?} are locked already, and {left} more can be",
+        pool.counts.locked, pool.name
+    );
+    Err(Error::invalid("quantity", message))
 }
 
 fn check_seats(seats: &[CreateSeat]) -> Result<()> {
