@@ -295,6 +295,30 @@ async fn what_is_locked_of_a_pool_without_capacity_is_bounded_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_extension_that_adds_nothing_says_how_much_would() {
+    let (_home, _host, rest) = memory().await;
+    let show = show(&rest, 5, json!({})).await;
+    let path = format!("/v1/reservations/{}:extend", id(&reserve(&rest, &show, "ann", 1).await));
+    let extend = |more: Value| rest.post(&path, more);
+    let longer = extend(json!({"timeout_seconds": 1800})).await;
+    let until = done(&longer)["reservation"]["expires_at"].as_str().unwrap().to_owned();
+    for (asked, told) in
+        [(json!({"timeout_seconds": 60}), "is 60, which"), (json!({}), "is 600, as is usual, which")]
+    {
+        let fault = extend(asked).await.expect(422)["violations"][0].clone();
+        let message = fault["message"].as_str().unwrap();
+        assert_eq!(fault["field"], "timeout_seconds");
+        assert!(message.starts_with(told) && message.contains(&until), "{message}");
+        assert!(message.ends_with(" to 3600 seconds are allowed now"), "{message}");
+    }
+    let longest = extend(json!({"timeout_seconds": 3600})).await;
+    let until = done(&longest)["reservation"]["expires_at"].as_str().unwrap().to_owned();
+    let refused = extend(json!({"timeout_seconds": 3600})).await;
+    assert_eq!(refused.code(409), "RESERVATION_AT_MAXIMUM");
+    assert!(refused.body["detail"].as_str().unwrap().contains(&format!("held until {until} already")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plugins_judge_reservations_before_they_wait() {
     let (_home, _host, rest) = memory().await;
     let show = show(&rest, 5, json!({})).await;

@@ -155,8 +155,11 @@ impl Model {
             Command::Extend { .. } => {
                 let latest = held.created.plus(Duration::from_secs(MOST.into()));
                 let until = now.plus(Duration::from_secs(HOLD.into())).min(latest);
-                if until <= held.expires {
+                if latest <= held.expires {
                     return Some("RESERVATION_AT_MAXIMUM");
+                }
+                if until <= held.expires {
+                    return Some("INVALID_ARGUMENT");
                 }
                 held.expires = until;
             }

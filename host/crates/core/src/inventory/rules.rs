@@ -269,14 +269,25 @@ impl Book {
     ) -> Result<Reservation> {
         let before = self.held(job, of)?;
         let terms = self.event.clone().ok_or_else(|| Error::not_found("event"))?;
-        let seconds = hold_for(&terms, seconds)?;
+        let wanted = hold_for(&terms, seconds)?;
         let span = |seconds: u32| std::time::Duration::from_secs(seconds.into());
         let (_, _, most) = terms.holds.seconds();
         let latest = before.created_at.plus(span(most));
-        let expires_at = self.now.plus(span(seconds)).min(latest).max(before.expires_at);
-        if expires_at == before.expires_at {
-            let message = format!("it is held until {latest} already, and cannot be held for longer");
+        if latest <= before.expires_at {
+            let message =
+                format!("it is held until {} already, and cannot be held for longer", before.expires_at);
             return Err(Error::new(ErrorKind::Precondition, "RESERVATION_AT_MAXIMUM", message));
+        }
+        let expires_at = self.now.plus(span(wanted)).min(latest);
+        if expires_at <= before.expires_at {
+            let left = before.expires_at.micros() - self.now.micros();
+            let message = format!(
+                "is {wanted}{}, which adds nothing: it is held until {} already; {} to {most} seconds are allowed now",
+                if wanted == seconds.unwrap_or_default() { "" } else { ", as is usual" },
+                before.expires_at,
+                left / 1_000_000 + 1,
+            );
+            return Err(Error::invalid("timeout_seconds", message));
         }
         let after = Reservation { expires_at, ..before.clone() };
         Ok(self.put(job, "reservation.extended", Some(&before), after))
