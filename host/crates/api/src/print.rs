@@ -12,6 +12,9 @@ use crate::pass::{Pass, pdf, png, svg};
 /// The time zone of an event that names none.
 const UTC: &str = "UTC";
 
+/// The name of what is no document.
+const JSON: &str = "json";
+
 /// As what a ticket is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
@@ -46,13 +49,23 @@ impl Format {
         }
     }
 
-    /// Reads what a client sent in `field`; empty: a page.
+    /// Reads what a client who prints sent in `field`; empty: a page.
     pub fn parse(field: &str, text: &str) -> Result<Self> {
         if text.is_empty() {
             return Ok(Self::Pdf);
         }
-        let named = Self::ALL.into_iter().find(|format| format.name() == text);
+        let named = Self::named(text);
         named.ok_or_else(|| Error::invalid(field, format!("is {text:?}; png, svg or pdf is expected")))
+    }
+
+    /// Reads what a client who looks at a ticket sent in `field`; none: JSON.
+    pub fn parse_shown(field: &str, text: &str) -> Result<Option<Self>> {
+        let named = if text == JSON { Some(None) } else { Self::named(text).map(Some) };
+        named.ok_or_else(|| Error::invalid(field, format!("is {text:?}; json, png, svg or pdf is expected")))
+    }
+
+    fn named(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == text)
     }
 
     /// What `Accept` headers ask for; none: JSON, or nothing that is known.
@@ -174,7 +187,15 @@ mod tests {
             assert_eq!(Format::parse("format", format.name()).unwrap(), format);
         }
         assert_eq!(Format::parse("format", "").unwrap(), Format::Pdf);
-        assert_eq!(Format::parse("format", "gif").unwrap_err().faults()[0].field, "format");
+        for (refused, allowed) in [
+            (Format::parse("format", "json").unwrap_err(), "; png, svg or pdf is expected"),
+            (Format::parse_shown("format", "gif").unwrap_err(), "; json, png, svg or pdf is expected"),
+        ] {
+            let fault = &refused.faults()[0];
+            assert!(fault.field == "format" && fault.message.ends_with(allowed), "{fault:?}");
+        }
+        assert_eq!(Format::parse_shown("format", "json").unwrap(), None);
+        assert_eq!(Format::parse_shown("format", "svg").unwrap(), Some(Format::Svg));
     }
 
     #[test]

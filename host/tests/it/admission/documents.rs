@@ -56,8 +56,13 @@ async fn a_ticket_is_shown_as_what_is_asked_for() {
     }
     assert_eq!(document(&rest, &format!("{path}:print"), None).await.0, "application/pdf");
     assert_eq!(document(&rest, &path, Some("*/*")).await.0, "application/json");
-    let unknown = rest.get(&format!("{path}?format=gif")).await;
-    assert_eq!(unknown.expect(422)["violations"][0]["field"], "format");
+    for (path, allowed) in [
+        (format!("{path}?format=gif"), "is \"gif\"; json, png, svg or pdf is expected"),
+        (format!("{path}:print?format=json"), "is \"json\"; png, svg or pdf is expected"),
+    ] {
+        let fault = rest.get(&path).await.expect(422)["violations"][0].clone();
+        assert_eq!((&fault["field"], &fault["message"]), (&json!("format"), &json!(allowed)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -121,8 +121,7 @@ async fn get(
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let format = match ask.format.as_str() {
         "" => Format::accepted(accepted),
-        "json" => None,
-        named => Some(Format::parse("format", named)?),
+        named => Format::parse_shown("format", named)?,
     };
     let answer = match format {
         Some(format) => document(&rest, &ctx, (id, format)).await?,
