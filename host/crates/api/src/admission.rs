@@ -1,12 +1,11 @@
 //! What both transports need of tickets and the door: who is at a gate, whichever way it was written, and what check-ins
 //! are told in words.
 
-use tessera_core::access::Operation;
 use tessera_core::admission::{
-    AskedCheckIn, CheckIn, Code, Direction, Door, Merged, Presented, Scan, Ticket, Verdict,
+    AskedCheckIn, CheckIn, Code, Direction, Noted, Presented, Scan, Ticket, Verdict,
 };
 use tessera_core::id::{EventId, TicketId};
-use tessera_core::{Ctx, Result, Timestamp};
+use tessera_core::{Result, Timestamp};
 
 use crate::request::{etag, etag_with_count};
 
@@ -33,15 +32,6 @@ pub struct WrittenCheckIn {
     pub staff_id: String,
 }
 
-/// What a device noted, as far as it can be read.
-#[derive(Debug)]
-pub struct WrittenScan {
-    /// What the device calls it by.
-    pub nonce: String,
-    /// What it noted.
-    pub read: Result<Scan>,
-}
-
 impl WrittenCheckIn {
     /// What is asked for.
     pub fn read(self, event: EventId) -> Result<AskedCheckIn> {
@@ -61,28 +51,11 @@ impl WrittenCheckIn {
     }
 }
 
-impl WrittenScan {
-    /// What was noted at a moment.
-    #[must_use]
-    pub fn new(event: EventId, nonce: String, (at, asked): (Result<Timestamp>, WrittenCheckIn)) -> Self {
-        let read = at.and_then(|at| Ok(Scan { asked: asked.read(event)?, nonce: nonce.clone(), at }));
-        Self { nonce, read }
-    }
-}
-
-/// Records what scanners without a connection noted, in the order of the request; what cannot be read is refused by
-/// itself.
-pub async fn merge(door: &Door, ctx: &Ctx, written: Vec<WrittenScan>) -> Result<Vec<Merged>> {
-    ctx.allow(Operation::CheckInMerge)?;
-    let mut scans = Vec::with_capacity(written.len());
-    let mut places = Vec::with_capacity(written.len());
-    for WrittenScan { nonce, read } in written {
-        places
-            .push(read.map(|scan| scans.push(scan)).err().map(|error| Merged { nonce, result: Err(error) }));
-    }
-    let refused_all = scans.is_empty() && !places.is_empty();
-    let mut merged = if refused_all { Vec::new() } else { door.merge(ctx, scans).await? }.into_iter();
-    Ok(places.into_iter().filter_map(|refused| refused.or_else(|| merged.next())).collect())
+/// What a device noted at a moment, as far as it can be read.
+#[must_use]
+pub fn noted(event: EventId, nonce: String, (at, asked): (Result<Timestamp>, WrittenCheckIn)) -> Noted {
+    let read = at.and_then(|at| Ok(Scan { asked: asked.read(event)?, nonce: nonce.clone(), at }));
+    Noted { nonce, read }
 }
 
 /// What a check-in was worth, in words.

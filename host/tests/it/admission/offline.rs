@@ -9,6 +9,7 @@ use crate::tracker::{all_pages, done, on, on_every_store};
 on_every_store! {
     reports_come_to_the_same_end_in_any_order
     each_scan_is_judged_by_itself
+    a_report_is_judged_as_a_whole_whatever_its_scans_hold
     the_door_is_counted_by_gate_and_minute
 }
 
@@ -166,6 +167,24 @@ async fn each_scan_is_judged_by_itself(kind: Kind) {
     let live = check_in(&rest, &sold.event, "South", json!({"qr_code": sold.code(0)})).await;
     assert_eq!(live.code(409), "ALREADY_CHECKED_IN");
     assert!(live.body["detail"].as_str().unwrap().contains("2026-03-01T19:00:00Z"), "{:#}", live.body);
+}
+
+async fn a_report_is_judged_as_a_whole_whatever_its_scans_hold(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let sold = sold(&rest, 1, json!({})).await;
+    let unread =
+        |count: usize| json!({"device_id": "d1", "scans": vec![json!({"nonce": "n", "at": "soon"}); count]});
+    let path = |event: &str| format!("/v1/events/{event}/check-ins:batch");
+    for count in [0, 501, 6_000] {
+        let refused = rest.post(&path(&sold.event), unread(count)).await;
+        let fault = &refused.expect(422)["violations"][0];
+        assert_eq!(fault["field"], "scans");
+        assert_eq!(fault["message"], format!("has {count} entries; 1 to 500 are allowed"));
+    }
+    let nowhere = rest.post(&path(sold.id(0)), unread(2)).await;
+    assert_eq!(nowhere.code(404), "EVENT_NOT_FOUND");
+    let results = report(&rest, &sold.event, "d1", &vec![json!({"nonce": "n", "at": "soon"}); 500]).await;
+    assert!(results.len() == 500 && results.iter().all(|result| result["reason"] == "INVALID_ARGUMENT"));
 }
 
 async fn the_door_is_counted_by_gate_and_minute(kind: Kind) {

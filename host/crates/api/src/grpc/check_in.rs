@@ -6,7 +6,7 @@ use tessera_core::id::{CheckInId, EventId};
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::admission::{WrittenCheckIn, merge, told};
+use crate::admission::{WrittenCheckIn, told};
 use crate::grpc::call::Grpc;
 use crate::grpc::convert::check_in::{inspection, merged, record, scan, stats as shown_stats};
 use crate::grpc::convert::read_time;
@@ -50,7 +50,7 @@ pub(super) async fn batch(
 ) -> Result<pb::CheckInBatchResponse> {
     let event = EventId::parse("event_id", &ask.event_id)?;
     let scans = ask.scans.into_iter().map(|noted| scan(event, &ask.device_id, noted)).collect();
-    let results = merge(&grpc.app.door, &ctx, scans).await?;
+    let results = grpc.app.door.merge(&ctx, event, scans).await?;
     Ok(pb::CheckInBatchResponse { results: results.into_iter().map(merged).collect() })
 }
 

@@ -9,7 +9,6 @@ use tessera_core::{Ctx, Timestamp};
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use crate::admission::merge;
 use crate::request::AskedPage;
 use crate::rest::dto::check_in::{
     CheckInAnswer, CheckInBatchAnswer, CheckInBatchBody, CheckInBody, CheckInRecordAnswer, CheckInsPage,
@@ -82,7 +81,7 @@ async fn batch(
     Id(event): Id<EventId>,
     Sent(body): Sent<CheckInBatchBody>,
 ) -> Answer<CheckInBatchAnswer> {
-    let results = merge(&rest.app.door, &ctx, body.scans(event)).await?;
+    let results = rest.app.door.merge(&ctx, event, body.scans(event)).await?;
     Ok(Reply::ok(CheckInBatchAnswer { results: results.into_iter().map(Into::into).collect() }))
 }
 

@@ -1,6 +1,6 @@
 //! What is done at the door: tickets are looked at, checked in once, or as often as the event allows, and out again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +64,15 @@ pub struct Scan {
     pub nonce: String,
     /// When it was, by its clock.
     pub at: Timestamp,
+}
+
+/// A scan of a report, as far as it can be read.
+#[derive(Debug)]
+pub struct Noted {
+    /// What the device calls it by.
+    pub nonce: String,
+    /// The scan, or why it cannot be read.
+    pub read: Result<Scan>,
 }
 
 /// What became of a scan that was reported.
@@ -191,28 +200,30 @@ impl Door {
         self.commands.run(ctx, Operation::CheckInCreate, &asked, decide).await
     }
 
-    /// Records what scanners without a connection noted, each scan by itself. Whatever the order of the reports, and
-    /// however often they come, the end is the same.
-    pub async fn merge(&self, ctx: &Ctx, scans: Vec<Scan>) -> Result<Vec<Merged>> {
+    /// Records what scanners without a connection noted at an event, each scan by itself, in their order; what cannot
+    /// be read is refused by itself. Whatever the order of the reports, and however often they come, the end is the
+    /// same.
+    pub async fn merge(&self, ctx: &Ctx, event: EventId, scans: Vec<Noted>) -> Result<Vec<Merged>> {
         ctx.allow(Operation::CheckInMerge)?;
         if scans.is_empty() || scans.len() > MAX_SCANS {
             let message = format!("has {} entries; 1 to {MAX_SCANS} are allowed", scans.len());
             return Err(Error::invalid("scans", message));
         }
-        for event in scans.iter().map(|scan| scan.asked.event).collect::<HashSet<_>>() {
-            self.event(ctx, event).await?;
-        }
+        self.event(ctx, event).await?;
         let mut merged = Vec::with_capacity(scans.len());
         // By their nonces scans are what idempotency keys make of other commands.
         let mut each = ctx.clone();
         each.idempotency = None;
-        for scan in scans {
-            let result = match self.merge_one(&each, &scan).await {
+        for Noted { nonce, read } in scans {
+            let result = match read {
+                Ok(scan) => self.merge_one(&each, &scan).await,
+                Err(error) => Err(error),
+            };
+            match result {
                 // The device reports all of them again, and loses nothing.
                 Err(error) if is_ours(&error) => return Err(error),
-                result => result,
-            };
-            merged.push(Merged { nonce: scan.nonce, result });
+                result => merged.push(Merged { nonce, result }),
+            }
         }
         Ok(merged)
     }

@@ -10,7 +10,7 @@ pub mod tickets;
 
 pub use check_in::{CheckIn, Direction, Verdict};
 pub use code::{Code, Presented};
-pub use door::{AskedCheckIn, Door, Inspection, Merged, Scan};
+pub use door::{AskedCheckIn, Door, Inspection, Merged, Noted, Scan};
 pub use signing::{Codes, SigningKey};
 pub use ticket::{Ticket, TicketState};
 pub use tickets::{Revoked, Tickets};

@@ -1,12 +1,12 @@
 //! Check-ins, and what they add up to.
 
 use tessera_core::admission::door::{DoorStats, Passed};
-use tessera_core::admission::{CheckIn, Inspection, Merged};
+use tessera_core::admission::{CheckIn, Inspection, Merged, Noted};
 use tessera_core::id::EventId;
 use tessera_core::{Error, Timestamp};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::admission::{WrittenCheckIn, WrittenScan, told};
+use crate::admission::{WrittenCheckIn, noted, told};
 use crate::grpc::convert::admission::ticket;
 use crate::grpc::convert::{large, read_time, time};
 
@@ -47,7 +47,7 @@ pub fn inspection(held: Inspection) -> pb::ValidateTicketResponse {
 
 /// A scan that a device noted.
 #[must_use]
-pub fn scan(event: EventId, device: &str, scan: pb::Scan) -> WrittenScan {
+pub fn scan(event: EventId, device: &str, scan: pb::Scan) -> Noted {
     let at = scan.at.ok_or_else(|| Error::invalid("at", "must be given"));
     let at = at.and_then(|at| read_time("at", &at));
     let asked = WrittenCheckIn {
@@ -58,7 +58,7 @@ pub fn scan(event: EventId, device: &str, scan: pb::Scan) -> WrittenScan {
         device_id: device.to_owned(),
         staff_id: scan.staff_id,
     };
-    WrittenScan::new(event, scan.nonce, (at, asked))
+    noted(event, scan.nonce, (at, asked))
 }
 
 /// What became of a scan.

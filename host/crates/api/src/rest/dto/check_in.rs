@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use tessera_core::admission::door::{DoorStats, Passed};
-use tessera_core::admission::{AskedCheckIn, CheckIn, Inspection, Merged};
+use tessera_core::admission::{AskedCheckIn, CheckIn, Inspection, Merged, Noted};
 use tessera_core::id::EventId;
 use tessera_core::{Result, Timestamp};
 use utoipa::ToSchema;
 
-use crate::admission::{WrittenCheckIn, WrittenScan, told};
+use crate::admission::{WrittenCheckIn, noted, told};
 use crate::rest::dto::admission::TicketBody;
 use crate::rest::dto::text;
 
@@ -244,21 +244,21 @@ impl CheckInBody {
 impl CheckInBatchBody {
     /// What the device noted.
     #[must_use]
-    pub fn scans(self, event: EventId) -> Vec<WrittenScan> {
+    pub fn scans(self, event: EventId) -> Vec<Noted> {
         let Self { device_id, scans } = self;
         scans.into_iter().map(|scan| scan.written(event, device_id.clone())).collect()
     }
 }
 
 impl ScanBody {
-    fn written(self, event: EventId, device_id: String) -> WrittenScan {
+    fn written(self, event: EventId, device_id: String) -> Noted {
         let Self { nonce, at, ticket_id, qr_code, direction, gate, staff_id } = self;
         let at = match at.as_str() {
             "" => Err(tessera_core::Error::invalid("at", "must be given")),
             at => Timestamp::parse("at", at),
         };
         let asked = WrittenCheckIn { ticket_id, qr_code, direction, gate, device_id, staff_id };
-        WrittenScan::new(event, nonce, (at, asked))
+        noted(event, nonce, (at, asked))
     }
 }
 
