@@ -1,6 +1,8 @@
 //! Scanners without a connection: they report late, in any order, and more than once, and all come to the same end.
 
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 
 use super::{Sold, check_in, sold, ticket};
 use crate::harness::{Kind, Rest};
@@ -13,8 +15,17 @@ on_every_store! {
     the_door_is_counted_by_gate_and_minute
 }
 
-/// From when on the scans of these tests are.
-const SINCE: &str = "2026-03-01T00:00:00Z";
+/// The minute that begins next: the scans of these tests are after their tickets were issued, and the host lets clocks
+/// be ahead by five.
+fn evening() -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc();
+    now.replace_second(0).unwrap().replace_nanosecond(0).unwrap() + Duration::MINUTE
+}
+
+/// So many seconds after it.
+fn after(begin: OffsetDateTime, seconds: i64) -> String {
+    (begin + Duration::seconds(seconds)).format(&Rfc3339).unwrap()
+}
 
 /// A device reports what it noted.
 async fn report(rest: &Rest, event: &str, device: &str, scans: &[Value]) -> Vec<Value> {
@@ -23,31 +34,32 @@ async fn report(rest: &Rest, event: &str, device: &str, scans: &[Value]) -> Vec<
     done(&answer)["results"].as_array().unwrap().clone()
 }
 
-/// A ticket that a device saw at a time of the evening.
-fn scan(of: &Sold, place: usize, (nonce, time): (&str, &str), (direction, gate): (&str, &str)) -> Value {
-    let at = format!("2026-03-01T{time}Z");
+/// A ticket that a device saw.
+fn scan(of: &Sold, place: usize, (nonce, at): (&str, &str), (direction, gate): (&str, &str)) -> Value {
     json!({"nonce": nonce, "at": at, "qr_code": of.code(place), "direction": direction, "gate": gate})
 }
 
 /// What the north and the south noted of two tickets.
-fn noted(of: &Sold) -> [Vec<Value>; 2] {
+fn noted(of: &Sold, begin: OffsetDateTime) -> [Vec<Value>; 2] {
+    let scan =
+        |of, place, (nonce, seconds): (&str, i64), how| scan(of, place, (nonce, &after(begin, seconds)), how);
     let north = vec![
-        scan(of, 0, ("n-1", "19:00:00"), ("in", "North")),
-        scan(of, 0, ("n-2", "19:30:00"), ("out", "North")),
-        scan(of, 1, ("n-3", "19:10:00"), ("in", "North")),
-        scan(of, 0, ("n-4", "20:00:00"), ("out", "North")),
+        scan(of, 0, ("n-1", 0), ("in", "North")),
+        scan(of, 0, ("n-2", 30), ("out", "North")),
+        scan(of, 1, ("n-3", 10), ("in", "North")),
+        scan(of, 0, ("n-4", 60), ("out", "North")),
     ];
     let south = vec![
-        scan(of, 0, ("s-1", "19:05:00"), ("in", "South")),
-        scan(of, 0, ("s-2", "19:45:00"), ("in", "South")),
+        scan(of, 0, ("s-1", 5), ("in", "South")),
+        scan(of, 0, ("s-2", 45), ("in", "South")),
         // At the same moment the devices are told apart by their names.
-        scan(of, 1, ("s-3", "19:10:00"), ("in", "South")),
+        scan(of, 1, ("s-3", 10), ("in", "South")),
     ];
     [north, south]
 }
 
 /// An event's check-ins and counts, without what is fresh in each.
-async fn end(rest: &Rest, of: &Sold) -> (Vec<Value>, Value, Vec<Value>) {
+async fn end(rest: &Rest, of: &Sold, begin: OffsetDateTime) -> (Vec<Value>, Value, Vec<Value>) {
     let path = format!("/v1/events/{}/check-ins", of.event);
     let records = all_pages(rest, &path, "records", 3).await;
     let place = |record: &Value| (0..of.tickets.len()).find(|place| record["ticket_id"] == of.id(*place));
@@ -59,7 +71,7 @@ async fn end(rest: &Rest, of: &Sold) -> (Vec<Value>, Value, Vec<Value>) {
     });
     let mut records: Vec<_> = records.collect();
     records.sort_by_key(Value::to_string);
-    let stats = rest.get(&format!("{path}/stats?since={SINCE}")).await;
+    let stats = rest.get(&format!("{path}/stats?since={}", after(begin, 0))).await;
     let mut tickets = Vec::new();
     for place in 0..of.tickets.len() {
         let held = ticket(rest, of.id(place)).await;
@@ -71,17 +83,18 @@ async fn end(rest: &Rest, of: &Sold) -> (Vec<Value>, Value, Vec<Value>) {
 async fn reports_come_to_the_same_end_in_any_order(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let one = sold(&rest, 2, json!({"reentry": true})).await;
-    let [north, south] = noted(&one);
+    let other = sold(&rest, 2, json!({"reentry": true})).await;
+    let begin = evening();
+    let [north, south] = noted(&one, begin);
     report(&rest, &one.event, "north", &north).await;
     report(&rest, &one.event, "south", &south).await;
-    let expected = end(&rest, &one).await;
-    let other = sold(&rest, 2, json!({"reentry": true})).await;
-    let [north, south] = noted(&other);
+    let expected = end(&rest, &one, begin).await;
+    let [north, south] = noted(&other, begin);
     report(&rest, &other.event, "south", &south).await;
     for scan in north.iter().rev() {
         report(&rest, &other.event, "north", std::slice::from_ref(scan)).await;
     }
-    assert_eq!(end(&rest, &other).await, expected);
+    assert_eq!(end(&rest, &other, begin).await, expected);
     let verdicts: Vec<_> = expected.0.iter().map(|record| (record[0].clone(), record[5].clone())).collect();
     for (nonce, verdict) in [
         ("n-1", "accepted"),
@@ -94,28 +107,30 @@ async fn reports_come_to_the_same_end_in_any_order(kind: Kind) {
     ] {
         assert!(verdicts.contains(&(json!(nonce), json!(verdict))), "{nonce}: {verdicts:?}");
     }
-    assert_eq!(expected.2[0], json!([2, false, "2026-03-01T20:00:00Z", "North"]));
+    assert_eq!(expected.2[0], json!([2, false, after(begin, 60), "North"]));
     // Reported again, nothing changes.
-    let [north, south] = noted(&one);
+    let [north, south] = noted(&one, begin);
     let again = report(&rest, &one.event, "north", &north).await;
     assert!(again.iter().all(|result| result["record"]["verdict"] == "accepted"), "{again:#?}");
     report(&rest, &one.event, "south", &south).await;
-    assert_eq!(end(&rest, &one).await, expected);
+    assert_eq!(end(&rest, &one, begin).await, expected);
 }
 
 async fn each_scan_is_judged_by_itself(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 1, json!({})).await;
-    let soon = time::OffsetDateTime::now_utc() + std::time::Duration::from_secs(3_600);
-    let soon = soon.format(&time::format_description::well_known::Rfc3339).unwrap();
-    let good = |nonce: &str| scan(&sold, 0, (nonce, "19:00:00"), ("in", "North"));
+    let begin = evening();
+    let first = after(begin, 0);
+    let good = |nonce: &str| scan(&sold, 0, (nonce, &first), ("in", "North"));
     let with = |nonce: &str, field: &str, value: Value| {
         let mut scan = good(nonce);
         scan[field] = value;
         scan
     };
     let scans = [
-        with("future", "at", json!(soon)),
+        with("future", "at", json!(after(begin, 3_600))),
+        with("past", "at", json!("1970-01-01T00:00:00Z")),
+        with("before", "at", json!(after(begin, -420))),
         with("timeless", "at", json!("")),
         with("gateless", "gate", json!("")),
         with("sideways", "direction", json!("up")),
@@ -124,7 +139,7 @@ async fn each_scan_is_judged_by_itself(kind: Kind) {
         with("unknown", "ticket_id", json!("seven")),
         with("", "gate", json!("North")),
         good("good"),
-        with("late", "at", json!("2026-03-01T21:00:00Z")),
+        with("late", "at", json!(after(begin, 60))),
     ];
     let results = report(&rest, &sold.event, "d1", &scans).await;
     let told: Vec<_> = results
@@ -139,6 +154,8 @@ async fn each_scan_is_judged_by_itself(kind: Kind) {
         told,
         [
             ("future", "INVALID_ARGUMENT"),
+            ("past", "INVALID_ARGUMENT"),
+            ("before", "INVALID_ARGUMENT"),
             ("timeless", "INVALID_ARGUMENT"),
             ("gateless", "INVALID_ARGUMENT"),
             ("sideways", "INVALID_ARGUMENT"),
@@ -152,8 +169,12 @@ async fn each_scan_is_judged_by_itself(kind: Kind) {
     );
     let message = |place: usize| results[place]["message"].as_str().unwrap().to_owned();
     assert!(message(0).starts_with("at ") && message(0).contains("to come"), "{}", message(0));
-    assert!(message(1).starts_with("at ") && message(6).starts_with("ticket_id "), "{results:#?}");
-    assert_eq!((message(8).as_str(), message(9).as_str()), ("admitted", "the ticket had been used before"));
+    for place in [1, 2] {
+        let message = message(place);
+        assert!(message.starts_with("at ") && message.ends_with("; set the device's clock"), "{message}");
+    }
+    assert!(message(3).starts_with("at ") && message(8).starts_with("ticket_id "), "{results:#?}");
+    assert_eq!((message(10).as_str(), message(11).as_str()), ("admitted", "the ticket had been used before"));
     // Nothing but what was recorded is there.
     let held = rest.get(&format!("/v1/events/{}/check-ins", sold.event)).await;
     assert_eq!(done(&held)["records"].as_array().unwrap().len(), 2);
@@ -166,7 +187,7 @@ async fn each_scan_is_judged_by_itself(kind: Kind) {
     // Who is at the gate now comes after what was noted, whatever its clock said.
     let live = check_in(&rest, &sold.event, "South", json!({"qr_code": sold.code(0)})).await;
     assert_eq!(live.code(409), "ALREADY_CHECKED_IN");
-    assert!(live.body["detail"].as_str().unwrap().contains("2026-03-01T19:00:00Z"), "{:#}", live.body);
+    assert!(live.body["detail"].as_str().unwrap().contains(&first), "{:#}", live.body);
 }
 
 async fn a_report_is_judged_as_a_whole_whatever_its_scans_hold(kind: Kind) {
@@ -190,12 +211,15 @@ async fn a_report_is_judged_as_a_whole_whatever_its_scans_hold(kind: Kind) {
 async fn the_door_is_counted_by_gate_and_minute(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 4, json!({"reentry": true})).await;
+    let begin = evening();
+    let scan =
+        |of, place, (nonce, seconds): (&str, i64), how| scan(of, place, (nonce, &after(begin, seconds)), how);
     let scans = [
-        scan(&sold, 0, ("1", "19:00:05"), ("in", "North")),
-        scan(&sold, 1, ("2", "19:00:55"), ("in", "North")),
-        scan(&sold, 2, ("3", "19:00:30"), ("in", "South")),
-        scan(&sold, 0, ("4", "19:00:59"), ("in", "South")),
-        scan(&sold, 0, ("5", "19:01:00"), ("out", "North")),
+        scan(&sold, 0, ("1", 5), ("in", "North")),
+        scan(&sold, 1, ("2", 55), ("in", "North")),
+        scan(&sold, 2, ("3", 30), ("in", "South")),
+        scan(&sold, 0, ("4", 59), ("in", "South")),
+        scan(&sold, 0, ("5", 60), ("out", "North")),
     ];
     report(&rest, &sold.event, "d1", &scans).await;
     done(&rest.post(&format!("/v1/tickets/{}:cancel", sold.id(3)), json!({})).await);
@@ -203,26 +227,27 @@ async fn the_door_is_counted_by_gate_and_minute(kind: Kind) {
         let path = format!("/v1/events/{}/check-ins/stats{query}", sold.event);
         done(&rest.get(&path).await)["stats"].clone()
     };
-    let told = stats(&format!("?since={SINCE}")).await;
+    let told = stats(&format!("?since={}", after(begin, 0))).await;
     let gate = |gate: &str, entries: u64, exits: u64, refused: u64| json!({"gate": gate, "entries": entries, "exits": exits, "refused": refused});
-    let minute = |minute: &str, mut gate: Value| {
-        gate["minute"] = json!(minute);
+    let minute = |seconds: i64, mut gate: Value| {
+        gate["minute"] = json!(after(begin, seconds));
         gate
     };
     let expected = json!({
         "valid": 3, "cancelled": 1, "admitted": 3, "inside": 2,
         "gates": [gate("North", 2, 1, 0), gate("South", 1, 0, 1)],
         "minutes": [
-            minute("2026-03-01T19:00:00Z", gate("North", 2, 0, 0)),
-            minute("2026-03-01T19:00:00Z", gate("South", 1, 0, 1)),
-            minute("2026-03-01T19:01:00Z", gate("North", 0, 1, 0)),
+            minute(0, gate("North", 2, 0, 0)),
+            minute(0, gate("South", 1, 0, 1)),
+            minute(60, gate("North", 0, 1, 0)),
         ],
     });
     assert_eq!(told, expected);
-    let later = stats("?since=2026-03-01T19:01:00Z").await;
+    let later = stats(&format!("?since={}", after(begin, 60))).await;
     assert_eq!(later["minutes"].as_array().unwrap().len(), 1);
     assert_eq!(later["gates"], expected["gates"]);
-    assert_eq!(stats("").await["minutes"], json!([]), "the last day has none");
+    let earlier = stats(&format!("?since={}", after(begin, -86_400))).await;
+    assert_eq!(earlier["minutes"], json!([]), "minutes are told for a day");
     let bad = rest.get(&format!("/v1/events/{}/check-ins/stats?since=soon", sold.event)).await;
     assert_eq!(bad.expect(422)["violations"][0]["field"], "since");
 }

@@ -24,8 +24,8 @@ use crate::value::{Change, Field, Value, diff};
 /// The most check-ins of one report.
 pub const MAX_SCANS: usize = 500;
 
-/// How far a scanner's clock may be ahead.
-const AHEAD: Duration = Duration::from_secs(300);
+/// How far a scanner's clock may be off.
+const ASTRAY: Duration = Duration::from_secs(300);
 
 /// The least by which two check-ins are apart.
 const MOMENT: Duration = Duration::from_micros(1);
@@ -232,7 +232,7 @@ impl Door {
         let mut faults = Faults::default();
         scan.asked.check(&mut faults, 1);
         faults.text("nonce", &scan.nonce, 1, 100);
-        if scan.at > ctx.now.plus(AHEAD) {
+        if scan.at > ctx.now.plus(ASTRAY) {
             faults.add("at", format_args!("is {}, which is still to come", scan.at));
         }
         faults.into_result()?;
@@ -242,6 +242,7 @@ impl Door {
                 return Ok(Decision::nothing(known));
             }
             let (event, ticket, serial) = self.shown(ctx, &scan.asked, scan.at).await?;
+            check_issued(&ticket, scan.at)?;
             let tried = CheckIn {
                 at: scan.at,
                 nonce: Some(scan.nonce.clone()),
@@ -387,6 +388,16 @@ impl Door {
     async fn found(&self, ctx: &Ctx, id: CheckInId) -> Result<CheckIn> {
         self.store.check_in(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("check-in"))
     }
+}
+
+/// Refuses a scan of a ticket that was not there yet: the earliest one counts, so it would make all others duplicates.
+fn check_issued(ticket: &Ticket, at: Timestamp) -> Result<()> {
+    let issued = ticket.created_at;
+    if at.plus(ASTRAY) >= issued {
+        return Ok(());
+    }
+    let message = format!("is {at}, but the ticket was issued at {issued}; set the device's clock");
+    Err(Error::invalid("at", message))
 }
 
 /// Whether the same report may succeed later.

@@ -1,6 +1,8 @@
 //! Tickets, the keys of their codes, and the door.
 
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 
 use super::{Row, get, post};
 
@@ -74,8 +76,10 @@ fn codes() -> Vec<Row> {
 fn door() -> Vec<Row> {
     let shown = json!({"ticket_id": "{ticket_id}", "direction": "in"});
     let at = |gate: &str| json!({"ticket_id": "{ticket_id}", "gate": gate, "device_id": "d1", "staff_id": "s1", "direction": "in"});
+    // After the ticket was issued, and not too far ahead.
+    let soon = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap() + Duration::MINUTE;
     let scan = json!({
-        "nonce": "n-1", "at": "2026-03-01T19:00:00Z", "ticket_id": "{ticket_id}", "gate": "North", "staff_id": "s1",
+        "nonce": "n-1", "at": soon.format(&Rfc3339).unwrap(), "ticket_id": "{ticket_id}", "gate": "North", "staff_id": "s1",
     });
     let unread = json!({"nonce": "n-2", "ticket_id": "{ticket_id}", "gate": "North"});
     let noted = |scans: Value| json!({"device_id": "d1", "scans": scans});
