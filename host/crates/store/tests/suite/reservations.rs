@@ -256,6 +256,30 @@ async fn a_seat_is_one_units_and_seats_are_given_together(world: World) {
     office.check().await;
 }
 
+/// However many seats another type of the event has, and others of the batch want.
+async fn each_type_s_seats_are_looked_at(world: World) {
+    let office = BoxOffice::open(world, None, |_| ()).await;
+    let (stalls, boxes) = (
+        office.ticket_type_with(Some(2_100), &[], true).await,
+        office.ticket_type_with(Some(3), &[], true).await,
+    );
+    let mut made = seats(office.event.id, boxes, "Z", 3);
+    for row in 0..21 {
+        made.extend(seats(office.event.id, stalls, &format!("A{row:02}-"), 100));
+    }
+    let fact = office.world.fact(office.tenant, "seats.made", &office.event);
+    office.world.store(office.world.change(office.tenant).write(Write::PutSeats(made)).fact(fact)).await;
+    let jobs: Vec<_> = (0..210)
+        .map(|buyer| office.reserve(&format!("buyer-{buyer}"), &[(stalls, 10)]))
+        .chain([office.reserve("ann", &[(boxes, 3)]), office.reserve("ben", &[(boxes, 1)])])
+        .collect();
+    let verdicts = office.batch(&jobs).await;
+    let refused: Vec<_> = verdicts.iter().filter_map(|verdict| verdict.as_ref().err()).collect();
+    assert!(matches!(refused[..], [error] if error.reason() == "INVENTORY_EXHAUSTED"), "{refused:?}");
+    assert_eq!(office.counts(stalls).await.held, 2_100);
+    office.check().await;
+}
+
 async fn what_is_locked_is_not_sold_and_comes_back(world: World) {
     let office = BoxOffice::open(world, Some(5), |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
@@ -396,6 +420,7 @@ on_every_store! {
     a_repeat_gets_the_first_answer_and_another_body_is_refused,
     a_buyer_has_no_more_than_the_event_allows,
     a_seat_is_one_units_and_seats_are_given_together,
+    each_type_s_seats_are_looked_at,
     what_is_locked_is_not_sold_and_comes_back,
     many_at_once_sell_exactly_what_there_is,
     whatever_is_done_what_is_stored_adds_up,

@@ -1,7 +1,7 @@
 //! What a batch is judged by: one statement that reads what all commands need, and one for what few do. The pools are
 //! locked before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use tessera_core::catalog::{EventStatus, TypeStatus};
 use tessera_core::changeset::Recorded;
 use tessera_core::id::{EventId, PoolId, SeatId, TenantId, TicketId, TicketTypeId};
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
+use tessera_core::inventory::job::Reserve;
 use tessera_core::inventory::rules::{EventTerms, Supply, TypeTerms};
 use tessera_core::inventory::seat::LOOKED_AT;
 use tessera_core::inventory::{Book, Command, Counts, Job, Seat};
@@ -151,7 +152,7 @@ struct More {
     buyers: bool,
     /// Whose turn it is, for there is a queue.
     served: bool,
-    /// Seats: those that are named, some free ones, and those of due holds.
+    /// Seats: those that are named, and those of due holds.
     seats: bool,
 }
 
@@ -174,7 +175,7 @@ impl More {
 
     fn written(self) -> String {
         let (object, list) = (dialect::OBJECT, dialect::LIST);
-        let buyers = dialect::among("buyer", "v.value->>0", "$5");
+        let buyers = dialect::among("buyer", "v.value->>0", "$4");
         let mut sql = String::from("SELECT 1 AS more");
         if self.due {
             let (held, due) = (reservation_object(), due("*"));
@@ -191,7 +192,7 @@ impl More {
         if self.served {
             sql.push_str(&format!(
                 ", (SELECT {list}(buyer) FROM bookings WHERE tenant_id = $1 AND event_id = $2
-                  AND state = 'active' AND active_until > $6 AND {buyers}) AS served"
+                  AND state = 'active' AND active_until > $5 AND {buyers}) AS served"
             ));
         }
         if self.seats {
@@ -212,7 +213,7 @@ impl More {
 fn due(columns: &str) -> String {
     format!(
         "SELECT {columns} FROM reservations WHERE tenant_id = $1 AND event_id = $2 AND state = 'held'
-         AND expires_at <= CASE WHEN $7 THEN {} ELSE $6 END ORDER BY expires_at LIMIT {DUE}",
+         AND expires_at <= CASE WHEN $6 THEN {} ELSE $5 END ORDER BY expires_at LIMIT {DUE}",
         dialect::FOREVER
     )
 }
@@ -225,12 +226,9 @@ fn seats(with_due: bool) -> String {
         String::new()
     };
     format!(
-        "{seat} AND {of_named} AND {named} {of_due}
-         UNION SELECT * FROM ({seat} AND {types} AND unit_id IS NULL ORDER BY ticket_type_id, place
-          LIMIT {LOOKED_AT}) f",
-        of_named = dialect::among("ticket_type_id", &dialect::uuid("v.value->>0"), "$4"),
-        named = dialect::among("label", "v.value->>1", "$4"),
-        types = one_of("ticket_type_id", "$3"),
+        "{seat} AND {of_named} AND {named} {of_due}",
+        of_named = dialect::among("ticket_type_id", &dialect::uuid("v.value->>0"), "$3"),
+        named = dialect::among("label", "v.value->>1", "$3"),
     )
 }
 
@@ -242,6 +240,8 @@ struct Named {
     buyers: BTreeSet<[String; 1]>,
     keys: Vec<[String; 3]>,
     seats: BTreeSet<(Uuid, String)>,
+    /// How many units of each type are wanted together, where some may have any seats.
+    any: BTreeMap<TicketTypeId, u32>,
 }
 
 impl Named {
@@ -259,6 +259,7 @@ impl Named {
                         named.types.insert([line.ticket_type.0]);
                         named.seats.extend(line.seats.iter().map(|seat| (line.ticket_type.0, seat.clone())));
                     }
+                    named.want(wanted);
                 }
                 Command::Confirm { id, .. } | Command::Extend { id, .. } | Command::Release { id, .. } => {
                     named.reservations.insert([id.0]);
@@ -267,6 +268,14 @@ impl Named {
             }
         }
         named
+    }
+
+    fn want(&mut self, wanted: &Reserve) {
+        for line in wanted.lines.iter().filter(|line| line.seats.is_empty()) {
+            let units = u32::try_from(line.units.len()).unwrap_or(u32::MAX);
+            let count = self.any.entry(line.ticket_type).or_default();
+            *count = count.saturating_add(units);
+        }
     }
 }
 
@@ -318,16 +327,54 @@ pub(super) async fn read(
             all::<KeyForm>(&row, "keys")?.into_iter().map(|form| form.read(tenant)).collect::<Result<_>>()?;
     }
     let terms = book.event.as_ref();
+    let due = due > 0 || terms.is_some_and(|event| event.status == EventStatus::Cancelled);
     let more = More {
-        due: due > 0 || terms.is_some_and(|event| event.status == EventStatus::Cancelled),
+        due,
         buyers: needs.new && terms.is_some_and(|event| event.buyer_limit.is_some()),
         served: needs.new && terms.is_some_and(|event| event.queued),
-        seats: book.types.values().any(|terms| terms.seated),
+        seats: due || !named.seats.is_empty(),
     };
     if !more.is_nothing() {
         read_more(conn, tenant, (&mut book, &named), more).await?;
     }
+    for (of, wanted) in &named.any {
+        if book.types.get(of).is_some_and(|terms| terms.seated) {
+            read_free_seats(conn, tenant, (&mut book, *of), *wanted).await?;
+        }
+    }
     Ok((book, seen))
+}
+
+/// Reads free seats of a type, in their order: enough for all who want any, whoever takes those that he names.
+async fn read_free_seats(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (book, of): (&mut Book, TicketTypeId),
+    wanted: u32,
+) -> Result<()> {
+    let known: HashSet<_> = book.seats.iter().map(|seat| seat.id).collect();
+    let most = LOOKED_AT.max(wanted).saturating_add(u32::try_from(known.len()).unwrap_or(u32::MAX));
+    let query = sqlx::query(
+        "SELECT id, seat_row, number, label FROM seats WHERE tenant_id = $1 AND ticket_type_id = $2
+         AND unit_id IS NULL ORDER BY place LIMIT $3",
+    );
+    let rows = query.bind(tenant.0).bind(of.0).bind(i64::from(most)).fetch_all(conn).await.map_err(fault)?;
+    for row in rows {
+        let number: i64 = row.try_get("number").map_err(fault)?;
+        let seat = Seat {
+            id: SeatId(row.try_get("id").map_err(fault)?),
+            event: book.id,
+            ticket_type: of,
+            row: row.try_get("seat_row").map_err(fault)?,
+            number: u32::try_from(number).map_err(|_| corrupt("a seat's number", number))?,
+            label: row.try_get("label").map_err(fault)?,
+            unit: None,
+        };
+        if !known.contains(&seat.id) {
+            book.seats.push(seat);
+        }
+    }
+    Ok(())
 }
 
 async fn read_more(
@@ -340,7 +387,6 @@ async fn read_more(
     let query = sqlx::query(AssertSqlSafe(more.statement()))
         .bind(tenant.0)
         .bind(book.id.0)
-        .bind(Json(&named.types))
         .bind(Json(&named.seats))
         .bind(Json(&named.buyers))
         .bind(Ts(book.now))
