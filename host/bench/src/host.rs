@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -14,7 +14,7 @@ pub(crate) const KEY: &str = "tsk_bench_00112233445566778899aabbccddeeff";
 
 /// A running host.
 pub(crate) struct Host {
-    _child: Child,
+    child: Child,
     /// `http://127.0.0.1:…`
     pub(crate) http: String,
     /// `http://127.0.0.1:…`
@@ -42,11 +42,51 @@ impl Host {
             }
             if let (Some(http), Some(grpc)) = (&http, &grpc) {
                 let (http, grpc) = (http.clone(), grpc.clone());
-                return Ok(Self { _child: child, http, grpc });
+                return Ok(Self { child, http, grpc });
             }
         }
         bail!("the host did not start; {} says why", data.join("log").display())
     }
+
+    /// Tells it to stop, and waits until it has.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        let told = Command::new("kill").args(["-TERM", &self.pid()?.to_string()]).status().await?;
+        ensure!(told.success(), "the host cannot be told to stop");
+        let ended = self.child.wait().await?;
+        ensure!(ended.success(), "the host ended badly: {ended}");
+        Ok(())
+    }
+
+    /// What it holds right now.
+    pub(crate) fn held(&self) -> Result<Held> {
+        let process = PathBuf::from(format!("/proc/{}", self.pid()?));
+        let said = std::fs::read_to_string(process.join("smaps_rollup"))?;
+        let bytes = |name: &str| {
+            let line = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            let kib = line.and_then(|line| line.split_whitespace().next()).context("no such figure")?;
+            anyhow::Ok(kib.parse::<f64>()? * 1_024.0)
+        };
+        let files = std::fs::read_dir(process.join("fd"))?.count();
+        Ok(Held { rss: bytes("Rss")?, pss: bytes("Pss")?, own: bytes("Anonymous")?, files })
+    }
+
+    fn pid(&self) -> Result<u32> {
+        self.child.id().context("the host has ended")
+    }
+}
+
+/// What a process holds; memory in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Held {
+    /// All that is in memory for it, what it shares and what is a file's as well.
+    pub(crate) rss: f64,
+    /// The same, with its part only of what it shares.
+    pub(crate) pss: f64,
+    /// What stands in no file, so that the system cannot take it back. Not what it calls dirty: that is a file's as well,
+    /// for as long as the file is not written.
+    pub(crate) own: f64,
+    /// Files that are open.
+    pub(crate) files: usize,
 }
 
 /// A running floor.

@@ -11,10 +11,13 @@
 mod floor;
 mod host;
 mod load;
+mod neighbour;
 mod plain;
+mod plugins;
 mod reserve;
 mod sandbox;
 mod table;
+mod tenants;
 mod tracker;
 
 use std::path::PathBuf;
@@ -37,6 +40,8 @@ enum Bench {
     Reserve(reserve::Options),
     /// Calls of plugins beside plain wasmtime and native code, and creations with plugins at work.
     Sandbox(sandbox::Options),
+    /// Tenants with plugins: memory for each, the start of a host, and a hostile one beside a healthy one.
+    Tenants(tenants::Options),
     /// A bare server that answers with given bytes: what others are measured by.
     #[command(hide = true)]
     Floor {
@@ -53,6 +58,7 @@ async fn main() -> Result<()> {
         Bench::Tracker(options) => tracker::run(options).await,
         Bench::Reserve(options) => reserve::run(options).await,
         Bench::Sandbox(options) => sandbox::run(options).await,
+        Bench::Tenants(options) => tenants::run(options).await,
         Bench::Floor { kind, answer } => floor::serve(kind, &answer).await,
     }
 }

@@ -2,14 +2,12 @@
 //! creation of an issue.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use pricing_tiers::PricingTiers;
 use required_fields::RequiredFields;
-use serde_json::{Value, json};
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
     Ask, Basket, BasketLine, Call, CallContext, CallLimits, Digest, Entity, Reply, Validation,
@@ -23,6 +21,7 @@ use crate::floor;
 use crate::host::{Host, KEY};
 use crate::load::{self, Measured, median};
 use crate::plain::{Plain, pricing, types, validation};
+use crate::plugins::{self, Caller};
 use crate::table::{self, Row};
 use crate::tracker;
 
@@ -54,24 +53,10 @@ struct Components {
 
 impl Components {
     fn build(binary: &Path) -> Result<Self> {
-        let build = |name: &str| {
-            let out = std::env::temp_dir().join(format!("tessera-bench-{name}-{}.wasm", std::process::id()));
-            let folder = Path::new("plugins").join(name);
-            let built = Command::new(binary)
-                .args(["plugin", "build"])
-                .arg(&folder)
-                .arg("--out")
-                .arg(&out)
-                .status()?;
-            ensure!(built.success(), "{} cannot be built", folder.display());
-            let bytes = std::fs::read(&out)?;
-            std::fs::remove_file(&out)?;
-            anyhow::Ok(bytes)
-        };
         Ok(Self {
-            required_fields: build("required-fields")?,
-            pricing_tiers: build("pricing-tiers")?,
-            support_sla: build("support-sla")?,
+            required_fields: plugins::component(binary, "required-fields")?,
+            pricing_tiers: plugins::component(binary, "pricing-tiers")?,
+            support_sla: plugins::component(binary, "support-sla")?,
         })
     }
 }
@@ -431,7 +416,7 @@ async fn creations_on(
     let mut number = 0;
     for plugins in 0..=2 {
         match plugins {
-            1 => install(&bench, &components.required_fields, RULES_FOR_ALL).await?,
+            1 => install(&bench, &components.required_fields, plugins::RULES_FOR_ALL).await?,
             2 => install(&bench, &components.support_sla, "{}").await?,
             _ => {}
         }
@@ -460,14 +445,7 @@ async fn creations_on(
     Ok(())
 }
 
-const RULES_FOR_ALL: &str = r#"{"rules": [{"fields": ["description"]}]}"#;
-
 async fn install(bench: &tracker::Bench<'_>, component: &[u8], settings: &str) -> Result<()> {
-    let request = bench.rest.post(format!("{}/v1/releases", bench.http)).bearer_auth(KEY);
-    let request = request.header("content-type", "application/wasm").body(component.to_vec());
-    let release: Value = request.send().await?.error_for_status()?.json().await?;
-    let settings: Value = serde_json::from_str(settings)?;
-    let body = json!({"release": {"digest": release["release"]["digest"]}, "settings": settings});
-    bench.post("/v1/installations", &body).await?;
-    Ok(())
+    let caller = Caller { client: bench.rest.clone(), http: bench.http.clone(), key: KEY.to_owned() };
+    plugins::install(&caller, component, settings).await
 }

@@ -22,6 +22,15 @@ impl Row {
         self.floor.map(|floor| self.subject.rate / floor.rate)
     }
 
+    fn cells(&self) -> [String; 9] {
+        let [operation, transport, store, size] = self.what.clone();
+        let floor = self.floor.map_or("–".to_owned(), |floor| format!("{:.0}", floor.rate));
+        let ratio = self.ratio().map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
+        let Measured { rate, p50, p99, .. } = self.subject;
+        let (rate, p50, p99) = (format!("{rate:.0}"), format!("{p50:.3}"), format!("{p99:.3}"));
+        [operation, transport, store, size, rate, p50, p99, floor, ratio]
+    }
+
     fn json(&self) -> Value {
         let [operation, transport, store, size] = &self.what;
         let figures = |m: &Measured| json!({"per_second": m.rate, "p50_ms": m.p50, "p99_ms": m.p99});
@@ -34,20 +43,24 @@ impl Row {
 
 /// Prints the rows, and writes them under `target/bench`.
 pub(crate) fn show(name: &str, rows: &[Row]) -> Result<()> {
-    println!("| operation | by | on | size | per second | p50 ms | p99 ms | floor | ratio |");
-    println!("|---|---|---|---|---|---|---|---|---|");
+    let columns = ["operation", "by", "on", "size", "per second", "p50 ms", "p99 ms", "floor", "ratio"];
+    print(columns, rows.iter().map(Row::cells));
+    write(name, &rows.iter().map(Row::json).collect())
+}
+
+/// Prints a table of any columns.
+pub(crate) fn print<const N: usize>(columns: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
+    println!("| {} |", columns.join(" | "));
+    println!("|{}", "---|".repeat(N));
     for row in rows {
-        let [operation, transport, store, size] = &row.what;
-        let floor = row.floor.map_or("–".to_owned(), |floor| format!("{:.0}", floor.rate));
-        let ratio = row.ratio().map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
-        let Measured { rate, p50, p99 } = row.subject;
-        println!(
-            "| {operation} | {transport} | {store} | {size} | {rate:.0} | {p50:.3} | {p99:.3} | {floor} | {ratio} |"
-        );
+        println!("| {} |", row.join(" | "));
     }
+}
+
+/// Writes figures under `target/bench`.
+pub(crate) fn write(name: &str, figures: &Value) -> Result<()> {
     let folder = Path::new("target/bench");
     std::fs::create_dir_all(folder)?;
-    let rows: Vec<_> = rows.iter().map(Row::json).collect();
-    std::fs::write(folder.join(format!("{name}.json")), serde_json::to_vec_pretty(&rows)?)?;
+    std::fs::write(folder.join(format!("{name}.json")), serde_json::to_vec_pretty(figures)?)?;
     Ok(())
 }
