@@ -1,12 +1,14 @@
 //! Where guests run. An honest call takes microseconds, and runs where it was asked for. One that still runs
 //! when the epoch moves on goes over to threads of lower priority, where each tenant has few places: so a guest that
-//! spins takes what nobody else needs, and no worker of the host.
+//! spins takes what nobody else needs, and no worker of the host. One that kept such a thread busy begins there the next
+//! time, for else the start of each of its calls would take the host's workers.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tessera_core::id::TenantId;
 use tessera_core::{Error, Result};
@@ -19,6 +21,13 @@ use crate::state::Clock;
 /// How many long calls of one tenant run at once; the others wait.
 const PLACES: usize = 2;
 
+/// A call that keeps a thread busy for longer is a long one. The thread's own time counts: who had to wait for it is not
+/// to blame.
+const LONG: Duration = Duration::from_millis(1);
+
+/// For how long a tenant's calls begin among the long ones after one was long.
+const REMEMBERED: Duration = Duration::from_secs(1);
+
 /// How much less important the threads for long calls are than the host's own.
 const NICE: i32 = 10;
 
@@ -26,7 +35,17 @@ const NICE: i32 = 10;
 pub(crate) struct Lanes {
     /// For long calls; none only while it is dropped.
     slow: Option<Runtime>,
-    places: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+    tenants: Arc<Tenants>,
+}
+
+/// The tenants that have long calls, or had some just now.
+#[derive(Default)]
+struct Tenants(Mutex<HashMap<TenantId, Tenant>>);
+
+struct Tenant {
+    places: Arc<Semaphore>,
+    /// When the last of its calls ended that was long.
+    long: Option<Instant>,
 }
 
 /// A call with its clock, which runs whenever the guest does.
@@ -43,6 +62,34 @@ impl<T> Future for Timed<T> {
         let polled = self.work.as_mut().poll(cx);
         self.clock.pause();
         polled
+    }
+}
+
+/// A call in the lane for long ones, with how long it keeps its threads busy.
+struct Measured<T> {
+    call: Timed<T>,
+    busy: Duration,
+    tenant: TenantId,
+    tenants: Arc<Tenants>,
+}
+
+impl<T> Future for Measured<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let before = thread_time();
+        let polled = Pin::new(&mut self.call).poll(cx);
+        self.busy += thread_time().saturating_sub(before);
+        polled
+    }
+}
+
+impl<T> Drop for Measured<T> {
+    /// Its end, or nobody waits for it any more.
+    fn drop(&mut self) {
+        if self.busy >= LONG {
+            self.tenants.note_long(self.tenant);
+        }
     }
 }
 
@@ -65,7 +112,7 @@ impl Lanes {
             .enable_time()
             .build()
             .map_err(Error::internal)?;
-        Ok(Self { slow: Some(slow), places: Mutex::default() })
+        Ok(Self { slow: Some(slow), tenants: Arc::default() })
     }
 
     /// Runs a call to its end; none: the lane for long calls is gone, for the host stops.
@@ -81,30 +128,56 @@ impl Lanes {
             Poll::Pending if clock.has_yielded() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
-        if let Some(done) = short.await {
+        if !self.tenants.was_long(tenant)
+            && let Some(done) = short.await
+        {
             return Some(done);
         }
-        let place = self.places_of(tenant).acquire_owned().await.ok()?;
+        let place = self.tenants.places_of(tenant).acquire_owned().await.ok()?;
+        let tenants = Arc::clone(&self.tenants);
+        let measured = Measured { call, busy: Duration::ZERO, tenant, tenants };
         let task = self.slow.as_ref()?.spawn(async move {
             let _place = place;
-            call.await
+            measured.await
         });
         let mut task = Waited(task);
         let done = (&mut task.0).await.ok();
-        self.forget_idle(tenant);
+        self.tenants.forget_idle();
         done
+    }
+}
+
+impl Tenants {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, Tenant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn places_of(&self, tenant: TenantId) -> Arc<Semaphore> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(places.entry(tenant).or_insert_with(|| Arc::new(Semaphore::new(PLACES))))
+        Arc::clone(&self.lock().entry(tenant).or_default().places)
     }
 
-    fn forget_idle(&self, tenant: TenantId) {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.get(&tenant).is_some_and(|held| Arc::strong_count(held) == 1) {
-            places.remove(&tenant);
-        }
+    fn was_long(&self, tenant: TenantId) -> bool {
+        self.lock().get(&tenant).is_some_and(Tenant::was_long)
+    }
+
+    fn note_long(&self, tenant: TenantId) {
+        self.lock().entry(tenant).or_default().long = Some(Instant::now());
+    }
+
+    fn forget_idle(&self) {
+        self.lock().retain(|_, tenant| tenant.was_long() || Arc::strong_count(&tenant.places) > 1);
+    }
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(PLACES)), long: None }
+    }
+}
+
+impl Tenant {
+    fn was_long(&self) -> bool {
+        self.long.is_some_and(|at| at.elapsed() < REMEMBERED)
     }
 }
 
@@ -117,6 +190,18 @@ impl Drop for Lanes {
     }
 }
 
+/// How long this thread has been busy.
+#[allow(unsafe_code, reason = "a thread's time is asked for by a call of the system")]
+fn thread_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a timespec that the call may write.
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
+    }
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
+}
+
 /// Makes this thread less important; where the system does not let it, it is as important as the others.
 #[allow(unsafe_code, reason = "the priority of a thread is set by a call of the system")]
 fn yield_to_others() {
@@ -124,5 +209,44 @@ fn yield_to_others() {
     // SAFETY: plain numbers; 0 stands for the calling thread.
     unsafe {
         libc::setpriority(libc::PRIO_PROCESS, 0, NICE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call that says on which kind of thread it ended, after it was busy for so long among the long ones.
+    async fn call(lanes: &Lanes, tenant: TenantId, busy: Duration) -> String {
+        let clock = Clock::new();
+        let own = Arc::clone(&clock);
+        let work = Box::pin(async move {
+            if !busy.is_zero() {
+                own.note_yield();
+                tokio::task::yield_now().await;
+                let until = thread_time() + busy;
+                while thread_time() < until {
+                    std::hint::spin_loop();
+                }
+            }
+            std::thread::current().name().unwrap_or_default().to_owned()
+        });
+        lanes.run(tenant, clock, work).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_was_long_begins_among_the_long_ones_for_a_while() {
+        let lanes = Lanes::new().unwrap();
+        let (spins, waits, other) = (TenantId::generate(), TenantId::generate(), TenantId::generate());
+        assert_eq!(call(&lanes, spins, 5 * LONG).await, "plugin-slow");
+        assert_eq!(call(&lanes, waits, LONG / 50).await, "plugin-slow");
+        assert_eq!(call(&lanes, spins, Duration::ZERO).await, "plugin-slow");
+        for tenant in [waits, other] {
+            assert_ne!(call(&lanes, tenant, Duration::ZERO).await, "plugin-slow");
+        }
+        tokio::time::sleep(REMEMBERED + LONG).await;
+        assert_ne!(call(&lanes, spins, Duration::ZERO).await, "plugin-slow");
+        lanes.tenants.forget_idle();
+        assert!(lanes.tenants.lock().is_empty());
     }
 }
