@@ -319,6 +319,63 @@ async fn an_extension_that_adds_nothing_says_how_much_would() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_would_be_refused_is_not_said_to_be_available() {
+    let (_home, _host, rest) = memory().await;
+    let (event, held) = show(&rest, 50, json!({})).await;
+    let check = async |quantity: u32, seats: Value| {
+        let ask = json!({"ticket_type_id": held, "quantity": quantity, "seat_numbers": seats});
+        rest.post(&format!("/v1/events/{event}/availability:check"), ask).await
+    };
+    let told = async |quantity: u32, seats: Value| {
+        let body = check(quantity, seats).await.expect(200).clone();
+        (
+            body["available"].clone(),
+            body["available_quantity"].clone(),
+            body["message"].as_str().unwrap_or_default().to_owned(),
+        )
+    };
+    let listed = async || {
+        let path = format!("/v1/events/{event}/availability");
+        rest.get(&path).await.expect(200)["tickets"].as_array().unwrap().len()
+    };
+    let fault = async |quantity: u32, seats: Value| {
+        let fault = check(quantity, seats).await.expect(422)["violations"][0].clone();
+        format!("{} {}", fault["field"].as_str().unwrap(), fault["message"].as_str().unwrap())
+    };
+    assert_eq!((told(10, json!([])).await.0, listed().await), (json!(true), 1));
+    let many = told(11, json!([])).await;
+    assert_eq!((many.0, many.1), (json!(false), json!(50)));
+    assert!(many.2.contains("11 of \"Standing\"; 1 to 10 can be bought at once"), "{}", many.2);
+    let path = format!("/v1/tickets/types/{held}/seats");
+    let seats = json!({"seats": [{"row": "A", "number": 1}, {"row": "A", "number": 2}]});
+    done(&rest.post(&path, seats).await);
+    assert_eq!(fault(2, json!(["A1", "A1"])).await, "seat_numbers names \"A1\" twice");
+    assert_eq!(fault(2, json!(["A1"])).await, "seat_numbers names 1 seats for 2 units");
+    let missing = told(2, json!(["A1", "A9"])).await;
+    assert_eq!((missing.0, missing.2.as_str()), (json!(false), "the seat \"A9\" cannot be had"));
+    assert_eq!(told(2, json!(["A1", "A2"])).await.0, true);
+    let change = async |path: String, change: Value| {
+        done(&rest.patch(&path, change).await);
+    };
+    let of_event = format!("/v1/events/{event}");
+    let of_type = format!("{of_event}/tickets/{held}");
+    change(of_type.clone(), json!({"status": "inactive"})).await;
+    let nothing = |why: &str| (json!(false), json!(0), why.to_owned());
+    assert_eq!(told(1, json!([])).await, nothing("the ticket type \"Standing\" is not sold"));
+    change(of_type, json!({"status": "active"})).await;
+    for (status, why) in
+        [("draft", "the event is not on sale yet"), ("active", ""), ("cancelled", "the event was cancelled")]
+    {
+        change(of_event.clone(), json!({"status": status})).await;
+        if why.is_empty() {
+            assert_eq!((told(1, json!([])).await.0, listed().await), (json!(true), 1));
+        } else {
+            assert_eq!((told(1, json!([])).await, listed().await), (nothing(why), 0));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plugins_judge_reservations_before_they_wait() {
     let (_home, _host, rest) = memory().await;
     let show = show(&rest, 5, json!({})).await;

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use crate::access::Operation;
-use crate::catalog::TicketType;
+use crate::catalog::{Event, TicketType};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Op, Operand, Term};
 use crate::id::{EventId, TicketTypeId};
+use crate::inventory::rules::{TypeTerms, on_sale};
 use crate::inventory::seat::{LOOKED_AT, SPEC};
+use crate::inventory::seating::check_labels;
 use crate::inventory::{Seat, Stock};
 use crate::page::PageRequest;
 use crate::ports::Store;
+use crate::time::Timestamp;
 
 /// How many free seats are named when nobody says how many.
 const SEATS: u32 = 100;
@@ -53,7 +56,8 @@ impl Availability {
         Self { store }
     }
 
-    /// Whether so many units of a type, or these seats, can be had now. Nothing is held by it.
+    /// Whether so many units of a type, or these seats, can be had now, by the rules of reservations. Nothing is held by
+    /// it.
     pub async fn check(
         &self,
         ctx: &Ctx,
@@ -64,9 +68,16 @@ impl Availability {
         if quantity == 0 {
             return Err(Error::invalid("quantity", "is 0; at least 1 is expected"));
         }
-        let (held, stock) = self.of_type(ctx, event, ticket_type).await?;
+        let event = self.visible(ctx, event).await?;
+        let (held, stock) = self.of_type(ctx, event.id, ticket_type).await?;
         if !labels.is_empty() && !held.seated {
             return Err(Error::invalid("seat_numbers", "are given, but the ticket type has no seats"));
+        }
+        check_labels("seat_numbers", labels, quantity as usize)?;
+        let terms = TypeTerms::of(&held);
+        if let Err(why) = sells(&event, ctx.now).and_then(|()| terms.check(ctx.now)) {
+            let message = why.message().to_owned();
+            return Ok(Checked { available: false, quantity: Some(0), seats: Vec::new(), message });
         }
         let wanted = u64::from(quantity);
         let mut checked = Checked {
@@ -75,13 +86,12 @@ impl Availability {
             seats: self.free_seats(ctx, &held, labels).await?,
             message: String::new(),
         };
-        if !held.is_on_sale(ctx.now) {
-            checked.message = "the ticket type is not on sale".to_owned();
+        if let Err(why) = terms.check_quantity(quantity as usize) {
+            checked.message = why.message().to_owned();
         } else if let Some(left) = stock.available.filter(|left| *left < wanted) {
             checked.message = format!("{wanted} are wanted, and {left} are left");
-        } else if checked.seats.len() < labels.len() {
-            let taken = labels.iter().find(|label| !checked.seats.contains(label));
-            checked.message = format!("the seat {:?} cannot be had", taken.map_or("", String::as_str));
+        } else if let Some(taken) = labels.iter().find(|label| !checked.seats.contains(label)) {
+            checked.message = format!("the seat {taken:?} cannot be had");
         }
         checked.available = checked.message.is_empty();
         Ok(checked)
@@ -96,10 +106,11 @@ impl Availability {
         limit: u32,
     ) -> Result<Vec<Available>> {
         ctx.allow(Operation::AvailabilityList)?;
-        self.check_visible(ctx, event).await?;
+        let sells = sells(&self.visible(ctx, event).await?, ctx.now).is_ok();
         let pools = self.store.pools(ctx.tenant, event).await?;
         let mut available = Vec::new();
-        for held in self.store.ticket_types(ctx.tenant, event).await? {
+        let types = if sells { self.store.ticket_types(ctx.tenant, event).await? } else { Vec::new() };
+        for held in types {
             if ticket_type.is_some_and(|id| id != held.id) || !held.is_on_sale(ctx.now) {
                 continue;
             }
@@ -117,7 +128,6 @@ impl Availability {
     }
 
     async fn of_type(&self, ctx: &Ctx, event: EventId, id: TicketTypeId) -> Result<(TicketType, Stock)> {
-        self.check_visible(ctx, event).await?;
         let held = self.store.ticket_type(ctx.tenant, id).await?.filter(|held| held.event == event);
         let held = held.ok_or_else(|| Error::not_found("ticket-type"))?;
         let pools = self.store.pools(ctx.tenant, event).await?;
@@ -125,10 +135,10 @@ impl Availability {
         Ok((held, stock))
     }
 
-    async fn check_visible(&self, ctx: &Ctx, event: EventId) -> Result<()> {
+    async fn visible(&self, ctx: &Ctx, event: EventId) -> Result<Event> {
         let held = self.store.event(ctx.tenant, event).await?;
-        let visible = held.is_some_and(|event| event.is_public() || ctx.is_known());
-        if visible { Ok(()) } else { Err(Error::not_found("event")) }
+        let visible = held.filter(|event| event.is_public() || ctx.is_known());
+        visible.ok_or_else(|| Error::not_found("event"))
     }
 
     async fn free_seats(&self, ctx: &Ctx, of: &TicketType, labels: &[String]) -> Result<Vec<String>> {
@@ -150,4 +160,9 @@ impl Availability {
         let (filter, order) = (Filter { terms: vec![free] }, SPEC.order("")?);
         Ok(self.store.seats(ctx.tenant, of, &PageRequest { size, after: None, filter, order }).await?.items)
     }
+}
+
+/// Refuses what is wanted of an event that sells nothing now.
+fn sells(event: &Event, now: Timestamp) -> Result<()> {
+    on_sale((event.text.status, event.text.ends_at), now)
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::access::ObjectKind;
 use crate::admission::Ticket;
 use crate::catalog::event::HoldRules;
-use crate::catalog::{EventStatus, TypeStatus};
+use crate::catalog::{EventStatus, TicketType, TypeStatus};
 use crate::changeset::{Claim, Recorded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, PoolId, ReservationId, SeatId, TicketId, TicketTypeId};
@@ -16,6 +16,7 @@ use crate::idempotency::{self, Scope};
 use crate::inventory::job::{Command, Job, Outcome, Reserve};
 use crate::inventory::reservation::{Line, Unit, UnitSeat, expired};
 use crate::inventory::seat::Seat;
+use crate::inventory::seating::check_labels;
 use crate::inventory::{Counts, Reservation, ReservationState};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::time::Timestamp;
@@ -194,13 +195,13 @@ impl Book {
 
     fn reserve(&mut self, job: &Job, wanted: &Reserve) -> Result<Reservation> {
         let terms = self.event.clone().ok_or_else(|| Error::not_found("event"))?;
-        on_sale(&terms, self.now)?;
+        on_sale((terms.status, terms.ends_at), self.now)?;
         if terms.queued && !self.served.contains(&wanted.buyer) {
             let message =
                 "buyers of this event wait in its queue; enter it, and reserve when it is your turn";
             return Err(Error::new(ErrorKind::Precondition, "QUEUE_REQUIRED", message));
         }
-        let seconds = hold_for(&terms, wanted.seconds)?;
+        let seconds = hold_for(terms.holds, wanted.seconds)?;
         let lines = self.lines(wanted)?;
         let demand = demand(wanted, &lines);
         let units = wanted.lines.iter().map(|line| line.units.len() as u64).sum::<u64>();
@@ -269,7 +270,7 @@ impl Book {
     ) -> Result<Reservation> {
         let before = self.held(job, of)?;
         let terms = self.event.clone().ok_or_else(|| Error::not_found("event"))?;
-        let wanted = hold_for(&terms, seconds)?;
+        let wanted = hold_for(terms.holds, seconds)?;
         let span = |seconds: u32| std::time::Duration::from_secs(seconds.into());
         let (_, _, most) = terms.holds.seconds();
         let latest = before.created_at.plus(span(most));
@@ -421,29 +422,14 @@ impl Book {
     /// What is wanted, at today's terms of the types.
     fn lines(&self, wanted: &Reserve) -> Result<Vec<Line>> {
         let mut lines = Vec::with_capacity(wanted.lines.len());
-        let mut of_type: BTreeMap<TicketTypeId, usize> = BTreeMap::new();
-        for (index, line) in wanted.lines.iter().enumerate() {
+        for line in &wanted.lines {
             let terms = self.types.get(&line.ticket_type).ok_or_else(|| Error::not_found("ticket-type"))?;
             terms.check(self.now)?;
-            if !line.seats.is_empty() && !terms.seated {
-                let message = format!("are given, but {:?} has no seats", terms.name);
-                return Err(Error::invalid(&format!("lines[{index}].seat_numbers"), message));
-            }
-            *of_type.entry(line.ticket_type).or_default() += line.units.len();
             let (price, pools) = (terms.price.clone(), terms.pools.clone());
             lines.push(Line { ticket_type: line.ticket_type, price, pools });
         }
-        for (id, quantity) in of_type {
-            if let Some(terms) = self.types.get(&id) {
-                terms.check_quantity(quantity)?;
-            }
-        }
-        if lines.windows(2).any(|pair| pair[0].price.currency != pair[1].price.currency) {
-            return Err(Error::invalid(
-                "lines",
-                "have prices in different currencies; reserve them by themselves",
-            ));
-        }
+        let wanted = wanted.lines.iter();
+        check_wanted(&self.types, wanted.map(|line| (line.ticket_type, line.units.len(), &line.seats[..])))?;
         Ok(lines)
     }
 
@@ -480,8 +466,55 @@ impl Book {
     }
 }
 
+/// Checks what is wanted of types, each with how many and which seats, by what they say at any time.
+pub(crate) fn check_wanted<'a>(
+    types: &BTreeMap<TicketTypeId, TypeTerms>,
+    wanted: impl Iterator<Item = (TicketTypeId, usize, &'a [String])>,
+) -> Result<()> {
+    let mut of_type: BTreeMap<TicketTypeId, usize> = BTreeMap::new();
+    let mut currency = None;
+    let mut differ = false;
+    for (index, (id, units, seats)) in wanted.enumerate() {
+        let terms = types.get(&id).ok_or_else(|| Error::not_found("ticket-type"))?;
+        let field = format!("lines[{index}].seat_numbers");
+        if !seats.is_empty() && !terms.seated {
+            return Err(Error::invalid(&field, format!("are given, but {:?} has no seats", terms.name)));
+        }
+        check_labels(&field, seats, units)?;
+        *of_type.entry(id).or_default() += units;
+        differ |= *currency.get_or_insert(&terms.price.currency) != &terms.price.currency;
+    }
+    for (id, quantity) in of_type {
+        if let Some(terms) = types.get(&id) {
+            terms.check_quantity(quantity)?;
+        }
+    }
+    if differ {
+        return Err(Error::invalid(
+            "lines",
+            "have prices in different currencies; reserve them by themselves",
+        ));
+    }
+    Ok(())
+}
+
 impl TypeTerms {
-    fn check(&self, now: Timestamp) -> Result<()> {
+    /// What a type says.
+    pub(crate) fn of(held: &TicketType) -> Self {
+        let text = &held.text;
+        Self {
+            name: text.name.clone(),
+            price: text.price.clone(),
+            bounds: (text.min_per_purchase, text.max_per_purchase),
+            window: (text.valid_from, text.valid_until),
+            status: text.status,
+            pools: held.draws_on(),
+            seated: held.seated,
+        }
+    }
+
+    /// Refuses to sell when it is not sold.
+    pub(crate) fn check(&self, now: Timestamp) -> Result<()> {
         let (from, until) = self.window;
         let why = if self.status == TypeStatus::Inactive {
             "is not sold"
@@ -496,7 +529,8 @@ impl TypeTerms {
         Err(Error::new(ErrorKind::Precondition, "TICKET_TYPE_NOT_ON_SALE", message))
     }
 
-    fn check_quantity(&self, quantity: usize) -> Result<()> {
+    /// Refuses to sell so many at once.
+    pub(crate) fn check_quantity(&self, quantity: usize) -> Result<()> {
         let (least, most) = self.bounds;
         if (least as usize..=most as usize).contains(&quantity) {
             return Ok(());
@@ -506,9 +540,10 @@ impl TypeTerms {
     }
 }
 
-fn on_sale(terms: &EventTerms, now: Timestamp) -> Result<()> {
-    let why = match terms.status {
-        EventStatus::Active if now < terms.ends_at => return Ok(()),
+/// Refuses what is wanted of an event that sells nothing.
+pub(crate) fn on_sale((status, ends_at): (EventStatus, Timestamp), now: Timestamp) -> Result<()> {
+    let why = match status {
+        EventStatus::Active if now < ends_at => return Ok(()),
         EventStatus::Active | EventStatus::Ended => "the event is over",
         EventStatus::Draft => "the event is not on sale yet",
         EventStatus::Cancelled => "the event was cancelled",
@@ -516,8 +551,9 @@ fn on_sale(terms: &EventTerms, now: Timestamp) -> Result<()> {
     Err(Error::new(ErrorKind::Precondition, "EVENT_NOT_ON_SALE", why))
 }
 
-fn hold_for(terms: &EventTerms, seconds: Option<u32>) -> Result<u32> {
-    let (usual, least, most) = terms.holds.seconds();
+/// How many seconds are held where a client asks for so many.
+pub(crate) fn hold_for(holds: HoldRules, seconds: Option<u32>) -> Result<u32> {
+    let (usual, least, most) = holds.seconds();
     match seconds {
         None | Some(0) => Ok(usual),
         Some(seconds) if (least..=most).contains(&seconds) => Ok(seconds),

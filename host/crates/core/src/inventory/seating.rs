@@ -10,6 +10,21 @@ use crate::inventory::rules::{SeatMove, exhausted};
 use crate::inventory::seat::{Seat, choose};
 use crate::inventory::{Book, Reservation};
 
+/// Refuses labels that are not one for each unit, or that name a seat twice.
+pub(super) fn check_labels(field: &str, labels: &[String], units: usize) -> Result<()> {
+    if labels.is_empty() {
+        return Ok(());
+    }
+    if labels.len() != units {
+        return Err(Error::invalid(field, format!("names {} seats for {units} units", labels.len())));
+    }
+    let mut named = HashSet::with_capacity(units);
+    match labels.iter().find(|label| !named.insert(label.as_str())) {
+        Some(label) => Err(Error::invalid(field, format!("names {label:?} twice"))),
+        None => Ok(()),
+    }
+}
+
 impl Book {
     /// Whether a seat that is wanted, or may be, belongs to a hold that is due.
     pub(super) fn seats_are_due(&self, wanted: &Reserve) -> bool {
@@ -37,18 +52,14 @@ impl Book {
 
     fn named_seats(&self, line: &Wanted, index: usize, taken: &HashSet<SeatId>) -> Result<Vec<UnitSeat>> {
         let field = format!("lines[{index}].seat_numbers");
-        if line.seats.len() != line.units.len() {
-            let message = format!("names {} seats for {} units", line.seats.len(), line.units.len());
-            return Err(Error::invalid(&field, message));
-        }
         let mut named = Vec::with_capacity(line.seats.len());
         for label in &line.seats {
             let same = |seat: &&Seat| seat.ticket_type == line.ticket_type && seat.label == *label;
             let seat = self.seats.iter().find(same);
             let seat =
                 seat.ok_or_else(|| Error::invalid(&field, format!("names {label:?}, which is no seat")))?;
-            let twice = named.iter().any(|held: &UnitSeat| held.id == seat.id);
-            if twice || taken.contains(&seat.id) {
+            // Of this line each label is named once; another line may have named it.
+            if taken.contains(&seat.id) {
                 return Err(Error::invalid(&field, format!("names {label:?} twice")));
             }
             if seat.unit.is_some() {
