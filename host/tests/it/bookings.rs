@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::harness::{Answer, Kind, Rest};
-use crate::reservations::{counts, id as reserved, reserve, show};
+use crate::reservations::{counts, id as reserved, made, reserve, show};
 use crate::tracker::{done, faults, memory, on, on_every_store};
 
 on_every_store! {
@@ -189,8 +189,12 @@ async fn what_a_booking_says_is_reserved_by_itself(kind: Kind) {
     assert!(!failed["failure_message"].as_str().unwrap().is_empty());
     assert_eq!(failed["reservation_id"], Value::Null);
     let lost = json!({"lines": [{"ticket_type_id": uuid::Uuid::now_v7(), "quantity": 1}]});
-    let cem = entered(&rest, &show.0, "cem", lost).await;
-    assert_eq!(until(&rest, &cem, "failed", SOON).await["failure_reason"], "TICKET_TYPE_NOT_FOUND");
+    assert_eq!(enqueue(&rest, &show.0, "cem", lost).await.code(404), "TICKET_TYPE_NOT_FOUND");
+    // What is not sold yet may be when its turn comes.
+    let later = json!({"name": "Later", "price": {"amount": 1, "currency": "EUR"}, "status": "inactive"});
+    let later = made(&rest, &format!("/v1/events/{}/tickets", show.0), later, "ticket_type").await;
+    let cem = entered(&rest, &show.0, "cem", wants(&(show.0.clone(), later), 1)).await;
+    assert_eq!(until(&rest, &cem, "failed", SOON).await["failure_reason"], "TICKET_TYPE_NOT_ON_SALE");
     assert_eq!(counts(&rest, &show.0).await, [3, 0, 0]);
     // Who failed may come again.
     let again = entered(&rest, &show.0, "ben", wants(&show, 2)).await;
@@ -310,9 +314,22 @@ async fn what_cannot_be_queued_is_told_by_its_field() {
             json!({"lines": [{"ticket_type_id": held, "quantity": 1, "seat_numbers": ["A1", "A2"]}]}),
             "lines[0].seat_numbers",
         ),
+        // What could never be reserved does not wait for its turn.
+        (json!({"timeout_seconds": 5}), "timeout_seconds"),
+        (json!({"lines": [{"ticket_type_id": held, "quantity": 11}]}), "quantity"),
+        (
+            json!({"lines": [{"ticket_type_id": held, "quantity": 6}, {"ticket_type_id": held, "quantity": 5}]}),
+            "quantity",
+        ),
+        (
+            json!({"lines": [{"ticket_type_id": held, "quantity": 1, "seat_numbers": ["A1"]}]}),
+            "lines[0].seat_numbers",
+        ),
     ] {
         assert_eq!(faults(&enqueue(&rest, &event, "ann", more).await), [field]);
     }
+    let elsewhere = show(&rest, 5, json!({})).await;
+    assert_eq!(enqueue(&rest, &event, "ann", wants(&elsewhere, 1)).await.code(404), "TICKET_TYPE_NOT_FOUND");
     let unread = json!({"lines": [{"ticket_type_id": "x", "quantity": 1}]});
     let unread = enqueue(&rest, &event, "ann", unread).await;
     assert_eq!(unread.expect(400)["violations"][0]["field"], "lines[0].ticket_type_id");

@@ -8,14 +8,15 @@ use crate::access::{ObjectKind, Operation};
 use crate::booking::following::{Following, Orders};
 use crate::booking::model::MAX_WAITING;
 use crate::booking::{Booking, BookingState, Queue};
-use crate::catalog::{Event, EventStatus};
+use crate::catalog::Event;
 use crate::changeset::Changeset;
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::id::{BookingId, EventId};
 use crate::inventory::AskedLine;
 use crate::inventory::reservations::check_lines;
+use crate::inventory::rules::{TypeTerms, check_wanted, hold_for, on_sale};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::ports::Store;
 use crate::text::Faults;
@@ -88,10 +89,8 @@ impl Bookings {
         asked.check()?;
         let decide = || async {
             let event = self.event(ctx, asked.event).await?;
-            if event.text.status != EventStatus::Active {
-                let message = format!("the event is {}; it has no queue", event.text.status.name());
-                return Err(Error::new(ErrorKind::Precondition, "EVENT_NOT_ON_SALE", message));
-            }
+            on_sale((event.text.status, event.text.ends_at), ctx.now)?;
+            self.check_asked(ctx, &event, &asked).await?;
             if let Some(held) = self.store.open_booking(ctx.tenant, event.id, &asked.buyer).await? {
                 let message = format!("the buyer is in the queue already, as booking {}", held.id);
                 return Err(Error::exists("booking", message));
@@ -191,6 +190,21 @@ impl Bookings {
             self.commands.run(ctx, Operation::QueueSet, &(event, terms, ctx.if_version), decide).await?;
         self.news.notify_one();
         Ok(queue)
+    }
+
+    /// Refuses what could never be reserved, whatever is left when its turn comes and whichever types are on sale then.
+    async fn check_asked(&self, ctx: &Ctx, event: &Event, asked: &AskedBooking) -> Result<()> {
+        if asked.hold_seconds.is_some() {
+            let tenants = self.store.hold_rules(ctx.tenant).await?.map(|held| held.rules);
+            hold_for(event.text.holds.or(tenants.unwrap_or_default()), asked.hold_seconds)?;
+        }
+        if asked.lines.is_empty() {
+            return Ok(());
+        }
+        let types = self.store.ticket_types(ctx.tenant, event.id).await?;
+        let types = types.iter().map(|held| (held.id, TypeTerms::of(held))).collect();
+        let wanted = asked.lines.iter();
+        check_wanted(&types, wanted.map(|line| (line.ticket_type, line.quantity as usize, &line.seats[..])))
     }
 
     async fn standing(&self, ctx: &Ctx, booking: Booking) -> Result<Standing> {
