@@ -114,9 +114,13 @@ async fn what_is_held_is_sold_or_given_back(kind: Kind) {
     let again = rest.post(&format!("{path}:release"), json!({})).await;
     assert_eq!(again.code(409), "TRANSITION_NOT_ALLOWED");
     // What is sold or locked stays within the capacity, and an event with sales stays.
-    let lower = json!({"pools": [{"pool_id": show.1, "capacity": 1}]});
-    let lower = rest.patch(&format!("/v1/events/{}/inventory", show.0), lower).await;
+    let inventory = format!("/v1/events/{}/inventory", show.0);
+    let lower = rest.patch(&inventory, json!({"pools": [{"pool_id": show.1, "capacity": 1}]})).await;
     assert_eq!(lower.code(409), "INVENTORY_IN_USE");
+    // A capacity that was forgotten is no bound that was lifted.
+    let forgotten = rest.patch(&inventory, json!({"pools": [{"pool_id": show.1}]})).await;
+    assert_eq!(forgotten.code(422), "INVALID_ARGUMENT");
+    assert_eq!(forgotten.body["violations"][0]["field"], "pools[0].capacity");
     let lock = json!({"pool_id": show.1, "quantity": 2, "reason": "press"});
     let lock = made(&rest, &format!("/v1/events/{}/locks", show.0), lock, "lock").await;
     assert_eq!(reserve(&rest, &show, "ben", 2).await.code(409), "INVENTORY_EXHAUSTED");

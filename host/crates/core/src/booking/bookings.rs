@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::id::{BookingId, EventId};
 use crate::inventory::AskedLine;
 use crate::inventory::reservations::check_lines;
-use crate::inventory::rules::{TypeTerms, check_wanted, hold_for, on_sale};
+use crate::inventory::terms::{TypeTerms, check_wanted, hold_for, on_sale};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::ports::Store;
 use crate::text::Faults;

@@ -144,6 +144,7 @@ impl Turns {
             Ok(()) => self.reservations.claim(&ctx, asked).await,
             Err(error) => Err(error),
         };
+        let held = reserved.as_ref().ok().map(|reservation| reservation.id);
         let after = match reserved {
             Ok(reservation) => booking.done(reservation.id, ctx.now),
             Err(error) if may_succeed_later(&error) => {
@@ -154,15 +155,22 @@ impl Turns {
         };
         let mut ctx = ctx;
         ctx.idempotency = None;
+        let left = AtomicBool::new(false);
         let decide = || async {
             let now = self.store.booking(ctx.tenant, booking.id).await?;
             if now.as_ref() != Some(&booking) {
-                // Its buyer left meanwhile; what was reserved runs out by itself.
+                let cancelled = now.is_some_and(|now| now.state == BookingState::Cancelled);
+                left.store(cancelled, Ordering::Relaxed);
                 return Ok(Decision::nothing(()));
             }
             Ok(Decision::change(written(&ctx, Changeset::new(&ctx), &booking, after.clone()), ()))
         };
-        self.commands.run(&ctx, Operation::BookingCreate, &booking.id, decide).await.map(|()| true)
+        self.commands.run(&ctx, Operation::BookingCreate, &booking.id, decide).await?;
+        if let Some(held) = held.filter(|_| left.into_inner()) {
+            // Its buyer left meanwhile, and gets nothing; if it cannot be given back now, it runs out by itself.
+            let _ = self.reservations.release(&ctx, held, Vec::new()).await;
+        }
+        Ok(true)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod seat;
 mod seating;
 pub mod stock;
 pub mod supply;
+pub mod terms;
 pub mod watches;
 
 pub use availability::Availability;

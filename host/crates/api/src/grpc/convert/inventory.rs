@@ -35,7 +35,15 @@ pub fn capacities(asked: &[pb::PoolCapacity]) -> Result<BTreeMap<PoolId, Option<
     let (mut faults, mut read) = (Faults::default(), BTreeMap::new());
     for (index, asked) in asked.iter().enumerate() {
         let pool = PoolId::parse(&format!("pools[{index}].pool_id"), &asked.pool_id)?;
-        let capacity = number(&format!("pools[{index}].capacity"), asked.capacity, &mut faults);
+        let field = format!("pools[{index}].capacity");
+        match (asked.capacity, asked.unbounded) {
+            (None, false) => faults.add(&field, "must be given, unless `unbounded` is true"),
+            (Some(_), true) => {
+                faults.add(&field, "is given, and `unbounded` is true; one of them is expected")
+            }
+            (Some(_), false) | (None, true) => {}
+        }
+        let capacity = number(&field, asked.capacity, &mut faults);
         if read.insert(pool, capacity).is_some() {
             return Err(Error::invalid(&format!("pools[{index}].pool_id"), "is named twice"));
         }

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::catalog::{count, small};
 use crate::request::etag;
+use crate::rest::dto::patch::Patch;
 use crate::rest::dto::{given, text};
 
 /// Supply from which ticket types draw, and where it is.
@@ -77,7 +78,8 @@ pub struct PoolCapacityBody {
     pub pool_id: String,
     /// How many units it has; null: it sets no bound.
     #[serde(default)]
-    pub capacity: Option<i64>,
+    #[schema(value_type = Option<i64>, required = true)]
+    pub capacity: Patch<i64>,
 }
 
 /// Which pools get which capacities.
@@ -262,7 +264,11 @@ impl UpdateInventoryBody {
         let (mut faults, mut read) = (Faults::default(), BTreeMap::new());
         for (index, asked) in self.pools.iter().enumerate() {
             let pool = PoolId::parse(&format!("pools[{index}].pool_id"), &asked.pool_id)?;
-            let capacity = count(&format!("pools[{index}].capacity"), asked.capacity, &mut faults);
+            let field = format!("pools[{index}].capacity");
+            if !asked.capacity.is_named() {
+                faults.add(&field, "must be given; null sets no bound");
+            }
+            let capacity = count(&field, asked.capacity.clone().optional().flatten(), &mut faults);
             if read.insert(pool, capacity).is_some() {
                 return Err(Error::invalid(&format!("pools[{index}].pool_id"), "is named twice"));
             }

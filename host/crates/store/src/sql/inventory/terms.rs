@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tessera_core::Timestamp;
 use tessera_core::id::{EventId, PoolId, TicketTypeId};
-use tessera_core::inventory::rules::{EventTerms, Supply, TypeTerms};
+use tessera_core::inventory::rules::Supply;
+use tessera_core::inventory::terms::{EventTerms, TypeTerms};
 use tessera_core::inventory::{Book, Command, Job};
 
 use super::rows::{Rows, RowsOf};
