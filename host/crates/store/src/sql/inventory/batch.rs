@@ -25,8 +25,8 @@ pub(in super::super::super) struct Batch {
     pub(in super::super::super) known: Option<Known>,
 }
 
-/// Reads, judges the commands, and writes what came of them. `known` is what was remembered. The caller begins the transaction, locks the event's
-/// pools, and ends it.
+/// Reads, judges the commands, and writes what came of them; `known` is what was remembered. The caller begins the
+/// transaction, locks the event's pools, and ends it.
 pub(in super::super::super) async fn run(
     conn: &mut Conn,
     tenant: TenantId,

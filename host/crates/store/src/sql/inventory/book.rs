@@ -23,6 +23,7 @@ use tessera_core::value::Money;
 use uuid::Uuid;
 
 use super::super::{Conn, Row, Ts, dialect};
+use super::seat;
 use super::terms::Seen;
 use crate::codec::{AnswerForm, ReservationForm, answer, corrupt, moment, reservation};
 use crate::error::fault;
@@ -355,26 +356,8 @@ async fn read_free_seats(
 ) -> Result<()> {
     let known: HashSet<_> = book.seats.iter().map(|seat| seat.id).collect();
     let most = LOOKED_AT.max(wanted).saturating_add(u32::try_from(known.len()).unwrap_or(u32::MAX));
-    let query = sqlx::query(
-        "SELECT id, seat_row, number, label FROM seats WHERE tenant_id = $1 AND ticket_type_id = $2
-         AND unit_id IS NULL ORDER BY place LIMIT $3",
-    );
-    let rows = query.bind(tenant.0).bind(of.0).bind(i64::from(most)).fetch_all(conn).await.map_err(fault)?;
-    for row in rows {
-        let number: i64 = row.try_get("number").map_err(fault)?;
-        let seat = Seat {
-            id: SeatId(row.try_get("id").map_err(fault)?),
-            event: book.id,
-            ticket_type: of,
-            row: row.try_get("seat_row").map_err(fault)?,
-            number: u32::try_from(number).map_err(|_| corrupt("a seat's number", number))?,
-            label: row.try_get("label").map_err(fault)?,
-            unit: None,
-        };
-        if !known.contains(&seat.id) {
-            book.seats.push(seat);
-        }
-    }
+    let vacant = seat::vacant(conn, tenant, of, most).await?;
+    book.seats.extend(vacant.into_iter().filter(|seat| !known.contains(&seat.id)));
     Ok(())
 }
 

@@ -105,6 +105,18 @@ pub(in super::super) async fn named(
     rows.iter().map(read).collect()
 }
 
+/// Those that are nobody's, by row and number.
+pub(super) async fn vacant(
+    conn: &mut Conn,
+    tenant: TenantId,
+    ticket_type: TicketTypeId,
+    most: u32,
+) -> Result<Vec<Seat>> {
+    let sql = format!("{SELECT}$1 AND ticket_type_id = $2 AND unit_id IS NULL ORDER BY place LIMIT $3");
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0).bind(ticket_type.0).bind(i64::from(most));
+    query.fetch_all(conn).await.map_err(fault)?.iter().map(read).collect()
+}
+
 /// By row and number.
 pub(in super::super) async fn list(
     conn: &mut Conn,
