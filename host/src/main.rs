@@ -4,6 +4,7 @@
 mod bootstrap;
 mod cli;
 mod config;
+mod files;
 mod impatient;
 mod logs;
 mod plugin;
@@ -38,6 +39,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Serve(settings) => {
             let config = read(&settings)?;
             logs::start(config.logs)?;
+            files::lift_limit();
             runtime()?.block_on(serve::serve(config))?;
         }
         Command::Migrate(settings) => {

@@ -1,6 +1,8 @@
 //! The life of a host: the first start, the ports, several at once, and an orderly end.
 
 mod ending;
+#[cfg(target_os = "linux")]
+mod files;
 mod first;
 mod listening;
 mod several;

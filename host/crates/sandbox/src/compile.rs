@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tessera_core::{Error, ErrorKind, Result};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -110,15 +111,9 @@ fn child(memory: u64, seconds: u64) -> anyhow::Result<()> {
 }
 
 /// Bounds this process, for good.
-#[allow(unsafe_code, reason = "the limits of a process are set by a call of the system")]
-fn bound(memory: u64, seconds: u64) -> anyhow::Result<()> {
-    for (resource, limit) in [(libc::RLIMIT_AS, memory), (libc::RLIMIT_CPU, seconds), (libc::RLIMIT_CORE, 0)]
-    {
-        let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
-        // SAFETY: the struct is whole and lives until the call returns.
-        if unsafe { libc::setrlimit(resource, &raw const limit) } != 0 {
-            return Err(io::Error::last_os_error().into());
-        }
+fn bound(memory: u64, seconds: u64) -> io::Result<()> {
+    for (resource, limit) in [(Resource::As, memory), (Resource::Cpu, seconds), (Resource::Core, 0)] {
+        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
     }
     Ok(())
 }

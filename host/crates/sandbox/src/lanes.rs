@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use tessera_core::id::TenantId;
 use tessera_core::{Error, Result};
 use tokio::runtime::{Builder, Runtime};
@@ -191,25 +192,17 @@ impl Drop for Lanes {
 }
 
 /// How long this thread has been busy.
-#[allow(unsafe_code, reason = "a thread's time is asked for by a call of the system")]
 fn thread_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a timespec that the call may write.
-    unsafe {
-        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
-    }
+    let time = clock_gettime(ClockId::ThreadCPUTime);
     let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
     Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
 /// Makes this thread less important; where the system does not let it, it is as important as the others.
-#[allow(unsafe_code, reason = "the priority of a thread is set by a call of the system")]
 fn yield_to_others() {
+    // On Linux no process stands for the calling thread, elsewhere for all of them.
     #[cfg(target_os = "linux")]
-    // SAFETY: plain numbers; 0 stands for the calling thread.
-    unsafe {
-        libc::setpriority(libc::PRIO_PROCESS, 0, NICE);
-    }
+    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 #[cfg(test)]
