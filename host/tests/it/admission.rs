@@ -4,6 +4,7 @@ mod codes;
 mod documents;
 mod door;
 mod offline;
+mod reentry;
 
 use std::time::{Duration, Instant};
 

@@ -73,6 +73,8 @@ pub struct CheckIn {
     pub nonce: Option<String>,
     /// The number of the code that was shown; none: the ticket was named by its id.
     pub serial: Option<u16>,
+    /// Whether the event let in again who had left, when it happened: by this it is judged for good.
+    pub reentry: bool,
     /// The principal who reported it.
     pub created_by: String,
     /// When it was recorded.
@@ -136,14 +138,12 @@ impl Verdict {
 }
 
 /// Gives each check-in of a ticket its verdict, and answers what they make of the ticket.
-///
-/// `reentry`: whether who left may come in again.
-pub fn settle(ticket: &Ticket, check_ins: &mut [CheckIn], reentry: bool) -> Presence {
+pub fn settle(ticket: &Ticket, check_ins: &mut [CheckIn]) -> Presence {
     // By what every host sees alike: never by the order in which they were recorded.
     check_ins.sort_by(|one, other| order(one).cmp(&order(other)));
     let mut presence = Presence::default();
     for held in check_ins.iter_mut().filter(|held| held.undone.is_none()) {
-        held.verdict = judge(ticket, held, &presence, reentry);
+        held.verdict = judge(ticket, held, &presence);
         if held.verdict != Verdict::Accepted {
             continue;
         }
@@ -161,34 +161,34 @@ fn order(held: &CheckIn) -> (Timestamp, &str, Option<&str>, CheckInId) {
     (held.at, &held.device, held.nonce.as_deref(), id)
 }
 
-fn judge(ticket: &Ticket, held: &CheckIn, presence: &Presence, reentry: bool) -> Verdict {
+fn judge(ticket: &Ticket, held: &CheckIn, presence: &Presence) -> Verdict {
     let cancelled = ticket.cancelled_at.is_some_and(|at| at <= held.at);
     let outdated = held.serial.is_some_and(|serial| serial != ticket.serial) && ticket.code_since <= held.at;
     if cancelled || outdated {
         return Verdict::Void;
     }
     match held.direction {
-        Direction::In if presence.entries == 0 || (reentry && !presence.inside) => Verdict::Accepted,
+        Direction::In if presence.entries == 0 || (held.reentry && !presence.inside) => Verdict::Accepted,
         Direction::In => Verdict::Duplicate,
-        Direction::Out if reentry && presence.inside => Verdict::Accepted,
+        Direction::Out if held.reentry && presence.inside => Verdict::Accepted,
         Direction::Out => Verdict::Stray,
     }
 }
 
 /// Why a check-in that was not accepted was not, told to who stands at the gate.
 #[must_use]
-pub fn refusal(ticket: &Ticket, tried: &CheckIn, reentry: bool) -> Error {
+pub fn refusal(ticket: &Ticket, tried: &CheckIn) -> Error {
     let presence = &ticket.presence;
     let last = match (presence.last_at, &presence.last_gate) {
         (Some(at), Some(gate)) => format!(" at {at}, at gate {gate:?}"),
         _ => String::new(),
     };
     let (code, message) = match tried.verdict {
-        Verdict::Duplicate if presence.inside || !reentry => {
+        Verdict::Duplicate if presence.inside || !tried.reentry => {
             ("ALREADY_CHECKED_IN", format!("the ticket was used already{last}"))
         }
         Verdict::Duplicate => ("ALREADY_CHECKED_IN", "the ticket was used already".to_owned()),
-        Verdict::Stray if !reentry => {
+        Verdict::Stray if !tried.reentry => {
             ("REENTRY_NOT_ALLOWED", "the event lets nobody in again, so nobody is let out".to_owned())
         }
         Verdict::Stray => ("NOT_INSIDE", format!("the ticket's holder is not inside{}", left(&last))),
@@ -231,6 +231,7 @@ mod tests {
             staff: String::new(),
             nonce: Some(nonce.into()),
             serial: Some(1),
+            reentry: false,
             created_by: "key:k".into(),
             recorded_at: at(0),
             undone: None,
@@ -238,7 +239,8 @@ mod tests {
     }
 
     fn verdicts(ticket: &Ticket, mut all: Vec<CheckIn>, reentry: bool) -> (Vec<Verdict>, Presence) {
-        let presence = settle(ticket, &mut all, reentry);
+        all.iter_mut().for_each(|held| held.reentry = reentry);
+        let presence = settle(ticket, &mut all);
         (all.iter().map(|held| held.verdict).collect(), presence)
     }
 
@@ -268,6 +270,28 @@ mod tests {
         let (worth, presence) = verdicts(&held, scans.collect(), true);
         assert_eq!(worth, [Stray, Accepted, Duplicate, Accepted, Stray, Accepted]);
         assert_eq!((presence.entries, presence.inside), (2, true));
+    }
+
+    #[test]
+    fn a_switch_of_the_rule_judges_nothing_again_that_happened_before() {
+        use Direction::{In, Out};
+        use Verdict::{Accepted, Duplicate, Stray};
+        let held = ticket();
+        let settled = |steps: &[(Direction, bool)]| {
+            let scans = steps.iter().zip(1..).map(|((way, reentry), second)| {
+                let scan = scan(&held, second, *way, ("a", &second.to_string()));
+                CheckIn { reentry: *reentry, ..scan }
+            });
+            let mut all: Vec<_> = scans.collect();
+            let presence = settle(&held, &mut all);
+            (all.iter().map(|held| held.verdict).collect::<Vec<_>>(), presence.entries, presence.inside)
+        };
+        // Who came in twice stays in when nobody is let in again any more.
+        let off = [(In, true), (Out, true), (In, true), (Out, false), (In, false)];
+        assert_eq!(settled(&off), (vec![Accepted, Accepted, Accepted, Stray, Duplicate], 2, true));
+        // What was refused stays refused when re-entry begins.
+        let on = [(In, false), (Out, false), (In, false), (Out, true), (In, true)];
+        assert_eq!(settled(&on), (vec![Accepted, Stray, Duplicate, Accepted, Accepted], 2, true));
     }
 
     #[test]
@@ -303,16 +327,17 @@ mod tests {
                     let device = if random(2) == 0 { "a" } else { "b" };
                     // Few moments, so that many scans share one.
                     let second = i64::try_from(random(4)).unwrap();
-                    scan(&held, second, direction, (device, &index.to_string()))
+                    let scan = scan(&held, second, direction, (device, &index.to_string()));
+                    // The rule changes in half of the rounds, at the second moment.
+                    CheckIn { reentry: (round % 2 == 0) != (round % 4 > 1 && second > 1), ..scan }
                 })
                 .collect();
-            let reentry = round % 2 == 0;
             let end = |order: &[usize]| {
                 let (mut all, mut presence) = (Vec::new(), Presence::default());
                 for index in order {
                     // A host that reads them back gives them ids of its own.
                     all.push(CheckIn { id: CheckInId::generate(), ..scans[*index].clone() });
-                    presence = settle(&held, &mut all, reentry);
+                    presence = settle(&held, &mut all);
                 }
                 let worth = all.iter().map(|held| (held.device.clone(), held.nonce.clone(), held.verdict));
                 (worth.collect::<Vec<_>>(), presence)

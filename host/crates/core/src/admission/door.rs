@@ -167,7 +167,7 @@ impl Door {
             }
             Err(error) => return Err(error),
         };
-        let tried = tried(ctx, asked, &ticket, serial);
+        let tried = tried(ctx, asked, (&event, &ticket), serial);
         match self.settled(ctx, &event, &ticket, tried).await {
             Ok(_) => Ok(Inspection { ticket: Some(ticket), refusal: None }),
             Err(error) if error.kind() == ErrorKind::Precondition => {
@@ -189,7 +189,7 @@ impl Door {
         }
         let decide = || async {
             let (event, ticket, serial) = self.shown_now(ctx, &asked).await?;
-            let tried = tried(ctx, &asked, &ticket, serial);
+            let tried = tried(ctx, &asked, (&event, &ticket), serial);
             let (tried, after, written) = self.settled(ctx, &event, &ticket, tried).await?;
             let fact_type = match tried.direction {
                 Direction::In => "ticket.checked_in",
@@ -246,10 +246,11 @@ impl Door {
             let tried = CheckIn {
                 at: scan.at,
                 nonce: Some(scan.nonce.clone()),
-                ..tried(ctx, &scan.asked, &ticket, serial)
+                reentry: event.reentry_at(scan.at),
+                ..tried(ctx, &scan.asked, (&event, &ticket), serial)
             };
             let (tried, after, written) =
-                self.resettled(ctx, &event, &ticket, |all| all.push(tried.clone())).await?.of(tried.id)?;
+                self.resettled(ctx, &ticket, |all| all.push(tried.clone())).await?.of(tried.id)?;
             let changeset = changed(ctx, "ticket.check_in_merged", (&ticket, after, &tried), written);
             Ok(Decision::change(changeset, tried))
         };
@@ -263,10 +264,9 @@ impl Door {
             if held.undone.is_some() {
                 return Ok(Decision::nothing(held));
             }
-            let event = self.event(ctx, held.event).await?;
             let ticket = self.store.ticket(ctx.tenant, held.ticket).await?.ok_or_else(Error::stale)?;
             let undone = Undone { by: ctx.principal.to_string(), at: ctx.now };
-            let settled = self.resettled(ctx, &event, &ticket, |all| {
+            let settled = self.resettled(ctx, &ticket, |all| {
                 let found = all.iter_mut().find(|one| one.id == id);
                 if let Some(found) = found {
                     found.undone = Some(undone.clone());
@@ -347,17 +347,18 @@ impl Door {
         let change = |all: &mut Vec<CheckIn>| {
             // It comes after all that is known, whenever its request began: who was let in is not refused afterwards.
             let last = all.iter().map(|held| held.at.plus(MOMENT)).max();
-            let at = [last, ticket.cancelled_at, Some(ticket.code_since)]
+            let switched = event.reentry_switches.last().copied();
+            let at = [last, switched, ticket.cancelled_at, Some(ticket.code_since)]
                 .into_iter()
                 .flatten()
                 .fold(tried.at, Ord::max);
             all.push(CheckIn { at, ..tried });
         };
-        let (tried, after, written) = self.resettled(ctx, event, ticket, change).await?.of(id)?;
+        let (tried, after, written) = self.resettled(ctx, ticket, change).await?.of(id)?;
         match tried.verdict {
             Verdict::Accepted => Ok((tried, after, written)),
             // By what its check-ins say: the ticket itself may have been read before the last of them.
-            _ => Err(refusal(&after, &tried, event.text.reentry)),
+            _ => Err(refusal(&after, &tried)),
         }
     }
 
@@ -365,7 +366,6 @@ impl Door {
     async fn resettled(
         &self,
         ctx: &Ctx,
-        event: &Event,
         ticket: &Ticket,
         change: impl FnOnce(&mut Vec<CheckIn>),
     ) -> Result<Settled> {
@@ -376,7 +376,7 @@ impl Door {
             let message = format!("the ticket has {MAX_OF_TICKET} check-ins, and can have no more");
             return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
         }
-        let presence = settle(ticket, &mut all, event.text.reentry);
+        let presence = settle(ticket, &mut all);
         all.retain(|held| before.get(&held.id) != Some(held));
         Ok(Settled { after: Ticket { presence, ..ticket.changed(ctx.now) }, written: all })
     }
@@ -420,7 +420,12 @@ impl Settled {
     }
 }
 
-fn tried(ctx: &Ctx, asked: &AskedCheckIn, ticket: &Ticket, serial: Option<u16>) -> CheckIn {
+fn tried(
+    ctx: &Ctx,
+    asked: &AskedCheckIn,
+    (event, ticket): (&Event, &Ticket),
+    serial: Option<u16>,
+) -> CheckIn {
     CheckIn {
         id: CheckInId::generate(),
         event: asked.event,
@@ -433,6 +438,7 @@ fn tried(ctx: &Ctx, asked: &AskedCheckIn, ticket: &Ticket, serial: Option<u16>) 
         staff: asked.staff.clone(),
         nonce: None,
         serial,
+        reentry: event.text.reentry,
         created_by: ctx.principal.to_string(),
         recorded_at: ctx.now,
         undone: None,

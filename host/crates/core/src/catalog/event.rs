@@ -12,6 +12,10 @@ use crate::value::{Field, Snapshot, Value};
 /// The most people that an event admits.
 pub const MAX_CAPACITY: u64 = 10_000_000;
 
+/// How often an event's `reentry` can be changed: each change is remembered, so that scans that are reported late are
+/// judged by the rule of their time.
+pub const MAX_SWITCHES: usize = 100;
+
 /// The shortest and the longest that a hold may be told to last, in seconds.
 pub const HOLD_BOUNDS: std::ops::RangeInclusive<u32> = 1..=86_400;
 
@@ -164,6 +168,8 @@ pub struct Event {
     pub id: EventId,
     /// What clients write. Its capacity is that of a pool.
     pub text: WriteEvent,
+    /// When `reentry` was changed, in this order.
+    pub reentry_switches: Vec<Timestamp>,
     /// The principal who made it.
     pub created_by: String,
     /// When it was made.
@@ -239,6 +245,24 @@ impl Event {
     pub fn is_public(&self) -> bool {
         self.text.status != EventStatus::Draft
     }
+
+    /// Whether who had left was let in again at that moment: each switch since then turned it round.
+    #[must_use]
+    pub fn reentry_at(&self, at: Timestamp) -> bool {
+        let since = self.reentry_switches.iter().filter(|switched| **switched > at).count();
+        self.text.reentry != (since % 2 == 1)
+    }
+
+    /// Remembers that `reentry` was changed.
+    pub(super) fn switched(&mut self, now: Timestamp) -> Result<()> {
+        if self.reentry_switches.len() >= MAX_SWITCHES {
+            let message = format!("reentry was changed {MAX_SWITCHES} times, and cannot be changed again");
+            return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
+        }
+        let last = self.reentry_switches.last().copied();
+        self.reentry_switches.push(last.map_or(now, |last| last.max(now)));
+        Ok(())
+    }
 }
 
 impl Snapshot for Event {
@@ -268,6 +292,38 @@ impl Snapshot for Event {
 }
 
 #[cfg(test)]
+impl Event {
+    /// A draft, for tests.
+    pub(crate) fn sample(now: Timestamp) -> Self {
+        Self {
+            id: EventId::generate(),
+            text: WriteEvent {
+                title: "A night".into(),
+                description: String::new(),
+                category: "music".into(),
+                venue: None,
+                series: None,
+                starts_at: now,
+                ends_at: now,
+                time_zone: None,
+                status: EventStatus::Draft,
+                featured: false,
+                image_url: None,
+                capacity: None,
+                holds: HoldRules::default(),
+                buyer_limit: None,
+                reentry: false,
+            },
+            reentry_switches: Vec::new(),
+            created_by: String::new(),
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -279,6 +335,24 @@ mod tests {
             assert_eq!(from.may_become(EventStatus::Active), !stays);
         }
         assert!(!EventStatus::Draft.may_become(EventStatus::Ended));
+    }
+
+    #[test]
+    fn at_each_moment_the_rule_is_what_it_was() {
+        let at = |second: i64| Timestamp::from_micros(second * 1_000_000).unwrap();
+        let mut event = Event::sample(at(0));
+        for second in [10, 20, 15] {
+            event.text.reentry = !event.text.reentry;
+            event.switched(at(second)).unwrap();
+        }
+        // The third switch was asked for before the second had been made; it still comes after it.
+        assert_eq!(event.reentry_switches, [at(10), at(20), at(20)]);
+        assert_eq!(
+            [0, 9, 10, 19, 20, 30].map(|second| event.reentry_at(at(second))),
+            [false, false, true, true, true, true]
+        );
+        event.reentry_switches.resize(MAX_SWITCHES, at(20));
+        assert_eq!(event.switched(at(40)).unwrap_err().reason(), "TOO_LARGE");
     }
 
     #[test]

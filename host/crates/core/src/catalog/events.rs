@@ -47,6 +47,7 @@ impl Events {
             let event = Event {
                 id: EventId::generate(),
                 text: WriteEvent { time_zone: Some(zone), ..command.clone() },
+                reentry_switches: Vec::new(),
                 created_by: ctx.principal.to_string(),
                 created_at: ctx.now,
                 updated_at: ctx.now,
@@ -99,6 +100,9 @@ impl Events {
             after.text.time_zone = Some(zone);
             after.version += 1;
             after.updated_at = ctx.now;
+            if after.text.reentry != before.text.reentry {
+                after.switched(ctx.now)?;
+            }
             if after.text.capacity != before.text.capacity {
                 changeset = self.resized(ctx, changeset, id, after.text.capacity).await?;
             }

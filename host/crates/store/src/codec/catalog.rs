@@ -129,6 +129,8 @@ pub(crate) struct EventForm {
     holds: (Option<u32>, Option<u32>, Option<u32>),
     buyer_limit: Option<u32>,
     reentry: bool,
+    #[serde(default)]
+    reentry_switches: Vec<i64>,
     created_by: String,
     #[serde(flatten)]
     stamp: Stamp,
@@ -153,6 +155,7 @@ pub(crate) fn event_form(event: &Event) -> EventForm {
         holds: (text.holds.usual, text.holds.least, text.holds.most),
         buyer_limit: text.buyer_limit,
         reentry: text.reentry,
+        reentry_switches: event.reentry_switches.iter().map(|at| at.micros()).collect(),
         created_by: event.created_by.clone(),
         stamp: stamp(event.created_at, event.updated_at, event.version),
     }
@@ -179,6 +182,7 @@ pub(crate) fn event(form: EventForm) -> Result<Event> {
             buyer_limit: form.buyer_limit,
             reentry: form.reentry,
         },
+        reentry_switches: form.reentry_switches.into_iter().map(moment).collect::<Result<_>>()?,
         created_by: form.created_by,
         created_at: moment(form.stamp.created_at)?,
         updated_at: moment(form.stamp.updated_at)?,

@@ -41,6 +41,7 @@ fn check_in(of: &Ticket, gate: &str, nonce: Option<&str>) -> CheckIn {
         staff: String::new(),
         nonce: nonce.map(str::to_owned),
         serial: Some(of.serial),
+        reentry: true,
         created_by: "system".into(),
         recorded_at: of.created_at,
         undone: None,

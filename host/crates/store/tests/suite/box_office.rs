@@ -55,6 +55,7 @@ impl BoxOffice {
         let event = Event {
             id: EventId::generate(),
             text,
+            reentry_switches: Vec::new(),
             created_by: "system".into(),
             created_at: now,
             updated_at: now,

@@ -16,7 +16,7 @@ use crate::codec::{corrupt, moment, tiny, unsigned, verdict};
 use crate::error::fault;
 
 const SELECT: &str = "SELECT id, event_id, ticket_id, direction, verdict, at, gate, device, staff, nonce, serial, \
-    created_by, recorded_at, undone_by, undone_at FROM check_ins WHERE tenant_id = ";
+    reentry, created_by, recorded_at, undone_by, undone_at FROM check_ins WHERE tenant_id = ";
 
 /// The most rows of counts by minute and gate.
 const MINUTES: u32 = 20_000;
@@ -26,8 +26,8 @@ pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, check_ins: 
     for held in check_ins {
         let query = sqlx::query(
             "INSERT INTO check_ins (tenant_id, id, event_id, ticket_id, direction, verdict, at, gate, device, staff,
-             nonce, serial, created_by, recorded_at, undone_by, undone_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             nonce, serial, reentry, created_by, recorded_at, undone_by, undone_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              ON CONFLICT (tenant_id, id) DO UPDATE SET verdict = excluded.verdict, undone_by = excluded.undone_by,
              undone_at = excluded.undone_at",
         );
@@ -44,6 +44,7 @@ pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, check_ins: 
             .bind(&held.staff)
             .bind(&held.nonce)
             .bind(held.serial.map(i64::from))
+            .bind(held.reentry)
             .bind(&held.created_by)
             .bind(Ts(held.recorded_at))
             .bind(held.undone.as_ref().map(|undone| undone.by.as_str()))
@@ -200,6 +201,7 @@ fn read(row: &Row) -> Result<CheckIn> {
         staff: row.try_get("staff").map_err(fault)?,
         nonce: row.try_get("nonce").map_err(fault)?,
         serial: serial.map(tiny).transpose()?,
+        reentry: row.try_get("reentry").map_err(fault)?,
         created_by: row.try_get("created_by").map_err(fault)?,
         recorded_at,
         undone: undone_by.zip(undone_at).map(|(by, Ts(at))| Undone { by, at }),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::access::ObjectKind;
 use tessera_core::catalog::event::HoldRules;
@@ -14,12 +15,12 @@ use uuid::Uuid;
 
 use super::super::page::{Holds, Sort, at, text};
 use super::super::{Conn, Db, Row, Ts, filter};
-use crate::codec::{signed, unsigned};
+use crate::codec::{moment, signed, unsigned};
 use crate::error::fault;
 
 const SELECT: &str = "SELECT id, venue_id, series_id, title, description, category, starts_at, ends_at, \
     time_zone, status, featured, image_url, hold_usual, hold_least, hold_most, buyer_limit, reentry, \
-    created_by, created_at, updated_at, version, \
+    reentry_switches, created_by, created_at, updated_at, version, \
     (SELECT capacity FROM pools p WHERE p.tenant_id = events.tenant_id AND p.event_id = events.id \
      AND p.id = events.id) AS capacity \
     FROM events WHERE deleted_at IS NULL AND tenant_id = ";
@@ -28,9 +29,9 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, event: &
     let query = sqlx::query(
         "INSERT INTO events (tenant_id, id, venue_id, series_id, title, description, category, starts_at,
          ends_at, time_zone, status, featured, image_url, hold_usual, hold_least, hold_most, buyer_limit,
-         reentry, updated_at, version, created_by, created_at)
+         reentry, reentry_switches, updated_at, version, created_by, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-         $21, $22)",
+         $21, $22, $23)",
     );
     let query = bound(query, tenant, event).bind(&event.created_by).bind(Ts(event.created_at));
     query.execute(conn).await.map(drop).map_err(fault)
@@ -46,8 +47,8 @@ pub(in super::super) async fn update(
         "UPDATE events SET venue_id = $3, series_id = $4, title = $5, description = $6, category = $7,
          starts_at = $8, ends_at = $9, time_zone = $10, unswept = unswept OR (status <> $11 AND $11 = 'cancelled'),
          status = $11, featured = $12, image_url = $13, hold_usual = $14, hold_least = $15, hold_most = $16,
-         buyer_limit = $17, reentry = $18, updated_at = $19, version = $20
-         WHERE tenant_id = $1 AND id = $2 AND version = $21 AND deleted_at IS NULL",
+         buyer_limit = $17, reentry = $18, reentry_switches = $19, updated_at = $20, version = $21
+         WHERE tenant_id = $1 AND id = $2 AND version = $22 AND deleted_at IS NULL",
     );
     let query = bound(query, tenant, event).bind(signed(stored));
     let done = query.execute(conn).await.map_err(fault)?;
@@ -77,6 +78,7 @@ fn bound<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> 
         .bind(held.holds.most.map(i64::from))
         .bind(held.buyer_limit.map(i64::from))
         .bind(held.reentry)
+        .bind(Json(event.reentry_switches.iter().map(|at| at.micros()).collect::<Vec<_>>()))
         .bind(Ts(event.updated_at))
         .bind(signed(event.version))
 }
@@ -232,6 +234,7 @@ fn read(row: &Row) -> Result<Event> {
     let Ts(updated_at) = row.try_get("updated_at").map_err(fault)?;
     let capacity: Option<i64> = row.try_get("capacity").map_err(fault)?;
     let status: String = row.try_get("status").map_err(fault)?;
+    let Json(switches): Json<Vec<i64>> = row.try_get("reentry_switches").map_err(fault)?;
     let seconds = |column: &str| -> Result<Option<u32>> {
         let held: Option<i64> = row.try_get(column).map_err(fault)?;
         held.map(crate::codec::small).transpose()
@@ -259,6 +262,7 @@ fn read(row: &Row) -> Result<Event> {
             buyer_limit: seconds("buyer_limit")?,
             reentry: row.try_get("reentry").map_err(fault)?,
         },
+        reentry_switches: switches.into_iter().map(moment).collect::<Result<_>>()?,
         created_by: row.try_get("created_by").map_err(fault)?,
         created_at,
         updated_at,
