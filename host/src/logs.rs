@@ -17,7 +17,8 @@ pub(crate) fn start(logs: Logs) -> Result<()> {
     let level = LevelFilter::from_level(logs.level);
     // Libraries tell much that is of use to nobody who runs Tessera.
     let targets = Targets::new().with_default(level.min(LevelFilter::WARN)).with_targets(
-        ["tessera", "tessera_api", "tessera_core", "tessera_sandbox", "tessera_store", "tessera_backends"].map(|t| (t, level)),
+        ["tessera", "tessera_api", "tessera_core", "tessera_sandbox", "tessera_store", "tessera_backends"]
+            .map(|t| (t, level)),
     );
     let registry = tracing_subscriber::registry().with(targets);
     let pretty = logs.pretty.unwrap_or_else(|| std::io::stderr().is_terminal());

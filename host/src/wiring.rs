@@ -16,6 +16,9 @@ use crate::config::{Config, PluginBounds};
 /// How long an entry stays in the cache when no fact ends it before.
 const CACHE_LIFETIME: Duration = Duration::from_secs(300);
 
+/// How many plugin releases stay ready that are not installed: for an author's next try, and a roll-back.
+const IDLE_RELEASES: usize = 16;
+
 /// Opens the store and puts the services together.
 pub(crate) async fn app(config: &Config, secret: &SecretKey, host: &str) -> Result<App> {
     let store =
@@ -39,6 +42,7 @@ pub(crate) fn sandbox(bounds: &PluginBounds, folder: Option<PathBuf>, key: [u8; 
         compile_memory: bounds.compile_memory,
         compiler: (program, vec![COMPILE.into()]),
         pool: PoolSize::for_calls(bounds.calls, bounds.call.memory),
+        idle_releases: IDLE_RELEASES,
         tenant_share: bounds.tenant_percent,
     };
     Sandbox::new(config).context("the sandbox for plugins cannot be made")

@@ -72,6 +72,7 @@ fn sandbox(binary: &Path) -> Result<Sandbox> {
         compile_memory: 2 << 30,
         compiler: (PathBuf::from(binary), vec!["compile-plugin".into()]),
         pool: PoolSize::for_calls(128, limits.memory),
+        idle_releases: 16,
         tenant_share: 100,
     };
     Sandbox::new(config).map_err(|error| anyhow!("{error}"))

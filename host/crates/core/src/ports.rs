@@ -2,6 +2,7 @@
 //! that port's suite of tests.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -346,6 +347,10 @@ pub trait Plugins: Send + Sync {
 
     /// Forgets a release that is not used any more.
     fn forget(&self, digest: Digest);
+
+    /// Lets go of releases that are ready and not installed, but for those that were used last. What is called
+    /// again is prepared again.
+    fn forget_idle(&self, installed: &BTreeSet<Digest>);
 
     /// Calls a release that is ready.
     async fn call(&self, call: Call) -> Outcome;

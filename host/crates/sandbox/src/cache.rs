@@ -1,9 +1,9 @@
 //! Machine code on disk: made here, for this version of wasmtime and this configuration, authenticated, and
-//! loaded by mapping. What is not exactly that is thrown away.
+//! loaded by mapping. What was read and is not exactly that is thrown away; what could not be read stays.
 
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use tessera_core::plugin::Digest;
@@ -57,33 +57,30 @@ impl Cache {
         mac.finalize()
     }
 
-    /// The machine code of a release, if it is there and is what this host made.
-    pub(crate) fn load(&self, engine: &Engine, digest: Digest) -> Option<Component> {
+    /// The machine code of a release, if it is there and is what this host made. An error says that it could not
+    /// be told: too many open files, no memory, no permission. That proves nothing against the code.
+    pub(crate) fn load(&self, engine: &Engine, digest: Digest) -> anyhow::Result<Option<Component>> {
         let path = self.path(digest);
-        let loaded = self.try_load(engine, digest, &path);
-        if loaded.is_none() {
-            let _ = fs::remove_file(path.with_extension("mac"));
-            if fs::remove_file(&path).is_ok() {
-                tracing::warn!(release = %digest, "machine code was not what was kept; it is made again");
-            }
+        let Some(mut file) = if_there(File::open(&path))? else { return Ok(None) };
+        let mut code = Vec::new();
+        file.read_to_end(&mut code)?;
+        let held = if_there(fs::read(path.with_extension("mac")))?;
+        if !held.is_some_and(|held| self.is_mac(digest, &code, held)) {
+            tracing::warn!(release = %digest, "machine code is not what was kept; it is made again");
+            self.forget(digest);
+            return Ok(None);
         }
-        loaded
+        Ok(Some(map(engine, &file, &code)?))
     }
 
-    fn try_load(&self, engine: &Engine, digest: Digest, path: &Path) -> Option<Component> {
-        let mut file = File::open(path).ok()?;
-        let mut code = Vec::new();
-        file.read_to_end(&mut code).ok()?;
-        let held: [u8; 32] = fs::read(path.with_extension("mac")).ok()?.try_into().ok()?;
+    fn is_mac(&self, digest: Digest, code: &[u8], held: Vec<u8>) -> bool {
+        let held = <[u8; 32]>::try_from(held).map(blake3::Hash::from_bytes);
         // The comparison of hashes takes the same time wherever they differ.
-        if self.mac(digest, &code) != blake3::Hash::from_bytes(held) {
-            return None;
-        }
-        map(engine, &file, &code)
+        held.is_ok_and(|held| held == self.mac(digest, code))
     }
 
     /// Keeps machine code.
-    pub(crate) fn keep(&self, digest: Digest, code: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn keep(&self, digest: Digest, code: &[u8]) -> io::Result<()> {
         let path = self.path(digest);
         write_private(&path.with_extension("mac"), self.mac(digest, code).as_bytes())?;
         write_private(&path, code)
@@ -100,19 +97,19 @@ impl Cache {
 /// Maps the very file whose bytes were checked, by its descriptor: another file of that name is not taken.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code, reason = "machine code is loaded, which is trusted by its MAC")]
-fn map(engine: &Engine, file: &File, _code: &[u8]) -> Option<Component> {
+fn map(engine: &Engine, file: &File, _code: &[u8]) -> wasmtime::Result<Component> {
     use std::os::fd::AsRawFd as _;
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     // SAFETY: the bytes were made by this host's compiler and are authenticated by its key; the folder is
     // this user's alone, so that nobody else changes them below the mapping.
-    unsafe { Component::deserialize_file(engine, path) }.ok()
+    unsafe { Component::deserialize_file(engine, path) }
 }
 
 #[cfg(not(target_os = "linux"))]
 #[allow(unsafe_code, reason = "machine code is loaded, which is trusted by its MAC")]
-fn map(engine: &Engine, _file: &File, code: &[u8]) -> Option<Component> {
+fn map(engine: &Engine, _file: &File, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes were made by this host's compiler and are authenticated by its key.
-    unsafe { Component::deserialize(engine, code) }.ok()
+    unsafe { Component::deserialize(engine, code) }
 }
 
 /// Machine code that was made just now.
@@ -123,7 +120,16 @@ pub(crate) fn load_fresh(engine: &Engine, code: &[u8]) -> Result<Component> {
     loaded.map_err(|error| Error::internal(anyhow::Error::from(error)))
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// What was opened or read; none when it is not there.
+fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     // Written aside and renamed, so that nobody reads half of it.
     let aside = path.with_extension(format!("{}.part", std::process::id()));

@@ -25,6 +25,8 @@ pub struct SandboxConfig {
     pub compiler: (PathBuf, Vec<OsString>),
     /// How much runs at once.
     pub pool: PoolSize,
+    /// How many releases stay ready that are not installed, those that were used last.
+    pub idle_releases: usize,
     /// What one tenant may have of the pool, in hundredths.
     pub tenant_share: u32,
 }

@@ -14,14 +14,15 @@ mod lanes;
 mod manifest;
 mod pool;
 mod schema;
+mod shelf;
 mod signature;
 mod size;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -39,6 +40,7 @@ use crate::call::{Ready, unsaid};
 use crate::engine::Ticker;
 use crate::lanes::Lanes;
 use crate::pool::Pool;
+use crate::shelf::Shelf;
 use crate::state::Guest;
 
 pub use check::{Inspection, inspect};
@@ -57,7 +59,7 @@ pub struct Sandbox {
     pool: Arc<Pool>,
     ticker: Ticker,
     lanes: Lanes,
-    ready: RwLock<HashMap<Digest, Arc<Ready>>>,
+    ready: Shelf<Ready>,
     /// Who compiles which release right now: one for each, however many ask.
     compiling: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -76,6 +78,7 @@ impl Sandbox {
         let pool = Pool::new(&config.pool, config.tenant_share);
         let ticker = Ticker::start(&engine)?;
         Ok(Self {
+            ready: Shelf::new(config.idle_releases),
             config,
             engine,
             linker,
@@ -83,13 +86,8 @@ impl Sandbox {
             pool,
             ticker,
             lanes: Lanes::new()?,
-            ready: RwLock::default(),
             compiling: Mutex::default(),
         })
-    }
-
-    fn ready(&self, digest: Digest) -> Option<Arc<Ready>> {
-        self.ready.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned()
     }
 
     /// Makes a release ready, once however many ask.
@@ -100,7 +98,7 @@ impl Sandbox {
         };
         let made = {
             let _turn = turn.lock().await;
-            match self.ready(digest) {
+            match self.ready.get(digest) {
                 Some(ready) => Ok(ready),
                 None => self.make(digest, component).await,
             }
@@ -126,8 +124,7 @@ impl Sandbox {
         let ready = Ready::new(pre, found.contract, footprint).map_err(|error| misfit(&error))?;
         let ready = Arc::new(ready);
         self.fits(&ready, &component, found.contract).await?;
-        let mut all = self.ready.write().unwrap_or_else(PoisonError::into_inner);
-        all.insert(digest, Arc::clone(&ready));
+        self.ready.put(digest, Arc::clone(&ready));
         Ok(ready)
     }
 
@@ -158,19 +155,26 @@ impl Sandbox {
 
     /// The machine code of a release: kept from before, or made now.
     async fn compiled(&self, digest: Digest, bytes: &[u8]) -> Result<Component> {
-        if let Some(kept) = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, digest)) {
-            return Ok(kept);
+        let mut cache = self.cache.as_ref();
+        match cache.map_or(Ok(None), |cache| cache.load(&self.engine, digest)) {
+            Ok(Some(kept)) => return Ok(kept),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(?error, release = %digest, "machine code that is kept cannot be loaded; it is made for this time");
+                cache = None;
+            }
         }
         let code = compile::compile(&self.config, bytes).await?;
-        let Some(cache) = &self.cache else { return cache::load_fresh(&self.engine, &code) };
-        if let Err(error) = cache.keep(digest, &code) {
-            tracing::warn!(%error, release = %digest, "machine code cannot be kept");
-            return cache::load_fresh(&self.engine, &code);
+        let kept = cache.map_or(Ok(None), |cache| {
+            cache.keep(digest, &code)?;
+            cache.load(&self.engine, digest)
+        });
+        match kept {
+            Ok(Some(kept)) => return Ok(kept),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(?error, release = %digest, "machine code cannot be kept"),
         }
-        match cache.load(&self.engine, digest) {
-            Some(kept) => Ok(kept),
-            None => cache::load_fresh(&self.engine, &code),
-        }
+        cache::load_fresh(&self.engine, &code)
     }
 
     async fn describe(&self, digest: Digest, ready: &Arc<Ready>) -> Result<tessera_core::plugin::Manifest> {
@@ -245,18 +249,24 @@ impl Plugins for Sandbox {
     }
 
     fn is_ready(&self, digest: Digest) -> bool {
-        self.ready(digest).is_some()
+        self.ready.get(digest).is_some()
     }
 
     fn forget(&self, digest: Digest) {
-        self.ready.write().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+        self.ready.take(digest);
         if let Some(cache) = &self.cache {
             cache.forget(digest);
         }
     }
 
+    fn forget_idle(&self, installed: &BTreeSet<Digest>) {
+        for release in self.ready.take_idle(installed) {
+            tracing::debug!(%release, "a release that is not installed is not kept ready any longer");
+        }
+    }
+
     async fn call(&self, call: Call) -> Outcome {
-        match self.ready(call.release) {
+        match self.ready.get(call.release) {
             Some(ready) => self.run(&ready, call).await,
             None => unsaid(FailureReason::Host, "the release is not ready on this host".to_owned()),
         }

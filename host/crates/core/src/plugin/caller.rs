@@ -1,5 +1,6 @@
 //! Calls installed plugins: makes their releases ready, answers their look-ups, notes every call.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -122,6 +123,11 @@ impl Caller {
         let component = component
             .ok_or_else(|| Error::internal(anyhow::anyhow!("the bytes of release {digest} are gone")))?;
         self.plugins.prepare(digest, component).await
+    }
+
+    /// Lets go of releases that are ready and not installed.
+    pub fn forget_idle(&self, installed: &BTreeSet<Digest>) {
+        self.plugins.forget_idle(installed);
     }
 
     /// Calls an installation. None: it failed, and the request goes on without it.

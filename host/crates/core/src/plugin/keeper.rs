@@ -1,6 +1,6 @@
 //! Keeps a host up with what is installed: compiles releases as they come, and says how far it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,18 +32,19 @@ impl Keeper {
         Self { store, feed, caller, failed: Mutex::default() }
     }
 
-    /// Makes ready all that is installed. A release that cannot be made ready is said in the log, and
-    /// tried again when it is called.
+    /// Makes ready all that is installed, and lets go of what is not any more. A release that cannot be made
+    /// ready is said in the log, and tried again when it is called.
     pub async fn prepare(&self) -> Result<()> {
-        let mut digests = self.store.digests_in_use().await?;
-        digests.extend(self.feed.take_uploaded());
-        for digest in digests.into_iter().filter(|digest| !self.is_left_alone(*digest)) {
+        let installed: BTreeSet<_> = self.store.digests_in_use().await?.into_iter().collect();
+        let uploaded = self.feed.take_uploaded();
+        for digest in installed.union(&uploaded).copied().filter(|digest| !self.is_left_alone(*digest)) {
             if let Err(error) = self.caller.prepare(digest).await {
                 tracing::warn!(release = %digest, ?error, "a release cannot be made ready");
                 let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
                 failed.insert(digest, Instant::now());
             }
         }
+        self.caller.forget_idle(&installed);
         Ok(())
     }
 

@@ -87,7 +87,12 @@ impl Releases {
             let changeset = Changeset::new(ctx).fact(fact).insert(release.clone()).write(put);
             Ok(Decision::change(changeset, release))
         };
-        self.commands.run(ctx, Operation::ReleaseUpload, &admitted.digest, decide).await
+        let release = self.commands.run(ctx, Operation::ReleaseUpload, &admitted.digest, decide).await;
+        // What is not kept does not stay ready, nor its machine code on the disk.
+        if release.is_err() && matches!(self.store.component(admitted.digest).await, Ok(None)) {
+            self.plugins.forget(admitted.digest);
+        }
+        release
     }
 
     /// Shows a release.

@@ -5,11 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tessera_core::plugin::Digest;
+use tessera_core::id::TenantId;
+use tessera_core::plugin::{Call, Digest, FailureReason, Lookup};
 use tessera_core::ports::Plugins as _;
 use tessera_sandbox::{Sandbox, SandboxConfig};
+use tokio::sync::Notify;
 
-use crate::guests::{compiler, component, config};
+use crate::guests::{compiler, component, config, doing, failure, validate};
 
 /// A compiler that writes a line into a file each time it is started.
 fn counting(folder: &Path) -> (PathBuf, PathBuf) {
@@ -28,6 +30,13 @@ fn with(folder: &Path, key: [u8; 32]) -> (SandboxConfig, PathBuf) {
 
 fn compiled(count: &Path) -> usize {
     fs::read(count).map_or(0, |text| text.len())
+}
+
+/// The one file of machine code.
+fn code(folder: &Path) -> PathBuf {
+    let entries = fs::read_dir(folder.join("cache")).unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    paths.find(|path| path.extension().is_some_and(|extension| extension == "code")).unwrap()
 }
 
 async fn prepare(config: &SandboxConfig, digest: Digest) {
@@ -64,11 +73,7 @@ async fn machine_code_that_is_not_what_was_kept_is_made_again() {
     let (config, count) = with(folder.path(), [1; 32]);
     let sandbox = Sandbox::new(config.clone()).unwrap();
     let digest = sandbox.admit(component("required-fields")).await.unwrap().digest;
-    let code = || {
-        let entries = fs::read_dir(folder.path().join("cache")).unwrap();
-        let mut paths = entries.map(|entry| entry.unwrap().path());
-        paths.find(|path| path.extension().is_some_and(|extension| extension == "code")).unwrap()
-    };
+    let code = || code(folder.path());
     let mut expected = 1;
     let damages: [fn(&mut Vec<u8>); 3] = [
         |bytes| bytes.truncate(bytes.len() / 2),
@@ -90,4 +95,76 @@ async fn machine_code_that_is_not_what_was_kept_is_made_again() {
     let foreign = SandboxConfig { cache_key: [2; 32], ..config.clone() };
     prepare(&foreign, digest).await;
     assert_eq!(compiled(&count), expected + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machine_code_that_cannot_be_read_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, count) = with(folder.path(), [1; 32]);
+    let digest =
+        Sandbox::new(config.clone()).unwrap().admit(component("required-fields")).await.unwrap().digest;
+    for extension in ["code", "mac"] {
+        let entry = code(folder.path()).with_extension(extension);
+        let aside = folder.path().join("aside");
+        fs::rename(&entry, &aside).unwrap();
+        // Whoever opens it is told that it refers to itself: an error of the system, which root meets as well.
+        std::os::unix::fs::symlink(&entry, &entry).unwrap();
+        let before = compiled(&count);
+        prepare(&config, digest).await;
+        assert_eq!(compiled(&count), before + 1, "it is made for this time");
+        assert!(fs::symlink_metadata(&entry).unwrap().is_symlink(), "what could not be read is gone");
+        fs::rename(&aside, &entry).unwrap();
+        prepare(&config, digest).await;
+        assert_eq!(compiled(&count), before + 1, "what was kept is taken again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_is_not_installed_is_let_go_and_comes_back_from_what_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, count) = with(folder.path(), [1; 32]);
+    let sandbox = Arc::new(Sandbox::new(SandboxConfig { idle_releases: 1, ..config }).unwrap());
+    let digest = sandbox.admit(component("hostile")).await.unwrap().digest;
+    let other = sandbox.admit(component("required-fields")).await.unwrap().digest;
+    let mapped = || {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        maps.contains(&format!("{}/cache/{digest}", folder.path().display()))
+    };
+    let tenant = TenantId::generate();
+    let work = |amount| doing(tenant, digest, "work", amount, validate());
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let held = Lookup::new({
+        let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+        move |_| {
+            let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+            async move {
+                begun.notify_one();
+                go_on.notified().await;
+                Ok(Vec::new())
+            }
+        }
+    });
+    let running = tokio::spawn({
+        let sandbox = Arc::clone(&sandbox);
+        let call = Call { lookup: Some(held), ..doing(tenant, digest, "flood-lookups", 1, validate()) };
+        async move { sandbox.call(call).await }
+    });
+    begun.notified().await;
+    sandbox.forget_idle(&[other].into());
+    assert!(sandbox.is_ready(digest), "of those that are not installed, one stays");
+    assert!(sandbox.is_ready(other));
+    sandbox.forget_idle(&[digest].into());
+    assert!(sandbox.is_ready(digest) && sandbox.is_ready(other));
+    // The other is used last now, and neither is installed.
+    sandbox.forget_idle(&[].into());
+    assert!(!sandbox.is_ready(digest));
+    go_on.notify_one();
+    assert!(running.await.unwrap().reply.is_ok(), "what had begun goes on");
+    if cfg!(target_os = "linux") {
+        assert!(!mapped(), "its code is still in memory");
+    }
+    assert_eq!(failure(&sandbox.call(work(1)).await).reason, FailureReason::Host);
+    sandbox.prepare(digest, component("hostile")).await.unwrap();
+    assert!(sandbox.call(work(1)).await.reply.is_ok());
+    assert_eq!(compiled(&count), 2, "it is not compiled again");
 }

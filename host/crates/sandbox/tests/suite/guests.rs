@@ -62,6 +62,7 @@ pub fn config() -> SandboxConfig {
         compile_memory: 4 << 30,
         compiler: (compiler(), Vec::new()),
         pool: PoolSize::for_calls(16, limits.memory),
+        idle_releases: 16,
         tenant_share: 50,
     }
 }
