@@ -5,4 +5,4 @@ mod guests;
 mod hooks;
 mod life;
 
-pub use guests::{component, install, newer, upload, varied};
+pub use guests::{component, install, newer, upload, varied, versioned};

@@ -64,6 +64,24 @@ impl Machine {
         self
     }
 
+    /// With something else to know of the state that was added last, for whoever shows it.
+    #[must_use]
+    pub fn state_attribute(mut self, name: &str, value: impl Into<Value>) -> Self {
+        if let Some(state) = self.states.last_mut() {
+            state.attributes.push(Field { name: name.to_owned(), value: value.into() });
+        }
+        self
+    }
+
+    /// With something else to know of the move that was added last, for whoever shows it.
+    #[must_use]
+    pub fn transition_attribute(mut self, name: &str, value: impl Into<Value>) -> Self {
+        if let Some(made) = self.transitions.last_mut() {
+            made.attributes.push(Field { name: name.to_owned(), value: value.into() });
+        }
+        self
+    }
+
     /// With a move from some states (none: from any) to one, for which fields must hold a value.
     #[must_use]
     pub fn transition(mut self, name: &str, source: &[&str], target: &str, requires: &[&str]) -> Self {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use serde::Deserialize;
-use tessera_plugin::workflow::Draft;
+use tessera_plugin::workflow::{Category, Draft, Machine};
 use tessera_plugin::{
     Change, Context, Effect, Effects, Entity, Manifest, Plugin, Request, Validation, Verdict, Violation,
     Workflow, info, lookup, manifest, settings,
@@ -62,6 +62,20 @@ impl Validation for Hostile {
 }
 
 impl Workflow for Hostile {
+    fn machine(_: &str) -> Option<Machine> {
+        let settings: Settings = settings();
+        let machine = || {
+            Machine::new("NEW")
+                .state("NEW", Category::Open)
+                .state_attribute("colour", "grey")
+                .state("DONE", Category::Done)
+                .transition("finish", &["NEW"], "DONE", &[])
+                .transition_attribute("button", "Finish it")
+        };
+        let more = |machine: Machine, n| machine.state_attribute(&format!("a{n}"), "x");
+        (settings.act == "attributes").then(|| (0..settings.amount).fold(machine(), more))
+    }
+
     fn on_change(_: &Context, issue: &Entity, _: Option<&Entity>, _: &[Change]) -> Effects {
         let settings: Settings = settings();
         match settings.act.as_str() {
@@ -135,8 +149,9 @@ fn misbehave(act: &str, amount: u64) {
 }
 
 /// What is done in the other hook, and nothing.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "",
+    "attributes",
     "residue",
     "huge-output",
     "huge-list",

@@ -109,11 +109,17 @@ pub(crate) fn of_reply(reply: &Reply) -> usize {
         Reply::Guard(answers) => answers.iter().map(|held| refusals(held) + EACH).sum(),
         Reply::Machine(None) => 0,
         Reply::Machine(Some(machine)) => {
-            let states: usize = machine.states.iter().map(|state| state.name.len() + EACH).sum();
+            let states = machine.states.iter();
+            let states: usize = states.map(|state| state.name.len() + fields(&state.attributes) + EACH).sum();
             let moves = machine.transitions.iter();
             let moves: usize = moves
                 .map(|made| {
-                    made.name.len() + made.to.len() + texts(&made.from) + texts(&made.requires) + EACH
+                    made.name.len()
+                        + made.to.len()
+                        + texts(&made.from)
+                        + texts(&made.requires)
+                        + fields(&made.attributes)
+                        + EACH
                 })
                 .sum();
             states + moves

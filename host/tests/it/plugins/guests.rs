@@ -46,11 +46,16 @@ pub fn varied(component: &[u8], mark: &str) -> Vec<u8> {
     [component, &[0, size], &payload].concat()
 }
 
-/// The same component as another version of its plugin, of the same length, in the component's own text.
+/// The same component as another version of its plugin.
 pub fn newer(component: &[u8]) -> Vec<u8> {
+    versioned(component, "1.0.1")
+}
+
+/// The same component as that version of its plugin, of the same length, in the component's own text.
+pub fn versioned(component: &[u8], version: &str) -> Vec<u8> {
     let mut next = component.to_vec();
     let at = next.windows(5).position(|held| held == b"1.0.0").expect("the version is in the component");
-    next[at..at + 5].copy_from_slice(b"1.0.1");
+    next[at..at + 5].copy_from_slice(version.as_bytes());
     next
 }
 

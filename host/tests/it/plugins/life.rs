@@ -6,8 +6,13 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, Connection as _};
+use tessera_proto::common::v1::{Value as FieldValue, value};
+use tessera_proto::issues::v1::ListTransitionsRequest;
+use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
+use tessera_proto::plugin::v1::GetInstallationRequest;
+use tessera_proto::plugin::v1::plugin_service_client::PluginServiceClient;
 
-use super::{component, install, newer, upload, varied};
+use super::{component, install, newer, upload, varied, versioned};
 use crate::harness::{Answer, Home, Host, Kind, Rest};
 use crate::tracker::{bring, done, issue, memory, on, on_every_store, until};
 
@@ -207,6 +212,88 @@ async fn a_rollback_restores_what_the_release_was_at_work_with() {
     let back = &done(&back)["installation"];
     assert_eq!(back["release"]["version"], "1.0.0");
     assert_eq!((&back["settings"], &back["grants"]), (&had["settings"], &had["grants"]));
+}
+
+/// The releases whose machine code a host has open.
+#[cfg(target_os = "linux")]
+fn ready(host: &Host) -> std::collections::BTreeSet<String> {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", host.pid())).unwrap();
+    let files = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    let names = files.filter_map(|file| Some(file.file_name()?.to_str()?.to_owned()));
+    names.filter_map(|name| Some(name.strip_suffix(".code")?.split('-').next()?.to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn what_is_not_installed_does_not_stay_ready_and_a_rollback_brings_it_back() {
+    let home = Home::new(Kind::Sqlite).await;
+    let host = Host::start(&home).await;
+    let rest = host.rest();
+    let first = component("required-fields");
+    let rules = json!({"settings": {"rules": [{"fields": ["description"]}]}});
+    let installed = install(&rest, "required-fields", rules).await;
+    let (path, digest) = (path(&installed), installed["release"]["digest"].as_str().unwrap());
+    let next = upload(&rest, newer(&first)).await;
+    done(&rest.patch(&path, json!({"release": {"digest": next["digest"]}})).await);
+    assert!(ready(&host).contains(digest), "it was at work just now");
+    // An upload that is refused leaves nothing.
+    let refused = send(&rest, varied(&first, "x"), "application/wasm").await;
+    assert_eq!(refused.code(409), "RELEASE_EXISTS");
+    assert_eq!(ready(&host).len(), 2);
+    assert_eq!(std::fs::read_dir(home.folder.join("plugins")).unwrap().count(), 4, "code and MAC of two");
+    for n in 0..17 {
+        upload(&rest, versioned(&first, &format!("2.{}.{}", n / 9, n % 9))).await;
+    }
+    let end = Instant::now() + Duration::from_secs(20);
+    while ready(&host).contains(digest) {
+        assert!(Instant::now() < end, "it stays ready");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let kept = ready(&host);
+    assert!(kept.contains(next["digest"].as_str().unwrap()), "what is installed is gone");
+    assert_eq!(kept.len(), 17, "16 beside what is installed");
+    done(&rest.post(&format!("{path}:rollback"), json!({})).await);
+    let body = json!({"project_id": rest.project("P").await, "summary": "s"});
+    assert_eq!(rest.post("/v1/issues", body).await.code(422), "FIELD_REQUIRED");
+    assert!(ready(&host).contains(digest));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_machine_says_of_its_states_and_moves_is_shown_alike_by_every_way() {
+    let (_home, host, rest) = memory().await;
+    let project = rest.project("P").await;
+    let how = json!({"project_id": project, "settings": {"act": "attributes", "amount": 1}});
+    let installed = install(&rest, "hostile", how.clone()).await;
+    let held = rest.get(&path(&installed)).await;
+    let machine = &held.expect(200)["installation"]["machines"]["issue"];
+    assert_eq!(machine["states"][0]["attributes"], json!({"colour": "grey"}));
+    assert_eq!(machine["states"][1]["attributes"], json!({"a0": "x"}));
+    assert_eq!(machine["transitions"][0]["attributes"], json!({"button": "Finish it"}));
+    let id = rest.issue(&project, "s").await;
+    let open = rest.get(&format!("/v1/issues/{id}/transitions")).await;
+    assert_eq!(open.expect(200)["transitions"][0]["attributes"], json!({"button": "Finish it"}));
+
+    let text = |text: &str| FieldValue { kind: Some(value::Kind::Text(text.to_owned())) };
+    let grpc = host.grpc().await;
+    let mut plugins = PluginServiceClient::with_interceptor(grpc.channel.clone(), grpc.clone());
+    let installation_id = installed["installation_id"].as_str().unwrap().to_owned();
+    let held =
+        plugins.get_installation(GetInstallationRequest { installation_id }).await.unwrap().into_inner();
+    let machine = &held.installation.unwrap().machines["issue"];
+    assert_eq!(machine.states[0].attributes, [("colour".to_owned(), text("grey"))].into());
+    assert_eq!(machine.transitions[0].attributes, [("button".to_owned(), text("Finish it"))].into());
+    let mut issues = IssuesServiceClient::with_interceptor(grpc.channel.clone(), grpc.clone());
+    let open = issues.list_transitions(ListTransitionsRequest { issue_id: id }).await.unwrap().into_inner();
+    assert_eq!(open.transitions[0].attributes, [("button".to_owned(), text("Finish it"))].into());
+
+    let more = json!({"settings": {"act": "attributes", "amount": 21}});
+    let refused = rest.patch(&path(&installed), more).await;
+    assert_eq!(refused.code(424), "PLUGIN_BAD_ANSWER");
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("21 entries; at most 20"),
+        "{:#}",
+        refused.body
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ fn scheme() -> Value {
         "machine": {
             "initial": "TODO",
             "states": [
-                {"name": "TODO", "category": "open"},
+                {"name": "TODO", "category": "open", "attributes": {"colour": "grey", "rank": 1}},
                 {"name": "DOING", "category": "active"},
                 {"name": "REVIEW", "category": "active"},
                 {"name": "DONE", "category": "done"},
@@ -77,6 +77,7 @@ async fn a_project_begins_with_the_built_in_scheme_and_goes_back_to_it() {
     let seen = grpc.get_scheme(request).await.unwrap().into_inner().scheme.unwrap();
     assert_eq!((seen.types.len(), seen.fields.len(), seen.built_in), (2, 6, false));
     let machine = seen.machine.unwrap();
+    assert_eq!(machine.states[0].attributes.len(), 2);
     assert_eq!((machine.transitions.len(), machine.on_assign.unwrap().to), (4, "DOING".to_owned()));
 
     assert_eq!(rest.delete(&path).await.expect(200)["scheme"]["built_in"], true);
@@ -257,6 +258,8 @@ async fn every_fault_of_a_scheme_is_told_at_once() {
     bad["machine"]["initial"] = json!("NOWHERE");
     bad["machine"]["transitions"][0]["to"] = json!("NOWHERE");
     bad["machine"]["transitions"][1]["requires"] = json!(["fields.absent"]);
+    bad["machine"]["states"][0]["attributes"] = json!({"text": "x".repeat(1_025)});
+    bad["machine"]["states"][1]["attributes"] = json!({"text": "a\u{7}b"});
     bad["fields"][1]["options"] = json!(["1"]);
     let refused = rest.put(&format!("/v1/projects/{project}/scheme"), bad).await;
     let at = faults(&refused);
@@ -266,6 +269,8 @@ async fn every_fault_of_a_scheme_is_told_at_once() {
         "machine.initial",
         "machine.transitions[0].to",
         "machine.transitions[1].requires",
+        "machine.states[0].attributes.text",
+        "machine.states[1].attributes.text",
         "fields[1].options",
     ] {
         assert!(at.contains(&field.to_owned()), "{field} is not among {at:?}");

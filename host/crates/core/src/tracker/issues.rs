@@ -35,6 +35,8 @@ pub struct OpenTransition {
     pub requires: Vec<String>,
     /// Those of them that the issue does not hold yet.
     pub missing: Vec<String>,
+    /// What else its machine says of it.
+    pub attributes: Vec<Field>,
 }
 
 /// A command that a plugin offers for an issue.
@@ -244,6 +246,7 @@ impl Issues {
             to: move_.to.clone(),
             requires: move_.requires.clone(),
             missing: rules::missing(&issue, move_).into_iter().map(str::to_owned).collect(),
+            attributes: move_.attributes.clone(),
         });
         Ok(open.collect())
     }

@@ -1,5 +1,7 @@
 //! The machine of an issue as data: states, moves, and what a move needs.
 
+use crate::value::Field;
+
 /// How far work in a state has come.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Category {
@@ -18,6 +20,8 @@ pub struct State {
     pub name: String,
     /// How far work has come.
     pub category: Category,
+    /// What else is known of it, for whoever shows it.
+    pub attributes: Vec<Field>,
 }
 
 /// A move.
@@ -31,6 +35,8 @@ pub struct Transition {
     pub to: String,
     /// Fields that must hold a value.
     pub requires: Vec<String>,
+    /// What else is known of it, for whoever shows it.
+    pub attributes: Vec<Field>,
 }
 
 /// What assigning an unassigned issue does to its state.
@@ -59,12 +65,13 @@ impl Machine {
     /// The machine that every project begins with.
     #[must_use]
     pub fn built_in() -> Self {
-        let state = |name: &str, category| State { name: name.to_owned(), category };
+        let state = |name: &str, category| State { name: name.to_owned(), category, attributes: Vec::new() };
         let transition = |name: &str, from: &[&str], to: &str, requires: &[&str]| Transition {
             name: name.to_owned(),
             from: from.iter().map(|&s| s.to_owned()).collect(),
             to: to.to_owned(),
             requires: requires.iter().map(|&s| s.to_owned()).collect(),
+            attributes: Vec::new(),
         };
         Self {
             initial: "NEW".to_owned(),

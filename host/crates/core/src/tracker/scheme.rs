@@ -9,13 +9,16 @@ use crate::plugin::InForce;
 use crate::text::Faults;
 use crate::tracker::Project;
 use crate::tracker::machine::Machine;
-use crate::value::Value;
+use crate::value::{Field, Value};
 
 /// Bounds of a scheme.
 const MAX_NAMES: usize = 50;
 const MAX_TRANSITIONS: usize = 200;
 const MAX_FIELDS: usize = 100;
 const MAX_OPTIONS: usize = 200;
+/// The most attributes of a state or a move, and the most bytes of each one's value.
+const MAX_ATTRIBUTES: usize = 20;
+const MAX_ATTRIBUTE: usize = 1_024;
 
 /// Fields of every issue that a move may require.
 const OWN_FIELDS: [&str; 4] = ["description", "resolution", "assignee_id", "parent_id"];
@@ -161,6 +164,9 @@ impl Scheme {
         one_of(faults, "machine.initial", &machine.initial, "machine.states", states);
         let names: Vec<_> = machine.transitions.iter().map(|move_| move_.name.clone()).collect();
         check_names(faults, "machine.transitions", &names, MAX_TRANSITIONS);
+        for (index, state) in machine.states.iter().enumerate() {
+            check_attributes(faults, &format!("machine.states[{index}].attributes"), &state.attributes);
+        }
         for (index, move_) in machine.transitions.iter().enumerate() {
             let at = format!("machine.transitions[{index}]");
             one_of(faults, &format!("{at}.to"), &move_.to, "machine.states", states);
@@ -176,6 +182,7 @@ impl Scheme {
                     );
                 }
             }
+            check_attributes(faults, &format!("{at}.attributes"), &move_.attributes);
         }
         if let Some(assign) = &machine.on_assign {
             one_of(faults, "machine.on_assign.from", &assign.from, "machine.states", states);
@@ -290,6 +297,28 @@ fn check_names(faults: &mut Faults, field: &str, names: &[String], max: usize) {
     }
 }
 
+fn check_attributes(faults: &mut Faults, at: &str, attributes: &[Field]) {
+    if attributes.len() > MAX_ATTRIBUTES {
+        faults.add(at, format_args!("has {} entries; at most {MAX_ATTRIBUTES}", attributes.len()));
+    }
+    let mut seen = BTreeSet::new();
+    for Field { name, value } in attributes {
+        faults.text(at, name, 1, 63);
+        if !seen.insert(name) {
+            faults.add(at, format_args!("names {name:?} a second time"));
+        }
+        let at = format!("{at}.{name}");
+        if value.size() > MAX_ATTRIBUTE {
+            faults.add(&at, format_args!("has {} bytes; at most {MAX_ATTRIBUTE}", value.size()));
+        }
+        match value {
+            Value::Text(text) => faults.text(&at, text, 0, MAX_ATTRIBUTE),
+            Value::Texts(texts) => texts.iter().for_each(|text| faults.text(&at, text, 0, MAX_ATTRIBUTE)),
+            _ => {}
+        }
+    }
+}
+
 fn one_of(faults: &mut Faults, field: &str, name: &String, list: &str, known: &[String]) {
     if !known.contains(name) {
         faults.add(field, format_args!("is {name:?}, which is not in {list}"));
@@ -340,6 +369,28 @@ mod tests {
                 "fields[0].options",
             ]
         );
+    }
+
+    #[test]
+    fn attributes_are_few_short_and_named_once() {
+        let mut scheme = Scheme::built_in();
+        let named = |name: String| Field::new(name, "x");
+        scheme.machine.states[0].attributes = (0..MAX_ATTRIBUTES).map(|n| named(format!("a{n}"))).collect();
+        scheme.machine.transitions[2].attributes =
+            vec![Field::new("text", "x".repeat(MAX_ATTRIBUTE).as_str())];
+        scheme.check().unwrap();
+        scheme.machine.states[0].attributes.push(named("a0".into()));
+        let long = "x".repeat(MAX_ATTRIBUTE);
+        scheme.machine.transitions[2].attributes = vec![
+            Field { name: "texts".into(), value: Value::Texts(vec![long]) },
+            Field::new("text", "a\0b"),
+            named(String::new()),
+        ];
+        let error = scheme.check().unwrap_err();
+        let fields: Vec<_> = error.faults().iter().map(|fault| fault.field.as_str()).collect();
+        let (state, made) = ("machine.states[0].attributes", "machine.transitions[2].attributes");
+        let (texts, text) = (format!("{made}.texts"), format!("{made}.text"));
+        assert_eq!(fields, [state, state, &texts, &text, made]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tessera_core::tracker::{
 };
 
 use super::corrupt;
+use super::value::{AttributesForm, attributes, attributes_form};
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SchemeForm {
@@ -32,6 +33,8 @@ pub(crate) struct MachineForm {
 struct StateForm {
     name: String,
     category: String,
+    #[serde(default)]
+    attributes: AttributesForm,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,6 +43,8 @@ struct TransitionForm {
     from: Vec<String>,
     to: String,
     requires: Vec<String>,
+    #[serde(default)]
+    attributes: AttributesForm,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,26 +86,31 @@ pub(crate) fn machine_form(machine: &Machine) -> MachineForm {
         initial,
         states: states
             .into_iter()
-            .map(|state| StateForm { name: state.name, category: category_name(state.category).to_owned() })
+            .map(|State { name, category, attributes }| StateForm {
+                name,
+                category: category_name(category).to_owned(),
+                attributes: attributes_form(&attributes),
+            })
             .collect(),
         transitions: transitions
             .into_iter()
-            .map(|Transition { name, from, to, requires }| TransitionForm { name, from, to, requires })
+            .map(|Transition { name, from, to, requires, attributes }| TransitionForm {
+                name,
+                from,
+                to,
+                requires,
+                attributes: attributes_form(&attributes),
+            })
             .collect(),
         on_assign: on_assign.map(|on| (on.from, on.to)),
     }
 }
 
 pub(crate) fn machine(form: MachineForm) -> Result<Machine> {
-    let transitions = form
-        .transitions
-        .into_iter()
-        .map(|TransitionForm { name, from, to, requires }| Transition { name, from, to, requires })
-        .collect();
     Ok(Machine {
         initial: form.initial,
         states: form.states.into_iter().map(state).collect::<Result<_>>()?,
-        transitions,
+        transitions: form.transitions.into_iter().map(transition).collect::<Result<_>>()?,
         on_assign: form.on_assign.map(|(from, to)| AssignMove { from, to }),
     })
 }
@@ -109,7 +119,12 @@ fn state(form: StateForm) -> Result<State> {
     let known = [Category::Open, Category::Active, Category::Done];
     let category = known.into_iter().find(|known| category_name(*known) == form.category);
     let category = category.ok_or_else(|| corrupt("a state's category", &form.category))?;
-    Ok(State { name: form.name, category })
+    Ok(State { name: form.name, category, attributes: attributes(form.attributes)? })
+}
+
+fn transition(form: TransitionForm) -> Result<Transition> {
+    let TransitionForm { name, from, to, requires, attributes: held } = form;
+    Ok(Transition { name, from, to, requires, attributes: attributes(held)? })
 }
 
 fn category_name(category: Category) -> &'static str {
@@ -137,6 +152,8 @@ fn field(form: FieldForm) -> Result<FieldDefinition> {
 
 #[cfg(test)]
 mod tests {
+    use tessera_core::{Field, Value};
+
     use super::*;
 
     #[test]
@@ -151,7 +168,17 @@ mod tests {
                 options: vec!["a".to_owned()],
             })
             .collect();
+        full.machine.states[1].attributes.push(Field::new("colour", "red"));
+        full.machine.transitions[0].attributes.push(Field { name: "rank".into(), value: Value::Integer(3) });
         let text = serde_json::to_string(&scheme_form(&full)).unwrap();
         assert_eq!(scheme(serde_json::from_str(&text).unwrap()).unwrap(), full);
+    }
+
+    #[test]
+    fn a_machine_that_was_kept_before_there_were_attributes_is_read() {
+        let kept = r#"{"initial": "A", "states": [{"name": "A", "category": "open"}],
+            "transitions": [{"name": "go", "from": [], "to": "A", "requires": []}], "on_assign": null}"#;
+        let read = machine(serde_json::from_str(kept).unwrap()).unwrap();
+        assert!(read.states[0].attributes.is_empty() && read.transitions[0].attributes.is_empty());
     }
 }

@@ -68,6 +68,7 @@ pub fn transition(move_: OpenTransition) -> pb::OpenTransition {
         to: move_.to,
         requires: move_.requires,
         open: move_.missing.is_empty(),
+        attributes: value::encode_named(&move_.attributes),
         missing: move_.missing,
     }
 }

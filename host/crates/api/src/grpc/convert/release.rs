@@ -1,11 +1,7 @@
 //! Releases of plugins, and dry runs of them.
 
-use std::collections::HashMap;
-
 use tessera_core::plugin::{Digest, Footprint, Release, ReleaseName, Trial, Tried};
-use tessera_core::value::Field;
 use tessera_core::{Error, Result};
-use tessera_proto::common::v1::Value;
 use tessera_proto::plugin::v1 as pb;
 
 use crate::grpc::convert::call::record;
@@ -30,16 +26,12 @@ pub fn release(release: Release) -> pb::Release {
         kinds: admitted.manifest.kinds,
         needs: admitted.manifest.needs,
         settings_schema_json: admitted.manifest.settings_schema,
-        attributes: fields(&admitted.manifest.attributes),
+        attributes: value::encode_named(&admitted.manifest.attributes),
         footprint: Some(pb::Footprint { instances, memories, tables }),
         size: release.size,
         uploaded_at: time(release.uploaded_at),
         uploaded_by: text(release.uploaded_by),
     }
-}
-
-fn fields(fields: &[Field]) -> HashMap<String, Value> {
-    fields.iter().map(|field| (field.name.clone(), value::encode(&field.value))).collect()
 }
 
 /// The digest that a client wrote.

@@ -5,7 +5,7 @@ use tessera_core::tracker::{AssignMove, FieldDefinition, Machine, Project, Schem
 use tessera_core::{Error, Result};
 use tessera_proto::project::v1 as pb;
 
-use crate::grpc::convert::names;
+use crate::grpc::convert::{names, value};
 use crate::request::etag;
 
 /// The scheme that a project's issues follow.
@@ -34,13 +34,17 @@ pub fn scheme(project: &Project) -> pb::Scheme {
 /// States and moves.
 #[must_use]
 pub fn machine(machine: &Machine) -> pb::Machine {
-    let state =
-        |state: &State| pb::State { name: state.name.clone(), category: names::category(state.category) };
+    let state = |state: &State| pb::State {
+        name: state.name.clone(),
+        category: names::category(state.category),
+        attributes: value::encode_named(&state.attributes),
+    };
     let transition = |move_: &Transition| pb::Transition {
         name: move_.name.clone(),
         from: move_.from.clone(),
         to: move_.to.clone(),
         requires: move_.requires.clone(),
+        attributes: value::encode_named(&move_.attributes),
     };
     let assign = |on: &AssignMove| pb::AssignMove { from: on.from.clone(), to: on.to.clone() };
     pb::Machine {
@@ -77,19 +81,23 @@ fn read_machine(machine: Option<pb::Machine>, faults: &mut Faults) -> Machine {
     let machine = machine.unwrap_or_default();
     let states = machine.states.into_iter().enumerate().filter_map(|(index, state)| {
         let category = names::read_category(&format!("machine.states[{index}].category"), state.category);
-        faults.take(category).map(|category| State { name: state.name, category })
+        let attributes =
+            value::decode_named(&format!("machine.states[{index}].attributes"), state.attributes);
+        let (category, attributes) = (faults.take(category), faults.take(attributes));
+        Some(State { name: state.name, category: category?, attributes: attributes? })
     });
     let states = states.collect();
-    let transition = |move_: pb::Transition| Transition {
-        name: move_.name,
-        from: move_.from,
-        to: move_.to,
-        requires: move_.requires,
-    };
+    let transitions = machine.transitions.into_iter().enumerate().filter_map(|(index, move_)| {
+        let pb::Transition { name, from, to, requires, attributes } = move_;
+        let at = format!("machine.transitions[{index}].attributes");
+        let attributes = faults.take(value::decode_named(&at, attributes))?;
+        Some(Transition { name, from, to, requires, attributes })
+    });
+    let transitions = transitions.collect();
     Machine {
         initial: machine.initial,
         states,
-        transitions: machine.transitions.into_iter().map(transition).collect(),
+        transitions,
         on_assign: machine.on_assign.map(|on| AssignMove { from: on.from, to: on.to }),
     }
 }
@@ -106,9 +114,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use tessera_core::Timestamp;
     use tessera_core::id::ProjectId;
     use tessera_core::tracker::FieldType;
+    use tessera_core::{Field, Timestamp};
 
     fn project(scheme: Scheme) -> Project {
         Project {
@@ -133,6 +141,8 @@ mod tests {
             required: true,
             options: vec!["low".into()],
         });
+        held.machine.states[0].attributes.push(Field::new("colour", "red"));
+        held.machine.transitions[1].attributes.push(Field::new("button", "Begin"));
         let sent = scheme(&project(held.clone()));
         assert_eq!((sent.built_in, sent.etag.as_str()), (false, "3"));
         assert_eq!(read(Some(sent)).unwrap(), held);

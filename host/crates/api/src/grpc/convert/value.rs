@@ -2,12 +2,28 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tessera_core::value::{Decimal, Money};
+use tessera_core::value::{Decimal, Field, Money};
 use tessera_core::{Error, Result, Value};
 use tessera_proto::common::v1 as pb;
 use tessera_proto::common::v1::value::Kind;
 
 use crate::grpc::convert::{read_time, time};
+
+/// Fields by name.
+#[must_use]
+pub fn encode_named(fields: &[Field]) -> HashMap<String, pb::Value> {
+    fields.iter().map(|field| (field.name.clone(), encode(&field.value))).collect()
+}
+
+/// The fields by name that a client wrote below `at`, in the order of their names.
+pub fn decode_named(at: &str, fields: HashMap<String, pb::Value>) -> Result<Vec<Field>> {
+    let sorted: BTreeMap<_, _> = fields.into_iter().collect();
+    let read = |(name, held): (String, pb::Value)| {
+        let value = decode(&format!("{at}.{name}"), held)?;
+        Ok(Field { name, value })
+    };
+    sorted.into_iter().map(read).collect()
+}
 
 /// The value as a message; nothing is a value without a kind.
 #[must_use]

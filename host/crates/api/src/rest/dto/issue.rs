@@ -12,6 +12,7 @@ use crate::json;
 use crate::request::etag;
 use crate::rest::dto::text;
 use crate::rest::error::ViolationBody;
+use crate::rest::plugin_json::encode_fields;
 
 /// An issue.
 #[derive(Debug, Serialize, ToSchema)]
@@ -121,6 +122,8 @@ pub struct OpenTransitionBody {
     pub open: bool,
     /// Required fields that the issue does not hold yet; they may be given with the move.
     pub missing: Vec<String>,
+    /// What else its machine says of it.
+    pub attributes: BTreeMap<String, Json>,
 }
 
 /// The moves that leave an issue's state.
@@ -219,6 +222,7 @@ impl From<OpenTransition> for OpenTransitionBody {
             to: move_.to,
             requires: move_.requires,
             open: move_.missing.is_empty(),
+            attributes: encode_fields(&move_.attributes),
             missing: move_.missing,
         }
     }

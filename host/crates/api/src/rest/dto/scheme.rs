@@ -1,6 +1,9 @@
 //! Schemes as JSON.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use tessera_core::Result;
 use tessera_core::text::Faults;
 use tessera_core::tracker::{
@@ -9,6 +12,7 @@ use tessera_core::tracker::{
 use utoipa::ToSchema;
 
 use crate::request::etag;
+use crate::rest::plugin_json::{decode_fields, encode_fields};
 
 /// A scheme: types, priorities, resolutions, the machine and the fields of a project's issues.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -61,6 +65,9 @@ pub struct StateBody {
     pub name: String,
     /// `open`, `active` or `done`.
     pub category: String,
+    /// What else is known of it, for whoever shows it: a colour, a text for people. At most 20, of 1,024 bytes each.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, Json>,
 }
 
 /// A move.
@@ -78,6 +85,9 @@ pub struct TransitionBody {
     /// `fields.<name>`.
     #[serde(default)]
     pub requires: Vec<String>,
+    /// What else is known of it, for whoever shows it. At most 20, of 1,024 bytes each.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, Json>,
 }
 
 /// What assigning an unassigned issue does.
@@ -153,12 +163,14 @@ impl From<&Machine> for MachineBody {
         let state = |state: &State| StateBody {
             name: state.name.clone(),
             category: category_name(state.category).to_owned(),
+            attributes: encode_fields(&state.attributes),
         };
         let transition = |move_: &Transition| TransitionBody {
             name: move_.name.clone(),
             from: move_.from.clone(),
             to: move_.to.clone(),
             requires: move_.requires.clone(),
+            attributes: encode_fields(&move_.attributes),
         };
         let assign = |on: &AssignMove| AssignBody { from: on.from.clone(), to: on.to.clone() };
         Self {
@@ -199,18 +211,21 @@ impl MachineBody {
                 let at = format!("machine.states[{index}].category");
                 faults.add(&at, "must be open, active or done");
             }
-            found.map(|(category, _)| State { name: state.name, category })
+            let at = format!("machine.states[{index}].attributes");
+            let attributes = faults.take(decode_fields(&at, state.attributes))?;
+            found.map(|(category, _)| State { name: state.name, category, attributes })
         });
-        let transition = |move_: TransitionBody| Transition {
-            name: move_.name,
-            from: move_.from,
-            to: move_.to,
-            requires: move_.requires,
-        };
+        let states = states.collect();
+        let transitions = self.transitions.into_iter().enumerate().filter_map(|(index, move_)| {
+            let TransitionBody { name, from, to, requires, attributes } = move_;
+            let at = format!("machine.transitions[{index}].attributes");
+            let attributes = faults.take(decode_fields(&at, attributes))?;
+            Some(Transition { name, from, to, requires, attributes })
+        });
         Machine {
             initial: self.initial,
-            states: states.collect(),
-            transitions: self.transitions.into_iter().map(transition).collect(),
+            states,
+            transitions: transitions.collect(),
             on_assign: self.on_assign.map(|on| AssignMove { from: on.from, to: on.to }),
         }
     }

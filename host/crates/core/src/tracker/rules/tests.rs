@@ -264,12 +264,17 @@ fn the_fields_of_an_issue_are_bounded_in_sum() {
 #[test]
 fn a_move_of_a_custom_machine_needs_its_fields_at_once_or_before() {
     let mut scheme = scheme_with(vec![definition("cause", FieldType::Text, false, &[])]);
-    scheme.machine.states.push(State { name: "ANALYSED".into(), category: Category::Active });
+    scheme.machine.states.push(State {
+        name: "ANALYSED".into(),
+        category: Category::Active,
+        attributes: Vec::new(),
+    });
     scheme.machine.transitions.push(Transition {
         name: "analyse".into(),
         from: Vec::new(),
         to: "ANALYSED".into(),
         requires: vec!["fields.cause".into(), "assignee_id".into(), "description".into()],
+        attributes: Vec::new(),
     });
     scheme.check().unwrap();
     let issue = create(&ctx(), &command("One"), &scheme).unwrap();

@@ -270,25 +270,32 @@ pub(super) fn machine(machine: ww::Machine) -> Checked<Machine> {
         states: machine
             .states
             .into_iter()
-            .map(|state| {
+            .enumerate()
+            .map(|(index, state)| {
                 let category = match state.category {
                     ww::Category::Open => Category::Open,
                     ww::Category::Active => Category::Active,
                     ww::Category::Done => Category::Done,
                 };
-                State { name: state.name, category }
+                let attributes = fields_in(&format!("machine.states[{index}].attributes"), state.attributes)?;
+                Ok(State { name: state.name, category, attributes })
             })
-            .collect(),
+            .collect::<Checked<_>>()?,
         transitions: machine
             .transitions
             .into_iter()
-            .map(|made| Transition {
-                name: made.name,
-                from: made.source,
-                to: made.target,
-                requires: made.requires,
+            .enumerate()
+            .map(|(index, made)| {
+                let at = format!("machine.transitions[{index}].attributes");
+                Ok(Transition {
+                    name: made.name,
+                    from: made.source,
+                    to: made.target,
+                    requires: made.requires,
+                    attributes: fields_in(&at, made.attributes)?,
+                })
             })
-            .collect(),
+            .collect::<Checked<_>>()?,
         on_assign: None,
     })
 }
