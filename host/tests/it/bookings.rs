@@ -316,10 +316,10 @@ async fn what_cannot_be_queued_is_told_by_its_field() {
         ),
         // What could never be reserved does not wait for its turn.
         (json!({"timeout_seconds": 5}), "timeout_seconds"),
-        (json!({"lines": [{"ticket_type_id": held, "quantity": 11}]}), "quantity"),
+        (json!({"lines": [{"ticket_type_id": held, "quantity": 11}]}), "lines[0].quantity"),
         (
             json!({"lines": [{"ticket_type_id": held, "quantity": 6}, {"ticket_type_id": held, "quantity": 5}]}),
-            "quantity",
+            "lines[0].quantity",
         ),
         (
             json!({"lines": [{"ticket_type_id": held, "quantity": 1, "seat_numbers": ["A1"]}]}),

@@ -50,6 +50,72 @@ async fn what_never_reaches_a_handler_is_a_problem_too() {
     raw(&rest, "text/plain", b"{}".to_vec()).await.expect(415);
 }
 
+/// A path of the reference with something in the place of its names.
+fn filled(path: &str) -> String {
+    let parts = path.split('/').map(|part| match part.split_once('}') {
+        Some((_, rest)) if part.starts_with('{') => format!("0192f3a4-5b6c-7d8e-9f00-112233445566{rest}"),
+        _ => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// The members of a body, by the reference.
+fn members(reference: &Value, operation: &Value) -> Vec<String> {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let of = |place: &str| reference.pointer(place.trim_start_matches('#')).cloned().unwrap_or_default();
+    let schema = schema["$ref"].as_str().map_or_else(|| schema.clone(), of);
+    schema["properties"].as_object().map(|held| held.keys().cloned().collect()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_body_of_any_operation_is_refused_in_words_of_the_program() {
+    let (_home, _host, rest) = memory().await;
+    let reference = rest.get("/openapi.json").await.expect(200).clone();
+    let mut told = 0;
+    for (path, operations) in reference["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            for member in members(&reference, operation) {
+                for wrong in [json!([[[]]]), json!({"a": {"b": 1.5}}), json!(1e300), json!(true), json!("x")]
+                {
+                    let request = rest.request(method.clone(), &filled(path)).json(&json!({&*member: wrong}));
+                    let answer = rest.send(request).await;
+                    assert!(answer.status.as_u16() < 500, "{method} {path} {member}: {:#}", answer.body);
+                    if answer.status.as_u16() != 400 {
+                        continue;
+                    }
+                    let detail = answer.body["detail"].as_str().unwrap();
+                    let at = answer.body["violations"][0]["field"].as_str().unwrap();
+                    if !at.starts_with(&*member) {
+                        // It could be read, and something else was missed.
+                        continue;
+                    }
+                    for word in [
+                        "struct ",
+                        "enum ",
+                        "i32",
+                        "i64",
+                        "u32",
+                        "u64",
+                        "sequence",
+                        "a map",
+                        "expected ",
+                        " line ",
+                    ] {
+                        assert!(!detail.contains(word), "{method} {path} {member}: {detail}");
+                    }
+                    assert!(
+                        detail.contains("expected") || detail.contains("must be"),
+                        "{path} {member}: {detail}"
+                    );
+                    told += 1;
+                }
+            }
+        }
+    }
+    assert!(told > 300, "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_is_bounded_in_size_and_depth() {
     let (_home, host, rest) = memory().await;

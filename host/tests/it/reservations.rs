@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tessera_proto::ticket::v1::inventory_service_client::InventoryServiceClient;
+use tessera_proto::ticket::v1::{PoolCapacity, UpdateInventoryRequest};
 
 use crate::harness::{Answer, Kind, Rest};
 use crate::plugins::install;
@@ -256,11 +258,15 @@ async fn what_cannot_be_reserved_is_told_by_its_field() {
     let (event, held) = show(&rest, 5, json!({})).await;
     let cases = [
         (json!({}), "ticket_type_id"),
-        (json!({"ticket_type_id": held, "quantity": 0}), "lines[0].quantity"),
+        (json!({"ticket_type_id": held, "quantity": 0}), "quantity"),
         (json!({"ticket_type_id": held, "quantity": 11}), "quantity"),
         (json!({"ticket_type_id": held, "quantity": 1, "user_id": ""}), "user_id"),
         (json!({"ticket_type_id": held, "quantity": 1, "timeout_seconds": 5}), "timeout_seconds"),
-        (json!({"ticket_type_id": held, "quantity": 1, "seat_numbers": ["A1"]}), "lines[0].seat_numbers"),
+        (json!({"ticket_type_id": held, "quantity": 1, "seat_numbers": ["A1"]}), "seat_numbers"),
+        (json!({"ticket_type_id": held, "quantity": 1, "seat_numbers": ["A1", "A2"]}), "seat_numbers"),
+        (json!({"ticket_type_id": held, "quantity": -1}), "quantity"),
+        (json!({"lines": [{"ticket_type_id": held, "quantity": 0}]}), "lines[0].quantity"),
+        (json!({"lines": [{"ticket_type_id": held, "quantity": 11}]}), "lines[0].quantity"),
         (
             json!({"ticket_type_id": held, "quantity": 1, "lines": [{"ticket_type_id": held, "quantity": 1}]}),
             "lines",
@@ -276,6 +282,68 @@ async fn what_cannot_be_reserved_is_told_by_its_field() {
     let draft = json!({"status": "draft"});
     done(&rest.patch(&format!("/v1/events/{event}"), draft).await);
     assert_eq!(reserve(&rest, &(event, held), "ann", 1).await.code(409), "EVENT_NOT_ON_SALE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_grpc_a_bound_is_lifted_by_saying_so_only() {
+    let (_home, host, rest) = memory().await;
+    let (event, held) = show(&rest, 5, json!({})).await;
+    let client = host.grpc().await;
+    let mut grpc = InventoryServiceClient::with_interceptor(client.channel.clone(), client);
+    let mut update = async |capacity: Option<i64>, unbounded: bool| {
+        let pools = vec![PoolCapacity { pool_id: held.clone(), capacity, unbounded }];
+        let answer = grpc.update_inventory(UpdateInventoryRequest { event_id: event.clone(), pools }).await;
+        answer.map(|answer| {
+            let pools = answer.into_inner().pools;
+            pools.into_iter().find(|pool| pool.id == held).unwrap().capacity
+        })
+    };
+    assert_eq!(update(Some(7), false).await.unwrap(), Some(7));
+    for (capacity, unbounded, told) in [
+        (None, false, "must be given; `unbounded: true` sets no bound"),
+        (Some(3), true, "is given, and `unbounded: true` sets no bound; use one or the other"),
+    ] {
+        let refused = update(capacity, unbounded).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+        assert_eq!(refused.message(), format!("pools[0].capacity {told}"));
+    }
+    assert_eq!(update(None, true).await.unwrap(), None);
+    assert_eq!(update(Some(5), false).await.unwrap(), Some(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_exist_is_told_by_its_place() {
+    let (_home, _host, rest) = memory().await;
+    let show = show(&rest, 5, json!({})).await;
+    let (event, held) = &show;
+    let line = |id: &str| json!({"ticket_type_id": id, "quantity": 1});
+    // The event's id is a ticket type's of nobody.
+    for (more, field) in [
+        (line(event), "ticket_type_id"),
+        (line("seven"), "ticket_type_id"),
+        (json!({"lines": [line(event)]}), "lines[0].ticket_type_id"),
+        (json!({"lines": [line(held), line(event)]}), "lines[1].ticket_type_id"),
+    ] {
+        let mut body = json!({"event_id": event, "user_id": "ann"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let refused = rest.post("/v1/reservations", body).await;
+        let fault = &refused.body["violations"][0];
+        assert_eq!(fault["field"], field, "{:#}", refused.body);
+        assert!(refused.body["detail"].as_str().unwrap().starts_with(&format!("{field} is ")));
+        if more.to_string().contains("seven") {
+            refused.expect(400);
+        } else {
+            assert_eq!(refused.code(404), "TICKET_TYPE_NOT_FOUND");
+            assert_eq!(fault["code"], "TICKET_TYPE_NOT_FOUND");
+        }
+    }
+    let reserved = reserve(&rest, &show, "ann", 2).await;
+    let path = format!("/v1/reservations/{}:release", id(&reserved));
+    let unit = reserved.body["tickets"][0]["id"].clone();
+    for stranger in [json!("seven"), json!(event)] {
+        let refused = rest.post(&path, json!({"ticket_ids": [unit, stranger]})).await;
+        assert_eq!(refused.body["violations"][0]["field"], "ticket_ids[1]", "{:#}", refused.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

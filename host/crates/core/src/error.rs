@@ -98,12 +98,7 @@ impl Error {
     /// Several faults at once.
     #[must_use]
     pub fn violations(violations: Vec<Violation>) -> Self {
-        let message = match violations.as_slice() {
-            [] => "the request breaks a rule".to_owned(),
-            [one] => one.sentence(),
-            [first, rest @ ..] => format!("{} (and {} more)", first.sentence(), rest.len()),
-        };
-        let mut error = Self::new(ErrorKind::Invalid, "INVALID_ARGUMENT", message);
+        let mut error = Self::new(ErrorKind::Invalid, "INVALID_ARGUMENT", told(&violations));
         error.0.violations = violations;
         error
     }
@@ -205,6 +200,30 @@ impl Error {
         self
     }
 
+    /// The same error as the fault of a field: `message` goes on after the field's name.
+    #[must_use]
+    pub fn at(mut self, field: &str, message: impl fmt::Display) -> Self {
+        let fault = Violation { code: self.0.reason.clone(), ..Violation::new(field, message) };
+        self.0.violations = vec![fault];
+        self.0.message = told(&self.0.violations);
+        self
+    }
+
+    /// The same error with its fields by other names; none: the name stays.
+    #[must_use]
+    pub fn renamed(mut self, name: impl Fn(&str) -> Option<String>) -> Self {
+        let is_told = self.0.message == told(&self.0.violations);
+        for fault in &mut self.0.violations {
+            if let Some(name) = name(&fault.field) {
+                fault.field = name;
+            }
+        }
+        if is_told {
+            self.0.message = told(&self.0.violations);
+        }
+        self
+    }
+
     /// What sort of error it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -251,6 +270,14 @@ impl Error {
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.0.kind == ErrorKind::Conflict && self.0.reason == "VERSION_MISMATCH"
+    }
+}
+
+fn told(violations: &[Violation]) -> String {
+    match violations {
+        [] => "the request breaks a rule".to_owned(),
+        [one] => one.sentence(),
+        [first, rest @ ..] => format!("{} (and {} more)", first.sentence(), rest.len()),
     }
 }
 

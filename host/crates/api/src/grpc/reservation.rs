@@ -1,7 +1,7 @@
 //! Reservations, and what can still be had.
 
 use tessera_core::access::Operation;
-use tessera_core::id::{EventId, ReservationId, TicketId, TicketTypeId};
+use tessera_core::id::{EventId, ReservationId, TicketTypeId};
 use tessera_core::inventory::reservation::{MAX_PAGE, SPEC};
 use tessera_core::text::Faults;
 use tessera_core::{Ctx, Result};
@@ -11,13 +11,14 @@ use crate::catalog::small;
 use crate::grpc::call::{Grpc, Listing, at};
 use crate::grpc::convert::reservation::{available, reservation as shown, reserve as asked, tickets};
 use crate::grpc::convert::{given, time};
+use crate::inventory::unit_ids;
 
 pub(super) async fn reserve(
     grpc: &Grpc,
     ctx: Ctx,
     ask: pb::ReserveTicketsRequest,
 ) -> Result<pb::ReserveTicketsResponse> {
-    let held = grpc.app.reservations.reserve(&ctx, asked(ask)?).await?;
+    let held = asked(ask).reserve(&grpc.app, &ctx).await?;
     Ok(pb::ReserveTicketsResponse {
         reservation_id: held.id.to_string(),
         expires_at: time(held.expires_at),
@@ -55,8 +56,7 @@ pub(super) async fn release(
     ask: pb::ReleaseTicketsRequest,
 ) -> Result<pb::ReleaseTicketsResponse> {
     let (id, ctx) = (ReservationId::parse("reservation_id", &ask.reservation_id)?, at(ctx, &ask.etag));
-    let units = ask.ticket_ids.iter().map(|id| TicketId::parse("ticket_ids", id)).collect::<Result<_>>()?;
-    let held = grpc.app.reservations.release(&ctx, id, units).await?;
+    let held = grpc.app.reservations.release(&ctx, id, unit_ids(&ask.ticket_ids)?).await?;
     Ok(pb::ReleaseTicketsResponse { reservation: Some(shown(&held)) })
 }
 

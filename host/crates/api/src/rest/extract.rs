@@ -23,6 +23,7 @@ use crate::request::{Asked, plain, version_of};
 use crate::rest::Rest;
 use crate::rest::error::Problem;
 use crate::rest::front::Trace;
+use crate::rest::unread;
 
 /// A part of the path, by the name that it has in the route.
 pub trait Segment: Sized + Send {
@@ -148,12 +149,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let asked = axum::extract::Query::<T>::try_from_uri(&parts.uri);
-        asked.map(|query| Self(query.0)).map_err(|rejection| {
-            use std::error::Error as _;
-            let why = rejection.source().map_or_else(|| rejection.to_string(), ToString::to_string);
-            // The name of the parameter stands before what is wrong with it.
-            let (field, why) = why.split_once(": ").unwrap_or(("query", &why));
-            Error::malformed(field, format!("cannot be read: {why}")).into()
+        asked.map(|query| Self(query.0)).map_err(|_| {
+            let parameters = axum::extract::Query::try_from_uri(&parts.uri);
+            unread::query::<T>(parameters.map(|query| query.0).unwrap_or_default()).into()
         })
     }
 }
@@ -265,15 +263,7 @@ pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     if first.is_some_and(|byte| *byte != b'{') {
         return Err(Error::malformed("body", "must be a JSON object: {…}"));
     }
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        // An object that ends before its first name has no place to tell.
-        let field = if path == "." || path == "?" { "body".to_owned() } else { path };
-        Error::malformed(&field, format!("cannot be read: {}", error.inner()))
-    })?;
-    reader.end().map_err(|error| Error::malformed("body", format!("goes on after its end: {error}")))?;
-    Ok(read)
+    serde_json::from_slice(bytes).map_err(|_| unread::body::<T>(bytes))
 }
 
 /// A header as text; what is not ASCII becomes text that nothing takes.
@@ -334,7 +324,7 @@ mod tests {
         for (json, field) in [
             (r#"{"labels":["a",1]}"#, "labels[1]"),
             (r#"{"sumary":"x"}"#, "sumary"),
-            (r#"{"summary":"#, "summary"),
+            (r#"{"summary":"#, "body"),
             ("", "body"),
             ("{", "body"),
             (r#"["s"]"#, "body"),

@@ -34,6 +34,7 @@ pub mod tenant;
 pub mod ticket;
 pub mod ticket_type;
 pub mod transition;
+mod unread;
 pub mod user;
 pub mod user_v2;
 pub mod venue;

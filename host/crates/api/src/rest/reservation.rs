@@ -56,7 +56,7 @@ async fn reserve(
     State(rest): State<Rest>,
     Sent(body): Sent<ReserveBody>,
 ) -> Answer<ReservedAnswer> {
-    let held = rest.app.reservations.reserve(&ctx, body.command()?).await?;
+    let held = body.written().reserve(&rest.app, &ctx).await?;
     let location = format!("/v1/reservations/{}", held.id);
     Ok(Reply::created(location, ReservedAnswer::from(&held)).tagged(&etag(held.version)))
 }

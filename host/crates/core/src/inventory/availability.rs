@@ -86,7 +86,7 @@ impl Availability {
             seats: self.free_seats(ctx, &held, labels).await?,
             message: String::new(),
         };
-        if let Err(why) = terms.check_quantity(quantity as usize) {
+        if let Err(why) = terms.check_quantity("quantity", quantity as usize) {
             checked.message = why.message().to_owned();
         } else if let Some(left) = stock.available.filter(|left| *left < wanted) {
             checked.message = format!("{wanted} are wanted, and {left} are left");

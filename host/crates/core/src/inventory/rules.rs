@@ -15,7 +15,7 @@ use crate::idempotency::{self, Scope};
 use crate::inventory::job::{Command, Job, Outcome, Reserve};
 use crate::inventory::reservation::{Line, Unit, UnitSeat, expired};
 use crate::inventory::seat::Seat;
-use crate::inventory::terms::{EventTerms, TypeTerms, check_wanted, hold_for, on_sale};
+use crate::inventory::terms::{EventTerms, TypeTerms, check_wanted, hold_for, on_sale, unknown_type};
 use crate::inventory::{Counts, Reservation, ReservationState};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::time::Timestamp;
@@ -267,9 +267,9 @@ impl Book {
     ) -> Result<Reservation> {
         let before = self.held(job, of)?;
         let has = |id: &TicketId| before.units.iter().any(|unit| unit.id == *id);
-        if let Some(stranger) = named.iter().find(|id| !has(id)) {
-            let message = format!("names {stranger}, which is no unit of the reservation");
-            return Err(Error::invalid("ticket_ids", message));
+        if let Some((index, stranger)) = named.iter().enumerate().find(|(_, id)| !has(id)) {
+            let message = format!("is {stranger}, which is no unit of the reservation");
+            return Err(Error::invalid(&format!("ticket_ids[{index}]"), message));
         }
         let named: HashSet<_> = named.iter().collect();
         let (gone, kept): (Vec<_>, Vec<_>) =
@@ -387,8 +387,9 @@ impl Book {
     /// What is wanted, at today's terms of the types.
     fn lines(&self, wanted: &Reserve) -> Result<Vec<Line>> {
         let mut lines = Vec::with_capacity(wanted.lines.len());
-        for line in &wanted.lines {
-            let terms = self.types.get(&line.ticket_type).ok_or_else(|| Error::not_found("ticket-type"))?;
+        for (index, line) in wanted.lines.iter().enumerate() {
+            let terms = self.types.get(&line.ticket_type);
+            let terms = terms.ok_or_else(|| unknown_type(index, line.ticket_type))?;
             terms.check(self.now)?;
             let (price, pools) = (terms.price.clone(), terms.pools.clone());
             lines.push(Line { ticket_type: line.ticket_type, price, pools });

@@ -76,14 +76,20 @@ impl TypeTerms {
     }
 
     /// Refuses to sell so many at once.
-    pub(crate) fn check_quantity(&self, quantity: usize) -> Result<()> {
+    pub(crate) fn check_quantity(&self, field: &str, quantity: usize) -> Result<()> {
         let (least, most) = self.bounds;
         if (least as usize..=most as usize).contains(&quantity) {
             return Ok(());
         }
         let message = format!("is {quantity} of {:?}; {least} to {most} can be bought at once", self.name);
-        Err(Error::invalid("quantity", message))
+        Err(Error::invalid(field, message))
     }
+}
+
+/// A line wants a type that the event does not have.
+pub(crate) fn unknown_type(index: usize, id: TicketTypeId) -> Error {
+    let message = format!("is {id}, which is no ticket type of the event");
+    Error::not_found("ticket-type").at(&format!("lines[{index}].ticket_type_id"), message)
 }
 
 /// Checks what is wanted of types, each with how many and which seats, by what they say at any time.
@@ -91,22 +97,23 @@ pub(crate) fn check_wanted<'a>(
     types: &BTreeMap<TicketTypeId, TypeTerms>,
     wanted: impl Iterator<Item = (TicketTypeId, usize, &'a [String])>,
 ) -> Result<()> {
-    let mut of_type: BTreeMap<TicketTypeId, usize> = BTreeMap::new();
+    // With the first line that wants the type.
+    let mut of_type: BTreeMap<TicketTypeId, (usize, usize)> = BTreeMap::new();
     let mut currency = None;
     let mut differ = false;
     for (index, (id, units, seats)) in wanted.enumerate() {
-        let terms = types.get(&id).ok_or_else(|| Error::not_found("ticket-type"))?;
+        let terms = types.get(&id).ok_or_else(|| unknown_type(index, id))?;
         let field = format!("lines[{index}].seat_numbers");
         if !seats.is_empty() && !terms.seated {
             return Err(Error::invalid(&field, format!("are given, but {:?} has no seats", terms.name)));
         }
         check_labels(&field, seats, units)?;
-        *of_type.entry(id).or_default() += units;
+        of_type.entry(id).or_insert((index, 0)).1 += units;
         differ |= *currency.get_or_insert(&terms.price.currency) != &terms.price.currency;
     }
-    for (id, quantity) in of_type {
+    for (id, (index, quantity)) in of_type {
         if let Some(terms) = types.get(&id) {
-            terms.check_quantity(quantity)?;
+            terms.check_quantity(&format!("lines[{index}].quantity"), quantity)?;
         }
     }
     if differ {

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use tessera_core::Result;
 use tessera_core::id::PoolId;
 use tessera_core::inventory::supply::{CreateLock, CreatePool, CreateSeat};
 use tessera_core::inventory::{Lock, Pool, Seat};
 use tessera_core::text::Faults;
-use tessera_core::{Error, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::catalog::{count as number, small};
 use crate::grpc::convert::{count, given, large, read_time, time};
+use crate::inventory::{WrittenCapacity, capacities as written_capacities};
 use crate::request::etag;
 
 /// A pool.
@@ -32,23 +33,11 @@ pub fn pool(pool: &Pool) -> pb::Pool {
 
 /// Which pools get which capacities.
 pub fn capacities(asked: &[pb::PoolCapacity]) -> Result<BTreeMap<PoolId, Option<u64>>> {
-    let (mut faults, mut read) = (Faults::default(), BTreeMap::new());
-    for (index, asked) in asked.iter().enumerate() {
-        let pool = PoolId::parse(&format!("pools[{index}].pool_id"), &asked.pool_id)?;
-        let field = format!("pools[{index}].capacity");
-        match (asked.capacity, asked.unbounded) {
-            (None, false) => faults.add(&field, "must be given, unless `unbounded` is true"),
-            (Some(_), true) => {
-                faults.add(&field, "is given, and `unbounded` is true; one of them is expected")
-            }
-            (Some(_), false) | (None, true) => {}
-        }
-        let capacity = number(&field, asked.capacity, &mut faults);
-        if read.insert(pool, capacity).is_some() {
-            return Err(Error::invalid(&format!("pools[{index}].pool_id"), "is named twice"));
-        }
-    }
-    faults.into_result().map(|()| read)
+    let written = asked.iter().map(|asked| {
+        let pb::PoolCapacity { pool_id, capacity, unbounded } = asked;
+        WrittenCapacity { pool_id, capacity: *capacity, unbounded: *unbounded }
+    });
+    written_capacities(written, "`unbounded: true`")
 }
 
 /// What makes a shared pool.

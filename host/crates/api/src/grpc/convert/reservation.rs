@@ -1,10 +1,10 @@
 //! Reservations, and what can still be had.
 
+use tessera_core::id::EventId;
 use tessera_core::inventory::availability::Available;
 use tessera_core::inventory::reservation::Unit;
-use tessera_core::inventory::{AskedReservation, LevelsUpdate, Reservation};
+use tessera_core::inventory::{LevelsUpdate, Reservation};
 use tessera_core::value::Money;
-use tessera_core::{Result, id::EventId};
 use tessera_proto::common::v1 as common;
 use tessera_proto::ticket::v1 as pb;
 
@@ -27,20 +27,20 @@ pub fn written(line: pb::ReservationLine) -> WrittenLine {
 }
 
 /// What is asked for.
-pub fn reserve(ask: pb::ReserveTicketsRequest) -> Result<AskedReservation> {
+#[must_use]
+pub fn reserve(ask: pb::ReserveTicketsRequest) -> WrittenReservation {
     let single = WrittenLine {
         ticket_type_id: ask.ticket_type_id,
         quantity: ask.quantity,
         seat_numbers: ask.seat_numbers,
     };
-    let asked = WrittenReservation {
+    WrittenReservation {
         event_id: ask.event_id,
         single,
         lines: ask.lines.into_iter().map(written).collect(),
         user_id: ask.user_id,
         timeout_seconds: ask.timeout_seconds,
-    };
-    asked.read()
+    }
 }
 
 /// A reservation.

@@ -7,10 +7,11 @@ use tessera_core::id::PoolId;
 use tessera_core::inventory::supply::{CreateLock, CreatePool, CreateSeat};
 use tessera_core::inventory::{Lock, Pool, Seat};
 use tessera_core::text::Faults;
-use tessera_core::{Error, Result, Timestamp};
+use tessera_core::{Result, Timestamp};
 use utoipa::ToSchema;
 
 use crate::catalog::{count, small};
+use crate::inventory::{WrittenCapacity, capacities};
 use crate::request::etag;
 use crate::rest::dto::patch::Patch;
 use crate::rest::dto::{given, text};
@@ -261,19 +262,12 @@ impl CreatePoolBody {
 impl UpdateInventoryBody {
     /// Which pools get which capacities.
     pub fn capacities(&self) -> Result<BTreeMap<PoolId, Option<u64>>> {
-        let (mut faults, mut read) = (Faults::default(), BTreeMap::new());
-        for (index, asked) in self.pools.iter().enumerate() {
-            let pool = PoolId::parse(&format!("pools[{index}].pool_id"), &asked.pool_id)?;
-            let field = format!("pools[{index}].capacity");
-            if !asked.capacity.is_named() {
-                faults.add(&field, "must be given; null sets no bound");
-            }
-            let capacity = count(&field, asked.capacity.clone().optional().flatten(), &mut faults);
-            if read.insert(pool, capacity).is_some() {
-                return Err(Error::invalid(&format!("pools[{index}].pool_id"), "is named twice"));
-            }
-        }
-        faults.into_result().map(|()| read)
+        let written = self.pools.iter().map(|asked| {
+            let capacity = asked.capacity.clone().optional();
+            let (capacity, unbounded) = (capacity.flatten(), capacity == Some(None));
+            WrittenCapacity { pool_id: &asked.pool_id, capacity, unbounded }
+        });
+        capacities(written, "null")
     }
 }
 

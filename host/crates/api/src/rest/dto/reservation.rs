@@ -5,11 +5,11 @@ use tessera_core::Result;
 use tessera_core::id::{EventId, TicketId};
 use tessera_core::inventory::availability::{Available, Checked};
 use tessera_core::inventory::reservation::Unit;
-use tessera_core::inventory::{AskedReservation, LevelsUpdate, Reservation};
+use tessera_core::inventory::{LevelsUpdate, Reservation};
 use tessera_core::value::Money;
 use utoipa::ToSchema;
 
-use crate::inventory::{WrittenLine, WrittenReservation};
+use crate::inventory::{WrittenLine, WrittenReservation, unit_ids};
 use crate::request::etag;
 use crate::rest::dto::ticket_type::MoneyBody;
 
@@ -325,27 +325,27 @@ impl From<WantedLineBody> for WrittenLine {
 
 impl ReserveBody {
     /// What is asked for.
-    pub fn command(self) -> Result<AskedReservation> {
+    #[must_use]
+    pub fn written(self) -> WrittenReservation {
         let single = WrittenLine {
             ticket_type_id: self.ticket_type_id,
             quantity: self.quantity,
             seat_numbers: self.seat_numbers,
         };
-        let written = WrittenReservation {
+        WrittenReservation {
             event_id: self.event_id,
             single,
             lines: self.lines.into_iter().map(Into::into).collect(),
             user_id: self.user_id,
             timeout_seconds: self.timeout_seconds,
-        };
-        written.read()
+        }
     }
 }
 
 impl ReleaseBody {
     /// The units that are named.
     pub fn units(&self) -> Result<Vec<TicketId>> {
-        self.ticket_ids.iter().map(|id| TicketId::parse("ticket_ids", id)).collect()
+        unit_ids(&self.ticket_ids)
     }
 }
 

@@ -20,6 +20,7 @@ use tessera_core::value::Field;
 use tessera_core::{Error, Result};
 
 use crate::json;
+use crate::rest::unread;
 
 /// Fields by name.
 pub(crate) fn encode_fields(fields: &[Field]) -> BTreeMap<String, Json> {
@@ -41,12 +42,8 @@ pub(crate) fn decode_input(input: &Map<String, Json>) -> Vec<Field> {
 }
 
 /// Reads a part of a body; a fault names its place below `at`.
-pub(crate) fn part<T: DeserializeOwned>(at: &str, json: Json) -> Result<T> {
-    serde_path_to_error::deserialize(json).map_err(|error| {
-        let path = error.path().to_string();
-        let field = if path == "." { at.to_owned() } else { format!("{at}.{path}") };
-        Error::malformed(&field, format!("cannot be read: {}", error.inner()))
-    })
+pub(crate) fn part<T: DeserializeOwned>(at: &str, json: &Json) -> Result<T> {
+    T::deserialize(json).map_err(|_| unread::part::<T>(at, json))
 }
 
 /// JSON text as JSON; null when there is none.

@@ -193,32 +193,32 @@ fn question(function: Function, input: Map<String, Json>) -> Result<Question> {
     let before = |body: Option<EntityBody>| body.map(|body| entity("before", body)).transpose();
     Ok(match function {
         Function::Validate => {
-            let ValidateInput { operation, subject, before: held } = part("input", input)?;
+            let ValidateInput { operation, subject, before: held } = part("input", &input)?;
             Question::Validate { operation, subject: entity("subject", subject)?, before: before(held)? }
         }
         Function::DescribeMachine => {
-            Question::DescribeMachine { kind: part::<KindInput>("input", input)?.kind }
+            Question::DescribeMachine { kind: part::<KindInput>("input", &input)?.kind }
         }
         Function::DescribeCommands => {
-            Question::DescribeCommands { kind: part::<KindInput>("input", input)?.kind }
+            Question::DescribeCommands { kind: part::<KindInput>("input", &input)?.kind }
         }
         Function::Guard => {
-            let GuardInput { issue, transitions } = part("input", input)?;
+            let GuardInput { issue, transitions } = part("input", &input)?;
             Question::Guard { issue: entity("issue", issue)?, transitions }
         }
         Function::OnChange => {
-            let ChangeInput { issue, before: held } = part("input", input)?;
+            let ChangeInput { issue, before: held } = part("input", &input)?;
             Question::OnChange { issue: entity("issue", issue)?, before: before(held)? }
         }
         Function::OnTimer => {
-            let TimerInput { issue, timer } = part("input", input)?;
+            let TimerInput { issue, timer } = part("input", &input)?;
             Question::OnTimer { issue: entity("issue", issue)?, timer }
         }
         Function::OnCommand => {
-            let CommandInput { issue, command, input } = part("input", input)?;
+            let CommandInput { issue, command, input } = part("input", &input)?;
             Question::OnCommand { issue: entity("issue", issue)?, command, input: decode_input(&input) }
         }
-        Function::Quote => Question::Quote(part::<BasketBody>("input", input)?.decode("input")?),
+        Function::Quote => Question::Quote(part::<BasketBody>("input", &input)?.decode("input")?),
     })
 }
 
@@ -245,7 +245,7 @@ mod tests {
 
     use super::*;
 
-    fn read(json: Json) -> Result<Trial> {
+    fn read(json: &Json) -> Result<Trial> {
         part::<TrialBody>("body", json)?.try_into()
     }
 
@@ -256,7 +256,7 @@ mod tests {
             "hook": "validation", "settings": {"a": [1]}, "now": "2026-01-31T12:00:00Z", "roles": ["agent"],
             "limits": {"fuel": 5}, "input": {"operation": "update", "subject": issue, "before": issue},
         });
-        let trial = read(trial).unwrap();
+        let trial = read(&trial).unwrap();
         assert_eq!(trial.settings, r#"{"a":[1]}"#);
         assert_eq!((trial.limits.fuel, trial.limits.output), (Some(5), None));
         let Question::Validate { operation, subject, before } = trial.question else {
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_fault_in_the_input_names_its_place() {
         for (function, input, field) in [
-            ("validate", json!({"operation": "create"}), "input"),
+            ("validate", json!({"operation": "create"}), "input.subject"),
             ("guard", json!({"issue": {"kind": 1}, "transitions": []}), "input.issue.kind"),
             (
                 "on-timer",
@@ -303,7 +303,7 @@ mod tests {
                 "input.lines[0].attributes.b",
             ),
         ] {
-            let error = read(json!({"function": function, "input": input})).unwrap_err();
+            let error = read(&json!({"function": function, "input": input})).unwrap_err();
             assert_eq!(error.faults()[0].field, field, "{function}");
         }
     }
