@@ -1,90 +1,123 @@
-//! Helvetica as every reader of PDF has it: which byte stands for a character, and how wide it is.
+//! Arimo, drawn to Helvetica's measures: which characters it has, how wide they are, and as much of it as a sheet needs.
 //!
-//! No font is embedded, so there are only the characters of Windows-1252. Of others the letter without its
-//! marks is shown if there is one; what has none becomes a question mark.
+//! It has the letters of Latin, Greek and Cyrillic with their marks. Of other characters what they are made of is shown,
+//! if the fonts have that; what has none (Chinese, Arabic, emoji) becomes a question mark.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use subsetter::GlyphRemapper;
+use tessera_core::error::{Error, Result};
+use ttf_parser::GlyphId;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// The most characters that are taken of one text; no field comes near.
 const MAX_CHARACTERS: usize = 1_000;
 
-/// The omission's three dots.
-pub(super) const ELLIPSIS: u8 = 0x85;
+/// What stands for what was left out.
+pub(super) const ELLIPSIS: char = '…';
 
-/// The characters of the bytes 0x80 to 0x9f; those of the NULs have none.
-const WINDOWS: &str = "€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ";
+/// What stands for what the fonts lack.
+const LACKING: char = '?';
 
-/// What is shown instead of characters that look much like it.
-const PLAIN: [(&str, u8); 42] = [
-    ("ĀĂĄ", b'A'),
-    ("āăą", b'a'),
-    ("ĆĈĊČ", b'C'),
-    ("ćĉċč", b'c'),
-    ("ĎĐ", b'D'),
-    ("ďđ", b'd'),
-    ("ĒĔĖĘĚ", b'E'),
-    ("ēĕėęě", b'e'),
-    ("ĜĞĠĢ", b'G'),
-    ("ĝğġģ", b'g'),
-    ("ĤĦ", b'H'),
-    ("ĥħ", b'h'),
-    ("ĨĪĬĮİ", b'I'),
-    ("ĩīĭįı", b'i'),
-    ("Ĵ", b'J'),
-    ("ĵ", b'j'),
-    ("Ķ", b'K'),
-    ("ķĸ", b'k'),
-    ("ĹĻĽĿŁ", b'L'),
-    ("ĺļľŀł", b'l'),
-    ("ŃŅŇŊ", b'N'),
-    ("ńņňŉŋ", b'n'),
-    ("ŌŎŐ", b'O'),
-    ("ōŏő", b'o'),
-    ("ŔŖŘ", b'R'),
-    ("ŕŗř", b'r'),
-    ("ŚŜŞȘ", b'S'),
-    ("śŝşș", b's'),
-    ("ŢŤŦȚ", b'T'),
-    ("ţťŧț", b't'),
-    ("ŨŪŬŮŰŲ", b'U'),
-    ("ũūŭůűų", b'u'),
-    ("Ŵ", b'W'),
-    ("ŵ", b'w'),
-    ("Ŷ", b'Y'),
-    ("ŷ", b'y'),
-    ("ŹŻ", b'Z'),
-    ("źż", b'z'),
-    ("ẞ", 0xdf),
-    ("\u{2010}\u{2011}\u{2212}", b'-'),
-    ("\u{2032}", b'\''),
-    ("\u{2033}", b'"'),
-];
+/// The fonts with the characters that they are used for; `fonts/README.md` says how they were made.
+static FILES: [&[u8]; 2] =
+    [include_bytes!("../../fonts/Arimo-Regular.ttf"), include_bytes!("../../fonts/Arimo-Bold.ttf")];
+
+static READ: LazyLock<[Option<ttf_parser::Face<'static>>; 2]> =
+    LazyLock::new(|| FILES.map(|file| ttf_parser::Face::parse(file, 0).ok()));
 
 /// How heavy the letters are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Face {
-    /// Helvetica.
+    /// As usual.
     Regular,
-    /// Helvetica-Bold.
+    /// Bold.
     Bold,
 }
 
+/// Some of a font's glyphs, numbered anew.
+pub(super) struct Part {
+    /// The numbers of its characters.
+    pub(super) glyphs: BTreeMap<char, u16>,
+    /// How wide each glyph is, by its number, in thousandths of the font's size.
+    pub(super) widths: Vec<u16>,
+    /// The font that has these alone.
+    pub(super) file: Vec<u8>,
+    /// How far letters reach: to the left, below, to the right and above, in thousandths.
+    pub(super) bounds: [i16; 4],
+    /// How high a capital is, in thousandths.
+    pub(super) capital: i16,
+}
+
 impl Face {
+    /// Both of them.
+    pub(super) const ALL: [Self; 2] = [Self::Regular, Self::Bold];
+
+    /// Its name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Regular => "Arimo",
+            Self::Bold => "Arimo-Bold",
+        }
+    }
+
+    fn read(self) -> Option<&'static ttf_parser::Face<'static>> {
+        READ[self as usize].as_ref()
+    }
+
+    fn glyph(self, c: char) -> Option<GlyphId> {
+        self.read()?.glyph_index(c)
+    }
+
+    fn advance(self, glyph: GlyphId) -> u16 {
+        let font = self.read();
+        let units = font.and_then(|font| Some((font.glyph_hor_advance(glyph)?, font.units_per_em())));
+        // Upwards: no line is wider than it was taken for.
+        units.map_or(0, |(advance, per_em)| narrow((u32::from(advance) * 1_000).div_ceil(u32::from(per_em))))
+    }
+
     /// How wide `text` is, in thousandths of the font's size.
-    pub(super) fn width(self, text: &[u8]) -> u32 {
-        let widths = match self {
-            Self::Regular => &REGULAR,
-            Self::Bold => &BOLD,
-        };
-        let known = text.iter().filter_map(|byte| widths.get(usize::from(byte.checked_sub(b' ')?)));
-        known.copied().map(u32::from).sum()
+    pub(super) fn width(self, text: &[char]) -> u32 {
+        let known = text.iter().filter_map(|c| self.glyph(*c));
+        known.map(|glyph| u32::from(self.advance(glyph))).sum()
+    }
+
+    /// As much of the font as these characters need.
+    pub(super) fn part(self, characters: impl Iterator<Item = char>) -> Result<Part> {
+        let font = self.read().ok_or_else(|| Error::internal(std::io::Error::other(self.name())))?;
+        let (mut numbers, mut glyphs) = (GlyphRemapper::new(), BTreeMap::new());
+        let mut widths = vec![self.advance(GlyphId(0))];
+        for c in characters {
+            if let Some(glyph) = self.glyph(c).filter(|_| !glyphs.contains_key(&c)) {
+                let number = numbers.remap(glyph.0);
+                glyphs.insert(c, number);
+                if usize::from(number) == widths.len() {
+                    widths.push(self.advance(glyph));
+                }
+            }
+        }
+        let file = subsetter::subset(FILES[self as usize], 0, &numbers).map_err(Error::internal)?;
+        let per_em = i32::from(font.units_per_em());
+        let scaled = |units: i16| i16::try_from(i32::from(units) * 1_000 / per_em).unwrap_or_default();
+        let all = font.global_bounding_box();
+        let bounds = [all.x_min, all.y_min, all.x_max, all.y_max].map(scaled);
+        let capital = font.capital_height().map_or(716, scaled);
+        Ok(Part { glyphs, widths, file, bounds, capital })
     }
 }
 
-/// The bytes of a text. Line breaks and other controls become spaces, what nobody sees goes.
-pub(super) fn encode(text: &str) -> Vec<u8> {
-    text.chars().filter(|c| !unseen(*c)).take(MAX_CHARACTERS).map(byte).collect()
+fn narrow(wide: u32) -> u16 {
+    u16::try_from(wide).unwrap_or(u16::MAX)
 }
 
-/// Whether it only changes its neighbours: soft hyphens, combining marks, joiners, directions, variants.
+/// The characters of a text that are drawn. Line breaks and other controls become spaces, what nobody sees goes, and a
+/// letter with its marks is one character.
+pub(super) fn drawn(text: &str) -> Vec<char> {
+    text.nfc().filter(|c| !unseen(*c)).flat_map(shapes).take(MAX_CHARACTERS).collect()
+}
+
+/// Whether it only changes its neighbours: soft hyphens, marks that no letter took, joiners, directions, variants.
 fn unseen(c: char) -> bool {
     matches!(
         c,
@@ -98,60 +131,15 @@ fn unseen(c: char) -> bool {
     )
 }
 
-/// A character's byte.
-fn byte(c: char) -> u8 {
-    match c {
-        ' '..='~' | '\u{a0}'..='ÿ' => u8::try_from(c).unwrap_or(b'?'),
-        _ if c.is_control() || c.is_whitespace() => b' ',
-        _ => windows(c).or_else(|| plain(c)).unwrap_or(b'?'),
+/// What is drawn of a character.
+fn shapes(c: char) -> Vec<char> {
+    let has = |c: &char| Face::ALL.into_iter().all(|face| face.glyph(*c).is_some());
+    if c.is_control() || (c.is_whitespace() && c != '\u{a0}') {
+        return vec![' '];
     }
+    if has(&c) {
+        return vec![c];
+    }
+    let parts: Vec<_> = std::iter::once(c).nfkd().filter(|part| !unseen(*part)).collect();
+    if !parts.is_empty() && parts.iter().all(has) { parts } else { vec![LACKING] }
 }
-
-/// Where Windows-1252 has the character between ASCII and Latin-1.
-fn windows(c: char) -> Option<u8> {
-    (0x80..=0x9f).zip(WINDOWS.chars()).find(|(_, known)| *known == c).map(|(byte, _)| byte)
-}
-
-/// What is shown instead of the character.
-fn plain(c: char) -> Option<u8> {
-    PLAIN.iter().find(|(marked, _)| marked.contains(c)).map(|(_, letter)| *letter)
-}
-
-/// Helvetica's widths from the space on, after Adobe's font metrics. Where the encoding has no character,
-/// its bullet stands.
-#[rustfmt::skip]
-const REGULAR: [u16; 224] = [
-    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278,
-    556, 556, 556, 556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556,
-    1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778,
-    667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556,
-    333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556,
-    556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584, 350,
-    556, 350, 222, 556, 333, 1000, 556, 556, 333, 1000, 667, 333, 1000, 350, 611, 350,
-    350, 222, 222, 333, 333, 350, 556, 1000, 333, 1000, 500, 333, 944, 350, 500, 667,
-    278, 333, 556, 556, 556, 556, 260, 556, 333, 737, 370, 556, 584, 333, 737, 333,
-    400, 584, 333, 333, 333, 556, 537, 278, 333, 333, 365, 556, 834, 834, 834, 611,
-    667, 667, 667, 667, 667, 667, 1000, 722, 667, 667, 667, 667, 278, 278, 278, 278,
-    722, 722, 778, 778, 778, 778, 778, 584, 778, 722, 722, 722, 722, 667, 667, 611,
-    556, 556, 556, 556, 556, 556, 889, 500, 556, 556, 556, 556, 278, 278, 278, 278,
-    556, 556, 556, 556, 556, 556, 556, 584, 611, 556, 556, 556, 556, 500, 556, 500,
-];
-
-/// Helvetica-Bold's.
-#[rustfmt::skip]
-const BOLD: [u16; 224] = [
-    278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278,
-    556, 556, 556, 556, 556, 556, 556, 556, 556, 556, 333, 333, 584, 584, 584, 611,
-    975, 722, 722, 722, 722, 667, 611, 778, 722, 278, 556, 722, 611, 833, 722, 778,
-    667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 333, 278, 333, 584, 556,
-    333, 556, 611, 556, 611, 556, 333, 611, 611, 278, 278, 556, 278, 889, 611, 611,
-    611, 611, 389, 556, 333, 611, 556, 778, 556, 556, 500, 389, 280, 389, 584, 350,
-    556, 350, 278, 556, 500, 1000, 556, 556, 333, 1000, 667, 333, 1000, 350, 611, 350,
-    350, 278, 278, 500, 500, 350, 556, 1000, 333, 1000, 556, 333, 944, 350, 500, 667,
-    278, 333, 556, 556, 556, 556, 280, 556, 333, 737, 370, 556, 584, 333, 737, 333,
-    400, 584, 333, 333, 333, 611, 556, 278, 333, 333, 365, 556, 834, 834, 834, 611,
-    722, 722, 722, 722, 722, 722, 1000, 722, 667, 667, 667, 667, 278, 278, 278, 278,
-    722, 722, 778, 778, 778, 778, 778, 584, 778, 722, 722, 722, 722, 667, 667, 611,
-    556, 556, 556, 556, 556, 556, 889, 556, 556, 556, 556, 556, 278, 278, 278, 278,
-    611, 611, 611, 611, 611, 611, 611, 584, 611, 611, 611, 611, 611, 556, 611, 556,
-];

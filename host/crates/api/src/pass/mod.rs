@@ -93,5 +93,5 @@ pub(crate) fn svg(code: &str) -> Result<String> {
 /// The ticket as a sheet of A4 to print.
 pub(crate) fn pdf(pass: &Pass<'_>) -> Result<Vec<u8>> {
     let symbol = Symbol::of(pass.code)?;
-    Ok(page::write(&page::lay_out(pass, &symbol), pass.event))
+    page::write(&page::lay_out(pass, &symbol), pass.event)
 }

@@ -2,9 +2,11 @@
 //!
 //! Lengths are tenths of points, counted from the upper left corner; they become PDF's own when written.
 
+use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
 use pdf_writer::{Content, Finish as _, Name, Pdf, Rect, Ref, Str, TextStr};
+use tessera_core::error::Result;
 
-use super::font::{Face, encode};
+use super::font::{Face, Part, drawn};
 use super::symbol::Symbol;
 use super::text::Style;
 use super::{Pass, QUIET};
@@ -43,7 +45,7 @@ pub(super) struct Line {
     pub(super) x: u16,
     pub(super) y: u16,
     pub(super) style: Style,
-    pub(super) text: Vec<u8>,
+    pub(super) text: Vec<char>,
 }
 
 /// A filled rectangle, from its upper left corner.
@@ -134,7 +136,7 @@ impl Sheet {
 
     /// The title, as large as it can be whole; cut only if it never is.
     fn title(&mut self, column: &mut Column, title: &str) {
-        let text = encode(title);
+        let text = drawn(title);
         let sizes = TITLES.map(|(size, most)| (Style { face: Face::Bold, size, shade: 0 }, most));
         let whole =
             sizes.iter().find_map(|(style, most)| Some((*style, style.whole(&text, column.width, *most)?)));
@@ -152,12 +154,12 @@ impl Sheet {
 
     /// A text in at most that many lines.
     fn text(&mut self, column: &mut Column, style: Style, text: &str, most: usize) {
-        let lines = style.cut(&encode(text), column.width, most);
+        let lines = style.cut(&drawn(text), column.width, most);
         self.lines(column, style, lines);
     }
 
     /// Lines one under the other; the capitals of the first reach up to the column's top.
-    fn lines(&mut self, column: &mut Column, style: Style, lines: Vec<Vec<u8>>) {
+    fn lines(&mut self, column: &mut Column, style: Style, lines: Vec<Vec<char>>) {
         let mut y = column.top + style.rise();
         for text in lines {
             self.lines.push(Line { x: column.x, y, style, text });
@@ -180,12 +182,22 @@ const PAGES: Ref = Ref::new(2);
 const PAGE: Ref = Ref::new(3);
 const CONTENT: Ref = Ref::new(4);
 const INFO: Ref = Ref::new(5);
-/// Where each font is described, and what the page calls it.
-const FONTS: [(Ref, Name<'static>, Name<'static>); 2] =
-    [(Ref::new(6), Name(b"F1"), Name(b"Helvetica")), (Ref::new(7), Name(b"F2"), Name(b"Helvetica-Bold"))];
+/// What the page calls each face, and where the objects of its font begin.
+const FONTS: [(Face, Name<'static>, i32); 2] =
+    [(Face::Regular, Name(b"F1"), 6), (Face::Bold, Name(b"F2"), 6 + OF_FONT)];
+/// How many objects a font has.
+const OF_FONT: i32 = 5;
+/// How characters are numbered in the file: by the glyphs that it has of a font.
+const NUMBERING: SystemInfo<'static> =
+    SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
 
 /// The sheet as a file of one page, called `title`.
-pub(super) fn write(sheet: &Sheet, title: &str) -> Vec<u8> {
+pub(super) fn write(sheet: &Sheet, title: &str) -> Result<Vec<u8>> {
+    let mut parts = Vec::new();
+    for (face, ..) in FONTS {
+        let lines = sheet.lines.iter().filter(|line| line.style.face == face);
+        parts.push(face.part(lines.flat_map(|line| line.text.iter().copied()))?);
+    }
     let mut pdf = Pdf::new();
     let mut catalog = pdf.catalog(CATALOG);
     catalog.pages(PAGES);
@@ -199,27 +211,70 @@ pub(super) fn write(sheet: &Sheet, title: &str) -> Vec<u8> {
     let mut page = pdf.page(PAGE);
     page.parent(PAGES).contents(CONTENT);
     page.media_box(Rect::new(0.0, 0.0, points(WIDTH), points(HEIGHT)));
-    page.resources().fonts().pairs(FONTS.map(|(id, name, _)| (name, id)));
+    page.resources().fonts().pairs(FONTS.map(|(_, name, first)| (name, Ref::new(first))));
     page.finish();
-    for (id, _, font) in FONTS {
-        pdf.type1_font(id).base_font(font).encoding_predefined(Name(b"WinAnsiEncoding"));
+    for ((face, _, first), part) in FONTS.into_iter().zip(&parts) {
+        embed(&mut pdf, (face, first), part);
     }
-    pdf.stream(CONTENT, &draw(sheet).finish());
-    pdf.finish()
+    pdf.stream(CONTENT, &draw(sheet, &parts).finish());
+    Ok(pdf.finish())
+}
+
+/// Puts a part of a font into the file, and what its glyphs mean, so that the text can be searched and copied.
+fn embed(pdf: &mut Pdf, (face, first): (Face, i32), part: &Part) {
+    let [font, glyphs, descriptor, meanings, file] = [0, 1, 2, 3, 4].map(|place| Ref::new(first + place));
+    let name = subset_name(face, &part.file);
+    let name = Name(name.as_bytes());
+    let mut written = pdf.type0_font(font);
+    written.base_font(name).encoding_predefined(Name(b"Identity-H"));
+    written.descendant_font(glyphs).to_unicode(meanings);
+    written.finish();
+
+    let mut written = pdf.cid_font(glyphs);
+    written.subtype(CidFontType::Type2).base_font(name).system_info(NUMBERING).font_descriptor(descriptor);
+    written.default_width(0.0).cid_to_gid_map_predefined(Name(b"Identity"));
+    written.widths().consecutive(0, part.widths.iter().copied().map(f32::from));
+    written.finish();
+
+    let [left, below, right, above] = part.bounds.map(f32::from);
+    let mut written = pdf.font_descriptor(descriptor);
+    written.name(name).flags(FontFlags::NON_SYMBOLIC).bbox(Rect::new(left, below, right, above));
+    written.italic_angle(0.0).ascent(above).descent(below).cap_height(f32::from(part.capital));
+    written.stem_v(if face == Face::Bold { 140.0 } else { 80.0 }).font_file2(file);
+    written.finish();
+
+    let mut map = UnicodeCmap::new(Name(b"Custom"), NUMBERING);
+    for (character, glyph) in &part.glyphs {
+        map.pair(*glyph, *character);
+    }
+    pdf.cmap(meanings, &map.finish());
+    let length = i32::try_from(part.file.len()).unwrap_or(i32::MAX);
+    pdf.stream(file, &part.file).pair(Name(b"Length1"), length);
+}
+
+/// What a part of a font is called: six letters that no other part has, and the font's name.
+fn subset_name(face: Face, file: &[u8]) -> String {
+    let hash = blake3::hash(file);
+    let letters = hash.as_bytes().iter().take(6).map(|byte| char::from(b'A' + byte % 26));
+    format!("{}+{}", letters.collect::<String>(), face.name())
 }
 
 /// What the page shows, in PDF's operators.
-fn draw(sheet: &Sheet) -> Content {
+fn draw(sheet: &Sheet, parts: &[Part]) -> Content {
     let mut content = Content::new();
     // One path, filled once: between shapes filled one by one, screens show seams.
     fill(&mut content, &sheet.code, 0);
     fill(&mut content, &sheet.rules, 70);
     for line in &sheet.lines {
-        let [regular, bold] = FONTS;
-        let (_, font, _) = if line.style.face == Face::Bold { bold } else { regular };
+        let mut fonts = FONTS.into_iter().zip(parts);
+        let Some(((_, font, _), part)) = fonts.find(|((face, ..), _)| *face == line.style.face) else {
+            continue;
+        };
+        let glyphs = line.text.iter().filter_map(|c| part.glyphs.get(c));
+        let text: Vec<u8> = glyphs.flat_map(|glyph| glyph.to_be_bytes()).collect();
         content.begin_text().set_fill_gray(shade(line.style.shade)).set_font(font, points(line.style.size));
         content.next_line(points(line.x), points(HEIGHT.saturating_sub(line.y)));
-        content.show(Str(&line.text)).end_text();
+        content.show(Str(&text)).end_text();
     }
     content
 }

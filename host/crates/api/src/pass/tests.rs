@@ -78,6 +78,66 @@ fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
+/// The lines of a file's text as a reader finds them: by the font that is set, and what the font says its glyphs mean.
+fn lines(pdf: &[u8]) -> Vec<String> {
+    // The fonts' own bytes stand for nothing here.
+    let file: String = pdf.iter().map(|byte| char::from(*byte)).collect();
+    let between = |text: &str, begin: &str, end: &str| {
+        let (_, rest) = text.split_once(begin)?;
+        rest.split_once(end).map(|(inner, rest)| (inner.to_owned(), rest.to_owned()))
+    };
+    let (mut meanings, mut rest) = (Vec::new(), file.clone());
+    while let Some((map, after)) = between(&rest, "beginbfchar", "endbfchar\nendcmap") {
+        let pairs = map.lines().filter_map(|line| between(line, "<", ">"));
+        let pairs = pairs.filter_map(|(glyph, rest)| Some((glyph, between(&rest, "<", ">")?.0)));
+        let character = |hex: &str| char::from_u32(u32::from_str_radix(hex, 16).unwrap()).unwrap();
+        let pairs =
+            pairs.map(|(glyph, meaning)| (u16::from_str_radix(&glyph, 16).unwrap(), character(&meaning)));
+        meanings.push(pairs.collect::<std::collections::BTreeMap<_, _>>());
+        rest = after;
+    }
+    assert_eq!(meanings.len(), 2);
+    let (mut lines, mut rest) = (Vec::new(), file);
+    while let Some((text, after)) = between(&rest, "BT\n", "\nET") {
+        let font = usize::from(text.contains("/F2 "));
+        let shown = text.lines().find_map(|line| line.strip_suffix(" Tj")).unwrap_or_default();
+        let bytes = string(shown);
+        let glyphs = bytes.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+        lines.push(glyphs.map(|glyph| meanings[font][&glyph]).collect());
+        rest = after;
+    }
+    lines
+}
+
+/// A string as it is written in a file.
+fn string(written: &str) -> Vec<u8> {
+    if let Some(hex) = written.strip_prefix('<').and_then(|hex| hex.strip_suffix('>')) {
+        return (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect();
+    }
+    let inner = written.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap();
+    let (mut bytes, mut rest) = (Vec::new(), inner.chars().map(|c| u8::try_from(u32::from(c)).unwrap()));
+    while let Some(byte) = rest.next() {
+        let escaped = (byte == b'\\').then(|| rest.next().unwrap());
+        bytes.push(match escaped {
+            None => byte,
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(b'b') => 8,
+            Some(b'f') => 12,
+            Some(first @ b'0'..=b'7') => {
+                let digits = [first, rest.next().unwrap(), rest.next().unwrap()];
+                digits.into_iter().fold(0, |sum, digit| sum * 8 + (digit - b'0'))
+            }
+            Some(other) => other,
+        });
+    }
+    bytes
+}
+
 #[test]
 fn a_picture_reads_back_as_the_code() {
     let bytes = png(CODE).unwrap();
@@ -139,17 +199,25 @@ fn a_sheet_is_one_page_with_everything_on_it() {
         "/Count 1",
         "/MediaBox [0 0 595.3 841.9]",
         "/Title (An Evening of Chamber Music)",
-        "(Kleiner Saal, Hauptstrasse 5, Berlin)",
-        "(Saturday 12 December 2026, 20:00)",
-        "((Europe/Berlin))",
-        "(Concession)",
-        "(Row 4, seat 17)",
-        "(Ada Lovelace)",
-        "(24.50 EUR)",
-        "(Ticket 0192f3a4-5b6c-7d8e-9f00-112233445566)",
+        "/Length1 ",
+        "+Arimo-Bold",
     ] {
         assert!(contains(&bytes, text), "{text}");
     }
+    let lines = lines(&bytes);
+    for text in [
+        "Kleiner Saal, Hauptstrasse 5, Berlin",
+        "Saturday 12 December 2026, 20:00",
+        "(Europe/Berlin)",
+        "Concession",
+        "Row 4, seat 17",
+        "Ada Lovelace",
+        "24.50 EUR",
+        "Ticket 0192f3a4-5b6c-7d8e-9f00-112233445566",
+    ] {
+        assert!(lines.iter().any(|line| line == text), "{text}: {lines:?}");
+    }
+    assert!(bytes.len() < 50_000, "{} bytes", bytes.len());
     check(&sheet(&PASS));
     assert_eq!(bytes, pdf(&PASS).unwrap());
 }
@@ -157,8 +225,8 @@ fn a_sheet_is_one_page_with_everything_on_it() {
 #[test]
 fn what_a_ticket_lacks_leaves_no_name_behind() {
     let bytes = pdf(&Pass { venue: None, seat: None, ..PASS }).unwrap();
-    assert!(!contains(&bytes, "(Seat)"));
-    assert!(contains(&bytes, "(Price)"));
+    let lines = lines(&bytes);
+    assert!(!lines.contains(&"Seat".to_owned()) && lines.contains(&"Price".to_owned()), "{lines:?}");
     check(&sheet(&Pass { venue: None, seat: None, ..PASS }));
 }
 
@@ -198,31 +266,63 @@ fn no_text_runs_off_the_sheet_or_into_another() {
 #[test]
 fn an_ordinary_title_of_255_characters_is_shown_whole() {
     let event = "Wanderungen durch die Mark ".repeat(10)[..255].trim_end().to_owned();
-    let bytes: Vec<u8> =
-        sheet(&Pass { event: &event, ..PASS }).lines.into_iter().flat_map(|line| line.text).collect();
-    assert!(!bytes.contains(&font::ELLIPSIS));
+    let mut lines = sheet(&Pass { event: &event, ..PASS }).lines.into_iter();
+    assert!(lines.all(|line| !line.text.contains(&font::ELLIPSIS)));
 }
 
 #[test]
 fn what_would_end_a_string_of_the_file_is_escaped() {
     let bytes = pdf(&Pass { event: "a) \\ (b", ..PASS }).unwrap();
     assert!(contains(&bytes, "/Title (a\\) \\\\ \\(b)"));
-    assert!(contains(&bytes, "\n(a\\) \\\\ \\(b) Tj"));
+    assert!(lines(&bytes).contains(&"a) \\ (b".to_owned()));
     // Beyond ASCII, strings are hexadecimal; a name of the file keeps what the fonts lack.
-    let bytes = pdf(&Pass { event: "Žižkov\u{1b} 東", holder: "Łódź €5", ..PASS }).unwrap();
+    let bytes = pdf(&Pass { event: "Žižkov\u{1b} 東", ..PASS }).unwrap();
     assert!(contains(&bytes, "/Title <FEFF017D0069017E006B006F007600206771>"));
-    assert!(contains(&bytes, "<8E699E6B6F76203F> Tj"));
-    assert!(contains(&bytes, "<4CF3647A208035> Tj"));
+    assert!(lines(&bytes).contains(&"Žižkov ?".to_owned()));
 }
 
 #[test]
-fn characters_that_the_fonts_lack_lose_their_marks_first() {
-    assert_eq!(font::encode("Az~ é\u{a0}ÿ"), b"Az~ \xe9\xa0\xff");
-    assert_eq!(font::encode("€ „x“ – — … ™ Ž ž Ÿ"), b"\x80 \x84x\x93 \x96 \x97 \x85 \x99 \x8e \x9e \x9f");
-    assert_eq!(font::encode("Łukasz Żółć, Dvořák, Ţuţea, Győr"), b"Lukasz Z\xf3lc, Dvor\xe1k, Tutea, Gyor");
-    assert_eq!(font::encode("e\u{301}x\u{200b}y\u{ad}z"), b"exyz");
-    assert_eq!(font::encode("a\r\n\tb\0\u{81}\u{2009}c"), b"a   b   c");
-    assert_eq!(font::encode("Ω東🎟\u{fffd}"), b"????");
+fn names_of_europe_are_written_as_they_are() {
+    let pass = Pass {
+        event: "Večer komorní hudby",
+        venue: Some("Філармонія, Київ"),
+        ticket_type: "Μειωμένο",
+        seat: Some("Ряд 4, место 17"),
+        holder: "Łukasz Żółć, Łódź",
+        price: "₴ 250",
+        ..PASS
+    };
+    let lines = lines(&pdf(&pass).unwrap());
+    for text in [pass.event, "Філармонія, Київ", pass.ticket_type, "Ряд 4, место 17", pass.holder, pass.price]
+    {
+        assert!(lines.iter().any(|line| line == text), "{text}: {lines:?}");
+    }
+    check(&sheet(&pass));
+}
+
+#[test]
+fn a_character_that_the_fonts_lack_is_shown_by_what_it_is_made_of() {
+    let drawn = |text: &str| font::drawn(text).into_iter().collect::<String>();
+    for text in ["Az~ é\u{a0}ÿ", "€ „x“ – — … ™ Ž ž Ÿ", "Dvořák, Ţuţea, Győr, Nguyễn", "Ωώ Ёж ґ"]
+    {
+        assert_eq!(drawn(text), text);
+    }
+    // However a letter was typed, it is one.
+    assert_eq!(drawn("Lo\u{301}dz\u{301} \u{304}x\u{200b}y\u{ad}z"), "Lódź xyz");
+    assert_eq!(drawn("a\r\n\tb\0\u{81}\u{2009}c"), "a   b   c");
+    assert_eq!(drawn("ＡＢ① ﬃ"), "AB1 ffi");
+    assert_eq!(drawn("東🎟ش"), "???");
+}
+
+#[test]
+fn both_faces_have_the_same_characters() {
+    let missing = |face: font::Face| {
+        let all = ('\u{20}'..'\u{2600}').filter(move |c| face.width(&[*c]) > 0);
+        all.collect::<Vec<_>>()
+    };
+    let [regular, bold] = font::Face::ALL.map(missing);
+    assert!(regular.len() > 1_700, "{}", regular.len());
+    assert_eq!(regular, bold);
 }
 
 #[test]
