@@ -6,8 +6,8 @@ mod types;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tessera_proto::ticket::v1::DeleteEventRequest;
 use tessera_proto::ticket::v1::catalog_service_client::CatalogServiceClient;
+use tessera_proto::ticket::v1::{CreateEventRequest, DeleteEventRequest, UpdateEventRequest};
 
 use crate::harness::{Answer, Kind, Rest};
 use crate::tracker::{done, faults, memory, on, on_every_store, until};
@@ -58,7 +58,7 @@ async fn with_tag(rest: &Rest, method: Method, path: &str, tag: &str, body: Valu
 
 async fn an_event_goes_from_draft_to_active_to_cancelled_and_no_further(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
-    let id = event(&rest, "Night", json!({"max_capacity": 10})).await;
+    let id = event(&rest, "Night", json!({"max_capacity": 10, "status": "draft"})).await;
     let path = format!("/v1/events/{id}");
     let to = async |status: &str| rest.patch(&path, json!({"status": status})).await;
     let made = rest.get(&path).await.expect(200)["event"].clone();
@@ -182,10 +182,19 @@ async fn a_put_replaces_the_whole_and_a_patch_what_it_names() {
     for field in ["title", "category", "start_date", "end_date", "status", "featured", "reentry"] {
         assert_eq!(faults(&rest.patch(&path, json!({field: null})).await), [field]);
     }
-    let part = rest.patch(&path, json!({"hold_min_seconds": 30})).await;
-    assert_eq!(faults(&part), ["hold_seconds", "hold_max_seconds"]);
-    let rules = json!({"hold_seconds": 90, "hold_min_seconds": 30, "hold_max_seconds": null});
-    assert_eq!(done(&rest.patch(&path, rules).await)["event"]["hold_min_seconds"], 30);
+    // Each of them by itself; what they make together is judged.
+    for (patch, expected) in [
+        (json!({"hold_min_seconds": 30}), json!([60, 30, null])),
+        (json!({"hold_seconds": 90, "hold_max_seconds": 120}), json!([90, 30, 120])),
+        (json!({"hold_seconds": null}), json!([null, 30, 120])),
+    ] {
+        let held = rest.patch(&path, patch).await;
+        let held = &done(&held)["event"];
+        let rules = json!([held["hold_seconds"], held["hold_min_seconds"], held["hold_max_seconds"]]);
+        assert_eq!(rules, expected);
+    }
+    assert_eq!(faults(&rest.patch(&path, json!({"hold_min_seconds": 121})).await).len(), 1);
+    done(&rest.patch(&path, json!({"hold_seconds": 90})).await);
     let replaced = rest.put(&path, event_body("Other", &json!({}))).await;
     let replaced = &done(&replaced)["event"];
     for field in ["hold_seconds", "hold_min_seconds", "buyer_limit", "image_url"] {
@@ -195,6 +204,41 @@ async fn a_put_replaces_the_whole_and_a_patch_what_it_names() {
     let missing = rest.put(&path, json!({"title": "Other", "category": "c"})).await;
     assert_eq!(faults(&missing), ["start_date", "end_date"]);
     assert_eq!(rest.patch(&path, json!({"titel": "x"})).await.code(400), "INVALID_ARGUMENT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_without_a_status_is_active_and_one_that_is_replaced_stays_what_it_is() {
+    let (_home, host, rest) = memory().await;
+    let id = event(&rest, "Night", json!({})).await;
+    let path = format!("/v1/events/{id}");
+    assert_eq!(rest.with_key(None).get(&path).await.expect(200)["event"]["status"], "active");
+    done(&rest.patch(&path, json!({"status": "draft"})).await);
+    let replaced = rest.put(&path, event_body("Later", &json!({}))).await;
+    assert_eq!(done(&replaced)["event"]["status"], "draft");
+    assert_eq!(faults(&rest.patch(&path, json!({"status": ""})).await), ["status"]);
+    // The same over gRPC.
+    let client = host.grpc().await;
+    let mut grpc = CatalogServiceClient::with_interceptor(client.channel.clone(), client);
+    let at = |seconds: i64| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let (start_date, end_date) = (at(4_900_000_000), at(4_900_010_000));
+    let whole = UpdateEventRequest {
+        id,
+        title: "Latest".into(),
+        category: "concert".into(),
+        start_date,
+        end_date,
+        ..Default::default()
+    };
+    let replaced = grpc.update_event(whole).await.unwrap().into_inner().event.unwrap();
+    assert_eq!((replaced.title.as_str(), replaced.status.as_str()), ("Latest", "draft"));
+    let new = CreateEventRequest {
+        title: "New".into(),
+        category: "concert".into(),
+        start_date,
+        end_date,
+        ..Default::default()
+    };
+    assert_eq!(grpc.create_event(new).await.unwrap().into_inner().event.unwrap().status, "active");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,7 +56,7 @@ async fn heard(channel: &Channel, tenant: Option<&str>) -> Result<Vec<String>, S
 async fn a_draft_does_not_exist_for_the_public(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let nobody = rest.with_key(None);
-    let id = event(&rest, "Night", json!({})).await;
+    let id = event(&rest, "Night", json!({"status": "draft"})).await;
     let held = ticket_type(&rest, &id, json!({"quantity": 5})).await;
     let path = format!("/v1/events/{id}");
     let paths = [

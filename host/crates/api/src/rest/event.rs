@@ -93,7 +93,7 @@ async fn replace(
     Id(id): Id<EventId>,
     Sent(body): Sent<WriteEventBody>,
 ) -> Answer<EventAnswer> {
-    Ok(shown(rest.app.events.update(&ctx, id, body.command()?.into()).await?))
+    Ok(shown(rest.app.events.update(&ctx, id, body.replacement()?).await?))
 }
 
 /// Changes an event.

@@ -196,7 +196,7 @@ impl Bookings {
     async fn check_asked(&self, ctx: &Ctx, event: &Event, asked: &AskedBooking) -> Result<()> {
         if asked.hold_seconds.is_some() {
             let tenants = self.store.hold_rules(ctx.tenant).await?.map(|held| held.rules);
-            hold_for(event.text.holds.or(tenants.unwrap_or_default()), asked.hold_seconds)?;
+            hold_for(event.text.holds().or(tenants.unwrap_or_default()), asked.hold_seconds)?;
         }
         if asked.lines.is_empty() {
             return Ok(());

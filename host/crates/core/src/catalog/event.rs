@@ -23,9 +23,9 @@ pub const HOLD_BOUNDS: std::ops::RangeInclusive<u32> = 1..=86_400;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum EventStatus {
     /// It is prepared; the public does not see it.
-    #[default]
     Draft,
-    /// It sells.
+    /// It sells, once it has ticket types: so is an event of which nothing else was said.
+    #[default]
     Active,
     /// It will not take place.
     Cancelled,
@@ -152,8 +152,12 @@ written! {
         image_url: Option<String>,
         /// How many it admits in all, whatever its ticket types; none: as many as these say.
         capacity: Option<u64>,
-        /// How long reservations are held.
-        holds: HoldRules,
+        /// How many seconds a reservation is held when the client does not say; none: as the tenant has it.
+        hold_usual: Option<u32>,
+        /// The least that a client may ask for; none: as the tenant has it.
+        hold_least: Option<u32>,
+        /// The most, extensions included; none: as the tenant has it.
+        hold_most: Option<u32>,
         /// The most units that one buyer may hold and have bought.
         buyer_limit: Option<u32>,
         /// Whether a ticket that left may come in again.
@@ -225,8 +229,14 @@ impl WriteEvent {
         if self.buyer_limit == Some(0) {
             faults.add("buyer_limit", "is 0; leave it out for none, or name at least 1");
         }
-        self.holds.check(&mut faults);
+        self.holds().check(&mut faults);
         faults.into_result()
+    }
+
+    /// How long reservations are held.
+    #[must_use]
+    pub const fn holds(&self) -> HoldRules {
+        HoldRules { usual: self.hold_usual, least: self.hold_least, most: self.hold_most }
     }
 
     /// Refuses to go from one status to another that does not follow it.
@@ -282,9 +292,9 @@ impl Snapshot for Event {
             Field::new("featured", text.featured),
             Field::new("image_url", text.image_url.clone()),
             Field::new("max_capacity", Value::count(text.capacity)),
-            Field::new("hold_seconds", seconds(text.holds.usual)),
-            Field::new("hold_min_seconds", seconds(text.holds.least)),
-            Field::new("hold_max_seconds", seconds(text.holds.most)),
+            Field::new("hold_seconds", seconds(text.hold_usual)),
+            Field::new("hold_min_seconds", seconds(text.hold_least)),
+            Field::new("hold_max_seconds", seconds(text.hold_most)),
             Field::new("buyer_limit", seconds(text.buyer_limit)),
             Field::new("reentry", text.reentry),
         ]
@@ -310,7 +320,9 @@ impl Event {
                 featured: false,
                 image_url: None,
                 capacity: None,
-                holds: HoldRules::default(),
+                hold_usual: None,
+                hold_least: None,
+                hold_most: None,
                 buyer_limit: None,
                 reentry: false,
             },

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{
     Event, EventStatus, Place, Series, TicketType, TypeStatus, Venue, WriteEvent, WriteSeries,
     WriteTicketType, WriteVenue,
@@ -152,7 +151,7 @@ pub(crate) fn event_form(event: &Event) -> EventForm {
         featured: text.featured,
         image_url: text.image_url,
         capacity: text.capacity,
-        holds: (text.holds.usual, text.holds.least, text.holds.most),
+        holds: (text.hold_usual, text.hold_least, text.hold_most),
         buyer_limit: text.buyer_limit,
         reentry: text.reentry,
         reentry_switches: event.reentry_switches.iter().map(|at| at.micros()).collect(),
@@ -162,7 +161,7 @@ pub(crate) fn event_form(event: &Event) -> EventForm {
 }
 
 pub(crate) fn event(form: EventForm) -> Result<Event> {
-    let (usual, least, most) = form.holds;
+    let (hold_usual, hold_least, hold_most) = form.holds;
     Ok(Event {
         id: EventId::parse("id", &form.id)?,
         text: WriteEvent {
@@ -178,7 +177,9 @@ pub(crate) fn event(form: EventForm) -> Result<Event> {
             featured: form.featured,
             image_url: form.image_url,
             capacity: form.capacity,
-            holds: HoldRules { usual, least, most },
+            hold_usual,
+            hold_least,
+            hold_most,
             buyer_limit: form.buyer_limit,
             reentry: form.reentry,
         },

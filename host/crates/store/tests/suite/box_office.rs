@@ -26,6 +26,11 @@ pub(crate) struct BoxOffice {
     pub(crate) event: Event,
 }
 
+/// How long an event's reservations are to be held.
+pub(crate) fn hold(text: &mut WriteEvent, rules: HoldRules) {
+    (text.hold_usual, text.hold_least, text.hold_most) = (rules.usual, rules.least, rules.most);
+}
+
 impl BoxOffice {
     pub(crate) async fn open(
         world: World,
@@ -47,7 +52,9 @@ impl BoxOffice {
             featured: false,
             image_url: None,
             capacity,
-            holds: HoldRules::default(),
+            hold_usual: None,
+            hold_least: None,
+            hold_most: None,
             buyer_limit: None,
             reentry: false,
         };

@@ -12,7 +12,7 @@ use tessera_core::id::TicketTypeId;
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
 use tessera_core::inventory::{Counts, Job, Outcome, Reservation, TenantHolds};
 
-use crate::box_office::{BoxOffice, reserve};
+use crate::box_office::{BoxOffice, hold, reserve};
 use crate::world::{Kind, World, run};
 
 /// An event that this host has sold from already.
@@ -58,13 +58,13 @@ async fn other_terms_are_in_force_at_once(world: World) {
     assert_eq!(held.total().unwrap().amount, 1_800);
 
     change_event(&mut office, |event| {
-        event.text.holds = HoldRules { usual: Some(90), least: Some(60), most: None }
+        hold(&mut event.text, HoldRules { usual: Some(90), least: Some(60), most: None });
     })
     .await;
     let held = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
     assert_eq!(held_for(&held), 90);
 
-    change_event(&mut office, |event| event.text.holds = HoldRules::default()).await;
+    change_event(&mut office, |event| hold(&mut event.text, HoldRules::default())).await;
     office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
     let now = office.world.store.now();
     let rules = HoldRules { usual: Some(120), least: None, most: None };

@@ -12,7 +12,7 @@ use tessera_core::id::{LockId, TicketTypeId};
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
 use tessera_core::inventory::{Command, Counts, Job, Lock, Outcome, Reservation, ReservationState};
 
-use crate::box_office::{BoxOffice, done, reserve, seats};
+use crate::box_office::{BoxOffice, done, hold, reserve, seats};
 use crate::world::{Kind, World, run};
 
 fn reason(verdict: Result<Reservation>) -> String {
@@ -94,7 +94,7 @@ async fn each_command_of_a_batch_has_its_own_verdict(world: World) {
 
 async fn a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back(world: World) {
     let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(2) };
-    let office = BoxOffice::open(world, Some(2), |text| text.holds = holds).await;
+    let office = BoxOffice::open(world, Some(2), |text| hold(text, holds)).await;
     let standing = office.ticket_type(None, &[]).await;
     let held = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
     assert_eq!(reason(office.run(office.reserve("ben", &[(standing, 1)])).await), "INVENTORY_EXHAUSTED");
@@ -133,7 +133,7 @@ fn is_long_trial() -> bool {
 /// An event that holds for one second.
 async fn open_for_a_second(world: World) -> (BoxOffice, TicketTypeId) {
     let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(1) };
-    let office = BoxOffice::open(world, None, |text| text.holds = holds).await;
+    let office = BoxOffice::open(world, None, |text| hold(text, holds)).await;
     let standing = office.ticket_type(None, &[]).await;
     (office, standing)
 }
@@ -345,8 +345,11 @@ async fn many_at_once_sell_exactly_what_there_is(world: World) {
 
 async fn whatever_is_done_what_is_stored_adds_up(world: World) {
     let holds = HoldRules { usual: Some(60), least: Some(1), most: Some(600) };
-    let office =
-        BoxOffice::open(world, Some(30), |text| (text.holds, text.buyer_limit) = (holds, Some(12))).await;
+    let office = BoxOffice::open(world, Some(30), |text| {
+        hold(text, holds);
+        text.buyer_limit = Some(12);
+    })
+    .await;
     let shared = office.shared(14).await;
     let types = [
         office.ticket_type(Some(8), &[shared]).await,

@@ -8,7 +8,7 @@ use tessera_core::text::Faults;
 use tessera_core::{Result, Timestamp};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::catalog::{HOLDS, count as number, given as needed, holds, small, together};
+use crate::catalog::{HOLDS, count as number, given as needed, small};
 use crate::grpc::convert::mask::Mask;
 use crate::grpc::convert::{count, given, large, read_time, text as written, time};
 use crate::request::etag;
@@ -52,9 +52,9 @@ pub fn event(event: Event) -> pb::Event {
         featured: text.featured,
         image_url: text.image_url.unwrap_or_default(),
         max_capacity: text.capacity.map(large),
-        hold_seconds: small(text.holds.usual),
-        hold_min_seconds: small(text.holds.least),
-        hold_max_seconds: small(text.holds.most),
+        hold_seconds: small(text.hold_usual),
+        hold_min_seconds: small(text.hold_least),
+        hold_max_seconds: small(text.hold_most),
         buyer_limit: small(text.buyer_limit),
         reentry: text.reentry,
         created_by: event.created_by,
@@ -73,7 +73,7 @@ pub fn categories(found: BTreeMap<String, u64>) -> Vec<pb::Category> {
 /// What makes an event.
 pub fn create(ask: pb::CreateEventRequest) -> Result<WriteEvent> {
     let mut faults = Faults::default();
-    let held = [ask.hold_seconds, ask.hold_min_seconds, ask.hold_max_seconds];
+    let [usual, least, most] = HOLDS;
     let event = WriteEvent {
         title: ask.title,
         description: ask.description,
@@ -83,11 +83,13 @@ pub fn create(ask: pb::CreateEventRequest) -> Result<WriteEvent> {
         starts_at: moment("start_date", ask.start_date, &mut faults),
         ends_at: moment("end_date", ask.end_date, &mut faults),
         time_zone: given(ask.time_zone),
-        status: status(&ask.status, &mut faults),
+        status: given(ask.status).map(|name| status(&name, &mut faults)).unwrap_or_default(),
         featured: ask.featured,
         image_url: given(ask.image_url),
         capacity: number("max_capacity", ask.max_capacity, &mut faults),
-        holds: holds(held, &mut faults),
+        hold_usual: small(usual, ask.hold_seconds, &mut faults),
+        hold_least: small(least, ask.hold_min_seconds, &mut faults),
+        hold_most: small(most, ask.hold_max_seconds, &mut faults),
         buyer_limit: small("buyer_limit", ask.buyer_limit, &mut faults),
         reentry: ask.reentry,
     };
@@ -98,8 +100,13 @@ pub fn create(ask: pb::CreateEventRequest) -> Result<WriteEvent> {
 pub fn change(ask: pb::UpdateEventRequest) -> Result<ChangeEvent> {
     let mask = Mask::read(ask.update_mask, &PATHS, None)?;
     let mut faults = Faults::default();
-    let named = HOLDS.map(|path| (path, mask.keep(path, ()).is_some()));
-    let held = [ask.hold_seconds, ask.hold_min_seconds, ask.hold_max_seconds];
+    let mut seconds = |path, held| mask.keep(path, held).map(|held| small(path, held, &mut faults));
+    let [usual, least, most] = HOLDS;
+    let (hold_usual, hold_least) = (seconds(usual, ask.hold_seconds), seconds(least, ask.hold_min_seconds));
+    let hold_most = seconds(most, ask.hold_max_seconds);
+    let buyer_limit = seconds("buyer_limit", ask.buyer_limit);
+    // Without a mask, a status that nobody named must not put a draft on sale.
+    let named = mask.keep("status", ask.status).filter(|name| mask.names("status") || !name.is_empty());
     let event = ChangeEvent {
         title: mask.keep("title", ask.title),
         description: mask.keep("description", ask.description),
@@ -109,16 +116,16 @@ pub fn change(ask: pb::UpdateEventRequest) -> Result<ChangeEvent> {
         starts_at: mask.keep("start_date", ask.start_date).map(|at| moment("start_date", at, &mut faults)),
         ends_at: mask.keep("end_date", ask.end_date).map(|at| moment("end_date", at, &mut faults)),
         time_zone: mask.keep("time_zone", given(ask.time_zone)),
-        status: mask.keep("status", ask.status).map(|name| status(&name, &mut faults)),
+        status: named.map(|name| status(&name, &mut faults)),
         featured: mask.keep("featured", ask.featured),
         image_url: mask.keep("image_url", given(ask.image_url)),
         capacity: mask
             .keep("max_capacity", ask.max_capacity)
             .map(|held| number("max_capacity", held, &mut faults)),
-        holds: together(&named, &mut faults).then(|| holds(held, &mut faults)),
-        buyer_limit: mask
-            .keep("buyer_limit", ask.buyer_limit)
-            .map(|held| small("buyer_limit", held, &mut faults)),
+        hold_usual,
+        hold_least,
+        hold_most,
+        buyer_limit,
         reentry: mask.keep("reentry", ask.reentry),
     };
     faults.into_result().map(|()| event)
@@ -138,16 +145,12 @@ fn moment(field: &str, at: Option<prost_types::Timestamp>, faults: &mut Faults) 
 }
 
 fn status(name: &str, faults: &mut Faults) -> EventStatus {
-    if name.is_empty() {
-        return EventStatus::default();
-    }
     faults.take(EventStatus::parse("status", name)).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use prost_types::FieldMask;
-    use tessera_core::catalog::event::HoldRules;
 
     use super::*;
 
@@ -184,10 +187,21 @@ mod tests {
             pb::UpdateEventRequest { status: "active".into(), hold_seconds: Some(60), ..Default::default() };
         let read = masked(&["status", "venue_id"], ask.clone()).unwrap();
         assert_eq!((read.status, read.venue), (Some(EventStatus::Active), Some(None)));
-        assert_eq!((read.starts_at, read.holds, read.title), (None, None, None));
-        let refused = masked(&["hold_seconds"], ask.clone()).unwrap_err();
-        assert_eq!(fields(&refused), ["hold_min_seconds", "hold_max_seconds"]);
+        assert_eq!((read.starts_at, read.hold_usual, read.title), (None, None, None));
+        let read = masked(&["hold_seconds"], ask.clone()).unwrap();
+        assert_eq!((read.hold_usual, read.hold_least), (Some(Some(60)), None));
         let read = masked(&HOLDS, ask).unwrap();
-        assert_eq!(read.holds, Some(HoldRules { usual: Some(60), ..HoldRules::default() }));
+        assert_eq!((read.hold_usual, read.hold_most), (Some(Some(60)), Some(None)));
+    }
+
+    #[test]
+    fn a_status_that_is_not_named_is_active_once_and_stays_afterwards() {
+        let at = Some(prost_types::Timestamp { seconds: 1, nanos: 0 });
+        let made = pb::CreateEventRequest { start_date: at, end_date: at, ..Default::default() };
+        assert_eq!(create(made).unwrap().status, EventStatus::Active);
+        let whole = pb::UpdateEventRequest { start_date: at, end_date: at, ..Default::default() };
+        assert_eq!(change(whole).unwrap().status, None);
+        let refused = masked(&["status"], pb::UpdateEventRequest::default()).unwrap_err();
+        assert_eq!(fields(&refused), ["status"]);
     }
 }

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{ChangeEvent, Event, EventStatus, WriteEvent};
 use tessera_core::id::{SeriesId, VenueId};
 use tessera_core::text::Faults;
 use tessera_core::{Result, Timestamp};
 use utoipa::ToSchema;
 
-use crate::catalog::{HOLDS, count, given as needed, holds, small, together};
+use crate::catalog::{HOLDS, count, given as needed, small};
 use crate::request::etag;
 use crate::rest::dto::patch::Patch;
 use crate::rest::dto::{given, text as written};
@@ -96,7 +95,8 @@ pub struct WriteEventBody {
     /// The name of its time zone, as `Europe/Berlin`; absent: the venue's, or UTC.
     #[serde(default)]
     pub time_zone: Option<String>,
-    /// `draft` (the default), `active`, `cancelled` or `ended`. What was cancelled or has ended stays so.
+    /// `draft`, `active`, `cancelled` or `ended`; absent: a new event is active, as clients of the ticket service before
+    /// Tessera count on, and one that is replaced stays what it is. What was cancelled or has ended stays so.
     #[serde(default)]
     pub status: String,
     /// Whether it is shown first.
@@ -177,15 +177,15 @@ pub struct EventPatch {
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     pub max_capacity: Patch<i64>,
-    /// How many seconds a reservation is held when the client does not say; only with the other two of `hold_*`.
+    /// How many seconds a reservation is held when the client does not say; null: as the tenant has it.
     #[serde(default)]
     #[schema(value_type = Option<i32>)]
     pub hold_seconds: Patch<i32>,
-    /// The fewest seconds that a client may ask for; only with the other two of `hold_*`.
+    /// The fewest seconds that a client may ask for; null: as the tenant has it.
     #[serde(default)]
     #[schema(value_type = Option<i32>)]
     pub hold_min_seconds: Patch<i32>,
-    /// The most seconds that a reservation is held; only with the other two of `hold_*`.
+    /// The most seconds that a reservation is held, extensions included; null: as the tenant has it.
     #[serde(default)]
     #[schema(value_type = Option<i32>)]
     pub hold_max_seconds: Patch<i32>,
@@ -248,9 +248,9 @@ impl From<Event> for EventBody {
             featured: text.featured,
             image_url: text.image_url,
             max_capacity: text.capacity,
-            hold_seconds: text.holds.usual,
-            hold_min_seconds: text.holds.least,
-            hold_max_seconds: text.holds.most,
+            hold_seconds: text.hold_usual,
+            hold_min_seconds: text.hold_least,
+            hold_max_seconds: text.hold_most,
             buyer_limit: text.buyer_limit,
             reentry: text.reentry,
             created_by: event.created_by,
@@ -271,7 +271,7 @@ impl WriteEventBody {
     /// The command.
     pub fn command(self) -> Result<WriteEvent> {
         let mut faults = Faults::default();
-        let held = [self.hold_seconds, self.hold_min_seconds, self.hold_max_seconds];
+        let [usual, least, most] = HOLDS;
         let command = WriteEvent {
             title: self.title,
             description: self.description,
@@ -281,11 +281,13 @@ impl WriteEventBody {
             starts_at: moment("start_date", self.start_date, &mut faults),
             ends_at: moment("end_date", self.end_date, &mut faults),
             time_zone: given(self.time_zone),
-            status: status(&self.status, &mut faults),
+            status: told(&self.status).map(|name| status(name, &mut faults)).unwrap_or_default(),
             featured: self.featured,
             image_url: given(self.image_url),
             capacity: count("max_capacity", self.max_capacity, &mut faults),
-            holds: holds(held, &mut faults),
+            hold_usual: small(usual, self.hold_seconds, &mut faults),
+            hold_least: small(least, self.hold_min_seconds, &mut faults),
+            hold_most: small(most, self.hold_max_seconds, &mut faults),
             buyer_limit: small("buyer_limit", self.buyer_limit, &mut faults),
             reentry: self.reentry,
         };
@@ -293,14 +295,24 @@ impl WriteEventBody {
     }
 }
 
+impl WriteEventBody {
+    /// The command that replaces an event by this.
+    pub fn replacement(self) -> Result<ChangeEvent> {
+        // A status that nobody named must not put a draft on sale.
+        let is_told = told(&self.status).is_some();
+        let whole = ChangeEvent::from(self.command()?);
+        Ok(ChangeEvent { status: whole.status.filter(|_| is_told), ..whole })
+    }
+}
+
 impl EventPatch {
     /// The command.
     pub fn command(self) -> Result<ChangeEvent> {
         let mut faults = Faults::default();
-        let held = [self.hold_seconds, self.hold_min_seconds, self.hold_max_seconds];
+        let [usual, least, most] = HOLDS;
         let starts_at = self.start_date.kept("start_date", &mut faults);
         let ends_at = self.end_date.kept("end_date", &mut faults);
-        let told = self.status.kept("status", &mut faults);
+        let named = self.status.kept("status", &mut faults);
         let command = ChangeEvent {
             title: self.title.kept("title", &mut faults),
             description: self.description.optional().map(Option::unwrap_or_default),
@@ -310,22 +322,26 @@ impl EventPatch {
             starts_at: starts_at.map(|at| moment("start_date", Some(at), &mut faults)),
             ends_at: ends_at.map(|at| moment("end_date", Some(at), &mut faults)),
             time_zone: self.time_zone.optional().map(given),
-            status: told.map(|name| status(&name, &mut faults)),
+            status: named.map(|name| status(&name, &mut faults)),
             featured: self.featured.kept("featured", &mut faults),
             image_url: self.image_url.optional().map(given),
             capacity: self.max_capacity.optional().map(|held| count("max_capacity", held, &mut faults)),
-            holds: changed_holds(held, &mut faults),
-            buyer_limit: self.buyer_limit.optional().map(|held| small("buyer_limit", held, &mut faults)),
+            hold_usual: changed(usual, self.hold_seconds, &mut faults),
+            hold_least: changed(least, self.hold_min_seconds, &mut faults),
+            hold_most: changed(most, self.hold_max_seconds, &mut faults),
+            buyer_limit: changed("buyer_limit", self.buyer_limit, &mut faults),
             reentry: self.reentry.kept("reentry", &mut faults),
         };
         faults.into_result().map(|()| command)
     }
 }
 
-fn changed_holds(seconds: [Patch<i32>; 3], faults: &mut Faults) -> Option<HoldRules> {
-    let named = [0, 1, 2].map(|at| (HOLDS[at], seconds[at].is_named()));
-    let seconds = seconds.map(|held| held.optional().flatten());
-    together(&named, faults).then(|| holds(seconds, faults))
+fn changed(field: &str, number: Patch<i32>, faults: &mut Faults) -> Option<Option<u32>> {
+    number.optional().map(|held| small(field, held, faults))
+}
+
+fn told(name: &str) -> Option<&str> {
+    Some(name).filter(|name| !name.is_empty())
 }
 
 fn moment(field: &str, at: Option<String>, faults: &mut Faults) -> Timestamp {
@@ -334,8 +350,5 @@ fn moment(field: &str, at: Option<String>, faults: &mut Faults) -> Timestamp {
 }
 
 fn status(name: &str, faults: &mut Faults) -> EventStatus {
-    if name.is_empty() {
-        return EventStatus::default();
-    }
     faults.take(EventStatus::parse("status", name)).unwrap_or_default()
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::access::ObjectKind;
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{Event, EventStatus, WriteEvent};
 use tessera_core::filter::Term;
 use tessera_core::id::{EventId, SeriesId, TenantId, VenueId};
@@ -73,9 +72,9 @@ fn bound<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> 
         .bind(held.status.name())
         .bind(held.featured)
         .bind(&held.image_url)
-        .bind(held.holds.usual.map(i64::from))
-        .bind(held.holds.least.map(i64::from))
-        .bind(held.holds.most.map(i64::from))
+        .bind(held.hold_usual.map(i64::from))
+        .bind(held.hold_least.map(i64::from))
+        .bind(held.hold_most.map(i64::from))
         .bind(held.buyer_limit.map(i64::from))
         .bind(held.reentry)
         .bind(Json(event.reentry_switches.iter().map(|at| at.micros()).collect::<Vec<_>>()))
@@ -254,11 +253,9 @@ fn read(row: &Row) -> Result<Event> {
             featured: row.try_get("featured").map_err(fault)?,
             image_url: row.try_get("image_url").map_err(fault)?,
             capacity: capacity.map(unsigned).transpose()?,
-            holds: HoldRules {
-                usual: seconds("hold_usual")?,
-                least: seconds("hold_least")?,
-                most: seconds("hold_most")?,
-            },
+            hold_usual: seconds("hold_usual")?,
+            hold_least: seconds("hold_least")?,
+            hold_most: seconds("hold_most")?,
             buyer_limit: seconds("buyer_limit")?,
             reentry: row.try_get("reentry").map_err(fault)?,
         },
