@@ -1,6 +1,7 @@
 //! Queues before sales as a client meets them: the order of arrival, how many are served, and what becomes of a place.
 
 mod followed;
+mod leaving;
 mod rights;
 mod trials;
 
