@@ -183,12 +183,12 @@ impl Door {
         let mut faults = Faults::default();
         asked.check(&mut faults, 0);
         faults.into_result()?;
-        if self.commands.hooks().validates(ctx, KIND).await? {
-            let (_, ticket, _) = self.shown_now(ctx, &asked).await?;
-            self.commands.hooks().validate(ctx, ("check-in", KIND), subject(&asked, &ticket)).await?;
-        }
         let decide = || async {
             let (event, ticket, serial) = self.shown_now(ctx, &asked).await?;
+            // They judge what is decided on, not what was there a moment before.
+            if self.commands.hooks().validates(ctx, KIND).await? {
+                self.commands.hooks().validate(ctx, ("check-in", KIND), subject(&asked, &ticket)).await?;
+            }
             let tried = tried(ctx, &asked, (&event, &ticket), serial);
             let (tried, after, written) = self.settled(ctx, &event, &ticket, tried).await?;
             let fact_type = match tried.direction {
