@@ -18,6 +18,7 @@ mod postgres;
 mod remembered;
 mod signal;
 mod sqlite;
+mod texts;
 
 /// Where everything is kept.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! What PostgreSQL does in its own way.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -11,8 +12,9 @@ use tessera_core::id::TenantId;
 use tessera_core::{Error, Result, Timestamp};
 
 use super::numbering;
-use super::sql::inventory::{Column, Part, Rows};
+use super::sql::inventory::{Column, Part, Rows, Way};
 use crate::error::fault;
+use crate::texts::Texts;
 
 pub(super) type Db = Postgres;
 pub(super) type Conn = sqlx::PgConnection;
@@ -98,25 +100,17 @@ pub(super) fn of_rows(column: &str, name: &str) -> String {
     format!("{column} = ANY($rows.{name})")
 }
 
+/// How a statement begins that writes many rows.
+pub(super) const INSERT: &str = "INSERT INTO";
+pub(super) const UPDATE: &str = "UPDATE";
+
+/// By the names of their parts.
+static TEXTS: LazyLock<Texts<Vec<&'static str>>> = LazyLock::new(Texts::default);
+
 /// Carries out several statements in one round trip; each must change as many rows as it is given. The text is the same
-/// for any number of rows, so that it is planned once. The parts are carried out in their order, for so they are counted:
-/// facts, which come last, draw when all locks are held.
+/// for any number of rows, so that it is planned once.
 pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part<'_>]) -> Result<String> {
-    let (mut sql, mut whole) = (String::from("WITH "), String::new());
-    let mut bound = 1;
-    for (index, part) in parts.iter().enumerate() {
-        let before = if part.numbered { numbering::COMMITTED } else { "" };
-        let mut statement = format!("{before}part{index} AS ({} RETURNING 1)", part.sql);
-        let first = bound + 1;
-        for (name, rows) in &part.given {
-            statement = shown(&statement, (name, rows), &mut bound);
-        }
-        let (comma, and) = if index == 0 { ("", "") } else { (", ", " AND ") };
-        let _ = write!(sql, "{comma}{statement}");
-        let _ = write!(whole, "{and}(SELECT COUNT(*) FROM part{index}) = cardinality(${first})");
-    }
-    // The division fails, and with it the statement.
-    let _ = write!(sql, " SELECT {TRANSACTION} AS token, 1 / CASE WHEN {whole} THEN 1 ELSE 0 END AS whole");
+    let sql = TEXTS.get(parts.iter().map(|part| part.name).collect(), || together(parts));
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0);
     for (_, rows) in parts.iter().flat_map(|part| &part.given) {
         for (_, column) in &rows.columns {
@@ -137,6 +131,31 @@ pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[P
     }
 }
 
+/// The statement that carries out these. Those that may change less than they are given are counted, in their order;
+/// what only inserts is carried out after them, when all locks are held: so facts draw in the order of their objects.
+fn together(parts: &[Part<'_>]) -> String {
+    let (mut sql, mut whole) = (String::from("WITH "), String::from("TRUE"));
+    let mut bound = 1;
+    for (index, part) in parts.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        let before = if part.way == Way::Numbers { numbering::COMMITTED } else { "" };
+        let counted = part.way == Way::Expects;
+        let returning = if counted { " RETURNING 1" } else { "" };
+        let mut statement = format!("{comma}{before}part{index} AS ({}{returning})", (part.sql)());
+        let first = bound + 1;
+        for (name, rows) in &part.given {
+            statement = shown(&statement, (name, rows), &mut bound);
+        }
+        sql += &statement;
+        if counted {
+            let _ = write!(whole, " AND (SELECT COUNT(*) FROM part{index}) = cardinality(${first})");
+        }
+    }
+    // The division fails, and with it the statement.
+    let _ = write!(sql, " SELECT {TRANSACTION} AS token, 1 / CASE WHEN {whole} THEN 1 ELSE 0 END AS whole");
+    sql
+}
+
 /// A division by zero: not all rows were as they were expected. A bound that was broken: of a pool, which is judged by
 /// what it was.
 fn is_outdated(error: &sqlx::Error) -> bool {
@@ -148,7 +167,7 @@ fn is_outdated(error: &sqlx::Error) -> bool {
 
 /// A statement that is shown its rows: each column is a parameter of its own, an array.
 fn shown(statement: &str, (name, rows): (&str, &Rows<'_>), bound: &mut usize) -> String {
-    let (mut arrays, mut names) = (String::new(), String::new());
+    let (mut columns, first) = (String::new(), *bound + 1);
     let mut statement = statement.to_owned();
     for (column, values) in &rows.columns {
         *bound += 1;
@@ -160,12 +179,12 @@ fn shown(statement: &str, (name, rows): (&str, &Rows<'_>), bound: &mut usize) ->
             Column::Bytes(_) => "bytea",
             Column::Jsons(_) => "jsonb",
         };
-        let _ = write!(arrays, "${bound}::{kind}[], ");
-        let _ = write!(names, "{column}, ");
+        let _ = write!(columns, "unnest(${bound}::{kind}[]) AS {column}, ");
         // No column's name begins with another's.
         statement = statement.replace(&format!("{name}.{column}"), &format!("${bound}::{kind}[]"));
     }
-    let rows = format!("unnest({}) WITH ORDINALITY AS v({names}place)", arrays.trim_end_matches(", "));
+    // In the list of what is selected, for there nothing is put aside before it is read.
+    let rows = format!("(SELECT {columns}generate_series(1, cardinality(${first})) AS place) v");
     statement.replace(name, &rows)
 }
 

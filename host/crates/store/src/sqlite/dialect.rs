@@ -1,18 +1,21 @@
 //! What SQLite does in its own way.
 
 use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::LazyLock;
 
-use serde::{Serialize, Serializer};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::{AssertSqlSafe, Decode, Encode, QueryBuilder, Sqlite, Type};
 use tessera_core::id::TenantId;
 use tessera_core::{Error, Result, Timestamp};
 
-use super::sql::inventory::{Column, Part, Rows};
-
+use super::sql::inventory::{Column, Part, Rows, Way};
+use crate::codec::signed;
 use crate::error::fault;
+use crate::texts::Texts;
 
 pub(super) type Db = Sqlite;
 pub(super) type Conn = sqlx::SqliteConnection;
@@ -100,89 +103,104 @@ pub(super) fn of_rows(column: &str, name: &str) -> String {
     format!("{column} IN (SELECT v.{name} FROM $rows)")
 }
 
-/// Carries out several statements at once; they must change as many rows as they are given. The text is the same for
-/// any number of rows, so that it is prepared once.
+/// How a statement begins that writes many rows. If one cannot be written, those before it stay, for whoever wrote them
+/// takes the whole transaction back, or all since its savepoint: SQLite need not be able to.
+pub(super) const INSERT: &str = "INSERT OR FAIL INTO";
+pub(super) const UPDATE: &str = "UPDATE OR FAIL";
+
+/// How many rows a statement is given at most; of more it is carried out again.
+const MOST: usize = 64;
+
+/// By the name of the part, and for how many rows of each kind there is room.
+static TEXTS: LazyLock<Texts<(&'static str, Vec<usize>)>> = LazyLock::new(Texts::default);
+
+/// Carries out several statements; each must change as many rows as it is given.
 pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part<'_>]) -> Result<String> {
-    let (mut sql, mut expected, mut bound) = (String::new(), 0, Vec::new());
     for part in parts {
-        let count = format!("json_array_length(${})", bound.len() + 2);
-        if part.numbered {
-            let _ = write!(sql, "UPDATE facts_head SET seq = seq + {count} WHERE id = 1; ");
-            expected += 1;
+        for start in (0..part.count()).step_by(MOST) {
+            write(conn, tenant, part, start..part.count().min(start + MOST)).await?;
         }
-        let mut statement = part.sql.replace("$count", &count);
-        for (name, rows) in &part.given {
-            bound.push(array(rows)?);
-            statement = statement.replace(name, &shown(rows, bound.len() + 1));
+    }
+    Ok(String::new())
+}
+
+/// Carries a statement out with some of its rows. There is room for a power of two of them, so that there are few texts;
+/// what is left of it is null.
+async fn write(conn: &mut Conn, tenant: TenantId, part: &Part<'_>, some: Range<usize>) -> Result<()> {
+    let given = part.given.iter().enumerate().map(|(index, (name, rows))| {
+        let places = if index == 0 { some.clone() } else { 0..rows.count };
+        let room = places.len().next_power_of_two();
+        (*name, rows, places, room)
+    });
+    let given: Vec<_> = given.collect();
+    let rooms: Vec<_> = given.iter().map(|(.., room)| *room).collect();
+    let mut query = sqlx::query(AssertSqlSafe(TEXTS.get((part.name, rooms), || text(part, &given))));
+    for (_, rows, places, room) in given {
+        for place in places.map(Some).chain(std::iter::repeat(None)).take(room) {
+            for (_, column) in &rows.columns {
+                query = bind(query, column, place);
+            }
         }
-        let _ = write!(sql, "{statement}; ");
-        expected += part.count();
     }
-    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0);
-    for rows in bound {
-        query = query.bind(rows);
-    }
-    let changed = query.execute(conn).await;
+    let changed = query.bind(tenant.0).bind(signed(some.len() as u64)).execute(conn).await;
     let changed = changed.map_err(|error| match error.as_database_error() {
         // A pool's bound: it is judged by what it was.
         Some(raised) if raised.is_check_violation() => Error::stale().caused_by(error),
         _ => fault(error),
     })?;
-    // None changes more than it is given: the sum says it of each.
-    if usize::try_from(changed.rows_affected()) == Ok(expected) {
-        Ok(String::new())
-    } else {
-        Err(Error::stale())
-    }
+    let expected = some.len() + usize::from(part.way == Way::Numbers);
+    if usize::try_from(changed.rows_affected()) == Ok(expected) { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Rows as a JSON array of arrays.
-fn array(rows: &Rows<'_>) -> Result<String> {
-    let row = |place| rows.columns.iter().map(move |(_, column)| Cell { column, place }).collect::<Vec<_>>();
-    let rows: Vec<_> = (0..rows.count).map(row).collect();
-    serde_json::to_string(&rows).map_err(Error::internal)
-}
-
-/// What a row has in a column.
-struct Cell<'a> {
-    column: &'a Column<'a>,
-    place: usize,
-}
-
-impl Serialize for Cell<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let place = self.place;
-        match self.column {
-            Column::Ids(column) => column.get(place).serialize(serializer),
-            Column::Texts(column) => column.get(place).serialize(serializer),
-            Column::Numbers(column) => column.get(place).serialize(serializer),
-            Column::Moments(column) => column.get(place).map(|at| at.0.micros()).serialize(serializer),
-            Column::Bytes(column) => column.get(place).map(|bytes| hex_of(bytes)).serialize(serializer),
-            Column::Jsons(column) => column.get(place).serialize(serializer),
-        }
-    }
-}
-
-fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// The rows of the array that is the `bound`-th parameter, with their places from 1 on.
-fn shown(rows: &Rows<'_>, bound: usize) -> String {
-    let mut columns = String::new();
-    for (place, (name, column)) in rows.columns.iter().enumerate() {
-        let read = match column {
-            Column::Ids(_) => format!("unhex(value->>{place}, '-')"),
-            Column::Bytes(_) => format!("unhex(value->>{place})"),
-            Column::Jsons(_) => format!("value->{place}"),
-            Column::Texts(_) | Column::Numbers(_) | Column::Moments(_) => format!("value->>{place}"),
+fn bind<'q>(
+    query: Query<'q, Db, SqliteArguments>,
+    column: &Column<'_>,
+    place: Option<usize>,
+) -> Query<'q, Db, SqliteArguments> {
+    macro_rules! bind {
+        ($column:expr, $value:expr) => {
+            query.bind(place.and_then(|place| $column.get(place)).and_then($value))
         };
-        let _ = write!(columns, "{read} AS {name}, ");
     }
-    format!("(SELECT {columns}key + 1 AS place FROM json_each(${bound})) v")
+    match column {
+        Column::Ids(column) => bind!(column, |id| *id),
+        Column::Texts(column) => bind!(column, |text| text.map(str::to_owned)),
+        Column::Numbers(column) => bind!(column, |number| *number),
+        Column::Moments(column) => bind!(column, |at| Some(at.0.micros())),
+        Column::Bytes(column) => bind!(column, |bytes| Some(bytes.clone())),
+        Column::Jsons(column) => bind!(column, |json| Some(json.get().to_owned())),
+    }
+}
+
+/// The statement with its rows as parameters in their order, the tenant and the number of rows after them: parameters
+/// that have no names are counted from the first.
+fn text(part: &Part<'_>, given: &[(&str, &Rows<'_>, Range<usize>, usize)]) -> String {
+    let (mut with, mut bound) = (String::from("WITH "), 0);
+    let mut statement = (part.sql)();
+    for (index, (name, rows, _, room)) in given.iter().enumerate() {
+        let columns = rows.columns.iter().enumerate();
+        let columns: String =
+            columns.map(|(place, (name, _))| format!("column{} AS {name}, ", place + 1)).collect();
+        let values = (1..=*room).map(|place| format!("({}{place})", "?, ".repeat(rows.columns.len())));
+        let values = values.collect::<Vec<_>>().join(", ");
+        let place = rows.columns.len() + 1;
+        let _ = write!(
+            with,
+            "given{index} AS (SELECT {columns}column{place} AS place FROM (VALUES {values}) WHERE column1 IS NOT NULL), "
+        );
+        statement = statement.replace(name, &format!("given{index} v"));
+        bound += room * rows.columns.len();
+    }
+    let head = match part.way {
+        Way::Numbers => "UPDATE facts_head SET seq = seq + $count WHERE id = 1; ",
+        Way::Expects | Way::Inserts => "",
+    };
+    // A statement that begins with rows of its own has more of them.
+    let statement = match statement.strip_prefix("WITH ") {
+        Some(more) => format!("{head}{with}{more}"),
+        None => format!("{head}{} {statement}", with.trim_end_matches(", ")),
+    };
+    statement.replace("$1", &format!("${}", bound + 1)).replace("$count", &format!("${}", bound + 2))
 }
 
 /// A moment: microseconds since 1970.

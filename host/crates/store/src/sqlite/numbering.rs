@@ -20,12 +20,11 @@ pub(super) const COLUMNS: &str = "seq";
 pub(super) const OF_ROW: &str = "(SELECT h.seq FROM facts_head h WHERE h.id = 1) - $count + v.place";
 
 /// The number of the newest fact before `$1`.
-pub(super) const SEQ_BEFORE: &str =
-    "SELECT seq FROM facts WHERE at < $1 AND seq IS NOT NULL ORDER BY at DESC, seq DESC LIMIT 1";
+pub(super) const SEQ_BEFORE: &str = "SELECT seq FROM facts WHERE at < $1 ORDER BY at DESC, seq DESC LIMIT 1";
 
 /// Removes the oldest facts before `$1`, at most `$2`.
-pub(super) const FORGET: &str = "DELETE FROM facts WHERE (tenant_id, id) IN
-    (SELECT tenant_id, id FROM facts WHERE at < $1 AND seq IS NOT NULL ORDER BY at, seq LIMIT $2)";
+pub(super) const FORGET: &str = "DELETE FROM facts WHERE seq IN
+    (SELECT seq FROM facts WHERE at < $1 ORDER BY at, seq LIMIT $2)";
 
 /// What the first of these new facts gets, the next ones one more each.
 pub(super) async fn first(conn: &mut Conn, facts: &[NewFact]) -> Result<i64> {
@@ -54,5 +53,5 @@ pub(super) fn push_after(query: &mut QueryBuilder<Db>, tenant: Option<TenantId>,
 
 /// A tenant's facts with their numbers; further conditions and the order are to follow.
 pub(super) fn push_newest(query: &mut QueryBuilder<Db>, tenant: TenantId, _: (Option<i64>, Option<u32>)) {
-    query.push("facts WHERE seq IS NOT NULL AND tenant_id = ").push_bind(tenant.0);
+    query.push("facts WHERE tenant_id = ").push_bind(tenant.0);
 }

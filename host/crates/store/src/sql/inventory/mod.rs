@@ -12,4 +12,4 @@ mod write;
 
 pub(in super::super) use rows::{Column, Rows};
 pub(in super::super) use terms::Known;
-pub(in super::super) use write::Part;
+pub(in super::super) use write::{Part, Way};

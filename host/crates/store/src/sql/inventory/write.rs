@@ -13,15 +13,27 @@ use crate::codec::{answer_form, change_forms, line_form, signed, unit_form};
 /// A statement and the rows that it is given, by the names by which it speaks of them. It must change as many rows as
 /// the first have.
 pub(in super::super::super) struct Part<'a> {
-    pub(in super::super::super) sql: String,
+    /// No other has it: by this the text is known.
+    pub(in super::super::super) name: &'static str,
+    pub(in super::super::super) sql: fn() -> String,
     pub(in super::super::super) given: Vec<(&'static str, Rows<'a>)>,
-    /// Whether the rows are facts, which get their numbers.
-    pub(in super::super::super) numbered: bool,
+    pub(in super::super::super) way: Way,
+}
+
+/// What a statement does with the rows that it is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super::super) enum Way {
+    /// It writes those for which what it expects is true: not all, where something has changed.
+    Expects,
+    /// It inserts all of them.
+    Inserts,
+    /// It inserts all of them, and they are facts, which get their numbers.
+    Numbers,
 }
 
 impl<'a> Part<'a> {
-    fn new(sql: String, rows: Rows<'a>) -> Self {
-        Self { sql, given: vec![("$rows", rows)], numbered: false }
+    fn new(name: &'static str, way: Way, rows: Rows<'a>, sql: fn() -> String) -> Self {
+        Self { name, sql, given: vec![("$rows", rows)], way }
     }
 
     /// How many rows it must change.
@@ -59,27 +71,31 @@ fn moved(book: &Book) -> Rows<'_> {
 
 /// The pools are locked already.
 fn pools(book: &Book) -> Part<'_> {
-    let sql = format!(
-        "UPDATE pools SET held = pools.held + v.held, sold = pools.sold + v.sold FROM $rows
-         WHERE pools.tenant_id = $1 AND {} AND pools.id = v.id",
-        dialect::of_rows("pools.id", "id"),
-    );
-    Part::new(sql, moved(book))
+    Part::new("pools", Way::Expects, moved(book), || {
+        format!(
+            "{} pools SET held = pools.held + v.held, sold = pools.sold + v.sold FROM $rows
+             WHERE pools.tenant_id = $1 AND {} AND pools.id = v.id",
+            dialect::UPDATE,
+            dialect::of_rows("pools.id", "id"),
+        )
+    })
 }
 
 /// Locks the pools, in the order in which all do, and changes them if then the terms are still as they were seen.
 fn pools_if<'a>(book: &'a Book, seen: &Seen) -> Part<'a> {
-    let sql = format!(
-        "WITH locked AS (SELECT v.id, v.held, v.sold FROM pools p JOIN $rows ON p.id = v.id
-          WHERE p.tenant_id = $1 AND {} ORDER BY p.id{})
-         UPDATE pools SET held = pools.held + locked.held, sold = pools.sold + locked.sold FROM locked
-         WHERE pools.tenant_id = $1 AND {} AND pools.id = locked.id AND {}",
-        dialect::of_rows("p.id", "id"),
-        dialect::LOCK_POOLS,
-        dialect::of_rows("pools.id", "id"),
-        dialect::STILL,
-    );
-    let mut part = Part::new(sql, moved(book));
+    let mut part = Part::new("pools if", Way::Expects, moved(book), || {
+        format!(
+            "WITH locked AS (SELECT v.id, v.held, v.sold FROM pools p JOIN $rows ON p.id = v.id
+              WHERE p.tenant_id = $1 AND {} ORDER BY p.id{})
+             {} pools SET held = pools.held + locked.held, sold = pools.sold + locked.sold FROM locked
+             WHERE pools.tenant_id = $1 AND {} AND pools.id = locked.id AND {}",
+            dialect::of_rows("p.id", "id"),
+            dialect::LOCK_POOLS,
+            dialect::UPDATE,
+            dialect::of_rows("pools.id", "id"),
+            dialect::STILL,
+        )
+    });
     part.given.extend(seen.given(book.id, book.now));
     part
 }
@@ -101,11 +117,15 @@ fn inserted(book: &Book) -> Result<Part<'_>> {
         .moments("expires_at", |held| held.expires_at)
         .numbers("version", |held| signed(held.version))
         .rows();
-    let sql = "INSERT INTO reservations (tenant_id, id, event_id, buyer, state, quantity, lines, units,
-         payment_reference, created_by, created_at, updated_at, expires_at, version)
-         SELECT $1, v.id, v.event, v.buyer, v.state, v.quantity, v.lines, v.units, v.payment, v.created_by,
-         v.created_at, v.updated_at, v.expires_at, v.version FROM $rows WHERE TRUE";
-    Ok(Part::new(sql.to_owned(), rows))
+    Ok(Part::new("new reservations", Way::Inserts, rows, || {
+        format!(
+            "{} reservations (tenant_id, id, event_id, buyer, state, quantity, lines, units,
+             payment_reference, created_by, created_at, updated_at, expires_at, version)
+             SELECT $1, v.id, v.event, v.buyer, v.state, v.quantity, v.lines, v.units, v.payment, v.created_by,
+             v.created_at, v.updated_at, v.expires_at, v.version FROM $rows WHERE TRUE",
+            dialect::INSERT,
+        )
+    }))
 }
 
 fn updated(book: &Book) -> Result<Part<'_>> {
@@ -122,14 +142,16 @@ fn updated(book: &Book) -> Result<Part<'_>> {
         .moments("until", |(held, _)| held.expires_at)
         .numbers("next", |(held, _)| signed(held.version))
         .rows();
-    let sql = format!(
-        "UPDATE reservations SET state = v.state, quantity = v.quantity, units = v.units,
-         payment_reference = v.payment, updated_at = v.changed, expires_at = v.until, version = v.next FROM $rows
-         WHERE reservations.tenant_id = $1 AND {} AND reservations.id = v.id
-         AND reservations.state = v.was AND reservations.version = v.had",
-        dialect::of_rows("reservations.id", "id"),
-    );
-    Ok(Part::new(sql, rows))
+    Ok(Part::new("reservations", Way::Expects, rows, || {
+        format!(
+            "{} reservations SET state = v.state, quantity = v.quantity, units = v.units,
+             payment_reference = v.payment, updated_at = v.changed, expires_at = v.until, version = v.next FROM $rows
+             WHERE reservations.tenant_id = $1 AND {} AND reservations.id = v.id
+             AND reservations.state = v.was AND reservations.version = v.had",
+            dialect::UPDATE,
+            dialect::of_rows("reservations.id", "id"),
+        )
+    }))
 }
 
 fn seats(book: &Book) -> Part<'_> {
@@ -141,14 +163,16 @@ fn seats(book: &Book) -> Part<'_> {
         .ids("unit", |(_, moved)| moved.is.map(|(unit, _)| unit.0))
         .ids("reservation", |(_, moved)| moved.is.map(|(_, reservation)| reservation.0))
         .rows();
-    let sql = format!(
-        "UPDATE seats SET unit_id = v.unit, reservation_id = v.reservation FROM $rows
-         WHERE seats.tenant_id = $1 AND {} AND {} AND seats.ticket_type_id = v.type AND seats.id = v.id
-         AND seats.unit_id IS NOT DISTINCT FROM v.was",
-        dialect::of_rows("seats.ticket_type_id", "type"),
-        dialect::of_rows("seats.id", "id"),
-    );
-    Part::new(sql, rows)
+    Part::new("seats", Way::Expects, rows, || {
+        format!(
+            "{} seats SET unit_id = v.unit, reservation_id = v.reservation FROM $rows
+             WHERE seats.tenant_id = $1 AND {} AND {} AND seats.ticket_type_id = v.type AND seats.id = v.id
+             AND seats.unit_id IS NOT DISTINCT FROM v.was",
+            dialect::UPDATE,
+            dialect::of_rows("seats.ticket_type_id", "type"),
+            dialect::of_rows("seats.id", "id"),
+        )
+    })
 }
 
 fn tickets(book: &Book) -> Part<'_> {
@@ -166,12 +190,15 @@ fn tickets(book: &Book) -> Part<'_> {
         .moments("created_at", |ticket| ticket.created_at)
         .moments("updated_at", |ticket| ticket.updated_at)
         .rows();
-    let sql =
-        "INSERT INTO tickets (tenant_id, id, event_id, reservation_id, ticket_type_id, seat_id, seat, amount,
-         currency, holder, code_since, created_at, updated_at)
-         SELECT $1, v.id, v.event, v.reservation, v.type, v.seat_id, v.seat, v.amount, v.currency, v.holder,
-         v.code_since, v.created_at, v.updated_at FROM $rows WHERE TRUE";
-    Part::new(sql.to_owned(), rows)
+    Part::new("tickets", Way::Inserts, rows, || {
+        format!(
+            "{} tickets (tenant_id, id, event_id, reservation_id, ticket_type_id, seat_id, seat, amount,
+             currency, holder, code_since, created_at, updated_at)
+             SELECT $1, v.id, v.event, v.reservation, v.type, v.seat_id, v.seat, v.amount, v.currency, v.holder,
+             v.code_since, v.created_at, v.updated_at FROM $rows WHERE TRUE",
+            dialect::INSERT,
+        )
+    })
 }
 
 fn claims(book: &Book) -> Result<Part<'_>> {
@@ -184,15 +211,16 @@ fn claims(book: &Book) -> Result<Part<'_>> {
         .moments("expires", |claim| claim.expires)
         .rows();
     // A record that has expired is replaced, one that stands lets the batch fail: its command is judged anew.
-    let sql = format!(
-        "INSERT INTO idempotency (tenant_id, principal, operation, key, fingerprint, answer, expires_at)
-         SELECT $1, v.principal, v.operation, v.key, v.fingerprint, v.answer, v.expires FROM $rows WHERE TRUE
-         ON CONFLICT (tenant_id, principal, operation, key) DO UPDATE
-         SET fingerprint = excluded.fingerprint, answer = excluded.answer, expires_at = excluded.expires_at
-         WHERE idempotency.expires_at <= {}",
-        dialect::CLOCK,
-    );
-    Ok(Part::new(sql, rows))
+    Ok(Part::new("claims", Way::Expects, rows, || {
+        format!(
+            "INSERT INTO idempotency (tenant_id, principal, operation, key, fingerprint, answer, expires_at)
+             SELECT $1, v.principal, v.operation, v.key, v.fingerprint, v.answer, v.expires FROM $rows WHERE TRUE
+             ON CONFLICT (tenant_id, principal, operation, key) DO UPDATE
+             SET fingerprint = excluded.fingerprint, answer = excluded.answer, expires_at = excluded.expires_at
+             WHERE idempotency.expires_at <= {}",
+            dialect::CLOCK,
+        )
+    }))
 }
 
 fn facts(book: &Book) -> Result<Part<'_>> {
@@ -211,13 +239,15 @@ fn facts(book: &Book) -> Result<Part<'_>> {
         .texts("request", |fact| fact.request_id.as_str())
         .jsons("changes", |fact| change_forms(&fact.changes))?
         .rows();
-    let sql = format!(
-        "INSERT INTO facts (tenant_id, id, {}, fact_type, object_kind, object_id, object_version, event_id, at,
-         actor_kind, actor_id, actor_user, transport, request_id, changes)
-         SELECT $1, v.id, {}, v.type, v.kind, v.object, v.version, v.event, v.at, v.actor_kind, v.actor, v.user_id,
-         v.transport, v.request, v.changes FROM $rows WHERE TRUE",
-        numbering::COLUMNS,
-        numbering::OF_ROW,
-    );
-    Ok(Part { numbered: true, ..Part::new(sql, rows) })
+    Ok(Part::new("facts", Way::Numbers, rows, || {
+        format!(
+            "{} facts (tenant_id, id, {}, fact_type, object_kind, object_id, object_version, event_id, at,
+             actor_kind, actor_id, actor_user, transport, request_id, changes)
+             SELECT $1, v.id, {}, v.type, v.kind, v.object, v.version, v.event, v.at, v.actor_kind, v.actor, v.user_id,
+             v.transport, v.request, v.changes FROM $rows WHERE TRUE",
+            dialect::INSERT,
+            numbering::COLUMNS,
+            numbering::OF_ROW,
+        )
+    }))
 }
