@@ -116,45 +116,68 @@ impl<T: Message + Clone + Default + 'static> Service<http::Request<Body>> for Ba
     }
 }
 
-/// What a creation writes, as plain as it can be: a row, a counter, a fact.
+/// The tables of the floors that write: things, counters and facts.
 const TABLES: [&str; 3] = [
-    "CREATE TABLE floor_issues (id TEXT PRIMARY KEY, body TEXT NOT NULL)",
+    "CREATE TABLE floor_things (id TEXT PRIMARY KEY, body TEXT NOT NULL)",
     "CREATE TABLE floor_counts (slot INTEGER PRIMARY KEY, held INTEGER NOT NULL)",
     "CREATE TABLE floor_facts (id TEXT PRIMARY KEY, body TEXT NOT NULL)",
 ];
-const ISSUE: &str = "INSERT INTO floor_issues (id, body) VALUES ($1, $2)";
-const COUNT: &str = "INSERT INTO floor_counts (slot, held) VALUES ($1, 1) \
-                     ON CONFLICT (slot) DO UPDATE SET held = floor_counts.held + 1";
-const FACT: &str = "INSERT INTO floor_facts (id, body) VALUES ($1, $2)";
+const COUNTER: &str = "INSERT INTO floor_counts (slot, held) VALUES ($1, 0)";
+
+/// What a transaction of a floor does in its turn.
+#[derive(Clone, Copy)]
+pub(crate) enum Step {
+    /// Inserts a row.
+    Insert(&'static str),
+    /// Counts one of the counters up.
+    Count(&'static str),
+}
+
+const THING: Step = Step::Insert("INSERT INTO floor_things (id, body) VALUES ($1, $2)");
+const COUNT: Step = Step::Count("UPDATE floor_counts SET held = held + 1 WHERE slot = $1");
+const FACT: Step = Step::Insert("INSERT INTO floor_facts (id, body) VALUES ($1, $2)");
+
+/// What a creation writes, as plain as it can be. The counter comes late: it is locked for as short as it can be.
+pub(crate) const CREATION: [Step; 3] = [THING, COUNT, FACT];
+
+/// What a reservation writes. The counter comes first: it says whether anything is left to reserve.
+pub(crate) const RESERVATION: [Step; 3] = [COUNT, THING, FACT];
 
 macro_rules! write_rows {
-    ($connection:expr, $slot:expr, $caller:expr, $call:expr) => {{
+    ($connection:expr, $steps:expr, $slot:expr, $caller:expr, $call:expr) => {{
         let id = format!("{:08}-{:08}", $caller, $call);
         let body = "x".repeat(400);
         let mut transaction = $connection.begin().await?;
-        sqlx::query(ISSUE).bind(&id).bind(&body).execute(&mut *transaction).await?;
-        sqlx::query(COUNT).bind(i32::try_from($slot)?).execute(&mut *transaction).await?;
-        sqlx::query(FACT).bind(&id).bind(&body).execute(&mut *transaction).await?;
+        for step in $steps {
+            let query = match step {
+                Step::Insert(sql) => sqlx::query(sql).bind(&id).bind(&body),
+                Step::Count(sql) => sqlx::query(sql).bind(i32::try_from($slot)?),
+            };
+            query.execute(&mut *transaction).await?;
+        }
         transaction.commit().await?;
         anyhow::Ok(())
     }};
 }
 
-/// One transaction for each creation on PostgreSQL, a connection for each caller; they share so many counters.
-pub(crate) async fn create_postgres(
+/// One transaction of these steps for each call on PostgreSQL, a connection for each caller; they share so many counters.
+pub(crate) async fn write_postgres(
     url: &str,
-    callers: usize,
-    slots: usize,
+    steps: [Step; 3],
+    (callers, slots): (usize, usize),
     span: Duration,
 ) -> Result<Measured> {
     let options: sqlx::postgres::PgConnectOptions = url.parse()?;
     let mut first = options.connect().await?;
-    for table in ["floor_issues", "floor_counts", "floor_facts"] {
+    for table in ["floor_things", "floor_counts", "floor_facts"] {
         let drop = format!("DROP TABLE IF EXISTS {table}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut first).await?;
     }
     for table in TABLES {
         sqlx::raw_sql(table).execute(&mut first).await?;
+    }
+    for slot in 0..slots {
+        sqlx::query(COUNTER).bind(i32::try_from(slot)?).execute(&mut first).await?;
     }
     let mut connections = Vec::new();
     for _ in 0..callers {
@@ -165,14 +188,19 @@ pub(crate) async fn create_postgres(
         async move {
             let Some(connection) = connection else { return Ok(()) };
             let mut connection = connection.lock().await;
-            write_rows!(connection, (caller + call * callers) % slots, caller, call)
+            write_rows!(connection, steps, (caller + call * callers) % slots, caller, call)
         }
     })
     .await
 }
 
-/// One transaction for each creation on SQLite, durable, all callers through one connection.
-pub(crate) async fn create_sqlite(file: Option<&Path>, callers: usize, span: Duration) -> Result<Measured> {
+/// One transaction of these steps for each call on SQLite, durable, all callers through one connection.
+pub(crate) async fn write_sqlite(
+    file: Option<&Path>,
+    steps: [Step; 3],
+    (callers, slots): (usize, usize),
+    span: Duration,
+) -> Result<Measured> {
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
     let options = match file {
         Some(file) => SqliteConnectOptions::new()
@@ -186,12 +214,15 @@ pub(crate) async fn create_sqlite(file: Option<&Path>, callers: usize, span: Dur
     for table in TABLES {
         sqlx::raw_sql(table).execute(&mut connection).await?;
     }
+    for slot in 0..slots {
+        sqlx::query(COUNTER).bind(i32::try_from(slot)?).execute(&mut connection).await?;
+    }
     let connection = Arc::new(Mutex::new(connection));
     load::closed(callers, span, move |caller, call| {
         let connection = Arc::clone(&connection);
         async move {
             let mut connection = connection.lock().await;
-            write_rows!(connection, caller % 16, caller, call)
+            write_rows!(connection, steps, (caller + call * callers) % slots, caller, call)
         }
     })
     .await

@@ -11,7 +11,7 @@ use tessera_proto::ticket::v1::ReserveTicketsRequest;
 use tessera_proto::ticket::v1::ticket_service_client::TicketServiceClient;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::floor;
+use crate::floor::{self, RESERVATION};
 use crate::host::{Host, KEY};
 use crate::load::{self, Measured, median};
 use crate::table::{self, Row};
@@ -182,10 +182,10 @@ impl<'a> Bench<'a> {
 
     async fn floor(&self, (clients, slots): (usize, usize), round: usize) -> Result<Measured> {
         if self.store == "postgres" {
-            return floor::create_postgres(&self.url, clients, slots, self.span()).await;
+            return floor::write_postgres(&self.url, RESERVATION, (clients, slots), self.span()).await;
         }
         let file = self.folder.join(format!("floor-{clients}-{slots}-{round}.db"));
-        floor::create_sqlite(Some(&file), clients, self.span()).await
+        floor::write_sqlite(Some(&file), RESERVATION, (clients, slots), self.span()).await
     }
 
     fn span(&self) -> Duration {

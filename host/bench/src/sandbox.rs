@@ -17,7 +17,7 @@ use tessera_core::{Field, Timestamp};
 use tessera_plugin::testing::Harness;
 use tessera_sandbox::{PoolSize, Sandbox, SandboxConfig};
 
-use crate::floor;
+use crate::floor::{self, CREATION};
 use crate::host::{Host, KEY};
 use crate::load::{self, Measured, median};
 use crate::plain::{Plain, pricing, types, validation};
@@ -426,11 +426,11 @@ async fn creations_on(
             let file = folder.join(format!("floor-{number}.db"));
             let url = url.clone();
             async move {
+                let (load, span) = ((tracker.callers, tracker::ISSUE_COUNTERS), tracker.span());
                 if store == "postgres" {
-                    floor::create_postgres(&url, tracker.callers, tracker::ISSUE_COUNTERS, tracker.span())
-                        .await
+                    floor::write_postgres(&url, CREATION, load, span).await
                 } else {
-                    floor::create_sqlite(Some(&file), tracker.callers, tracker.span()).await
+                    floor::write_sqlite(Some(&file), CREATION, load, span).await
                 }
             }
         };

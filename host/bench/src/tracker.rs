@@ -10,13 +10,13 @@ use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use tessera_proto::issues::v1::{CreateIssueRequest, GetIssueRequest, ListIssuesRequest};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::floor::{self, Kind};
+use crate::floor::{self, CREATION, Kind};
 use crate::host::{Floor, Host, KEY};
 use crate::load::{self, Measured, median};
 use crate::table::{self, Row};
 
 /// Among how many counters issues are counted.
-pub(crate) const ISSUE_COUNTERS: usize = 16;
+pub(crate) const ISSUE_COUNTERS: usize = 64;
 
 /// How the bench runs.
 #[derive(clap::Args, Clone)]
@@ -210,15 +210,11 @@ impl<'a> Bench<'a> {
             number += 1;
             let file = self.folder.join(format!("floor-{size}-{number}.db"));
             async move {
+                let (load, span) = ((self.options.callers, ISSUE_COUNTERS), self.options.span());
                 match self.store {
-                    "postgres" => {
-                        floor::create_postgres(url, self.options.callers, ISSUE_COUNTERS, self.options.span())
-                            .await
-                    }
-                    "sqlite" => {
-                        floor::create_sqlite(Some(&file), self.options.callers, self.options.span()).await
-                    }
-                    _ => floor::create_sqlite(None, self.options.callers, self.options.span()).await,
+                    "postgres" => floor::write_postgres(url, CREATION, load, span).await,
+                    "sqlite" => floor::write_sqlite(Some(&file), CREATION, load, span).await,
+                    _ => floor::write_sqlite(None, CREATION, load, span).await,
                 }
             }
         };
