@@ -11,8 +11,12 @@ use super::file::Place;
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A log that is larger is cut, for which readers must let go of it.
-const LARGE: u64 = 64 * 1024 * 1024;
+/// A log of more pages is begun anew, for which readers must let go of it. Its file stays as large as it is: to write over
+/// it costs half as much as to let it grow again.
+const MANY: i64 = 8 * 1024;
+
+/// A file that is larger is cut.
+const LARGE: u64 = 256 * 1024 * 1024;
 
 /// Checkpoints until the store stops.
 pub(super) fn spawn(shared: &Arc<Shared>) {
@@ -35,9 +39,9 @@ async fn follow(shared: &Shared) {
             continue;
         }
         let done = match &mut conn {
-            Some(conn) => checkpoint(conn, size > LARGE).await,
+            Some(conn) => checkpoint(conn, size).await,
             None => match shared.place.to_checkpoint().await {
-                Ok(new) => checkpoint(conn.insert(new), size > LARGE).await,
+                Ok(new) => checkpoint(conn.insert(new), size).await,
                 Err(error) => Err(error),
             },
         };
@@ -51,17 +55,28 @@ async fn follow(shared: &Shared) {
     }
 }
 
-async fn checkpoint(conn: &mut SqliteConnection, cut: bool) -> Result<(), sqlx::Error> {
-    let how = if cut { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "PRAGMA wal_checkpoint(PASSIVE)" };
-    sqlx::query(how).fetch_all(conn).await?;
-    Ok(())
+/// Moves what is in the log, beside those who write; if it is long, they wait for the little that came meanwhile.
+async fn checkpoint(conn: &mut SqliteConnection, size: u64) -> Result<(), sqlx::Error> {
+    let passive = sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)");
+    let (_busy, pages, _moved): (i64, i64, i64) = passive.fetch_one(&mut *conn).await?;
+    if size > LARGE {
+        cut(conn).await
+    } else if pages > MANY {
+        sqlx::query("PRAGMA wal_checkpoint(RESTART)").execute(conn).await.map(drop)
+    } else {
+        Ok(())
+    }
+}
+
+async fn cut(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(conn).await.map(drop)
 }
 
 /// Leaves the database whole in its one file.
 pub(super) async fn last(place: &Place) {
     let done = async {
         let mut conn = place.to_checkpoint().await?;
-        checkpoint(&mut conn, true).await?;
+        cut(&mut conn).await?;
         conn.close().await
     };
     if let Err(error) = done.await {

@@ -48,7 +48,8 @@ pub(super) fn push_after(query: &mut QueryBuilder<Db>, tenant: Option<TenantId>,
     if let Some(tenant) = tenant {
         query.push(" AND tenant_id = ").push_bind(tenant.0);
     }
-    query.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
+    // Not a parameter: SQLite would prepare the statement anew for each value that it is given.
+    query.push(format_args!(" ORDER BY seq LIMIT {limit}"));
 }
 
 /// A tenant's facts with their numbers; further conditions and the order are to follow.
