@@ -91,6 +91,7 @@ impl Ready {
             return unsaid(FailureReason::Host, "the host stops".to_owned());
         };
         let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        lanes.note(tenant, fuel);
         let guest = store.into_data();
         let usage = Usage { fuel, time: clock.spent(), memory: guest.held() };
         let reply = match answer {

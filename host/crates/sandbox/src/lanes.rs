@@ -1,7 +1,8 @@
 //! Where guests run. An honest call takes microseconds, and runs where it was asked for. One that still runs
 //! when the epoch moves on goes over to threads of lower priority, where each tenant has few places: so a guest that
-//! spins takes what nobody else needs, and no worker of the host. One that kept such a thread busy begins there the next
-//! time, for else the start of each of its calls would take the host's workers.
+//! spins takes what nobody else needs, and no worker of the host. A tenant whose call kept such a thread busy, or used many
+//! instructions anywhere, begins there the next time: a call that spins for a millisecond ends before it has to go over,
+//! and a thousand of them a second would take one of the host's workers.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -22,9 +23,13 @@ use crate::state::Clock;
 /// How many long calls of one tenant run at once; the others wait.
 const PLACES: usize = 2;
 
-/// A call that keeps a thread busy for longer is a long one. The thread's own time counts: who had to wait for it is not
-/// to blame.
-const LONG: Duration = Duration::from_millis(1);
+/// A call that keeps a thread for long ones busy for longer is one. The thread's own time counts: who had to wait for it is
+/// not to blame.
+const LONG: Duration = Duration::from_micros(250);
+
+/// One that uses as many instructions is a long one wherever it ran. They take a thread a tenth of a millisecond or more;
+/// an honest rule uses a hundredth of them.
+const MANY: u64 = 1_000_000;
 
 /// For how long a tenant's calls begin among the long ones after one was long.
 const REMEMBERED: Duration = Duration::from_secs(1);
@@ -146,6 +151,13 @@ impl Lanes {
         self.tenants.forget_idle();
         done
     }
+
+    /// Learns how many instructions a call has used.
+    pub(crate) fn note(&self, tenant: TenantId, fuel: u64) {
+        if fuel >= MANY {
+            self.tenants.note_long(tenant);
+        }
+    }
 }
 
 impl Tenants {
@@ -237,6 +249,8 @@ mod tests {
         for tenant in [waits, other] {
             assert_ne!(call(&lanes, tenant, Duration::ZERO).await, "plugin-slow");
         }
+        lanes.note(other, MANY);
+        assert_eq!(call(&lanes, other, Duration::ZERO).await, "plugin-slow");
         tokio::time::sleep(REMEMBERED + LONG).await;
         assert_ne!(call(&lanes, spins, Duration::ZERO).await, "plugin-slow");
         lanes.tenants.forget_idle();
