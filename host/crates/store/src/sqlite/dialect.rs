@@ -111,44 +111,66 @@ pub(super) const UPDATE: &str = "UPDATE OR FAIL";
 /// How many rows a statement is given at most; of more it is carried out again.
 const MOST: usize = 64;
 
-/// By the name of the part, and for how many rows of each kind there is room.
-static TEXTS: LazyLock<Texts<(&'static str, Vec<usize>)>> = LazyLock::new(Texts::default);
+/// By the names of the parts, and for how many rows of each kind there is room.
+static TEXTS: LazyLock<Texts<Vec<(&'static str, Vec<usize>)>>> = LazyLock::new(Texts::default);
+
+/// Some rows of a part, that are written by one statement.
+#[derive(Clone)]
+struct Piece<'a> {
+    part: &'a Part<'a>,
+    places: Range<usize>,
+}
+
+impl<'a> Piece<'a> {
+    /// What the statement is given: the rows, their places, and for how many there is room. That is a power of two, so that
+    /// there are few texts; what is left of it is null.
+    fn given(&self) -> impl Iterator<Item = (&'static str, &'a Rows<'a>, Range<usize>, usize)> {
+        let own = self.clone();
+        self.part.given.iter().enumerate().map(move |(index, (name, rows))| {
+            let places = if index == 0 { own.places.clone() } else { 0..rows.count };
+            let room = places.len().next_power_of_two();
+            (*name, rows, places, room)
+        })
+    }
+}
 
 /// Carries out several statements; each must change as many rows as it is given.
 pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part<'_>]) -> Result<String> {
-    for part in parts {
-        for start in (0..part.count()).step_by(MOST) {
-            write(conn, tenant, part, start..part.count().min(start + MOST)).await?;
-        }
+    let pieces = parts.iter().flat_map(|part| {
+        let starts = (0..part.count()).step_by(MOST);
+        starts.map(move |start| Piece { part, places: start..part.count().min(start + MOST) })
+    });
+    let pieces: Vec<_> = pieces.collect();
+    // One command's statements are one text. Those of many are so many that few of their texts would be alike.
+    let together = if pieces.iter().all(|piece| piece.places.len() == 1) { pieces.len() } else { 1 };
+    for some in pieces.chunks(together.max(1)) {
+        write(conn, tenant, some).await?;
     }
     Ok(String::new())
 }
 
-/// Carries a statement out with some of its rows. There is room for a power of two of them, so that there are few texts;
-/// what is left of it is null.
-async fn write(conn: &mut Conn, tenant: TenantId, part: &Part<'_>, some: Range<usize>) -> Result<()> {
-    let given = part.given.iter().enumerate().map(|(index, (name, rows))| {
-        let places = if index == 0 { some.clone() } else { 0..rows.count };
-        let room = places.len().next_power_of_two();
-        (*name, rows, places, room)
-    });
-    let given: Vec<_> = given.collect();
-    let rooms: Vec<_> = given.iter().map(|(.., room)| *room).collect();
-    let mut query = sqlx::query(AssertSqlSafe(TEXTS.get((part.name, rooms), || text(part, &given))));
-    for (_, rows, places, room) in given {
+async fn write(conn: &mut Conn, tenant: TenantId, pieces: &[Piece<'_>]) -> Result<()> {
+    let key = pieces.iter().map(|piece| (piece.part.name, piece.given().map(|(.., room)| room).collect()));
+    let mut query = sqlx::query(AssertSqlSafe(TEXTS.get(key.collect(), || text(pieces))));
+    for (_, rows, places, room) in pieces.iter().flat_map(Piece::given) {
         for place in places.map(Some).chain(std::iter::repeat(None)).take(room) {
             for (_, column) in &rows.columns {
                 query = bind(query, column, place);
             }
         }
     }
-    let changed = query.bind(tenant.0).bind(signed(some.len() as u64)).execute(conn).await;
-    let changed = changed.map_err(|error| match error.as_database_error() {
+    query = query.bind(tenant.0);
+    let mut expected = 0;
+    for Piece { part, places } in pieces {
+        query = query.bind(signed(places.len() as u64));
+        expected += places.len() + usize::from(part.way == Way::Numbers);
+    }
+    let changed = query.execute(conn).await.map_err(|error| match error.as_database_error() {
         // A pool's bound: it is judged by what it was.
         Some(raised) if raised.is_check_violation() => Error::stale().caused_by(error),
         _ => fault(error),
     })?;
-    let expected = some.len() + usize::from(part.way == Way::Numbers);
+    // None changes more than it is given: the sum says it of each.
     if usize::try_from(changed.rows_affected()) == Ok(expected) { Ok(()) } else { Err(Error::stale()) }
 }
 
@@ -172,35 +194,44 @@ fn bind<'q>(
     }
 }
 
-/// The statement with its rows as parameters in their order, the tenant and the number of rows after them: parameters
-/// that have no names are counted from the first.
-fn text(part: &Part<'_>, given: &[(&str, &Rows<'_>, Range<usize>, usize)]) -> String {
-    let (mut with, mut bound) = (String::from("WITH "), 0);
-    let mut statement = (part.sql)();
-    for (index, (name, rows, _, room)) in given.iter().enumerate() {
-        let columns = rows.columns.iter().enumerate();
-        let columns: String =
-            columns.map(|(place, (name, _))| format!("column{} AS {name}, ", place + 1)).collect();
-        let values = (1..=*room).map(|place| format!("({}{place})", "?, ".repeat(rows.columns.len())));
+/// The statements with their rows as parameters in their order, after them the tenant and how many rows each is given:
+/// parameters that have no names are counted from the first.
+fn text(pieces: &[Piece<'_>]) -> String {
+    let width = |rows: &Rows<'_>, room| room * rows.columns.len();
+    let given = pieces.iter().flat_map(Piece::given);
+    let tenant = 1 + given.map(|(_, rows, _, room)| width(rows, room)).sum::<usize>();
+    let statements = pieces.iter().enumerate().map(|(index, piece)| {
+        let statement = statement(piece).replace("$1", &format!("${tenant}"));
+        statement.replace("$count", &format!("${}", tenant + 1 + index))
+    });
+    statements.collect::<Vec<_>>().join("; ")
+}
+
+fn statement(piece: &Piece<'_>) -> String {
+    let (mut with, mut statement) = (String::new(), (piece.part.sql)());
+    for (index, (name, rows, _, room)) in piece.given().enumerate() {
+        let columns =
+            rows.columns.iter().zip(1..).map(|((name, _), place)| format!("column{place} AS {name}, "));
+        let (columns, place) = (columns.collect::<String>(), rows.columns.len() + 1);
+        let values = (1..=room).map(|place| format!("({}{place})", "?, ".repeat(rows.columns.len())));
         let values = values.collect::<Vec<_>>().join(", ");
-        let place = rows.columns.len() + 1;
+        let comma = if index == 0 { "" } else { ", " };
         let _ = write!(
             with,
-            "given{index} AS (SELECT {columns}column{place} AS place FROM (VALUES {values}) WHERE column1 IS NOT NULL), "
+            "{comma}given{index} AS (SELECT {columns}column{place} AS place FROM (VALUES {values})
+             WHERE column1 IS NOT NULL)"
         );
         statement = statement.replace(name, &format!("given{index} v"));
-        bound += room * rows.columns.len();
     }
-    let head = match part.way {
+    let head = match piece.part.way {
         Way::Numbers => "UPDATE facts_head SET seq = seq + $count WHERE id = 1; ",
         Way::Expects | Way::Inserts => "",
     };
-    // A statement that begins with rows of its own has more of them.
-    let statement = match statement.strip_prefix("WITH ") {
-        Some(more) => format!("{head}{with}{more}"),
-        None => format!("{head}{} {statement}", with.trim_end_matches(", ")),
-    };
-    statement.replace("$1", &format!("${}", bound + 1)).replace("$count", &format!("${}", bound + 2))
+    // A statement may have more such rows of its own.
+    match statement.strip_prefix("WITH ") {
+        Some(more) => format!("{head}WITH {with}, {more}"),
+        None => format!("{head}WITH {with} {statement}"),
+    }
 }
 
 /// A moment: microseconds since 1970.

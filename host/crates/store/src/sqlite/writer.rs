@@ -164,21 +164,20 @@ fn lost() -> Result<Done> {
 }
 
 async fn members(conn: &mut SqliteConnection, jobs: &[Order], shared: &Shared) -> Result<Vec<Result<Done>>> {
-    if let [Order { work: Work::Batch(tenant, event, jobs), .. }] = jobs {
-        // Alone in its transaction it needs no savepoint: when it fails, all of it does.
-        return Ok(vec![Ok(Done::Batch(run_batch(conn, shared, (*tenant, *event), jobs).await?.into()))]);
-    }
     let mut verdicts = Vec::with_capacity(jobs.len());
     for job in jobs {
-        execute(conn, "SAVEPOINT member").await?;
-        let mut verdict = carry_out(conn, &job.work, shared).await;
-        if let (Work::Batch(..), Err(error)) = (&job.work, &verdict)
-            && error.is_stale()
-        {
-            execute(conn, "ROLLBACK TO member").await?;
-            verdict = carry_out(conn, &job.work, shared).await;
+        // What is remembered is seldom wrong: then all is taken back and each is run by itself, and no batch that is right
+        // needs a savepoint.
+        if let Some(batch) = by_known(conn, shared, &job.work).await? {
+            verdicts.push(Ok(Done::Batch(batch.into())));
+            continue;
         }
-        let verdict = match verdict {
+        // Alone in its transaction it needs none either: when it fails, all of it does.
+        if let [Order { work: Work::Batch(..), .. }] = jobs {
+            return Ok(vec![Ok(carry_out(conn, &job.work, shared).await?)]);
+        }
+        execute(conn, "SAVEPOINT member").await?;
+        let verdict = match carry_out(conn, &job.work, shared).await {
             Ok(done) => Ok(done),
             Err(error) if is_verdict(&error) => {
                 execute(conn, "ROLLBACK TO member").await?;
@@ -192,12 +191,30 @@ async fn members(conn: &mut SqliteConnection, jobs: &[Order], shared: &Shared) -
     Ok(verdicts)
 }
 
+/// Carries a batch out by what is remembered; nothing, where that is not enough. Where it is not true any more, it is
+/// forgotten, and the batch is stale.
+async fn by_known(conn: &mut SqliteConnection, shared: &Shared, work: &Work) -> Result<Option<Batch>> {
+    let Work::Batch(tenant, event, jobs) = work else { return Ok(None) };
+    let of = (*tenant, *event);
+    let Some(known) = shared.known.get(of) else { return Ok(None) };
+    let Some(judged) = batch::judge_known(*event, (&known, shared.clock.now()), jobs) else {
+        return Ok(None);
+    };
+    if let Err(error) = judged.write(conn, *tenant).await {
+        shared.known.put(of, None);
+        return Err(error);
+    }
+    Ok(Some(judged.done(&known)))
+}
+
 async fn carry_out(conn: &mut SqliteConnection, work: &Work, shared: &Shared) -> Result<Done> {
     let now = shared.clock.now();
     let changeset = match work {
         Work::Upkeep(upkeep) => return upkeep::run(conn, upkeep).await.map(Done::Rows),
         Work::Batch(tenant, event, jobs) => {
-            return Ok(Done::Batch(run_batch(conn, shared, (*tenant, *event), jobs).await?.into()));
+            let known = shared.known.get((*tenant, *event));
+            let batch = batch::run(conn, *tenant, *event, (jobs, known.as_deref())).await?;
+            return Ok(Done::Batch(batch.into()));
         }
         Work::Changeset(changeset) => changeset,
     };
@@ -211,27 +228,6 @@ async fn carry_out(conn: &mut SqliteConnection, work: &Work, shared: &Shared) ->
             Ok(Done::Committed(Committed::Replayed(Box::new(recorded))))
         }
     }
-}
-
-/// Carries a batch out by what is remembered, or reads. Where what is remembered is not true any more, it is forgotten,
-/// and the batch is stale.
-async fn run_batch(
-    conn: &mut SqliteConnection,
-    shared: &Shared,
-    of: (TenantId, EventId),
-    jobs: &[Arc<Job>],
-) -> Result<Batch> {
-    let known = shared.known.get(of);
-    if let Some(known) = known.as_deref()
-        && let Some(judged) = batch::judge_known(of.1, (known, shared.clock.now()), jobs)
-    {
-        if let Err(error) = judged.write(conn, of.0).await {
-            shared.known.put(of, None);
-            return Err(error);
-        }
-        return Ok(judged.done(known));
-    }
-    batch::run(conn, of.0, of.1, (jobs, known.as_deref())).await
 }
 
 async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<()> {
