@@ -1,8 +1,8 @@
 //! Where guests run. An honest call takes microseconds, and runs where it was asked for. One that still runs
 //! when the epoch moves on goes over to threads of lower priority, where each tenant has few places: so a guest that
-//! spins takes what nobody else needs, and no worker of the host. A tenant whose call kept such a thread busy, or used many
-//! instructions anywhere, begins there the next time: a call that spins for a millisecond ends before it has to go over,
-//! and a thousand of them a second would take one of the host's workers.
+//! spins takes what nobody else needs, and no worker of the host. A tenant whose call kept such a thread busy, or whose calls
+//! used very many instructions within a second, begins there the next time: a call that spins for a millisecond ends before
+//! it has to go over, and a thousand of them a second would take one of the host's workers.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -27,9 +27,12 @@ const PLACES: usize = 2;
 /// not to blame.
 const LONG: Duration = Duration::from_micros(250);
 
-/// One that uses as many instructions is a long one wherever it ran. They take a thread a tenth of a millisecond or more;
-/// an honest rule uses a hundredth of them.
-const MANY: u64 = 1_000_000;
+/// A call that uses fewer instructions is not counted; a rule in Rust uses a tenth of them.
+const FEW: u64 = 100_000;
+
+/// A tenant whose counted calls use more of them within a second has long calls, wherever they ran: it had a hundredth
+/// of a worker's time or more.
+const MANY: u64 = 40_000_000;
 
 /// For how long a tenant's calls begin among the long ones after one was long.
 const REMEMBERED: Duration = Duration::from_secs(1);
@@ -52,6 +55,8 @@ struct Tenant {
     places: Arc<Semaphore>,
     /// When the last of its calls ended that was long.
     long: Option<Instant>,
+    /// How many instructions its counted calls have used, and since when.
+    used: (u64, Instant),
 }
 
 /// A call with its clock, which runs whenever the guest does.
@@ -154,8 +159,8 @@ impl Lanes {
 
     /// Learns how many instructions a call has used.
     pub(crate) fn note(&self, tenant: TenantId, fuel: u64) {
-        if fuel >= MANY {
-            self.tenants.note_long(tenant);
+        if fuel >= FEW {
+            self.tenants.note_used(tenant, fuel);
         }
     }
 }
@@ -177,20 +182,41 @@ impl Tenants {
         self.lock().entry(tenant).or_default().long = Some(Instant::now());
     }
 
+    fn note_used(&self, tenant: TenantId, fuel: u64) {
+        let mut tenants = self.lock();
+        let tenant = tenants.entry(tenant).or_default();
+        let now = Instant::now();
+        if now.duration_since(tenant.used.1) >= REMEMBERED {
+            tenant.used = (0, now);
+        }
+        tenant.used.0 = tenant.used.0.saturating_add(fuel);
+        if tenant.used.0 > MANY {
+            tenant.long = Some(now);
+        }
+        tenants.retain(|_, tenant| tenant.is_busy());
+    }
+
     fn forget_idle(&self) {
-        self.lock().retain(|_, tenant| tenant.was_long() || Arc::strong_count(&tenant.places) > 1);
+        self.lock().retain(|_, tenant| tenant.is_busy());
     }
 }
 
 impl Default for Tenant {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(PLACES)), long: None }
+        Self { places: Arc::new(Semaphore::new(PLACES)), long: None, used: (0, Instant::now()) }
     }
 }
 
 impl Tenant {
     fn was_long(&self) -> bool {
         self.long.is_some_and(|at| at.elapsed() < REMEMBERED)
+    }
+
+    /// Whether there is anything to know of it.
+    fn is_busy(&self) -> bool {
+        self.was_long()
+            || Arc::strong_count(&self.places) > 1
+            || (self.used.0 > 0 && self.used.1.elapsed() < REMEMBERED)
     }
 }
 
@@ -249,7 +275,13 @@ mod tests {
         for tenant in [waits, other] {
             assert_ne!(call(&lanes, tenant, Duration::ZERO).await, "plugin-slow");
         }
-        lanes.note(other, MANY);
+        for _ in 0..4 {
+            lanes.note(other, MANY / 4);
+        }
+        assert_ne!(call(&lanes, other, Duration::ZERO).await, "plugin-slow");
+        lanes.note(other, FEW - 1);
+        assert_ne!(call(&lanes, other, Duration::ZERO).await, "plugin-slow");
+        lanes.note(other, FEW);
         assert_eq!(call(&lanes, other, Duration::ZERO).await, "plugin-slow");
         tokio::time::sleep(REMEMBERED + LONG).await;
         assert_ne!(call(&lanes, spins, Duration::ZERO).await, "plugin-slow");

@@ -236,9 +236,10 @@ impl Plugins for Sandbox {
             let contract = found.contract.name().to_owned();
             Ok(Admitted { digest, contract, hooks: found.hooks, manifest, footprint })
         };
-        let admitted = admitted.await;
-        // One that was ready before may be at work for somebody else.
-        if admitted.is_err() && !known {
+        let admitted: Result<_> = admitted.await;
+        // One that was ready before may be at work for somebody else; and one that could not be asked is not refused.
+        let refused = admitted.as_ref().is_err_and(|error| error.kind() != ErrorKind::Unavailable);
+        if refused && !known {
             self.forget(digest);
         }
         admitted
