@@ -107,8 +107,8 @@ pub(super) const UPDATE: &str = "UPDATE";
 /// By the names of their parts.
 static TEXTS: LazyLock<Texts<Vec<&'static str>>> = LazyLock::new(Texts::default);
 
-/// Carries out several statements in one round trip; each must change as many rows as it is given. The text is the same
-/// for any number of rows, so that it is planned once.
+/// Carries out several statements in one round trip, those that may change less than they are given before the others. The
+/// text is the same for any number of rows, so that it is planned once.
 pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[Part<'_>]) -> Result<String> {
     let sql = TEXTS.get(parts.iter().map(|part| part.name).collect(), || together(parts));
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0);
@@ -131,29 +131,31 @@ pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[P
     }
 }
 
-/// The statement that carries out these. Those that may change less than they are given are counted, in their order;
-/// what only inserts is carried out after them, when all locks are held: so facts draw in the order of their objects.
+/// The statement that carries out these. Those that may change less than they are given are counted: they come first, and
+/// what the facts draw depends on the count, so that all locks are held when they do.
 fn together(parts: &[Part<'_>]) -> String {
     let (mut sql, mut whole) = (String::from("WITH "), String::from("TRUE"));
+    let (counted, others) = parts.split_at(parts.partition_point(|part| part.way == Way::Expects));
     let mut bound = 1;
-    for (index, part) in parts.iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        let before = if part.way == Way::Numbers { numbering::COMMITTED } else { "" };
-        let counted = part.way == Way::Expects;
-        let returning = if counted { " RETURNING 1" } else { "" };
-        let mut statement = format!("{comma}{before}part{index} AS ({}{returning})", (part.sql)());
+    for (index, part) in counted.iter().enumerate() {
         let first = bound + 1;
-        for (name, rows) in &part.given {
-            statement = shown(&statement, (name, rows), &mut bound);
-        }
-        sql += &statement;
-        if counted {
-            let _ = write!(whole, " AND (SELECT COUNT(*) FROM part{index}) = cardinality(${first})");
-        }
+        let statement = given(part, (part.sql)(), &mut bound);
+        let _ = write!(sql, "part{index} AS ({statement} RETURNING 1), ");
+        let _ = write!(whole, " AND (SELECT COUNT(*) FROM part{index}) = cardinality(${first})");
     }
     // The division fails, and with it the statement.
-    let _ = write!(sql, " SELECT {TRANSACTION} AS token, 1 / CASE WHEN {whole} THEN 1 ELSE 0 END AS whole");
+    let _ = write!(sql, "checked AS (SELECT 1 / CASE WHEN {whole} THEN 1 ELSE 0 END AS whole)");
+    for (index, part) in others.iter().enumerate() {
+        let before = if part.way == Way::Numbers { numbering::COMMITTED } else { "" };
+        let statement = format!(", {before}other{index} AS ({})", (part.sql)());
+        sql += &given(part, statement, &mut bound);
+    }
+    let _ = write!(sql, " SELECT {TRANSACTION} AS token, whole FROM checked");
     sql
+}
+
+fn given(part: &Part<'_>, statement: String, bound: &mut usize) -> String {
+    part.given.iter().fold(statement, |statement, (name, rows)| shown(&statement, (name, rows), bound))
 }
 
 /// A division by zero: not all rows were as they were expected. A bound that was broken: of a pool, which is judged by

@@ -24,9 +24,9 @@ pub(super) const NEWEST_FIRST: &str = "c.last DESC, f.place DESC";
 /// The columns by which a fact is found, and what they get for a row of a statement that is given its rows.
 pub(super) const COLUMNS: &str = "drawn, place";
 pub(super) const OF_ROW: &str = "(SELECT drawn FROM committed), v.place";
-/// Before such a statement: leaves the transaction's row.
+/// Before such a statement: leaves the transaction's row, after all that waits for locks was carried out.
 pub(super) const COMMITTED: &str = "committed AS (INSERT INTO unnumbered (tenant_id, facts, at)
-    SELECT $1, COUNT(*), MAX(v.at) FROM $rows RETURNING drawn), ";
+    SELECT $1, COUNT(*), MAX(v.at) FROM $rows HAVING (SELECT whole FROM checked) = 1 RETURNING drawn), ";
 
 /// The number of the newest fact before `$1`.
 pub(super) const SEQ_BEFORE: &str =

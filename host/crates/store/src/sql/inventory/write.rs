@@ -54,8 +54,9 @@ pub(super) async fn all(
         None => pools(book),
         Some(seen) => pools_if(book, seen),
     };
+    // What may find that something has changed comes first, facts last.
     let parts =
-        [pools, inserted(book)?, updated(book)?, seats(book), tickets(book), claims(book)?, facts(book)?];
+        [pools, updated(book)?, seats(book), claims(book)?, inserted(book)?, tickets(book), facts(book)?];
     let parts: Vec<_> = parts.into_iter().filter(|part| part.count() > 0).collect();
     dialect::write_together(conn, tenant, &parts).await
 }
