@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const MANY: i64 = 8 * 1024;
 
 /// A file that is larger is cut.
-const LARGE: u64 = 256 * 1024 * 1024;
+const LARGE: u64 = 128 * 1024 * 1024;
 
 /// Checkpoints until the store stops.
 pub(super) fn spawn(shared: &Arc<Shared>) {

@@ -111,8 +111,10 @@ pub(super) const UPDATE: &str = "UPDATE OR FAIL";
 /// How many rows a statement is given at most; of more it is carried out again.
 const MOST: usize = 64;
 
-/// By the names of the parts, and for how many rows of each kind there is room.
-static TEXTS: LazyLock<Texts<Vec<(&'static str, Vec<usize>)>>> = LazyLock::new(Texts::default);
+/// The names of parts, and for how many rows of each kind there is room.
+type Shape = Vec<(&'static str, Vec<usize>)>;
+
+static TEXTS: LazyLock<Texts<Shape>> = LazyLock::new(Texts::default);
 
 /// Some rows of a part, that are written by one statement.
 #[derive(Clone)]

@@ -14,6 +14,9 @@ use crate::error::fault;
 /// How long a connection waits for a lock of another process.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How many statements the writer keeps prepared: those that write rows have a text for each power of two of them.
+const STATEMENTS: usize = 512;
+
 /// How long the checkpointer waits for readers: meanwhile nobody can write.
 const BUSY_CHECKPOINT: Duration = Duration::from_millis(50);
 
@@ -98,7 +101,8 @@ impl Place {
 
     /// Makes a connection to write by. Checkpoints are another connection's business.
     pub(super) async fn to_write(&self) -> Result<SqliteConnection, sqlx::Error> {
-        self.options().create_if_missing(true).pragma("wal_autocheckpoint", "0").connect().await
+        let options = self.options().create_if_missing(true).pragma("wal_autocheckpoint", "0");
+        options.statement_cache_capacity(STATEMENTS).connect().await
     }
 
     /// Makes a connection to checkpoint by.
