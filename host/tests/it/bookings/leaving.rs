@@ -13,9 +13,9 @@ on_every_store! {
     who_leaves_while_the_host_reserves_gets_nothing
 }
 
-/// Buyers who come at once, and how often others do.
+/// Buyers who come at once, and how often others do at most, until one of them has left in the very moment.
 const BUYERS: u32 = 16;
-const ROUNDS: u32 = 40;
+const ROUNDS: u32 = 200;
 /// How much longer than the one before each waits until it leaves.
 const STEP: Duration = Duration::from_millis(2);
 

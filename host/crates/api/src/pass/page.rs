@@ -2,6 +2,8 @@
 //!
 //! Lengths are tenths of points, counted from the upper left corner; they become PDF's own when written.
 
+use std::collections::BTreeSet;
+
 use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
 use pdf_writer::{Content, Finish as _, Name, Pdf, Rect, Ref, Str, TextStr};
 use tessera_core::error::Result;
@@ -244,8 +246,12 @@ fn embed(pdf: &mut Pdf, (face, first): (Face, i32), part: &Part) {
     written.finish();
 
     let mut map = UnicodeCmap::new(Name(b"Custom"), NUMBERING);
+    let mut named = BTreeSet::new();
     for (character, glyph) in &part.glyphs {
-        map.pair(*glyph, *character);
+        // Two characters may look the same: the first is what is copied out of the page.
+        if named.insert(*glyph) {
+            map.pair(*glyph, *character);
+        }
     }
     pdf.cmap(meanings, &map.finish());
     let length = i32::try_from(part.file.len()).unwrap_or(i32::MAX);

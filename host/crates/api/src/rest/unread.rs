@@ -16,6 +16,9 @@ use tessera_core::Error;
 /// Up to how many fields of an object are named where something else was given.
 const NAMED: usize = 4;
 
+/// How many characters are repeated of a name that is not known.
+const SHOWN: usize = 64;
+
 /// What is said where nothing better is known.
 const UNREAD: &str = "cannot be read";
 
@@ -167,12 +170,12 @@ impl serde::de::Error for Fault {
     }
 
     fn unknown_variant(name: &str, known: &'static [&'static str]) -> Self {
-        Self::of("", format_args!("is {name:?}; {} is expected", one_of(known)))
+        Self::of("", format_args!("is {:?}; {} is expected", head(name), one_of(known)))
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
         let expected = if known.is_empty() { "nothing".to_owned() } else { one_of(known) };
-        Self::of(name, format_args!("is not known here; {expected} is expected"))
+        Self::of(head(name), format_args!("is not known here; {expected} is expected"))
     }
 
     fn missing_field(name: &'static str) -> Self {
@@ -205,6 +208,11 @@ fn shown(given: Unexpected<'_>) -> String {
     }
 }
 
+/// The first characters of a name, which may be as long as the body.
+fn head(name: &str) -> &str {
+    name.char_indices().nth(SHOWN).map_or(name, |(end, _)| &name[..end])
+}
+
 /// What types call themselves, where what was expected is not known here already.
 fn plain(expected: &str) -> &str {
     match expected {
@@ -215,6 +223,8 @@ fn plain(expected: &str) -> &str {
         "unit" => "null",
         "f32" | "f64" => "a number",
         "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "variant identifier" | "field identifier" => "a name",
+        _ if expected.starts_with("a tuple") => "a list",
         _ if expected.starts_with("struct ") || expected.contains("enum ") => "an object",
         _ => expected,
     }
@@ -516,6 +526,10 @@ mod tests {
         for (json, expected) in [
             (r#"{"kind":"circle"}"#, "kind is \"circle\"; square is expected"),
             (r#"{"side":1}"#, "kind must be given"),
+            (
+                &format!(r#"{{"kind":"{}"}}"#, "c".repeat(100)),
+                &format!("kind is {:?}; square is expected", "c".repeat(64)),
+            ),
             (r#"{"kind":"square","side":"a"}"#, "body is a text; a whole number is expected"),
             (r#"{"kind":"square"}"#, "side must be given"),
         ] {

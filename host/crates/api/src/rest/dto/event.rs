@@ -95,8 +95,8 @@ pub struct WriteEventBody {
     /// The name of its time zone, as `Europe/Berlin`; absent: the venue's, or UTC.
     #[serde(default)]
     pub time_zone: Option<String>,
-    /// `draft`, `active`, `cancelled` or `ended`; absent: a new event is active, as clients of the ticket service before
-    /// Tessera count on, and one that is replaced stays what it is. What was cancelled or has ended stays so.
+    /// `draft`, `active`, `cancelled` or `ended`; absent: a new event is active, and one that is
+    /// replaced stays what it is. What was cancelled or has ended stays so.
     #[serde(default)]
     pub status: String,
     /// Whether it is shown first.
