@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Connection, Postgres};
 use tessera_core::id::{EventId, ReservationId, TenantId};
 use tessera_core::inventory::Job;
 use tessera_core::ports::BatchDone;
@@ -28,15 +29,15 @@ fn begin((tenant, event): Event) -> String {
 /// Waits for its turn and carries the batch out.
 pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result<BatchDone> {
     let _permit = shared.gate.enter(of.0).await?;
-    let mut conn = shared.pool.acquire().await.map_err(fault)?;
+    let mut conn = shared.acquire().await.map_err(fault)?;
     let known = shared.known.get(of);
     if let Some(known) = known.as_deref()
-        && let Some(batch) = by_known(shared, &mut conn, (of, known), jobs).await?
+        && let Some((batch, well)) = by_known(shared, &mut conn, (of, known), jobs).await?
     {
-        return Ok(done(shared, of, batch));
+        return Ok(done(shared, of, (batch, well.then_some(conn))));
     }
     match transact(shared, &mut conn, of, (jobs, known.as_deref())).await {
-        Ok(batch) => Ok(done(shared, of, batch)),
+        Ok((batch, well)) => Ok(done(shared, of, (batch, well.then_some(conn)))),
         Err(Failed { error, ended }) => {
             // A connection that may still be within the transaction is not used again.
             if !ended {
@@ -47,24 +48,30 @@ pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result
     }
 }
 
-fn done(shared: &Shared, of: Event, batch: Batch) -> BatchDone {
+/// What is to be remembered and kept for the next batch.
+fn done(shared: &Shared, of: Event, (batch, well): (Batch, Option<PoolConnection<Postgres>>)) -> BatchDone {
     shared.known.put(of, batch.known);
+    if let Some(conn) = well {
+        shared.keep(conn);
+    }
     BatchDone { verdicts: batch.verdicts, objects: batch.objects }
 }
 
-/// Carries the batch out by what is remembered. Nothing, if that is not enough or not true any more.
+/// Carries the batch out by what is remembered, and says whether the connection is well. Nothing, if that is not enough or
+/// not true any more.
 async fn by_known(
     shared: &Shared,
     conn: &mut Conn,
     (of, known): (Event, &Known),
     jobs: &[Arc<Job>],
-) -> Result<Option<Batch>> {
+) -> Result<Option<(Batch, bool)>> {
     let Some(judged) = batch::judge_known(of.1, (known, shared.clock.now()), jobs) else { return Ok(None) };
-    match judged.write(conn, of.0).await {
-        Ok(()) => {}
+    let well = match judged.write(conn, of.0).await {
+        Ok(()) => true,
         // The statement is a transaction of its own: its answer is that of a COMMIT.
         Err(error) if error.kind() == ErrorKind::Unavailable => {
-            settle(shared, error, of, judged.first()).await?
+            settle(shared, error, of, judged.first()).await?;
+            false
         }
         // What is remembered is not true any more.
         Err(error) if error.is_stale() => return Ok(None),
@@ -72,9 +79,9 @@ async fn by_known(
             tracing::warn!(?error, "a batch could not be written by what is remembered; it is run again");
             return Ok(None);
         }
-    }
+    };
     told(shared);
-    Ok(Some(judged.done(known)))
+    Ok(Some((judged.done(known), well)))
 }
 
 /// The answer was lost: finds out whether the batch is stored all the same, by its first reservation.
@@ -95,7 +102,7 @@ async fn settle(shared: &Shared, error: Error, of: Event, first: Option<Reservat
 
 /// Whether a reservation is stored. Who is about to store it has the pools' locks: they are waited for.
 async fn is_stored(shared: &Shared, of: Event, id: ReservationId) -> Result<bool, sqlx::Error> {
-    let mut conn = shared.pool.acquire().await?;
+    let mut conn = shared.acquire().await?;
     let mut transaction = conn.begin_with(AssertSqlSafe(begin(of))).await?;
     let query = sqlx::query("SELECT 1 FROM reservations WHERE tenant_id = $1 AND id = $2");
     let found = query.bind(of.0.0).bind(id.0).fetch_optional(&mut *transaction).await?;
@@ -109,18 +116,21 @@ struct Failed {
     ended: bool,
 }
 
+/// Carries the batch out, and says whether the connection is well.
 async fn transact(
     shared: &Shared,
     conn: &mut Conn,
     of: Event,
     jobs: (&[Arc<Job>], Option<&Known>),
-) -> std::result::Result<Batch, Failed> {
+) -> std::result::Result<(Batch, bool), Failed> {
     let unended = |error| Failed { error: fault(error), ended: false };
     let mut transaction = conn.begin_with(AssertSqlSafe(begin(of))).await.map_err(unended)?;
     match batch::run(&mut transaction, of.0, of.1, jobs).await {
-        Ok(done) if done.objects.is_empty() => transaction.rollback().await.map(|()| done).map_err(unended),
+        Ok(done) if done.objects.is_empty() => {
+            transaction.rollback().await.map(|()| (done, true)).map_err(unended)
+        }
         Ok(done) => match finish(shared, transaction, &done.token).await {
-            Ok(()) => Ok(done),
+            Ok(well) => Ok((done, well)),
             Err(error) => Err(Failed { error, ended: true }),
         },
         Err(error) => {

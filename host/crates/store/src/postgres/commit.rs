@@ -40,11 +40,13 @@ pub(super) async fn run(
 }
 
 async fn transact(shared: &Shared, changeset: &Changeset) -> Result<Committed> {
-    let mut conn = shared.pool.acquire().await.map_err(fault)?;
+    let mut conn = shared.acquire().await.map_err(fault)?;
     let mut transaction = conn.begin().await.map_err(fault)?;
     match apply(&mut transaction, changeset, shared.clock.now()).await {
         Ok(Applied::Written(token)) => {
-            finish(shared, transaction, &token).await?;
+            if finish(shared, transaction, &token).await? {
+                shared.keep(conn);
+            }
             Ok(Committed::Stored)
         }
         Ok(Applied::Claimed) => {
@@ -61,17 +63,19 @@ async fn transact(shared: &Shared, changeset: &Changeset) -> Result<Committed> {
     }
 }
 
-/// Commits, and wakes who numbers the facts.
+/// Commits, and wakes who numbers the facts. Whether the connection is well: else the answer came by another.
 pub(super) async fn finish(
     shared: &Shared,
     transaction: Transaction<'_, Postgres>,
     token: &str,
-) -> Result<()> {
-    if let Err(error) = transaction.commit().await {
+) -> Result<bool> {
+    let committed = transaction.commit().await;
+    let well = committed.is_ok();
+    if let Err(error) = committed {
         settle(shared, error, token).await?;
     }
     told(shared);
-    Ok(())
+    Ok(well)
 }
 
 /// Something has committed: wakes who numbers the facts.
@@ -114,7 +118,7 @@ pub(super) fn unknown() -> Error {
 }
 
 async fn status(shared: &Shared, token: &str) -> Result<Option<String>, sqlx::Error> {
-    let mut conn = shared.pool.acquire().await?;
+    let mut conn = shared.acquire().await?;
     let query = sqlx::query_scalar("SELECT pg_xact_status($1::text::xid8)").bind(token);
     query.fetch_one(&mut *conn).await
 }

@@ -2,8 +2,8 @@
 //! they have committed, and hosts wake each other by notifications.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -65,6 +65,9 @@ pub(crate) struct DbStore {
 struct Shared {
     host: String,
     pool: PgPool,
+    /// Connections that were left as they should be, each with when that was. The pool would ask the server whether a
+    /// connection is well whenever it is given back: a round trip for each batch.
+    kept: Mutex<Vec<(PoolConnection<Db>, Instant)>>,
     gate: Arc<Gate>,
     clock: Clock,
     changed: Changed,
@@ -143,6 +146,7 @@ impl DbStore {
         let shared = Arc::new(Shared {
             host: host.to_owned(),
             pool,
+            kept: Mutex::default(),
             gate: Gate::new(for_requests as usize),
             clock: Clock::new(),
             changed: Changed::default(),
@@ -162,7 +166,7 @@ impl DbStore {
 
     async fn read(&self, tenant: TenantId) -> Result<Reader> {
         let permit = self.shared.gate.enter(tenant).await?;
-        let conn = self.shared.pool.acquire().await.map_err(fault)?;
+        let conn = self.shared.acquire().await.map_err(fault)?;
         Ok(Reader { conn, _permit: permit })
     }
 
@@ -187,14 +191,36 @@ impl DbStore {
 }
 
 impl Shared {
+    /// Takes a connection: one that was kept, or one of the pool.
+    async fn acquire(&self) -> Result<PoolConnection<Db>, sqlx::Error> {
+        while let Some((mut conn, since)) = self.take_kept() {
+            if since.elapsed() <= IDLE
+                || tokio::time::timeout(PATIENCE, conn.ping()).await.is_ok_and(|well| well.is_ok())
+            {
+                return Ok(conn);
+            }
+            conn.close_on_drop();
+        }
+        self.pool.acquire().await
+    }
+
+    fn take_kept(&self) -> Option<(PoolConnection<Db>, Instant)> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Keeps a connection for whoever needs one next. All that was asked by it has been answered, and no transaction is open.
+    fn keep(&self, conn: PoolConnection<Db>) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push((conn, Instant::now()));
+    }
+
     async fn upkeep(&self, upkeep: &Upkeep) -> Result<u64> {
-        let mut conn = self.pool.acquire().await.map_err(fault)?;
+        let mut conn = self.acquire().await.map_err(fault)?;
         upkeep::run(&mut conn, upkeep).await
     }
 
     /// Sets the clock by the server's, half of the round trip ago.
     async fn measure(&self) -> Result<()> {
-        let mut conn = self.pool.acquire().await.map_err(fault)?;
+        let mut conn = self.acquire().await.map_err(fault)?;
         let asked = Instant::now();
         let query = sqlx::query_scalar("SELECT clock_timestamp()");
         let Ts(shown) = query.fetch_one(&mut *conn).await.map_err(fault)?;
@@ -228,7 +254,7 @@ impl Store for DbStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        let mut conn = self.shared.pool.acquire().await.map_err(fault)?;
+        let mut conn = self.shared.acquire().await.map_err(fault)?;
         let asked = sqlx::query("SELECT 1").execute(&mut *conn);
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(answered) => answered.map(|_| ()).map_err(fault),
@@ -260,6 +286,7 @@ impl Store for DbStore {
         if let Err(error) = given {
             tracing::warn!(?error, "the leases could not be given back; they run out by themselves");
         }
+        while self.shared.take_kept().is_some() {}
         self.shared.pool.close().await;
     }
 }
