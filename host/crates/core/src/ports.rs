@@ -1,8 +1,7 @@
 //! What the core needs of the world: the store, the cache and what runs plugins. Every implementation of a port passes
 //! that port's suite of tests.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 

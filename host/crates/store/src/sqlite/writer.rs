@@ -95,7 +95,7 @@ impl Writer {
     async fn run(&mut self, jobs: Vec<Order>) {
         let mut jobs: Vec<_> = jobs.into_iter().filter_map(Order::wanted).collect();
         if jobs.len() > 1 {
-            match self.transact(&jobs).await {
+            match self.attempt(&jobs).await {
                 Ok(verdicts) => {
                     self.shared.note_written();
                     for (job, verdict) in jobs.into_iter().zip(verdicts) {
@@ -108,17 +108,20 @@ impl Writer {
         }
         for job in jobs.drain(..).filter_map(Order::wanted) {
             let one = [job];
-            let mut verdict = self.transact(&one).await;
-            // What was remembered of an event was not true any more, and is forgotten: this time it is read.
-            if let [Order { work: Work::Batch(..), .. }] = &one
-                && verdict.as_ref().is_err_and(Error::is_stale)
-            {
-                verdict = self.transact(&one).await;
-            }
+            let verdict = self.attempt(&one).await;
             let verdict = verdict.and_then(|verdicts| verdicts.into_iter().next().unwrap_or_else(lost));
             self.shared.note_written();
             let [job] = one;
             job.answer(verdict);
+        }
+    }
+
+    /// Carries all jobs out in one transaction, and once more if what was remembered of an event was not true any more: it is
+    /// forgotten then, and read the second time. So whose memory is wrong costs the others no flush of their own.
+    async fn attempt(&mut self, jobs: &[Order]) -> Result<Vec<Result<Done>>> {
+        match self.transact(jobs).await {
+            Err(error) if error.is_stale() => self.transact(jobs).await,
+            verdicts => verdicts,
         }
     }
 
@@ -166,8 +169,8 @@ fn lost() -> Result<Done> {
 async fn members(conn: &mut SqliteConnection, jobs: &[Order], shared: &Shared) -> Result<Vec<Result<Done>>> {
     let mut verdicts = Vec::with_capacity(jobs.len());
     for job in jobs {
-        // What is remembered is seldom wrong: then all is taken back and each is run by itself, and no batch that is right
-        // needs a savepoint.
+        // What is remembered is seldom wrong: then all is taken back and run again, and no batch that is right needs a
+        // savepoint.
         if let Some(batch) = by_known(conn, shared, &job.work).await? {
             verdicts.push(Ok(Done::Batch(batch.into())));
             continue;
