@@ -12,6 +12,7 @@ use tessera_core::ports::Store;
 
 mod clock;
 mod codec;
+mod connections;
 mod error;
 mod fair;
 mod postgres;

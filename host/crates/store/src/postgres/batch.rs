@@ -29,7 +29,7 @@ fn begin((tenant, event): Event) -> String {
 /// Waits for its turn and carries the batch out.
 pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result<BatchDone> {
     let _permit = shared.gate.enter(of.0).await?;
-    let mut conn = shared.acquire().await.map_err(fault)?;
+    let mut conn = shared.pool.acquire().await.map_err(fault)?;
     let known = shared.known.get(of);
     if let Some(known) = known.as_deref()
         && let Some((batch, well)) = by_known(shared, &mut conn, (of, known), jobs).await?
@@ -52,7 +52,7 @@ pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result
 fn done(shared: &Shared, of: Event, (batch, well): (Batch, Option<PoolConnection<Postgres>>)) -> BatchDone {
     shared.known.put(of, batch.known);
     if let Some(conn) = well {
-        shared.keep(conn);
+        shared.pool.keep(conn);
     }
     BatchDone { verdicts: batch.verdicts, objects: batch.objects }
 }
@@ -102,7 +102,7 @@ async fn settle(shared: &Shared, error: Error, of: Event, first: Option<Reservat
 
 /// Whether a reservation is stored. Who is about to store it has the pools' locks: they are waited for.
 async fn is_stored(shared: &Shared, of: Event, id: ReservationId) -> Result<bool, sqlx::Error> {
-    let mut conn = shared.acquire().await?;
+    let mut conn = shared.pool.acquire().await?;
     let mut transaction = conn.begin_with(AssertSqlSafe(begin(of))).await?;
     let query = sqlx::query("SELECT 1 FROM reservations WHERE tenant_id = $1 AND id = $2");
     let found = query.bind(of.0.0).bind(id.0).fetch_optional(&mut *transaction).await?;

@@ -40,12 +40,12 @@ pub(super) async fn run(
 }
 
 async fn transact(shared: &Shared, changeset: &Changeset) -> Result<Committed> {
-    let mut conn = shared.acquire().await.map_err(fault)?;
+    let mut conn = shared.pool.acquire().await.map_err(fault)?;
     let mut transaction = conn.begin().await.map_err(fault)?;
     match apply(&mut transaction, changeset, shared.clock.now()).await {
         Ok(Applied::Written(token)) => {
             if finish(shared, transaction, &token).await? {
-                shared.keep(conn);
+                shared.pool.keep(conn);
             }
             Ok(Committed::Stored)
         }
@@ -118,7 +118,7 @@ pub(super) fn unknown() -> Error {
 }
 
 async fn status(shared: &Shared, token: &str) -> Result<Option<String>, sqlx::Error> {
-    let mut conn = shared.acquire().await?;
+    let mut conn = shared.pool.acquire().await?;
     let query = sqlx::query_scalar("SELECT pg_xact_status($1::text::xid8)").bind(token);
     query.fetch_one(&mut *conn).await
 }

@@ -1,14 +1,12 @@
 //! The store on PostgreSQL: each changeset is its own transaction, a sequencer numbers the facts after
 //! they have committed, and hosts wake each other by notifications.
 
-use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::migrate::Migrator;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor};
 use tessera_core::changeset::{Changeset, Committed, Recorded};
@@ -22,8 +20,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
+use crate::connections::{Connections, IDLE, Reader};
 use crate::error::{away, away_for, fault};
-use crate::fair::{Gate, HOST, PATIENCE, Permit};
+use crate::fair::{Gate, HOST, PATIENCE};
 use crate::remembered::Remembered;
 use crate::signal::Changed;
 
@@ -51,9 +50,6 @@ const OWN_CONNECTIONS: u32 = 4;
 const LIMITS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
     SET idle_in_transaction_session_timeout = '30s'; SET plan_cache_mode = force_generic_plan; SET jit = off";
 
-/// A connection that was idle for longer may have been lost.
-const IDLE: Duration = Duration::from_secs(2);
-
 /// The store.
 pub(crate) struct DbStore {
     shared: Arc<Shared>,
@@ -64,10 +60,7 @@ pub(crate) struct DbStore {
 /// What the store and its tasks share.
 struct Shared {
     host: String,
-    pool: PgPool,
-    /// Connections that were left as they should be, each with when that was. The pool would ask the server whether a
-    /// connection is well whenever it is given back: a round trip for each batch.
-    kept: Mutex<Vec<(PoolConnection<Db>, Instant)>>,
+    pool: Connections<Db>,
     gate: Arc<Gate>,
     clock: Clock,
     changed: Changed,
@@ -84,26 +77,6 @@ struct Shared {
     /// The host's own tasks.
     tasks: TaskTracker,
     stop: CancellationToken,
-}
-
-/// A connection to read by, in its turn.
-pub(crate) struct Reader {
-    conn: PoolConnection<Db>,
-    _permit: Permit,
-}
-
-impl Deref for Reader {
-    type Target = Conn;
-
-    fn deref(&self) -> &Conn {
-        &self.conn
-    }
-}
-
-impl DerefMut for Reader {
-    fn deref_mut(&mut self) -> &mut Conn {
-        &mut self.conn
-    }
 }
 
 /// Brings the tables up to date, under a lock that all hosts take.
@@ -145,8 +118,7 @@ impl DbStore {
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             host: host.to_owned(),
-            pool,
-            kept: Mutex::default(),
+            pool: Connections::new(pool),
             gate: Gate::new(for_requests as usize),
             clock: Clock::new(),
             changed: Changed::default(),
@@ -164,10 +136,9 @@ impl DbStore {
         Ok(Self { shared, _stop: stop.drop_guard() })
     }
 
-    async fn read(&self, tenant: TenantId) -> Result<Reader> {
+    async fn read(&self, tenant: TenantId) -> Result<Reader<Db>> {
         let permit = self.shared.gate.enter(tenant).await?;
-        let conn = self.shared.acquire().await.map_err(fault)?;
-        Ok(Reader { conn, _permit: permit })
+        self.shared.pool.read(permit).await.map_err(fault)
     }
 
     fn changed(&self) -> &Changed {
@@ -191,36 +162,14 @@ impl DbStore {
 }
 
 impl Shared {
-    /// Takes a connection: one that was kept, or one of the pool.
-    async fn acquire(&self) -> Result<PoolConnection<Db>, sqlx::Error> {
-        while let Some((mut conn, since)) = self.take_kept() {
-            if since.elapsed() <= IDLE
-                || tokio::time::timeout(PATIENCE, conn.ping()).await.is_ok_and(|well| well.is_ok())
-            {
-                return Ok(conn);
-            }
-            conn.close_on_drop();
-        }
-        self.pool.acquire().await
-    }
-
-    fn take_kept(&self) -> Option<(PoolConnection<Db>, Instant)> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-
-    /// Keeps a connection for whoever needs one next. All that was asked by it has been answered, and no transaction is open.
-    fn keep(&self, conn: PoolConnection<Db>) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push((conn, Instant::now()));
-    }
-
     async fn upkeep(&self, upkeep: &Upkeep) -> Result<u64> {
-        let mut conn = self.acquire().await.map_err(fault)?;
+        let mut conn = self.pool.acquire().await.map_err(fault)?;
         upkeep::run(&mut conn, upkeep).await
     }
 
     /// Sets the clock by the server's, half of the round trip ago.
     async fn measure(&self) -> Result<()> {
-        let mut conn = self.acquire().await.map_err(fault)?;
+        let mut conn = self.pool.acquire().await.map_err(fault)?;
         let asked = Instant::now();
         let query = sqlx::query_scalar("SELECT clock_timestamp()");
         let Ts(shown) = query.fetch_one(&mut *conn).await.map_err(fault)?;
@@ -254,7 +203,7 @@ impl Store for DbStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        let mut conn = self.shared.acquire().await.map_err(fault)?;
+        let mut conn = self.shared.pool.acquire().await.map_err(fault)?;
         let asked = sqlx::query("SELECT 1").execute(&mut *conn);
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(answered) => answered.map(|_| ()).map_err(fault),
@@ -286,7 +235,6 @@ impl Store for DbStore {
         if let Err(error) = given {
             tracing::warn!(?error, "the leases could not be given back; they run out by themselves");
         }
-        while self.shared.take_kept().is_some() {}
         self.shared.pool.close().await;
     }
 }

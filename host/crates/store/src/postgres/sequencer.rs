@@ -77,7 +77,7 @@ async fn renew(shared: &Shared) -> bool {
 
 /// Numbers what waits; whether anything did.
 async fn catch_up(shared: &Shared) -> Result<bool> {
-    let mut conn = shared.acquire().await.map_err(fault)?;
+    let mut conn = shared.pool.acquire().await.map_err(fault)?;
     let mut found = false;
     loop {
         let query = sqlx::query_as("SELECT taken, newest FROM number_facts($1)").bind(BATCH);
@@ -85,7 +85,7 @@ async fn catch_up(shared: &Shared) -> Result<bool> {
         shared.changed.say_upto(unsigned(newest)?);
         found |= taken > 0;
         if taken < BATCH {
-            shared.keep(conn);
+            shared.pool.keep(conn);
             return Ok(found);
         }
     }

@@ -49,7 +49,7 @@ async fn listen(shared: &Shared) {
 }
 
 async fn listen_once(shared: &Shared) -> Result<(), sqlx::Error> {
-    let mut listener = PgListener::connect_with(&shared.pool).await?;
+    let mut listener = PgListener::connect_with(shared.pool.pool()).await?;
     listener.ignore_pool_close_event(true);
     listener.listen_all([COMMITTED_CHANNEL, NUMBERED_CHANNEL]).await?;
     loop {
@@ -74,7 +74,7 @@ async fn listen_once(shared: &Shared) -> Result<(), sqlx::Error> {
 async fn notify(shared: &Shared) {
     loop {
         shared.untold.notified().await;
-        if let Err(error) = sqlx::query(COMMITTED).execute(&shared.pool).await {
+        if let Err(error) = sqlx::query(COMMITTED).execute(shared.pool.pool()).await {
             tracing::warn!(%error, "the sequencer could not be told; it looks by itself");
             tokio::time::sleep(PAUSE).await;
         }

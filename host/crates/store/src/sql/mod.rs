@@ -2,7 +2,7 @@
 //! `numbering` it finds in the module above. All are functions over one connection; transactions are the driver's business.
 
 use super::dialect::{self, Conn, Db, Row, Ts};
-use super::{DbStore, Reader, numbering};
+use super::{DbStore, numbering};
 
 mod admission;
 pub(super) mod apply;

@@ -35,11 +35,21 @@ use super::plugin::{host, installation, release, timer};
 use super::tenancy::{key, tenant};
 use super::tracker::{comment, issue, link, project, purge, user, watcher};
 use super::upkeep::Upkeep;
-use super::{DbStore, Reader, outbox};
+use super::{Db, DbStore, outbox};
+use crate::connections::Reader;
 use crate::fair::HOST;
 
+/// Asks by a reader, and gives it back.
+macro_rules! ask {
+    ($reader:expr, $query:path $(, $given:expr)*) => {{
+        let mut reader = $reader;
+        let found = $query(&mut reader $(, $given)*).await;
+        reader.back(found)
+    }};
+}
+
 impl DbStore {
-    async fn host(&self) -> Result<Reader> {
+    async fn host(&self) -> Result<Reader<Db>> {
         self.read(HOST).await
     }
 }
@@ -47,137 +57,137 @@ impl DbStore {
 #[async_trait]
 impl TenancyStore for DbStore {
     async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
-        tenant::get(&mut *self.read(id).await?, id).await
+        ask!(self.read(id).await?, tenant::get, id)
     }
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
-        tenant::by_slug(&mut *self.host().await?, slug).await
+        ask!(self.host().await?, tenant::by_slug, slug)
     }
 
     async fn tenants(&self, page: &PageRequest) -> Result<Page<Tenant>> {
-        tenant::list(&mut *self.host().await?, page).await
+        ask!(self.host().await?, tenant::list, page)
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<StoredKey>> {
-        key::get(&mut *self.host().await?, id).await
+        ask!(self.host().await?, key::get, id)
     }
 
     async fn keys(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<ApiKey>> {
-        key::list(&mut *self.read(tenant).await?, tenant, page).await
+        ask!(self.read(tenant).await?, key::list, tenant, page)
     }
 }
 
 #[async_trait]
 impl TrackerStore for DbStore {
     async fn user(&self, tenant: TenantId, id: UserId) -> Result<Option<User>> {
-        user::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, user::get, tenant, id)
     }
 
     async fn users(&self, tenant: TenantId, text: Option<&str>, page: &PageRequest) -> Result<Page<User>> {
-        user::list(&mut *self.read(tenant).await?, tenant, text, page).await
+        ask!(self.read(tenant).await?, user::list, tenant, text, page)
     }
 
     async fn project(&self, tenant: TenantId, id: ProjectId) -> Result<Option<Project>> {
-        project::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, project::get, tenant, id)
     }
 
     async fn projects(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Project>> {
-        project::list(&mut *self.read(tenant).await?, tenant, page).await
+        ask!(self.read(tenant).await?, project::list, tenant, page)
     }
 
     async fn usage(&self, tenant: TenantId, project: ProjectId) -> Result<Usage> {
-        project::usage(&mut *self.read(tenant).await?, tenant, project).await
+        ask!(self.read(tenant).await?, project::usage, tenant, project)
     }
 
     async fn issue(&self, tenant: TenantId, id: IssueId) -> Result<Option<Issue>> {
-        issue::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, issue::get, tenant, id)
     }
 
     async fn issues(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Issue>> {
-        issue::list(&mut *self.read(tenant).await?, tenant, page).await
+        ask!(self.read(tenant).await?, issue::list, tenant, page)
     }
 
     async fn children(&self, tenant: TenantId, parents: &[IssueId], limit: u32) -> Result<Vec<Issue>> {
-        issue::children(&mut *self.read(tenant).await?, tenant, parents, limit).await
+        ask!(self.read(tenant).await?, issue::children, tenant, parents, limit)
     }
 
     async fn comment(&self, tenant: TenantId, issue: IssueId, id: CommentId) -> Result<Option<Comment>> {
-        comment::get(&mut *self.read(tenant).await?, tenant, issue, id).await
+        ask!(self.read(tenant).await?, comment::get, tenant, issue, id)
     }
 
     async fn comments(&self, tenant: TenantId, issue: IssueId, page: &PageRequest) -> Result<Page<Comment>> {
-        comment::list(&mut *self.read(tenant).await?, tenant, issue, page).await
+        ask!(self.read(tenant).await?, comment::list, tenant, issue, page)
     }
 
     async fn links(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<Link>> {
-        link::list(&mut *self.read(tenant).await?, tenant, issue).await
+        ask!(self.read(tenant).await?, link::list, tenant, issue)
     }
 
     async fn watchers(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<UserId>> {
-        watcher::list(&mut *self.read(tenant).await?, tenant, issue).await
+        ask!(self.read(tenant).await?, watcher::list, tenant, issue)
     }
 
     async fn purges(&self, limit: u32) -> Result<Vec<Purge>> {
-        purge::list(&mut *self.host().await?, limit).await
+        ask!(self.host().await?, purge::list, limit)
     }
 
     async fn purgeable(&self, purge: &Purge, limit: u32) -> Result<Vec<Issue>> {
-        issue::purgeable(&mut *self.host().await?, purge, limit).await
+        ask!(self.host().await?, issue::purgeable, purge, limit)
     }
 }
 
 #[async_trait]
 impl PluginStore for DbStore {
     async fn release(&self, tenant: TenantId, digest: Digest) -> Result<Option<Release>> {
-        release::get(&mut *self.read(tenant).await?, tenant, digest).await
+        ask!(self.read(tenant).await?, release::get, tenant, digest)
     }
 
     async fn release_named(&self, tenant: TenantId, plugin: &str, version: &str) -> Result<Option<Release>> {
-        release::named(&mut *self.read(tenant).await?, tenant, plugin, version).await
+        ask!(self.read(tenant).await?, release::named, tenant, plugin, version)
     }
 
     async fn release_count(&self, tenant: TenantId) -> Result<u64> {
-        release::count(&mut *self.read(tenant).await?, tenant).await
+        ask!(self.read(tenant).await?, release::count, tenant)
     }
 
     async fn releases(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Release>> {
-        release::list(&mut *self.read(tenant).await?, tenant, page).await
+        ask!(self.read(tenant).await?, release::list, tenant, page)
     }
 
     async fn component(&self, digest: Digest) -> Result<Option<Arc<[u8]>>> {
-        release::bytes(&mut *self.host().await?, digest).await
+        ask!(self.host().await?, release::bytes, digest)
     }
 
     async fn digests_in_use(&self) -> Result<Vec<Digest>> {
-        installation::digests(&mut *self.host().await?).await
+        ask!(self.host().await?, installation::digests)
     }
 
     async fn in_force(&self, tenant: TenantId) -> Result<InForce> {
-        installation::in_force(&mut *self.read(tenant).await?, tenant).await
+        ask!(self.read(tenant).await?, installation::in_force, tenant)
     }
 
     async fn installation(&self, tenant: TenantId, id: InstallationId) -> Result<Option<Installation>> {
-        installation::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, installation::get, tenant, id)
     }
 
     async fn installations(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Installation>> {
-        installation::list(&mut *self.read(tenant).await?, tenant, page).await
+        ask!(self.read(tenant).await?, installation::list, tenant, page)
     }
 
     async fn states_in_use(&self, tenant: TenantId, scope: Scope) -> Result<StatesInUse> {
-        issue::states_in_use(&mut *self.read(tenant).await?, tenant, scope).await
+        ask!(self.read(tenant).await?, issue::states_in_use, tenant, scope)
     }
 
     async fn own_schemes(&self, tenant: TenantId, scope: Scope) -> Result<Vec<Project>> {
-        project::own_schemes(&mut *self.read(tenant).await?, tenant, scope).await
+        ask!(self.read(tenant).await?, project::own_schemes, tenant, scope)
     }
 
     async fn timers(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<Timer>> {
-        timer::list(&mut *self.read(tenant).await?, tenant, issue).await
+        ask!(self.read(tenant).await?, timer::list, tenant, issue)
     }
 
     async fn due_timers(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>> {
-        timer::due(&mut *self.host().await?, now, limit).await
+        ask!(self.host().await?, timer::due, now, limit)
     }
 
     async fn delay_timer(&self, tenant: TenantId, timer: &Timer) -> Result<()> {
@@ -189,62 +199,62 @@ impl PluginStore for DbStore {
     }
 
     async fn hosts(&self, span: Duration) -> Result<Vec<(String, Seq)>> {
-        host::list(&mut *self.host().await?, self.now().minus(span)).await
+        ask!(self.host().await?, host::list, self.now().minus(span))
     }
 }
 
 #[async_trait]
 impl CatalogStore for DbStore {
     async fn venue(&self, tenant: TenantId, id: VenueId) -> Result<Option<Venue>> {
-        venue::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, venue::get, tenant, id)
     }
 
     async fn venues(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Venue>> {
-        venue::list(&mut *self.read(tenant).await?, tenant, page).await
+        ask!(self.read(tenant).await?, venue::list, tenant, page)
     }
 
     async fn series(&self, tenant: TenantId, id: SeriesId) -> Result<Option<Series>> {
-        series::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, series::get, tenant, id)
     }
 
     async fn all_series(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Series>> {
-        series::list(&mut *self.read(tenant).await?, tenant, page).await
+        ask!(self.read(tenant).await?, series::list, tenant, page)
     }
 
     async fn has_events(&self, tenant: TenantId, kind: ObjectKind, id: Uuid) -> Result<bool> {
-        event::any_of(&mut *self.read(tenant).await?, tenant, kind, id).await
+        ask!(self.read(tenant).await?, event::any_of, tenant, kind, id)
     }
 
     async fn event(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>> {
-        event::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, event::get, tenant, id)
     }
 
     async fn events(&self, tenant: TenantId, public: bool, page: &PageRequest) -> Result<Page<Event>> {
-        event::list(&mut *self.read(tenant).await?, tenant, public, page).await
+        ask!(self.read(tenant).await?, event::list, tenant, public, page)
     }
 
     async fn event_categories(&self, tenant: TenantId) -> Result<BTreeMap<String, u64>> {
-        event::categories(&mut *self.read(tenant).await?, tenant).await
+        ask!(self.read(tenant).await?, event::categories, tenant)
     }
 
     async fn events_over(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
-        event::over(&mut *self.host().await?, self.now(), limit).await
+        ask!(self.host().await?, event::over, self.now(), limit)
     }
 
     async fn ticket_type(&self, tenant: TenantId, id: TicketTypeId) -> Result<Option<TicketType>> {
-        ticket_type::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, ticket_type::get, tenant, id)
     }
 
     async fn ticket_types(&self, tenant: TenantId, event: EventId) -> Result<Vec<TicketType>> {
-        ticket_type::list(&mut *self.read(tenant).await?, tenant, event).await
+        ask!(self.read(tenant).await?, ticket_type::list, tenant, event)
     }
 
     async fn pool(&self, tenant: TenantId, event: EventId, id: PoolId) -> Result<Option<Pool>> {
-        pool::get(&mut *self.read(tenant).await?, tenant, event, id).await
+        ask!(self.read(tenant).await?, pool::get, tenant, event, id)
     }
 
     async fn pools(&self, tenant: TenantId, event: EventId) -> Result<Vec<Pool>> {
-        pool::list(&mut *self.read(tenant).await?, tenant, event).await
+        ask!(self.read(tenant).await?, pool::list, tenant, event)
     }
 }
 
@@ -260,19 +270,19 @@ impl InventoryStore for DbStore {
         event: EventId,
         jobs: &[Arc<Job>],
     ) -> Result<Option<Vec<Result<Outcome>>>> {
-        batch::peek(&mut *self.read(tenant).await?, tenant, event, jobs).await
+        ask!(self.read(tenant).await?, batch::peek, tenant, event, jobs)
     }
 
     async fn reservation(&self, tenant: TenantId, id: ReservationId) -> Result<Option<Reservation>> {
-        reservation::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, reservation::get, tenant, id)
     }
 
     async fn reservations(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Reservation>> {
-        reservation::list(&mut *self.read(tenant).await?, tenant, page).await
+        ask!(self.read(tenant).await?, reservation::list, tenant, page)
     }
 
     async fn due_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
-        reservation::due(&mut *self.host().await?, self.now(), limit).await
+        ask!(self.host().await?, reservation::due, self.now(), limit)
     }
 
     async fn note_swept(&self, tenant: TenantId, event: EventId) -> Result<()> {
@@ -280,27 +290,27 @@ impl InventoryStore for DbStore {
     }
 
     async fn hold_rules(&self, tenant: TenantId) -> Result<Option<TenantHolds>> {
-        holding::get(&mut *self.read(tenant).await?, tenant).await
+        ask!(self.read(tenant).await?, holding::get, tenant)
     }
 
     async fn lock(&self, tenant: TenantId, id: LockId) -> Result<Option<Lock>> {
-        pool::get_lock(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, pool::get_lock, tenant, id)
     }
 
     async fn locks(&self, tenant: TenantId, event: EventId) -> Result<Vec<Lock>> {
-        pool::locks(&mut *self.read(tenant).await?, tenant, event).await
+        ask!(self.read(tenant).await?, pool::locks, tenant, event)
     }
 
     async fn due_locks(&self, limit: u32) -> Result<Vec<(TenantId, Lock)>> {
-        pool::due_locks(&mut *self.host().await?, self.now(), limit).await
+        ask!(self.host().await?, pool::due_locks, self.now(), limit)
     }
 
     async fn seats(&self, tenant: TenantId, of: TicketTypeId, page: &PageRequest) -> Result<Page<Seat>> {
-        seat::list(&mut *self.read(tenant).await?, tenant, of, page).await
+        ask!(self.read(tenant).await?, seat::list, tenant, of, page)
     }
 
     async fn seats_named(&self, tenant: TenantId, of: TicketTypeId, labels: &[String]) -> Result<Vec<Seat>> {
-        seat::named(&mut *self.read(tenant).await?, tenant, of, labels).await
+        ask!(self.read(tenant).await?, seat::named, tenant, of, labels)
     }
 
     async fn purge_events(&self, limit: u32) -> Result<u64> {
@@ -311,39 +321,39 @@ impl InventoryStore for DbStore {
 #[async_trait]
 impl AdmissionStore for DbStore {
     async fn ticket(&self, tenant: TenantId, id: TicketId) -> Result<Option<Ticket>> {
-        ticket::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, ticket::get, tenant, id)
     }
 
     async fn tickets(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Ticket>> {
-        ticket::list(&mut *self.read(tenant).await?, tenant, page).await
+        ask!(self.read(tenant).await?, ticket::list, tenant, page)
     }
 
     async fn tickets_to_cancel(&self, tenant: TenantId, event: EventId, limit: u32) -> Result<Vec<Ticket>> {
-        ticket::to_cancel(&mut *self.read(tenant).await?, tenant, event, limit).await
+        ask!(self.read(tenant).await?, ticket::to_cancel, tenant, event, limit)
     }
 
     async fn revoked(&self, tenant: TenantId, event: EventId, page: &PageRequest) -> Result<Page<Revoked>> {
-        ticket::revoked(&mut *self.read(tenant).await?, tenant, event, page).await
+        ask!(self.read(tenant).await?, ticket::revoked, tenant, event, page)
     }
 
     async fn signing_keys(&self, tenant: TenantId) -> Result<Vec<SigningKey>> {
-        signing_key::list(&mut *self.read(tenant).await?, tenant).await
+        ask!(self.read(tenant).await?, signing_key::list, tenant)
     }
 
     async fn check_in(&self, tenant: TenantId, id: CheckInId) -> Result<Option<CheckIn>> {
-        check_in::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, check_in::get, tenant, id)
     }
 
     async fn check_in_named(&self, tenant: TenantId, name: (EventId, &str, &str)) -> Result<Option<CheckIn>> {
-        check_in::named(&mut *self.read(tenant).await?, tenant, name).await
+        ask!(self.read(tenant).await?, check_in::named, tenant, name)
     }
 
     async fn check_ins_of(&self, tenant: TenantId, ticket: TicketId) -> Result<Vec<CheckIn>> {
-        check_in::of(&mut *self.read(tenant).await?, tenant, ticket).await
+        ask!(self.read(tenant).await?, check_in::of, tenant, ticket)
     }
 
     async fn check_ins(&self, tenant: TenantId, event: EventId, page: &PageRequest) -> Result<Page<CheckIn>> {
-        check_in::list(&mut *self.read(tenant).await?, tenant, event, page).await
+        ask!(self.read(tenant).await?, check_in::list, tenant, event, page)
     }
 
     async fn door_stats(
@@ -352,42 +362,42 @@ impl AdmissionStore for DbStore {
         event: EventId,
         between: (Timestamp, Timestamp),
     ) -> Result<DoorStats> {
-        check_in::stats(&mut *self.read(tenant).await?, tenant, event, between).await
+        ask!(self.read(tenant).await?, check_in::stats, tenant, event, between)
     }
 }
 
 #[async_trait]
 impl BookingStore for DbStore {
     async fn queue(&self, tenant: TenantId, event: EventId) -> Result<Option<Queue>> {
-        queue::get(&mut *self.read(tenant).await?, tenant, event).await
+        ask!(self.read(tenant).await?, queue::get, tenant, event)
     }
 
     async fn queue_counts(&self, tenant: TenantId, event: EventId) -> Result<(u64, u64)> {
-        queue::counts(&mut *self.read(tenant).await?, tenant, event).await
+        ask!(self.read(tenant).await?, queue::counts, tenant, event)
     }
 
     async fn queued_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
-        queue::due(&mut *self.host().await?, self.now(), limit).await
+        ask!(self.host().await?, queue::due, self.now(), limit)
     }
 
     async fn booking(&self, tenant: TenantId, id: BookingId) -> Result<Option<Booking>> {
-        place::get(&mut *self.read(tenant).await?, tenant, id).await
+        ask!(self.read(tenant).await?, place::get, tenant, id)
     }
 
     async fn open_booking(&self, tenant: TenantId, event: EventId, buyer: &str) -> Result<Option<Booking>> {
-        place::open(&mut *self.read(tenant).await?, tenant, event, buyer).await
+        ask!(self.read(tenant).await?, place::open, tenant, event, buyer)
     }
 
     async fn bookings_before(&self, tenant: TenantId, booking: &Booking) -> Result<u64> {
-        place::before(&mut *self.read(tenant).await?, tenant, booking).await
+        ask!(self.read(tenant).await?, place::before, tenant, booking)
     }
 
     async fn waiting_bookings(&self, tenant: TenantId, event: EventId) -> Result<Vec<BookingId>> {
-        place::waiting(&mut *self.read(tenant).await?, tenant, event).await
+        ask!(self.read(tenant).await?, place::waiting, tenant, event)
     }
 
     async fn next_bookings(&self, tenant: TenantId, event: EventId, limit: u32) -> Result<Vec<Booking>> {
-        place::next(&mut *self.read(tenant).await?, tenant, event, limit).await
+        ask!(self.read(tenant).await?, place::next, tenant, event, limit)
     }
 
     async fn active_bookings(
@@ -396,26 +406,26 @@ impl BookingStore for DbStore {
         event: EventId,
         asked: (Option<Timestamp>, u32),
     ) -> Result<Vec<(Booking, Option<ReservationId>)>> {
-        place::active(&mut *self.read(tenant).await?, tenant, event, asked).await
+        ask!(self.read(tenant).await?, place::active, tenant, event, asked)
     }
 }
 
 #[async_trait]
 impl OutboxStore for DbStore {
     async fn head(&self) -> Result<Seq> {
-        outbox::head(&mut *self.host().await?).await
+        ask!(self.host().await?, outbox::head)
     }
 
     async fn facts_after(&self, seq: Seq, limit: u32) -> Result<Vec<Fact>> {
-        outbox::after(&mut *self.host().await?, None, seq, limit).await
+        ask!(self.host().await?, outbox::after, None, seq, limit)
     }
 
     async fn marks_after(&self, seq: Seq, limit: u32) -> Result<Vec<Mark>> {
-        outbox::marks(&mut *self.host().await?, seq, limit).await
+        ask!(self.host().await?, outbox::marks, seq, limit)
     }
 
     async fn tenant_facts_after(&self, tenant: TenantId, seq: Seq, limit: u32) -> Result<Vec<Fact>> {
-        outbox::after(&mut *self.read(tenant).await?, Some(tenant), seq, limit).await
+        ask!(self.read(tenant).await?, outbox::after, Some(tenant), seq, limit)
     }
 
     async fn history(
@@ -424,11 +434,11 @@ impl OutboxStore for DbStore {
         object: (ObjectKind, &str),
         page: &PageRequest,
     ) -> Result<Page<Fact>> {
-        outbox::history(&mut *self.read(tenant).await?, tenant, object, page).await
+        ask!(self.read(tenant).await?, outbox::history, tenant, object, page)
     }
 
     async fn audit(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Fact>> {
-        outbox::audit(&mut *self.read(tenant).await?, tenant, page).await
+        ask!(self.read(tenant).await?, outbox::audit, tenant, page)
     }
 
     async fn facts_changed(&self) {
@@ -436,7 +446,7 @@ impl OutboxStore for DbStore {
     }
 
     async fn seq_before(&self, before: Timestamp) -> Result<Seq> {
-        outbox::seq_before(&mut *self.host().await?, before).await
+        ask!(self.host().await?, outbox::seq_before, before)
     }
 
     async fn forget_facts(&self, before: Timestamp, limit: u32) -> Result<u64> {

@@ -1,15 +1,12 @@
 //! The store on SQLite: a file, or memory. One writer, a few readers, a checkpointer.
 
-use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
-use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePoolOptions;
 use tessera_core::changeset::{Changeset, Committed, Recorded};
 use tessera_core::id::{EventId, TenantId};
@@ -22,12 +19,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, MEASURED_EVERY};
+use crate::connections::{Connections, Reader};
 use crate::error::{away_for, fault};
-use crate::fair::{FairQueue, Gate, HOST, PATIENCE, Permit};
+use crate::fair::{FairQueue, Gate, HOST, PATIENCE};
 use crate::remembered::Remembered;
 use crate::signal::Changed;
 
-use self::dialect::{Conn, Db};
+use self::dialect::Db;
 use self::file::Place;
 use self::sql::inventory::Known;
 use self::sql::upkeep::Upkeep;
@@ -60,7 +58,7 @@ struct Shared {
     host: String,
     place: Place,
     queue: FairQueue<Order>,
-    readers: SqlitePool,
+    readers: Connections<Db>,
     gate: Arc<Gate>,
     clock: Clock,
     changed: Changed,
@@ -70,26 +68,6 @@ struct Shared {
     written: AtomicU64,
     tasks: TaskTracker,
     stop: CancellationToken,
-}
-
-/// A connection to read by, in its turn.
-pub(crate) struct Reader {
-    conn: PoolConnection<Db>,
-    _permit: Permit,
-}
-
-impl Deref for Reader {
-    type Target = Conn;
-
-    fn deref(&self) -> &Conn {
-        &self.conn
-    }
-}
-
-impl DerefMut for Reader {
-    fn deref_mut(&mut self) -> &mut Conn {
-        &mut self.conn
-    }
 }
 
 /// Brings a file's tables up to date.
@@ -121,7 +99,7 @@ impl DbStore {
             host: host.to_owned(),
             place,
             queue: FairQueue::new(),
-            readers,
+            readers: Connections::new(readers),
             gate: Gate::new(READERS as usize),
             clock: Clock::new(),
             changed: Changed::default(),
@@ -143,10 +121,9 @@ impl DbStore {
         Ok(Self { shared, _stop: stop.drop_guard() })
     }
 
-    async fn read(&self, tenant: TenantId) -> Result<Reader> {
+    async fn read(&self, tenant: TenantId) -> Result<Reader<Db>> {
         let permit = self.shared.gate.enter(tenant).await?;
-        let conn = self.shared.readers.acquire().await.map_err(fault)?;
-        Ok(Reader { conn, _permit: permit })
+        self.shared.readers.read(permit).await.map_err(fault)
     }
 
     fn changed(&self) -> &Changed {
