@@ -99,6 +99,23 @@ pub(crate) enum PluginCommand {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Shows the timers that an installation has set, the latest first, and has parked ones tried again.
+    Timers {
+        /// The installation's id, or the plugin's name where it is installed once.
+        installation: String,
+        /// Only those of this issue.
+        #[arg(long, value_name = "ID")]
+        issue: Option<String>,
+        /// Only those that have failed too often to be tried again by themselves.
+        #[arg(long)]
+        parked: bool,
+        /// Has those that are parked tried again, and shows which they are.
+        #[arg(long)]
+        retry: bool,
+        /// Which host, and who asks.
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Puts an installation back to an earlier release.
     Rollback {
         /// The installation's id, or the plugin's name where it is installed once.

@@ -38,6 +38,16 @@ pub(crate) fn run(command: PluginCommand) -> Result<ExitCode> {
         PluginCommand::Calls { installation, follow, remote } => {
             runtime()?.block_on(remote::calls(&remote, &installation, follow))?;
         }
+        PluginCommand::Timers { installation, issue, parked, retry, remote } => {
+            let issue = issue.unwrap_or_default();
+            runtime()?.block_on(async {
+                if retry {
+                    remote::retry(&remote, &installation, issue).await
+                } else {
+                    remote::timers(&remote, &installation, &issue, parked).await
+                }
+            })?;
+        }
         PluginCommand::Rollback { installation, to, map, remote } => {
             runtime()?.block_on(remote::rollback(&remote, &installation, to.as_deref(), &map))?;
         }

@@ -1,15 +1,12 @@
-//! A call of a plugin as lines for a terminal.
+//! Calls and timers of plugins as lines for a terminal.
 
-use tessera_proto::plugin::v1::{CallOutcome, CallRecord, CallUsage, LogLevel, Verdict};
+use tessera_proto::plugin::v1::{CallOutcome, CallRecord, CallUsage, LogLevel, Timer, Verdict};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// A call's lines: when, what, how it ended; below it what it refused, why it failed, what it logged.
 pub(super) fn shown(call: &CallRecord) -> String {
-    let at = call.at.map_or_else(String::new, |at| {
-        time::OffsetDateTime::from_unix_timestamp(at.seconds)
-            .ok()
-            .and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok())
-            .unwrap_or_default()
-    });
+    let at = moment(call.at.map(|at| at.seconds));
     let verdict = call.verdict.clone().unwrap_or_default();
     let CallUsage { fuel, time_us, memory } = call.usage.unwrap_or_default();
     let subject = call.subject.as_ref().map_or_else(String::new, |s| format!(" {}:{}", s.kind, s.id));
@@ -38,6 +35,26 @@ pub(super) fn shown(call: &CallRecord) -> String {
         text.push_str("    (the log was cut here)\n");
     }
     text
+}
+
+/// A timer's lines: when it is due, its issue and name, how it stands; below it why its last call failed.
+pub(super) fn timer(timer: &Timer) -> String {
+    let Timer { issue_id, name, due_at, parked, failures, last_failure } = timer;
+    let stands = match (parked, failures) {
+        (true, _) => format!("parked after {failures} failures"),
+        (false, 0) => "waits".to_owned(),
+        (false, _) => format!("waits after {failures} failures"),
+    };
+    let mut text = format!("{} {issue_id} {name}: {stands}\n", moment(due_at.map(|at| at.seconds)));
+    if !last_failure.is_empty() {
+        text.push_str(&format!("    {last_failure}\n"));
+    }
+    text
+}
+
+fn moment(seconds: Option<i64>) -> String {
+    let at = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 fn ended(verdict: &Verdict) -> String {

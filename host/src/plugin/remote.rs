@@ -1,5 +1,5 @@
-//! What `tessera plugin` does on a host: push, install, roll back, and look at calls. It is a client of
-//! gRPC like any other.
+//! What `tessera plugin` does on a host: push, install, roll back, look at calls and timers. It is a client
+//! of gRPC like any other.
 
 use std::path::Path;
 use std::time::Duration;
@@ -175,6 +175,58 @@ pub(super) async fn calls(remote: &Remote, installation: &str, follow: bool) -> 
             ));
         }
         tokio::time::sleep(FOLLOW).await;
+    }
+}
+
+/// Shows the timers of an installation.
+pub(super) async fn timers(remote: &Remote, installation: &str, issue: &str, parked: bool) -> Result<()> {
+    let mut client = client(remote).await?;
+    let installation_id = installation_named(&mut client, installation).await?.installation_id;
+    let mut terms = Vec::new();
+    if !issue.is_empty() {
+        terms.push(format!("issue:{issue}"));
+    }
+    if parked {
+        terms.push("parked:true".to_owned());
+    }
+    let filter = terms.join(" ");
+    let mut page_token = String::new();
+    loop {
+        let request = pb::ListInstallationTimersRequest {
+            installation_id: installation_id.clone(),
+            page_size: 200,
+            page_token,
+            filter: filter.clone(),
+            order_by: String::new(),
+        };
+        let page =
+            client.list_installation_timers(request).await.map_err(|status| told(&status))?.into_inner();
+        for timer in &page.timers {
+            say(&records::timer(timer))?;
+        }
+        if page.next_page_token.is_empty() {
+            return Ok(());
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// Has all parked timers of an installation tried again, or those of one issue, and shows which they are.
+pub(super) async fn retry(remote: &Remote, installation: &str, issue_id: String) -> Result<()> {
+    let mut client = client(remote).await?;
+    let installation_id = installation_named(&mut client, installation).await?.installation_id;
+    let request = pb::RetryInstallationTimersRequest { installation_id, issue_id, ..Default::default() };
+    let mut count = 0;
+    loop {
+        let answer = client.retry_installation_timers(request.clone()).await;
+        let timers = answer.map_err(|status| told(&status))?.into_inner().timers;
+        if timers.is_empty() {
+            return say(&format!("{count} timers are tried again\n"));
+        }
+        count += timers.len();
+        for timer in &timers {
+            say(&records::timer(timer))?;
+        }
     }
 }
 

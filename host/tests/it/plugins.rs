@@ -4,5 +4,6 @@ mod author;
 mod guests;
 mod hooks;
 mod life;
+mod timers;
 
 pub use guests::{component, install, newer, upload, varied, versioned};

@@ -6,8 +6,8 @@ use std::hint::black_box;
 use serde::Deserialize;
 use tessera_plugin::workflow::{Category, Draft, Machine};
 use tessera_plugin::{
-    Change, Context, Effect, Effects, Entity, Manifest, Plugin, Request, Validation, Verdict, Violation,
-    Workflow, info, lookup, manifest, settings,
+    Change, Context, Effect, Effects, Entity, MINUTE, Manifest, Plugin, Request, Validation, Verdict,
+    Violation, Workflow, info, lookup, manifest, settings,
 };
 
 /// The plugin.
@@ -76,7 +76,7 @@ impl Workflow for Hostile {
         (settings.act == "attributes").then(|| (0..settings.amount).fold(machine(), more))
     }
 
-    fn on_change(_: &Context, issue: &Entity, _: Option<&Entity>, _: &[Change]) -> Effects {
+    fn on_change(context: &Context, issue: &Entity, before: Option<&Entity>, _: &[Change]) -> Effects {
         let settings: Settings = settings();
         match settings.act.as_str() {
             // Each change leads to the next, without end.
@@ -97,6 +97,10 @@ impl Workflow for Hostile {
                 kind: "issue".into(),
                 fields: Vec::new(),
             }))]),
+            // Each issue has one, so many minutes ahead.
+            "timer" | "trap-on-timer" if before.is_none() => {
+                Ok(vec![Effect::set_timer("tick", context.now + settings.amount * MINUTE)])
+            }
             "trap-after-effects" => {
                 let effects = vec![Effect::comment("never seen")];
                 black_box(&effects);
@@ -107,6 +111,14 @@ impl Workflow for Hostile {
                 Ok(Vec::new())
             }
         }
+    }
+
+    fn on_timer(_: &Context, _: &Entity, _: &str) -> Effects {
+        let settings: Settings = settings();
+        if settings.act == "trap-on-timer" {
+            panic!("when its timer was due");
+        }
+        Ok(vec![Effect::comment("the timer was due")])
     }
 }
 
@@ -149,7 +161,7 @@ fn misbehave(act: &str, amount: u64) {
 }
 
 /// What is done in the other hook, and nothing.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 20] = [
     "",
     "attributes",
     "residue",
@@ -167,6 +179,8 @@ const KNOWN: [&str; 18] = [
     "no-such-issue",
     "no-such-project",
     "trap-after-effects",
+    "timer",
+    "trap-on-timer",
     "nothing",
 ];
 
@@ -238,6 +252,16 @@ mod tests {
         let next = with(&first, "description", "dx");
         let effects = harness.on_change::<Hostile>(&next, Some(&first));
         assert_eq!(effects, Ok(vec![Effect::set("description", "dxx")]));
+    }
+
+    #[test]
+    fn a_timer_is_set_for_a_new_issue_and_answered_with_a_comment() {
+        let harness = told("timer", 5);
+        let (new, at) = (issue("1", []), harness.context().now + 5 * MINUTE);
+        assert_eq!(harness.on_change::<Hostile>(&new, None), Ok(vec![Effect::set_timer("tick", at)]));
+        assert_eq!(harness.on_change::<Hostile>(&new, Some(&new)), Ok(Vec::new()));
+        let effects = harness.on_timer::<Hostile>(&new, "tick");
+        assert_eq!(effects, Ok(vec![Effect::comment("the timer was due")]));
     }
 
     #[test]

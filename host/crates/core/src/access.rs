@@ -276,6 +276,10 @@ operations! {
     InstallationDelete = "installation.delete", ADMINS, Change(ObjectKind::Installation);
     /// Lists the last calls of an installation, and its counters.
     InstallationCalls = "installation.calls", ADMINS, See(ObjectKind::Installation);
+    /// Lists the timers of an installation.
+    TimerList = "timer.list", ADMINS, See(ObjectKind::Installation);
+    /// Has parked timers of an installation tried again.
+    TimerRetry = "timer.retry", ADMINS, Change(ObjectKind::Installation);
 
     /// Comments on an issue.
     CommentAdd = "comment.add", WORKERS, Change(ObjectKind::Issue);

@@ -81,6 +81,8 @@ pub struct App {
     pub releases: Releases,
     /// Installations of plugins.
     pub installations: Installations,
+    /// Timers that plugins have set.
+    pub timers: Timers,
     /// Venues.
     pub venues: Venues,
     /// Series of events.
@@ -112,7 +114,6 @@ pub struct App {
     turns: Turns,
     /// Told when somebody comes into a queue or leaves it.
     queue_news: Arc<Notify>,
-    timers: Timers,
     keeper: Arc<Keeper>,
     store: Arc<dyn Store>,
     feed: Arc<Feed>,
@@ -159,6 +160,7 @@ impl App {
             links: Links::new(Arc::clone(&store), commands.clone()),
             releases: Releases::new(Arc::clone(&store), plugins, commands.clone(), limits.max_component),
             installations: Installations::new(Arc::clone(&store), commands.clone()),
+            timers: Timers::new(Arc::clone(&store), commands.clone()),
             venues: Venues::new(Arc::clone(&store), commands.clone()),
             series: AllSeries::new(Arc::clone(&store), commands.clone()),
             events: Events::new(Arc::clone(&store), commands.clone()),
@@ -172,9 +174,8 @@ impl App {
             reservations,
             holding: Holding::new(Arc::clone(&store), commands.clone()),
             tickets,
-            door: Door::new(Arc::clone(&store), commands.clone(), codes.clone()),
+            door: Door::new(Arc::clone(&store), commands, codes.clone()),
             codes,
-            timers: Timers::new(Arc::clone(&store), commands),
             keeper: Arc::new(Keeper::new(Arc::clone(&store), Arc::clone(&feed), caller)),
             facts: Facts::new(Arc::clone(&store), Arc::clone(&feed), limits.retention),
             store,

@@ -268,6 +268,8 @@ answers! {
     Release(Release);
     /// An installation.
     Installation(Installation);
+    /// Several timers.
+    Timers(Vec<Timer>);
     /// A venue.
     Venue(Venue);
     /// A series of events.

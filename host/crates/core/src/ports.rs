@@ -38,6 +38,7 @@ pub trait Store:
     TenancyStore
     + TrackerStore
     + PluginStore
+    + TimerStore
     + CatalogStore
     + InventoryStore
     + AdmissionStore
@@ -152,6 +153,18 @@ pub trait PluginStore: Send + Sync {
     async fn beat(&self, host: &str, seq: Seq) -> Result<()>;
     /// Hosts that beat within `span`, and how far each is.
     async fn hosts(&self, span: Duration) -> Result<Vec<(String, Seq)>>;
+}
+
+/// Timers as the admins of an installation see them.
+#[async_trait]
+pub trait TimerStore: Send + Sync {
+    /// An installation's timers, parked ones included, a page at a time; sorted by `due`.
+    async fn timers_of(
+        &self,
+        tenant: TenantId,
+        installation: InstallationId,
+        page: &PageRequest,
+    ) -> Result<Page<Timer>>;
 }
 
 /// Venues, series, events, ticket types, and the pools that they have.

@@ -52,6 +52,8 @@ impl Fixture {
         let earlier = release(rest, INSTALLED, "1.0.0", component(INSTALLED)).await;
         let second = release(rest, INSTALLED, "1.0.1", newer(&component(INSTALLED))).await;
         let installation = installation(rest, [&earlier, &second], &project).await;
+        // An issue with timers.
+        rest.issue(&project, "Timed").await;
         let [venue, series, event, ticket_type] = show(rest, &name).await;
         let pool = json!({"name": "Floor", "capacity": 50});
         let pool = made(rest, &format!("/v1/events/{event}/pools"), pool, "pool").await;

@@ -1,11 +1,10 @@
 //! The life of releases and installations: uploads and what they are refused for, changes and the way back,
-//! machines that must know every state, timers, several hosts, several tenants.
+//! machines that must know every state, several hosts, several tenants.
 
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions as _, Connection as _};
 use tessera_proto::common::v1::{Value as FieldValue, value};
 use tessera_proto::issues::v1::ListTransitionsRequest;
 use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
@@ -14,7 +13,7 @@ use tessera_proto::plugin::v1::plugin_service_client::PluginServiceClient;
 
 use super::{component, install, newer, upload, varied, versioned};
 use crate::harness::{Answer, Home, Host, Kind, Rest};
-use crate::tracker::{bring, done, issue, memory, on, on_every_store, until};
+use crate::tracker::{bring, done, issue, memory, on, on_every_store};
 
 on_every_store! {
     the_plugin_and_the_built_in_machine_agree_on_every_pair_of_states
@@ -26,7 +25,7 @@ async fn send(rest: &Rest, bytes: Vec<u8>, kind: &str) -> Answer {
     rest.send(request.body(bytes)).await
 }
 
-fn path(installation: &Value) -> String {
+pub(super) fn path(installation: &Value) -> String {
     format!("/v1/installations/{}", installation["installation_id"].as_str().unwrap())
 }
 
@@ -319,100 +318,6 @@ async fn what_is_installed_on_one_host_is_in_force_on_the_other_within_a_second(
     assert_eq!(again.rest().post("/v1/issues", body).await.code(422), "FIELD_REQUIRED");
 }
 
-/// Makes all timers due, in the database itself.
-async fn make_due(home: &Home) {
-    match home.database_url() {
-        Some(url) => {
-            let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
-            let mut connection = options.connect().await.unwrap();
-            sqlx::raw_sql("UPDATE timers SET at = now() - interval '1 second'")
-                .execute(&mut connection)
-                .await
-                .unwrap();
-            connection.close().await.unwrap();
-        }
-        None => {
-            let path = home.folder.join("data/tessera.db");
-            let path = if path.exists() { path } else { home.folder.join("tessera.db") };
-            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-            let mut connection = options.connect().await.unwrap();
-            // Whatever form times have there, what was stored for the issue is in the past.
-            let sql =
-                "UPDATE timers SET at = (SELECT created_at FROM issues WHERE issues.id = timers.issue_id)";
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
-        }
-    }
-}
-
-async fn escalated(rest: &Rest, id: &str) -> usize {
-    let comments = rest.get(&format!("/v1/issues/{id}/comments")).await;
-    comments.expect(200)["comments"].as_array().unwrap().len()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_timer_survives_a_restart_and_fires_once_whatever_the_number_of_hosts() {
-    for kind in [Kind::Postgres, Kind::Sqlite] {
-        let home = Home::new(kind).await;
-        let host = Host::start(&home).await;
-        let project = host.rest().project("P").await;
-        install(
-            &host.rest(),
-            "support-sla",
-            json!({"project_id": project, "settings": {"respond": {"CRITICAL": 1}, "resolve": {"MINOR": 100}}}),
-        )
-        .await;
-        let id = host.rest().issue(&project, "It waits").await;
-        drop(host);
-        make_due(&home).await;
-        let hosts = if kind == Kind::Postgres { 2 } else { 1 };
-        let hosts = futures_util::future::join_all((0..hosts).map(|_| Host::start(&home))).await;
-        let rest = hosts[0].rest();
-        let path = format!("/v1/issues/{id}");
-        until(&rest, &path, |answer| answer.body["issue"]["labels"].to_string().contains("escalated")).await;
-        // `respond` has no minutes for this priority; `resolve` has: one escalation, and no second.
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!(escalated(&rest, &id).await, 1, "{kind:?}");
-        let held = issue(&rest, &id).await;
-        assert_eq!(held["priority"], "IMPORTANT", "{kind:?}: {held:#}");
-        let facts = rest.get(&format!("{path}/history")).await;
-        let noticed = facts.expect(200)["facts"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|fact| fact["type"] == "issue.notified");
-        assert!(noticed, "{kind:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_suspended_tenants_timers_wait() {
-    let home = Home::new(Kind::Sqlite).await;
-    let host = Host::start(&home).await;
-    let root = host.rest();
-    done(&root.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await);
-    let key = root.post("/v1/keys", json!({"name": "theirs", "roles": ["admin"], "tenant": "acme"})).await;
-    let theirs = root.with_key(key.expect(201)["secret"].as_str());
-    let project = theirs.project("P").await;
-    install(&theirs, "support-sla", json!({"settings": {"resolve": {"default": 100}}})).await;
-    let id = theirs.issue(&project, "It waits").await;
-    done(&root.post("/v1/tenants/acme:suspend", Value::Null).await);
-    drop(host);
-    make_due(&home).await;
-    let host = Host::start(&home).await;
-    // It is looked at, and set back.
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let (root, theirs) = (host.rest(), host.rest().with_key(theirs.key.as_deref()));
-    done(&root.post("/v1/tenants/acme:resume", Value::Null).await);
-    assert_eq!(escalated(&theirs, &id).await, 0);
-    drop(host);
-    make_due(&home).await;
-    let host = Host::start(&home).await;
-    let theirs = host.rest().with_key(theirs.key.as_deref());
-    let path = format!("/v1/issues/{id}");
-    until(&theirs, &path, |answer| answer.body["issue"]["labels"].to_string().contains("escalated")).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_of_a_plugin_is_offered_and_called() {
     let (_home, _host, rest) = memory().await;
@@ -451,7 +356,7 @@ async fn another_tenants_plugins_do_not_exist_and_do_not_judge() {
     assert_eq!(theirs.post(&format!("{release}:test"), trial).await.code(404), "RELEASE_NOT_FOUND");
     let steal = json!({"release": {"digest": ours["release"]["digest"]}});
     assert_eq!(theirs.post("/v1/installations", steal).await.body["violations"][0]["field"], "release");
-    for path in [path(&ours), format!("{}/calls", path(&ours))] {
+    for path in ["", "/calls", "/timers"].map(|tail| format!("{}{tail}", path(&ours))) {
         assert_eq!(theirs.get(&path).await.code(404), "INSTALLATION_NOT_FOUND");
     }
     let project = theirs.project("T").await;

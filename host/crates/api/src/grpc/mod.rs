@@ -32,6 +32,7 @@ mod stream;
 mod tenant;
 mod ticket;
 mod ticket_type;
+mod timer;
 mod transition;
 mod user_v1;
 mod user_v2;

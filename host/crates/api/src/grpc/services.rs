@@ -13,8 +13,8 @@ use crate::grpc::call::{Door, Grpc};
 use crate::grpc::outgoing::Outgoing;
 use crate::grpc::{
     booking, check_in, command, comment, event, fact, holding, installation, inventory, issue, key, label,
-    link, project, release, reservation, scheme, series, stream, tenant, ticket, ticket_type, transition,
-    user_v1, user_v2, venue, watcher,
+    link, project, release, reservation, scheme, series, stream, tenant, ticket, ticket_type, timer,
+    transition, user_v1, user_v2, venue, watcher,
 };
 
 /// Implements a service: each line is an RPC, its request and answer, and the function that carries it out. Only
@@ -133,6 +133,10 @@ service!(plugins::plugin_service_server::PluginService {
         = installation::delete;
     list_installation_calls(plugins::ListInstallationCallsRequest) -> plugins::ListInstallationCallsResponse
         = installation::calls;
+    list_installation_timers(plugins::ListInstallationTimersRequest) -> plugins::ListInstallationTimersResponse
+        = timer::list;
+    retry_installation_timers(plugins::RetryInstallationTimersRequest) -> plugins::RetryInstallationTimersResponse
+        = timer::retry;
 });
 
 service!(tickets::catalog_service_server::CatalogService {

@@ -33,6 +33,7 @@ pub mod stream;
 pub mod tenant;
 pub mod ticket;
 pub mod ticket_type;
+pub mod timer;
 pub mod transition;
 mod unread;
 pub mod user;
@@ -136,7 +137,7 @@ fn routes() -> Routes {
     let routes = transition::routes(issue::routes(routes));
     let routes = link::routes(label::routes(comment::routes(routes)));
     let routes = command::routes(routes);
-    let routes = installation::routes(release::routes(routes));
+    let routes = timer::routes(installation::routes(release::routes(routes)));
     let routes = series::routes(venue::routes(routes));
     let routes = ticket_type::routes(event::routes(routes));
     let routes = reservation::routes(holding::routes(inventory::routes(routes)));

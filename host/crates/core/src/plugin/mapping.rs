@@ -66,7 +66,10 @@ async fn slice(
     let mut changeset = Changeset::new(ctx);
     let in_force = store.in_force(ctx.tenant).await?.sorted();
     // A later change has maps of its own, and applies them itself.
-    if in_force.get(installation.id).is_none_or(|held| held.version != installation.version) {
+    let same = |held: &Arc<Installation>| {
+        (&held.machines, &held.state_map) == (&installation.machines, &installation.state_map)
+    };
+    if !in_force.get(installation.id).is_some_and(same) {
         return Ok(Slice::Done(None));
     }
     let projects: BTreeSet<_> = found.iter().map(|issue| issue.project).collect();

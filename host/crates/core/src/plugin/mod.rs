@@ -35,7 +35,7 @@ pub use keeper::Keeper;
 pub use limits::{AskedLimits, CallLimits};
 pub use release::{Admitted, Digest, Footprint, Hook, Manifest, Release};
 pub use releases::{ReleaseName, Releases};
-pub use timer::{DueTimer, Timer};
+pub use timer::{DueTimer, RetryTimers, Timer};
 pub use timers::Timers;
 pub use trial::{Question, Trial, Tried};
 pub use work::Move;

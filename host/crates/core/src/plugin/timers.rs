@@ -1,4 +1,5 @@
-//! Fires timers: whoever consumes a timer's generation carries out what its plugin wants, once.
+//! Fires timers: whoever consumes a timer's generation carries out what its plugin wants, once. And what
+//! admins do with those of an installation: look at them, and have parked ones tried again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,11 +9,14 @@ use crate::changeset::{Changeset, Write};
 use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::timer::MAX_FAILURES;
-use crate::plugin::{DueTimer, Installation, Reaction, Timer};
+use crate::id::InstallationId;
+use crate::page::{Page, PageRequest};
+use crate::plugin::timer::{MAX_FAILURE, MAX_FAILURES};
+use crate::plugin::{DueTimer, Installation, Reaction, RetryTimers, Timer};
 use crate::ports::Store;
 use crate::tenancy::TenantState;
 use crate::time::Timestamp;
+use crate::value::{Change, Value};
 
 /// How many timers are fired before the host looks again.
 const BATCH: u32 = 100;
@@ -26,7 +30,7 @@ const LATER: Duration = Duration::from_secs(60);
 /// The first pause after a failure; each further one is twice as long.
 const BACK_OFF: Duration = Duration::from_secs(5);
 
-/// Fires timers that are due.
+/// Fires timers that are due, and carries out what admins do with them.
 #[derive(Clone)]
 pub struct Timers {
     store: Arc<dyn Store>,
@@ -38,6 +42,41 @@ impl Timers {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
         Self { store, commands }
+    }
+
+    /// Lists the timers of an installation.
+    pub async fn list(&self, ctx: &Ctx, id: InstallationId, page: &PageRequest) -> Result<Page<Timer>> {
+        ctx.allow(Operation::TimerList)?;
+        self.installation(ctx, id).await?;
+        self.store.timers_of(ctx.tenant, id, page).await
+    }
+
+    /// Has parked timers of an installation tried again, those that wait longest first; which they were.
+    /// It is a change of the installation: its history says who did it.
+    pub async fn retry(&self, ctx: &Ctx, id: InstallationId, command: RetryTimers) -> Result<Vec<Timer>> {
+        let decide = || async {
+            let before = self.installation(ctx, id).await?;
+            ctx.check_version(before.version)?;
+            let parked = self.store.timers_of(ctx.tenant, id, &command.page()).await?.items;
+            let anew: Vec<_> = parked.iter().map(|timer| timer.anew(ctx.now)).collect();
+            if anew.is_empty() {
+                return Ok(Decision::nothing(anew));
+            }
+            let after = Installation { version: before.version + 1, updated_at: ctx.now, ..before };
+            let fact = after.fact(ctx, "plugin.timers_retried", parked.iter().map(retried).collect());
+            let changeset = Changeset::new(ctx).fact(fact).update(after);
+            let changeset = parked.into_iter().zip(&anew).fold(changeset, |changeset, (before, after)| {
+                changeset.write(Write::TakeTimer(before)).write(Write::PutTimer(after.clone()))
+            });
+            Ok(Decision::change(changeset, anew))
+        };
+        let retry = (id, &command, ctx.if_version);
+        self.commands.run(ctx, Operation::TimerRetry, &retry, decide).await
+    }
+
+    async fn installation(&self, ctx: &Ctx, id: InstallationId) -> Result<Installation> {
+        let found = self.store.installation(ctx.tenant, id).await?;
+        found.ok_or_else(|| Error::not_found("installation"))
     }
 
     /// Fires what is due, as much as is taken at once; whether there may be more.
@@ -76,7 +115,14 @@ impl Timers {
             return Ok(());
         }
         tracing::debug!(?error, timer = timer.name, issue = %timer.issue, "a timer failed");
-        self.store.delay_timer(tenant, &set_back(timer, &error, now)).await
+        let back = set_back(timer, &error, now);
+        if back.is_parked() {
+            tracing::warn!(
+                %tenant, installation = %back.installation, issue = %back.issue, timer = back.name,
+                reason = error.reason(), "a timer failed too often and is parked"
+            );
+        }
+        self.store.delay_timer(tenant, &back).await
     }
 
     async fn carry_out(&self, ctx: &Ctx, installation: &Arc<Installation>, timer: &Timer) -> Result<()> {
@@ -104,7 +150,18 @@ fn set_back(timer: Timer, error: &Error, now: Timestamp) -> Timer {
     }
     let failures = (timer.failures + 1).min(MAX_FAILURES);
     let pause = BACK_OFF * (1 << timer.failures.min(MAX_FAILURES));
-    Timer { at: now.plus(pause), failures, last_failure: Some(error.to_string()), ..timer }
+    let mut failure = error.to_string();
+    failure.truncate(failure.floor_char_boundary(MAX_FAILURE));
+    Timer { at: now.plus(pause), failures, last_failure: Some(failure), ..timer }
+}
+
+/// What the history says of a parked timer that is tried again.
+fn retried(timer: &Timer) -> Change {
+    Change {
+        field: format!("timers.{}.{}.failures", timer.issue, timer.name),
+        before: Value::Integer(timer.failures.into()),
+        after: Value::Integer(0),
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CommentId, FactId, IssueId, ProjectId, UserId};
 use crate::outbox::{Actor, NewFact};
 use crate::plugin::effects::{Asked, Wanted};
-use crate::plugin::timer::MAX_TIMERS;
+use crate::plugin::timer::{self, MAX_TIMERS};
 use crate::plugin::{Draft, Effect, InForce, Installation, Notice, Timer};
 use crate::ports::Store;
 use crate::time::Timestamp;
@@ -389,7 +389,7 @@ impl<'a> Work<'a> {
                 installation: by.installation.id,
                 name,
                 at: at.max(by.timers_from),
-                generation: FactId::generate().0.as_u64_pair().1 >> 2,
+                generation: timer::generation(),
                 failures: 0,
                 last_failure: None,
             }));

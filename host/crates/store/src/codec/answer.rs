@@ -20,10 +20,10 @@ use super::{
     lock, lock_form, pool, pool_form, reservation, reservation_form, series, series_form, ticket_type,
     ticket_type_form, venue, venue_form,
 };
-use super::{FieldsForm, InstallationForm, LimitsForm, ReleaseForm, SchemeForm};
+use super::{FieldsForm, InstallationForm, LimitsForm, ReleaseForm, SchemeForm, TimerForm};
 use super::{corrupt, fields, fields_form, installation, installation_form, limits, limits_form, moment};
 use super::{release, release_form, roles, roles_form, scheme, scheme_form, tenant_state};
-use super::{tenant_holds, tenant_holds_form};
+use super::{tenant_holds, tenant_holds_form, timer, timer_form};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +40,7 @@ pub(crate) enum AnswerForm {
     Link(LinkForm),
     Release(ReleaseForm),
     Installation(InstallationForm),
+    Timers(Vec<TimerForm>),
     Venue(VenueForm),
     Series(SeriesForm),
     Event(EventForm),
@@ -163,6 +164,7 @@ pub(crate) fn answer_form(answer: &Answer) -> AnswerForm {
         Answer::Link(link) => AnswerForm::Link(link_form(link)),
         Answer::Release(release) => AnswerForm::Release(release_form(release)),
         Answer::Installation(held) => AnswerForm::Installation(installation_form(held)),
+        Answer::Timers(held) => AnswerForm::Timers(held.iter().map(timer_form).collect()),
         Answer::Venue(held) => AnswerForm::Venue(venue_form(held)),
         Answer::Series(held) => AnswerForm::Series(series_form(held)),
         Answer::Event(held) => AnswerForm::Event(event_form(held)),
@@ -192,6 +194,7 @@ pub(crate) fn answer(form: AnswerForm) -> Result<Answer> {
         AnswerForm::Link(form) => Answer::Link(link(&form)?),
         AnswerForm::Release(form) => Answer::Release(release(form)?),
         AnswerForm::Installation(form) => Answer::Installation(installation(form)?),
+        AnswerForm::Timers(forms) => Answer::Timers(forms.into_iter().map(timer).collect::<Result<_>>()?),
         AnswerForm::Venue(form) => Answer::Venue(venue(form)?),
         AnswerForm::Series(form) => Answer::Series(series(form)?),
         AnswerForm::Event(form) => Answer::Event(event(form)?),

@@ -28,9 +28,9 @@ pub(crate) use catalog::{
 };
 pub(crate) use plugin::{
     CommandsForm, FootprintForm, InstallationForm, LimitsForm, MachinesForm, ManifestForm, ReleaseForm,
-    ReleaseRefForm, commands, commands_form, footprint, footprint_form, hooks, hooks_form, installation,
-    installation_form, limits, limits_form, machines, machines_form, manifest, manifest_form, on_failure,
-    release, release_form, release_ref, release_ref_form,
+    ReleaseRefForm, TimerForm, commands, commands_form, footprint, footprint_form, hooks, hooks_form,
+    installation, installation_form, limits, limits_form, machines, machines_form, manifest, manifest_form,
+    on_failure, release, release_form, release_ref, release_ref_form, timer, timer_form,
 };
 pub(crate) use reservation::{
     LineForm, ReservationForm, UnitForm, line, line_form, reservation, reservation_form, reservation_state,

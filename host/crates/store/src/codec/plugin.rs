@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
-use tessera_core::id::{InstallationId, ProjectId, UserId};
+use tessera_core::id::{InstallationId, IssueId, ProjectId, UserId};
 use tessera_core::plugin::{
     Admitted, AskedLimits, Digest, Footprint, Hook, Installation, Left, Manifest, OnFailure, PluginCommand,
-    Release, ReleaseRef, Scope,
+    Release, ReleaseRef, Scope, Timer,
 };
 use tessera_core::tracker::Machine;
 
@@ -104,6 +104,17 @@ pub(crate) struct InstallationForm {
     created_at: i64,
     updated_at: i64,
     version: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TimerForm {
+    issue: String,
+    installation: String,
+    name: String,
+    at: i64,
+    generation: u64,
+    failures: u32,
+    last_failure: Option<String>,
 }
 
 pub(crate) fn limits_form(limits: &AskedLimits) -> LimitsForm {
@@ -264,5 +275,29 @@ pub(crate) fn installation(form: InstallationForm) -> Result<Installation> {
         created_at: moment(form.created_at)?,
         updated_at: moment(form.updated_at)?,
         version: form.version,
+    })
+}
+
+pub(crate) fn timer_form(timer: &Timer) -> TimerForm {
+    TimerForm {
+        issue: timer.issue.to_string(),
+        installation: timer.installation.to_string(),
+        name: timer.name.clone(),
+        at: timer.at.micros(),
+        generation: timer.generation,
+        failures: timer.failures,
+        last_failure: timer.last_failure.clone(),
+    }
+}
+
+pub(crate) fn timer(form: TimerForm) -> Result<Timer> {
+    Ok(Timer {
+        issue: IssueId::parse("issue", &form.issue)?,
+        installation: InstallationId::parse("installation", &form.installation)?,
+        name: form.name,
+        at: moment(form.at)?,
+        generation: form.generation,
+        failures: form.failures,
+        last_failure: form.last_failure,
     })
 }

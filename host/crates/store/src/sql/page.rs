@@ -25,6 +25,8 @@ enum Ids {
     Uuids,
     Texts,
     Digests,
+    /// An issue's id and a name, in two columns.
+    IssuesAndNames,
 }
 
 /// What a list is sorted by: a column, and where a row stands.
@@ -74,6 +76,13 @@ impl<T> Sort<T> {
         self
     }
 
+    /// The same with names in the column `name` that are an issue's, in the column `issue_id`; needs an
+    /// order in words.
+    pub(super) fn with_issues_and_names(mut self) -> Self {
+        self.id = ("issue_id, name", Ids::IssuesAndNames);
+        self
+    }
+
     /// Ends a query, of which the condition has begun, with one page of it.
     pub(super) async fn page(
         &self,
@@ -117,6 +126,11 @@ impl<T> Sort<T> {
         match self.id.1 {
             Ids::Uuids => query.push_bind(Uuid::try_parse(id).map_err(|_| foreign())?),
             Ids::Texts => query.push_bind(id.to_owned()),
+            Ids::IssuesAndNames => {
+                let (issue, name) = id.split_once('/').ok_or_else(foreign)?;
+                query.push_bind(Uuid::try_parse(issue).map_err(|_| foreign())?).push(", ");
+                query.push_bind(name.to_owned())
+            }
             Ids::Digests => {
                 query.push_bind(Digest::parse("page_token", id).map_err(|_| foreign())?.0.to_vec())
             }

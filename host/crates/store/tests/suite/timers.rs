@@ -1,15 +1,18 @@
-//! Timers are consumed once, back off, and go with their issue and installation; hosts say that they live.
+//! Timers are consumed once, back off, are listed, and go with their issue and installation; hosts say that
+//! they live.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tessera_core::ErrorKind;
 use tessera_core::changeset::{Guard, Write};
 use tessera_core::id::{InstallationId, IssueId, TenantId};
-use tessera_core::plugin::timer::MAX_FAILURES;
+use tessera_core::page::{Keyset, PageRequest, SortKey};
+use tessera_core::plugin::timer::{MAX_FAILURES, SPEC};
 use tessera_core::plugin::{DueTimer, Installation, Scope, Timer};
 use tessera_core::tracker::Issue;
 
-use crate::world::World;
+use crate::world::{World, all, page};
 
 on_every_store! {
     a_timer_is_set_replaced_and_taken_away,
@@ -17,6 +20,9 @@ on_every_store! {
     what_is_due_is_found_whosever_it_is,
     a_timer_that_failed_is_set_back_unless_it_was_set_anew,
     an_issue_has_only_so_many_timers,
+    an_installations_timers_are_listed_page_by_page,
+    timers_are_filtered_and_another_tenants_are_not_seen,
+    a_parked_timer_that_is_set_anew_is_due_and_its_old_call_is_late,
     timers_go_with_their_issue_and_their_installation,
     a_timer_needs_an_issue_and_an_installation,
     timers_are_set_while_what_they_hang_on_goes,
@@ -140,6 +146,101 @@ async fn an_issue_has_only_so_many_timers(world: World) {
     // What the same changeset takes away makes room.
     world.store(setting(&["e"]).write(Write::DropTimer(issue.id, by.id, "a".into()))).await;
     assert_eq!(world.store.timers(tenant, issue.id).await.unwrap().len(), 4);
+}
+
+fn names(timers: Vec<Timer>) -> String {
+    timers.into_iter().map(|timer| timer.name).collect()
+}
+
+async fn listed(world: &World, tenant: TenantId, by: InstallationId, asked: PageRequest) -> String {
+    let timers = all(asked, |asked| {
+        let store = Arc::clone(&world.store);
+        async move { store.timers_of(tenant, by, &asked).await }
+    });
+    names(timers.await)
+}
+
+async fn an_installations_timers_are_listed_page_by_page(world: World) {
+    let (tenant, by, issue) = scene(&world, "acme").await;
+    let project = world.store.project(tenant, issue.project).await.unwrap().unwrap();
+    let other = world.issue(tenant, &project, "another").await;
+    let release = world.release(tenant, "other", "1.0.0", 2).await;
+    let elsewhere = world.installation(tenant, &release, Scope::Tenant).await;
+    put(&world, tenant, &world.new_timer(issue.id, elsewhere.id, "x")).await;
+    let now = world.store.now();
+    // Some are due at the same moment, and two of them have the same name.
+    for (name, seconds, issue) in
+        [("a", 3, &issue), ("b", 1, &issue), ("c", 1, &other), ("b", 1, &other), ("d", 2, &other)]
+    {
+        let at = now.plus(Duration::from_secs(seconds));
+        put(&world, tenant, &Timer { at, ..world.new_timer(issue.id, by.id, name) }).await;
+    }
+    for size in [1, 2, 3, 9] {
+        assert_eq!(listed(&world, tenant, by.id, page(&SPEC, size, "due")).await, "bbcda", "{size}");
+        assert_eq!(listed(&world, tenant, by.id, page(&SPEC, size, "")).await, "adcbb", "{size}");
+    }
+    for key in ["nonsense", "x/y", &issue.id.to_string()] {
+        let after = Some(Keyset { key: SortKey::Time(now), id: key.to_owned() });
+        let asked = PageRequest { after, ..page(&SPEC, 9, "due") };
+        let error = world.store.timers_of(tenant, by.id, &asked).await.unwrap_err();
+        assert_eq!(error.faults()[0].field, "page_token", "{key}");
+    }
+}
+
+async fn timers_are_filtered_and_another_tenants_are_not_seen(world: World) {
+    let (tenant, by, issue) = scene(&world, "acme").await;
+    let project = world.store.project(tenant, issue.project).await.unwrap().unwrap();
+    let other = world.issue(tenant, &project, "another").await;
+    let now = world.store.now();
+    for (name, issue, failures) in [
+        ("a", &issue, 0),
+        ("b", &issue, MAX_FAILURES - 1),
+        ("c", &issue, MAX_FAILURES),
+        ("d", &other, MAX_FAILURES),
+    ] {
+        let timer = Timer { at: now, failures, ..world.new_timer(issue.id, by.id, name) };
+        put(&world, tenant, &timer).await;
+    }
+    let (theirs, _, _) = scene(&world, "other").await;
+    let soon = now.plus(Duration::from_secs(1));
+    for (filter, expected) in [
+        (String::new(), "abcd"),
+        ("parked:true".to_owned(), "cd"),
+        ("-parked:true".to_owned(), "ab"),
+        ("parked:false".to_owned(), "ab"),
+        ("parked:true,false".to_owned(), "abcd"),
+        (format!("issue:{}", other.id), "d"),
+        (format!("issue:{} parked:true", issue.id), "c"),
+        ("name:a,d".to_owned(), "ad"),
+        (format!("due<{soon}"), "abcd"),
+        (format!("due>={soon}"), ""),
+    ] {
+        let asked = PageRequest { filter: world.filter(tenant, &SPEC, &filter), ..page(&SPEC, 9, "due") };
+        let mut found = world.store.timers_of(tenant, by.id, &asked).await.unwrap().items;
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        assert_eq!(names(found), expected, "{filter}");
+        assert!(world.store.timers_of(theirs, by.id, &asked).await.unwrap().items.is_empty(), "{filter}");
+    }
+}
+
+async fn a_parked_timer_that_is_set_anew_is_due_and_its_old_call_is_late(world: World) {
+    let (tenant, by, issue) = scene(&world, "acme").await;
+    let now = world.store.now();
+    let last_failure = Some("PLUGIN_TRAPPED: it trapped".to_owned());
+    let parked = world.new_timer(issue.id, by.id, "soon");
+    let parked = Timer { failures: MAX_FAILURES, last_failure, ..parked };
+    put(&world, tenant, &parked).await;
+    let anew = parked.anew(now);
+    let retry = world.change(tenant).write(Write::TakeTimer(parked.clone()));
+    world.store(retry.write(Write::PutTimer(anew.clone()))).await;
+    let due = world.store.due_timers(now, 9).await.unwrap();
+    assert_eq!(due, [DueTimer { tenant, timer: anew.clone() }]);
+    assert!(anew.failures == 0 && anew.last_failure.is_none() && anew.generation != parked.generation);
+    // A host whose call was under way when it was set anew does not park it again.
+    world.store.delay_timer(tenant, &parked).await.unwrap();
+    assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), [anew]);
+    let again = world.change(tenant).write(Write::TakeTimer(parked));
+    assert!(world.commit(again).await.unwrap_err().is_stale());
 }
 
 async fn timers_go_with_their_issue_and_their_installation(world: World) {

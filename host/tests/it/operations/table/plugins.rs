@@ -57,6 +57,8 @@ fn installations() -> Vec<Row> {
         })
     };
     let back = json!({"release": {"digest": "{earlier}"}});
+    let timers = json!({"installation_id": "{installation_id}", "filter": "parked:false", "order_by": "due"});
+    let worse = json!({"installation_id": "{installation_id}", "page_size": -1});
     vec![
         post(
             "installation.create",
@@ -109,6 +111,22 @@ fn installations() -> Vec<Row> {
             "plugin.v1.PluginService/ListInstallationCalls",
             installation,
         ),
+        get(
+            "timer.list",
+            "/v1/installations/{installation_id}/timers",
+            "plugin.v1.PluginService/ListInstallationTimers",
+            timers,
+        )
+        .query("filter=parked:false&order_by=due")
+        .bad(json!({"page_size": -1}), worse),
+        post(
+            "timer.retry",
+            "/v1/installations/{installation_id}/timers:retry",
+            json!({"name": "respond"}),
+            "plugin.v1.PluginService/RetryInstallationTimers",
+            json!({"installation_id": "{installation_id}", "name": "respond"}),
+        )
+        .bad(json!({"issue_id": "x"}), json!({"installation_id": "{installation_id}", "issue_id": "x"})),
     ]
 }
 

@@ -19,6 +19,7 @@ pub mod scheme;
 pub mod series;
 pub mod tenancy;
 pub mod ticket_type;
+pub mod timer;
 pub mod user;
 pub mod venue;
 

@@ -1,12 +1,15 @@
 //! Timers.
 
 use sqlx::{QueryBuilder, Row as _};
+use tessera_core::filter::{Operand, Term};
 use tessera_core::id::{InstallationId, IssueId, TenantId};
+use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::timer::MAX_FAILURES;
 use tessera_core::plugin::{DueTimer, Timer};
 use tessera_core::{Error, ErrorKind, Result, Timestamp};
 
-use super::super::{Conn, Db, Row, Ts};
+use super::super::page::{Holds, Sort, at};
+use super::super::{Conn, Db, Row, Ts, filter};
 use crate::codec::{corrupt, signed, unsigned};
 use crate::error::fault;
 
@@ -106,6 +109,49 @@ pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, issue: Iss
     query.push(" ORDER BY name, installation_id");
     let rows = query.build().fetch_all(conn).await.map_err(fault)?;
     rows.iter().map(read).collect()
+}
+
+/// Those of an installation, a page at a time.
+pub(in super::super) async fn of(
+    conn: &mut Conn,
+    tenant: TenantId,
+    installation: InstallationId,
+    page: &PageRequest,
+) -> Result<Page<Timer>> {
+    let mut query = QueryBuilder::<Db>::new(SELECT);
+    query.push("tenant_id = ").push_bind(tenant.0);
+    query.push(" AND installation_id = ").push_bind(installation.0);
+    filter::push(&mut query, &page.filter, condition)?;
+    let place = |held: &Timer| at(held.at, &format_args!("{}/{}", held.issue, held.name));
+    let order = if page.order.descending {
+        "at DESC, issue_id DESC, name DESC"
+    } else {
+        "at ASC, issue_id ASC, name ASC"
+    };
+    let sort = Sort::by("at", Holds::Moments, place).with_issues_and_names().in_order(order);
+    sort.descending(page.order.descending).page(conn, query, page, read).await
+}
+
+fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
+    match term.field {
+        "issue" => filter::id(query, "issue_id", term),
+        "name" => filter::text(query, "name", term),
+        "parked" => parked(query, term),
+        "due" => filter::time(query, "at", term),
+        _ => return Err(filter::unknown(term)),
+    }
+    Ok(())
+}
+
+/// As it stands in the indexes, so that they are used.
+fn parked(query: &mut QueryBuilder<Db>, term: &Term) {
+    let asked = |parked| term.values.contains(&Operand::Boolean(parked));
+    match (asked(true), asked(false)) {
+        (true, true) => query.push("TRUE"),
+        (true, false) => query.push(format_args!("failures >= {MAX_FAILURES}")),
+        (false, true) => query.push(format_args!("failures < {MAX_FAILURES}")),
+        (false, false) => query.push("FALSE"),
+    };
 }
 
 /// Those of any tenant that are due, those that wait longest first; parked ones are not.
