@@ -1,15 +1,21 @@
 //! Machine code on disk: made here, for this version of wasmtime and this configuration, authenticated, and
-//! loaded by mapping. What was read and is not exactly that is thrown away; what could not be read stays.
+//! loaded by mapping. What was read and is not exactly that is thrown away; what could not be read stays. What other
+//! versions and configurations have left is removed once nobody has used it for long.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use tessera_core::plugin::Digest;
 use tessera_core::{Error, Result};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+/// For so long what another engine has left stays after its last use: until then the host may be put back to the
+/// version before, and hosts of two versions may share the folder while one replaces the other.
+const LEFT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The machine code of a host's releases.
 pub(crate) struct Cache {
@@ -41,7 +47,42 @@ impl Cache {
         let mut hasher = Blake(blake3::Hasher::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine = format!("{:016x}", hasher.finish());
-        Ok(Self { folder: folder.to_owned(), key, engine })
+        let cache = Self { folder: folder.to_owned(), key, engine };
+        if let Err(error) = cache.sweep(machine_time()) {
+            tracing::warn!(?error, "machine code that other versions have left cannot be looked for");
+        }
+        Ok(cache)
+    }
+
+    /// Removes what no engine like this one loads and nobody has used for long. Whoever has it mapped goes on with it,
+    /// and whoever misses it makes it again.
+    fn sweep(&self, now: SystemTime) -> io::Result<()> {
+        let mut removed = 0;
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if !entry.file_name().to_str().is_some_and(|name| self.is_left(name)) {
+                continue;
+            }
+            // Of a link, what it is itself is looked at.
+            let unused = entry.metadata().is_ok_and(|held| held.is_file() && is_unused(&held, now));
+            removed += usize::from(unused && fs::remove_file(entry.path()).is_ok());
+        }
+        if removed > 0 {
+            tracing::info!(removed, "files of machine code that other versions have left are removed");
+        }
+        Ok(())
+    }
+
+    /// Whether a file is one of ours that an engine like this one does not load: another engine's, or written half.
+    fn is_left(&self, name: &str) -> bool {
+        let Some((stem, extension)) = name.split_once('.') else { return false };
+        let Some((digest, engine)) = stem.split_once('-') else { return false };
+        let hex = |text: &str, length| {
+            text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        };
+        let half = extension.strip_suffix(".part").is_some_and(|of| of.bytes().all(|b| b.is_ascii_digit()));
+        let other = matches!(extension, "code" | "mac") && engine != self.engine;
+        hex(digest, 64) && hex(engine, 16) && (half || other)
     }
 
     fn path(&self, digest: Digest) -> PathBuf {
@@ -70,7 +111,16 @@ impl Cache {
             self.forget(digest);
             return Ok(None);
         }
+        self.note_use(digest);
         Ok(Some(map(engine, &file, &code)?))
+    }
+
+    /// Whether reading is noted by itself depends on how the disk is mounted.
+    fn note_use(&self, digest: Digest) {
+        let path = self.path(digest);
+        for path in [path.with_extension("mac"), path] {
+            let _ = File::open(path).and_then(|file| file.set_modified(machine_time()));
+        }
     }
 
     fn is_mac(&self, digest: Digest, code: &[u8], held: Vec<u8>) -> bool {
@@ -127,6 +177,19 @@ fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The time by which this machine dates files.
+#[expect(clippy::disallowed_methods, reason = "files have this machine's times, and not the store's")]
+fn machine_time() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Whether a file was neither written nor read for long.
+fn is_unused(held: &Metadata, now: SystemTime) -> bool {
+    [held.modified(), held.accessed()]
+        .into_iter()
+        .all(|used| used.is_ok_and(|used| now.duration_since(used).is_ok_and(|span| span > LEFT)))
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {

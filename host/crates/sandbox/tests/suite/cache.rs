@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{Call, Digest, FailureReason, Lookup};
@@ -167,4 +168,59 @@ async fn a_release_that_is_not_installed_is_let_go_and_comes_back_from_what_was_
     sandbox.prepare(digest, component("hostile")).await.unwrap();
     assert!(sandbox.call(work(1)).await.reply.is_ok());
     assert_eq!(compiled(&count), 2, "it is not compiled again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_other_versions_have_left_is_removed_once_it_was_not_used_for_a_week() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, count) = with(folder.path(), [1; 32]);
+    let sandbox = Sandbox::new(config.clone()).unwrap();
+    let digest = sandbox.admit(component("required-fields")).await.unwrap().digest;
+    let (own, cache) = (code(folder.path()), folder.path().join("cache"));
+    let put = |name: &str, days: u64| {
+        fs::write(cache.join(name), b"x").unwrap();
+        aged(&cache.join(name), days);
+    };
+    let other = |engine: &str, extension: &str| format!("{digest}-{engine}.{extension}");
+    let (old, young) = ("00000000000000aa", "00000000000000bb");
+    let mut left = vec![other(old, "code"), other(old, "mac"), other(old, "17.part")];
+    left.iter().for_each(|name| put(name, 8));
+    let mut kept = vec![other(young, "code"), other(young, "mac"), other(young, "17.part")];
+    kept.iter().for_each(|name| put(name, 6));
+    // What is not named as ours is not ours, however old.
+    for name in
+        ["notes.txt", "code", ".code", "x-00000000000000aa.code", &other("00aa", "code"), &other(old, "bak")]
+    {
+        put(name, 100);
+        kept.push(name.to_owned());
+    }
+    fs::create_dir(cache.join(other(old, "1.part"))).unwrap();
+    kept.push(other(old, "1.part"));
+    // What was written half by this very version belongs to nobody, too.
+    let half = own.with_extension("17.part").file_name().unwrap().to_str().unwrap().to_owned();
+    put(&half, 8);
+    left.push(half);
+    for path in [own.with_extension("mac"), own.clone()] {
+        aged(&path, 100);
+    }
+    prepare(&config, digest).await;
+    assert_eq!(compiled(&count), 1, "this version's own code stays, however old");
+    for name in left {
+        assert!(!cache.join(&name).exists(), "{name} is still there");
+    }
+    for name in kept {
+        assert!(cache.join(&name).exists(), "{name} is gone");
+    }
+    for path in [own.with_extension("mac"), own] {
+        let age = fs::metadata(&path).unwrap().modified().unwrap().elapsed().unwrap();
+        assert!(age < Duration::from_secs(3600), "that it was used is not noted: {}", path.display());
+    }
+}
+
+/// Makes a file look as if it had not been used for so many days.
+#[expect(clippy::disallowed_methods, reason = "files have this machine's times")]
+fn aged(path: &Path, days: u64) {
+    let then = SystemTime::now() - Duration::from_secs(days * 24 * 3600);
+    let times = fs::FileTimes::new().set_modified(then).set_accessed(then);
+    fs::File::open(path).unwrap().set_times(times).unwrap();
 }
