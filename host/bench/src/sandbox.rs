@@ -130,7 +130,10 @@ struct Subject {
 impl Subject {
     async fn new(binary: &Path, component: &[u8], settings: &str) -> Result<Arc<Self>> {
         let sandbox = sandbox(binary)?;
-        let admitted = sandbox.admit(component.into()).await.map_err(|error| anyhow!("{error}"))?;
+        let admitted = sandbox
+            .admit(TenantId::generate(), component.into())
+            .await
+            .map_err(|error| anyhow!("{error}"))?;
         let (tenant, release) = (TenantId::generate(), admitted.digest);
         Ok(Arc::new(Self { sandbox, tenant, release, settings: settings.into() }))
     }

@@ -59,7 +59,7 @@ async fn tryout(path: &Path, limits: LimitArgs) -> Result<Tryout> {
         compile_memory: 8 << 30,
     };
     let sandbox = wiring::sandbox(&bounds, None, [0; 32])?;
-    let admitted = sandbox.admit(component).await.map_err(|error| refused(&error))?;
+    let admitted = sandbox.admit(TenantId::generate(), component).await.map_err(|error| refused(&error))?;
     Ok(Tryout { sandbox, admitted, limits })
 }
 

@@ -26,8 +26,14 @@ thread_local! {
     static RUNS: Cell<u64> = const { Cell::new(0) };
 }
 
+/// What is done before it describes itself, which no settings are given for: trials write over it in the component.
+static DESCRIBES: &[u8; 22] = b"describes itself: well";
+
 impl Plugin for Hostile {
     fn manifest() -> Manifest {
+        if black_box(DESCRIBES).ends_with(b"spin") {
+            misbehave("spin", 0);
+        }
         manifest!()
             .needs(["issue:update", "issue:create", "comment:create"])
             .settings(r#"{"type": "object"}"#)

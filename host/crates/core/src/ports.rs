@@ -348,11 +348,13 @@ pub trait Cache: Send + Sync {
 #[async_trait]
 pub trait Plugins: Send + Sync {
     /// Judges an uploaded component by all that could fail later: what it imports and exports, whether it
-    /// compiles within bounds, what it says of itself. Afterwards it is ready to be called here.
-    async fn admit(&self, component: Arc<[u8]>) -> Result<Admitted>;
+    /// compiles within bounds, what it says of itself. What it runs for this is the tenant's, as its calls are.
+    /// Afterwards it is ready to be called here.
+    async fn admit(&self, tenant: TenantId, component: Arc<[u8]>) -> Result<Admitted>;
 
-    /// Makes a release, which was admitted once, ready to be called here.
-    async fn prepare(&self, digest: Digest, component: Arc<[u8]>) -> Result<()>;
+    /// Makes a release, which was admitted once, ready to be called here. What it runs at its start is the tenant's;
+    /// without one, nobody's: it is the host that wants it ready.
+    async fn prepare(&self, tenant: Option<TenantId>, digest: Digest, component: Arc<[u8]>) -> Result<()>;
 
     /// Whether a release can be called here at once.
     fn is_ready(&self, digest: Digest) -> bool;

@@ -58,10 +58,11 @@ impl Ready {
         let Some((begun, mut store)) = lanes.run(tenant, Arc::clone(&clock), begun).await else {
             return Err(failure(FailureReason::Host, "the host stops".to_owned()));
         };
+        let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        lanes.note(tenant, fuel);
         match begun {
             Ok(instance) => Ok(self.exports.check(&mut store, &instance)),
             Err(error) => {
-                let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
                 let usage = Usage { fuel, time: clock.spent(), memory: store.data().held() };
                 Err(why(&error, store.data(), usage, limits))
             }

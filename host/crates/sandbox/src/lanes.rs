@@ -140,7 +140,7 @@ impl Lanes {
             Poll::Pending if clock.has_yielded() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
-        if !self.tenants.was_long(tenant)
+        if !self.is_long(tenant)
             && let Some(done) = short.await
         {
             return Some(done);
@@ -156,6 +156,11 @@ impl Lanes {
         let done = (&mut task.0).await.ok();
         self.tenants.forget_idle();
         done
+    }
+
+    /// Whether a tenant's calls begin among the long ones.
+    pub(crate) fn is_long(&self, tenant: TenantId) -> bool {
+        self.tenants.was_long(tenant)
     }
 
     /// Learns how many instructions a call has used.

@@ -28,7 +28,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use tessera_core::id::TenantId;
-use tessera_core::plugin::{Admitted, Ask, Call, CallLimits, Digest, Failure, FailureReason, Outcome, Reply};
+use tessera_core::plugin::{
+    Admitted, Ask, Call, CallLimits, Digest, Failure, FailureReason, Manifest, Outcome, Reply,
+};
 use tessera_core::ports::Plugins;
 use tessera_core::{Error, ErrorKind, Result, Violation};
 use wasmtime::Engine;
@@ -47,8 +49,11 @@ pub use check::{Inspection, inspect};
 pub use compile::compile_child;
 pub use config::{PoolSize, SandboxConfig};
 
-/// How long the one call at an upload may wait and run.
+/// How long each call at an upload may wait and run.
 const DESCRIBE: Duration = Duration::from_secs(10);
+
+/// Why a call that found no place in time did not begin.
+const BUSY: &str = "too many calls of the tenant's plugins are running";
 
 /// Runs the plugins of a host.
 pub struct Sandbox {
@@ -90,8 +95,8 @@ impl Sandbox {
         })
     }
 
-    /// Makes a release ready, once however many ask.
-    async fn make_ready(&self, digest: Digest, component: &[u8]) -> Result<Arc<Ready>> {
+    /// Makes a release ready, once however many ask; what it runs for this is the tenant's who asks first.
+    async fn make_ready(&self, tenant: TenantId, digest: Digest, component: &[u8]) -> Result<Arc<Ready>> {
         let turn = {
             let mut compiling = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(compiling.entry(digest).or_default())
@@ -100,7 +105,7 @@ impl Sandbox {
             let _turn = turn.lock().await;
             match self.ready.get(digest) {
                 Some(ready) => Ok(ready),
-                None => self.make(digest, component).await,
+                None => self.make(tenant, digest, component).await,
             }
         };
         let mut compiling = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,7 +116,7 @@ impl Sandbox {
         made
     }
 
-    async fn make(&self, digest: Digest, bytes: &[u8]) -> Result<Arc<Ready>> {
+    async fn make(&self, tenant: TenantId, digest: Digest, bytes: &[u8]) -> Result<Arc<Ready>> {
         let inspection = inspect(bytes)?;
         let found = check::names(&inspection)?;
         let component = self.compiled(digest, bytes).await?;
@@ -123,17 +128,22 @@ impl Sandbox {
         let pre = self.linker.instantiate_pre(&component).map_err(|error| misfit(&error))?;
         let ready = Ready::new(pre, found.contract, footprint).map_err(|error| misfit(&error))?;
         let ready = Arc::new(ready);
-        self.fits(&ready, &component, found.contract).await?;
+        self.fits(tenant, &ready, &component, found.contract).await?;
         self.ready.put(digest, Arc::clone(&ready));
         Ok(ready)
     }
 
     /// Refuses exports of the wrong types, with what was expected and what is there.
-    async fn fits(&self, ready: &Arc<Ready>, component: &Component, contract: Contract) -> Result<()> {
+    async fn fits(
+        &self,
+        tenant: TenantId,
+        ready: &Arc<Ready>,
+        component: &Component,
+        contract: Contract,
+    ) -> Result<()> {
         let deadline = Instant::now() + DESCRIBE;
-        let tenant = TenantId::generate();
         let Some(_place) = self.pool.enter(tenant, ready.footprint, deadline).await else {
-            return Err(Error::unavailable("the sandbox is full", Duration::from_secs(1)));
+            return Err(Error::unavailable(BUSY, Duration::from_secs(1)));
         };
         let _ticking = self.ticker.enter();
         let bounds = (tenant, self.config.limits, deadline);
@@ -177,9 +187,9 @@ impl Sandbox {
         cache::load_fresh(&self.engine, &code)
     }
 
-    async fn describe(&self, digest: Digest, ready: &Arc<Ready>) -> Result<tessera_core::plugin::Manifest> {
+    async fn describe(&self, tenant: TenantId, digest: Digest, ready: &Arc<Ready>) -> Result<Manifest> {
         let call = Call {
-            tenant: TenantId::generate(),
+            tenant,
             release: digest,
             settings: "".into(),
             limits: self.config.limits,
@@ -205,8 +215,7 @@ impl Sandbox {
 
     async fn run(&self, ready: &Arc<Ready>, mut call: Call) -> Outcome {
         let Some(_place) = self.pool.enter(call.tenant, ready.footprint, call.deadline).await else {
-            let message = "too many calls of the tenant's plugins are running".to_owned();
-            return unsaid(FailureReason::Busy, message);
+            return unsaid(FailureReason::Busy, BUSY.to_owned());
         };
         if matches!(call.ask, Ask::Describe | Ask::Quote(..)) {
             call.lookup = None;
@@ -218,7 +227,7 @@ impl Sandbox {
 
 #[async_trait]
 impl Plugins for Sandbox {
-    async fn admit(&self, component: Arc<[u8]>) -> Result<Admitted> {
+    async fn admit(&self, tenant: TenantId, component: Arc<[u8]>) -> Result<Admitted> {
         let size = component.len() as u64;
         if size > self.config.max_component {
             let most = self.config.max_component;
@@ -228,9 +237,9 @@ impl Plugins for Sandbox {
         let found = check::names(&inspect(&component)?)?;
         let digest = Digest(Sha256::digest(&component).into());
         let known = self.is_ready(digest);
-        let ready = self.make_ready(digest, &component).await?;
+        let ready = self.make_ready(tenant, digest, &component).await?;
         let admitted = async {
-            let manifest = self.describe(digest, &ready).await?;
+            let manifest = self.describe(tenant, digest, &ready).await?;
             manifest::check(&manifest)?;
             let footprint = ready.footprint;
             let contract = found.contract.name().to_owned();
@@ -245,8 +254,10 @@ impl Plugins for Sandbox {
         admitted
     }
 
-    async fn prepare(&self, digest: Digest, component: Arc<[u8]>) -> Result<()> {
-        self.make_ready(digest, &component).await.map(drop)
+    async fn prepare(&self, tenant: Option<TenantId>, digest: Digest, component: Arc<[u8]>) -> Result<()> {
+        // The host's own is counted as that of a tenant who has nothing else.
+        let tenant = tenant.unwrap_or_else(TenantId::generate);
+        self.make_ready(tenant, digest, &component).await.map(drop)
     }
 
     fn is_ready(&self, digest: Digest) -> bool {

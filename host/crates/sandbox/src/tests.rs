@@ -1,14 +1,16 @@
-//! Two versions of the contract, side by side in one engine.
+//! Two versions of the contract, side by side in one engine; and whose the calls at an upload are.
 
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tessera_core::Field;
+use sha2::{Digest as _, Sha256};
 use tessera_core::plugin::{
     Ask, Call, CallContext, CallLimits, Digest, Entity, Footprint, Refusal, Reply, Validation,
 };
+use tessera_core::ports::Plugins as _;
+use tessera_core::{ErrorKind, Field};
 use tessera_core::{Timestamp, id::TenantId};
 use wasmtime::component::{Component, Linker};
 
@@ -16,22 +18,14 @@ use crate::bindings::{self, Contract};
 use crate::call::Ready;
 use crate::config::PoolSize;
 use crate::lanes::Lanes;
-use crate::{check, engine};
+use crate::{Sandbox, SandboxConfig, check, engine};
 
-/// The example `required-fields`, as a component for the present contract.
-fn required_fields() -> Vec<u8> {
+/// An example plugin, as a component for the present contract.
+fn component(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../plugins");
     let target = folder.join("../target/plugins");
     let built = Command::new("cargo")
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--target",
-            "wasm32-unknown-unknown",
-            "-p",
-            "required-fields",
-        ])
+        .args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", name])
         .current_dir(&folder)
         .env("CARGO_TARGET_DIR", &target)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
@@ -39,20 +33,20 @@ fn required_fields() -> Vec<u8> {
         .status()
         .unwrap();
     assert!(built.success());
-    let module = std::fs::read(target.join("wasm32-unknown-unknown/release/required_fields.wasm")).unwrap();
+    let module = format!("wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_"));
+    let module = std::fs::read(target.join(module)).unwrap();
     wit_component::ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
 }
 
-/// The same component, built for the next version: what it uses looks the same there.
-fn for_next(component: &[u8]) -> Vec<u8> {
-    let mut next = component.to_vec();
-    let (old, new) = (b"@0.1.0", b"@0.2.0");
-    let places: Vec<_> = next.windows(old.len()).enumerate().filter(|(_, held)| held == old).collect();
-    let places: Vec<_> = places.into_iter().map(|(at, _)| at).collect();
-    for at in places {
-        next[at..at + new.len()].copy_from_slice(new);
+/// The same component with other bytes in the place of these.
+fn replaced(component: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut changed = component.to_vec();
+    let places = component.windows(old.len()).enumerate().filter(|(_, held)| *held == old);
+    for (at, _) in places {
+        changed[at..at + new.len()].copy_from_slice(new);
     }
-    next
+    assert_ne!(changed, component);
+    changed
 }
 
 fn ask() -> Ask {
@@ -80,9 +74,9 @@ async fn two_versions_of_the_contract_are_served_side_by_side() {
     let mut linker = Linker::new(&engine);
     bindings::link(&mut linker).unwrap();
     let lanes = Lanes::new().unwrap();
-    let present = required_fields();
+    let present = component("required-fields");
     for (bytes, contract, message) in [
-        (for_next(&present), Contract::Next, "next: description is required"),
+        (replaced(&present, b"@0.1.0", b"@0.2.0"), Contract::Next, "next: description is required"),
         (present, Contract::V0_1, "description is required"),
     ] {
         let found = check::names(&check::inspect(&bytes).unwrap()).unwrap();
@@ -124,4 +118,56 @@ fn a_version_that_is_not_served_is_told_with_those_that_are() {
     let error = check::names(&inspection).map(drop).unwrap_err();
     assert_eq!(error.reason(), "CONTRACT_UNSUPPORTED");
     assert!(error.message().contains("0.9.0") && error.message().contains("0.1.0"), "{}", error.message());
+}
+
+fn sandbox(limits: CallLimits, tenant_share: u32) -> Arc<Sandbox> {
+    let tests = std::env::current_exe().unwrap();
+    let compiler = tests.parent().unwrap().parent().unwrap().join("examples/compile");
+    let config = SandboxConfig {
+        cache: None,
+        cache_key: [7; 32],
+        limits,
+        max_component: 4 << 20,
+        compile_time: Duration::from_secs(60),
+        compile_memory: 4 << 30,
+        compiler: (compiler, Vec::new()),
+        pool: PoolSize::for_calls(16, limits.memory),
+        idle_releases: 16,
+        tenant_share,
+    };
+    Arc::new(Sandbox::new(config).unwrap())
+}
+
+#[tokio::test]
+async fn what_runs_at_an_upload_is_counted_as_a_call_of_who_uploads_it() {
+    let time = Duration::from_secs(20);
+    let sandbox = sandbox(CallLimits { fuel: 200_000_000, time, ..CallLimits::standard() }, 50);
+    let (spins, other) = (TenantId::generate(), TenantId::generate());
+    let hostile = component("hostile");
+    let spinning = replaced(&hostile, b"describes itself: well", b"describes itself: spin");
+    sandbox.admit(other, hostile.into()).await.unwrap();
+    let error = sandbox.admit(spins, spinning.into()).await.unwrap_err();
+    assert_eq!(error.reason(), "PLUGIN_OUT_OF_FUEL", "{error}");
+    assert!(sandbox.lanes.is_long(spins) && !sandbox.lanes.is_long(other));
+}
+
+#[tokio::test]
+async fn an_upload_takes_its_place_of_the_tenants_share() {
+    // One memory of sixteen.
+    let sandbox = sandbox(CallLimits::standard(), 10);
+    let (greedy, other) = (TenantId::generate(), TenantId::generate());
+    let footprint = Footprint { instances: 1, memories: 1, tables: 1 };
+    let soon = Instant::now() + Duration::from_secs(1);
+    let place = sandbox.pool.enter(greedy, footprint, soon).await.unwrap();
+    let bytes = component("required-fields");
+    let digest = Digest(Sha256::digest(&bytes).into());
+    let upload = |tenant| sandbox.admit(tenant, bytes.as_slice().into());
+    for known in [false, true] {
+        let error = upload(greedy).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!(sandbox.is_ready(digest), known, "it has not even been begun");
+        upload(other).await.unwrap();
+    }
+    drop(place);
+    upload(greedy).await.unwrap();
 }

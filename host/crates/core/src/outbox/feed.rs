@@ -3,7 +3,7 @@
 //! Readers pull. One that is slower than the ring reads from the store; nothing is buffered for it. While nobody reads,
 //! of each fact only that is read which the host itself must know.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ pub struct Feed {
     head: watch::Sender<Seq>,
     /// The newest fact about a release or an installation.
     plugins: watch::Sender<Seq>,
-    /// Releases that were uploaded and that nobody has taken up yet.
-    uploaded: Mutex<BTreeSet<Digest>>,
+    /// Releases that were uploaded and that nobody has taken up yet, with who uploaded them.
+    uploaded: Mutex<BTreeMap<Digest, TenantId>>,
 }
 
 #[derive(Default)]
@@ -130,7 +130,8 @@ impl Feed {
                 if mark.fact_type == "release.uploaded"
                     && let Ok(digest) = Digest::parse("id", &mark.object.id)
                 {
-                    self.uploaded.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
+                    let mut uploaded = self.uploaded.lock().unwrap_or_else(PoisonError::into_inner);
+                    uploaded.insert(digest, mark.tenant);
                 }
                 true
             }
@@ -144,9 +145,9 @@ impl Feed {
         self.plugins.subscribe()
     }
 
-    /// The releases that were uploaded since it was last called.
+    /// The releases that were uploaded since it was last called, with who uploaded them.
     #[must_use]
-    pub fn take_uploaded(&self) -> BTreeSet<Digest> {
+    pub fn take_uploaded(&self) -> BTreeMap<Digest, TenantId> {
         std::mem::take(&mut *self.uploaded.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -114,15 +114,15 @@ impl Caller {
         self.plugins.faults(schema, json, field)
     }
 
-    /// Makes a release ready, if it is not.
-    pub async fn prepare(&self, digest: Digest) -> Result<()> {
+    /// Makes a release ready, if it is not; for a tenant, or for the host itself.
+    pub async fn prepare(&self, tenant: Option<TenantId>, digest: Digest) -> Result<()> {
         if self.plugins.is_ready(digest) {
             return Ok(());
         }
         let component = self.store.component(digest).await?;
         let component = component
             .ok_or_else(|| Error::internal(anyhow::anyhow!("the bytes of release {digest} are gone")))?;
-        self.plugins.prepare(digest, component).await
+        self.plugins.prepare(tenant, digest, component).await
     }
 
     /// Lets go of releases that are ready and not installed.
@@ -179,7 +179,7 @@ impl Caller {
 
     /// Calls a release once, whatever is installed.
     pub async fn carry_out(&self, call: Call) -> Outcome {
-        if let Err(error) = self.prepare(call.release).await {
+        if let Err(error) = self.prepare(Some(call.tenant), call.release).await {
             tracing::warn!(release = %call.release, ?error, "a release cannot be made ready");
             let message = "the host cannot make the release ready; its log says why".to_owned();
             let failure = Failure { reason: FailureReason::Host, message, backtrace: Vec::new() };

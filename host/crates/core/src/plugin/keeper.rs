@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
+use crate::id::TenantId;
 use crate::outbox::Feed;
 use crate::plugin::{Caller, Digest};
 use crate::ports::Store;
@@ -37,15 +38,28 @@ impl Keeper {
     pub async fn prepare(&self) -> Result<()> {
         let installed: BTreeSet<_> = self.store.digests_in_use().await?.into_iter().collect();
         let uploaded = self.feed.take_uploaded();
-        for digest in installed.union(&uploaded).copied().filter(|digest| !self.is_left_alone(*digest)) {
-            if let Err(error) = self.caller.prepare(digest).await {
-                tracing::warn!(release = %digest, ?error, "a release cannot be made ready");
-                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-                failed.insert(digest, Instant::now());
-            }
+        for digest in &installed {
+            self.make_ready(None, *digest).await;
+        }
+        // What is only uploaded is the business of who uploaded it.
+        for (digest, tenant) in uploaded.into_iter().filter(|(digest, _)| !installed.contains(digest)) {
+            self.make_ready(Some(tenant), digest).await;
         }
         self.caller.forget_idle(&installed);
         Ok(())
+    }
+
+    async fn make_ready(&self, tenant: Option<TenantId>, digest: Digest) {
+        if self.is_left_alone(digest) {
+            return;
+        }
+        let Err(error) = self.caller.prepare(tenant, digest).await else { return };
+        tracing::warn!(release = %digest, ?error, "a release cannot be made ready");
+        // Where there was only no room for it, it is tried with the next beat.
+        if error.kind() != ErrorKind::Unavailable {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.insert(digest, Instant::now());
+        }
     }
 
     /// Whether a release failed just now: compiling it again and again would cost more than it is worth.

@@ -69,7 +69,7 @@ impl Releases {
             let message = format!("the component has {size} bytes; this host takes {}", self.max_component);
             return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
         }
-        let admitted = self.plugins.admit(Arc::clone(&component)).await?;
+        let admitted = self.plugins.admit(ctx.tenant, Arc::clone(&component)).await?;
         let decide = || async {
             if let Some(held) = self.store.release(ctx.tenant, admitted.digest).await? {
                 return Ok(Decision::nothing(held));

@@ -42,7 +42,7 @@ fn code(folder: &Path) -> PathBuf {
 
 async fn prepare(config: &SandboxConfig, digest: Digest) {
     let sandbox = Sandbox::new(config.clone()).unwrap();
-    sandbox.prepare(digest, component("required-fields")).await.unwrap();
+    sandbox.prepare(None, digest, component("required-fields")).await.unwrap();
     assert!(sandbox.is_ready(digest));
 }
 
@@ -54,7 +54,9 @@ async fn a_release_is_compiled_once_however_many_ask_and_once_for_all_starts() {
     let asked: Vec<_> = (0..8)
         .map(|_| {
             let sandbox = Arc::clone(&sandbox);
-            tokio::spawn(async move { sandbox.admit(component("required-fields")).await.unwrap().digest })
+            tokio::spawn(async move {
+                sandbox.admit(TenantId::generate(), component("required-fields")).await.unwrap().digest
+            })
         })
         .collect();
     let mut digests = Vec::new();
@@ -73,7 +75,7 @@ async fn machine_code_that_is_not_what_was_kept_is_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let (config, count) = with(folder.path(), [1; 32]);
     let sandbox = Sandbox::new(config.clone()).unwrap();
-    let digest = sandbox.admit(component("required-fields")).await.unwrap().digest;
+    let digest = sandbox.admit(TenantId::generate(), component("required-fields")).await.unwrap().digest;
     let code = || code(folder.path());
     let mut expected = 1;
     let damages: [fn(&mut Vec<u8>); 3] = [
@@ -102,8 +104,12 @@ async fn machine_code_that_is_not_what_was_kept_is_made_again() {
 async fn machine_code_that_cannot_be_read_is_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let (config, count) = with(folder.path(), [1; 32]);
-    let digest =
-        Sandbox::new(config.clone()).unwrap().admit(component("required-fields")).await.unwrap().digest;
+    let digest = Sandbox::new(config.clone())
+        .unwrap()
+        .admit(TenantId::generate(), component("required-fields"))
+        .await
+        .unwrap()
+        .digest;
     for extension in ["code", "mac"] {
         let entry = code(folder.path()).with_extension(extension);
         let aside = folder.path().join("aside");
@@ -125,8 +131,8 @@ async fn a_release_that_is_not_installed_is_let_go_and_comes_back_from_what_was_
     let folder = tempfile::tempdir().unwrap();
     let (config, count) = with(folder.path(), [1; 32]);
     let sandbox = Arc::new(Sandbox::new(SandboxConfig { idle_releases: 1, ..config }).unwrap());
-    let digest = sandbox.admit(component("hostile")).await.unwrap().digest;
-    let other = sandbox.admit(component("required-fields")).await.unwrap().digest;
+    let digest = sandbox.admit(TenantId::generate(), component("hostile")).await.unwrap().digest;
+    let other = sandbox.admit(TenantId::generate(), component("required-fields")).await.unwrap().digest;
     let mapped = || {
         let maps = fs::read_to_string("/proc/self/maps").unwrap();
         maps.contains(&format!("{}/cache/{digest}", folder.path().display()))
@@ -165,7 +171,7 @@ async fn a_release_that_is_not_installed_is_let_go_and_comes_back_from_what_was_
         assert!(!mapped(), "its code is still in memory");
     }
     assert_eq!(failure(&sandbox.call(work(1)).await).reason, FailureReason::Host);
-    sandbox.prepare(digest, component("hostile")).await.unwrap();
+    sandbox.prepare(None, digest, component("hostile")).await.unwrap();
     assert!(sandbox.call(work(1)).await.reply.is_ok());
     assert_eq!(compiled(&count), 2, "it is not compiled again");
 }
@@ -175,7 +181,7 @@ async fn what_other_versions_have_left_is_removed_once_it_was_not_used_for_a_wee
     let folder = tempfile::tempdir().unwrap();
     let (config, count) = with(folder.path(), [1; 32]);
     let sandbox = Sandbox::new(config.clone()).unwrap();
-    let digest = sandbox.admit(component("required-fields")).await.unwrap().digest;
+    let digest = sandbox.admit(TenantId::generate(), component("required-fields")).await.unwrap().digest;
     let (own, cache) = (code(folder.path()), folder.path().join("cache"));
     let put = |name: &str, days: u64| {
         fs::write(cache.join(name), b"x").unwrap();

@@ -70,7 +70,7 @@ pub fn config() -> SandboxConfig {
 /// A sandbox with the hostile plugin in it.
 pub async fn hostile(config: SandboxConfig) -> (Arc<Sandbox>, Digest) {
     let sandbox = Sandbox::new(config).unwrap();
-    let admitted = sandbox.admit(component("hostile")).await.unwrap();
+    let admitted = sandbox.admit(TenantId::generate(), component("hostile")).await.unwrap();
     (Arc::new(sandbox), admitted.digest)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tessera_core::ErrorKind;
+use tessera_core::id::TenantId;
 use tessera_core::ports::Plugins as _;
 use tessera_sandbox::{Sandbox, SandboxConfig, inspect};
 
@@ -11,7 +12,7 @@ use crate::guests::{component, config};
 
 async fn refused(config: SandboxConfig, bytes: Vec<u8>) -> (String, String) {
     let sandbox = Sandbox::new(config).unwrap();
-    let error = sandbox.admit(bytes.into()).await.unwrap_err();
+    let error = sandbox.admit(TenantId::generate(), bytes.into()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge), "{error:?}");
     (error.reason().to_owned(), error.message().to_owned())
 }
@@ -123,9 +124,9 @@ async fn mutated_components_are_admitted_or_refused_and_the_sandbox_goes_on() {
     let good = component("issue-lifecycle");
     let mut numbers = Numbers(42);
     for _ in 0..60 {
-        if let Err(error) = sandbox.admit(numbers.mutated(&good).into()).await {
+        if let Err(error) = sandbox.admit(TenantId::generate(), numbers.mutated(&good).into()).await {
             assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge), "{error:?}");
         }
     }
-    assert!(sandbox.admit(good).await.is_ok());
+    assert!(sandbox.admit(TenantId::generate(), good).await.is_ok());
 }
