@@ -38,6 +38,7 @@ pub trait Store:
     TenancyStore
     + TrackerStore
     + PluginStore
+    + ComponentStore
     + TimerStore
     + CatalogStore
     + InventoryStore
@@ -153,6 +154,13 @@ pub trait PluginStore: Send + Sync {
     async fn beat(&self, host: &str, seq: Seq) -> Result<()>;
     /// Hosts that beat within `span`, and how far each is.
     async fn hosts(&self, span: Duration) -> Result<Vec<(String, Seq)>>;
+}
+
+/// The bytes of releases, as far as nobody needs to read them.
+#[async_trait]
+pub trait ComponentStore: Send + Sync {
+    /// Whether the bytes of a release are kept, whichever tenant's it is.
+    async fn has_component(&self, digest: Digest) -> Result<bool>;
 }
 
 /// Timers as the admins of an installation see them.

@@ -89,7 +89,7 @@ impl Releases {
         };
         let release = self.commands.run(ctx, Operation::ReleaseUpload, &admitted.digest, decide).await;
         // What is not kept does not stay ready, nor its machine code on the disk.
-        if release.is_err() && matches!(self.store.component(admitted.digest).await, Ok(None)) {
+        if release.is_err() && matches!(self.store.has_component(admitted.digest).await, Ok(false)) {
             self.plugins.forget(admitted.digest);
         }
         release
@@ -120,7 +120,7 @@ impl Releases {
             Ok(Decision::change(changeset, release))
         };
         let release = self.commands.run(ctx, Operation::ReleaseDelete, &digest, decide).await?;
-        if self.store.component(digest).await?.is_none() {
+        if !self.store.has_component(digest).await? {
             self.plugins.forget(digest);
         }
         Ok(release)

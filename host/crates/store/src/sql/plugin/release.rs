@@ -116,6 +116,12 @@ pub(in super::super) async fn bytes(conn: &mut Conn, digest: Digest) -> Result<O
     Ok(bytes.map(Arc::from))
 }
 
+/// Whether some tenant has the bytes of a release.
+pub(in super::super) async fn has_bytes(conn: &mut Conn, digest: Digest) -> Result<bool> {
+    let query = sqlx::query("SELECT 1 FROM components WHERE digest = $1 LIMIT 1").bind(digest.0.to_vec());
+    query.fetch_optional(conn).await.map(|row| row.is_some()).map_err(fault)
+}
+
 async fn one(conn: &mut Conn, mut query: QueryBuilder<Db>) -> Result<Option<Release>> {
     let row = query.build().fetch_optional(conn).await.map_err(fault)?;
     row.as_ref().map(read).transpose()
