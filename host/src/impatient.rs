@@ -28,6 +28,8 @@ pub(crate) struct Impatient<K> {
     greeting: Option<Greeting>,
     /// Runs while a write is blocked.
     blocked: Option<Pin<Box<Sleep>>>,
+    /// Whether anything was written.
+    begun: bool,
 }
 
 /// How much of the preface has come, and until when the rest must.
@@ -50,10 +52,11 @@ impl<K> Impatient<K> {
     /// Wraps a stream; `kept` goes when it is closed.
     pub(crate) fn new(stream: TcpStream, kept: K) -> Self {
         let until = Box::pin(tokio::time::sleep(GREETING));
-        Self { stream, _kept: kept, greeting: Some(Greeting { until, matched: 0 }), blocked: None }
+        Self { stream, _kept: kept, greeting: Some(Greeting { until, matched: 0 }), blocked: None, begun: false }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.begun = true;
         if written.is_ready() {
             self.blocked = None;
             return written;
@@ -99,8 +102,10 @@ impl<K: Unpin> AsyncWrite for Impatient<K> {
         self.watch(cx, written)
     }
 
+    /// Not until something was written: HTTP/2 asks before to learn whether to copy what is small, and an answer of less
+    /// than a kilobyte then goes out in one piece, and not in two.
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.begun
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
