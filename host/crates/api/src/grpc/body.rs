@@ -11,21 +11,17 @@ use tonic::{Code, Status};
 use crate::grpc::error::code_in;
 use crate::grpc::front::Line;
 
-/// A body with the line that is still to be written.
+/// A body with the line that is still to be written. It is written when nothing is left to send, so that nothing is sent later
+/// for its sake.
 pub(super) struct Logged {
     inner: Body,
     line: Option<Line>,
+    ended: Option<Code>,
 }
 
 impl Logged {
     pub(super) fn new(inner: Body, line: Line) -> Self {
-        Self { inner, line: Some(line) }
-    }
-
-    fn end(&mut self, code: Code) {
-        if let Some(line) = self.line.take() {
-            line.write(code);
-        }
+        Self { inner, line: Some(line), ended: None }
     }
 }
 
@@ -38,18 +34,14 @@ impl HttpBody for Logged {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        match &frame {
+        let ended = match &frame {
             Some(Ok(frame)) => {
-                if let Some(trailers) = frame.trailers_ref() {
-                    self.end(code_in(trailers).unwrap_or(Code::Unknown));
-                }
+                frame.trailers_ref().map(|trailers| code_in(trailers).unwrap_or(Code::Unknown))
             }
-            Some(Err(status)) => {
-                let code = status.code();
-                self.end(code);
-            }
-            None => self.end(Code::Unknown),
-        }
+            Some(Err(status)) => Some(status.code()),
+            None => Some(Code::Unknown),
+        };
+        self.ended = self.ended.or(ended);
         Poll::Ready(frame)
     }
 
@@ -64,6 +56,8 @@ impl HttpBody for Logged {
 
 impl Drop for Logged {
     fn drop(&mut self) {
-        self.end(Code::Cancelled);
+        if let Some(line) = self.line.take() {
+            line.write(self.ended.unwrap_or(Code::Cancelled));
+        }
     }
 }
