@@ -143,8 +143,11 @@ pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[P
         starts.map(move |start| Piece { part, places: start..part.count().min(start + MOST) })
     });
     let pieces: Vec<_> = pieces.collect();
-    // One command's statements are one text. Those of many are so many that few of their texts would be alike.
-    let together = if pieces.iter().all(|piece| piece.places.len() == 1) { pieces.len() } else { 1 };
+    // One text carries out all of them, where there are few such texts: each kind of rows has room for one, or for as many
+    // as the others.
+    let mut rooms = pieces.iter().flat_map(Piece::given).map(|(.., room)| room).filter(|room| *room > 1);
+    let alike = rooms.next().is_none_or(|first| rooms.all(|room| room == first));
+    let together = if alike { pieces.len() } else { 1 };
     for some in pieces.chunks(together.max(1)) {
         write(conn, tenant, some).await?;
     }
