@@ -219,7 +219,7 @@ pub struct BatchDone {
 #[async_trait]
 pub trait InventoryStore: Send + Sync {
     /// Judges commands of one event by themselves and stores what came of them, in one transaction in which the
-    /// event's pools are locked. An error means that nothing of it was stored.
+    /// event's pools are locked. An error means that nothing of it was stored. Who calls it waits until it ends.
     async fn run_batch(&self, tenant: TenantId, event: EventId, jobs: &[Arc<Job>]) -> Result<BatchDone>;
     /// The verdicts on commands if none of them would change anything, without a lock.
     async fn peek_batch(

@@ -149,9 +149,7 @@ impl DbStore {
         if self.shared.writes.is_closed() {
             return Err(away_for("the store is closed"));
         }
-        let shared = Arc::clone(&self.shared);
-        let task = self.shared.writes.spawn(async move { batch::run(&shared, (tenant, event), &jobs).await });
-        task.await.unwrap_or_else(|error| Err(Error::internal(error)))
+        self.shared.writes.track_future(batch::run(&self.shared, (tenant, event), &jobs)).await
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<u64> {
