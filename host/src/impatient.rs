@@ -52,7 +52,13 @@ impl<K> Impatient<K> {
     /// Wraps a stream; `kept` goes when it is closed.
     pub(crate) fn new(stream: TcpStream, kept: K) -> Self {
         let until = Box::pin(tokio::time::sleep(GREETING));
-        Self { stream, _kept: kept, greeting: Some(Greeting { until, matched: 0 }), blocked: None, begun: false }
+        Self {
+            stream,
+            _kept: kept,
+            greeting: Some(Greeting { until, matched: 0 }),
+            blocked: None,
+            begun: false,
+        }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
