@@ -38,8 +38,6 @@ pub trait Store:
     TenancyStore
     + TrackerStore
     + PluginStore
-    + ComponentStore
-    + TimerStore
     + CatalogStore
     + InventoryStore
     + AdmissionStore
@@ -132,6 +130,8 @@ pub trait PluginStore: Send + Sync {
     async fn releases(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Release>>;
     /// The bytes of a release, whichever tenant's it is: they are named by what they are.
     async fn component(&self, digest: Digest) -> Result<Option<Arc<[u8]>>>;
+    /// Whether they are kept, which is known without reading them.
+    async fn has_component(&self, digest: Digest) -> Result<bool>;
     /// The digests of all releases that some tenant's installation uses.
     async fn digests_in_use(&self) -> Result<Vec<Digest>>;
     /// What a tenant has installed.
@@ -146,6 +146,13 @@ pub trait PluginStore: Send + Sync {
     async fn own_schemes(&self, tenant: TenantId, scope: Scope) -> Result<Vec<Project>>;
     /// An issue's timers, by name.
     async fn timers(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<Timer>>;
+    /// An installation's timers, parked ones included, a page at a time; sorted by `due`.
+    async fn timers_of(
+        &self,
+        tenant: TenantId,
+        installation: InstallationId,
+        page: &PageRequest,
+    ) -> Result<Page<Timer>>;
     /// Timers of any tenant that are due, those that wait longest first; parked ones are not.
     async fn due_timers(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>>;
     /// Sets back a timer of that generation whose call failed; nothing, when it was set anew meanwhile.
@@ -154,25 +161,6 @@ pub trait PluginStore: Send + Sync {
     async fn beat(&self, host: &str, seq: Seq) -> Result<()>;
     /// Hosts that beat within `span`, and how far each is.
     async fn hosts(&self, span: Duration) -> Result<Vec<(String, Seq)>>;
-}
-
-/// The bytes of releases, as far as nobody needs to read them.
-#[async_trait]
-pub trait ComponentStore: Send + Sync {
-    /// Whether the bytes of a release are kept, whichever tenant's it is.
-    async fn has_component(&self, digest: Digest) -> Result<bool>;
-}
-
-/// Timers as the admins of an installation see them.
-#[async_trait]
-pub trait TimerStore: Send + Sync {
-    /// An installation's timers, parked ones included, a page at a time; sorted by `due`.
-    async fn timers_of(
-        &self,
-        tenant: TenantId,
-        installation: InstallationId,
-        page: &PageRequest,
-    ) -> Result<Page<Timer>>;
 }
 
 /// Venues, series, events, ticket types, and the pools that they have.

@@ -158,6 +158,10 @@ impl PluginStore for DbStore {
         ask!(self.host().await?, release::bytes, digest)
     }
 
+    async fn has_component(&self, digest: Digest) -> Result<bool> {
+        ask!(self.host().await?, release::has_bytes, digest)
+    }
+
     async fn digests_in_use(&self) -> Result<Vec<Digest>> {
         ask!(self.host().await?, installation::digests)
     }
@@ -184,6 +188,15 @@ impl PluginStore for DbStore {
 
     async fn timers(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<Timer>> {
         ask!(self.read(tenant).await?, timer::list, tenant, issue)
+    }
+
+    async fn timers_of(
+        &self,
+        tenant: TenantId,
+        installation: InstallationId,
+        page: &PageRequest,
+    ) -> Result<Page<Timer>> {
+        ask!(self.read(tenant).await?, timer::of, tenant, installation, page)
     }
 
     async fn due_timers(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>> {

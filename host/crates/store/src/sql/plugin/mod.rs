@@ -7,7 +7,6 @@ use crate::codec::corrupt;
 
 pub(super) mod host;
 pub(super) mod installation;
-mod ports;
 pub(super) mod release;
 pub(super) mod timer;
 
