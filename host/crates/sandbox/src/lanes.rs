@@ -271,6 +271,14 @@ mod tests {
         lanes.run(tenant, clock, work).await.unwrap()
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn long_calls_run_on_threads_of_less_importance() {
+        let lanes = Lanes::new().unwrap();
+        let slow = lanes.slow.as_ref().unwrap().spawn(async { rustix::process::getpriority_process(None) });
+        assert!(slow.await.unwrap().unwrap() >= NICE);
+    }
+
     #[tokio::test]
     async fn who_was_long_begins_among_the_long_ones_for_a_while() {
         let lanes = Lanes::new().unwrap();

@@ -75,50 +75,33 @@ async fn a_tenant_that_takes_its_share_is_told_so_and_others_go_on() {
     assert!(busy > 0, "nobody was told that the share is taken");
 }
 
-/// How long a healthy tenant's calls take, at the 95th of a hundred.
-async fn p95(
-    sandbox: &tessera_sandbox::Sandbox,
-    release: tessera_core::plugin::Digest,
-    tenant: TenantId,
-) -> Duration {
-    let mut spans = Vec::new();
-    for _ in 0..400 {
-        let begun = Instant::now();
-        let outcome = sandbox.call(doing(tenant, release, "work", 10, validate())).await;
-        assert_eq!(outcome.reply, Ok(Reply::Verdict(Vec::new())));
-        spans.push(begun.elapsed());
-    }
-    spans.sort();
-    spans[spans.len() * 95 / 100]
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_healthy_tenants_calls_are_hardly_slower_beside_a_hostile_one() {
+/// Counted, not timed: the host has one worker, and what hostile calls keep of it, healthy ones go without.
+#[tokio::test]
+async fn healthy_tenants_have_the_worker_beside_a_hostile_one() {
     let (sandbox, release) = hostile(config()).await;
-    let (healthy, greedy) = (TenantId::generate(), TenantId::generate());
-    let (mut alone, mut beside) = (Vec::new(), Vec::new());
-    for _ in 0..5 {
-        alone.push(p95(&sandbox, release, healthy).await);
-        let spinning: Vec<_> = (0..8)
-            .map(|_| {
-                let sandbox = Arc::clone(&sandbox);
-                let mut call = doing(greedy, release, "spin", 0, validate());
-                call.limits.fuel = 2_000_000_000;
-                call.limits.time = Duration::from_secs(20);
-                tokio::spawn(async move { sandbox.call(call).await })
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        beside.push(p95(&sandbox, release, healthy).await);
-        for task in spinning {
-            task.abort();
-            let _ = task.await;
-        }
+    let greedy = TenantId::generate();
+    // Each would take a thread for a third of a second.
+    let spinning: Vec<_> = (0..8)
+        .map(|_| {
+            let sandbox = Arc::clone(&sandbox);
+            let mut call = doing(greedy, release, "spin", 0, validate());
+            call.limits.fuel = 2_000_000_000;
+            call.limits.time = Duration::from_secs(20);
+            tokio::spawn(async move { sandbox.call(call).await })
+        })
+        .collect();
+    let ended = || spinning.iter().filter(|task| task.is_finished()).count();
+    for calls in 1..=300 {
+        tokio::task::yield_now().await;
+        // Each is another tenant's: without optimisation a call that was interrupted may pass for a long one.
+        let call = doing(TenantId::generate(), release, "work", 10, validate());
+        assert_eq!(sandbox.call(call).await.reply, Ok(Reply::Verdict(Vec::new())));
+        // If guests did not yield, one would have come to its end before anybody else had a turn.
+        assert!(calls > 1 || ended() == 0, "a hostile call kept the worker");
     }
-    alone.sort();
-    beside.sort();
-    let (alone, beside) = (alone[2], beside[2]);
-    eprintln!("p95 alone {alone:?}, beside a hostile tenant {beside:?}");
-    // The promise is 1.2 on a machine of its own; here other tests run at the same time.
-    assert!(beside < alone * 4 + Duration::from_millis(1), "p95 alone {alone:?}, beside {beside:?}");
+    // If they yielded and stayed, all would have their turns between one call and the next, and end within thirty of them.
+    assert!(ended() < spinning.len(), "the hostile calls shared the worker");
+    for task in spinning {
+        task.abort();
+    }
 }
