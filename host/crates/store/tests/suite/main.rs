@@ -51,5 +51,6 @@ mod remembered;
 mod reservations;
 mod round_trips;
 mod timers;
+mod upgrades;
 mod upkeep;
 mod world;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tessera_core::access::ObjectKind;
 use tessera_core::changeset::{Changeset, Committed, Versioned, Write};
 use tessera_core::ctx::{Principal, Transport};
@@ -51,7 +52,24 @@ pub(crate) async fn run<F>(kind: Kind, test: fn(World) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let world = World::make(kind).await;
+    ended(World::make(kind).await, test).await;
+}
+
+/// The same on a store whose tables were made up to that migration, were filled with these rows, and are up to date now.
+pub(crate) async fn run_upgraded<F>(kind: Kind, (version, rows): (i64, String), test: fn(World) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let place = Place::make(kind).await;
+    place.fill(version, rows).await;
+    let store = open(place.config(), "host-1").await.unwrap();
+    ended(World { store, place }, test).await;
+}
+
+async fn ended<F>(world: World, test: fn(World) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let ended = tokio::time::timeout(Duration::from_secs(120), tokio::spawn(test(world.clone()))).await;
     world.store.close().await;
     world.place.remove().await;
@@ -88,6 +106,28 @@ impl Place {
                 let head = base.rfind('/').filter(|slash| *slash > cut).map_or(base, |slash| &base[..slash]);
                 let url = format!("{head}/{name}?{query}");
                 StoreConfig::Postgres(PostgresConfig::from_url(&url, false, 16).unwrap())
+            }
+        }
+    }
+
+    /// Makes the tables as they were after a migration, and fills them.
+    async fn fill(&self, version: i64, rows: String) {
+        match self {
+            Self::File(path) => {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+                let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::migrate!("../../../migrations/sqlite").run_to(version, &mut conn).await.unwrap();
+                conn.execute(AssertSqlSafe(rows)).await.unwrap();
+                conn.close().await.unwrap();
+            }
+            Self::Memory => panic!("memory has no tables from before"),
+            Self::Database { server, name } => {
+                let options: PgConnectOptions = server.parse().unwrap();
+                let mut conn = PgConnection::connect_with(&options.database(name)).await.unwrap();
+                sqlx::migrate!("../../../migrations/postgres").run_to(version, &mut conn).await.unwrap();
+                conn.execute(AssertSqlSafe(rows)).await.unwrap();
+                conn.close().await.unwrap();
             }
         }
     }
