@@ -8,6 +8,7 @@
     reason = "figures for people"
 )]
 
+mod bare;
 mod floor;
 mod host;
 mod load;

@@ -1,7 +1,7 @@
 //! Reservations over gRPC: one hot event and many, from one client to many, beside a transaction that counts up one
-//! row and inserts two.
+//! row and inserts two. One hot event is also measured beside a transaction that writes what a reservation leaves.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -11,6 +11,7 @@ use tessera_proto::ticket::v1::ReserveTicketsRequest;
 use tessera_proto::ticket::v1::ticket_service_client::TicketServiceClient;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::bare::{Bare, Place};
 use crate::floor::{self, RESERVATION};
 use crate::host::{Host, KEY};
 use crate::load::{self, Measured, median};
@@ -38,7 +39,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1_000)]
     events: usize,
     /// Which stores.
-    #[arg(long, value_delimiter = ',', default_value = "sqlite,postgres")]
+    #[arg(long, value_delimiter = ',', value_parser = ["sqlite", "postgres"], default_value = "sqlite,postgres")]
     stores: Vec<String>,
 }
 
@@ -61,61 +62,96 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     for store in &options.stores {
         let folder =
             std::env::temp_dir().join(format!("tessera-bench-reserve-{store}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        let measured = Bench::run(&options, store, &folder, &mut rows).await;
+        let (ours, bare) = (folder.join("ours"), folder.join("bare"));
+        let measured = async {
+            let ours = Database::create(&options, store, ours).await?;
+            let bare = Database::create(&options, store, bare).await?;
+            let measured = measure(&options, (&ours, &bare), &mut rows).await;
+            ours.remove().await?;
+            bare.remove().await?;
+            measured
+        };
+        let measured = measured.await;
         std::fs::remove_dir_all(&folder)?;
         measured.with_context(|| format!("on {store}"))?;
     }
     table::show("reserve", &rows)
 }
 
+/// A host leaves a reservation in one database, which is then written again without it; another is measured by the other.
+async fn measure(options: &Options, (ours, bare): (&Database, &Database), rows: &mut Vec<Row>) -> Result<()> {
+    let first = Bench::start(options, bare).await?;
+    let channel = first.channels.first().cloned().context("no connection")?;
+    reserve(channel, first.show().await?, "buyer".to_owned()).await?;
+    first.host.stop().await?;
+    let bare = Bare::learn(bare.place()?).await?;
+    Bench::start(options, ours).await?.measure(&bare, rows).await
+}
+
+/// Where a host keeps what it is told.
+struct Database {
+    /// The database's URL and that of its server, where it has one.
+    urls: Option<(String, String)>,
+    folder: PathBuf,
+}
+
+impl Database {
+    async fn create(options: &Options, store: &str, folder: PathBuf) -> Result<Self> {
+        std::fs::create_dir_all(&folder)?;
+        if store != "postgres" {
+            return Ok(Self { urls: None, folder });
+        }
+        let name = folder.file_name().context("no name")?.to_string_lossy();
+        let name = format!("bench_{name}_{}", std::process::id());
+        let (server, _) = options.postgres.rsplit_once('/').context("no database in the URL")?;
+        floor::run_sql(&options.postgres, &format!("CREATE DATABASE {name}")).await?;
+        Ok(Self { urls: Some((format!("{server}/{name}"), options.postgres.clone())), folder })
+    }
+
+    fn setting(&self) -> (&str, &str) {
+        self.urls.as_ref().map_or(("DB_TYPE", "sqlite"), |(url, _)| ("DATABASE_URL", url.as_str()))
+    }
+
+    fn place(&self) -> Result<Place> {
+        Ok(match &self.urls {
+            None => Place::Sqlite(self.folder.join("tessera.db")),
+            Some((url, _)) => Place::Postgres(url.parse()?),
+        })
+    }
+
+    async fn remove(self) -> Result<()> {
+        let Some((url, server)) = self.urls else { return Ok(()) };
+        let (_, name) = url.rsplit_once('/').context("no database in the URL")?;
+        floor::run_sql(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await
+    }
+}
+
+/// A running host, and who calls it.
 struct Bench<'a> {
     options: &'a Options,
-    store: &'a str,
-    folder: &'a Path,
-    /// The database's URL, where it has one.
-    url: String,
-    http: String,
+    database: &'a Database,
+    host: Host,
     rest: reqwest::Client,
     channels: Vec<TicketServiceClient<Channel>>,
 }
 
 impl<'a> Bench<'a> {
-    async fn run(options: &'a Options, store: &'a str, folder: &'a Path, rows: &mut Vec<Row>) -> Result<()> {
-        let database = format!("bench_reserve_{}", std::process::id());
-        let url = match options.postgres.rsplit_once('/') {
-            Some((server, _)) => format!("{server}/{database}"),
-            None => options.postgres.clone(),
-        };
+    async fn start(options: &'a Options, database: &'a Database) -> Result<Self> {
         let secret = ("TESSERA_SECRET_KEY", "a secret for benches, of at least 32 characters");
-        let place = if store == "postgres" {
-            floor::run_sql(&options.postgres, &format!("CREATE DATABASE {database}")).await?;
-            ("DATABASE_URL", url.as_str())
-        } else {
-            ("DB_TYPE", store)
-        };
-        let host = Host::start(&options.binary, folder, &[place, secret]).await?;
+        let host = Host::start(&options.binary, &database.folder, &[database.setting(), secret]).await?;
         let mut channels = Vec::new();
         for _ in 0..CONNECTIONS {
             channels
                 .push(TicketServiceClient::new(Endpoint::from_shared(host.grpc.clone())?.connect().await?));
         }
-        let (http, rest) = (host.http.clone(), reqwest::Client::new());
-        let bench = Self { options, store, folder, url: url.clone(), http, rest, channels };
-        let measured = bench.measure(rows).await;
-        drop(bench);
-        drop(host);
-        if store == "postgres" {
-            floor::run_sql(&options.postgres, &format!("DROP DATABASE {database} WITH (FORCE)")).await?;
-        }
-        measured
+        Ok(Self { options, database, host, rest: reqwest::Client::new(), channels })
     }
 
-    async fn measure(&self, rows: &mut Vec<Row>) -> Result<()> {
+    async fn measure(&self, bare: &Bare, rows: &mut Vec<Row>) -> Result<()> {
         for clients in &self.options.clients {
-            let shows = vec![self.show().await?];
-            let row = self.pair("one hot event", &format!("{clients} clients"), (*clients, 1), shows).await?;
-            rows.push(row);
+            let show = self.show().await?;
+            let size = format!("{clients} clients");
+            rows.extend(self.beside("one hot event", &size, (*clients, vec![show]), Some(bare)).await?);
         }
         let mut shows = Vec::new();
         for events in [self.options.events / 100, self.options.events / 10, self.options.events] {
@@ -127,34 +163,44 @@ impl<'a> Bench<'a> {
             }
             let size = format!("{CLIENTS_OF_MANY} clients");
             let what = format!("{events} events");
-            rows.push(self.pair(&what, &size, (CLIENTS_OF_MANY, events), shows.clone()).await?);
+            rows.extend(self.beside(&what, &size, (CLIENTS_OF_MANY, shows.clone()), None).await?);
         }
         Ok(())
     }
 
-    /// Subject and floor in turn.
-    async fn pair(
+    /// Subject and floors in turn.
+    async fn beside(
         &self,
         what: &str,
         size: &str,
-        (clients, slots): (usize, usize),
-        shows: Vec<Show>,
-    ) -> Result<Row> {
-        let (mut subjects, mut floors) = (Vec::new(), Vec::new());
+        (clients, shows): (usize, Vec<Show>),
+        bare: Option<&Bare>,
+    ) -> Result<Vec<Row>> {
+        let (mut subjects, mut floors, mut bares) = (Vec::new(), Vec::new(), Vec::new());
         let before = self.counted().await?;
         for round in 0..self.options.rounds {
             subjects.push(self.reserve(clients, shows.clone()).await?);
-            floors.push(self.floor((clients, slots), round).await?);
+            floors.push(self.floor((clients, shows.len()), round).await?);
+            if let Some(bare) = bare {
+                bares.push(bare.measure(clients, self.span()).await?);
+            }
         }
         let after = self.counted().await?;
         // All that one transaction wrote has one time.
         let together = (after.0 - before.0) as f64 / (after.1 - before.1).max(1) as f64;
         let size = format!("{size}, {together:.1} together");
-        Ok(Row {
-            what: ["reserve", what, self.store, &size].map(str::to_owned),
-            subject: median(subjects),
+        let store = self.store();
+        let subject = median(subjects);
+        let row = |what: &str, floors| Row {
+            what: ["reserve", what, store, &size].map(str::to_owned),
+            subject,
             floor: Some(median(floors)),
-        })
+        };
+        let mut rows = vec![row(what, floors)];
+        if !bares.is_empty() {
+            rows.push(row(&format!("{what}, beside its own rows"), bares));
+        }
+        Ok(rows)
     }
 
     async fn reserve(&self, clients: usize, shows: Vec<Show>) -> Result<Measured> {
@@ -163,29 +209,23 @@ impl<'a> Bench<'a> {
             let channel = channels.get(client % CONNECTIONS).cloned();
             let show = shows.get((client + call * clients) % shows.len()).cloned();
             async move {
-                let (mut channel, show) = channel.zip(show).context("no event")?;
-                let message = ReserveTicketsRequest {
-                    event_id: show.event,
-                    ticket_type_id: show.ticket_type,
-                    quantity: 1,
-                    user_id: format!("buyer-{client}-{call}"),
-                    ..ReserveTicketsRequest::default()
-                };
-                let mut request = tonic::Request::new(message);
-                request.metadata_mut().insert("authorization", format!("Bearer {KEY}").parse()?);
-                channel.reserve_tickets(request).await?;
-                Ok(())
+                let (channel, show) = channel.zip(show).context("no event")?;
+                reserve(channel, show, format!("buyer-{client}-{call}")).await
             }
         })
         .await
     }
 
     async fn floor(&self, (clients, slots): (usize, usize), round: usize) -> Result<Measured> {
-        if self.store == "postgres" {
-            return floor::write_postgres(&self.url, RESERVATION, (clients, slots), self.span()).await;
+        if let Some((url, _)) = &self.database.urls {
+            return floor::write_postgres(url, RESERVATION, (clients, slots), self.span()).await;
         }
-        let file = self.folder.join(format!("floor-{clients}-{slots}-{round}.db"));
+        let file = self.database.folder.join(format!("floor-{clients}-{slots}-{round}.db"));
         floor::write_sqlite(Some(&file), RESERVATION, (clients, slots), self.span()).await
+    }
+
+    fn store(&self) -> &'static str {
+        if self.database.urls.is_some() { "postgres" } else { "sqlite" }
     }
 
     fn span(&self) -> Duration {
@@ -195,18 +235,21 @@ impl<'a> Bench<'a> {
     /// How many reservations there are, and of how many different times.
     async fn counted(&self) -> Result<(i64, i64)> {
         const SQL: &str = "SELECT COUNT(*), COUNT(DISTINCT created_at) FROM reservations";
-        if self.store == "postgres" {
-            let options: sqlx::postgres::PgConnectOptions = self.url.parse()?;
-            let mut connection = options.connect().await?;
-            let counted = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
-            connection.close().await?;
-            return Ok(counted);
-        }
-        let file = self.folder.join("tessera.db");
-        let mut connection = sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await?;
-        let counted = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
-        connection.close().await?;
-        Ok(counted)
+        Ok(match self.database.place()? {
+            Place::Postgres(options) => {
+                let mut connection = options.connect().await?;
+                let counted = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
+                connection.close().await?;
+                counted
+            }
+            Place::Sqlite(file) => {
+                let mut connection =
+                    sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await?;
+                let counted = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
+                connection.close().await?;
+                counted
+            }
+        })
     }
 
     async fn show(&self) -> Result<Show> {
@@ -221,9 +264,23 @@ impl<'a> Bench<'a> {
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {
-        let request = self.rest.post(format!("{}{path}", self.http)).bearer_auth(KEY).json(body);
+        let request = self.rest.post(format!("{}{path}", self.host.http)).bearer_auth(KEY).json(body);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
+}
+
+async fn reserve(mut channel: TicketServiceClient<Channel>, show: Show, buyer: String) -> Result<()> {
+    let message = ReserveTicketsRequest {
+        event_id: show.event,
+        ticket_type_id: show.ticket_type,
+        quantity: 1,
+        user_id: buyer,
+        ..ReserveTicketsRequest::default()
+    };
+    let mut request = tonic::Request::new(message);
+    request.metadata_mut().insert("authorization", format!("Bearer {KEY}").parse()?);
+    channel.reserve_tickets(request).await?;
+    Ok(())
 }
 
 fn text(answer: &Value, at: &str) -> Result<String> {
