@@ -1,6 +1,7 @@
 //! Places in the pool: for all calls together, and a share for each tenant, so that none takes all.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -108,6 +109,9 @@ impl Pool {
         deadline: Instant,
     ) -> Option<Place> {
         let parts = Taken::of(footprint);
+        if let Some(place) = self.try_enter(tenant, parts) {
+            return Some(place);
+        }
         let until = deadline.min(Instant::now() + PATIENCE);
         loop {
             let freed = self.freed.notified();
@@ -122,12 +126,13 @@ impl Pool {
 
     fn try_enter(self: &Arc<Self>, tenant: TenantId, parts: Taken) -> Option<Place> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = places.of.get(&tenant).copied().unwrap_or_default();
-        if !mine.fits(parts, self.share) || !places.all.fits(parts, self.size) {
+        let Places { all, of } = &mut *places;
+        let mine = of.entry(tenant).or_default();
+        if !mine.fits(parts, self.share) || !all.fits(parts, self.size) {
             return None;
         }
-        places.all.add(parts);
-        places.of.entry(tenant).or_default().add(parts);
+        all.add(parts);
+        mine.add(parts);
         Some(Place { pool: Arc::clone(self), tenant, parts })
     }
 }
@@ -136,10 +141,10 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut places = self.pool.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.all.take(self.parts);
-        if let Some(mine) = places.of.get_mut(&self.tenant) {
-            mine.take(self.parts);
-            if mine.instances == 0 {
-                places.of.remove(&self.tenant);
+        if let Entry::Occupied(mut mine) = places.of.entry(self.tenant) {
+            mine.get_mut().take(self.parts);
+            if mine.get().instances == 0 {
+                mine.remove();
             }
         }
         drop(places);

@@ -1,7 +1,7 @@
 //! What the host keeps of one call while the guest runs: what it may still use, and what it has said.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use tessera_core::plugin::{CallLimits, Entity, LogLevel, LogLine, LookedUp, Lookup, LookupAsk, LookupError};
@@ -22,9 +22,8 @@ pub(crate) struct Guest {
     limits: CallLimits,
     settings: Arc<str>,
     deadline: Instant,
-    lookup: Option<Lookup>,
-    /// Where look-ups run: the host's own work is not done by the threads on which guests spin.
-    home: Handle,
+    /// With where look-ups run: the host's own work is not done by the threads on which guests spin.
+    lookup: Option<(Lookup, Handle)>,
     /// The most core instances, memories and tables that the call has paid for.
     instances: usize,
     /// Bytes of memories and tables.
@@ -44,11 +43,13 @@ pub(crate) struct Guest {
     clock: Arc<Clock>,
 }
 
+/// What all clocks count from.
+static BASE: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 /// The guest's own time: the sum of the spans in which it ran, look-ups not counted.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    base: Instant,
-    /// Nanoseconds after `base` at which the guest was let run; 0 while it does not.
+    /// Nanoseconds after `BASE` at which the guest was let run; 0 while it does not.
     since: AtomicU64,
     spent: AtomicU64,
     yielded: AtomicBool,
@@ -56,27 +57,22 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            base: Instant::now(),
-            since: AtomicU64::new(0),
-            spent: AtomicU64::new(0),
-            yielded: AtomicBool::new(false),
-        })
+        Arc::new(Self { since: AtomicU64::new(0), spent: AtomicU64::new(0), yielded: AtomicBool::new(false) })
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+    fn now() -> u64 {
+        u64::try_from(BASE.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
     }
 
     /// The guest runs from now on.
     pub(crate) fn resume(&self) {
-        self.since.store(self.now(), Ordering::Relaxed);
+        self.since.store(Self::now(), Ordering::Relaxed);
     }
 
     /// The guest does not run any more, for now.
     pub(crate) fn pause(&self) {
         let since = self.since.swap(0, Ordering::Relaxed);
-        self.spent.fetch_add(self.now().saturating_sub(since), Ordering::Relaxed);
+        self.spent.fetch_add(Self::now().saturating_sub(since), Ordering::Relaxed);
     }
 
     /// The guest was made to yield, for the epoch moved on while it ran.
@@ -93,7 +89,7 @@ impl Clock {
     pub(crate) fn spent(&self) -> Duration {
         let running = match self.since.load(Ordering::Relaxed) {
             0 => 0,
-            since => self.now().saturating_sub(since),
+            since => Self::now().saturating_sub(since),
         };
         Duration::from_nanos(self.spent.load(Ordering::Relaxed).saturating_add(running))
     }
@@ -131,8 +127,7 @@ impl Guest {
             limits,
             settings,
             deadline,
-            lookup,
-            home: Handle::current(),
+            lookup: lookup.map(|lookup| (lookup, Handle::current())),
             instances: instances as usize,
             held: 0,
             starved: None,
@@ -171,7 +166,7 @@ impl Guest {
 
     /// Looks something up, within the bounds of the call and of the request.
     pub(crate) async fn look_up(&mut self, ask: LookupAsk) -> Result<Vec<Entity>, NoLookup> {
-        let Some(lookup) = self.lookup.clone() else { return Err(NoLookup::NotHere) };
+        let Some((lookup, home)) = self.lookup.clone() else { return Err(NoLookup::NotHere) };
         if self.lookups.len() >= self.limits.lookups as usize {
             return Err(NoLookup::TooMany);
         }
@@ -182,7 +177,7 @@ impl Guest {
         }
         let until = tokio::time::Instant::from_std(self.deadline);
         let asked = ask.clone();
-        let answering = self.home.spawn(async move { lookup.answer(asked).await });
+        let answering = home.spawn(async move { lookup.answer(asked).await });
         let answer = match tokio::time::timeout_at(until, answering).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(LookupError::Unavailable),
