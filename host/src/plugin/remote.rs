@@ -190,7 +190,7 @@ pub(super) async fn timers(remote: &Remote, installation: &str, issue: &str, par
         terms.push("parked:true".to_owned());
     }
     let filter = terms.join(" ");
-    let mut page_token = String::new();
+    let (mut page_token, mut count) = (String::new(), 0);
     loop {
         let request = pb::ListInstallationTimersRequest {
             installation_id: installation_id.clone(),
@@ -201,11 +201,12 @@ pub(super) async fn timers(remote: &Remote, installation: &str, issue: &str, par
         };
         let page =
             client.list_installation_timers(request).await.map_err(|status| told(&status))?.into_inner();
+        count += page.timers.len();
         for timer in &page.timers {
             say(&records::timer(timer))?;
         }
         if page.next_page_token.is_empty() {
-            return Ok(());
+            return say(&format!("timers: {count}\n"));
         }
         page_token = page.next_page_token;
     }
@@ -221,7 +222,7 @@ pub(super) async fn retry(remote: &Remote, installation: &str, issue_id: String)
         let answer = client.retry_installation_timers(request.clone()).await;
         let timers = answer.map_err(|status| told(&status))?.into_inner().timers;
         if timers.is_empty() {
-            return say(&format!("{count} timers are tried again\n"));
+            return say(&format!("timers tried again: {count}\n"));
         }
         count += timers.len();
         for timer in &timers {
