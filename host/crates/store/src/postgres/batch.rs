@@ -11,7 +11,7 @@ use tessera_core::ports::BatchDone;
 use tessera_core::{Error, ErrorKind, Result};
 
 use super::Shared;
-use super::commit::{BETWEEN, QUESTIONS, finish, told, unknown};
+use super::commit::{finish, settle, told};
 use super::dialect::{Conn, LOCK_TO_CHANGE};
 use super::sql::inventory::Known;
 use super::sql::inventory::batch::{self, Batch};
@@ -70,7 +70,8 @@ async fn by_known(
         Ok(()) => true,
         // The statement is a transaction of its own: its answer is that of a COMMIT.
         Err(error) if error.kind() == ErrorKind::Unavailable => {
-            settle(shared, error, of, judged.first()).await?;
+            let Some(first) = judged.first().filter(|_| is_unanswered(&error)) else { return Err(error) };
+            settle(error, || is_stored(shared, of, first)).await?;
             false
         }
         // What is remembered is not true any more.
@@ -84,30 +85,15 @@ async fn by_known(
     Ok(Some((judged.done(known), well)))
 }
 
-/// The answer was lost: finds out whether the batch is stored all the same, by its first reservation.
-async fn settle(shared: &Shared, error: Error, of: Event, first: Option<ReservationId>) -> Result<()> {
-    let Some(first) = first.filter(|_| is_unanswered(&error)) else { return Err(error) };
-    tracing::warn!(?error, "the answer to a batch was lost; the server is asked what became of it");
-    for _ in 0..QUESTIONS {
-        match is_stored(shared, of, first).await {
-            Ok(true) => return Ok(()),
-            // The server may not have begun yet: it goes on with what it was sent.
-            Ok(false) => {}
-            Err(unanswered) => tracing::warn!(error = %unanswered, "the server did not say"),
-        }
-        tokio::time::sleep(BETWEEN).await;
-    }
-    Err(unknown().caused_by(error))
-}
-
-/// Whether a reservation is stored. Who is about to store it has the pools' locks: they are waited for.
-async fn is_stored(shared: &Shared, of: Event, id: ReservationId) -> Result<bool, sqlx::Error> {
+/// Whether a batch is stored, by its first reservation. Who is about to store it has the pools' locks: they are waited for.
+async fn is_stored(shared: &Shared, of: Event, first: ReservationId) -> Result<Option<bool>, sqlx::Error> {
     let mut conn = shared.pool.acquire().await?;
     let mut transaction = conn.begin_with(AssertSqlSafe(begin(of))).await?;
     let query = sqlx::query("SELECT 1 FROM reservations WHERE tenant_id = $1 AND id = $2");
-    let found = query.bind(of.0.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+    let found = query.bind(of.0.0).bind(first.0).fetch_optional(&mut *transaction).await?;
     transaction.rollback().await?;
-    Ok(found.is_some())
+    // Else the server may not have begun yet: it goes on with what it was sent.
+    Ok(found.map(|_| true))
 }
 
 /// Why a batch failed, and whether its transaction is over.

@@ -12,11 +12,11 @@ use super::Shared;
 use super::dialect::Conn;
 use super::sql::apply::{Applied, apply};
 use super::sql::idempotency;
-use crate::error::{away, fault, is_lost};
+use crate::error::{fault, is_lost};
 
 /// How often the server is asked what became of a transaction, and how long is waited in between.
-pub(super) const QUESTIONS: u32 = 10;
-pub(super) const BETWEEN: Duration = Duration::from_millis(300);
+const QUESTIONS: u32 = 10;
+const BETWEEN: Duration = Duration::from_millis(300);
 
 /// Waits for its turn and carries the changeset out, unless nobody waits for it any more.
 pub(super) async fn run(
@@ -69,11 +69,14 @@ pub(super) async fn finish(
     transaction: Transaction<'_, Postgres>,
     token: &str,
 ) -> Result<bool> {
-    let committed = transaction.commit().await;
-    let well = committed.is_ok();
-    if let Err(error) = committed {
-        settle(shared, error, token).await?;
-    }
+    let well = match transaction.commit().await {
+        Ok(()) => true,
+        Err(error) if is_lost(&error) => {
+            settle(fault(error), || is_committed(shared, token)).await?;
+            false
+        }
+        Err(error) => return Err(fault(error)),
+    };
     told(shared);
     Ok(well)
 }
@@ -93,32 +96,34 @@ async fn replay(shared: &Shared, conn: &mut Conn, changeset: &Changeset) -> Resu
     recorded.map(Box::new).map(Committed::Replayed).ok_or_else(Error::stale)
 }
 
-/// COMMIT failed: finds out whether the transaction is committed all the same.
-async fn settle(shared: &Shared, error: sqlx::Error, token: &str) -> Result<()> {
-    if !is_lost(&error) {
-        return Err(fault(error));
-    }
-    tracing::warn!(%error, "the answer to COMMIT was lost; the server is asked what became of it");
+/// The answer to a write was lost: asks the server whether it is stored all the same. None: that is not known yet.
+pub(super) async fn settle<F>(lost: Error, is_stored: impl Fn() -> F) -> Result<()>
+where
+    F: Future<Output = Result<Option<bool>, sqlx::Error>>,
+{
+    tracing::warn!(error = ?lost, "the answer to a write was lost; the server is asked what became of it");
     for _ in 0..QUESTIONS {
-        match status(shared, token).await {
-            Ok(Some(status)) if status == "committed" => return Ok(()),
-            Ok(Some(status)) if status == "aborted" => return Err(away(error)),
-            Ok(_) => {}
+        match is_stored().await {
+            Ok(Some(true)) => return Ok(()),
+            Ok(Some(false)) => return Err(lost),
+            Ok(None) => {}
             Err(unanswered) => tracing::warn!(error = %unanswered, "the server did not say"),
         }
         tokio::time::sleep(BETWEEN).await;
     }
-    Err(unknown().caused_by(error))
-}
-
-/// The server does not say what became of a transaction.
-pub(super) fn unknown() -> Error {
     let message = "the database is away, and nobody knows whether the change was stored; read it again";
-    Error::unavailable(message, Duration::from_secs(1))
+    Err(Error::unavailable(message, Duration::from_secs(1)).caused_by(lost))
 }
 
-async fn status(shared: &Shared, token: &str) -> Result<Option<String>, sqlx::Error> {
+/// Whether a transaction is committed.
+async fn is_committed(shared: &Shared, token: &str) -> Result<Option<bool>, sqlx::Error> {
     let mut conn = shared.pool.acquire().await?;
     let query = sqlx::query_scalar("SELECT pg_xact_status($1::text::xid8)").bind(token);
-    query.fetch_one(&mut *conn).await
+    let status: Option<String> = query.fetch_one(&mut *conn).await?;
+    Ok(match status.as_deref() {
+        Some("committed") => Some(true),
+        Some("aborted") => Some(false),
+        // It still runs.
+        _ => None,
+    })
 }
