@@ -17,7 +17,7 @@ use crate::load::{self, Measured};
 /// Where a host has left one reservation.
 pub(crate) enum Place {
     Sqlite(PathBuf),
-    Postgres(PgConnectOptions),
+    Postgres(Box<PgConnectOptions>),
 }
 
 /// What writes one more reservation like that.

@@ -115,7 +115,7 @@ impl Database {
     fn place(&self) -> Result<Place> {
         Ok(match &self.urls {
             None => Place::Sqlite(self.folder.join("tessera.db")),
-            Some((url, _)) => Place::Postgres(url.parse()?),
+            Some((url, _)) => Place::Postgres(Box::new(url.parse()?)),
         })
     }
 
