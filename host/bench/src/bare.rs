@@ -153,17 +153,21 @@ async fn open(file: &PathBuf) -> Result<SqliteConnection> {
     Ok(SqliteConnectOptions::new().filename(file).synchronous(SqliteSynchronous::Full).connect().await?)
 }
 
+/// Statements that are given nothing. Pools are changed one after another, in the order in which all do.
+fn whole(texts: impl Iterator<Item = String>) -> Vec<Step> {
+    texts.map(|sql| Step { sql, is_given: false }).collect()
+}
+
 async fn postgres_steps(connection: &mut PgConnection) -> Result<Vec<Step>> {
     const COLUMNS: &str = "SELECT CAST(column_name AS text) FROM information_schema.columns
         WHERE table_schema = 'public' AND table_name = $1 ORDER BY ordinal_position";
-    const HELD: &str =
-        "SELECT format('UPDATE pools SET held = held + 1 WHERE tenant_id = %L AND event_id = %L',
-        tenant_id, event_id) FROM reservations LIMIT 1";
+    const HELD: &str = "SELECT format('UPDATE pools SET held = held + 1 WHERE tenant_id = %L AND id = %L',
+        tenant_id, id) FROM pools ORDER BY id";
     const DRAWN: &str = "SELECT format('INSERT INTO unnumbered (tenant_id, facts, at) VALUES (%L, 1, %L)',
         tenant_id, created_at) FROM reservations LIMIT 1";
-    let held = sqlx::query_scalar(HELD).fetch_one(&mut *connection).await.context("no reservation")?;
-    let drawn = sqlx::query_scalar(DRAWN).fetch_one(&mut *connection).await?;
-    let mut steps = vec![Step { sql: held, is_given: false }, Step { sql: drawn, is_given: false }];
+    let held: Vec<_> = sqlx::query_scalar(HELD).fetch_all(&mut *connection).await?;
+    let drawn = sqlx::query_scalar(DRAWN).fetch_one(&mut *connection).await.context("no reservation")?;
+    let mut steps = whole(held.into_iter().chain([drawn]));
     for copied in &POSTGRES {
         let quoted = |column: &String| format!("quote_nullable(CAST({column} AS text))");
         steps.push(insertion!(connection, copied, COLUMNS, quoted)?);
@@ -174,11 +178,10 @@ async fn postgres_steps(connection: &mut PgConnection) -> Result<Vec<Step>> {
 async fn sqlite_steps(connection: &mut SqliteConnection) -> Result<Vec<Step>> {
     const COLUMNS: &str = "SELECT name FROM pragma_table_info($1)";
     const HELD: &str = "SELECT 'UPDATE pools SET held = held + 1 WHERE tenant_id = ' || quote(tenant_id)
-        || ' AND event_id = ' || quote(event_id) FROM reservations LIMIT 1";
+        || ' AND id = ' || quote(id) FROM pools ORDER BY id";
     const NUMBERED: &str = "UPDATE facts_head SET seq = seq + 1 WHERE id = 1";
-    let held = sqlx::query_scalar(HELD).fetch_one(&mut *connection).await.context("no reservation")?;
-    let mut steps =
-        vec![Step { sql: held, is_given: false }, Step { sql: NUMBERED.to_owned(), is_given: false }];
+    let held: Vec<_> = sqlx::query_scalar(HELD).fetch_all(&mut *connection).await?;
+    let mut steps = whole(held.into_iter().chain([NUMBERED.to_owned()]));
     for copied in &SQLITE {
         steps.push(insertion!(connection, copied, COLUMNS, |column: &String| format!("quote({column})"))?);
     }
