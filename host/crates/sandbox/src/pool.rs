@@ -126,13 +126,12 @@ impl Pool {
 
     fn try_enter(self: &Arc<Self>, tenant: TenantId, parts: Taken) -> Option<Place> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let Places { all, of } = &mut *places;
-        let mine = of.entry(tenant).or_default();
-        if !mine.fits(parts, self.share) || !all.fits(parts, self.size) {
+        let mine = places.of.get(&tenant).copied().unwrap_or_default();
+        if !mine.fits(parts, self.share) || !places.all.fits(parts, self.size) {
             return None;
         }
-        all.add(parts);
-        mine.add(parts);
+        places.all.add(parts);
+        places.of.entry(tenant).or_default().add(parts);
         Some(Place { pool: Arc::clone(self), tenant, parts })
     }
 }

@@ -57,13 +57,19 @@ impl<DB: Database> Connections<DB> {
 
     /// Keeps a connection for whoever needs one next. All that was asked by it has been answered, and no transaction is open.
     pub(crate) fn keep(&self, conn: PoolConnection<DB>) {
-        self.lock().push((conn, Instant::now()));
+        let mut kept = self.lock();
+        // One that came after the last were cleared away would be waited for without end.
+        if !self.pool.is_closed() {
+            kept.push((conn, Instant::now()));
+        }
     }
 
     /// Closes all; those that are in use, when they are given back.
     pub(crate) async fn close(&self) {
+        // From here on it is closed, and nothing is kept any more.
+        let closed = self.pool.close();
         self.lock().clear();
-        self.pool.close().await;
+        closed.await;
     }
 
     fn take(&self) -> Option<(PoolConnection<DB>, Instant)> {
@@ -107,5 +113,26 @@ impl<DB: Database> Deref for Reader<DB> {
 impl<DB: Database> DerefMut for Reader<DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
         &mut self.conn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::SqlitePool;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_given_back_while_all_are_closed_is_closed_too() {
+        let connections = Connections::new(SqlitePool::connect("sqlite::memory:").await.unwrap());
+        let (kept, late) = (connections.acquire().await.unwrap(), connections.acquire().await.unwrap());
+        connections.keep(kept);
+        let giver = async {
+            tokio::task::yield_now().await;
+            connections.keep(late);
+        };
+        let all = async { tokio::join!(connections.close(), giver) };
+        tokio::time::timeout(Duration::from_secs(5), all).await.unwrap();
+        assert!(connections.lock().is_empty());
     }
 }

@@ -74,9 +74,16 @@ async fn listen_once(shared: &Shared) -> Result<(), sqlx::Error> {
 async fn notify(shared: &Shared) {
     loop {
         shared.untold.notified().await;
-        if let Err(error) = sqlx::query(COMMITTED).execute(shared.pool.pool()).await {
+        if let Err(error) = tell(shared).await {
             tracing::warn!(%error, "the sequencer could not be told; it looks by itself");
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+async fn tell(shared: &Shared) -> Result<(), sqlx::Error> {
+    let mut conn = shared.pool.acquire().await?;
+    sqlx::query(COMMITTED).execute(&mut *conn).await?;
+    shared.pool.keep(conn);
+    Ok(())
 }
