@@ -61,8 +61,8 @@ enum Task {
     },
     /// Measures the release build beside its floors: `cargo xtask bench tracker`
     Bench(bench::BenchArgs),
-    /// Runs the trials of reservations at their full size, for some ten minutes
-    Trials,
+    /// Runs the trials at their full size, each for some minutes, and prints how much was tried
+    Trials(trials::TrialsArgs),
     /// Runs all tests and writes an HTML report of what they covered
     Coverage(TestArgs),
 }
@@ -92,7 +92,7 @@ fn run(task: Task) -> Result<()> {
         Task::Ci { no_test } => ci::run(&paths, !no_test),
         Task::Dev { args } => dev::run(&paths, &args),
         Task::Bench(args) => bench::run(&paths, &args),
-        Task::Trials => trials::run(&paths),
+        Task::Trials(args) => trials::run(&paths, &args),
         Task::Coverage(args) => coverage::run(&paths, &args),
     }
 }

@@ -1,6 +1,8 @@
 //! Trials of several hosts on one database: hosts that die, keys that are sent many times at once, clocks that are
 //! wrong. Sold exactly, and nothing that was acknowledged is lost. `cargo xtask trials` runs them at their full size.
 
+#![allow(clippy::print_stdout, reason = "a trial tells how much it tried")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,14 +35,14 @@ struct Told {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trial_of_two_hosts_that_sell_at_once() {
+async fn two_hosts_that_sell_at_once() {
     let home = Home::new(Kind::Postgres).await;
     let (one, two) = (Host::start(&home).await, Host::start(&home).await);
     sell(&[one.rest(), two.rest()], None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trial_of_hosts_that_die_neither_losing_nor_doubling_a_reservation() {
+async fn three_hosts_of_which_one_dies() {
     let home = Home::new(Kind::Postgres).await;
     let (one, two) = (Host::start(&home).await, Host::start(&home).await);
     let mut third = Host::start(&home).await;
@@ -83,6 +85,12 @@ async fn sell(hosts: &[Rest], dies: Option<&mut Host>) {
         tickets.insert(held["tickets"][0]["id"].as_str().unwrap().to_owned());
     }
     assert_eq!(tickets.len(), units, "a ticket was sold twice");
+    println!(
+        "{} attempts on {units} units: {} sold, {} refused, 0 lost, 0 sold twice",
+        units * 10 / CLIENTS * CLIENTS,
+        told.sold.len(),
+        told.refused
+    );
 }
 
 /// Buys what can be had, and goes on asking; each request is repeated with its key, on another host, until it is
@@ -140,7 +148,7 @@ async fn ask(hosts: &[Rest], client: usize, path: &str, key: &str, body: &Value)
 
 /// Each key is sent fifty times at once, to two hosts: one reservation for each, and all are told of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn trial_of_keys_that_are_sent_many_times_at_once() {
+async fn keys_that_are_sent_many_times_at_once() {
     const TIMES: usize = 50;
     let keys = size(20, 1_000);
     let home = Home::new(Kind::Postgres).await;
@@ -168,6 +176,7 @@ async fn trial_of_keys_that_are_sent_many_times_at_once() {
         assert_eq!(told.len(), 1, "{key}");
     }
     assert_eq!(counts(&hosts[0], &show.0).await, [keys as u64, 0, 0]);
+    println!("{keys} keys, each sent {TIMES} times at once: {keys} reservations, 0 answers of another");
 }
 
 /// Where the library lies that shows a program another time; `cargo xtask` installs it.
@@ -179,7 +188,7 @@ fn faketime() -> String {
 
 /// Hosts whose clocks are five minutes off, one each way, agree on when a hold is over: the database says it.
 #[tokio::test(flavor = "multi_thread")]
-async fn trial_of_hosts_whose_clocks_are_five_minutes_off() {
+async fn clocks_that_are_five_minutes_off() {
     let home = Home::new(Kind::Postgres).await;
     let library = faketime();
     let off = |offset: &'static str| {
@@ -231,4 +240,5 @@ async fn trial_of_hosts_whose_clocks_are_five_minutes_off() {
     for (id, host) in ids.iter().zip(&rests) {
         confirm(host, id).await.expect(410);
     }
+    println!("2 hosts ten minutes apart: 4 holds, 0 ended early, 0 late");
 }

@@ -37,7 +37,7 @@ impl BoxOffice {
         capacity: Option<u64>,
         change: impl FnOnce(&mut WriteEvent),
     ) -> Self {
-        let tenant = world.tenant("acme").await;
+        let tenant = world.tenant(&format!("acme-{}", TenantId::generate())).await;
         let now = world.store.now();
         let mut text = WriteEvent {
             title: "A night".into(),

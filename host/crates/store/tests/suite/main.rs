@@ -41,6 +41,8 @@ mod idempotency;
 mod installations;
 mod isolation;
 mod lost;
+#[path = "../../../core/tests/model/mod.rs"]
+mod model;
 mod numbers;
 mod pages;
 mod parts;
@@ -51,6 +53,7 @@ mod remembered;
 mod reservations;
 mod round_trips;
 mod timers;
+mod trials;
 mod upgrades;
 mod upkeep;
 mod world;

@@ -8,7 +8,7 @@ use tessera_core::Result;
 use tessera_core::access::Operation;
 use tessera_core::catalog::event::HoldRules;
 use tessera_core::changeset::Write;
-use tessera_core::id::{LockId, TicketTypeId};
+use tessera_core::id::LockId;
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
 use tessera_core::inventory::{Command, Counts, Job, Lock, Outcome, Reservation, ReservationState};
 
@@ -113,66 +113,6 @@ async fn a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back(worl
     let verdict = office.batch(&[office.job(Command::Sweep)]).await.pop().unwrap();
     assert!(matches!(verdict, Ok(Outcome::Swept(0))));
     office.check().await;
-}
-
-async fn of_confirm_and_expiry_exactly_one_wins(world: World) {
-    // A round fits into one batch; those of a long trial make ten thousand races.
-    let (rounds, races) = if is_long_trial() { (42, 240) } else { (1, 60) };
-    let office = open_for_a_second(world).await;
-    for round in 0..rounds {
-        race(&office, round, races).await;
-    }
-    office.0.check().await;
-}
-
-#[allow(clippy::disallowed_methods, reason = "how much is to be tried cannot be told a test otherwise")]
-fn is_long_trial() -> bool {
-    std::env::var("TESSERA_TRIALS").is_ok_and(|size| size == "long")
-}
-
-/// An event that holds for one second.
-async fn open_for_a_second(world: World) -> (BoxOffice, TicketTypeId) {
-    let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(1) };
-    let office = BoxOffice::open(world, None, |text| hold(text, holds)).await;
-    let standing = office.ticket_type(None, &[]).await;
-    (office, standing)
-}
-
-async fn race((office, standing): &(BoxOffice, TicketTypeId), round: usize, races: usize) {
-    let jobs: Vec<_> =
-        (0..races).map(|n| office.reserve(&format!("b{round}-{n}"), &[(*standing, 1)])).collect();
-    let held: Vec<_> = office.batch(&jobs).await.into_iter().map(|verdict| done(verdict).unwrap()).collect();
-    let due = held[0].expires_at.micros();
-    let apart = 120_000 / i64::try_from(races).unwrap();
-    // Some are confirmed a little before their end, some after it, while holds are ended all the time.
-    let running = held.iter().enumerate().map(|(n, held)| {
-        let (office, id) = (office.clone(), held.id);
-        tokio::spawn(async move {
-            let at = due - 60_000 + i64::try_from(n).unwrap() * apart;
-            while office.world.store.now().micros() < at {
-                tokio::time::sleep(Duration::from_micros(500)).await;
-            }
-            if n % 5 == 0 {
-                office.batch(&[office.job(Command::Sweep)]).await;
-            }
-            (id, office.confirm(id).await)
-        })
-    });
-    let mut won = 0;
-    for race in running.collect::<Vec<_>>() {
-        let (id, verdict) = race.await.unwrap();
-        let stored = office.world.store.reservation(office.tenant, id).await.unwrap().unwrap();
-        let expected = match verdict {
-            Ok(_) => ReservationState::Confirmed,
-            Err(error) => {
-                assert_eq!(error.reason(), "RESERVATION_EXPIRED");
-                ReservationState::Expired
-            }
-        };
-        assert_eq!(stored.state, expected);
-        won += usize::from(expected == ReservationState::Confirmed);
-    }
-    assert!((1..races).contains(&won), "{won} of {races} were in time");
 }
 
 async fn a_repeat_gets_the_first_answer_and_another_body_is_refused(world: World) {
@@ -343,90 +283,17 @@ async fn many_at_once_sell_exactly_what_there_is(world: World) {
     office.check().await;
 }
 
-async fn whatever_is_done_what_is_stored_adds_up(world: World) {
-    let holds = HoldRules { usual: Some(60), least: Some(1), most: Some(600) };
-    let office = BoxOffice::open(world, Some(30), |text| {
-        hold(text, holds);
-        text.buyer_limit = Some(12);
-    })
-    .await;
-    let shared = office.shared(14).await;
-    let types = [
-        office.ticket_type(Some(8), &[shared]).await,
-        office.ticket_type(None, &[shared]).await,
-        office.ticket_type(Some(20), &[]).await,
-    ];
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let mut known = Vec::new();
-    for _ in 0..60 {
-        let mut jobs = Vec::new();
-        for _ in 0..=dice.below(9) {
-            let command = match dice.below(6) {
-                0..=2 => {
-                    let lines: Vec<_> =
-                        (0..=dice.below(2)).map(|_| (types[dice.below(3)], 1 + dice.below(4))).collect();
-                    let seconds = if dice.below(4) == 0 { Some(1) } else { None };
-                    reserve(["ann", "ben", "cem", "dia"][dice.below(4)], &lines, seconds)
-                }
-                3 => Command::Sweep,
-                other => {
-                    let Some(held): Option<&Reservation> = known.get(dice.below(known.len().max(1))) else {
-                        continue;
-                    };
-                    let (id, if_version) = (held.id, None);
-                    match (other, dice.below(3)) {
-                        (4, _) => Command::Confirm { id, payment_reference: "p".into(), if_version },
-                        (_, 0) => Command::Extend { id, seconds: None, if_version },
-                        (_, 1) => Command::Release { id, units: Vec::new(), if_version },
-                        _ => {
-                            let units = held.units.iter().take(1).map(|unit| unit.id).collect();
-                            Command::Release { id, units, if_version }
-                        }
-                    }
-                }
-            };
-            jobs.push(office.job(command));
-        }
-        for verdict in office.batch(&jobs).await {
-            match verdict {
-                Ok(Outcome::Done(held)) => known.push(*held),
-                Ok(_) => {}
-                Err(error) => assert_ne!(error.reason(), "INTERNAL", "{error:?}"),
-            }
-        }
-        office.check().await;
-    }
-    let states = office.reservations().await;
-    for state in [ReservationState::Confirmed, ReservationState::Released] {
-        assert!(states.iter().any(|held| held.state == state), "no reservation became {}", state.name());
-    }
-}
-
-/// Numbers that look like chance and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound.max(1) as u64).unwrap()
-    }
-}
-
 on_every_store! {
     a_reservation_lives_from_hold_to_sale,
     lines_on_one_pool_are_summed_and_all_or_nothing,
     each_command_of_a_batch_has_its_own_verdict,
     a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back,
-    of_confirm_and_expiry_exactly_one_wins,
     a_repeat_gets_the_first_answer_and_another_body_is_refused,
     a_buyer_has_no_more_than_the_event_allows,
     a_seat_is_one_units_and_seats_are_given_together,
     each_type_s_seats_are_looked_at,
     what_is_locked_is_not_sold_and_comes_back,
     many_at_once_sell_exactly_what_there_is,
-    whatever_is_done_what_is_stored_adds_up,
 }
 
 /// Two hosts share nothing but the rows: together they sell what there is, and no more.

@@ -70,13 +70,27 @@ async fn ended<F>(world: World, test: fn(World) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let ended = tokio::time::timeout(Duration::from_secs(120), tokio::spawn(test(world.clone()))).await;
+    let patience = Duration::from_secs(if is_long_trial() { 1_800 } else { 120 });
+    let ended = tokio::time::timeout(patience, tokio::spawn(test(world.clone()))).await;
     world.store.close().await;
     world.place.remove().await;
-    match ended.expect("the test takes more than two minutes") {
+    match ended.unwrap_or_else(|_| panic!("the test takes more than {patience:?}")) {
         Ok(()) => {}
         Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }
+}
+
+/// Whether `cargo xtask trials` runs the trials, at their full size.
+pub(crate) fn is_long_trial() -> bool {
+    setting("TESSERA_TRIALS").is_some_and(|size| size == "long")
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "where the server is and what is to be tried cannot be told a test otherwise"
+)]
+pub(crate) fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 impl Place {
@@ -146,9 +160,8 @@ impl Place {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "where the server is cannot be told a test otherwise")]
 fn server() -> String {
-    std::env::var("TESSERA_TEST_POSTGRES").expect(
+    setting("TESSERA_TEST_POSTGRES").expect(
         "TESSERA_TEST_POSTGRES must be the URL of a PostgreSQL server on which databases can be made, \
          as postgres://postgres@127.0.0.1:5432/postgres; `cargo xtask test` sets it",
     )

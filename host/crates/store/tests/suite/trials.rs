@@ -1,0 +1,193 @@
+//! Trials: tests that are worth more the longer they run. `cargo xtask trials` runs them at their full size.
+
+#![allow(clippy::print_stdout, reason = "a trial tells how much it tried")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use tessera_core::catalog::event::HoldRules;
+use tessera_core::catalog::{Event, EventStatus};
+use tessera_core::id::{PoolId, TicketTypeId};
+use tessera_core::inventory::{Command, ReservationState};
+
+use crate::box_office::{BoxOffice, done, hold};
+use crate::model::{Dice, Model, Said, Terms, some_command};
+use crate::world::{World, is_long_trial, setting};
+
+async fn confirm_against_expiry(world: World) {
+    // A round fits into one batch; those of a long trial make ten thousand races.
+    let (rounds, races) = if is_long_trial() { (42, 240) } else { (1, 60) };
+    let office = open_for_a_second(world).await;
+    let mut in_time = 0;
+    for round in 0..rounds {
+        in_time += race(&office, round, races).await;
+    }
+    office.0.check().await;
+    println!(
+        "{} races of confirm against expiry, {in_time} won by confirm: 0 by both or neither",
+        rounds * races
+    );
+}
+
+/// An event that holds for one second.
+async fn open_for_a_second(world: World) -> (BoxOffice, TicketTypeId) {
+    let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(1) };
+    let office = BoxOffice::open(world, None, |text| hold(text, holds)).await;
+    let standing = office.ticket_type(None, &[]).await;
+    (office, standing)
+}
+
+/// How many were confirmed in time.
+async fn race((office, standing): &(BoxOffice, TicketTypeId), round: usize, races: usize) -> usize {
+    let jobs: Vec<_> =
+        (0..races).map(|n| office.reserve(&format!("b{round}-{n}"), &[(*standing, 1)])).collect();
+    let held: Vec<_> = office.batch(&jobs).await.into_iter().map(|verdict| done(verdict).unwrap()).collect();
+    let due = held[0].expires_at.micros();
+    let apart = 120_000 / i64::try_from(races).unwrap();
+    // Some are confirmed a little before their end, some after it, while holds are ended all the time.
+    let running = held.iter().enumerate().map(|(n, held)| {
+        let (office, id) = (office.clone(), held.id);
+        tokio::spawn(async move {
+            let at = due - 60_000 + i64::try_from(n).unwrap() * apart;
+            while office.world.store.now().micros() < at {
+                tokio::time::sleep(Duration::from_micros(500)).await;
+            }
+            if n % 5 == 0 {
+                office.batch(&[office.job(Command::Sweep)]).await;
+            }
+            (id, office.confirm(id).await)
+        })
+    });
+    let mut won = 0;
+    for race in running.collect::<Vec<_>>() {
+        let (id, verdict) = race.await.unwrap();
+        let stored = office.world.store.reservation(office.tenant, id).await.unwrap().unwrap();
+        let expected = match verdict {
+            Ok(_) => ReservationState::Confirmed,
+            Err(error) => {
+                assert_eq!(error.reason(), "RESERVATION_EXPIRED");
+                ReservationState::Expired
+            }
+        };
+        assert_eq!(stored.state, expected);
+        won += usize::from(expected == ReservationState::Confirmed);
+    }
+    assert!((1..races).contains(&won), "{won} of {races} were in time");
+    won
+}
+
+/// Random commands on random events get the answers of a model, and leave what it leaves: as many sequences of them as
+/// a trial is long, some of them at once.
+async fn random_commands(world: World) {
+    const AT_ONCE: usize = 16;
+    let sequences = if is_long_trial() { 10_000 } else { 40 };
+    let seed = setting("TESSERA_TRIALS_SEED").map_or(1, |seed| seed.parse().unwrap());
+    let running: Vec<_> = (0..AT_ONCE)
+        .map(|first: usize| {
+            let world = world.clone();
+            tokio::spawn(async move {
+                let mut states = Vec::new();
+                for number in (first..sequences).step_by(AT_ONCE) {
+                    states.extend(sequence(&world, seed + number as u64).await);
+                }
+                states
+            })
+        })
+        .collect();
+    let mut states: BTreeMap<_, usize> = BTreeMap::new();
+    for some in running {
+        for state in some.await.unwrap() {
+            *states.entry(state.name()).or_default() += 1;
+        }
+    }
+    for state in [ReservationState::Confirmed, ReservationState::Released, ReservationState::Expired] {
+        assert!(states.contains_key(state.name()), "no reservation became {}", state.name());
+    }
+    println!(
+        "{sequences} sequences from seed {seed}: 0 unlike the model; reservations at their end: {states:?}"
+    );
+}
+
+/// A sequence of batches on an event of its own; how its reservations ended.
+async fn sequence(world: &World, seed: u64) -> Vec<ReservationState> {
+    const BATCHES: usize = 12;
+    let mut dice = Dice::new(seed);
+    let terms = Terms { hold: (1, 3), per_purchase: 50, per_buyer: 7 };
+    let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(3) };
+    let mut office = BoxOffice::open(world.clone(), Some(14), |text| {
+        hold(text, holds);
+        text.buyer_limit = Some(7);
+    })
+    .await;
+    let mut model = small_show(&office, terms).await;
+    for batch in 0..BATCHES {
+        if batch == BATCHES - 2 {
+            office.event = cancel(&office).await;
+            model.status = EventStatus::Cancelled;
+        } else if dice.below(6) == 0 {
+            outlive_a_hold(&office, &model).await;
+        }
+        step(&office, &mut model, &mut dice, seed).await;
+    }
+    office.check().await;
+    model.held.into_values().map(|held| held.state).collect()
+}
+
+/// Three types that share what there is.
+async fn small_show(office: &BoxOffice, terms: Terms) -> Model {
+    let shared = office.shared(9).await;
+    let mut pools = BTreeMap::from([(PoolId::from(office.event.id), Some(14)), (shared, Some(9))]);
+    let mut types = Vec::new();
+    for (quantity, shares) in [(Some(5), true), (None, true), (Some(8), false)] {
+        let shared = if shares { vec![shared] } else { Vec::new() };
+        let id = office.ticket_type(quantity, &shared).await;
+        pools.insert(id.into(), quantity);
+        types.push((id, [vec![office.event.id.into(), id.into()], shared].concat()));
+    }
+    let (status, now) = (EventStatus::Active, office.event.created_at);
+    Model { terms, status, now, types, pools, held: BTreeMap::new() }
+}
+
+async fn cancel(office: &BoxOffice) -> Event {
+    let mut event = Event { version: 2, ..office.event.clone() };
+    event.text.status = EventStatus::Cancelled;
+    let fact = office.world.fact(office.tenant, "event.cancelled", &event).in_event(event.id);
+    office.world.store(office.world.change(office.tenant).update(event.clone()).fact(fact)).await;
+    event
+}
+
+/// Waits until the time of one that is held has run out.
+async fn outlive_a_hold(office: &BoxOffice, model: &Model) {
+    let held = model.held.values().filter(|held| held.state == ReservationState::Held);
+    let Some(end) = held.map(|held| held.expires).min() else { return };
+    while office.world.store.now() <= end {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Has a batch judged by the store and by the model, and compares what both answer and what is stored then.
+async fn step(office: &BoxOffice, model: &mut Model, dice: &mut Dice, seed: u64) {
+    let asked: Vec<_> = (0..=dice.below(5)).map(|_| some_command(dice, model)).collect();
+    let jobs: Vec<_> = asked.iter().map(|asked| office.job(asked.command.clone())).collect();
+    let said: Vec<_> = office.batch(&jobs).await.iter().map(Said::from).collect();
+    let stored: HashMap<_, _> =
+        office.reservations().await.into_iter().map(|stored| (stored.id, stored)).collect();
+    // Whatever the store's time makes of a hold is a change, and tells that time; without one it is of no account.
+    model.now = stored.values().map(|stored| stored.updated_at).max().unwrap_or(model.now);
+    let expected: Vec<_> = asked.iter().map(|asked| model.judge(asked)).collect();
+    assert_eq!(
+        said,
+        expected,
+        "seed {seed}: {:?}",
+        asked.iter().map(|asked| &asked.command).collect::<Vec<_>>()
+    );
+    model.compare(&stored);
+    for pool in model.pools.keys() {
+        assert_eq!(office.counts(*pool).await, model.counts(*pool), "seed {seed}: {pool}");
+    }
+}
+
+on_every_store! {
+    confirm_against_expiry,
+    random_commands,
+}
