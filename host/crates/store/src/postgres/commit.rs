@@ -14,8 +14,8 @@ use super::sql::apply::{Applied, apply};
 use super::sql::idempotency;
 use crate::error::{fault, is_lost};
 
-/// How often the server is asked what became of a transaction, and how long is waited in between.
-const QUESTIONS: u32 = 10;
+/// For how long the server is asked what became of a transaction, and how long is waited in between.
+const ASKED_FOR: Duration = Duration::from_secs(3);
 const BETWEEN: Duration = Duration::from_millis(300);
 
 /// Waits for its turn and carries the changeset out, unless nobody waits for it any more.
@@ -102,14 +102,20 @@ where
     F: Future<Output = Result<Option<bool>, sqlx::Error>>,
 {
     tracing::warn!(error = ?lost, "the answer to a write was lost; the server is asked what became of it");
-    for _ in 0..QUESTIONS {
-        match is_stored().await {
-            Ok(Some(true)) => return Ok(()),
-            Ok(Some(false)) => return Err(lost),
-            Ok(None) => {}
-            Err(unanswered) => tracing::warn!(error = %unanswered, "the server did not say"),
+    let known = async {
+        loop {
+            match is_stored().await {
+                Ok(Some(known)) => return known,
+                Ok(None) => {}
+                Err(unanswered) => tracing::warn!(error = %unanswered, "the server did not say"),
+            }
+            tokio::time::sleep(BETWEEN).await;
         }
-        tokio::time::sleep(BETWEEN).await;
+    };
+    match tokio::time::timeout(ASKED_FOR, known).await {
+        Ok(true) => return Ok(()),
+        Ok(false) => return Err(lost),
+        Err(_) => {}
     }
     let message = "the database is away, and nobody knows whether the change was stored; read it again";
     Err(Error::unavailable(message, Duration::from_secs(1)).caused_by(lost))

@@ -45,6 +45,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("../../../migrations/postgres");
 /// Connections that no request gets: for the sequencer, the listener, the notifier and the clock.
 const OWN_CONNECTIONS: u32 = 4;
 
+/// How long a connection may take. A server that starts again is back by then, and one that is away is told of.
+const CONNECTING: Duration = Duration::from_secs(2);
+
 /// Nothing waits for ever, neither for a lock nor for a host that vanished in the midst of a transaction.
 /// Statements are written for one plan each: planning them anew would often take longer than they do.
 const LIMITS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
@@ -94,7 +97,7 @@ pub(crate) async fn migrate(options: PgConnectOptions) -> Result<()> {
 async fn connect(options: PgConnectOptions, connections: u32) -> Result<PgPool> {
     let pool = PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(CONNECTING)
         // A question before each use would cost a round trip; only one that has been idle is asked.
         .test_before_acquire(false)
         .before_acquire(|conn, known| {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 use tessera_core::changeset::Committed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 
 use crate::box_office::BoxOffice;
 use crate::world::{Kind, World, run};
@@ -13,26 +15,28 @@ use crate::world::{Kind, World, run};
 const PASS: u8 = 0;
 const CUT_AFTER_COMMIT: u8 = 1;
 const CUT_BEFORE_COMMIT: u8 = 2;
+const GONE: u8 = 3;
 
 /// A wire to the server that can be cut at the next COMMIT.
 #[derive(Clone)]
 struct Wire {
     port: u16,
     cut: Arc<AtomicU8>,
+    listening: AbortHandle,
 }
 
 impl Wire {
     async fn to(host: String, port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let wire = Self { port: listener.local_addr().unwrap().port(), cut: Arc::new(AtomicU8::new(PASS)) };
-        let cut = Arc::clone(&wire.cut);
-        tokio::spawn(async move {
+        let (at, cut) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU8::new(PASS)));
+        let cuts = Arc::clone(&cut);
+        let listening = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect((host.as_str(), port)).await.unwrap();
-                tokio::spawn(pass(client, server, Arc::clone(&cut)));
+                tokio::spawn(pass(client, server, Arc::clone(&cuts)));
             }
         });
-        wire
+        Self { port: at, cut, listening: listening.abort_handle() }
     }
 }
 
@@ -42,6 +46,9 @@ async fn pass(client: TcpStream, server: TcpStream, cut: Arc<AtomicU8>) {
     let answers = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
     let mut buffer = vec![0; 65_536];
     while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
+        if cut.load(Ordering::SeqCst) == GONE {
+            break;
+        }
         let sent = &buffer[..read];
         let commits = sent.windows(6).any(|part| part == b"COMMIT");
         let cut = if commits { cut.swap(PASS, Ordering::SeqCst) } else { PASS };
@@ -52,7 +59,7 @@ async fn pass(client: TcpStream, server: TcpStream, cut: Arc<AtomicU8>) {
             // No answer comes through any more, but the server gets the command.
             answers.abort();
             let _ = to_server.write_all(sent).await;
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
             break;
         }
         if to_server.write_all(sent).await.is_err() {
@@ -118,6 +125,36 @@ async fn a_reservation_whose_answer_is_lost_is_known_all_the_same() {
         assert_eq!(office.counts(standing).await.held, 3);
         wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
         office.check().await;
+        wired.world.store.close().await;
+    }
+    run(Kind::Postgres, test).await;
+}
+
+/// Who asked a server that goes away is told soon that nobody knows, and who asks then that it is away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_goes_away_is_told_of_soon() {
+    async fn test(world: World) {
+        let (host, port) = world.server_address();
+        let wire = Wire::to(host, port).await;
+        let office = BoxOffice::open(world.clone(), Some(9), |_| ()).await;
+        let standing = office.ticket_type(None, &[]).await;
+        let wired = BoxOffice { world: world.other_host_at("wired", wire.port).await, ..office.clone() };
+        for _ in 0..2 {
+            wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        }
+
+        wire.cut.store(GONE, Ordering::SeqCst);
+        wire.listening.abort();
+        for said in ["nobody knows", "away"] {
+            let asked = Instant::now();
+            let job = wired.reserve("COMMIT", &[(standing, 1)]);
+            let refused = wired.world.store.run_batch(office.tenant, office.event.id, &[job]).await;
+            let error = refused.err().unwrap();
+            assert!(error.message().contains(said), "{error:?}");
+            assert!(error.retry_after().is_some(), "{error:?}");
+            assert!(asked.elapsed() < Duration::from_secs(8), "told after {:?}", asked.elapsed());
+        }
+        assert_eq!(office.counts(standing).await.held, 2);
         wired.world.store.close().await;
     }
     run(Kind::Postgres, test).await;

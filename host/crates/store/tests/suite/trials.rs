@@ -79,7 +79,7 @@ async fn race((office, standing): &(BoxOffice, TicketTypeId), round: usize, race
 /// Random commands on random events get the answers of a model, and leave what it leaves: as many sequences of them as
 /// a trial is long, some of them at once.
 async fn random_commands(world: World) {
-    const AT_ONCE: usize = 16;
+    const AT_ONCE: usize = 64;
     let sequences = if is_long_trial() { 10_000 } else { 40 };
     let seed = setting("TESSERA_TRIALS_SEED").map_or(1, |seed| seed.parse().unwrap());
     let running: Vec<_> = (0..AT_ONCE)
