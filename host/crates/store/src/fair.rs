@@ -17,6 +17,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// The host's own requests take their turn as if they were a tenant's.
 pub(crate) const HOST: TenantId = TenantId(uuid::Uuid::nil());
 
+/// So many wait that another is refused.
+pub(crate) fn crowded() -> Error {
+    let message = "too many requests wait for the database; try again a little later";
+    Error::unavailable(message, Duration::from_secs(1))
+}
+
 /// Entries by tenant; each tenant's in their order, the tenants in turn.
 struct Turns<T> {
     lanes: HashMap<TenantId, VecDeque<T>>,
@@ -31,8 +37,7 @@ impl<T> Turns<T> {
 
     fn push(&mut self, tenant: TenantId, entry: T) -> Result<()> {
         if self.len >= MAX_WAITING {
-            let message = "too many requests wait for the database; try again a little later";
-            return Err(Error::unavailable(message, Duration::from_secs(1)));
+            return Err(crowded());
         }
         let lane = self.lanes.entry(tenant).or_default();
         if lane.is_empty() {

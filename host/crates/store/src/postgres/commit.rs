@@ -18,12 +18,11 @@ use crate::error::{fault, is_lost};
 const ASKED_FOR: Duration = Duration::from_secs(3);
 const BETWEEN: Duration = Duration::from_millis(300);
 
+/// Who waits for a verdict.
+pub(super) type Reply = oneshot::Sender<Result<Committed>>;
+
 /// Waits for its turn and carries the changeset out, unless nobody waits for it any more.
-pub(super) async fn run(
-    shared: &Arc<Shared>,
-    changeset: &Changeset,
-    mut reply: oneshot::Sender<Result<Committed>>,
-) {
+pub(super) async fn run(shared: &Arc<Shared>, changeset: &Changeset, mut reply: Reply) {
     let permit = tokio::select! {
         biased;
         () = reply.closed() => return,
@@ -39,7 +38,8 @@ pub(super) async fn run(
     let _ = reply.send(verdict);
 }
 
-async fn transact(shared: &Shared, changeset: &Changeset) -> Result<Committed> {
+/// Carries the changeset out step by step.
+pub(super) async fn transact(shared: &Shared, changeset: &Changeset) -> Result<Committed> {
     let mut conn = shared.pool.acquire().await.map_err(fault)?;
     let mut transaction = conn.begin().await.map_err(fault)?;
     match apply(&mut transaction, changeset, shared.clock.now()).await {

@@ -12,7 +12,7 @@ use tessera_core::id::TenantId;
 use tessera_core::{Error, Result, Timestamp};
 
 use super::numbering;
-use super::sql::inventory::{Column, Part, Rows, Way};
+use super::sql::rows::{Column, Part, Rows, Way};
 use crate::error::fault;
 use crate::texts::Texts;
 
@@ -135,12 +135,14 @@ pub(super) async fn write_together(conn: &mut Conn, tenant: TenantId, parts: &[P
 /// what the facts draw depends on the count, so that all locks are held when they do.
 fn together(parts: &[Part<'_>]) -> String {
     let (mut sql, mut whole) = (String::from("WITH "), String::from("TRUE"));
-    let (counted, others) = parts.split_at(parts.partition_point(|part| part.way == Way::Expects));
+    let (counted, others) =
+        parts.split_at(parts.partition_point(|part| matches!(part.way, Way::Locks | Way::Expects)));
     let mut bound = 1;
     for (index, part) in counted.iter().enumerate() {
         let first = bound + 1;
         let statement = given(part, (part.sql)(), &mut bound);
-        let _ = write!(sql, "part{index} AS ({statement} RETURNING 1), ");
+        let returning = if part.way == Way::Expects { " RETURNING 1" } else { "" };
+        let _ = write!(sql, "part{index} AS ({statement}{returning}), ");
         let _ = write!(whole, " AND (SELECT COUNT(*) FROM part{index}) = cardinality(${first})");
     }
     // The division fails, and with it the statement.

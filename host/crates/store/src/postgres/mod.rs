@@ -33,6 +33,7 @@ use self::sql::upkeep::{self, Upkeep};
 mod batch;
 mod commit;
 mod dialect;
+mod made;
 mod numbering;
 mod sequencer;
 #[allow(clippy::duplicate_mod, reason = "the queries are written once and compiled for either driver")]
@@ -69,6 +70,8 @@ struct Shared {
     changed: Changed,
     /// What is remembered of events from one batch to the next.
     known: Remembered<Known>,
+    /// New issues that wait to be written together.
+    made: made::Queues,
     /// Wakes the sequencer.
     committed: Notify,
     /// Wakes the notifier.
@@ -126,6 +129,7 @@ impl DbStore {
             clock: Clock::new(),
             changed: Changed::default(),
             known: Remembered::default(),
+            made: made::Queues::default(),
             committed: Notify::new(),
             untold: Notify::new(),
             sequencing: AtomicBool::new(false),
@@ -190,8 +194,12 @@ impl Store for DbStore {
             return Err(away_for("the store is closed"));
         }
         let (reply, answer) = oneshot::channel();
-        let shared = Arc::clone(&self.shared);
-        self.shared.writes.spawn(async move { commit::run(&shared, &changeset, reply).await });
+        if made::is_creation(&changeset) {
+            made::submit(&self.shared, changeset, reply);
+        } else {
+            let shared = Arc::clone(&self.shared);
+            self.shared.writes.spawn(async move { commit::run(&shared, &changeset, reply).await });
+        }
         answer.await.unwrap_or_else(|_| Err(away_for("the write's task ended without an answer")))
     }
 

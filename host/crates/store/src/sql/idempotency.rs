@@ -6,7 +6,8 @@ use tessera_core::changeset::{Claim, Recorded};
 use tessera_core::idempotency::{Fingerprint, Scope};
 use tessera_core::{Result, Timestamp};
 
-use super::{Conn, Ts};
+use super::rows::{Part, RowsOf, Way};
+use super::{Conn, Ts, dialect};
 use crate::codec::{AnswerForm, answer, answer_form, corrupt};
 use crate::error::fault;
 
@@ -31,6 +32,28 @@ pub(super) async fn claim(conn: &mut Conn, claim: &Claim, now: Timestamp) -> Res
     .await
     .map_err(fault)?;
     Ok(claimed.rows_affected() > 0)
+}
+
+/// Claims keys as a part of a statement: a record that has expired is replaced, one that stands lets the statement fail.
+pub(in super::super) fn claims<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> Result<Part<'a>> {
+    let rows = RowsOf::new(claims)
+        .texts("principal", |claim: &Claim| claim.scope.principal.as_str())
+        .texts("operation", |claim| claim.scope.operation.name())
+        .texts("key", |claim| claim.scope.key.as_str())
+        .bytes("fingerprint", |claim| claim.fingerprint.0.to_vec())
+        .jsons("answer", |claim| answer_form(&claim.answer))?
+        .moments("expires", |claim| claim.expires)
+        .rows();
+    Ok(Part::new("claims", Way::Expects, rows, || {
+        format!(
+            "INSERT INTO idempotency (tenant_id, principal, operation, key, fingerprint, answer, expires_at)
+             SELECT $1, v.principal, v.operation, v.key, v.fingerprint, v.answer, v.expires FROM $rows WHERE TRUE
+             ON CONFLICT (tenant_id, principal, operation, key) DO UPDATE
+             SET fingerprint = excluded.fingerprint, answer = excluded.answer, expires_at = excluded.expires_at
+             WHERE idempotency.expires_at <= {}",
+            dialect::CLOCK,
+        )
+    }))
 }
 
 /// What was recorded for a key and has not expired.

@@ -10,6 +10,7 @@ use tessera_core::page::{Page, PageRequest, SortKey};
 use tessera_core::{Result, Timestamp};
 
 use super::page::{Holds, Sort, number};
+use super::rows::{Part, RowsOf, Way};
 use super::{Conn, Db, Row, Ts, dialect, filter, numbering};
 use crate::codec::{ChangeForm, change_forms, changes, corrupt, signed, unsigned};
 use crate::error::fault;
@@ -59,6 +60,40 @@ pub(super) async fn insert(conn: &mut Conn, tenant: TenantId, facts: &[NewFact])
         token = rows.into_iter().next().unwrap_or_default();
     }
     Ok(token)
+}
+
+/// Writes facts in their order as a part of a statement.
+pub(in super::super) fn all_at_once<'a>(facts: impl IntoIterator<Item = &'a NewFact>) -> Result<Part<'a>> {
+    let rows = RowsOf::new(facts)
+        .ids("id", |fact: &NewFact| fact.id.0)
+        .texts("type", |fact| &*fact.fact_type)
+        .texts("kind", |fact| fact.object.kind.name())
+        .texts("object", |fact| fact.object.id.as_str())
+        .numbers("version", |fact| signed(fact.object.version))
+        .ids("project", |fact| fact.project.map(|project| project.0))
+        .ids("event", |fact| fact.event.map(|event| event.0))
+        .moments("at", |fact| fact.at)
+        .texts("actor_kind", |fact| &*fact.actor.kind)
+        .texts("actor", |fact| fact.actor.id.as_str())
+        .ids("user_id", |fact| fact.actor.user.map(|user| user.0))
+        .texts("transport", |fact| &*fact.transport)
+        .texts("request", |fact| fact.request_id.as_str())
+        .ids("because", |fact| fact.cause.map(|cause| cause.0))
+        .texts("release", |fact| fact.release.as_deref())
+        .jsons("changes", |fact| change_forms(&fact.changes))?
+        .rows();
+    Ok(Part::new("facts", Way::Numbers, rows, || {
+        format!(
+            "{} facts (tenant_id, id, {}, fact_type, object_kind, object_id, object_version, project_id,
+             event_id, at,
+             actor_kind, actor_id, actor_user, transport, request_id, cause, release, changes)
+             SELECT $1, v.id, {}, v.type, v.kind, v.object, v.version, v.project, v.event, v.at, v.actor_kind,
+             v.actor, v.user_id, v.transport, v.request, v.because, v.release, v.changes FROM $rows WHERE TRUE",
+            dialect::INSERT,
+            numbering::COLUMNS,
+            numbering::OF_ROW,
+        )
+    }))
 }
 
 async fn transaction(conn: &mut Conn) -> Result<String> {

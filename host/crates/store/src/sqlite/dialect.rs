@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Decode, Encode, QueryBuilder, Sqlite, Type};
 use tessera_core::id::TenantId;
 use tessera_core::{Error, Result, Timestamp};
 
-use super::sql::inventory::{Column, Part, Rows, Way};
+use super::sql::rows::{Column, Part, Rows, Way};
 use crate::codec::signed;
 use crate::error::fault;
 use crate::texts::Texts;
@@ -230,7 +230,7 @@ fn statement(piece: &Piece<'_>) -> String {
     }
     let head = match piece.part.way {
         Way::Numbers => "UPDATE facts_head SET seq = seq + $count WHERE id = 1; ",
-        Way::Expects | Way::Inserts => "",
+        Way::Locks | Way::Expects | Way::Inserts => "",
     };
     // A statement may have more such rows of its own.
     match statement.strip_prefix("WITH ") {

@@ -7,6 +7,7 @@ use crate::world::World;
 
 on_every_store! {
     counts_are_exact_under_concurrent_creations_and_deletions,
+    creations_at_once_have_verdicts_of_their_own,
     a_move_changes_both_counts,
     a_project_with_issues_is_not_empty,
     an_empty_project_is_not_deleted_while_an_issue_is_made_in_it,
@@ -39,6 +40,32 @@ async fn counts_are_exact_under_concurrent_creations_and_deletions(world: World)
         one.await.unwrap();
     }
     assert_eq!(count(&world, tenant, &project).await, 100);
+}
+
+async fn creations_at_once_have_verdicts_of_their_own(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let other = Project { version: 2, ..project.clone() };
+    let made: Vec<_> = (0..140)
+        .map(|number| {
+            let (world, seen) = (world.clone(), if number % 7 == 0 { &other } else { &project });
+            let issue = world.new_issue(project.id, &format!("issue {number}"));
+            let changeset = world.creation(tenant, seen, &issue);
+            tokio::spawn(async move {
+                let verdict = world.commit(changeset).await;
+                let stored = world.store.issue(tenant, issue.id).await.unwrap();
+                match verdict {
+                    Ok(_) => assert_eq!(stored, Some(issue)),
+                    Err(error) => assert!(error.is_stale() && stored.is_none(), "{error:?}"),
+                }
+                stored.is_some()
+            })
+        })
+        .collect();
+    for (number, one) in made.into_iter().enumerate() {
+        assert_eq!(one.await.unwrap(), number % 7 != 0, "issue {number}");
+    }
+    assert_eq!(count(&world, tenant, &project).await, 120);
 }
 
 async fn a_move_changes_both_counts(world: World) {

@@ -130,6 +130,33 @@ async fn a_reservation_whose_answer_is_lost_is_known_all_the_same() {
     run(Kind::Postgres, test).await;
 }
 
+/// So does a creation of an issue. The wire takes its summary for a COMMIT.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_creation_whose_answer_is_lost_is_known_all_the_same() {
+    async fn test(world: World) {
+        let (host, port) = world.server_address();
+        let wire = Wire::to(host, port).await;
+        let wired = world.other_host_at("wired", wire.port).await;
+        let tenant = world.tenant("acme").await;
+        let project = world.project(tenant, "Rocket").await;
+        let issue = wired.new_issue(project.id, "COMMIT");
+        wire.cut.store(CUT_AFTER_COMMIT, Ordering::SeqCst);
+        wired.store(wired.creation(tenant, &project, &issue)).await;
+        assert_eq!(wire.cut.load(Ordering::SeqCst), PASS, "the wire was cut");
+        assert_eq!(world.store.issue(tenant, issue.id).await.unwrap(), Some(issue));
+
+        let lost = wired.new_issue(project.id, "COMMIT");
+        wire.cut.store(CUT_BEFORE_COMMIT, Ordering::SeqCst);
+        let error = wired.commit(wired.creation(tenant, &project, &lost)).await.unwrap_err();
+        assert!(error.message().contains("nobody knows"), "{error:?}");
+        assert_eq!(wire.cut.load(Ordering::SeqCst), PASS, "the wire was cut");
+        assert_eq!(world.store.issue(tenant, lost.id).await.unwrap(), None);
+        wired.store(wired.creation(tenant, &project, &lost)).await;
+        wired.store.close().await;
+    }
+    run(Kind::Postgres, test).await;
+}
+
 /// Who asked a server that goes away is told soon that nobody knows, and who asks then that it is away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_goes_away_is_told_of_soon() {

@@ -1,9 +1,11 @@
-//! How long an event's pools are locked: a batch has few round trips, whatever it does.
+//! How often the server is asked: rows are locked for few round trips, whatever is done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tessera_core::changeset::{Expect, Versioned as _};
 use tessera_core::inventory::Command;
+use tessera_core::tracker::Issue;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -114,6 +116,54 @@ async fn a_plain_reservation_is_one_statement() {
         assert_eq!(passed.begun.load(Ordering::SeqCst), before);
         office.check().await;
         wired.world.store.close().await;
+    }
+    run(Kind::Postgres, test).await;
+}
+
+/// A plain creation reads nothing either: what it was decided by is checked by the statement that makes it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_plain_creation_is_one_statement() {
+    async fn test(world: World) {
+        let tenant = world.tenant("acme").await;
+        let (project, user) =
+            (world.project(tenant, "Rocket").await, world.user(tenant, "Ann", "ann@example.org").await);
+        let parent = world.issue(tenant, &project, "parent").await;
+        let (host, port) = world.server_address();
+        let passed = Arc::new(Passed::default());
+        let wired = world.other_host_at("wired", wire(host, port, Arc::clone(&passed)).await).await;
+        let begun = || passed.begun.load(Ordering::SeqCst);
+        let child = || {
+            let mut issue = wired.new_issue(project.id, "child");
+            (issue.assignee, issue.parent) = (Some(user.id), Some(parent.id));
+            issue.labels = ["a", "b"].map(String::from).into();
+            issue
+        };
+        let creation = |issue: &Issue| {
+            let fact = wired.fact(tenant, "issue.created", issue).in_project(project.id);
+            wired.change(tenant).insert(issue.clone()).fact(fact)
+        };
+        let before = begun();
+        let made = child();
+        wired.store(creation(&made).expect_machine(&project).expect(&user).expect(&parent)).await;
+        assert_eq!(begun(), before);
+        assert_eq!(world.store.issue(tenant, made.id).await.unwrap(), Some(made));
+
+        // Why something is not as it was expected is found out step by step, and nothing is left.
+        let wrong = [
+            Expect { machines: Some(project.machines + 1), ..project.expect() },
+            Expect { version: 2, ..project.expect() },
+            Expect { version: 2, ..user.expect() },
+            Expect { version: 2, ..parent.expect() },
+        ];
+        for expected in wrong {
+            let (issue, before) = (child(), begun());
+            let mut late = creation(&issue);
+            late.expects.push(expected);
+            assert!(wired.commit(late).await.unwrap_err().is_stale());
+            assert_eq!(begun(), before + 1);
+            assert_eq!(world.store.issue(tenant, issue.id).await.unwrap(), None);
+        }
+        wired.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }

@@ -5,11 +5,8 @@ pub(in super::super) mod batch;
 mod book;
 pub(in super::super) mod holding;
 pub(in super::super) mod reservation;
-mod rows;
 pub(in super::super) mod seat;
 mod terms;
 mod write;
 
-pub(in super::super) use rows::{Column, Rows};
 pub(in super::super) use terms::Known;
-pub(in super::super) use write::{Part, Way};

@@ -11,7 +11,7 @@ use tessera_core::inventory::rules::Supply;
 use tessera_core::inventory::terms::{EventTerms, TypeTerms};
 use tessera_core::inventory::{Book, Command, Job};
 
-use super::rows::{Rows, RowsOf};
+use super::super::rows::{Rows, RowsOf};
 
 /// By which versions terms are told from others.
 #[derive(Clone, Default, Debug)]

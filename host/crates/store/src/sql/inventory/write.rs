@@ -5,42 +5,10 @@ use tessera_core::admission::Ticket;
 use tessera_core::id::TenantId;
 use tessera_core::inventory::{Book, Reservation};
 
-use super::super::{Conn, dialect, numbering};
-use super::rows::{Rows, RowsOf};
+use super::super::rows::{Part, Rows, RowsOf, Way};
+use super::super::{Conn, dialect, idempotency, outbox};
 use super::terms::Seen;
-use crate::codec::{answer_form, change_forms, line_form, signed, unit_form};
-
-/// A statement and the rows that it is given, by the names by which it speaks of them. It must change as many rows as
-/// the first have.
-pub(in super::super::super) struct Part<'a> {
-    /// No other has it: by this the text is known.
-    pub(in super::super::super) name: &'static str,
-    pub(in super::super::super) sql: fn() -> String,
-    pub(in super::super::super) given: Vec<(&'static str, Rows<'a>)>,
-    pub(in super::super::super) way: Way,
-}
-
-/// What a statement does with the rows that it is given.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in super::super::super) enum Way {
-    /// It writes those for which what it expects is true: not all, where something has changed.
-    Expects,
-    /// It inserts all of them.
-    Inserts,
-    /// It inserts all of them, and they are facts, which get their numbers.
-    Numbers,
-}
-
-impl<'a> Part<'a> {
-    fn new(name: &'static str, way: Way, rows: Rows<'a>, sql: fn() -> String) -> Self {
-        Self { name, sql, given: vec![("$rows", rows)], way }
-    }
-
-    /// How many rows it must change.
-    pub(in super::super::super) fn count(&self) -> usize {
-        self.given.first().map_or(0, |(_, rows)| rows.count)
-    }
-}
+use crate::codec::{line_form, signed, unit_form};
 
 /// Writes all that the book wants written; answers by what the database knows the transaction. A book that was made
 /// from what is remembered is written only if that is still true.
@@ -55,8 +23,15 @@ pub(super) async fn all(
         Some(seen) => pools_if(book, seen),
     };
     // What may find that something has changed comes first, facts last.
-    let parts =
-        [pools, updated(book)?, seats(book), claims(book)?, inserted(book)?, tickets(book), facts(book)?];
+    let parts = [
+        pools,
+        updated(book)?,
+        seats(book),
+        idempotency::claims(&book.writes.claims)?,
+        inserted(book)?,
+        tickets(book),
+        outbox::all_at_once(&book.writes.facts)?,
+    ];
     let parts: Vec<_> = parts.into_iter().filter(|part| part.count() > 0).collect();
     dialect::write_together(conn, tenant, &parts).await
 }
@@ -200,55 +175,4 @@ fn tickets(book: &Book) -> Part<'_> {
             dialect::INSERT,
         )
     })
-}
-
-fn claims(book: &Book) -> Result<Part<'_>> {
-    let rows = RowsOf::new(&book.writes.claims)
-        .texts("principal", |claim| claim.scope.principal.as_str())
-        .texts("operation", |claim| claim.scope.operation.name())
-        .texts("key", |claim| claim.scope.key.as_str())
-        .bytes("fingerprint", |claim| claim.fingerprint.0.to_vec())
-        .jsons("answer", |claim| answer_form(&claim.answer))?
-        .moments("expires", |claim| claim.expires)
-        .rows();
-    // A record that has expired is replaced, one that stands lets the batch fail: its command is judged anew.
-    Ok(Part::new("claims", Way::Expects, rows, || {
-        format!(
-            "INSERT INTO idempotency (tenant_id, principal, operation, key, fingerprint, answer, expires_at)
-             SELECT $1, v.principal, v.operation, v.key, v.fingerprint, v.answer, v.expires FROM $rows WHERE TRUE
-             ON CONFLICT (tenant_id, principal, operation, key) DO UPDATE
-             SET fingerprint = excluded.fingerprint, answer = excluded.answer, expires_at = excluded.expires_at
-             WHERE idempotency.expires_at <= {}",
-            dialect::CLOCK,
-        )
-    }))
-}
-
-fn facts(book: &Book) -> Result<Part<'_>> {
-    let rows = RowsOf::new(&book.writes.facts)
-        .ids("id", |fact| fact.id.0)
-        .texts("type", |fact| &*fact.fact_type)
-        .texts("kind", |fact| fact.object.kind.name())
-        .texts("object", |fact| fact.object.id.as_str())
-        .numbers("version", |fact| signed(fact.object.version))
-        .ids("event", |fact| fact.event.map(|event| event.0))
-        .moments("at", |fact| fact.at)
-        .texts("actor_kind", |fact| &*fact.actor.kind)
-        .texts("actor", |fact| fact.actor.id.as_str())
-        .ids("user_id", |fact| fact.actor.user.map(|user| user.0))
-        .texts("transport", |fact| &*fact.transport)
-        .texts("request", |fact| fact.request_id.as_str())
-        .jsons("changes", |fact| change_forms(&fact.changes))?
-        .rows();
-    Ok(Part::new("facts", Way::Numbers, rows, || {
-        format!(
-            "{} facts (tenant_id, id, {}, fact_type, object_kind, object_id, object_version, event_id, at,
-             actor_kind, actor_id, actor_user, transport, request_id, changes)
-             SELECT $1, v.id, {}, v.type, v.kind, v.object, v.version, v.event, v.at, v.actor_kind, v.actor, v.user_id,
-             v.transport, v.request, v.changes FROM $rows WHERE TRUE",
-            dialect::INSERT,
-            numbering::COLUMNS,
-            numbering::OF_ROW,
-        )
-    }))
 }

@@ -16,9 +16,7 @@ pub(in super::super) struct Changes(BTreeMap<(ProjectId, u8), i64>);
 impl Changes {
     /// An issue came to a project (1) or left it (-1).
     pub(in super::super) fn add(&mut self, project: ProjectId, issue: IssueId, by: i64) {
-        // The last byte of an id is random, and stays the issue's for good.
-        let slot = issue.0.as_bytes()[15] % SLOTS;
-        *self.0.entry((project, slot)).or_default() += by;
+        *self.0.entry((project, slot(issue))).or_default() += by;
     }
 
     /// Writes them.
@@ -41,6 +39,11 @@ impl Changes {
         }
         Ok(())
     }
+}
+
+/// The row in which an issue is counted: the last byte of an id is random, and stays the issue's for good.
+pub(in super::super::super) fn slot(issue: IssueId) -> u8 {
+    issue.0.as_bytes()[15] % SLOTS
 }
 
 /// Refuses a project that has issues. Its row is locked.

@@ -1,7 +1,7 @@
 //! Users, projects, issues, and what hangs on issues.
 
 pub(super) mod comment;
-pub(super) mod count;
+pub(in super::super) mod count;
 pub(super) mod issue;
 pub(super) mod link;
 pub(super) mod project;
