@@ -1,7 +1,7 @@
-//! Changesets that only make issues. Those of a tenant that come while others are being written are written together, by
-//! one statement, which is a transaction of its own: a transaction for each would cost six round trips, and the server more
-//! work for each round trip than for a row. The statement holds only if all that was expected is true. Where it is not, or
-//! something else is wrong, each changeset is carried out by itself and step by step, and gets its own verdict.
+//! Changesets that only make issues, and set the timers of those. Those of a tenant that come while others are being written
+//! are written together, by one statement, which is a transaction of its own: to start a statement costs the server more than
+//! to write a row. It holds only if all that was expected is true. Where it is not, or something else is wrong, each
+//! changeset is carried out by itself and step by step, and gets its own verdict.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tessera_core::access::ObjectKind;
-use tessera_core::changeset::{Changeset, Committed, Record, Write};
+use tessera_core::changeset::{Changeset, Committed, Guard, Record, Write};
 use tessera_core::id::{IssueId, ProjectId, TenantId};
+use tessera_core::plugin::Timer;
 use tessera_core::tracker::Issue;
 use tessera_core::{Error, ErrorKind, Result};
 use uuid::Uuid;
@@ -92,7 +93,7 @@ impl Drop for Server<'_> {
 
 /// Whether a changeset only makes issues.
 pub(super) fn is_creation(changeset: &Changeset) -> bool {
-    new_issues(changeset).is_some()
+    Made::of(changeset).is_some()
 }
 
 /// Queues such a changeset, and carries out what waits unless that is being done already.
@@ -152,8 +153,12 @@ fn again(error: &Error) -> Error {
 
 /// Writes what changesets make; whether it is written. An error means that the database is away.
 async fn write(shared: &Shared, tenant: TenantId, changesets: &[&Changeset]) -> Result<bool> {
-    let issues: Vec<_> = changesets.iter().filter_map(|changeset| new_issues(changeset)).flatten().collect();
-    let (Some(first), Ok(parts)) = (issues.first(), parts(changesets, &issues)) else { return Ok(false) };
+    let mut made = Made::default();
+    for Made { issues, timers } in changesets.iter().filter_map(|changeset| Made::of(changeset)) {
+        made.issues.extend(issues);
+        made.timers.extend(timers);
+    }
+    let (Some(first), Ok(parts)) = (made.issues.first(), parts(changesets, &made)) else { return Ok(false) };
     let mut conn = shared.pool.acquire().await.map_err(fault)?;
     match dialect::write_together(&mut conn, tenant, &parts).await {
         Ok(_) => shared.pool.keep(conn),
@@ -171,20 +176,44 @@ async fn write(shared: &Shared, tenant: TenantId, changesets: &[&Changeset]) -> 
     Ok(true)
 }
 
-/// The issues, if the changeset does nothing else and depends on nothing else than users, projects and issues.
-fn new_issues(changeset: &Changeset) -> Option<Vec<&Issue>> {
-    let known = [ObjectKind::User, ObjectKind::Project, ObjectKind::Issue];
-    let plain = changeset.guards.is_empty()
-        && !changeset.facts.is_empty()
-        && changeset.expects.iter().all(|expected| known.contains(&expected.kind));
-    let issues = changeset.writes.iter().map(new_issue).collect::<Option<Vec<_>>>()?;
-    (plain && !issues.is_empty()).then_some(issues)
+/// What changesets make.
+#[derive(Default)]
+struct Made<'a> {
+    issues: Vec<&'a Issue>,
+    timers: Vec<&'a Timer>,
 }
 
-fn new_issue(write: &Write) -> Option<&Issue> {
-    match write {
-        Write::Insert(Record::Issue(issue)) => Some(issue),
-        _ => None,
+impl<'a> Made<'a> {
+    /// What a changeset makes, if it does nothing else, and depends on nothing that the statement does not look at.
+    fn of(changeset: &'a Changeset) -> Option<Self> {
+        let mut made = Self::default();
+        for write in &changeset.writes {
+            match write {
+                Write::Insert(Record::Issue(issue)) => made.issues.push(issue),
+                Write::PutTimer(timer) => made.timers.push(timer),
+                _ => return None,
+            }
+        }
+        let looked_at = [ObjectKind::User, ObjectKind::Project, ObjectKind::Issue];
+        let plain = changeset.expects.iter().all(|expected| looked_at.contains(&expected.kind))
+            && made.timers.iter().all(|timer| made.has(timer.issue))
+            && changeset.guards.iter().all(|guard| made.satisfies(guard));
+        (plain && !made.issues.is_empty() && !changeset.facts.is_empty()).then_some(made)
+    }
+
+    fn has(&self, issue: IssueId) -> bool {
+        self.issues.iter().any(|made| made.id == issue)
+    }
+
+    /// Whether that holds for certain: an issue that is new has just the timers that it is given.
+    fn satisfies(&self, guard: &Guard) -> bool {
+        match guard {
+            Guard::TimersOf(issue, most) => {
+                let given = self.timers.iter().filter(|timer| timer.issue == *issue).count();
+                self.has(*issue) && given <= *most
+            }
+            _ => false,
+        }
     }
 }
 
@@ -199,40 +228,49 @@ async fn is_stored(shared: &Shared, tenant: TenantId, first: IssueId) -> Result<
 
 /// What the statement is made of. Rows are locked in the order in which all changesets lock them, and before the facts draw
 /// their numbers.
-fn parts<'a>(changesets: &[&'a Changeset], issues: &[&'a Issue]) -> Result<Vec<Part<'a>>> {
+fn parts<'a>(changesets: &[&'a Changeset], made: &Made<'a>) -> Result<Vec<Part<'a>>> {
+    let Made { issues, timers } = made;
     let parts = [
-        expected(changesets, ObjectKind::User, "users", users)?,
-        expected(changesets, ObjectKind::Project, "projects", projects)?,
-        expected(changesets, ObjectKind::Issue, "issues", depended_on)?,
+        expected(seen(changesets, ObjectKind::User)?, "users", users),
+        expected(seen(changesets, ObjectKind::Project)?, "projects", projects),
+        expected(
+            timers.iter().map(|timer| (timer.installation.0, None, None)).collect(),
+            "installations",
+            || locked("installations", "TRUE"),
+        ),
+        expected(seen(changesets, ObjectKind::Issue)?, "issues", || locked("issues", "TRUE")),
         idempotency::claims(changesets.iter().filter_map(|changeset| changeset.claim.as_ref()))?,
         counts(issues),
         inserted(issues)?,
         labels(issues),
+        set(timers),
         outbox::all_at_once(changesets.iter().flat_map(|changeset| &changeset.facts))?,
     ];
     Ok(parts.into_iter().filter(|part| part.count() > 0).collect())
 }
 
-/// Locks the rows of a kind on which changesets depend, in their order, if they are as they were seen.
-fn expected<'a>(
-    changesets: &[&'a Changeset],
-    kind: ObjectKind,
-    name: &'static str,
-    sql: fn() -> String,
-) -> Result<Part<'a>> {
-    let mut seen = BTreeSet::new();
-    for expected in changesets.iter().flat_map(|changeset| &changeset.expects) {
-        if expected.kind == kind {
+/// Rows by their ids, with the version and the generation of machines that were seen, where that matters.
+type Seen = BTreeSet<(Uuid, Option<i64>, Option<i64>)>;
+
+/// The rows of a kind on which changesets depend.
+fn seen(changesets: &[&Changeset], kind: ObjectKind) -> Result<Seen> {
+    let all = changesets.iter().flat_map(|changeset| &changeset.expects);
+    all.filter(|expected| expected.kind == kind)
+        .map(|expected| {
             let id = Uuid::try_parse(&expected.id).map_err(|_| Error::stale())?;
-            seen.insert((id, signed(expected.version), expected.machines.map(signed)));
-        }
-    }
+            Ok((id, Some(signed(expected.version)), expected.machines.map(signed)))
+        })
+        .collect()
+}
+
+/// Locks rows, in their order, if they are as they were seen.
+fn expected(seen: Seen, name: &'static str, sql: fn() -> String) -> Part<'static> {
     let rows = RowsOf::new(seen)
         .ids("id", |(id, ..)| id)
         .numbers("version", |(_, version, _)| version)
         .numbers("machines", |(.., machines)| machines)
         .rows();
-    Ok(Part::new(name, Way::Locks, rows, sql))
+    Part::new(name, Way::Locks, rows, sql)
 }
 
 fn users() -> String {
@@ -243,14 +281,10 @@ fn projects() -> String {
     locked("projects", "u.deleted_at IS NULL AND u.machines = COALESCE(v.machines, u.machines)")
 }
 
-fn depended_on() -> String {
-    locked("issues", "TRUE")
-}
-
 fn locked(table: &str, condition: &str) -> String {
     format!(
-        "SELECT 1 FROM {table} u JOIN $rows ON u.id = v.id WHERE u.tenant_id = $1 AND {} AND u.version = v.version
-         AND {condition} ORDER BY u.id{} OF u",
+        "SELECT 1 FROM {table} u JOIN $rows ON u.id = v.id WHERE u.tenant_id = $1 AND {}
+         AND u.version = COALESCE(v.version, u.version) AND {condition} ORDER BY u.id{} OF u",
         dialect::of_rows("u.id", "id"),
         dialect::LOCK_TO_KEEP,
     )
@@ -309,6 +343,23 @@ fn labels<'a>(issues: &[&'a Issue]) -> Part<'a> {
     let rows = RowsOf::new(each).ids("issue", |(issue, _)| issue.0).texts("label", |(_, label)| label).rows();
     Part::new("labels", Way::Inserts, rows, || {
         "INSERT INTO issue_labels (tenant_id, issue_id, label) SELECT $1, v.issue, v.label FROM $rows WHERE TRUE"
+            .to_owned()
+    })
+}
+
+fn set<'a>(timers: &[&'a Timer]) -> Part<'a> {
+    let rows = RowsOf::new(timers.iter().copied())
+        .ids("issue", |timer: &Timer| timer.issue.0)
+        .ids("installation", |timer| timer.installation.0)
+        .texts("name", |timer| timer.name.as_str())
+        .moments("due", |timer| timer.at)
+        .numbers("generation", |timer| signed(timer.generation))
+        .numbers("failures", |timer| i64::from(timer.failures))
+        .texts("failed", |timer| timer.last_failure.as_deref())
+        .rows();
+    Part::new("timers", Way::Inserts, rows, || {
+        "INSERT INTO timers (tenant_id, issue_id, installation_id, name, at, generation, failures, last_failure)
+         SELECT $1, v.issue, v.installation, v.name, v.due, v.generation, v.failures, v.failed FROM $rows WHERE TRUE"
             .to_owned()
     })
 }

@@ -1,5 +1,5 @@
-//! The store on PostgreSQL: each changeset is its own transaction, a sequencer numbers the facts after
-//! they have committed, and hosts wake each other by notifications.
+//! The store on PostgreSQL: each changeset is its own transaction, but for issues that are made at once; a sequencer
+//! numbers the facts after they have committed, and hosts wake each other by notifications.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tessera_core::changeset::{Expect, Versioned as _};
+use tessera_core::changeset::{Expect, Guard, Versioned as _, Write};
 use tessera_core::inventory::Command;
+use tessera_core::plugin::Scope;
 use tessera_core::tracker::Issue;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -128,6 +129,8 @@ async fn a_plain_creation_is_one_statement() {
         let (project, user) =
             (world.project(tenant, "Rocket").await, world.user(tenant, "Ann", "ann@example.org").await);
         let parent = world.issue(tenant, &project, "parent").await;
+        let release = world.release(tenant, "sla", "1.0.0", 1).await;
+        let installation = world.installation(tenant, &release, Scope::Tenant).await;
         let (host, port) = world.server_address();
         let passed = Arc::new(Passed::default());
         let wired = world.other_host_at("wired", wire(host, port, Arc::clone(&passed)).await).await;
@@ -140,7 +143,13 @@ async fn a_plain_creation_is_one_statement() {
         };
         let creation = |issue: &Issue| {
             let fact = wired.fact(tenant, "issue.created", issue).in_project(project.id);
-            wired.change(tenant).insert(issue.clone()).fact(fact)
+            let timer = Write::PutTimer(wired.new_timer(issue.id, installation.id, "late"));
+            wired
+                .change(tenant)
+                .insert(issue.clone())
+                .write(timer)
+                .guard(Guard::TimersOf(issue.id, 1))
+                .fact(fact)
         };
         let before = begun();
         let made = child();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tessera_core::ErrorKind;
-use tessera_core::changeset::{Guard, Write};
+use tessera_core::changeset::{Changeset, Guard, Write};
 use tessera_core::id::{InstallationId, IssueId, TenantId};
 use tessera_core::page::{Keyset, PageRequest, SortKey};
 use tessera_core::plugin::timer::{MAX_FAILURES, SPEC};
@@ -20,6 +20,7 @@ on_every_store! {
     what_is_due_is_found_whosever_it_is,
     a_timer_that_failed_is_set_back_unless_it_was_set_anew,
     an_issue_has_only_so_many_timers,
+    an_issue_is_made_with_its_timers,
     an_installations_timers_are_listed_page_by_page,
     timers_are_filtered_and_another_tenants_are_not_seen,
     a_parked_timer_that_is_set_anew_is_due_and_its_old_call_is_late,
@@ -135,8 +136,7 @@ async fn an_issue_has_only_so_many_timers(world: World) {
     }
     let setting = |names: &[&str]| {
         let set = names.iter().map(|name| Write::PutTimer(world.new_timer(issue.id, by.id, name)));
-        set.fold(world.change(tenant), tessera_core::changeset::Changeset::write)
-            .guard(Guard::TimersOf(issue.id, 4))
+        set.fold(world.change(tenant), Changeset::write).guard(Guard::TimersOf(issue.id, 4))
     };
     let error = world.commit(setting(&["d", "e"])).await.unwrap_err();
     assert_eq!((error.kind(), error.reason()), (ErrorKind::Precondition, "PLUGIN_TOO_MANY_TIMERS"));
@@ -146,6 +146,30 @@ async fn an_issue_has_only_so_many_timers(world: World) {
     // What the same changeset takes away makes room.
     world.store(setting(&["e"]).write(Write::DropTimer(issue.id, by.id, "a".into()))).await;
     assert_eq!(world.store.timers(tenant, issue.id).await.unwrap().len(), 4);
+}
+
+async fn an_issue_is_made_with_its_timers(world: World) {
+    let (tenant, by, other) = scene(&world, "acme").await;
+    let project = world.store.project(tenant, other.project).await.unwrap().unwrap();
+    let creation = |by: InstallationId, names: &[&str]| {
+        let issue = world.new_issue(project.id, "timed");
+        let set = names.iter().map(|name| Write::PutTimer(world.new_timer(issue.id, by, name)));
+        let creation = set.fold(world.creation(tenant, &project, &issue), Changeset::write);
+        (creation.guard(Guard::TimersOf(issue.id, 2)), issue.id)
+    };
+    let (made, issue) = creation(by.id, &["a", "b"]);
+    let set: Vec<_> = made.writes.clone();
+    world.store(made).await;
+    for timer in world.store.timers(tenant, issue).await.unwrap() {
+        assert!(set.contains(&Write::PutTimer(timer)));
+    }
+    assert_eq!(names(world.store.timers(tenant, issue).await.unwrap()), "ab");
+    let (too_many, issue) = creation(by.id, &["a", "b", "c"]);
+    assert_eq!(world.commit(too_many).await.unwrap_err().reason(), "PLUGIN_TOO_MANY_TIMERS");
+    assert_eq!(world.store.issue(tenant, issue).await.unwrap(), None);
+    let (of_nobody, issue) = creation(InstallationId::generate(), &["a"]);
+    assert!(world.commit(of_nobody).await.unwrap_err().is_stale());
+    assert_eq!(world.store.issue(tenant, issue).await.unwrap(), None);
 }
 
 fn names(timers: Vec<Timer>) -> String {
@@ -280,7 +304,7 @@ async fn timers_are_set_while_what_they_hang_on_goes(world: World) {
             put(&world, tenant, &world.new_timer(issue.id, by.id, name)).await;
         }
         let set = ["d", "c", "b", "a"].map(|name| Write::PutTimer(world.new_timer(issue.id, by.id, name)));
-        let set = set.into_iter().fold(world.change(tenant), tessera_core::changeset::Changeset::write);
+        let set = set.into_iter().fold(world.change(tenant), Changeset::write);
         let set = set.write(Write::DropTimer(issue.id, by.id, "c".into()));
         let removal = world.change(tenant);
         let removal = if round % 2 == 0 { removal.delete(by.clone()) } else { removal.delete(issue.clone()) };
