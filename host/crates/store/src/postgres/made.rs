@@ -135,7 +135,10 @@ async fn carry_out(shared: &Shared, tenant: TenantId, some: Vec<Waiting>) {
                 let _ = reply.send(transact(shared, &changeset).await);
             }
         }
-        Err(error) => tell(some, || Err(again(&error))),
+        Err(error) => {
+            tracing::warn!(?error, issues = some.len(), "new issues could not be written");
+            tell(some, || Err(again(&error)));
+        }
     }
 }
 
