@@ -20,7 +20,7 @@ const MODULE: &str = "trials::";
 #[derive(Debug, Args)]
 pub(crate) struct TrialsArgs {
     /// Only trials whose name begins so
-    #[arg(default_value = "")]
+    #[arg(default_value = "", hide_default_value = true)]
     name: String,
     /// The seed of what is random; that of a failure reproduces it
     #[arg(long)]

@@ -234,8 +234,10 @@ async fn is_stored(shared: &Shared, tenant: TenantId, first: IssueId) -> Result<
 fn parts<'a>(changesets: &[&'a Changeset], made: &Made<'a>) -> Result<Vec<Part<'a>>> {
     let Made { issues, timers } = made;
     let parts = [
-        expected(seen(changesets, ObjectKind::User)?, "users", users),
-        expected(seen(changesets, ObjectKind::Project)?, "projects", projects),
+        expected(seen(changesets, ObjectKind::User)?, "users", || locked("users", "u.deleted_at IS NULL")),
+        expected(seen(changesets, ObjectKind::Project)?, "projects", || {
+            locked("projects", "u.deleted_at IS NULL AND u.machines = COALESCE(v.machines, u.machines)")
+        }),
         expected(
             timers.iter().map(|timer| (timer.installation.0, None, None)).collect(),
             "installations",
@@ -274,14 +276,6 @@ fn expected(seen: Seen, name: &'static str, sql: fn() -> String) -> Part<'static
         .numbers("machines", |(.., machines)| machines)
         .rows();
     Part::new(name, Way::Locks, rows, sql)
-}
-
-fn users() -> String {
-    locked("users", "u.deleted_at IS NULL")
-}
-
-fn projects() -> String {
-    locked("projects", "u.deleted_at IS NULL AND u.machines = COALESCE(v.machines, u.machines)")
 }
 
 fn locked(table: &str, condition: &str) -> String {

@@ -85,8 +85,7 @@ pub(in super::super) fn all_at_once<'a>(facts: impl IntoIterator<Item = &'a NewF
     Ok(Part::new("facts", Way::Numbers, rows, || {
         format!(
             "{} facts (tenant_id, id, {}, fact_type, object_kind, object_id, object_version, project_id,
-             event_id, at,
-             actor_kind, actor_id, actor_user, transport, request_id, cause, release, changes)
+             event_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, release, changes)
              SELECT $1, v.id, {}, v.type, v.kind, v.object, v.version, v.project, v.event, v.at, v.actor_kind,
              v.actor, v.user_id, v.transport, v.request, v.because, v.release, v.changes FROM $rows WHERE TRUE",
             dialect::INSERT,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use tessera_core::changeset::Committed;
+use tessera_core::id::TicketTypeId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
@@ -97,18 +98,24 @@ async fn a_commit_whose_answer_is_lost_is_known_all_the_same() {
     run(Kind::Postgres, test).await;
 }
 
+/// An event of which two units are held by a host behind a wire, which remembers what it sells.
+async fn selling(world: &World) -> (Wire, BoxOffice, BoxOffice, TicketTypeId) {
+    let (host, port) = world.server_address();
+    let wire = Wire::to(host, port).await;
+    let office = BoxOffice::open(world.clone(), Some(9), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let wired = BoxOffice { world: world.other_host_at("wired", wire.port).await, ..office.clone() };
+    for _ in 0..2 {
+        wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+    }
+    (wire, office, wired, standing)
+}
+
 /// A batch that is one statement commits without saying so. The wire takes its buyer for a COMMIT.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_reservation_whose_answer_is_lost_is_known_all_the_same() {
     async fn test(world: World) {
-        let (host, port) = world.server_address();
-        let wire = Wire::to(host, port).await;
-        let office = BoxOffice::open(world.clone(), Some(9), |_| ()).await;
-        let standing = office.ticket_type(None, &[]).await;
-        let wired = BoxOffice { world: world.other_host_at("wired", wire.port).await, ..office.clone() };
-        for _ in 0..2 {
-            wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
-        }
+        let (wire, office, wired, standing) = selling(&world).await;
 
         wire.cut.store(CUT_AFTER_COMMIT, Ordering::SeqCst);
         let stored = wired.run(wired.reserve("COMMIT", &[(standing, 1)])).await.unwrap();
@@ -161,14 +168,7 @@ async fn a_creation_whose_answer_is_lost_is_known_all_the_same() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_goes_away_is_told_of_soon() {
     async fn test(world: World) {
-        let (host, port) = world.server_address();
-        let wire = Wire::to(host, port).await;
-        let office = BoxOffice::open(world.clone(), Some(9), |_| ()).await;
-        let standing = office.ticket_type(None, &[]).await;
-        let wired = BoxOffice { world: world.other_host_at("wired", wire.port).await, ..office.clone() };
-        for _ in 0..2 {
-            wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
-        }
+        let (wire, office, wired, standing) = selling(&world).await;
 
         wire.cut.store(GONE, Ordering::SeqCst);
         wire.listening.abort();
