@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 use tessera_core::PageRequest;
 use tessera_core::filter::{Filter, Order};
 use tessera_core::id::TenantId;
-use tessera_core::tenancy::key::CreateKey;
-use tessera_core::tenancy::tenant::{CreateTenant, DEFAULT_SLUG};
+use tessera_core::tenancy::tenant::DEFAULT_SLUG;
+use tessera_core::tenancy::{CreateKey, CreateTenant};
 use tessera_core::tracker::{CreateIssue, CreateProject, CreateUser};
 use tessera_core::{App, Ctx, ErrorKind, Principal, Role, Transport};
 

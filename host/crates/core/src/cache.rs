@@ -12,7 +12,7 @@ use crate::id::{KeyId, TenantId, UserId};
 use crate::outbox::ObjectRef;
 use crate::plugin::InForce;
 use crate::ports::{Cache, Store};
-use crate::tenancy::{StoredKey, Tenant, tenant};
+use crate::tenancy::{StoredKey, Tenant, lookup};
 use crate::tracker::User;
 
 /// Under what something is kept.
@@ -87,7 +87,7 @@ impl Reads {
             return Ok(Some(tenant));
         }
         let since = self.tick();
-        let read = tenant::find(&*self.store, named).await?.map(Arc::new);
+        let read = lookup::tenant(&*self.store, named).await?.map(Arc::new);
         self.fill(slot, read.clone().map(Cached::Tenant), since);
         Ok(read)
     }
@@ -98,7 +98,7 @@ impl Reads {
             return Ok(tenant);
         }
         let since = self.tick();
-        let read = tenant::only(&*self.store).await?.map(Arc::new);
+        let read = lookup::only_tenant(&*self.store).await?.map(Arc::new);
         self.fill(CacheKey::OnlyTenant, Some(Cached::OnlyTenant(read.clone())), since);
         Ok(read)
     }

@@ -19,7 +19,7 @@ use crate::plugin::{
 };
 use crate::ports::Store;
 use crate::time::Timestamp;
-use crate::tracker::{CallCommand, Issue, Project, Scheme, effective_scheme, issue};
+use crate::tracker::{CallCommand, Issue, Project, Scheme, issue};
 use crate::value::Change;
 
 /// How deep effects may lead to effects.
@@ -70,7 +70,7 @@ impl Hooks {
     /// The scheme that a project's issues follow: with the machine of the plugin that owns it.
     pub async fn scheme(&self, ctx: &Ctx, project: &Project) -> Result<Arc<Scheme>> {
         let in_force = self.reads.in_force(ctx.tenant, project.machines).await?;
-        Ok(effective_scheme(&in_force, project, issue::KIND))
+        Ok(in_force.scheme(project, issue::KIND))
     }
 
     /// Why each of these moves may not be made now; nothing: it may.

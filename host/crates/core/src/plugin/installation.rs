@@ -12,7 +12,7 @@ use crate::id::{InstallationId, ProjectId};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::plugin::{AskedLimits, Digest, Hook, PluginCommand};
 use crate::time::Timestamp;
-use crate::tracker::{Issue, Machine};
+use crate::tracker::{Issue, Machine, Project, Scheme};
 use crate::value::{Change, Field, Snapshot, Value};
 
 /// The most installations of a tenant.
@@ -266,6 +266,17 @@ impl InForce {
     pub fn machine(&self, kind: &str, project: ProjectId) -> Option<(&Arc<Installation>, &Arc<Machine>)> {
         let owners = self.installations.iter().filter_map(|held| Some((held, held.machine(kind, project)?)));
         owners.max_by_key(|(installation, _)| installation.scope.project().is_some())
+    }
+
+    /// Returns the scheme of a project's issues of that kind: the project's own, with the machine of the
+    /// plugin that owns it.
+    #[must_use]
+    pub fn scheme(&self, project: &Project, kind: &str) -> Arc<Scheme> {
+        let scheme = project.scheme();
+        match self.machine(kind, project.id) {
+            Some((_, machine)) => Arc::new(Scheme { machine: (**machine).clone(), ..(*scheme).clone() }),
+            None => scheme,
+        }
     }
 
     /// The state in which an issue goes on: its own, or what the owner of the machine maps it to.

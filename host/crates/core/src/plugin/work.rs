@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 use crate::tracker::comment::{self, Comment};
 use crate::tracker::link::{Link, MAX_LINKS, Relation};
 use crate::tracker::rules;
-use crate::tracker::{Issue, Project, Scheme, User, effective_scheme};
+use crate::tracker::{Issue, Project, Scheme, User};
 use crate::value::{Change, Value};
 
 /// How deep issues may lie in one another.
@@ -170,7 +170,7 @@ impl<'a> Work<'a> {
             return Err(Error::stale());
         }
         self.expect(Expect { machines: Some(project.machines), ..project.expect() });
-        let scheme = effective_scheme(self.in_force, &project, crate::tracker::issue::KIND);
+        let scheme = self.in_force.scheme(&project, crate::tracker::issue::KIND);
         Ok((project, (*scheme).clone()))
     }
 

@@ -1,9 +1,15 @@
-//! Tenants, their API keys, and who is asking.
+//! Tenants, their API keys, and authentication.
 
-pub mod auth;
 pub mod key;
+pub(crate) mod lookup;
 pub mod tenant;
 
+pub mod auth;
+pub mod keys;
+pub mod tenants;
+
 pub use auth::Authenticator;
-pub use key::{ApiKey, KeyHash, Keys, StoredKey};
-pub use tenant::{ChangeTenant, Tenant, TenantState, Tenants};
+pub use key::{ApiKey, KeyHash, StoredKey};
+pub use keys::{CreateKey, Keys, NewKey};
+pub use tenant::{Tenant, TenantState};
+pub use tenants::{ChangeTenant, CreateTenant, Tenants};

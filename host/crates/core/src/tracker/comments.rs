@@ -12,7 +12,7 @@ use crate::outbox::Actor;
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
 use crate::tracker::comment::{self, Comment};
-use crate::tracker::issues::{found, named};
+use crate::tracker::load;
 use crate::value::{Change, Value};
 
 /// The most users who watch one issue.
@@ -36,7 +36,7 @@ impl Comments {
     pub async fn add(&self, ctx: &Ctx, issue: IssueId, body: String) -> Result<Comment> {
         let decide = || async {
             comment::check(&body)?;
-            let after = named(&*self.store, ctx, issue).await?.touched(ctx);
+            let after = load::issue_at_version(&*self.store, ctx, issue).await?.touched(ctx);
             let comment = Comment {
                 id: CommentId::generate(),
                 issue,
@@ -57,7 +57,7 @@ impl Comments {
     /// Lists an issue's comments, oldest first.
     pub async fn list(&self, ctx: &Ctx, issue: IssueId, page: &PageRequest) -> Result<Page<Comment>> {
         ctx.allow(Operation::CommentList)?;
-        found(&*self.store, ctx, issue).await?;
+        load::issue(&*self.store, ctx, issue).await?;
         self.store.comments(ctx.tenant, issue, page).await
     }
 
@@ -65,7 +65,7 @@ impl Comments {
     pub async fn update(&self, ctx: &Ctx, issue: IssueId, id: CommentId, body: String) -> Result<Comment> {
         let decide = || async {
             comment::check(&body)?;
-            let issue = found(&*self.store, ctx, issue).await?.touched(ctx);
+            let issue = load::issue(&*self.store, ctx, issue).await?.touched(ctx);
             let before = self.comment(ctx, issue.id, id).await?;
             if before.body == body {
                 return Ok(Decision::nothing(before));
@@ -84,7 +84,7 @@ impl Comments {
     /// Removes a comment.
     pub async fn delete(&self, ctx: &Ctx, issue: IssueId, id: CommentId) -> Result<Comment> {
         let decide = || async {
-            let issue = found(&*self.store, ctx, issue).await?.touched(ctx);
+            let issue = load::issue(&*self.store, ctx, issue).await?.touched(ctx);
             let comment = self.comment(ctx, issue.id, id).await?;
             let fact = issue.fact_of(ctx, "issue.comment_deleted", changes(id, Some(&comment.body), None));
             let drop = Write::DropComment(issue.id, id);
@@ -96,7 +96,7 @@ impl Comments {
     /// Makes a user watch an issue.
     pub async fn watch(&self, ctx: &Ctx, issue: IssueId, user: UserId) -> Result<()> {
         let decide = || async {
-            let issue = named(&*self.store, ctx, issue).await?.touched(ctx);
+            let issue = load::issue_at_version(&*self.store, ctx, issue).await?.touched(ctx);
             let user = self.store.user(ctx.tenant, user).await?;
             let user = user.ok_or_else(|| Error::invalid("user_id", "is not a user of the tenant"))?;
             let watchers = self.store.watchers(ctx.tenant, issue.id).await?;
@@ -121,7 +121,7 @@ impl Comments {
     /// Ends a user's watching.
     pub async fn unwatch(&self, ctx: &Ctx, issue: IssueId, user: UserId) -> Result<()> {
         let decide = || async {
-            let issue = named(&*self.store, ctx, issue).await?.touched(ctx);
+            let issue = load::issue_at_version(&*self.store, ctx, issue).await?.touched(ctx);
             if !self.store.watchers(ctx.tenant, issue.id).await?.contains(&user) {
                 return Ok(Decision::nothing(()));
             }
@@ -136,7 +136,7 @@ impl Comments {
     /// Lists who watches an issue.
     pub async fn watchers(&self, ctx: &Ctx, issue: IssueId) -> Result<Vec<UserId>> {
         ctx.allow(Operation::WatcherList)?;
-        found(&*self.store, ctx, issue).await?;
+        load::issue(&*self.store, ctx, issue).await?;
         self.store.watchers(ctx.tenant, issue).await
     }
 

@@ -1,6 +1,5 @@
 //! What can be done with issues.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::access::{ObjectKind, Operation};
@@ -8,12 +7,14 @@ use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{InstallationId, IssueId, ProjectId, UserId};
+use crate::id::{IssueId, ProjectId, UserId};
 use crate::outbox::Fact;
 use crate::page::{Page, PageRequest};
-use crate::plugin::{Hook, InForce, Move, PluginCommand, Reaction};
+use crate::plugin::{Move, Reaction};
 use crate::ports::Store;
+use crate::tracker::issue_command::{self, CallCommand, OfferedCommand};
 use crate::tracker::links::ancestors;
+use crate::tracker::load;
 use crate::tracker::rules::{self, ChangeIssue, CreateIssue};
 use crate::tracker::{Issue, Project, User};
 use crate::value::Field;
@@ -37,30 +38,6 @@ pub struct OpenTransition {
     pub missing: Vec<String>,
     /// What else its machine says of it.
     pub attributes: Vec<Field>,
-}
-
-/// A command that a plugin offers for an issue.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OfferedCommand {
-    /// The installation that carries it out.
-    pub installation: InstallationId,
-    /// The plugin's name.
-    pub plugin: String,
-    /// What it is.
-    pub command: PluginCommand,
-}
-
-/// A call of a plugin's command.
-#[derive(Clone, Hash, Debug)]
-pub struct CallCommand {
-    /// Whose command; it must be named where two installations offer the same.
-    pub installation: Option<InstallationId>,
-    /// The command.
-    pub name: String,
-    /// Its input by field.
-    pub input: Vec<Field>,
-    /// The same as JSON, for its schema.
-    pub input_json: String,
 }
 
 /// What is done to several issues alike.
@@ -123,7 +100,7 @@ impl Issues {
     /// Shows an issue.
     pub async fn get(&self, ctx: &Ctx, id: IssueId) -> Result<Issue> {
         ctx.allow(Operation::IssueGet)?;
-        found(&*self.store, ctx, id).await
+        load::issue(&*self.store, ctx, id).await
     }
 
     /// Shows an issue with its project and assignee.
@@ -202,7 +179,7 @@ impl Issues {
     pub async fn move_to(&self, ctx: &Ctx, id: IssueId, project: ProjectId) -> Result<Issue> {
         let decide = || async {
             let target = self.project(ctx, project).await?.ok_or_else(|| Error::not_found("project"))?;
-            let before = found(&*self.store, ctx, id).await?;
+            let before = load::issue(&*self.store, ctx, id).await?;
             ctx.check_version(before.version)?;
             if before.project == project {
                 return Ok(Decision::nothing(before));
@@ -219,7 +196,7 @@ impl Issues {
     /// Removes an issue with all that hangs on it. One that has children is not removed.
     pub async fn delete(&self, ctx: &Ctx, id: IssueId) -> Result<Issue> {
         let decide = || async {
-            let issue = found(&*self.store, ctx, id).await?;
+            let issue = load::issue(&*self.store, ctx, id).await?;
             ctx.check_version(issue.version)?;
             if !self.store.children(ctx.tenant, &[id], 1).await?.is_empty() {
                 let message = "other issues have this one as their parent; take them away first";
@@ -234,7 +211,7 @@ impl Issues {
     /// The moves that leave an issue's state, and what each still needs.
     pub async fn transitions(&self, ctx: &Ctx, id: IssueId) -> Result<Vec<OpenTransition>> {
         ctx.allow(Operation::IssueTransitions)?;
-        let issue = found(&*self.store, ctx, id).await?;
+        let issue = load::issue(&*self.store, ctx, id).await?;
         let project = self.project(ctx, issue.project).await?.ok_or_else(|| Error::not_found("issue"))?;
         let scheme = self.commands.hooks().scheme(ctx, &project).await?;
         let leaving: Vec<_> = scheme.machine.leaving(&issue.status).collect();
@@ -254,18 +231,18 @@ impl Issues {
     /// The commands that plugins offer for an issue in its state.
     pub async fn commands(&self, ctx: &Ctx, id: IssueId) -> Result<Vec<OfferedCommand>> {
         ctx.allow(Operation::IssueCommandList)?;
-        let issue = found(&*self.store, ctx, id).await?;
-        Ok(offered(&*self.commands.hooks().in_force(ctx).await?, &issue))
+        let issue = load::issue(&*self.store, ctx, id).await?;
+        Ok(issue_command::offered(&*self.commands.hooks().in_force(ctx).await?, &issue))
     }
 
     /// Calls a command that a plugin offers for an issue.
     pub async fn command(&self, ctx: &Ctx, id: IssueId, call: CallCommand) -> Result<Issue> {
         let decide = || async {
-            let issue = found(&*self.store, ctx, id).await?;
+            let issue = load::issue(&*self.store, ctx, id).await?;
             ctx.check_version(issue.version)?;
             let hooks = self.commands.hooks();
             let in_force = hooks.in_force(ctx).await?;
-            let command = chosen(offered(&in_force, &issue), &call)?;
+            let command = issue_command::select(issue_command::offered(&in_force, &issue), &call)?;
             let installation = in_force.get(command.installation).ok_or_else(Error::stale)?;
             let installed = (&**installation, &in_force.limits);
             let (effects, expects) = hooks.command(ctx, installed, &issue, (&command.command, &call)).await?;
@@ -284,7 +261,7 @@ impl Issues {
         }
         let history = self.store.history(ctx.tenant, (ObjectKind::Issue, &id.to_string()), page).await?;
         if history.items.is_empty() && page.after.is_none() {
-            found(&*self.store, ctx, id).await?;
+            load::issue(&*self.store, ctx, id).await?;
         }
         Ok(history)
     }
@@ -297,7 +274,7 @@ impl Issues {
         command: &ChangeIssue,
     ) -> Result<Issue> {
         let decide = || async {
-            let stored = found(&*self.store, ctx, id).await?;
+            let stored = load::issue(&*self.store, ctx, id).await?;
             ctx.check_version(stored.version)?;
             let project =
                 self.project(ctx, stored.project).await?.ok_or_else(|| Error::not_found("issue"))?;
@@ -336,53 +313,4 @@ impl Issues {
         }
         Ok(user)
     }
-}
-
-/// The commands that are offered for an issue in its state.
-fn offered(in_force: &InForce, issue: &Issue) -> Vec<OfferedCommand> {
-    let called = in_force.called(Hook::Workflow, &issue.kind, Some(issue.project));
-    let offered = called.flat_map(|installation| {
-        let commands = installation.commands.get(&issue.kind).into_iter().flatten();
-        commands.filter(|command| command.states.is_empty() || command.states.contains(&issue.status)).map(
-            |command| OfferedCommand {
-                installation: installation.id,
-                plugin: installation.plugin.clone(),
-                command: command.clone(),
-            },
-        )
-    });
-    offered.collect()
-}
-
-/// The command that a call means.
-fn chosen(offered: Vec<OfferedCommand>, call: &CallCommand) -> Result<OfferedCommand> {
-    let names: BTreeSet<_> = offered.iter().map(|command| command.command.name.clone()).collect();
-    let mut meant = offered.into_iter().filter(|command| {
-        command.command.name == call.name && call.installation.is_none_or(|id| id == command.installation)
-    });
-    let Some(first) = meant.next() else {
-        let open = if names.is_empty() {
-            "none".to_owned()
-        } else {
-            names.into_iter().collect::<Vec<_>>().join(", ")
-        };
-        let message = format!("no plugin offers {:?} for the issue in its state; offered: {open}", call.name);
-        return Err(Error::new(ErrorKind::Precondition, "COMMAND_NOT_OFFERED", message));
-    };
-    if meant.next().is_some() {
-        return Err(Error::invalid("installation_id", "must be given: several plugins offer this command"));
-    }
-    Ok(first)
-}
-
-/// The issue at the version that the caller named, if it named one.
-pub(super) async fn named(store: &dyn Store, ctx: &Ctx, id: IssueId) -> Result<Issue> {
-    let issue = found(store, ctx, id).await?;
-    ctx.check_version(issue.version)?;
-    Ok(issue)
-}
-
-/// The issue, or that it does not exist.
-pub(super) async fn found(store: &dyn Store, ctx: &Ctx, id: IssueId) -> Result<Issue> {
-    store.issue(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("issue"))
 }

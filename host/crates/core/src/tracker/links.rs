@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::IssueId;
 use crate::ports::Store;
 use crate::tracker::Issue;
-use crate::tracker::issues::{found, named};
 use crate::tracker::link::{Link, MAX_LINKS, Relation};
+use crate::tracker::load;
 use crate::value::{Change, Value};
 
 /// How deep issues may lie in one another.
@@ -55,7 +55,7 @@ impl Links {
     /// Takes a link away.
     pub async fn remove(&self, ctx: &Ctx, issue: IssueId, relation: Relation, other: IssueId) -> Result<()> {
         let decide = || async {
-            named(&*self.store, ctx, issue).await?;
+            load::issue_at_version(&*self.store, ctx, issue).await?;
             let links = self.store.links(ctx.tenant, issue).await?;
             let link = links.into_iter().find(|link| link.relation == relation && link.other == other);
             let link = link.ok_or_else(|| Error::not_found("link"))?;
@@ -67,7 +67,7 @@ impl Links {
                 | Relation::Duplicates
                 | Relation::DuplicatedBy
                 | Relation::Relates => {
-                    let after = found(&*self.store, ctx, issue).await?.touched(ctx);
+                    let after = load::issue(&*self.store, ctx, issue).await?.touched(ctx);
                     let fact = after.fact_of(ctx, "issue.unlinked", vec![said(&link, false)]);
                     Changeset::new(ctx).fact(fact).update(after).write(Write::DropLink(link.stored()))
                 }
@@ -80,12 +80,12 @@ impl Links {
     /// Lists an issue's links, as seen from it.
     pub async fn list(&self, ctx: &Ctx, issue: IssueId) -> Result<Vec<Link>> {
         ctx.allow(Operation::LinkList)?;
-        found(&*self.store, ctx, issue).await?;
+        load::issue(&*self.store, ctx, issue).await?;
         self.store.links(ctx.tenant, issue).await
     }
 
     async fn connect(&self, ctx: &Ctx, link: Link) -> Result<Decision<Link>> {
-        let before = named(&*self.store, ctx, link.issue).await?;
+        let before = load::issue_at_version(&*self.store, ctx, link.issue).await?;
         let other = self.other(ctx, link.other).await?;
         let links = self.store.links(ctx.tenant, link.issue).await?;
         let same = |held: &&Link| held.relation == link.relation && held.other == link.other;
@@ -103,9 +103,9 @@ impl Links {
 
     /// `link` leads from the child to its parent; `answer` is the link as the caller sees it.
     async fn set_parent(&self, ctx: &Ctx, link: Link, answer: &Link) -> Result<Decision<Link>> {
-        named(&*self.store, ctx, answer.issue).await?;
+        load::issue_at_version(&*self.store, ctx, answer.issue).await?;
         self.other(ctx, answer.other).await?;
-        let before = found(&*self.store, ctx, link.issue).await?;
+        let before = load::issue(&*self.store, ctx, link.issue).await?;
         if before.parent == Some(link.other) {
             return Ok(Decision::nothing(answer.clone()));
         }
@@ -119,7 +119,7 @@ impl Links {
     }
 
     async fn clear_parent(&self, ctx: &Ctx, child: IssueId) -> Result<Changeset> {
-        let before = found(&*self.store, ctx, child).await?;
+        let before = load::issue(&*self.store, ctx, child).await?;
         let after = Issue { parent: None, ..before.touched(ctx) };
         let fact = Issue::fact(ctx, "issue.unlinked", Some(&before), &after);
         Ok(Changeset::new(ctx).fact(fact).update(after))

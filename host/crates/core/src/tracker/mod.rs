@@ -2,6 +2,7 @@
 
 pub mod comment;
 pub mod issue;
+pub mod issue_command;
 pub mod link;
 pub mod machine;
 pub mod project;
@@ -14,21 +15,25 @@ pub mod user;
 pub mod comments;
 pub mod issues;
 pub mod links;
+mod load;
 pub mod projects;
+pub mod purger;
 pub mod users;
 
 pub use comment::Comment;
 pub use comments::Comments;
 pub use issue::Issue;
-pub use issues::{BulkChange, CallCommand, IssueDetails, Issues, OfferedCommand, OpenTransition};
+pub use issue_command::{CallCommand, OfferedCommand};
+pub use issues::{BulkChange, IssueDetails, Issues, OpenTransition};
 pub use link::{Link, Relation};
 pub use links::Links;
 pub use machine::{AssignMove, Category, Machine, State, Transition};
 pub use project::Project;
 pub use projects::{ChangeProject, CreateProject, Projects};
-pub use purge::{Purge, Purger};
+pub use purge::Purge;
+pub use purger::Purger;
 pub use rules::{ChangeIssue, CreateIssue};
-pub use scheme::{FieldDefinition, FieldType, Scheme, Usage, effective_scheme};
+pub use scheme::{FieldDefinition, FieldType, Scheme, Usage};
 pub use updates::{ProjectUpdate, ProjectUpdates};
 pub use user::User;
 pub use users::{ChangeUser, CreateUser, Users};

@@ -1,18 +1,6 @@
-//! What is deleted is invisible at once; what hangs on it is purged afterwards, in slices, each with
-//! its facts.
+//! Deleted projects and users whose issues are still to be purged.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use crate::changeset::{Changeset, Committed, Write};
-use crate::ctx::{Ctx, Principal, Transport};
-use crate::error::Result;
 use crate::id::{FactId, ProjectId, TenantId, UserId};
-use crate::ports::Store;
-use crate::tracker::Issue;
-
-/// How many issues are purged in one transaction.
-const SLICE: u32 = 200;
 
 /// Something deleted, on which issues may still hang.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,94 +23,4 @@ pub enum Purge {
         /// The fact that it was deleted.
         cause: Option<FactId>,
     },
-}
-
-/// Purges what is deleted.
-#[derive(Clone)]
-pub struct Purger {
-    store: Arc<dyn Store>,
-}
-
-impl Purger {
-    /// Purges in this store.
-    #[must_use]
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
-    }
-
-    /// Purges all that there is to purge now; how many slices it took.
-    pub async fn run(&self) -> Result<u64> {
-        let mut slices = 0;
-        loop {
-            let purges = self.store.purges(16).await?;
-            if purges.is_empty() {
-                return Ok(slices);
-            }
-            for purge in purges {
-                self.slice(&purge).await?;
-                slices += 1;
-            }
-        }
-    }
-
-    /// One slice; where nothing hangs on it any more, the mark of the deleted object goes.
-    async fn slice(&self, purge: &Purge) -> Result<()> {
-        let ctx = self.ctx(purge);
-        let issues = self.store.purgeable(purge, SLICE).await?;
-        let changeset = if issues.is_empty() {
-            Changeset::new(&ctx).write(match *purge {
-                Purge::Project { id, .. } => Write::ForgetProject(id),
-                Purge::User { id, .. } => Write::ForgetUser(id),
-            })
-        } else {
-            match purge {
-                Purge::Project { cause, .. } => self.delete(&ctx, &issues, *cause).await?,
-                Purge::User { cause, .. } => issues.iter().fold(Changeset::new(&ctx), |changeset, before| {
-                    let after = Issue { assignee: None, ..before.touched(&ctx) };
-                    update(&ctx, changeset, before, after, *cause)
-                }),
-            }
-        };
-        match self.store.commit(changeset).await {
-            Ok(Committed::Stored | Committed::Replayed(_)) => Ok(()),
-            Err(error) if error.is_stale() => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Deletes issues; children that they have elsewhere first lose their parent.
-    async fn delete(&self, ctx: &Ctx, issues: &[Issue], cause: Option<FactId>) -> Result<Changeset> {
-        let ids: Vec<_> = issues.iter().map(|issue| issue.id).collect();
-        let children = self.store.children(ctx.tenant, &ids, SLICE).await?;
-        let elsewhere: Vec<_> = children.into_iter().filter(|child| !ids.contains(&child.id)).collect();
-        if !elsewhere.is_empty() {
-            return Ok(elsewhere.iter().fold(Changeset::new(ctx), |changeset, before| {
-                let after = Issue { parent: None, ..before.touched(ctx) };
-                update(ctx, changeset, before, after, cause)
-            }));
-        }
-        Ok(issues.iter().fold(Changeset::new(ctx), |changeset, issue| {
-            let fact = issue.deleted(ctx);
-            let fact = if let Some(cause) = cause { fact.caused_by(cause) } else { fact };
-            changeset.fact(fact).delete(issue.clone())
-        }))
-    }
-
-    fn ctx(&self, purge: &Purge) -> Ctx {
-        let (Purge::Project { tenant, .. } | Purge::User { tenant, .. }) = purge;
-        let deadline = Instant::now() + Duration::from_secs(30);
-        Ctx::new(
-            *tenant,
-            Principal::System,
-            "purge".into(),
-            (self.store.now(), deadline),
-            Transport::Internal,
-        )
-    }
-}
-
-fn update(ctx: &Ctx, changeset: Changeset, before: &Issue, after: Issue, cause: Option<FactId>) -> Changeset {
-    let fact = Issue::fact(ctx, "issue.updated", Some(before), &after);
-    let fact = if let Some(cause) = cause { fact.caused_by(cause) } else { fact };
-    changeset.fact(fact).update(after)
 }

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::plugin::InForce;
 use crate::text::Faults;
-use crate::tracker::Project;
 use crate::tracker::machine::Machine;
 use crate::value::{Field, Value};
 
@@ -70,17 +67,6 @@ pub struct FieldDefinition {
     pub required: bool,
     /// The texts that it may hold; empty: any.
     pub options: Vec<String>,
-}
-
-/// The scheme that issues of that kind in a project follow: the project's, with the machine of the plugin
-/// that owns it.
-#[must_use]
-pub fn effective_scheme(in_force: &InForce, project: &Project, kind: &str) -> Arc<Scheme> {
-    let scheme = project.scheme();
-    match in_force.machine(kind, project.id) {
-        Some((_, machine)) => Arc::new(Scheme { machine: (**machine).clone(), ..(*scheme).clone() }),
-        None => scheme,
-    }
 }
 
 /// How many issues of a project use each name of its scheme.

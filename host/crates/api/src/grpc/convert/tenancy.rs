@@ -2,9 +2,9 @@
 
 use tessera_core::Result;
 use tessera_core::id::UserId;
-use tessera_core::tenancy::key::{CreateKey, NewKey};
-use tessera_core::tenancy::tenant::{ChangeTenant, CreateTenant};
 use tessera_core::tenancy::{ApiKey, Tenant};
+use tessera_core::tenancy::{ChangeTenant, CreateTenant};
+use tessera_core::tenancy::{CreateKey, NewKey};
 use tessera_core::text::Faults;
 use tessera_proto::tenancy::v1 as pb;
 

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tessera_core::id::UserId;
 use tessera_core::plugin::AskedLimits;
-use tessera_core::tenancy::key::{CreateKey, NewKey};
-use tessera_core::tenancy::tenant::{ChangeTenant, CreateTenant};
 use tessera_core::tenancy::{ApiKey, Tenant};
+use tessera_core::tenancy::{ChangeTenant, CreateTenant};
+use tessera_core::tenancy::{CreateKey, NewKey};
 use tessera_core::text::Faults;
 use tessera_core::{Result, Role, Timestamp};
 use utoipa::ToSchema;

@@ -1,0 +1,188 @@
+//! Operations on tenants, which only operators may create and suspend.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::access::{ObjectKind, Operation};
+use crate::cache::Reads;
+use crate::changeset::Changeset;
+use crate::command::{Commands, Decision};
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::id::TenantId;
+use crate::outbox::{NewFact, ObjectRef};
+use crate::page::{Page, PageRequest};
+use crate::plugin::AskedLimits;
+use crate::ports::Store;
+use crate::tenancy::lookup;
+use crate::tenancy::tenant::{Tenant, TenantState};
+use crate::text::Faults;
+use crate::value::diff;
+
+/// What makes a tenant.
+#[derive(Clone, Hash, Debug)]
+pub struct CreateTenant {
+    /// Its name in addresses; never changes.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+}
+
+/// What changes a tenant; what is not named stays.
+#[derive(Clone, Hash, Debug, Default)]
+pub struct ChangeTenant {
+    /// Its name for people.
+    pub name: Option<String>,
+    /// What holds the calls of its plugins.
+    pub plugin_limits: Option<AskedLimits>,
+}
+
+impl CreateTenant {
+    fn check(&self) -> Result<()> {
+        let mut faults = Faults::default();
+        let slug = self.slug.as_bytes();
+        let starts = slug.first().is_some_and(u8::is_ascii_lowercase);
+        let fits = slug.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
+        if !starts || !fits || slug.len() > 63 || Uuid::try_parse(&self.slug).is_ok() {
+            faults.add(
+                "slug",
+                "must be 1 to 63 lower-case letters, digits or hyphens, a letter first, and no UUID",
+            );
+        }
+        check_name(&mut faults, &self.name);
+        faults.into_result()
+    }
+}
+
+fn check_name(faults: &mut Faults, name: &str) {
+    faults.text("name", name, 1, 100);
+}
+
+/// Carries out what operators do with tenants.
+#[derive(Clone)]
+pub struct Tenants {
+    store: Arc<dyn Store>,
+    reads: Arc<Reads>,
+    commands: Commands,
+}
+
+impl Tenants {
+    /// The service.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, commands: Commands) -> Self {
+        Self { store, reads, commands }
+    }
+
+    /// Makes a tenant.
+    pub async fn create(&self, ctx: &Ctx, command: CreateTenant) -> Result<Tenant> {
+        let decide = || async {
+            command.check()?;
+            let tenant = Tenant {
+                id: TenantId::generate(),
+                slug: command.slug.clone(),
+                name: command.name.clone(),
+                state: TenantState::Active,
+                plugin_limits: AskedLimits::default(),
+                created_at: ctx.now,
+                updated_at: ctx.now,
+                version: 1,
+            };
+            let changeset = Changeset::new(ctx)
+                .of_tenant(tenant.id)
+                .fact(fact(ctx, "tenant.created", None, &tenant))
+                .insert(tenant.clone());
+            Ok(Decision::change(changeset, tenant))
+        };
+        self.commands.run(ctx, Operation::TenantCreate, &command, decide).await
+    }
+
+    /// Shows a tenant, named by id or slug. Everybody may see their own.
+    pub async fn get(&self, ctx: &Ctx, named: &str) -> Result<Tenant> {
+        let tenant = self.reads.tenant(named).await?;
+        let own = tenant.as_ref().is_some_and(|tenant| tenant.id == ctx.tenant);
+        if !own {
+            ctx.allow(Operation::TenantGet)?;
+        }
+        tenant.map(|tenant| (*tenant).clone()).ok_or_else(|| Error::not_found("tenant"))
+    }
+
+    /// Lists tenants.
+    pub async fn list(&self, ctx: &Ctx, page: &PageRequest) -> Result<Page<Tenant>> {
+        ctx.allow(Operation::TenantList)?;
+        self.store.tenants(page).await
+    }
+
+    /// Renames a tenant, or bounds its plugins.
+    pub async fn update(&self, ctx: &Ctx, named: &str, command: ChangeTenant) -> Result<Tenant> {
+        self.change(ctx, Operation::TenantUpdate, named, &command, |tenant| {
+            let mut faults = Faults::default();
+            if let Some(name) = &command.name {
+                check_name(&mut faults, name);
+                name.clone_into(&mut tenant.name);
+            }
+            if let Some(limits) = command.plugin_limits {
+                limits.check("plugin_limits", &mut faults);
+                tenant.plugin_limits = limits;
+            }
+            faults.into_result()?;
+            Ok("tenant.updated")
+        })
+        .await
+    }
+
+    /// Shuts a tenant out: its keys are refused from now on. The caller's own cannot be.
+    pub async fn suspend(&self, ctx: &Ctx, named: &str) -> Result<Tenant> {
+        self.change(ctx, Operation::TenantSuspend, named, &(), |tenant| {
+            if tenant.id == ctx.tenant {
+                return Err(Error::invalid("tenant", "is the caller's own; it would shut itself out"));
+            }
+            tenant.state = TenantState::Suspended;
+            Ok("tenant.suspended")
+        })
+        .await
+    }
+
+    /// Lets a tenant in again.
+    pub async fn resume(&self, ctx: &Ctx, named: &str) -> Result<Tenant> {
+        self.change(ctx, Operation::TenantResume, named, &(), |tenant| {
+            tenant.state = TenantState::Active;
+            Ok("tenant.resumed")
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        ctx: &Ctx,
+        operation: Operation,
+        named: &str,
+        with: &(impl Hash + Sync),
+        change: impl Fn(&mut Tenant) -> Result<&'static str> + Sync,
+    ) -> Result<Tenant> {
+        let decide = || async {
+            let before =
+                lookup::tenant(&*self.store, named).await?.ok_or_else(|| Error::not_found("tenant"))?;
+            ctx.check_version(before.version)?;
+            let mut after = before.clone();
+            let fact_type = change(&mut after)?;
+            if after == before {
+                return Ok(Decision::nothing(after));
+            }
+            after.version += 1;
+            after.updated_at = ctx.now;
+            let changeset = Changeset::new(ctx)
+                .of_tenant(after.id)
+                .fact(fact(ctx, fact_type, Some(&before), &after))
+                .update(after.clone());
+            Ok(Decision::change(changeset, after))
+        };
+        self.commands.run(ctx, operation, &(named, with, ctx.if_version), decide).await
+    }
+}
+
+fn fact(ctx: &Ctx, fact_type: &'static str, before: Option<&Tenant>, after: &Tenant) -> NewFact {
+    let object = ObjectRef { kind: ObjectKind::Tenant, id: after.id.to_string(), version: after.version };
+    NewFact::new(ctx, fact_type, object, diff(before, Some(after)))
+}

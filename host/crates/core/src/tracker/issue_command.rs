@@ -1,0 +1,70 @@
+//! Commands that plugins offer for issues.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::InstallationId;
+use crate::plugin::{Hook, InForce, PluginCommand};
+use crate::tracker::Issue;
+use crate::value::Field;
+
+/// A command that a plugin offers for an issue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfferedCommand {
+    /// The installation that carries it out.
+    pub installation: InstallationId,
+    /// The plugin's name.
+    pub plugin: String,
+    /// What it is.
+    pub command: PluginCommand,
+}
+
+/// A call of a plugin's command.
+#[derive(Clone, Hash, Debug)]
+pub struct CallCommand {
+    /// Whose command; it must be named where two installations offer the same.
+    pub installation: Option<InstallationId>,
+    /// The command.
+    pub name: String,
+    /// Its input by field.
+    pub input: Vec<Field>,
+    /// The same as JSON, for its schema.
+    pub input_json: String,
+}
+
+/// The commands that are offered for an issue in its state.
+pub(super) fn offered(in_force: &InForce, issue: &Issue) -> Vec<OfferedCommand> {
+    let called = in_force.called(Hook::Workflow, &issue.kind, Some(issue.project));
+    let offered = called.flat_map(|installation| {
+        let commands = installation.commands.get(&issue.kind).into_iter().flatten();
+        commands.filter(|command| command.states.is_empty() || command.states.contains(&issue.status)).map(
+            |command| OfferedCommand {
+                installation: installation.id,
+                plugin: installation.plugin.clone(),
+                command: command.clone(),
+            },
+        )
+    });
+    offered.collect()
+}
+
+/// The command that a call means.
+pub(super) fn select(offered: Vec<OfferedCommand>, call: &CallCommand) -> Result<OfferedCommand> {
+    let names: BTreeSet<_> = offered.iter().map(|command| command.command.name.clone()).collect();
+    let mut meant = offered.into_iter().filter(|command| {
+        command.command.name == call.name && call.installation.is_none_or(|id| id == command.installation)
+    });
+    let Some(first) = meant.next() else {
+        let open = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.into_iter().collect::<Vec<_>>().join(", ")
+        };
+        let message = format!("no plugin offers {:?} for the issue in its state; offered: {open}", call.name);
+        return Err(Error::new(ErrorKind::Precondition, "COMMAND_NOT_OFFERED", message));
+    };
+    if meant.next().is_some() {
+        return Err(Error::invalid("installation_id", "must be given: several plugins offer this command"));
+    }
+    Ok(first)
+}
