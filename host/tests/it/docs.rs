@@ -1,4 +1,5 @@
-//! The documents: the OpenAPI description, the pages to try it, and the README's first steps.
+//! The documents: the OpenAPI description, the pages to try it, the README's first steps, and links.
 
+mod links;
 mod openapi;
 mod readme;

@@ -1,0 +1,59 @@
+//! The links of the Markdown documents: each leads to a file of the repository, and to a heading of it.
+
+use std::path::{Path, PathBuf};
+
+/// Collects the documents below a folder.
+fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            documents(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// The targets of a document's links to other places of the repository.
+fn targets(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split([')', ' ']).next())
+        .filter(|target| !target.contains("://"))
+}
+
+/// A heading as links name it: `## What always holds` is `what-always-holds`.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+fn has_heading(document: &Path, name: &str) -> bool {
+    let text = std::fs::read_to_string(document).unwrap();
+    text.lines()
+        .filter(|line| line.starts_with('#'))
+        .any(|line| anchor(line.trim_start_matches('#').trim()) == name)
+}
+
+#[test]
+fn links_lead_to_files_and_headings() {
+    let host = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = vec![host.parent().unwrap().join("README.md")];
+    documents(&host.join("docs"), &mut all);
+    let mut checked = 0;
+    for document in &all {
+        let text = std::fs::read_to_string(document).unwrap();
+        for target in targets(&text) {
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() { document.clone() } else { document.parent().unwrap().join(file) };
+            assert!(path.exists(), "{}: {target} leads to no file", document.display());
+            assert!(
+                heading.is_empty() || has_heading(&path, heading),
+                "{}: {target} leads to no heading",
+                document.display()
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked >= 50, "only {checked} links were found");
+}
