@@ -21,7 +21,7 @@ use crate::table::{self, Row};
 #[derive(clap::Args, Clone)]
 pub(crate) struct Options {
     /// The binary of Tessera.
-    #[arg(long, default_value = "target/release/tessera")]
+    #[arg(long, default_value = "target/dist/tessera")]
     binary: PathBuf,
     /// PostgreSQL's server, as postgres://user@host:port/database.
     #[arg(long, env = "TESSERA_TEST_POSTGRES")]

@@ -16,7 +16,7 @@ use crate::table;
 #[derive(clap::Args, Clone)]
 pub(crate) struct Options {
     /// The binary of Tessera.
-    #[arg(long, default_value = "target/release/tessera")]
+    #[arg(long, default_value = "target/dist/tessera")]
     pub(crate) binary: PathBuf,
     /// How many tenants there are, each with an installation, in growing numbers.
     #[arg(long, value_delimiter = ',', default_value = "10,100")]

@@ -22,7 +22,7 @@ pub(crate) const ISSUE_COUNTERS: usize = 64;
 #[derive(clap::Args, Clone)]
 pub(crate) struct Options {
     /// The binary of Tessera.
-    #[arg(long, default_value = "target/release/tessera")]
+    #[arg(long, default_value = "target/dist/tessera")]
     pub(crate) binary: PathBuf,
     /// PostgreSQL's server, as postgres://user@host:port/database.
     #[arg(long, env = "TESSERA_TEST_POSTGRES")]

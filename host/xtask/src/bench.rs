@@ -1,5 +1,5 @@
-//! `cargo xtask bench <name>`: the release build of the host and of the benches, servers of their own,
-//! the bench, and the end of the servers.
+//! `cargo xtask bench <name>`: builds the host and the benches with the profile `dist`, starts database servers, runs the
+//! bench and removes the servers.
 
 use anyhow::Result;
 use clap::Args;
@@ -8,10 +8,10 @@ use crate::paths::Paths;
 use crate::process;
 use crate::services::Borrowed;
 
-/// Which bench, and how.
+/// Arguments of `cargo xtask bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// The bench's name and its own arguments; `--help` tells them
+    /// Name of the bench and its arguments; `--help` lists them
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
@@ -19,11 +19,11 @@ pub(crate) struct BenchArgs {
 /// Builds and runs a bench.
 pub(crate) fn run(paths: &Paths, args: &BenchArgs) -> Result<()> {
     let mut build = paths.cargo()?;
-    build.args(["build", "--release", "--locked", "-p", "tessera", "-p", "tessera-bench"]);
+    build.args(["build", "--profile", "dist", "--locked", "-p", "tessera", "-p", "tessera-bench"]);
     process::run(&mut build)?;
     let services = Borrowed::start(paths, true)?;
     let mut bench = paths.cargo()?;
-    bench.args(["run", "--quiet", "--release", "--locked", "-p", "tessera-bench", "--"]);
+    bench.args(["run", "--quiet", "--profile", "dist", "--locked", "-p", "tessera-bench", "--"]);
     bench.args(&args.args).envs(services.env());
     process::run(&mut bench)
 }

@@ -59,7 +59,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "--demo")]
         args: Vec<String>,
     },
-    /// Measures the release build beside its floors: `cargo xtask bench tracker`
+    /// Runs a benchmark on a build with the profile `dist`: `cargo xtask bench tracker`
     Bench(bench::BenchArgs),
     /// Runs the trials at their full size, each for some minutes, and prints how much was tried
     Trials(trials::TrialsArgs),
