@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tessera_core::tracker::issue;
-use tessera_store::migrate;
+use tessera_store::{migrate, open};
 
 use crate::world::{Kind, World, page, run};
 
@@ -119,6 +119,30 @@ async fn start_together(kind: Kind) {
         assert_eq!(world.store.tenants(&asked).await.unwrap().items.len(), 6);
     }
     run(kind, test).await;
+}
+
+/// A database that a newer host has migrated is refused, with the number of the unknown step.
+async fn newer_schema_is_refused(kind: Kind) {
+    async fn test(world: World) {
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (999999, 'newer', TRUE, '', 0)";
+        world.execute(newer).await;
+        let refused = migrate(world.config()).await.unwrap_err();
+        let cause = refused.cause().unwrap().to_string();
+        assert!(cause.contains("999999"), "{cause}");
+        assert!(open(world.config(), "host-2").await.is_err());
+    }
+    run(kind, test).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn newer_schema_is_refused_on_sqlite() {
+    newer_schema_is_refused(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn newer_schema_is_refused_on_postgres() {
+    newer_schema_is_refused(Kind::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

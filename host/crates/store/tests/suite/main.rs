@@ -54,6 +54,5 @@ mod reservations;
 mod round_trips;
 mod timers;
 mod trials;
-mod upgrades;
 mod upkeep;
 mod world;

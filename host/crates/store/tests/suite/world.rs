@@ -55,17 +55,6 @@ where
     ended(World::make(kind).await, test).await;
 }
 
-/// The same on a store whose tables were made up to that migration, were filled with these rows, and are up to date now.
-pub(crate) async fn run_upgraded<F>(kind: Kind, (version, rows): (i64, String), test: fn(World) -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let place = Place::make(kind).await;
-    place.fill(version, rows).await;
-    let store = open(place.config(), "host-1").await.unwrap();
-    ended(World { store, place }, test).await;
-}
-
 async fn ended<F>(world: World, test: fn(World) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -120,28 +109,6 @@ impl Place {
                 let head = base.rfind('/').filter(|slash| *slash > cut).map_or(base, |slash| &base[..slash]);
                 let url = format!("{head}/{name}?{query}");
                 StoreConfig::Postgres(PostgresConfig::from_url(&url, false, 16).unwrap())
-            }
-        }
-    }
-
-    /// Makes the tables as they were after a migration, and fills them.
-    async fn fill(&self, version: i64, rows: String) {
-        match self {
-            Self::File(path) => {
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-                let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
-                sqlx::migrate!("../../../migrations/sqlite").run_to(version, &mut conn).await.unwrap();
-                conn.execute(AssertSqlSafe(rows)).await.unwrap();
-                conn.close().await.unwrap();
-            }
-            Self::Memory => panic!("memory has no tables from before"),
-            Self::Database { server, name } => {
-                let options: PgConnectOptions = server.parse().unwrap();
-                let mut conn = PgConnection::connect_with(&options.database(name)).await.unwrap();
-                sqlx::migrate!("../../../migrations/postgres").run_to(version, &mut conn).await.unwrap();
-                conn.execute(AssertSqlSafe(rows)).await.unwrap();
-                conn.close().await.unwrap();
             }
         }
     }
@@ -202,6 +169,24 @@ impl World {
         let Place::Database { server, name } = &self.place else { panic!("only PostgreSQL has a server") };
         let options: PgConnectOptions = server.parse().unwrap();
         PgConnection::connect_with(&options.database(name)).await.unwrap()
+    }
+
+    /// Executes a statement on the store's database, past the store.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        match &self.place {
+            Place::File(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
+                conn.execute(statement).await.unwrap();
+                conn.close().await.unwrap();
+            }
+            Place::Memory => panic!("a store in memory has no address"),
+            Place::Database { .. } => {
+                let mut conn = self.raw().await;
+                conn.execute(statement).await.unwrap();
+                conn.close().await.unwrap();
+            }
+        }
     }
 
     /// Where the store lies.
