@@ -15,6 +15,7 @@ pub mod error;
 pub mod filter;
 pub mod id;
 pub mod idempotency;
+pub mod input;
 pub mod inventory;
 pub mod money;
 pub mod outbox;

@@ -1,6 +1,7 @@
 //! Checks on text that clients send: lengths in characters, and no control characters.
 
 use crate::error::Violation;
+use crate::input::FieldMask;
 
 /// Collects the faults of a request, so that a client learns of all at once.
 #[derive(Default, Debug)]
@@ -36,6 +37,12 @@ impl Faults {
         }
     }
 
+    /// Drops the faults of fields that an update does not change. A fault within a field, as `pools[0]`, counts as
+    /// the field's.
+    pub fn retain(&mut self, mask: &FieldMask) {
+        self.0.retain(|fault| mask.contains(fault.field.split(['.', '[']).next().unwrap_or_default()));
+    }
+
     /// All faults as one error, if there are any.
     pub fn into_result(self) -> crate::Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(crate::Error::violations(self.0)) }
@@ -60,6 +67,17 @@ mod tests {
         let mut faults = Faults::default();
         faults.text("name", text, 1, 5);
         faults.0.len()
+    }
+
+    #[test]
+    fn faults_of_fields_outside_the_mask_are_dropped() {
+        let mut faults = Faults::default();
+        for field in ["name", "pools[0]", "metadata.a", "price.amount"] {
+            faults.add(field, "is wrong");
+        }
+        faults.retain(&FieldMask::Only(vec!["pools".into(), "price".into()]));
+        let fields: Vec<_> = faults.0.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["pools[0]", "price.amount"]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Events: a show at a venue that sells admission.
 
 use super::place::check_zone;
-use super::written::written;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Kind, Spec};
 use crate::id::{EventId, SeriesId, VenueId};
+use crate::input::input;
 use crate::text::Faults;
 use crate::time::Timestamp;
 use crate::value::{Field, Snapshot, Value};
@@ -123,7 +123,7 @@ impl HoldRules {
     }
 }
 
-written! {
+input! {
     /// What a client writes of an event.
     WriteEvent,
     /// What changes an event; what is absent stays.
@@ -135,13 +135,13 @@ written! {
         /// Its category.
         category: String,
         /// Where it takes place.
-        venue: Option<VenueId>,
+        venue: Option<VenueId> as "venue_id",
         /// The series to which it belongs.
-        series: Option<SeriesId>,
+        series: Option<SeriesId> as "series_id",
         /// When it begins.
-        starts_at: Timestamp,
+        starts_at: Timestamp as "start_date",
         /// When it ends.
-        ends_at: Timestamp,
+        ends_at: Timestamp as "end_date",
         /// Its time zone's name; none: the venue's, or UTC.
         time_zone: Option<String>,
         /// Whether it sells.
@@ -151,13 +151,13 @@ written! {
         /// A picture.
         image_url: Option<String>,
         /// How many it admits in all, whatever its ticket types; none: as many as these say.
-        capacity: Option<u64>,
+        capacity: Option<u64> as "max_capacity",
         /// How many seconds a reservation is held when the client does not say; none: as the tenant has it.
-        hold_usual: Option<u32>,
+        hold_usual: Option<u32> as "hold_seconds",
         /// The least that a client may ask for; none: as the tenant has it.
-        hold_least: Option<u32>,
+        hold_least: Option<u32> as "hold_min_seconds",
         /// The most, extensions included; none: as the tenant has it.
-        hold_most: Option<u32>,
+        hold_most: Option<u32> as "hold_max_seconds",
         /// The most units that one buyer may hold and have bought.
         buyer_limit: Option<u32>,
         /// Whether a ticket that left may come in again.

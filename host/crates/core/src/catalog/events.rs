@@ -90,7 +90,7 @@ impl Events {
         let decide = || async {
             let before = self.found(ctx, id).await?;
             ctx.check_version(before.version)?;
-            let mut after = Event { text: command.clone().of(&before.text), ..before.clone() };
+            let mut after = Event { text: command.clone().apply_to(&before.text), ..before.clone() };
             after.text.check()?;
             after.text.check_status(before.text.status)?;
             if after == before {

@@ -9,7 +9,6 @@ pub mod series;
 pub mod ticket_type;
 pub mod ticket_types;
 pub mod venue;
-mod written;
 
 pub use event::{ChangeEvent, Event, EventStatus, WriteEvent};
 pub use events::Events;

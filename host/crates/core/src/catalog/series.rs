@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::venue::in_use;
-use super::written::written;
 use crate::access::{ObjectKind, Operation};
 use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
@@ -11,6 +10,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::filter::{Kind, Spec};
 use crate::id::SeriesId;
+use crate::input::input;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
@@ -18,7 +18,7 @@ use crate::text::Faults;
 use crate::time::Timestamp;
 use crate::value::{Field, Snapshot, diff};
 
-written! {
+input! {
     /// What a client writes of a series.
     WriteSeries,
     /// What changes a series; what is absent stays.
@@ -116,7 +116,7 @@ impl AllSeries {
         let decide = || async {
             let before = self.found(ctx, id).await?;
             ctx.check_version(before.version)?;
-            let mut after = Series { text: command.clone().of(&before.text), ..before.clone() };
+            let mut after = Series { text: command.clone().apply_to(&before.text), ..before.clone() };
             after.text.check()?;
             if after == before {
                 return Ok(Decision::nothing(after));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::written::written;
 use crate::error::{Error, Result};
 use crate::id::{EventId, PoolId, TicketTypeId};
+use crate::input::input;
 use crate::inventory::pool::MAX_CAPACITY;
 use crate::money;
 use crate::text::Faults;
@@ -49,7 +49,7 @@ impl TypeStatus {
     }
 }
 
-written! {
+input! {
     /// What a client writes of a ticket type.
     WriteTicketType,
     /// What changes a ticket type; what is absent stays.

@@ -86,7 +86,7 @@ impl TicketTypes {
         let decide = || async {
             let before = self.found(ctx, id).await?;
             ctx.check_version(before.version)?;
-            let mut after = TicketType { text: command.clone().of(&before.text), ..before.clone() };
+            let mut after = TicketType { text: command.clone().apply_to(&before.text), ..before.clone() };
             after.text.check()?;
             if after == before {
                 return Ok(Decision::nothing(after));

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::place::{Place, check_zone, degrees};
-use super::written::written;
 use crate::access::{ObjectKind, Operation};
 use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
@@ -11,6 +10,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::filter::{Kind, Spec};
 use crate::id::VenueId;
+use crate::input::input;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
@@ -21,7 +21,7 @@ use crate::value::{Field, Snapshot, Value, diff};
 /// The most people that a venue holds.
 pub const MAX_CAPACITY: u64 = 10_000_000;
 
-written! {
+input! {
     /// What a client writes of a venue.
     WriteVenue,
     /// What changes a venue; what is absent stays.
@@ -39,7 +39,7 @@ written! {
         /// The postal code.
         postal_code: Option<String>,
         /// Where it is.
-        place: Option<Place>,
+        place: Option<Place> as "latitude" | "longitude",
         /// How many people it holds.
         capacity: Option<u64>,
         /// What it offers.
@@ -168,7 +168,7 @@ impl Venues {
         let decide = || async {
             let before = self.found(ctx, id).await?;
             ctx.check_version(before.version)?;
-            let mut after = Venue { text: command.clone().of(&before.text), ..before.clone() };
+            let mut after = Venue { text: command.clone().apply_to(&before.text), ..before.clone() };
             after.text.check()?;
             if after == before {
                 return Ok(Decision::nothing(after));
