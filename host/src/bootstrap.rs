@@ -1,4 +1,4 @@
-//! The first start: the tenant `default` and its admin key. And examples, for those who ask.
+//! The first start creates the tenant `default` with its admin key, and example data if the configuration asks for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use tessera_core::tenancy::{CreateKey, CreateTenant};
 use tessera_core::tracker::{CreateIssue, CreateProject, CreateUser};
 use tessera_core::{App, Ctx, ErrorKind, Principal, Role, Transport};
 
-use crate::config::{Demo, Hidden};
+use crate::config::{Demo, Redacted};
 
-/// Sees to it that there is a tenant with a key; answers the key's text when it was made just now.
-pub(crate) async fn run(app: &App, given: Option<&Hidden>) -> Result<Option<String>> {
+/// Creates the tenant and its first key if they do not exist. Returns the text of a key that was generated.
+pub(crate) async fn run(app: &App, configured: Option<&Redacted>) -> Result<Option<String>> {
     let system = ctx(app, TenantId(uuid::Uuid::nil()));
     let tenant = match app.tenants.get(&system, DEFAULT_SLUG).await {
         Ok(tenant) => tenant,
@@ -23,7 +23,7 @@ pub(crate) async fn run(app: &App, given: Option<&Hidden>) -> Result<Option<Stri
         Err(error) => return Err(error.into()),
     };
     let ctx = ctx(app, tenant.id);
-    if let Some(Hidden(text)) = given {
+    if let Some(Redacted(text)) = configured {
         ensure_key(app, &ctx, text).await.context("TESSERA_BOOTSTRAP_KEY cannot be used")?;
         return Ok(None);
     }
@@ -38,7 +38,7 @@ async fn create_tenant(app: &App, system: &Ctx) -> Result<tessera_core::tenancy:
     let command = CreateTenant { slug: DEFAULT_SLUG.to_owned(), name: "Default".to_owned() };
     match app.tenants.create(system, command).await {
         Ok(tenant) => Ok(tenant),
-        // Another host started at the same time.
+        // Another host that starts at the same time has created it.
         Err(error) if error.kind() == ErrorKind::Exists => Ok(app.tenants.get(system, DEFAULT_SLUG).await?),
         Err(error) => Err(error.into()),
     }
@@ -50,7 +50,7 @@ async fn ensure_key(app: &App, ctx: &Ctx, text: &str) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::Exists => {
             anyhow::ensure!(
                 app.auth.knows(text).await?,
-                "a key with this id exists already, with another secret or in another host's secret"
+                "a key with this id exists already, and its secret or the host's secret key differs"
             );
             Ok(())
         }
@@ -68,36 +68,36 @@ fn first_key() -> CreateKey {
     }
 }
 
-/// Fills a tenant that has no users and no projects with examples.
-pub(crate) async fn demo(app: &App, demo: Demo) -> Result<()> {
+/// Creates example data in a tenant without users and projects.
+pub(crate) async fn create_examples(app: &App, demo: Demo) -> Result<()> {
     let system = ctx(app, TenantId(uuid::Uuid::nil()));
     let tenant = app.tenants.get(&system, DEFAULT_SLUG).await?;
     let ctx = ctx(app, tenant.id);
     let users = app.users.list(&ctx, &first(1)).await?.items;
     let projects = app.projects.list(&ctx, &first(1)).await?.items;
     if !users.is_empty() || !projects.is_empty() {
-        tracing::info!("the host is not empty; no examples are added");
+        tracing::info!("example data not created: the host is not empty");
         return Ok(());
     }
-    let (mut people, mut places) = (Vec::new(), Vec::new());
+    let (mut example_users, mut example_projects) = (Vec::new(), Vec::new());
     for number in 1..=demo.users {
         let command = CreateUser {
             first_name: format!("User{number}"),
             last_name: "Example".to_owned(),
             email: format!("user{number}@example.com"),
         };
-        people.push(app.users.create(&ctx, command).await?);
+        example_users.push(app.users.create(&ctx, command).await?);
     }
     for number in 1..=demo.projects {
         let name = format!("Project {number}");
         let command = CreateProject { name, description: format!("Example project number {number}") };
-        places.push(app.projects.create(&ctx, command).await?);
+        example_projects.push(app.projects.create(&ctx, command).await?);
     }
     let mut issues = 0_u32;
-    if demo.relationships && !people.is_empty() {
-        for (project, user) in places.iter().zip(people.iter().cycle()) {
-            for (summary, assigned) in [("Take a look around", true), ("Make an issue of your own", false)] {
-                let issue = app.issues.create(&ctx, example(project.id, summary)).await?;
+    if demo.relationships && !example_users.is_empty() {
+        for (project, user) in example_projects.iter().zip(example_users.iter().cycle()) {
+            for (summary, assigned) in [("Take a look around", true), ("Create an issue", false)] {
+                let issue = app.issues.create(&ctx, example_issue(project.id, summary)).await?;
                 if assigned {
                     app.issues.assign(&ctx, issue.id, Some(user.id)).await?;
                 }
@@ -105,11 +105,11 @@ pub(crate) async fn demo(app: &App, demo: Demo) -> Result<()> {
             }
         }
     }
-    tracing::info!(users = demo.users, projects = demo.projects, issues, "examples were added");
+    tracing::info!(users = demo.users, projects = demo.projects, issues, "example data created");
     Ok(())
 }
 
-fn example(project: tessera_core::id::ProjectId, summary: &str) -> CreateIssue {
+fn example_issue(project: tessera_core::id::ProjectId, summary: &str) -> CreateIssue {
     CreateIssue {
         project,
         summary: summary.to_owned(),

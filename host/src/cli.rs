@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of `tessera`.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::plugin::cli::PluginCommand;
 #[derive(Parser, Debug)]
 #[command(version, about, disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
-    /// What to do; without a command, serve.
+    /// The command. Without one, the host serves.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     /// Settings for serving.
@@ -18,72 +18,72 @@ pub(crate) struct Cli {
     pub(crate) settings: Settings,
 }
 
-/// The command by which the host starts itself to compile a plugin.
+/// The hidden command with which the host starts a child process that compiles a plugin.
 pub(crate) const COMPILE: &str = "compile-plugin";
 
-/// What the binary can do.
+/// The commands.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Serves gRPC and REST until it is told to stop. This is what happens without a command, too.
+    /// Serves gRPC and REST until SIGTERM or SIGINT. The default command.
     Serve(Settings),
-    /// Brings the store's schema up to date, and ends.
+    /// Migrates the store's schema to this version and exits.
     Migrate(Settings),
-    /// Writes, tries, uploads and installs plugins.
+    /// Creates, tests, uploads and installs plugins.
     Plugin {
-        /// What to do.
+        /// The command.
         #[command(subcommand)]
         what: PluginCommand,
     },
-    /// Compiles a component from standard input into machine code on standard output.
+    /// Reads a component from standard input and writes machine code to standard output.
     #[command(name = COMPILE, hide = true)]
     CompilePlugin {
-        /// The most memory, in bytes.
+        /// Limit of memory in bytes.
         memory: u64,
-        /// The most seconds of the processor.
+        /// Limit of processor time in seconds.
         seconds: u64,
     },
     /// Checks or shows the configuration.
     Config {
-        /// What to do with it.
+        /// The command.
         #[command(subcommand)]
         what: ConfigCommand,
     },
 }
 
-/// What can be done with the configuration.
+/// The commands of `tessera config`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ConfigCommand {
-    /// Tells every fault, and ends with 1 if there is one.
+    /// Reports all faults, and exits with 1 if there is one.
     Check(Settings),
-    /// Shows every setting, where it comes from and what it does; secrets are hidden.
+    /// Shows every setting with its value, source and description. Secrets are hidden.
     Show(Settings),
 }
 
-/// Settings on the command line win over the environment, and that over the file.
+/// Settings of the command line. They take precedence over the environment, and the environment over the file.
 #[derive(Args, Debug, Default, Clone)]
 pub(crate) struct Settings {
-    /// A TOML file of settings, their names in lower case (also: TESSERA_CONFIG).
+    /// TOML file of settings, with their names in lower case [env: TESSERA_CONFIG].
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Fill an empty host with examples, as SEED_USER_COUNT, SEED_PROJECT_COUNT and SEED_RELATIONSHIPS say.
+    /// Create example data in an empty host, as set by SEED_USER_COUNT, SEED_PROJECT_COUNT and SEED_RELATIONSHIPS.
     #[arg(long)]
     pub(crate) demo: bool,
-    /// The port of REST.
+    /// Port of REST.
     #[arg(long, value_name = "PORT")]
     pub(crate) http_port: Option<String>,
-    /// The port of gRPC.
+    /// Port of gRPC.
     #[arg(long, value_name = "PORT")]
     pub(crate) grpc_port: Option<String>,
-    /// The folder of what the host keeps.
+    /// Folder of the host's files.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<String>,
-    /// Any other setting.
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    /// Any other setting; may be repeated.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_pair)]
     pub(crate) set: Vec<(String, String)>,
 }
 
 impl Settings {
-    /// The settings by their names.
+    /// Returns the settings as pairs of name and value.
     pub(crate) fn pairs(&self) -> Vec<(String, String)> {
         let mut pairs = self.set.clone();
         for (name, value) in
@@ -98,7 +98,7 @@ impl Settings {
     }
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("NAME=VALUE is expected")?;
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

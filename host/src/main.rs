@@ -1,18 +1,16 @@
-//! The binary `tessera`: the command line, the configuration, the wiring, start and stop. What it does
-//! for its users lives in the crates beside it.
+//! The binary `tessera`: command line, configuration, wiring, start and stop. Everything else is in the crates.
 
 mod bootstrap;
 mod cli;
 mod config;
-mod files;
-mod impatient;
 mod logs;
 mod plugin;
+mod rlimit;
 mod secret;
-mod server;
-mod wiring;
-
 mod serve;
+mod server;
+mod timeout_stream;
+mod wiring;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -22,13 +20,13 @@ use anyhow::{Context as _, Result, bail};
 use clap::Parser as _;
 
 use cli::{Cli, Command, ConfigCommand, Settings};
-use config::{Config, SETTINGS, Said, Standing};
+use config::{Config, SETTINGS, Sources, Status};
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            say_error(&format!("tessera: {error:#}"));
+            print_error(&format!("tessera: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -38,14 +36,14 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve(cli.settings)) {
         Command::Serve(settings) => {
             let config = read(&settings)?;
-            logs::start(config.logs)?;
-            files::lift_limit();
+            logs::init(config.logs)?;
+            rlimit::raise_open_files();
             runtime()?.block_on(serve::serve(config))?;
         }
         Command::Migrate(settings) => {
             let config = read(&settings)?;
-            logs::start(config.logs)?;
-            prepare_data(&config)?;
+            logs::init(config.logs)?;
+            create_data_dir(&config)?;
             runtime()?
                 .block_on(tessera_store::migrate(config.store))
                 .context("the store cannot be migrated")?;
@@ -57,12 +55,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Config { what: ConfigCommand::Check(settings) } => {
             read(&settings)?;
-            say("the configuration has no fault\n")?;
+            say("the configuration is valid\n")?;
         }
         Command::Config { what: ConfigCommand::Show(settings) } => {
-            let said = gather(&settings)?;
-            say(&shown(&said))?;
-            complain(&said)?;
+            let sources = collect_sources(&settings)?;
+            say(&settings_text(&sources))?;
+            parse(&sources)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -72,9 +70,9 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")
 }
 
-/// Reads the environment, here and nowhere else.
-#[expect(clippy::disallowed_methods, reason = "this is where the configuration is read")]
-fn gather(settings: &Settings) -> Result<Said> {
+/// Collects the settings of the file, the environment and the command line.
+#[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
+fn collect_sources(settings: &Settings) -> Result<Sources> {
     let path = settings.config.clone().or_else(|| std::env::var_os("TESSERA_CONFIG").map(PathBuf::from));
     let text = match &path {
         Some(path) => {
@@ -84,17 +82,16 @@ fn gather(settings: &Settings) -> Result<Said> {
         None => None,
     };
     let file = path.as_deref().zip(text.as_deref());
-    let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-    Ok(Said::gather(file, named, settings.pairs()))
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    Ok(Sources::collect(file, variables, settings.pairs()))
 }
 
 fn read(settings: &Settings) -> Result<Config> {
-    let said = gather(settings)?;
-    complain(&said)
+    parse(&collect_sources(settings)?)
 }
 
-fn complain(said: &Said) -> Result<Config> {
-    match Config::read(said) {
+fn parse(sources: &Sources) -> Result<Config> {
+    match Config::parse(sources) {
         Ok(config) => Ok(config),
         Err(faults) => {
             let lines: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
@@ -103,28 +100,29 @@ fn complain(said: &Said) -> Result<Config> {
     }
 }
 
-/// Makes the data folder, where the host keeps one.
-fn prepare_data(config: &Config) -> Result<()> {
-    if config.keeps_files {
+/// Creates the data folder if this configuration uses one.
+fn create_data_dir(config: &Config) -> Result<()> {
+    if config.uses_data_dir {
         let data = &config.data;
         std::fs::create_dir_all(data)
-            .with_context(|| format!("the folder {} cannot be made", data.display()))?;
+            .with_context(|| format!("the folder {} cannot be created", data.display()))?;
     }
     Ok(())
 }
 
-fn shown(said: &Said) -> String {
+/// Returns each setting with its value, its source and its description, a line for each.
+fn settings_text(sources: &Sources) -> String {
     let mut text = String::new();
     for setting in SETTINGS {
-        let (value, place) = said.get(setting);
+        let (value, source) = sources.get(setting);
         let value = if setting.secret && !value.is_empty() { "(hidden)" } else { value };
-        let about = match setting.standing {
-            Standing::Works => setting.about.to_owned(),
-            Standing::Alias(of) => format!("another name for {of}"),
-            Standing::NotBuilt(part, _) => format!("{part}: not built yet"),
+        let description = match setting.status {
+            Status::Supported => setting.description.to_owned(),
+            Status::Alias(of) => format!("another name for {of}"),
+            Status::NotBuilt(part, _) => format!("{part}: not built yet"),
         };
-        let place = place.unwrap_or("default");
-        text.push_str(&format!("{} = {value:?}  # {place}; {about}\n", setting.name.to_lowercase()));
+        let source = source.unwrap_or("default");
+        text.push_str(&format!("{} = {value:?}  # {source}; {description}\n", setting.name.to_lowercase()));
     }
     text
 }
@@ -135,7 +133,7 @@ fn say(text: &str) -> Result<()> {
     Ok(out.flush()?)
 }
 
-fn say_error(text: &str) {
-    // When not even standard error can be written to, there is nobody left to tell.
+fn print_error(text: &str) {
+    // A failure to write to standard error cannot be reported anywhere.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

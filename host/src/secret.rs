@@ -1,4 +1,4 @@
-//! The host's secret: given, or made once and kept in the data folder with mode 0600.
+//! The host's secret: from the configuration, or generated once and stored in the data folder with mode 0600.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -9,17 +9,17 @@ use tessera_core::secret::SecretKey;
 
 use crate::config::Config;
 
-/// The secret of this host.
-pub(crate) fn of(config: &Config) -> Result<SecretKey> {
+/// Loads the host's secret, and generates it at the first start.
+pub(crate) fn load(config: &Config) -> Result<SecretKey> {
     let text = match &config.secret {
-        Some(given) => given.0.clone(),
-        None if config.keeps_files => kept(&config.data)?,
+        Some(secret) => secret.0.clone(),
+        None if config.uses_data_dir => load_or_generate(&config.data)?,
         None => SecretKey::generate_text()?,
     };
     Ok(SecretKey::from_text(&text)?)
 }
 
-fn kept(data: &Path) -> Result<String> {
+fn load_or_generate(data: &Path) -> Result<String> {
     let path = data.join("secret.key");
     match fs::read_to_string(&path) {
         Ok(text) => return Ok(text),
@@ -27,11 +27,11 @@ fn kept(data: &Path) -> Result<String> {
         Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
     }
     let text = SecretKey::generate_text()?;
-    // Written aside and linked, so that no start ever sees half a secret, and of two starts one wins.
-    let aside = data.join(format!("secret.key.{}", std::process::id()));
-    write_private(&aside, &text).with_context(|| format!("{} cannot be written", aside.display()))?;
-    let linked = fs::hard_link(&aside, &path);
-    fs::remove_file(&aside)?;
+    // A hard link to a complete file: no start reads half a secret, and of two starts at once one wins.
+    let temporary = data.join(format!("secret.key.{}", std::process::id()));
+    write_private(&temporary, &text).with_context(|| format!("{} cannot be written", temporary.display()))?;
+    let linked = fs::hard_link(&temporary, &path);
+    fs::remove_file(&temporary)?;
     match linked {
         Ok(()) => Ok(text),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(fs::read_to_string(&path)?),

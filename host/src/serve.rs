@@ -1,4 +1,4 @@
-//! Serving: from start to ready, and from the signal to the end.
+//! Starts the host, serves until a signal, and shuts down.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::server::Server;
-use crate::{bootstrap, prepare_data, say, secret, wiring};
+use crate::{bootstrap, create_data_dir, say, secret, wiring};
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn serve(config: Config) -> Result<()> {
     let stop = CancellationToken::new();
-    let signals = signals(stop.clone())?;
-    prepare_data(&config)?;
+    let signals = cancel_on_signal(stop.clone())?;
+    create_data_dir(&config)?;
     let host = uuid::Uuid::now_v7().to_string();
-    let secret = secret::of(&config)?;
+    let secret = secret::load(&config)?;
     let app = wiring::app(&config, &secret, &host).await?;
-    // Before the first key is made: it is shown once, so nothing may fail between.
+    // Before the first key is created: it is printed once, so nothing may fail between the two.
     let gate = Arc::new(Gate::new(app.clone(), &secret, config.bounds.request, stop.clone()));
     let servers = listen(&config, &gate).await?;
     app.prepare_plugins().await.context("the installed plugins cannot be read")?;
     let first_key = bootstrap::run(&app, config.bootstrap_key.as_ref()).await?;
     if let Some(demo) = config.demo {
-        bootstrap::demo(&app, demo).await?;
+        bootstrap::create_examples(&app, demo).await?;
     }
 
     let background = CancellationToken::new();
@@ -59,23 +59,23 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         async move { app.take_turns(&host, stop).await }
     });
 
-    announce(&servers, first_key.as_deref())?;
+    print_welcome(&servers, first_key.as_deref())?;
     let open = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(config.bounds.connections));
+    let slots = Arc::new(Semaphore::new(config.bounds.connections));
     for server in servers {
-        tasks.spawn(server.serve(config.bounds, Arc::clone(&places), stop.clone(), open.clone()));
+        tasks.spawn(server.serve(config.bounds, Arc::clone(&slots), stop.clone(), open.clone()));
     }
     stop.cancelled().await;
 
-    tracing::info!("stopping: no new work is taken, what has begun is finished");
+    tracing::info!("stopping: finishing requests in flight");
     open.close();
     if tokio::time::timeout(config.bounds.shutdown, open.wait()).await.is_err() {
-        tracing::warn!(connections = open.len(), "some requests were not finished in time");
+        tracing::warn!(connections = open.len(), "shutdown timeout: requests in flight were aborted");
     }
     background.cancel();
     tasks.close();
     if tokio::time::timeout(config.bounds.shutdown, tasks.wait()).await.is_err() {
-        tracing::warn!("some of the host's own work was not finished in time");
+        tracing::warn!("shutdown timeout: background tasks were aborted");
     }
     app.close().await;
     signals.abort();
@@ -83,9 +83,12 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-fn signals(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be listened for")?;
+/// Cancels the token at SIGTERM or SIGINT.
+fn cancel_on_signal(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>> {
+    let mut terminate =
+        signal(SignalKind::terminate()).context("the handler of SIGTERM cannot be installed")?;
+    let mut interrupt =
+        signal(SignalKind::interrupt()).context("the handler of SIGINT cannot be installed")?;
     Ok(tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -95,7 +98,7 @@ fn signals(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>> {
     }))
 }
 
-/// REST and gRPC on two ports, or both on one. The first is the one that speaks HTTP.
+/// Binds REST and gRPC to two ports, or both to one. The first server of the result serves REST.
 async fn listen(config: &Config, gate: &Arc<Gate>) -> Result<Vec<Server>> {
     let at = |port| SocketAddr::new(config.listen.address, port);
     let rest = tessera_api::rest::router(Arc::clone(gate), config.bounds.body);
@@ -103,13 +106,13 @@ async fn listen(config: &Config, gate: &Arc<Gate>) -> Result<Vec<Server>> {
         tessera_api::grpc::router(Arc::clone(gate), config.bounds.grpc_receive, config.bounds.grpc_send);
     let (http_port, grpc_port) = (config.listen.http, config.listen.grpc);
     if http_port == grpc_port && http_port != 0 {
-        return Ok(vec![Server::bind(at(http_port), both(rest, grpc)).await?]);
+        return Ok(vec![Server::bind(at(http_port), by_content_type(rest, grpc)).await?]);
     }
     Ok(vec![Server::bind(at(http_port), rest).await?, Server::bind(at(grpc_port), grpc).await?])
 }
 
-/// Both on one port: what says that it is gRPC goes there, and all else is REST.
-fn both(rest: Router, grpc: Router) -> Router {
+/// Routes requests with a content type of gRPC to gRPC, and all others to REST.
+fn by_content_type(rest: Router, grpc: Router) -> Router {
     use tower::ServiceExt as _;
     Router::new().fallback(move |request: axum::extract::Request| {
         let kind = request.headers().get(axum::http::header::CONTENT_TYPE);
@@ -119,7 +122,7 @@ fn both(rest: Router, grpc: Router) -> Router {
     })
 }
 
-fn announce(servers: &[Server], first_key: Option<&str>) -> Result<()> {
+fn print_welcome(servers: &[Server], first_key: Option<&str>) -> Result<()> {
     let addresses = servers.iter().map(Server::address).collect::<Result<Vec<_>>>()?;
     let (Some(http), Some(grpc)) = (addresses.first(), addresses.last()) else { return Ok(()) };
     tracing::info!(%http, %grpc, "ready");
@@ -128,7 +131,7 @@ fn announce(servers: &[Server], first_key: Option<&str>) -> Result<()> {
     );
     if let Some(key) = first_key {
         text.push_str(&format!(
-            "\nThe admin key of the tenant \"default\", shown this once:\n  export TESSERA_KEY={key}\n"
+            "\nThe admin key of the tenant \"default\". It is not shown again:\n  export TESSERA_KEY={key}\n"
         ));
     }
     let key = "-H \"Authorization: Bearer $TESSERA_KEY\"";

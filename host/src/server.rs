@@ -1,4 +1,4 @@
-//! The accept loop: connections with time-outs, a bound on their number, and an orderly end.
+//! The accept loop: a limit on the number of connections, timeouts, and a graceful shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,35 +15,35 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Bounds;
-use crate::impatient::Impatient;
+use crate::timeout_stream::TimeoutStream;
 
-/// How long a client may take to send the head of a request.
-const HEAD: Duration = Duration::from_secs(10);
+/// Limit of time for the head of an HTTP/1 request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What listens, and what it answers with.
+/// A listener with the routes that it serves.
 pub(crate) struct Server {
     listener: TcpListener,
     router: Router,
 }
 
 impl Server {
-    /// Listens at an address.
+    /// Listens on an address.
     pub(crate) async fn bind(address: SocketAddr, router: Router) -> Result<Self> {
         let listener =
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         Ok(Self { listener, router })
     }
 
-    /// Where it listens.
+    /// Returns the address of the listener.
     pub(crate) fn address(&self) -> Result<SocketAddr> {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Accepts connections until `stop`; then those that are open finish what they have begun.
+    /// Accepts connections until `stop`. Open connections then finish the requests that are in flight.
     pub(crate) async fn serve(
         self,
         bounds: Bounds,
-        places: Arc<Semaphore>,
+        slots: Arc<Semaphore>,
         stop: CancellationToken,
         open: TaskTracker,
     ) {
@@ -54,36 +54,40 @@ impl Server {
                 accepted = self.listener.accept() => accepted,
             };
             let stream = match accepted {
-                // Small answers must not wait for more of them; a stream that refuses this is gone already.
+                // Small responses must not wait for more data. The option fails only on a stream that is closed already.
                 Ok((stream, _)) if stream.set_nodelay(true).is_err() => continue,
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // Out of descriptors, most likely: give connections time to end.
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Most likely no file descriptor is left: wait for connections to close.
+                    tracing::warn!(%error, "connection cannot be accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             };
-            // A place is taken with a connection in hand: a port that nobody calls keeps none.
-            let place = tokio::select! {
+            // Taken after a connection was accepted: an idle listener must not keep a slot from the other one.
+            let slot = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                place = Arc::clone(&places).acquire_owned() => place,
+                slot = Arc::clone(&slots).acquire_owned() => slot,
             };
-            let Ok(place) = place else { return };
-            // What is upgraded outlives its task here, and goes on counting until it is closed.
-            let stream = Impatient::new(stream, (place, open.token()));
-            open.spawn(converse(stream, self.router.clone(), bounds, stop.clone()));
+            let Ok(slot) = slot else { return };
+            // An upgraded connection outlives its task. It keeps its slot and is waited for until it is closed.
+            let stream = TimeoutStream::new(stream, (slot, open.token()));
+            open.spawn(serve_connection(stream, self.router.clone(), bounds, stop.clone()));
         }
     }
 }
 
-async fn converse<K>(stream: Impatient<K>, router: Router, bounds: Bounds, stop: CancellationToken)
-where
-    K: Unpin + Send + 'static,
+async fn serve_connection<G>(
+    stream: TimeoutStream<G>,
+    router: Router,
+    bounds: Bounds,
+    stop: CancellationToken,
+) where
+    G: Unpin + Send + 'static,
 {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -94,14 +98,14 @@ where
     let service = TowerToHyperService::new(router);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke");
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection failed");
     }
 }

@@ -1,4 +1,4 @@
-//! The one place that names both sides: which store, which cache, what runs plugins.
+//! Builds the application from the configuration: the store, the cache, the plugin sandbox and the services.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,26 +13,26 @@ use tessera_sandbox::{PoolSize, Sandbox, SandboxConfig};
 use crate::cli::COMPILE;
 use crate::config::{Config, PluginBounds};
 
-/// How long an entry stays in the cache when no fact ends it before.
-const CACHE_LIFETIME: Duration = Duration::from_secs(300);
+/// Time to live of cache entries that no fact invalidates earlier.
+const CACHE_TTL: Duration = Duration::from_secs(300);
 
-/// How many plugin releases stay ready that are not installed: for an author's next try, and a roll-back.
+/// How many releases without an installation stay loaded, for dry runs and roll-backs.
 const IDLE_RELEASES: usize = 16;
 
-/// Opens the store and puts the services together.
+/// Opens the store and builds the services.
 pub(crate) async fn app(config: &Config, secret: &SecretKey, host: &str) -> Result<App> {
     let store =
         tessera_store::open(config.store.clone(), host).await.context("the store cannot be opened")?;
-    let cache = Arc::new(Memory::new(config.cache_entries, CACHE_LIFETIME));
-    let folder = config.keeps_files.then(|| config.data.join("plugins"));
+    let cache = Arc::new(Memory::new(config.cache_entries, CACHE_TTL));
+    let folder = config.uses_data_dir.then(|| config.data.join("plugins"));
     let plugins = Arc::new(sandbox(&config.plugins, folder, secret.derive("machine code"))?);
     let limits = Limits { retention: config.retention, max_component: config.plugins.component };
     Ok(App::new(store, cache, plugins, secret, limits).await?)
 }
 
-/// A sandbox within these bounds; machine code is kept in the folder, if there is one.
+/// Builds a sandbox with these limits. Machine code is cached in the folder if there is one.
 pub(crate) fn sandbox(bounds: &PluginBounds, folder: Option<PathBuf>, key: [u8; 32]) -> Result<Sandbox> {
-    let program = std::env::current_exe().context("the host does not find its own program")?;
+    let program = std::env::current_exe().context("the path of the host's own executable cannot be found")?;
     let config = SandboxConfig {
         cache: folder,
         cache_key: key,
@@ -45,5 +45,5 @@ pub(crate) fn sandbox(bounds: &PluginBounds, folder: Option<PathBuf>, key: [u8; 
         idle_releases: IDLE_RELEASES,
         tenant_share: bounds.tenant_percent,
     };
-    Sandbox::new(config).context("the sandbox for plugins cannot be made")
+    Sandbox::new(config).context("the plugin sandbox cannot be created")
 }

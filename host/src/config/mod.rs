@@ -1,8 +1,8 @@
-//! The configuration: read once, from an injected source, and checked whole before anything starts.
+//! The configuration: collected once, parsed and validated as a whole before anything starts.
 
-mod read;
+mod parse;
 mod settings;
-mod source;
+mod sources;
 
 #[cfg(test)]
 mod tests;
@@ -16,15 +16,15 @@ use tessera_core::outbox::audit::Retention;
 use tessera_core::plugin::CallLimits;
 use tessera_store::StoreConfig;
 
-pub(crate) use settings::{SETTINGS, Standing};
-pub(crate) use source::Said;
+pub(crate) use settings::{SETTINGS, Status};
+pub(crate) use sources::Sources;
 
-/// A setting's fault, and what would be right.
+/// A fault of a setting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Fault {
-    /// The setting.
+    /// The name of the setting.
     pub(crate) key: String,
-    /// What is wrong with it: goes on after the name.
+    /// The fault and the accepted values. Continues a sentence that begins with the name.
     pub(crate) message: String,
 }
 
@@ -40,109 +40,109 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What runs where, and how.
+/// The configuration of a host.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// Where to listen.
+    /// Address and ports.
     pub(crate) listen: Listen,
     /// The store.
     pub(crate) store: StoreConfig,
-    /// The folder of what the host keeps; none: it keeps nothing.
+    /// The data folder.
     pub(crate) data: PathBuf,
-    /// Whether what the host makes may be kept in the data folder.
-    pub(crate) keeps_files: bool,
-    /// The host's secret, if somebody gave it.
-    pub(crate) secret: Option<Hidden>,
-    /// The first key, if somebody gave it.
-    pub(crate) bootstrap_key: Option<Hidden>,
-    /// The cache's bound.
+    /// Whether the host writes files to the data folder. False for the in-memory store.
+    pub(crate) uses_data_dir: bool,
+    /// The host's secret, if it is configured.
+    pub(crate) secret: Option<Redacted>,
+    /// The first API key, if it is configured.
+    pub(crate) bootstrap_key: Option<Redacted>,
+    /// Limit of cache entries.
     pub(crate) cache_entries: u64,
-    /// What is logged.
+    /// Logging.
     pub(crate) logs: Logs,
-    /// The examples, if they are asked for.
+    /// Example data for an empty host, if it is enabled.
     pub(crate) demo: Option<Demo>,
-    /// How long facts are kept.
+    /// Retention of facts.
     pub(crate) retention: Retention,
-    /// Bounds of requests.
+    /// Limits of requests and connections.
     pub(crate) bounds: Bounds,
-    /// Bounds of plugins.
+    /// Limits of plugins.
     pub(crate) plugins: PluginBounds,
 }
 
-/// Where to listen.
+/// Address and ports to listen on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Listen {
-    /// The address.
+    /// Address of both listeners.
     pub(crate) address: IpAddr,
-    /// The port of gRPC.
+    /// Port of gRPC.
     pub(crate) grpc: u16,
-    /// The port of REST.
+    /// Port of REST.
     pub(crate) http: u16,
 }
 
-/// What is logged, and how.
+/// Level and format of the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Logs {
-    /// The least important that is logged.
+    /// The lowest level that is logged.
     pub(crate) level: tracing::Level,
-    /// Whether for people; none: if they look.
+    /// Whether the log is text rather than JSON. `None` decides by whether standard error is a terminal.
     pub(crate) pretty: Option<bool>,
 }
 
-/// Examples for an empty host.
+/// Example data for an empty host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Demo {
-    /// How many users.
+    /// Number of users.
     pub(crate) users: u32,
-    /// How many projects.
+    /// Number of projects.
     pub(crate) projects: u32,
-    /// Whether there are issues.
+    /// Whether to create assigned issues.
     pub(crate) relationships: bool,
 }
 
-/// Bounds of plugins and of compiling them.
+/// Limits of plugin calls and of compilation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PluginBounds {
-    /// The largest component.
+    /// Limit of a component's size in bytes.
     pub(crate) component: u64,
-    /// What holds a call.
+    /// Limits of one call.
     pub(crate) call: CallLimits,
-    /// The most calls at once.
+    /// Limit of concurrent calls.
     pub(crate) calls: u32,
-    /// What one tenant may have of them, in hundredths.
+    /// Share of the concurrent calls that one tenant may use, in percent.
     pub(crate) tenant_percent: u32,
-    /// How long a compilation may take.
+    /// Limit of a compilation's time.
     pub(crate) compile_time: Duration,
-    /// How much memory it may take.
+    /// Limit of a compilation's memory in bytes.
     pub(crate) compile_memory: u64,
 }
 
-/// Bounds of requests and connections.
+/// Limits of requests and connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// How long a request may take.
+    /// Limit of a request's time.
     pub(crate) request: Duration,
-    /// How long those in flight may take at the end.
+    /// Limit of time for requests in flight at shutdown.
     pub(crate) shutdown: Duration,
-    /// The largest body.
+    /// Limit of a REST body in bytes.
     pub(crate) body: usize,
-    /// The most connections.
+    /// Limit of connections.
     pub(crate) connections: usize,
-    /// The largest message received.
+    /// Limit of a received gRPC message in bytes.
     pub(crate) grpc_receive: usize,
-    /// The largest message sent.
+    /// Limit of a sent gRPC message in bytes.
     pub(crate) grpc_send: usize,
-    /// How often idle connections are asked for a sign of life.
+    /// Interval of HTTP/2 keepalive pings.
     pub(crate) keepalive: Duration,
-    /// How long that may take.
+    /// Limit of time for the answer to a ping.
     pub(crate) keepalive_timeout: Duration,
 }
 
-/// Text that is never printed.
+/// Text that `Debug` does not print.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Hidden(pub String);
+pub(crate) struct Redacted(pub String);
 
-impl fmt::Debug for Hidden {
+impl fmt::Debug for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(hidden)")
     }

@@ -1,13 +1,13 @@
-//! Every setting there is: its name, its default, and whether its part is built.
+//! The list of settings with their names, defaults and descriptions.
 
-/// How a setting is taken.
+/// Whether a setting has an effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Standing {
-    /// It works.
-    Works,
+pub(crate) enum Status {
+    /// It has an effect.
+    Supported,
     /// Another name for the setting.
     Alias(&'static str),
-    /// Its part is not built yet: anything but these values, or nothing, is refused.
+    /// Its part is not built yet: only these values are accepted, which switch the part off.
     NotBuilt(&'static str, &'static [&'static str]),
 }
 
@@ -16,140 +16,152 @@ pub(crate) enum Standing {
 pub(crate) struct Setting {
     /// Its name in the environment; in the file the same in lower case.
     pub(crate) name: &'static str,
-    /// What it is when nobody sets it.
+    /// The default value.
     pub(crate) default: &'static str,
-    /// Whether it is shown.
+    /// Whether its value is hidden.
     pub(crate) secret: bool,
-    /// How it is taken.
-    pub(crate) standing: Standing,
-    /// What it does.
-    pub(crate) about: &'static str,
+    /// Whether it has an effect.
+    pub(crate) status: Status,
+    /// The description in `tessera config show`.
+    pub(crate) description: &'static str,
 }
 
-const fn works(name: &'static str, default: &'static str, about: &'static str) -> Setting {
-    Setting { name, default, secret: false, standing: Standing::Works, about }
+const fn supported(name: &'static str, default: &'static str, description: &'static str) -> Setting {
+    Setting { name, default, secret: false, status: Status::Supported, description }
 }
 
-const fn secret(name: &'static str, default: &'static str, about: &'static str) -> Setting {
-    Setting { name, default, secret: true, standing: Standing::Works, about }
+const fn secret(name: &'static str, default: &'static str, description: &'static str) -> Setting {
+    Setting { name, default, secret: true, status: Status::Supported, description }
 }
 
-const fn alias(name: &'static str, of: &'static str, about: &'static str) -> Setting {
-    Setting { name, default: "", secret: false, standing: Standing::Alias(of), about }
+const fn alias(name: &'static str, of: &'static str) -> Setting {
+    Setting { name, default: "", secret: false, status: Status::Alias(of), description: "" }
 }
 
-const fn later(name: &'static str, part: &'static str, off: &'static [&'static str]) -> Setting {
-    Setting { name, default: "", secret: false, standing: Standing::NotBuilt(part, off), about: part }
+const fn unbuilt(name: &'static str, part: &'static str, off: &'static [&'static str]) -> Setting {
+    Setting { name, default: "", secret: false, status: Status::NotBuilt(part, off), description: part }
 }
 
-const fn later_secret(name: &'static str, part: &'static str) -> Setting {
-    Setting { secret: true, ..later(name, part, &[]) }
+const fn unbuilt_secret(name: &'static str, part: &'static str) -> Setting {
+    Setting { secret: true, ..unbuilt(name, part, &[]) }
 }
 
-/// All settings, in the order in which they are shown.
+/// All settings in the order of `tessera config show`.
 pub(crate) const SETTINGS: &[Setting] = &[
-    works("TESSERA_LISTEN", "127.0.0.1", "the address to listen on; 0.0.0.0 for all"),
-    works(
+    supported("TESSERA_LISTEN", "127.0.0.1", "IP address to listen on; 0.0.0.0 for all interfaces"),
+    supported(
         "GRPC_PORT",
         "50052",
-        "the port of gRPC; the same as HTTP_PORT for one port; 0 for any that is free",
+        "port of gRPC; the same as HTTP_PORT serves both on one port; 0 chooses a free one",
     ),
-    works("HTTP_PORT", "8080", "the port of REST; 0 for any that is free"),
-    alias("PORT", "HTTP_PORT", "another name for HTTP_PORT"),
-    works("ENVIRONMENT", "production", "production, or development, which fills an empty host with examples"),
-    alias("NODE_ENV", "ENVIRONMENT", "another name for ENVIRONMENT"),
-    works("TESSERA_DATA_DIR", "./data", "the folder of what the host keeps"),
+    supported("HTTP_PORT", "8080", "port of REST; 0 chooses a free one"),
+    alias("PORT", "HTTP_PORT"),
+    supported(
+        "ENVIRONMENT",
+        "production",
+        "production, test, or development, which creates example data in an empty host",
+    ),
+    alias("NODE_ENV", "ENVIRONMENT"),
+    supported("TESSERA_DATA_DIR", "./data", "folder of the host's files"),
     secret(
         "TESSERA_SECRET_KEY",
         "",
-        "the host's secret, the same on all hosts of a database; made when there is none",
+        "the host's secret, the same on all hosts of a database; generated at the first start if unset",
     ),
-    works("TESSERA_SECRET_KEY_FILE", "", "a file that holds the secret instead"),
+    supported("TESSERA_SECRET_KEY_FILE", "", "file that contains the secret, instead of TESSERA_SECRET_KEY"),
     secret(
         "TESSERA_BOOTSTRAP_KEY",
         "",
-        "the first API key, tsk_<id>_<secret>; made and shown once when there is none",
+        "the first API key, tsk_<id>_<secret>; generated and printed once if unset",
     ),
-    works("DB_TYPE", "sqlite", "sqlite (a file in the data folder), memdb (memory) or postgres"),
+    supported("DB_TYPE", "sqlite", "sqlite (a file in the data folder), memdb (in memory) or postgres"),
     secret(
         "DATABASE_URL",
         "",
         "PostgreSQL as postgres://user:password@host:port/database, instead of POSTGRES_*",
     ),
-    works(
+    supported(
         "DATABASE_SSL",
         "false",
-        "whether PostgreSQL must be reached by TLS; to have its certificate verified, say sslmode=verify-full in DATABASE_URL",
+        "whether connections to PostgreSQL require TLS; sslmode=verify-full in DATABASE_URL also verifies the certificate",
     ),
-    works("DATABASE_MAX_CONNECTIONS", "20", "at most so many connections to PostgreSQL"),
-    works("POSTGRES_HOST", "localhost", "the host of PostgreSQL"),
-    works("POSTGRES_PORT", "5432", "the port of PostgreSQL"),
-    works("POSTGRES_USER", "postgres", "the user of PostgreSQL"),
-    secret("POSTGRES_PASSWORD", "postgres", "the password of PostgreSQL"),
-    works("POSTGRES_DB", "tessera", "the database of PostgreSQL"),
-    works("CACHE_TYPE", "memory", "memory"),
-    works("CACHE_MAX_SIZE", "10000", "at most so many entries in the cache of the process"),
-    works("COMMUNICATION_METHOD", "stream", "stream: facts stay in the process and the store"),
-    works("LOG_LEVEL", "info", "debug, info, warn or error"),
-    works("LOG_FORMAT", "auto", "pretty, json, or auto: pretty on a terminal"),
-    works("SEED_USER_COUNT", "5", "how many example users"),
-    works("SEED_PROJECT_COUNT", "5", "how many example projects"),
-    works("SEED_RELATIONSHIPS", "false", "whether the examples have issues that are assigned"),
-    works("TESSERA_REQUEST_TIMEOUT_MS", "30000", "how long a request may take"),
-    works("TESSERA_SHUTDOWN_TIMEOUT_MS", "10000", "how long requests in flight may take when the host stops"),
-    works("TESSERA_MAX_BODY_BYTES", "1048576", "the largest body of a REST request"),
-    works("TESSERA_MAX_CONNECTIONS", "10000", "at most so many connections of clients"),
-    works("TESSERA_STREAM_RETENTION_DAYS", "7", "how far back a stream of facts can be resumed"),
-    works("TESSERA_HISTORY_RETENTION_DAYS", "0", "how far back history and audit log go; 0 for ever"),
-    works("GRPC_MAX_RECEIVE_MESSAGE_LENGTH", "1048576", "the largest message that a gRPC client may send"),
-    works("GRPC_MAX_SEND_MESSAGE_LENGTH", "4194304", "the largest message that a gRPC client is sent"),
-    works(
-        "GRPC_KEEPALIVE_TIME_MS",
-        "30000",
-        "how often an idle HTTP/2 connection is asked for a sign of life",
+    supported("DATABASE_MAX_CONNECTIONS", "20", "limit of connections to PostgreSQL"),
+    supported("POSTGRES_HOST", "localhost", "host of PostgreSQL"),
+    supported("POSTGRES_PORT", "5432", "port of PostgreSQL"),
+    supported("POSTGRES_USER", "postgres", "user of PostgreSQL"),
+    secret("POSTGRES_PASSWORD", "postgres", "password of PostgreSQL"),
+    supported("POSTGRES_DB", "tessera", "database of PostgreSQL"),
+    supported("CACHE_TYPE", "memory", "type of the cache; memory"),
+    supported("CACHE_MAX_SIZE", "10000", "limit of entries in the in-process cache"),
+    supported("COMMUNICATION_METHOD", "stream", "bus for facts; stream publishes to no broker"),
+    supported("LOG_LEVEL", "info", "lowest level that is logged: debug, info, warn or error"),
+    supported(
+        "LOG_FORMAT",
+        "auto",
+        "pretty, json, or auto, which is pretty on a terminal and json otherwise",
     ),
-    works("GRPC_KEEPALIVE_TIMEOUT_MS", "5000", "how long the sign of life may take"),
-    works("TESSERA_PLUGIN_MAX_BYTES", "4194304", "the largest component of a plugin; Python's need 64 MiB"),
-    works("TESSERA_PLUGIN_FUEL", "10000000", "the most instructions of a plugin's call"),
-    works("TESSERA_PLUGIN_TIME_MS", "250", "how long a plugin's call may run"),
-    works("TESSERA_PLUGIN_MEMORY_BYTES", "16777216", "the most memory of a plugin's call"),
-    works("TESSERA_PLUGIN_OUTPUT_BYTES", "262144", "the largest answer of a plugin"),
-    works("TESSERA_PLUGIN_CALLS", "128", "at most so many calls of plugins at once"),
-    works("TESSERA_PLUGIN_TENANT_PERCENT", "50", "what one tenant may have of them, in hundredths"),
-    works("TESSERA_PLUGIN_COMPILE_MS", "60000", "how long a component may take to compile"),
-    works(
-        "TESSERA_PLUGIN_COMPILE_BYTES",
-        "2147483648",
-        "the most memory that compiling a component may take",
+    supported("SEED_USER_COUNT", "5", "number of example users"),
+    supported("SEED_PROJECT_COUNT", "5", "number of example projects"),
+    supported("SEED_RELATIONSHIPS", "false", "whether the example data includes assigned issues"),
+    supported("TESSERA_REQUEST_TIMEOUT_MS", "30000", "limit of a request's time"),
+    supported("TESSERA_SHUTDOWN_TIMEOUT_MS", "10000", "limit of time for requests in flight at shutdown"),
+    supported("TESSERA_MAX_BODY_BYTES", "1048576", "limit of a REST request's body"),
+    supported("TESSERA_MAX_CONNECTIONS", "10000", "limit of client connections"),
+    supported("TESSERA_STREAM_RETENTION_DAYS", "7", "how long streams of facts can be resumed"),
+    supported(
+        "TESSERA_HISTORY_RETENTION_DAYS",
+        "0",
+        "how long history and audit log are kept; 0 is for ever",
     ),
-    later("GRPC_TLS_ENABLED", "TLS", &["false"]),
-    later("GRPC_TLS_CERT_PATH", "TLS", &[]),
-    later("GRPC_TLS_KEY_PATH", "TLS", &[]),
-    later("REDIS_ENABLED", "the Redis cache", &["false"]),
-    later("REDIS_ADDR", "the Redis cache", &[]),
-    later_secret("REDIS_URL", "the Redis cache"),
-    later_secret("REDIS_PASSWORD", "the Redis cache"),
-    later("REDIS_DATABASE", "the Redis cache", &[]),
-    later("KAFKA_BROKERS", "the Kafka bus", &[]),
-    later("KAFKA_TOPIC_PREFIX", "the Kafka bus", &[]),
-    later_secret("NATS_URL", "NATS"),
-    later("SERVICE_NAME", "NATS", &[]),
-    later_secret("ELASTICSEARCH_URL", "search"),
-    later("ELASTICSEARCH_INDEX", "search", &[]),
-    later("ELASTICSEARCH_USERNAME", "search", &[]),
-    later_secret("ELASTICSEARCH_PASSWORD", "search"),
-    later("SEARCH_MAX_RESULTS", "search", &["0"]),
-    later("SEARCH_SUGGESTION_LIMIT", "search", &["0"]),
-    later("SEARCH_FUZZY_MATCH", "search", &["false"]),
-    later("CACHE_TTL_EVENTS", "the cache of events", &["0"]),
-    later("CACHE_TTL_AVAILABILITY", "the cache of events", &["0"]),
-    later("CACHE_TTL_SEARCH", "search", &["0"]),
-    later("DYNAMIC_PRICING_ENABLED", "pricing", &["false"]),
-    later("PRICE_UPDATE_INTERVAL", "pricing", &["0"]),
-    later("DISCOUNT_RULES_ENABLED", "pricing", &["false"]),
+    supported("GRPC_MAX_RECEIVE_MESSAGE_LENGTH", "1048576", "limit of a received gRPC message"),
+    supported("GRPC_MAX_SEND_MESSAGE_LENGTH", "4194304", "limit of a sent gRPC message"),
+    supported("GRPC_KEEPALIVE_TIME_MS", "30000", "interval of HTTP/2 keepalive pings"),
+    supported("GRPC_KEEPALIVE_TIMEOUT_MS", "5000", "limit of time for the answer to a keepalive ping"),
+    supported(
+        "TESSERA_PLUGIN_MAX_BYTES",
+        "4194304",
+        "limit of a component's size; components made with Python need 64 MiB",
+    ),
+    supported("TESSERA_PLUGIN_FUEL", "10000000", "limit of instructions of a plugin call"),
+    supported("TESSERA_PLUGIN_TIME_MS", "250", "limit of a plugin call's time"),
+    supported("TESSERA_PLUGIN_MEMORY_BYTES", "16777216", "limit of a plugin call's memory"),
+    supported("TESSERA_PLUGIN_OUTPUT_BYTES", "262144", "limit of a plugin call's output"),
+    supported("TESSERA_PLUGIN_CALLS", "128", "limit of concurrent plugin calls"),
+    supported(
+        "TESSERA_PLUGIN_TENANT_PERCENT",
+        "50",
+        "share of the concurrent plugin calls that one tenant may use",
+    ),
+    supported("TESSERA_PLUGIN_COMPILE_MS", "60000", "limit of a compilation's time"),
+    supported("TESSERA_PLUGIN_COMPILE_BYTES", "2147483648", "limit of a compilation's memory"),
+    unbuilt("GRPC_TLS_ENABLED", "TLS", &["false"]),
+    unbuilt("GRPC_TLS_CERT_PATH", "TLS", &[]),
+    unbuilt("GRPC_TLS_KEY_PATH", "TLS", &[]),
+    unbuilt("REDIS_ENABLED", "the Redis cache", &["false"]),
+    unbuilt("REDIS_ADDR", "the Redis cache", &[]),
+    unbuilt_secret("REDIS_URL", "the Redis cache"),
+    unbuilt_secret("REDIS_PASSWORD", "the Redis cache"),
+    unbuilt("REDIS_DATABASE", "the Redis cache", &[]),
+    unbuilt("KAFKA_BROKERS", "the Kafka bus", &[]),
+    unbuilt("KAFKA_TOPIC_PREFIX", "the Kafka bus", &[]),
+    unbuilt_secret("NATS_URL", "NATS"),
+    unbuilt("SERVICE_NAME", "NATS", &[]),
+    unbuilt_secret("ELASTICSEARCH_URL", "search"),
+    unbuilt("ELASTICSEARCH_INDEX", "search", &[]),
+    unbuilt("ELASTICSEARCH_USERNAME", "search", &[]),
+    unbuilt_secret("ELASTICSEARCH_PASSWORD", "search"),
+    unbuilt("SEARCH_MAX_RESULTS", "search", &["0"]),
+    unbuilt("SEARCH_SUGGESTION_LIMIT", "search", &["0"]),
+    unbuilt("SEARCH_FUZZY_MATCH", "search", &["false"]),
+    unbuilt("CACHE_TTL_EVENTS", "the cache of events", &["0"]),
+    unbuilt("CACHE_TTL_AVAILABILITY", "the cache of events", &["0"]),
+    unbuilt("CACHE_TTL_SEARCH", "search", &["0"]),
+    unbuilt("DYNAMIC_PRICING_ENABLED", "pricing", &["false"]),
+    unbuilt("PRICE_UPDATE_INTERVAL", "pricing", &["0"]),
+    unbuilt("DISCOUNT_RULES_ENABLED", "pricing", &["false"]),
 ];
 
-/// The setting of that name, whatever its case.
-pub(crate) fn named(name: &str) -> Option<&'static Setting> {
+/// Returns the setting of this name. Case does not matter.
+pub(crate) fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name.eq_ignore_ascii_case(name))
 }

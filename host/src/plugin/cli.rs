@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::config::Hidden;
+use crate::config::Redacted;
 
 /// What can be done with plugins.
 #[derive(Subcommand, Debug)]
@@ -202,10 +202,10 @@ pub(crate) struct Remote {
     pub(crate) server: String,
     /// An API key with the role admin.
     #[arg(long, env = "TESSERA_KEY", hide_env_values = true, value_name = "KEY")]
-    pub(crate) key: Option<Hidden>,
+    pub(crate) key: Option<Redacted>,
 }
 
-impl FromStr for Hidden {
+impl FromStr for Redacted {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

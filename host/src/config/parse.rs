@@ -1,4 +1,4 @@
-//! Reading what was said: each setting is checked, and every fault is told at once.
+//! Parses and validates the settings, and collects all faults.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,33 +12,33 @@ use tessera_core::plugin::CallLimits;
 use tessera_core::tenancy::key::KeyText;
 use tessera_store::{PostgresAddress, PostgresConfig, StoreConfig};
 
-use super::{Bounds, Config, Demo, Fault, Hidden, Listen, Logs, PluginBounds, SETTINGS, Said, Standing};
+use super::{Bounds, Config, Demo, Fault, Listen, Logs, PluginBounds, Redacted, SETTINGS, Sources, Status};
 
 impl Config {
-    /// Reads what was said; every fault at once.
-    pub(crate) fn read(said: &Said) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { said, faults: said.faults.clone(), texts: BTreeMap::new() };
-        reader.refuse_what_is_not_built();
-        let config = reader.config();
+    /// Parses the settings, or returns all their faults.
+    pub(crate) fn parse(sources: &Sources) -> Result<Self, Vec<Fault>> {
+        let mut parser = Parser { sources, faults: sources.faults.clone(), texts: BTreeMap::new() };
+        parser.reject_unbuilt_parts();
+        let config = parser.config();
         match config {
-            Some(config) if reader.faults.is_empty() => Ok(config),
-            Some(_) | None => Err(reader.faults),
+            Some(config) if parser.faults.is_empty() => Ok(config),
+            Some(_) | None => Err(parser.faults),
         }
     }
 }
 
-struct Reader<'a> {
-    said: &'a Said,
+struct Parser<'a> {
+    sources: &'a Sources,
     faults: Vec<Fault>,
     texts: BTreeMap<&'static str, &'a str>,
 }
 
-impl<'a> Reader<'a> {
-    fn refuse_what_is_not_built(&mut self) {
+impl<'a> Parser<'a> {
+    fn reject_unbuilt_parts(&mut self) {
         for setting in SETTINGS {
-            let (text, _) = self.said.get(setting);
+            let (text, _) = self.sources.get(setting);
             self.texts.insert(setting.name, text);
-            let Standing::NotBuilt(part, off) = setting.standing else { continue };
+            let Status::NotBuilt(part, off) = setting.status else { continue };
             if !text.is_empty() && !off.contains(&text) {
                 let off =
                     off.first().map_or("leave it unset".to_owned(), |off| format!("leave it unset or {off}"));
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         match text.parse::<T>() {
             Ok(number) if number >= min && number <= max => Some(number),
             Ok(_) | Err(_) => {
-                self.fault(key, format!("is {text:?}; a number from {min} to {max} is expected"));
+                self.fault(key, format!("is {text:?}; it must be a number from {min} to {max}"));
                 None
             }
         }
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         let found = known.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         if found.is_none() {
             let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
-            self.fault(key, format!("is {text:?}; one of {} is expected", names.join(", ")));
+            self.fault(key, format!("is {text:?}; it must be one of {}", names.join(", ")));
         }
         found
     }
@@ -101,12 +101,12 @@ impl<'a> Reader<'a> {
         let cache_entries = self.number("CACHE_MAX_SIZE", 1, 10_000_000);
         let secret = self.secret();
         let bootstrap_key = self.bootstrap_key();
-        let (store, keeps_files) = store?;
+        let (store, uses_data_dir) = store?;
         Some(Config {
             listen: listen?,
             store,
             data: PathBuf::from(self.text("TESSERA_DATA_DIR")),
-            keeps_files,
+            uses_data_dir,
             secret,
             bootstrap_key,
             cache_entries: cache_entries?,
@@ -123,12 +123,12 @@ impl<'a> Reader<'a> {
             ("CACHE_TYPE", "memory", &["redis"][..]),
             ("COMMUNICATION_METHOD", "stream", &["kafka", "nats"][..]),
         ];
-        for (key, works, later) in not_built {
+        for (key, supported, unbuilt) in not_built {
             let text = self.text(key);
-            if later.contains(&text) {
-                self.fault(key, format!("is {text:?}, which is not built yet; {works} works"));
-            } else if text != works {
-                self.fault(key, format!("is {text:?}; {works} is expected"));
+            if unbuilt.contains(&text) {
+                self.fault(key, format!("is {text:?}, which is not built yet; use {supported}"));
+            } else if text != supported {
+                self.fault(key, format!("is {text:?}; it must be {supported}"));
             }
         }
     }
@@ -139,14 +139,14 @@ impl<'a> Reader<'a> {
         if address.is_none() {
             self.fault(
                 "TESSERA_LISTEN",
-                format!("is {text:?}; an IP address such as 127.0.0.1 or 0.0.0.0 is expected"),
+                format!("is {text:?}; it must be an IP address such as 127.0.0.1 or 0.0.0.0"),
             );
         }
         let (grpc, http) = (self.number("GRPC_PORT", 0, u16::MAX), self.number("HTTP_PORT", 0, u16::MAX));
         Some(Listen { address: address?, grpc: grpc?, http: http? })
     }
 
-    /// The store, and whether the host keeps files beside it.
+    /// Returns the store and whether the host uses its data folder.
     fn store(&mut self) -> Option<(StoreConfig, bool)> {
         let ssl = self.flag("DATABASE_SSL");
         let connections = self.number("DATABASE_MAX_CONNECTIONS", 2, 1_000_u32);
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         if !url.is_empty() && db != "postgres" {
             self.fault(
                 "DATABASE_URL",
-                format!("is set, but DB_TYPE is {db:?}; unset one of them, or say postgres"),
+                format!("is set, but DB_TYPE is {db:?}; unset one of them, or set DB_TYPE to postgres"),
             );
         }
         match db {
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
                 Some((StoreConfig::Postgres(config), true))
             }
             other => {
-                self.fault("DB_TYPE", format!("is {other:?}; one of sqlite, memdb, postgres is expected"));
+                self.fault("DB_TYPE", format!("is {other:?}; it must be one of sqlite, memdb, postgres"));
                 None
             }
         }
@@ -208,12 +208,12 @@ impl<'a> Reader<'a> {
 
     fn demo(&mut self) -> Option<Option<Demo>> {
         let kinds = [("production", false), ("development", true), ("test", false)];
-        let wanted = self.one_of("ENVIRONMENT", &kinds);
+        let enabled = self.one_of("ENVIRONMENT", &kinds);
         let users = self.number("SEED_USER_COUNT", 0, 10_000_u32);
         let projects = self.number("SEED_PROJECT_COUNT", 0, 10_000_u32);
         let relationships = self.flag("SEED_RELATIONSHIPS");
         let demo = Demo { users: users?, projects: projects?, relationships: relationships? };
-        wanted.map(|wanted| wanted.then_some(demo))
+        enabled.map(|enabled| enabled.then_some(demo))
     }
 
     fn retention(&mut self) -> Option<Retention> {
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
             && history < streams
         {
             let message =
-                format!("is {history}; 0 or at least TESSERA_STREAM_RETENTION_DAYS, {streams}, is expected");
+                format!("is {history}; it must be 0, or at least TESSERA_STREAM_RETENTION_DAYS ({streams})");
             self.fault("TESSERA_HISTORY_RETENTION_DAYS", message);
         }
         let history = history.map(|days| (days != 0).then(|| Duration::from_secs(days * day)));
@@ -275,14 +275,14 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn secret(&mut self) -> Option<Hidden> {
+    fn secret(&mut self) -> Option<Redacted> {
         let (text, file) = (self.text("TESSERA_SECRET_KEY"), self.text("TESSERA_SECRET_KEY_FILE"));
         let (key, text) = match (text.is_empty(), file.is_empty()) {
             (true, true) => return None,
             (false, false) => {
                 self.fault(
                     "TESSERA_SECRET_KEY_FILE",
-                    "is set, and TESSERA_SECRET_KEY as well; unset one of them",
+                    "and TESSERA_SECRET_KEY are both set; unset one of them",
                 );
                 return None;
             }
@@ -292,7 +292,7 @@ impl<'a> Reader<'a> {
                 Err(error) => {
                     self.fault(
                         "TESSERA_SECRET_KEY_FILE",
-                        format!("names {file:?}, which cannot be read: {error}"),
+                        format!("is {file:?}, which cannot be read: {error}"),
                     );
                     return None;
                 }
@@ -300,12 +300,15 @@ impl<'a> Reader<'a> {
         };
         let text = text.trim().to_owned();
         if text.chars().count() < 32 {
-            self.fault(key, "holds fewer than 32 characters; 32 random bytes as hex are a good choice");
+            self.fault(
+                key,
+                "has fewer than 32 characters; use for example 32 random bytes as hexadecimal digits",
+            );
         }
-        Some(Hidden(text))
+        Some(Redacted(text))
     }
 
-    fn bootstrap_key(&mut self) -> Option<Hidden> {
+    fn bootstrap_key(&mut self) -> Option<Redacted> {
         let text = self.text("TESSERA_BOOTSTRAP_KEY");
         if text.is_empty() {
             return None;
@@ -316,6 +319,6 @@ impl<'a> Reader<'a> {
                 "must be tsk_<id>_<secret> with a secret of at least 32 hex digits",
             );
         }
-        Some(Hidden(text.to_owned()))
+        Some(Redacted(text.to_owned()))
     }
 }
