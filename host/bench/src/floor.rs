@@ -1,5 +1,5 @@
-//! The floors: bare servers of the same libraries that send the same bytes, and the same rows written
-//! to the same database without Tessera.
+//! The floors that Tessera is compared with: bare servers of the same libraries that send the same bytes, and the same
+//! rows written to the same database without Tessera.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -23,12 +23,12 @@ use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
-use crate::load::{self, Measured};
+use crate::load::{self, Measurement};
 
-/// Which library serves a floor, and what.
+/// The library and the response of a floor server.
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(crate) enum Kind {
-    /// axum, whatever bytes.
+    /// axum, any bytes.
     Http,
     /// tonic, an issue.
     GrpcGet,
@@ -37,7 +37,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Its name on the command line.
+    /// Returns the name on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -47,49 +47,49 @@ impl Kind {
     }
 }
 
-/// Serves until it is killed; prints its address first.
-pub(crate) async fn serve(kind: Kind, answer: &Path) -> Result<()> {
-    let answer = std::fs::read(answer)?;
+/// Prints the address and serves until the process is killed.
+pub(crate) async fn serve(kind: Kind, response: &Path) -> Result<()> {
+    let response = std::fs::read(response)?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    // As Tessera does: without it, small answers wait for acknowledgements.
+    // As Tessera does: otherwise small responses wait for acknowledgements.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    let incoming = |listener| futures_util::stream::unfold(listener, accepted);
+    let incoming = |listener| futures_util::stream::unfold(listener, accept_next);
     let mut server = tonic::transport::Server::builder();
     match kind {
         Kind::Http => {
-            let answer = axum::body::Bytes::from(answer);
-            let handler = move || async move { ([(CONTENT_TYPE, "application/json")], answer) };
+            let response = axum::body::Bytes::from(response);
+            let handler = move || async move { ([(CONTENT_TYPE, "application/json")], response) };
             axum::serve(listener, Router::new().route("/", get(handler))).await?;
         }
         Kind::GrpcGet => {
-            let bare = Bare(GetIssueResponse::decode(&*answer)?);
-            server.add_service(bare).serve_with_incoming(incoming(listener)).await?;
+            let service = FixedResponse(GetIssueResponse::decode(&*response)?);
+            server.add_service(service).serve_with_incoming(incoming(listener)).await?;
         }
         Kind::GrpcList => {
-            let bare = Bare(ListIssuesResponse::decode(&*answer)?);
-            server.add_service(bare).serve_with_incoming(incoming(listener)).await?;
+            let service = FixedResponse(ListIssuesResponse::decode(&*response)?);
+            server.add_service(service).serve_with_incoming(incoming(listener)).await?;
         }
     }
     Ok(())
 }
 
-async fn accepted<L: Listener>(mut listener: L) -> Option<(std::io::Result<L::Io>, L)> {
+async fn accept_next<L: Listener>(mut listener: L) -> Option<(std::io::Result<L::Io>, L)> {
     let (stream, _) = listener.accept().await;
     Some((Ok(stream), listener))
 }
 
-/// A service that gives one answer to every call.
+/// A service that returns the same response to each call.
 #[derive(Clone)]
-struct Bare<T>(T);
+struct FixedResponse<T>(T);
 
-impl<T> NamedService for Bare<T> {
+impl<T> NamedService for FixedResponse<T> {
     const NAME: &'static str = "issues.v1.IssuesService";
 }
 
-impl<T: Message + Clone + Default + 'static> UnaryService<()> for Bare<T> {
+impl<T: Message + Clone + Default + 'static> UnaryService<()> for FixedResponse<T> {
     type Response = T;
     type Future = std::future::Ready<Result<Response<T>, Status>>;
 
@@ -98,7 +98,7 @@ impl<T: Message + Clone + Default + 'static> UnaryService<()> for Bare<T> {
     }
 }
 
-impl<T: Message + Clone + Default + 'static> Service<http::Request<Body>> for Bare<T> {
+impl<T: Message + Clone + Default + 'static> Service<http::Request<Body>> for FixedResponse<T> {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
@@ -108,50 +108,50 @@ impl<T: Message + Clone + Default + 'static> Service<http::Request<Body>> for Ba
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let bare = self.clone();
+        let service = self.clone();
         Box::pin(async move {
             let codec = ProstCodec::<T, ()>::default();
-            Ok(Grpc::new(codec).unary(bare, request).await)
+            Ok(Grpc::new(codec).unary(service, request).await)
         })
     }
 }
 
-/// The tables of the floors that write: things, counters and facts.
+/// The tables of the write floors: objects, counters and facts.
 const TABLES: [&str; 3] = [
-    "CREATE TABLE floor_things (id TEXT PRIMARY KEY, body TEXT NOT NULL)",
+    "CREATE TABLE floor_objects (id TEXT PRIMARY KEY, body TEXT NOT NULL)",
     "CREATE TABLE floor_counts (slot INTEGER PRIMARY KEY, held INTEGER NOT NULL)",
     "CREATE TABLE floor_facts (id TEXT PRIMARY KEY, body TEXT NOT NULL)",
 ];
-const COUNTER: &str = "INSERT INTO floor_counts (slot, held) VALUES ($1, 0)";
+const INSERT_COUNTER: &str = "INSERT INTO floor_counts (slot, held) VALUES ($1, 0)";
 
-/// What a transaction of a floor does in its turn.
+/// A statement of a floor's transaction.
 #[derive(Clone, Copy)]
 pub(crate) enum Step {
     /// Inserts a row.
     Insert(&'static str),
-    /// Counts one of the counters up.
-    Count(&'static str),
+    /// Increments a counter.
+    Increment(&'static str),
 }
 
-const THING: Step = Step::Insert("INSERT INTO floor_things (id, body) VALUES ($1, $2)");
-const COUNT: Step = Step::Count("UPDATE floor_counts SET held = held + 1 WHERE slot = $1");
+const OBJECT: Step = Step::Insert("INSERT INTO floor_objects (id, body) VALUES ($1, $2)");
+const COUNTER_INCREMENT: Step = Step::Increment("UPDATE floor_counts SET held = held + 1 WHERE slot = $1");
 const FACT: Step = Step::Insert("INSERT INTO floor_facts (id, body) VALUES ($1, $2)");
 
-/// What a creation writes, as plain as it can be. The counter comes late: it is locked for as short as it can be.
-pub(crate) const CREATION: [Step; 3] = [THING, COUNT, FACT];
+/// The rows of a creation. The counter is updated late, to keep its lock short.
+pub(crate) const CREATION: [Step; 3] = [OBJECT, COUNTER_INCREMENT, FACT];
 
-/// What a reservation writes. The counter comes first: it says whether anything is left to reserve.
-pub(crate) const RESERVATION: [Step; 3] = [COUNT, THING, FACT];
+/// The rows of a reservation. The counter is updated first, since it decides whether anything is available.
+pub(crate) const RESERVATION: [Step; 3] = [COUNTER_INCREMENT, OBJECT, FACT];
 
 macro_rules! write_rows {
-    ($connection:expr, $steps:expr, $slot:expr, $caller:expr, $call:expr) => {{
+    ($connection:expr, $steps:expr, $counter:expr, $caller:expr, $call:expr) => {{
         let id = format!("{:08}-{:08}", $caller, $call);
         let body = "x".repeat(400);
         let mut transaction = $connection.begin().await?;
         for step in $steps {
             let query = match step {
                 Step::Insert(sql) => sqlx::query(sql).bind(&id).bind(&body),
-                Step::Count(sql) => sqlx::query(sql).bind(i32::try_from($slot)?),
+                Step::Increment(sql) => sqlx::query(sql).bind(i32::try_from($counter)?),
             };
             query.execute(&mut *transaction).await?;
         }
@@ -160,47 +160,47 @@ macro_rules! write_rows {
     }};
 }
 
-/// One transaction of these steps for each call on PostgreSQL, a connection for each caller; they share so many counters.
+/// Runs a transaction of these steps for each call on PostgreSQL. Each caller has a connection; they share the counters.
 pub(crate) async fn write_postgres(
     url: &str,
     steps: [Step; 3],
-    (callers, slots): (usize, usize),
+    (callers, counters): (usize, usize),
     span: Duration,
-) -> Result<Measured> {
+) -> Result<Measurement> {
     let options: sqlx::postgres::PgConnectOptions = url.parse()?;
     let mut first = options.connect().await?;
-    for table in ["floor_things", "floor_counts", "floor_facts"] {
+    for table in ["floor_objects", "floor_counts", "floor_facts"] {
         let drop = format!("DROP TABLE IF EXISTS {table}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut first).await?;
     }
     for table in TABLES {
         sqlx::raw_sql(table).execute(&mut first).await?;
     }
-    for slot in 0..slots {
-        sqlx::query(COUNTER).bind(i32::try_from(slot)?).execute(&mut first).await?;
+    for counter in 0..counters {
+        sqlx::query(INSERT_COUNTER).bind(i32::try_from(counter)?).execute(&mut first).await?;
     }
     let mut connections = Vec::new();
     for _ in 0..callers {
         connections.push(Arc::new(Mutex::new(options.connect().await?)));
     }
-    load::closed(callers, span, move |caller, call| {
+    load::closed_loop(callers, span, move |caller, call| {
         let connection = connections.get(caller).cloned();
         async move {
             let Some(connection) = connection else { return Ok(()) };
             let mut connection = connection.lock().await;
-            write_rows!(connection, steps, (caller + call * callers) % slots, caller, call)
+            write_rows!(connection, steps, (caller + call * callers) % counters, caller, call)
         }
     })
     .await
 }
 
-/// One transaction of these steps for each call on SQLite, durable, all callers through one connection.
+/// Runs a durable transaction of these steps for each call on SQLite. All callers share one connection.
 pub(crate) async fn write_sqlite(
     file: Option<&Path>,
     steps: [Step; 3],
-    (callers, slots): (usize, usize),
+    (callers, counters): (usize, usize),
     span: Duration,
-) -> Result<Measured> {
+) -> Result<Measurement> {
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
     let options = match file {
         Some(file) => SqliteConnectOptions::new()
@@ -214,15 +214,15 @@ pub(crate) async fn write_sqlite(
     for table in TABLES {
         sqlx::raw_sql(table).execute(&mut connection).await?;
     }
-    for slot in 0..slots {
-        sqlx::query(COUNTER).bind(i32::try_from(slot)?).execute(&mut connection).await?;
+    for counter in 0..counters {
+        sqlx::query(INSERT_COUNTER).bind(i32::try_from(counter)?).execute(&mut connection).await?;
     }
     let connection = Arc::new(Mutex::new(connection));
-    load::closed(callers, span, move |caller, call| {
+    load::closed_loop(callers, span, move |caller, call| {
         let connection = Arc::clone(&connection);
         async move {
             let mut connection = connection.lock().await;
-            write_rows!(connection, steps, (caller + call * callers) % slots, caller, call)
+            write_rows!(connection, steps, (caller + call * callers) % counters, caller, call)
         }
     })
     .await

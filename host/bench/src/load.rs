@@ -1,5 +1,5 @@
-//! A closed loop: so many callers, each calling again as soon as it was answered. And an open one: so many calls in a
-//! second, whether earlier ones were answered or not.
+//! Load generators. In a closed loop each caller sends its next call as soon as it has a response; in an open loop calls
+//! are sent at a fixed rate.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -7,98 +7,99 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use tokio::task::JoinHandle;
 
-/// What a loop gave.
+/// Rate and latencies of a run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Measured {
-    /// Calls in a second.
+pub(crate) struct Measurement {
+    /// Calls per second.
     pub(crate) rate: f64,
-    /// The time that half of the calls took at most, in milliseconds.
-    pub p50: f64,
-    /// The time that all but one in twenty took at most, in milliseconds.
-    pub p95: f64,
-    /// The time that all but one in a hundred took at most, in milliseconds.
-    pub p99: f64,
+    /// Median of the latency in milliseconds.
+    pub(crate) p50: f64,
+    /// 95th percentile of the latency in milliseconds.
+    pub(crate) p95: f64,
+    /// 99th percentile of the latency in milliseconds.
+    pub(crate) p99: f64,
 }
 
-/// Calls from `callers` places for `span`; `call` gets the caller's number and that of its call.
-pub(crate) async fn closed<F, C>(callers: usize, span: Duration, call: C) -> Result<Measured>
+/// Runs `callers` in a closed loop for `span`. `call` gets the number of the caller and of its call.
+pub(crate) async fn closed_loop<F, C>(callers: usize, span: Duration, call: C) -> Result<Measurement>
 where
     C: Fn(usize, usize) -> F + Clone + Send + 'static,
     F: Future<Output = Result<()>> + Send,
 {
-    let begin = Instant::now();
+    let start = Instant::now();
     let tasks: Vec<_> = (0..callers)
         .map(|caller| {
             let call = call.clone();
             tokio::spawn(async move {
-                let mut times = Vec::new();
-                while begin.elapsed() < span {
-                    let at = Instant::now();
-                    call(caller, times.len()).await?;
-                    times.push(at.elapsed());
+                let mut latencies = Vec::new();
+                while start.elapsed() < span {
+                    let sent = Instant::now();
+                    call(caller, latencies.len()).await?;
+                    latencies.push(sent.elapsed());
                 }
-                anyhow::Ok(times)
+                anyhow::Ok(latencies)
             })
         })
         .collect();
-    let mut times = Vec::new();
+    let mut latencies = Vec::new();
     for task in tasks {
-        times.extend(task.await??);
+        latencies.extend(task.await??);
     }
-    measured(times, begin.elapsed())
+    summarize(latencies, start.elapsed())
 }
 
-/// Calls so many times a second for `span`. The time of a call begins when it was due, so that waiting counts; `call`
-/// gets its number.
-pub(crate) async fn open<F, C>(rate: f64, span: Duration, call: C) -> Result<Measured>
+/// Runs an open loop for `span`. `call` gets the number of the call. Its latency is counted from the time at which it was
+/// due, so that queueing is included.
+pub(crate) async fn open_loop<F, C>(rate: f64, span: Duration, call: C) -> Result<Measurement>
 where
     C: Fn(usize) -> F + Clone + Send + 'static,
     F: Future<Output = Result<()>> + Send + 'static,
 {
-    let begin = Instant::now();
+    let start = Instant::now();
     let calls = (span.as_secs_f64() * rate) as usize;
-    let pace = move || {
-        let begun = (0..calls).map(|number| {
-            let due = begin + Duration::from_secs_f64(number as f64 / rate);
-            wait_until(due);
-            let called = call(number);
+    let send_all = move || {
+        let tasks = (0..calls).map(|number| {
+            let due = start + Duration::from_secs_f64(number as f64 / rate);
+            sleep_until(due);
+            let response = call(number);
             tokio::spawn(async move {
-                called.await?;
+                response.await?;
                 anyhow::Ok(due.elapsed())
             })
         });
-        begun.collect::<Vec<JoinHandle<_>>>()
+        tasks.collect::<Vec<JoinHandle<_>>>()
     };
-    let mut times = Vec::with_capacity(calls);
-    for task in tokio::task::spawn_blocking(pace).await? {
-        times.push(task.await??);
+    let mut latencies = Vec::with_capacity(calls);
+    for task in tokio::task::spawn_blocking(send_all).await? {
+        latencies.push(task.await??);
     }
-    measured(times, begin.elapsed())
+    summarize(latencies, start.elapsed())
 }
 
-/// The runtime's own timers are a millisecond wide, which is as much as what is measured.
-#[expect(clippy::disallowed_methods, reason = "the pace is kept by a thread of its own")]
-fn wait_until(due: Instant) {
+/// Sleeps on the thread: tokio's timers have a resolution of a millisecond, which is as long as the latencies.
+#[expect(clippy::disallowed_methods, reason = "runs on a thread of its own")]
+fn sleep_until(due: Instant) {
     std::thread::sleep(due.saturating_duration_since(Instant::now()));
 }
 
-fn measured(mut times: Vec<Duration>, took: Duration) -> Result<Measured> {
-    ensure!(!times.is_empty(), "not one call was answered");
-    times.sort_unstable();
-    let at =
-        |share: f64| times.get((times.len() as f64 * share) as usize).map_or(0.0, |t| t.as_secs_f64() * 1e3);
-    let rate = times.len() as f64 / took.as_secs_f64();
-    Ok(Measured { rate, p50: at(0.5), p95: at(0.95), p99: at(0.99) })
+fn summarize(mut latencies: Vec<Duration>, elapsed: Duration) -> Result<Measurement> {
+    ensure!(!latencies.is_empty(), "no call was answered");
+    latencies.sort_unstable();
+    let percentile = |share: f64| {
+        latencies.get((latencies.len() as f64 * share) as usize).map_or(0.0, |t| t.as_secs_f64() * 1e3)
+    };
+    let rate = latencies.len() as f64 / elapsed.as_secs_f64();
+    Ok(Measurement { rate, p50: percentile(0.5), p95: percentile(0.95), p99: percentile(0.99) })
 }
 
-/// The one of several measurements that lies in the middle by its rate.
-pub(crate) fn median(rounds: Vec<Measured>) -> Measured {
+/// Returns the round with the median rate.
+pub(crate) fn median(rounds: Vec<Measurement>) -> Measurement {
     median_by(rounds, |round| round.rate)
 }
 
-/// The one of several measurements that lies in the middle by that figure.
-pub(crate) fn median_by(mut rounds: Vec<Measured>, figure: impl Fn(&Measured) -> f64) -> Measured {
+/// Returns the round with the median of a figure.
+pub(crate) fn median_by(mut rounds: Vec<Measurement>, figure: impl Fn(&Measurement) -> f64) -> Measurement {
     rounds.sort_by(|a, b| figure(a).total_cmp(&figure(b)));
     let middle = rounds.len() / 2;
-    rounds.get(middle).copied().unwrap_or(Measured { rate: 0.0, p50: 0.0, p95: 0.0, p99: 0.0 })
+    rounds.get(middle).copied().unwrap_or(Measurement { rate: 0.0, p50: 0.0, p95: 0.0, p99: 0.0 })
 }

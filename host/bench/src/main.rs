@@ -1,23 +1,26 @@
-//! Tessera's benches. `cargo xtask bench <name>` builds all that they need and starts them.
-#![allow(clippy::print_stdout, reason = "a bench's table is its output")]
+//! Tessera's benches. `cargo xtask bench <name>` builds the host and the benches and runs one of them, and
+//! `cargo xtask bench all` runs all of them and writes `host/docs/PERFORMANCE.md`.
+#![allow(clippy::print_stdout, reason = "the tables are the output")]
 #![allow(clippy::float_arithmetic, reason = "ratios and percentiles, no money")]
 #![allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "figures for people"
+    reason = "figures are rounded for display"
 )]
 
-mod bare;
+mod client;
 mod floor;
-mod host;
 mod load;
 mod neighbour;
-mod plain;
+mod page;
+mod plain_wasmtime;
 mod plugins;
+mod process;
+mod replay;
+mod report;
 mod reserve;
 mod sandbox;
-mod table;
 mod tenants;
 mod tracker;
 
@@ -26,40 +29,52 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Measures Tessera beside its floors.
+/// Measures Tessera and its floors.
 #[derive(Parser)]
 struct Cli {
+    /// Description of the build for the head of the tables.
+    #[arg(long, env = "TESSERA_BENCH_BUILD", default_value = "Unknown build.")]
+    build: String,
     #[command(subcommand)]
     bench: Bench,
 }
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Getting, listing and creating issues over REST and gRPC on the three stores.
+    /// Runs all benches and replaces the tables of host/docs/PERFORMANCE.md.
+    All(page::Options),
+    /// Reads, lists and creates issues over REST and gRPC on the three stores.
     Tracker(tracker::Options),
-    /// Reservations over gRPC beside a counter row, one hot event and many.
+    /// Reserves tickets over gRPC, of one hot event and of many.
     Reserve(reserve::Options),
-    /// Calls of plugins beside plain wasmtime and native code, and creations with plugins at work.
+    /// Calls plugins in the sandbox, in plain wasmtime and as native code, and creates issues with plugins installed.
     Sandbox(sandbox::Options),
-    /// Tenants with plugins: memory for each, the start of a host, and a hostile one beside a healthy one.
+    /// Measures tenants with plugins: memory, the start of a host, and a hostile neighbour.
     Tenants(tenants::Options),
-    /// A bare server that answers with given bytes: what others are measured by.
+    /// Runs a server that sends the same response to each request.
     #[command(hide = true)]
     Floor {
-        /// Which library serves.
+        /// Library and kind of the response.
         kind: floor::Kind,
-        /// The file with the answer's bytes.
-        answer: PathBuf,
+        /// File with the bytes of the response.
+        response: PathBuf,
     },
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    match Cli::parse().bench {
+    let Cli { build, bench } = Cli::parse();
+    let tables = match bench {
+        Bench::All(options) => return page::run(options, &build).await,
+        Bench::Floor { kind, response } => return floor::serve(kind, &response).await,
         Bench::Tracker(options) => tracker::run(options).await,
         Bench::Reserve(options) => reserve::run(options).await,
         Bench::Sandbox(options) => sandbox::run(options).await,
         Bench::Tenants(options) => tenants::run(options).await,
-        Bench::Floor { kind, answer } => floor::serve(kind, &answer).await,
+    };
+    println!("{build}");
+    for table in tables? {
+        println!("\n{}", table.markdown());
     }
+    Ok(())
 }

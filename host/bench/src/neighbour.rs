@@ -1,7 +1,7 @@
-//! A healthy tenant that makes issues at a modest pace, alone and beside another whose plugin misbehaves and who calls
-//! it as fast as it is answered.
+//! A tenant that creates issues at a moderate rate, alone and beside a neighbour that calls a hostile plugin in a closed
+//! loop.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -10,101 +10,113 @@ use tessera_proto::issues::v1::CreateIssueRequest;
 use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::host::Host;
-use crate::load::{self, Measured, median, median_by};
+use crate::client::{RestClient, grpc_request};
+use crate::load::{self, Measurement, median, median_by};
 use crate::plugins;
-use crate::table;
-use crate::tenants::{Options, operator, start};
+use crate::process::Host;
+use crate::report::Table;
 
-/// How long the neighbour is at work before and after the healthy tenant is measured.
-const AROUND: Duration = Duration::from_millis(300);
+/// Time for which the neighbour calls before and after the measurement of the healthy tenant.
+const MARGIN: Duration = Duration::from_millis(300);
 
-/// What the neighbours' plugin is told to do.
-const ACTS: [(&str, &str); 3] = [
+/// The neighbours: a label, and the settings of their hostile plugin.
+const HOSTILE: [(&str, &str); 3] = [
     ("spins", r#"{"act": "spin"}"#),
     ("floods the log", r#"{"act": "flood-log", "amount": 1000000}"#),
     ("floods look-ups", r#"{"act": "flood-lookups", "amount": 1000000}"#),
 ];
 
-/// One that refuses at once: what requests cost, whatever the plugin does.
-const HONEST: (&str, &str) = ("refuses at once, as often as the first", r#"{"act": "residue"}"#);
+/// A neighbour whose plugin refuses at once: the cost of the requests alone.
+const REFUSING: (&str, &str) = ("refuses at once, as often as the first", r#"{"act": "residue"}"#);
 
-/// Measures all neighbours, prints their table and answers the figures.
-pub(crate) async fn measure(options: &Options, folder: &Path, component: &[u8]) -> Result<Value> {
-    let hostile = plugins::component(&options.binary, "hostile")?;
-    let host = start(options, folder).await?;
-    let healthy = Tenant::new(&host, "healthy", component, plugins::RULES_FOR_ALL).await?;
-    let mut rows = Vec::new();
-    for (number, (act, settings)) in ACTS.into_iter().enumerate() {
-        let neighbour = Tenant::new(&host, &format!("hostile-{number}"), &hostile, settings).await?;
-        rows.push(beside(options, &healthy, &neighbour, Pace::Closed(options.callers), act).await?);
-    }
-    let pace = Pace::Open(rows.first().map_or(1.0, |row| row.neighbour.rate));
-    let neighbour = Tenant::new(&host, "honest", &hostile, HONEST.1).await?;
-    rows.push(beside(options, &healthy, &neighbour, pace, HONEST.0).await?);
-    show(&rows);
-    host.stop().await?;
-    Ok(rows.iter().map(Row::json).collect())
+/// Options of the measurement.
+pub(crate) struct Options {
+    /// Binary of Tessera.
+    pub(crate) binary: PathBuf,
+    /// Number of rounds, of which the median is reported.
+    pub(crate) rounds: usize,
+    /// Duration of each measurement.
+    pub(crate) span: Duration,
+    /// Issues per second of the healthy tenant.
+    pub(crate) rate: f64,
+    /// Number of the hostile tenant's concurrent callers.
+    pub(crate) callers: usize,
 }
 
-/// How a neighbour calls.
+/// Measures all neighbours. Returns their table and their figures as JSON.
+pub(crate) async fn measure(options: &Options, folder: &Path, component: &[u8]) -> Result<(Table, Value)> {
+    let hostile = plugins::build_component(&options.binary, "hostile")?;
+    let host = Host::start_sqlite(&options.binary, folder).await?;
+    let healthy = Tenant::new(&host, "healthy", component, plugins::RULES_FOR_ALL).await?;
+    let mut rows = Vec::new();
+    for (number, (label, settings)) in HOSTILE.into_iter().enumerate() {
+        let neighbour = Tenant::new(&host, &format!("hostile-{number}"), &hostile, settings).await?;
+        rows.push(compare(options, &healthy, &neighbour, Pace::Closed(options.callers), label).await?);
+    }
+    let pace = Pace::Open(rows.first().map_or(1.0, |row| row.neighbour.rate));
+    let neighbour = Tenant::new(&host, "refusing", &hostile, REFUSING.1).await?;
+    rows.push(compare(options, &healthy, &neighbour, pace, REFUSING.0).await?);
+    host.stop().await?;
+    Ok((table(&rows), rows.iter().map(Row::json).collect()))
+}
+
+/// The load of a neighbour.
 #[derive(Clone, Copy)]
 enum Pace {
-    /// From so many places, as fast as it is answered.
+    /// A closed loop of so many callers.
     Closed(usize),
-    /// So many times a second.
+    /// An open loop of so many calls per second.
     Open(f64),
 }
 
-/// A healthy tenant beside a neighbour.
+/// The measurements of a neighbour, and of the healthy tenant without and with it.
 struct Row {
-    act: &'static str,
-    neighbour: Measured,
-    alone: Measured,
-    beside: Measured,
+    label: &'static str,
+    neighbour: Measurement,
+    alone: Measurement,
+    beside: Measurement,
 }
 
 impl Row {
     fn json(&self) -> Value {
-        let figures =
-            |m: &Measured| json!({"per_second": m.rate, "p50_ms": m.p50, "p95_ms": m.p95, "p99_ms": m.p99});
+        let figures = |m: &Measurement| json!({"per_second": m.rate, "p50_ms": m.p50, "p95_ms": m.p95, "p99_ms": m.p99});
         json!({
-            "neighbour": self.act, "its_calls": figures(&self.neighbour), "alone": figures(&self.alone),
+            "neighbour": self.label, "its_calls": figures(&self.neighbour), "alone": figures(&self.alone),
             "beside": figures(&self.beside), "p95_ratio": self.beside.p95 / self.alone.p95,
         })
     }
 }
 
-/// Alone and beside in turn, so that what the machine does meanwhile meets both.
-async fn beside(
+/// Measures the healthy tenant alone and beside the neighbour in alternation.
+async fn compare(
     options: &Options,
     healthy: &Tenant,
     neighbour: &Tenant,
     pace: Pace,
-    act: &'static str,
+    label: &'static str,
 ) -> Result<Row> {
-    let span = Duration::from_millis(options.span_ms);
+    let span = options.span;
     let (mut alones, mut besides, mut neighbours) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.rounds {
-        alones.push(healthy.create(options.rate, span).await?);
-        let measured = async {
-            tokio::time::sleep(AROUND).await;
-            healthy.create(options.rate, span).await
+        alones.push(healthy.create_issues(options.rate, span).await?);
+        let own = async {
+            tokio::time::sleep(MARGIN).await;
+            healthy.create_issues(options.rate, span).await
         };
-        let (measured, theirs) = tokio::join!(measured, neighbour.misbehave(pace, span + 2 * AROUND));
-        besides.push(measured?);
-        neighbours.push(theirs?);
+        let (own, other) = tokio::join!(own, neighbour.call_hostile(pace, span + 2 * MARGIN));
+        besides.push(own?);
+        neighbours.push(other?);
     }
-    let p95 = |round: &Measured| round.p95;
+    let p95 = |round: &Measurement| round.p95;
     Ok(Row {
-        act,
+        label,
         neighbour: median(neighbours),
         alone: median_by(alones, p95),
         beside: median_by(besides, p95),
     })
 }
 
-/// A tenant with a plugin, and a connection of its own.
+/// A tenant with an installed plugin and a connection.
 struct Tenant {
     grpc: IssuesServiceClient<Channel>,
     key: String,
@@ -113,19 +125,19 @@ struct Tenant {
 
 impl Tenant {
     async fn new(host: &Host, slug: &str, component: &[u8], settings: &str) -> Result<Self> {
-        let tenant = operator(host).tenant(slug).await?;
-        // Before the plugin is at work: a hostile one lets nobody make a project.
-        let project = tenant.project().await?;
-        plugins::install(&tenant, component, settings).await?;
+        let tenant = RestClient::operator(host).create_tenant(slug).await?;
+        // Before the installation, since the hostile plugin also refuses projects.
+        let project = tenant.create_project().await?;
+        tenant.install(component, settings).await?;
         let grpc = IssuesServiceClient::new(Endpoint::from_shared(host.grpc.clone())?.connect().await?);
-        Ok(Self { grpc, key: tenant.key, project })
+        Ok(Self { grpc, key: tenant.key().to_owned(), project })
     }
 
-    /// Makes issues at that rate.
-    async fn create(&self, rate: f64, span: Duration) -> Result<Measured> {
+    /// Creates issues at that rate.
+    async fn create_issues(&self, rate: f64, span: Duration) -> Result<Measurement> {
         let (client, message, key) = (self.grpc.clone(), self.message(), self.key.clone());
-        load::open(rate, span, move |_| {
-            let (mut client, request) = (client.clone(), asked(message.clone(), &key));
+        load::open_loop(rate, span, move |_| {
+            let (mut client, request) = (client.clone(), grpc_request(message.clone(), &key));
             async move {
                 client.create_issue(request?).await?;
                 Ok(())
@@ -134,21 +146,21 @@ impl Tenant {
         .await
     }
 
-    /// Makes issues that its plugin does not let pass.
-    async fn misbehave(&self, pace: Pace, span: Duration) -> Result<Measured> {
+    /// Tries to create issues, which the plugin must refuse or fail on.
+    async fn call_hostile(&self, pace: Pace, span: Duration) -> Result<Measurement> {
         let (client, message, key) = (self.grpc.clone(), self.message(), self.key.clone());
         let call = move || {
-            let (mut client, request) = (client.clone(), asked(message.clone(), &key));
+            let (mut client, request) = (client.clone(), grpc_request(message.clone(), &key));
             async move {
-                let refused = client.create_issue(request?).await.err().map(|status| status.code());
-                let refused_by_plugin = refused == Some(tonic::Code::FailedPrecondition);
-                ensure!(refused_by_plugin, "a hostile plugin's call ended with {refused:?}");
+                let code = client.create_issue(request?).await.err().map(|status| status.code());
+                let is_refused = code == Some(tonic::Code::FailedPrecondition);
+                ensure!(is_refused, "the call of a hostile plugin ended with {code:?}");
                 Ok(())
             }
         };
         match pace {
-            Pace::Closed(callers) => load::closed(callers, span, move |_, _| call()).await,
-            Pace::Open(rate) => load::open(rate, span, move |_| call()).await,
+            Pace::Closed(callers) => load::closed_loop(callers, span, move |_, _| call()).await,
+            Pace::Open(rate) => load::open_loop(rate, span, move |_| call()).await,
         }
     }
 
@@ -162,16 +174,10 @@ impl Tenant {
     }
 }
 
-fn asked<T>(message: T, key: &str) -> Result<tonic::Request<T>> {
-    let mut request = tonic::Request::new(message);
-    request.metadata_mut().insert("authorization", format!("Bearer {key}").parse()?);
-    Ok(request)
-}
-
-fn show(rows: &[Row]) {
+fn table(rows: &[Row]) -> Table {
     let columns = [
-        "a neighbour's plugin",
-        "its calls a second",
+        "neighbour's plugin",
+        "its calls per second",
         "alone p50 ms",
         "p95 ms",
         "p99 ms",
@@ -185,7 +191,7 @@ fn show(rows: &[Row]) {
         let figures = [alone.p50, alone.p95, alone.p99, beside.p50, beside.p95, beside.p99];
         let [a, b, c, d, e, f] = figures.map(|figure| format!("{figure:.2}"));
         let ratio = format!("{:.2}", beside.p95 / alone.p95);
-        [row.act.to_owned(), format!("{:.0}", row.neighbour.rate), a, b, c, d, e, f, ratio]
+        [row.label.to_owned(), format!("{:.0}", row.neighbour.rate), a, b, c, d, e, f, ratio]
     });
-    table::print(columns, cells);
+    Table::new("neighbours", columns, cells)
 }

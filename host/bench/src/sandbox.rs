@@ -1,5 +1,4 @@
-//! What a call of a plugin costs: beside wasmtime alone, beside the same rule as native code, and within a
-//! creation of an issue.
+//! The cost of plugin calls: in the sandbox, in plain wasmtime and as native code, and as part of creating an issue.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,30 +17,31 @@ use tessera_plugin::testing::Harness;
 use tessera_sandbox::{PoolSize, Sandbox, SandboxConfig};
 
 use crate::floor::{self, CREATION};
-use crate::host::{Host, KEY};
-use crate::load::{self, Measured, median};
-use crate::plain::{Plain, pricing, types, validation};
-use crate::plugins::{self, Caller};
-use crate::table::{self, Row};
+use crate::load::{self, Measurement, median};
+use crate::plain_wasmtime::{PlainWasmtime, pricing, types, validation};
+use crate::plugins;
+use crate::process::Host;
+use crate::report::{self, Row, Tables};
 use crate::tracker;
 
 const RULES: &str = r#"{"rules": [{"fields": ["description", "fields.f0"], "types": ["BUG"]}]}"#;
 const TIERS: &str = r#"{"group": {"quantity": 5, "basis_points": 500}}"#;
 
-/// How the bench runs.
-#[derive(clap::Args, Clone)]
+/// Options of the bench.
+#[derive(clap::Parser, Clone)]
 pub(crate) struct Options {
     #[command(flatten)]
     tracker: tracker::Options,
 }
 
-/// Runs the bench and prints its table.
-pub(crate) async fn run(options: Options) -> Result<()> {
+/// Runs the bench.
+pub(crate) async fn run(options: Options) -> Result<Tables> {
     let mut rows = Vec::new();
     let components = Components::build(&options.tracker.binary)?;
-    calls(&options, &components, &mut rows).await?;
-    creations(&options, &components, &mut rows).await?;
-    table::show("sandbox", &rows)
+    measure_validations(&options, &components, &mut rows).await?;
+    measure_quotes(&options, &components, &mut rows).await?;
+    measure_creations(&options, &components, &mut rows).await?;
+    report::compare("sandbox", &rows)
 }
 
 /// The example plugins as components.
@@ -54,9 +54,9 @@ struct Components {
 impl Components {
     fn build(binary: &Path) -> Result<Self> {
         Ok(Self {
-            required_fields: plugins::component(binary, "required-fields")?,
-            pricing_tiers: plugins::component(binary, "pricing-tiers")?,
-            support_sla: plugins::component(binary, "support-sla")?,
+            required_fields: plugins::build_component(binary, "required-fields")?,
+            pricing_tiers: plugins::build_component(binary, "pricing-tiers")?,
+            support_sla: plugins::build_component(binary, "support-sla")?,
         })
     }
 }
@@ -104,9 +104,9 @@ fn plain_context() -> types::Context {
     }
 }
 
-/// An issue with so many fields of the project's own.
-fn issue(own: usize) -> Vec<(String, String)> {
-    let text = |name: &str, held: &str| (name.to_owned(), held.to_owned());
+/// Returns the fields of an issue, of which `custom` are the project's own.
+fn issue_fields(custom: usize) -> Vec<(String, String)> {
+    let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut fields = vec![
         text("project_id", "0198c0de-0000-7000-8000-000000000001"),
         text("summary", "The press on line 4 loses oil"),
@@ -115,11 +115,11 @@ fn issue(own: usize) -> Vec<(String, String)> {
         text("type", "BUG"),
         text("priority", "MAJOR"),
     ];
-    fields.extend((0..own).map(|n| (format!("fields.f{n}"), format!("value {n}"))));
+    fields.extend((0..custom).map(|n| (format!("fields.f{n}"), format!("value {n}"))));
     fields
 }
 
-/// A sandbox with one release, which is called again and again.
+/// A sandbox with one release.
 struct Subject {
     sandbox: Sandbox,
     tenant: TenantId,
@@ -153,17 +153,17 @@ impl Subject {
     }
 }
 
-/// Subject, plain wasmtime and native code in turn.
-async fn three<A, B, C>(
+/// Measures the sandbox, plain wasmtime and native code in alternation.
+async fn compare<A, B, C>(
     options: &Options,
     mut subject: impl FnMut() -> A,
     mut plain: impl FnMut() -> B,
     mut native: impl FnMut() -> C,
-) -> Result<[Measured; 3]>
+) -> Result<[Measurement; 3]>
 where
-    A: Future<Output = Result<Measured>>,
-    B: Future<Output = Result<Measured>>,
-    C: Future<Output = Result<Measured>>,
+    A: Future<Output = Result<Measurement>>,
+    B: Future<Output = Result<Measurement>>,
+    C: Future<Output = Result<Measurement>>,
 {
     let (mut subjects, mut plains, mut natives) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.tracker.rounds {
@@ -174,9 +174,9 @@ where
     Ok([median(subjects), median(plains), median(natives)])
 }
 
-fn put(rows: &mut Vec<Row>, hook: &str, size: &str, [subject, plain, native]: [Measured; 3]) {
+fn push_rows(rows: &mut Vec<Row>, hook: &str, size: &str, [subject, plain, native]: [Measurement; 3]) {
     let row = |by: &str, subject, floor| Row {
-        what: [hook, by, "sandbox", size].map(str::to_owned),
+        labels: [hook, by, "sandbox", size].map(str::to_owned),
         subject,
         floor,
     };
@@ -184,13 +184,13 @@ fn put(rows: &mut Vec<Row>, hook: &str, size: &str, [subject, plain, native]: [M
     rows.push(row("against native code", subject, Some(native)));
 }
 
-async fn calls(options: &Options, components: &Components, rows: &mut Vec<Row>) -> Result<()> {
+async fn measure_validations(options: &Options, components: &Components, rows: &mut Vec<Row>) -> Result<()> {
     let span = options.tracker.span();
     let binary = &options.tracker.binary;
     let subject = Subject::new(binary, &components.required_fields, RULES).await?;
-    let plain = Arc::new(Plain::new(&components.required_fields, RULES)?);
-    for own in [1, 100] {
-        let fields = issue(own);
+    let plain = Arc::new(PlainWasmtime::new(&components.required_fields, RULES)?);
+    for custom in [1, 100] {
+        let fields = issue_fields(custom);
         let entity = Entity {
             kind: "issue".to_owned(),
             id: "1".to_owned(),
@@ -201,103 +201,109 @@ async fn calls(options: &Options, components: &Components, rows: &mut Vec<Row>) 
         let request = Validation { operation: "create".into(), subject: entity, before: None, changes };
         let lowered = Arc::new(plain_request(&fields));
         let native = Arc::new(native_request(&fields));
-        let measured = three(
+        let measured = compare(
             options,
             || {
                 let (subject, request) = (Arc::clone(&subject), request.clone());
-                load::closed(1, span, move |_, _| {
+                load::closed_loop(1, span, move |_, _| {
                     let (subject, ask) = (Arc::clone(&subject), Ask::Validate(context(), request.clone()));
                     async move {
-                        ensure!(subject.call(ask).await? == Reply::Verdict(Vec::new()), "it refuses");
+                        ensure!(subject.call(ask).await? == Reply::Verdict(Vec::new()), "the plugin refuses");
                         Ok(())
                     }
                 })
             },
             || {
                 let (plain, lowered) = (Arc::clone(&plain), Arc::clone(&lowered));
-                load::closed(1, span, move |_, _| {
+                load::closed_loop(1, span, move |_, _| {
                     let (plain, lowered) = (Arc::clone(&plain), Arc::clone(&lowered));
                     async move {
-                        // Each call has arguments of its own, as the sandbox's have.
+                        // Each call gets a copy of its arguments, as in the sandbox.
                         let request = (*lowered).clone();
-                        ensure!(plain.validate(&plain_context(), &request).await?, "it refuses");
+                        ensure!(plain.validate(&plain_context(), &request).await?, "the plugin refuses");
                         Ok(())
                     }
                 })
             },
             || {
                 let native = Arc::clone(&native);
-                load::closed(1, span, move |_, _| {
+                load::closed_loop(1, span, move |_, _| {
                     let native = Arc::clone(&native);
                     async move {
                         let harness = Harness::new().settings(RULES);
-                        ensure!(harness.validate::<RequiredFields>(&native).is_ok(), "it refuses");
+                        ensure!(harness.validate::<RequiredFields>(&native).is_ok(), "the plugin refuses");
                         Ok(())
                     }
                 })
             },
         )
         .await?;
-        put(rows, "validate", &format!("{} fields", fields.len()), measured);
+        push_rows(rows, "validate", &format!("{} fields", fields.len()), measured);
     }
-    quotes(options, components, rows).await
+    Ok(())
 }
 
-async fn quotes(options: &Options, components: &Components, rows: &mut Vec<Row>) -> Result<()> {
+async fn measure_quotes(options: &Options, components: &Components, rows: &mut Vec<Row>) -> Result<()> {
     let span = options.tracker.span();
     let subject = Subject::new(&options.tracker.binary, &components.pricing_tiers, TIERS).await?;
-    let plain = Arc::new(Plain::new(&components.pricing_tiers, TIERS)?);
+    let plain = Arc::new(PlainWasmtime::new(&components.pricing_tiers, TIERS)?);
     for lines in [1, 10] {
         let basket = basket(lines);
         let lowered = Arc::new(plain_basket(lines));
         let native = Arc::new(native_basket(lines));
-        let measured = three(
+        let measured = compare(
             options,
             || {
                 let (subject, basket) = (Arc::clone(&subject), basket.clone());
-                load::closed(1, span, move |_, _| {
+                load::closed_loop(1, span, move |_, _| {
                     let (subject, ask) = (Arc::clone(&subject), Ask::Quote(context(), basket.clone()));
                     async move {
                         let Reply::Quote(Ok(decision)) = subject.call(ask).await? else {
                             return Err(anyhow!("no quote"));
                         };
-                        ensure!(decision.adjustments.len() == lines, "not all lines are adjusted");
+                        ensure!(decision.adjustments.len() == lines, "some lines have no adjustment");
                         Ok(())
                     }
                 })
             },
             || {
                 let (plain, lowered) = (Arc::clone(&plain), Arc::clone(&lowered));
-                load::closed(1, span, move |_, _| {
+                load::closed_loop(1, span, move |_, _| {
                     let (plain, lowered) = (Arc::clone(&plain), Arc::clone(&lowered));
                     async move {
                         let request = (*lowered).clone();
-                        ensure!(plain.quote(&plain_context(), &request).await? == lines, "not all lines");
+                        ensure!(
+                            plain.quote(&plain_context(), &request).await? == lines,
+                            "some lines have no adjustment"
+                        );
                         Ok(())
                     }
                 })
             },
             || {
                 let native = Arc::clone(&native);
-                load::closed(1, span, move |_, _| {
+                load::closed_loop(1, span, move |_, _| {
                     let native = Arc::clone(&native);
                     async move {
                         let quoted = Harness::new().settings(TIERS).quote::<PricingTiers>(&native);
-                        ensure!(quoted.is_ok_and(|held| held.adjustments.len() == lines), "not all lines");
+                        ensure!(
+                            quoted.is_ok_and(|decision| decision.adjustments.len() == lines),
+                            "some lines have no adjustment"
+                        );
                         Ok(())
                     }
                 })
             },
         )
         .await?;
-        put(rows, "quote", &format!("{lines} lines"), measured);
+        push_rows(rows, "quote", &format!("{lines} lines"), measured);
     }
     Ok(())
 }
 
 fn plain_request(fields: &[(String, String)]) -> validation::Request {
     let value = |text: &String| types::Value::Text(text.clone());
-    let held: Vec<_> =
+    let subject_fields: Vec<_> =
         fields.iter().map(|(name, text)| types::Field { name: name.clone(), value: value(text) }).collect();
     let changes = fields.iter().map(|(name, text)| types::Change {
         field: name.clone(),
@@ -306,7 +312,7 @@ fn plain_request(fields: &[(String, String)]) -> validation::Request {
     });
     validation::Request {
         operation: "create".into(),
-        subject: types::Entity { kind: "issue".into(), id: "1".into(), version: 1, fields: held },
+        subject: types::Entity { kind: "issue".into(), id: "1".into(), version: 1, fields: subject_fields },
         before: None,
         changes: changes.collect(),
     }
@@ -382,20 +388,20 @@ use tessera_plugin::pricing as native_pricing;
 same_basket!(plain_basket, pricing, Request);
 same_basket!(native_basket, native_pricing, Basket);
 
-/// Creations over gRPC with none, one and two plugins at work, beside the bare insert of the same rows.
-async fn creations(options: &Options, components: &Components, rows: &mut Vec<Row>) -> Result<()> {
+/// Measures creations over gRPC with zero, one and two plugins installed. The floor writes the same rows without Tessera.
+async fn measure_creations(options: &Options, components: &Components, rows: &mut Vec<Row>) -> Result<()> {
     for store in ["sqlite", "postgres"] {
         let folder =
             std::env::temp_dir().join(format!("tessera-bench-plugins-{store}-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
-        let measured = creations_on(options, components, store, &folder, rows).await;
+        let result = measure_creations_on(options, components, store, &folder, rows).await;
         std::fs::remove_dir_all(&folder)?;
-        measured.with_context(|| format!("on {store}"))?;
+        result.with_context(|| format!("on {store}"))?;
     }
     Ok(())
 }
 
-async fn creations_on(
+async fn measure_creations_on(
     options: &Options,
     components: &Components,
     store: &str,
@@ -408,20 +414,19 @@ async fn creations_on(
         Some((server, _)) => format!("{server}/{database}"),
         None => tracker.postgres.clone(),
     };
-    let secret = ("TESSERA_SECRET_KEY", "a secret for benches, of at least 32 characters");
-    let place = if store == "postgres" {
+    let setting = if store == "postgres" {
         floor::run_sql(&tracker.postgres, &format!("CREATE DATABASE {database}")).await?;
         ("DATABASE_URL", url.as_str())
     } else {
         ("DB_TYPE", store)
     };
-    let host = Host::start(&tracker.binary, folder, &[place, secret]).await?;
+    let host = Host::start(&tracker.binary, folder, &[setting]).await?;
     let bench = tracker::Bench::new(tracker, &host, store, folder).await?;
     let mut number = 0;
     for plugins in 0..=2 {
         match plugins {
-            1 => install(&bench, &components.required_fields, plugins::RULES_FOR_ALL).await?,
-            2 => install(&bench, &components.support_sla, "{}").await?,
+            1 => bench.rest.install(&components.required_fields, plugins::RULES_FOR_ALL).await?,
+            2 => bench.rest.install(&components.support_sla, "{}").await?,
             _ => {}
         }
         let mut floor = || {
@@ -438,8 +443,8 @@ async fn creations_on(
             }
         };
         let (subject, floor) = bench.rounds(|| bench.grpc_create(), &mut floor).await?;
-        let what = ["create", "gRPC", store, &format!("{plugins} plugins")].map(str::to_owned);
-        rows.push(Row { what, subject, floor: Some(floor) });
+        let labels = ["create", "gRPC", store, &format!("{plugins} plugins")].map(str::to_owned);
+        rows.push(Row { labels, subject, floor: Some(floor) });
     }
     drop(bench);
     drop(host);
@@ -447,9 +452,4 @@ async fn creations_on(
         floor::run_sql(&tracker.postgres, &format!("DROP DATABASE {database} WITH (FORCE)")).await?;
     }
     Ok(())
-}
-
-async fn install(bench: &tracker::Bench<'_>, component: &[u8], settings: &str) -> Result<()> {
-    let caller = Caller { client: bench.rest.clone(), http: bench.http.clone(), key: KEY.to_owned() };
-    plugins::install(&caller, component, settings).await
 }

@@ -1,5 +1,5 @@
-//! What tenants with plugins cost a host: memory for each at rest, time at the start, and what a hostile one takes from
-//! its neighbour.
+//! The cost of tenants with plugins: memory of an idle host, time of its start, and the effect of a hostile tenant on
+//! another.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -7,88 +7,86 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::host::{Held, Host, KEY};
+use crate::client::RestClient;
 use crate::neighbour;
-use crate::plugins::{self, Caller};
-use crate::table;
+use crate::plugins;
+use crate::process::{Host, Usage};
+use crate::report::{self, Table, Tables};
 
-/// How the bench runs.
-#[derive(clap::Args, Clone)]
+/// Options of the bench.
+#[derive(clap::Parser, Clone)]
 pub(crate) struct Options {
-    /// The binary of Tessera.
+    /// Binary of Tessera.
     #[arg(long, default_value = "target/dist/tessera")]
-    pub(crate) binary: PathBuf,
-    /// How many tenants there are, each with an installation, in growing numbers.
+    binary: PathBuf,
+    /// Numbers of tenants, each with an installation, in ascending order.
     #[arg(long, value_delimiter = ',', default_value = "10,100")]
     tenants: Vec<u32>,
-    /// What is measured: tenants at rest with the starts of their host, and neighbours.
-    #[arg(long, value_delimiter = ',', default_value = "rest,neighbours")]
+    /// Parts to measure.
+    #[arg(long, value_delimiter = ',', default_value = "idle,neighbours")]
     parts: Vec<Part>,
-    /// How many rounds; the median counts.
+    /// Number of rounds, of which the median is reported.
     #[arg(long, default_value_t = 5)]
-    pub(crate) rounds: usize,
-    /// How long a neighbour is measured in each round, in milliseconds.
+    rounds: usize,
+    /// Duration of each measurement beside a neighbour, in milliseconds.
     #[arg(long, default_value_t = 5_000)]
-    pub(crate) span_ms: u64,
-    /// How many issues the healthy tenant makes in a second.
+    span_ms: u64,
+    /// Issues per second of the healthy tenant.
     #[arg(long, default_value_t = 100.0)]
-    pub(crate) rate: f64,
-    /// From how many places the hostile tenant calls.
+    rate: f64,
+    /// Number of the hostile tenant's concurrent callers.
     #[arg(long, default_value_t = 4)]
-    pub(crate) callers: usize,
+    callers: usize,
 }
 
 /// A part of the bench.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
-    /// Tenants at rest, and the starts of their host.
-    Rest,
-    /// A healthy tenant beside a hostile one.
+    /// Memory of an idle host and the time of its start.
+    Idle,
+    /// A tenant beside a hostile one.
     Neighbours,
 }
 
-/// How long a host is left alone before it is looked at: what it does after its start is done.
-const REST: Duration = Duration::from_millis(1_000);
+/// Pause before a host is inspected, in which its background work after the start ends.
+const SETTLE: Duration = Duration::from_millis(1_000);
 
-/// Runs the bench and prints its tables.
-pub(crate) async fn run(options: Options) -> Result<()> {
+/// Runs the bench.
+pub(crate) async fn run(options: Options) -> Result<Tables> {
     let folder = std::env::temp_dir().join(format!("tessera-bench-tenants-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let measured = measure(&options, &folder).await;
+    let tables = measure(&options, &folder).await;
     std::fs::remove_dir_all(&folder)?;
-    measured
+    tables
 }
 
-async fn measure(options: &Options, folder: &Path) -> Result<()> {
-    let component = plugins::component(&options.binary, "required-fields")?;
-    let (mut sizes, mut neighbours) = (Vec::new(), Value::Null);
-    if options.parts.contains(&Part::Rest) {
+async fn measure(options: &Options, folder: &Path) -> Result<Tables> {
+    let component = plugins::build_component(&options.binary, "required-fields")?;
+    let (mut tables, mut sizes, mut neighbours) = (Tables::new(), Vec::new(), Value::Null);
+    if options.parts.contains(&Part::Idle) {
         for releases in [Releases::Shared, Releases::Own] {
             sizes.extend(Growth::new(options, folder, releases, &component).await?.measure().await?);
         }
-        show_memory(&sizes);
-        show_starts(&sizes);
+        tables.extend([memory_table(&sizes), start_table(&sizes)]);
     }
     if options.parts.contains(&Part::Neighbours) {
-        neighbours = neighbour::measure(options, &folder.join("neighbours"), &component).await?;
+        let options = neighbour::Options {
+            binary: options.binary.clone(),
+            rounds: options.rounds,
+            span: Duration::from_millis(options.span_ms),
+            rate: options.rate,
+            callers: options.callers,
+        };
+        let table;
+        (table, neighbours) = neighbour::measure(&options, &folder.join("neighbours"), &component).await?;
+        tables.push(table);
     }
     let sizes: Vec<_> = sizes.iter().map(Size::json).collect();
-    table::write("tenants", &json!({"tenants": sizes, "neighbours": neighbours}))
+    report::write_json("tenants", &json!({"tenants": sizes, "neighbours": neighbours}))?;
+    Ok(tables)
 }
 
-/// Starts a host on that folder with SQLite.
-pub(crate) async fn start(options: &Options, folder: &Path) -> Result<Host> {
-    std::fs::create_dir_all(folder)?;
-    let secret = ("TESSERA_SECRET_KEY", "a secret for benches, of at least 32 characters");
-    Host::start(&options.binary, folder, &[("DB_TYPE", "sqlite"), secret]).await
-}
-
-/// Who calls a host as its operator.
-pub(crate) fn operator(host: &Host) -> Caller {
-    Caller { client: reqwest::Client::new(), http: host.http.clone(), key: KEY.to_owned() }
-}
-
-/// Whether tenants upload the same bytes.
+/// Whether the tenants upload the same component.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Releases {
     Shared,
@@ -104,44 +102,44 @@ impl Releases {
     }
 }
 
-/// A host's data to which tenants are added, and those of a host that has none.
+/// A data folder to which tenants are added, and one that stays empty.
 struct Growth<'a> {
     options: &'a Options,
     releases: Releases,
     component: &'a [u8],
     data: PathBuf,
-    bare: PathBuf,
-    /// The keys of the tenants, each with a project to make issues in.
+    empty: PathBuf,
+    /// For each tenant its key and the id of its project.
     tenants: Vec<(String, String)>,
 }
 
-/// How long a start took, in milliseconds.
+/// Durations of a start in milliseconds.
 #[derive(Clone, Copy)]
-struct Started {
-    /// Until it said that it serves.
-    said: f64,
-    /// Until `/readyz` was 200.
+struct StartTimes {
+    /// Until the host printed its addresses.
+    listening: f64,
+    /// Until `/readyz` returned 200.
     ready: f64,
 }
 
-/// What one start gave.
+/// The figures of one start.
 struct Round {
-    bare: Started,
-    started: Started,
-    /// After the start, when nobody has called.
-    at_rest: Held,
+    empty_start: StartTimes,
+    start: StartTimes,
+    /// Before the first request.
+    idle: Usage,
     /// After each tenant has called its plugin.
-    called: Held,
+    called: Usage,
 }
 
-/// What a number of tenants came to.
+/// The medians for a number of tenants.
 struct Size {
     releases: Releases,
     tenants: u32,
-    bare: Started,
-    started: Started,
-    at_rest: Held,
-    called: Held,
+    empty_start: StartTimes,
+    start: StartTimes,
+    idle: Usage,
+    called: Usage,
 }
 
 impl<'a> Growth<'a> {
@@ -151,63 +149,63 @@ impl<'a> Growth<'a> {
         releases: Releases,
         component: &'a [u8],
     ) -> Result<Self> {
-        let (data, bare) = (folder.join(releases.name()), folder.join("bare"));
-        // Their first start makes the database; it is not what is measured.
-        for fresh in [&data, &bare] {
-            start(options, fresh).await?.stop().await?;
+        let (data, empty) = (folder.join(releases.name()), folder.join("empty"));
+        // The first start creates the database and is not measured.
+        for folder in [&data, &empty] {
+            Host::start_sqlite(&options.binary, folder).await?.stop().await?;
         }
-        Ok(Self { options, releases, component, data, bare, tenants: Vec::new() })
+        Ok(Self { options, releases, component, data, empty, tenants: Vec::new() })
     }
 
     async fn measure(mut self) -> Result<Vec<Size>> {
         let mut sizes = Vec::new();
         for tenants in [0].into_iter().chain(self.options.tenants.clone()) {
-            self.grow(tenants).await?;
+            self.grow_to(tenants).await?;
             let mut rounds = Vec::new();
             for _ in 0..self.options.rounds {
                 rounds.push(self.round().await?);
             }
-            sizes.push(Size::of(self.releases, tenants, &rounds));
+            sizes.push(Size::median(self.releases, tenants, &rounds));
         }
         Ok(sizes)
     }
 
-    /// Adds tenants until there are so many.
-    async fn grow(&mut self, tenants: u32) -> Result<()> {
-        let host = start(self.options, &self.data).await?;
-        let operator = operator(&host);
-        let held = u32::try_from(self.tenants.len())?;
-        for number in held..tenants {
-            let tenant = operator.tenant(&format!("tenant-{number}")).await?;
+    /// Adds tenants up to this number.
+    async fn grow_to(&mut self, tenants: u32) -> Result<()> {
+        let host = Host::start_sqlite(&self.options.binary, &self.data).await?;
+        let operator = RestClient::operator(&host);
+        let existing = u32::try_from(self.tenants.len())?;
+        for number in existing..tenants {
+            let tenant = operator.create_tenant(&format!("tenant-{number}")).await?;
             let component = match self.releases {
                 Releases::Shared => self.component.to_vec(),
-                Releases::Own => plugins::varied(self.component, number),
+                Releases::Own => plugins::with_mark(self.component, number),
             };
-            plugins::install(&tenant, &component, plugins::RULES_FOR_ALL).await?;
-            let project = tenant.project().await?;
-            self.tenants.push((tenant.key, project));
+            tenant.install(&component, plugins::RULES_FOR_ALL).await?;
+            let project = tenant.create_project().await?;
+            self.tenants.push((tenant.key().to_owned(), project));
         }
         host.stop().await
     }
 
     async fn round(&self) -> Result<Round> {
-        let (host, bare) = timed(self.options, &self.bare).await?;
+        let (host, empty_start) = start_timed(self.options, &self.empty).await?;
         host.stop().await?;
-        let (host, started) = timed(self.options, &self.data).await?;
-        tokio::time::sleep(REST).await;
-        let at_rest = host.held()?;
-        self.call_all(&host).await?;
-        tokio::time::sleep(REST).await;
-        let called = host.held()?;
+        let (host, start) = start_timed(self.options, &self.data).await?;
+        tokio::time::sleep(SETTLE).await;
+        let idle = host.usage()?;
+        self.call_plugins(&host).await?;
+        tokio::time::sleep(SETTLE).await;
+        let called = host.usage()?;
         host.stop().await?;
-        Ok(Round { bare, started, at_rest, called })
+        Ok(Round { empty_start, start, idle, called })
     }
 
-    /// Each tenant makes an issue, of which its plugin is asked.
-    async fn call_all(&self, host: &Host) -> Result<()> {
-        let operator = operator(host);
+    /// Creates an issue in each tenant, which its plugin validates.
+    async fn call_plugins(&self, host: &Host) -> Result<()> {
+        let operator = RestClient::operator(host);
         for (key, project) in &self.tenants {
-            let tenant = Caller { key: key.clone(), ..operator.clone() };
+            let tenant = operator.with_key(key);
             let issue = json!({"project_id": project, "summary": "It leaks", "description": "Since Monday"});
             tenant.post("/v1/issues", &issue).await?;
         }
@@ -215,123 +213,121 @@ impl<'a> Growth<'a> {
     }
 }
 
-/// Starts a host, and how long that took.
-async fn timed(options: &Options, folder: &Path) -> Result<(Host, Started)> {
+/// Starts a host and measures the time that this takes.
+async fn start_timed(options: &Options, folder: &Path) -> Result<(Host, StartTimes)> {
     let client = reqwest::Client::new();
-    let begin = Instant::now();
-    let host = start(options, folder).await?;
-    let said = millis(begin);
-    let answer = client.get(format!("{}/readyz", host.http)).send().await?;
-    ensure!(answer.status() == 200, "it says that it serves, and is not ready");
-    Ok((host, Started { said, ready: millis(begin) }))
+    let start = Instant::now();
+    let host = Host::start_sqlite(&options.binary, folder).await?;
+    let listening = millis_since(start);
+    let response = client.get(format!("{}/readyz", host.http)).send().await?;
+    ensure!(response.status() == 200, "the host listens, but it is not ready");
+    Ok((host, StartTimes { listening, ready: millis_since(start) }))
 }
 
-fn millis(begin: Instant) -> f64 {
-    begin.elapsed().as_secs_f64() * 1e3
+fn millis_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
 }
 
 impl Size {
-    fn of(releases: Releases, tenants: u32, rounds: &[Round]) -> Self {
-        let started = |of: fn(&Round) -> Started| Started {
-            said: middle(rounds, |round| of(round).said),
-            ready: middle(rounds, |round| of(round).ready),
+    fn median(releases: Releases, tenants: u32, rounds: &[Round]) -> Self {
+        let start_times = |of: fn(&Round) -> StartTimes| StartTimes {
+            listening: median(rounds, |round| of(round).listening),
+            ready: median(rounds, |round| of(round).ready),
         };
-        let held = |of: fn(&Round) -> Held| Held {
-            rss: middle(rounds, |round| of(round).rss),
-            pss: middle(rounds, |round| of(round).pss),
-            own: middle(rounds, |round| of(round).own),
-            files: middle(rounds, |round| of(round).files as f64) as usize,
+        let usage = |of: fn(&Round) -> Usage| Usage {
+            rss: median(rounds, |round| of(round).rss),
+            pss: median(rounds, |round| of(round).pss),
+            anonymous: median(rounds, |round| of(round).anonymous),
+            files: median(rounds, |round| of(round).files as f64) as usize,
         };
         Self {
             releases,
             tenants,
-            bare: started(|round| round.bare),
-            started: started(|round| round.started),
-            at_rest: held(|round| round.at_rest),
-            called: held(|round| round.called),
+            empty_start: start_times(|round| round.empty_start),
+            start: start_times(|round| round.start),
+            idle: usage(|round| round.idle),
+            called: usage(|round| round.called),
         }
     }
 
     fn json(&self) -> Value {
-        let started = |of: Started| json!({"said_ms": of.said, "ready_ms": of.ready});
-        let held = |of: Held| json!({"rss": of.rss, "pss": of.pss, "anonymous": of.own, "files": of.files});
+        let start = |of: StartTimes| json!({"listening_ms": of.listening, "ready_ms": of.ready});
+        let usage =
+            |of: Usage| json!({"rss": of.rss, "pss": of.pss, "anonymous": of.anonymous, "files": of.files});
         json!({
             "releases": self.releases.name(), "tenants": self.tenants,
-            "start": started(self.started), "bare_start": started(self.bare),
-            "at_rest": held(self.at_rest), "called": held(self.called),
+            "start": start(self.start), "empty_start": start(self.empty_start),
+            "idle": usage(self.idle), "called": usage(self.called),
         })
     }
 }
 
-/// The figure in the middle.
-fn middle(rounds: &[Round], figure: impl Fn(&Round) -> f64) -> f64 {
+/// Returns the median of a figure.
+fn median(rounds: &[Round], figure: impl Fn(&Round) -> f64) -> f64 {
     let mut figures: Vec<_> = rounds.iter().map(figure).collect();
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// How memory grows: each row's slope is over the row before it, for what the first tenants bring in (code that had not
-/// run, the pool's warm memories) is not what the next one costs.
-fn show_memory(sizes: &[Size]) {
+/// Builds the table of memory. The figures for one tenant are the growth since the row before, because the first tenants
+/// also cause one-time growth: code that is loaded, and warm memories of the pool.
+fn memory_table(sizes: &[Size]) -> Table {
     let columns = [
         "component",
         "state",
         "tenants",
         "RSS MB",
         "Pss MB",
-        "own MB",
+        "anonymous MB",
         "files",
         "RSS kB each",
         "Pss kB each",
-        "own kB each",
+        "anonymous kB each",
     ];
     let mut rows = Vec::new();
-    for (state, of) in
-        [("started", (|size| size.at_rest) as fn(&Size) -> Held), ("called", |size| size.called)]
-    {
+    for (state, of) in [("idle", (|size| size.idle) as fn(&Size) -> Usage), ("called", |size| size.called)] {
         for (number, size) in sizes.iter().enumerate() {
             let before = number.checked_sub(1).and_then(|before| sizes.get(before));
             let before = before.filter(|before| before.releases == size.releases);
-            let (held, grown) = (of(size), before.map(|before| (of(before), size.tenants - before.tenants)));
-            let each = |figure: fn(Held) -> f64| {
-                let each = grown.map(|(before, more)| (figure(held) - figure(before)) / f64::from(more));
+            let (usage, growth) =
+                (of(size), before.map(|before| (of(before), size.tenants - before.tenants)));
+            let each = |figure: fn(Usage) -> f64| {
+                let each = growth.map(|(before, more)| (figure(usage) - figure(before)) / f64::from(more));
                 each.map_or("–".to_owned(), |bytes| format!("{:.1}", bytes / 1e3))
             };
-            let whole = |bytes: f64| format!("{:.1}", bytes / 1e6);
+            let megabytes = |bytes: f64| format!("{:.1}", bytes / 1e6);
             rows.push([
                 size.releases.name().to_owned(),
                 state.to_owned(),
                 size.tenants.to_string(),
-                whole(held.rss),
-                whole(held.pss),
-                whole(held.own),
-                held.files.to_string(),
-                each(|held| held.rss),
-                each(|held| held.pss),
-                each(|held| held.own),
+                megabytes(usage.rss),
+                megabytes(usage.pss),
+                megabytes(usage.anonymous),
+                usage.files.to_string(),
+                each(|usage| usage.rss),
+                each(|usage| usage.pss),
+                each(|usage| usage.anonymous),
             ]);
         }
     }
-    table::print(columns, rows);
-    println!();
+    Table::new("memory", columns, rows)
 }
 
-/// How long starts take beside that of a host without tenants.
-fn show_starts(sizes: &[Size]) {
-    let columns = ["component", "tenants", "says so ms", "ready ms", "empty host ms", "ratio", "ms each"];
+/// Builds the table of start times. The floor is the start of a host without tenants.
+fn start_table(sizes: &[Size]) -> Table {
+    let columns = ["component", "tenants", "listening ms", "ready ms", "empty host ms", "ratio", "ms each"];
     let rows = sizes.iter().map(|size| {
-        let (ready, floor) = (size.started.ready, size.bare.ready);
+        let (ready, floor) = (size.start.ready, size.empty_start.ready);
         let each = (ready - floor) / f64::from(size.tenants);
         [
             size.releases.name().to_owned(),
             size.tenants.to_string(),
-            format!("{:.1}", size.started.said),
+            format!("{:.1}", size.start.listening),
             format!("{ready:.1}"),
             format!("{floor:.1}"),
             format!("{:.2}", ready / floor),
             if size.tenants == 0 { "–".to_owned() } else { format!("{each:.3}") },
         ]
     });
-    table::print(columns, rows);
-    println!();
+    Table::new("starts", columns, rows)
 }

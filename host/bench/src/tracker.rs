@@ -10,36 +10,37 @@ use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use tessera_proto::issues::v1::{CreateIssueRequest, GetIssueRequest, ListIssuesRequest};
 use tonic::transport::{Channel, Endpoint};
 
+use crate::client::{RestClient, grpc_request, text_at};
 use crate::floor::{self, CREATION, Kind};
-use crate::host::{Floor, Host, KEY};
-use crate::load::{self, Measured, median};
-use crate::table::{self, Row};
+use crate::load::{self, Measurement, median};
+use crate::process::{FloorServer, Host, KEY};
+use crate::report::{self, Row, Tables};
 
-/// Among how many counters issues are counted.
+/// Number of counters that the creations of the floor are spread over, as Tessera does.
 pub(crate) const ISSUE_COUNTERS: usize = 64;
 
-/// How the bench runs.
-#[derive(clap::Args, Clone)]
+/// Options of the bench.
+#[derive(clap::Parser, Clone)]
 pub(crate) struct Options {
-    /// The binary of Tessera.
+    /// Binary of Tessera.
     #[arg(long, default_value = "target/dist/tessera")]
     pub(crate) binary: PathBuf,
-    /// PostgreSQL's server, as postgres://user@host:port/database.
+    /// PostgreSQL server as postgres://user@host:port/database.
     #[arg(long, env = "TESSERA_TEST_POSTGRES")]
     pub(crate) postgres: String,
-    /// How many issues there are at the full size; a hundredth and a tenth are measured as well.
+    /// Number of issues; a hundredth and a tenth of it are measured as well.
     #[arg(long, default_value_t = 100_000)]
     issues: usize,
-    /// How long each figure is measured in each round, in milliseconds.
+    /// Duration of each measurement in milliseconds.
     #[arg(long, default_value_t = 1_500)]
     span_ms: u64,
-    /// How many rounds; the median counts.
+    /// Number of rounds, of which the median is reported.
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: usize,
-    /// How many callers at once.
+    /// Number of concurrent callers.
     #[arg(long, default_value_t = 16)]
     pub(crate) callers: usize,
-    /// Which stores.
+    /// Stores to measure.
     #[arg(long, value_delimiter = ',', default_value = "sqlite,memdb,postgres")]
     stores: Vec<String>,
 }
@@ -50,17 +51,17 @@ impl Options {
     }
 }
 
-/// Runs the bench and prints its table.
-pub(crate) async fn run(options: Options) -> Result<()> {
+/// Runs the bench.
+pub(crate) async fn run(options: Options) -> Result<Tables> {
     let mut rows = Vec::new();
     for store in &options.stores {
         let folder = std::env::temp_dir().join(format!("tessera-bench-{store}-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
-        let measured = measure_store(&options, store, &folder, &mut rows).await;
+        let result = measure_store(&options, store, &folder, &mut rows).await;
         std::fs::remove_dir_all(&folder)?;
-        measured.with_context(|| format!("on {store}"))?;
+        result.with_context(|| format!("on {store}"))?;
     }
-    table::show("tracker", &rows)
+    report::compare("tracker", &rows)
 }
 
 async fn measure_store(options: &Options, store: &str, folder: &Path, rows: &mut Vec<Row>) -> Result<()> {
@@ -69,20 +70,19 @@ async fn measure_store(options: &Options, store: &str, folder: &Path, rows: &mut
         Some((server, _)) => format!("{server}/{database}"),
         None => options.postgres.clone(),
     };
-    let secret = ("TESSERA_SECRET_KEY", "a secret for benches, of at least 32 characters");
     let host = if store == "postgres" {
         floor::run_sql(&options.postgres, &format!("CREATE DATABASE {database}")).await?;
-        Host::start(&options.binary, folder, &[("DATABASE_URL", &url), secret]).await?
+        Host::start(&options.binary, folder, &[("DATABASE_URL", &url)]).await?
     } else {
-        Host::start(&options.binary, folder, &[("DB_TYPE", store), secret]).await?
+        Host::start(&options.binary, folder, &[("DB_TYPE", store)]).await?
     };
     let bench = Bench::new(options, &host, store, folder).await?;
-    let mut held = 1;
+    let mut issues = 1;
     for size in [options.issues / 100, options.issues / 10, options.issues] {
-        bench.fill(size.saturating_sub(held)).await?;
-        held = held.max(size);
-        bench.reads(size, rows).await?;
-        held += bench.creations(size, &url, rows).await?;
+        bench.create_issues(size.saturating_sub(issues)).await?;
+        issues = issues.max(size);
+        bench.measure_reads(size, rows).await?;
+        issues += bench.measure_creations(size, &url, rows).await?;
     }
     drop(bench);
     drop(host);
@@ -92,12 +92,12 @@ async fn measure_store(options: &Options, store: &str, folder: &Path, rows: &mut
     Ok(())
 }
 
+/// Clients of a host, and the project that they use.
 pub(crate) struct Bench<'a> {
     options: &'a Options,
     store: &'a str,
     folder: &'a Path,
-    pub(crate) http: String,
-    pub(crate) rest: reqwest::Client,
+    pub(crate) rest: RestClient,
     grpc: IssuesServiceClient<Channel>,
     project: String,
     issue: String,
@@ -110,23 +110,13 @@ impl<'a> Bench<'a> {
         store: &'a str,
         folder: &'a Path,
     ) -> Result<Self> {
-        let rest = reqwest::Client::new();
+        let rest = RestClient::operator(host);
         let grpc = IssuesServiceClient::new(Endpoint::from_shared(host.grpc.clone())?.connect().await?);
         let grpc = grpc.max_decoding_message_size(16 << 20);
-        let (http, project, issue) = (host.http.clone(), String::new(), String::new());
-        let mut bench = Self { options, store, folder, http, rest, grpc, project, issue };
-        let project = bench.post("/v1/projects", &json!({"name": "Bench"})).await?;
-        bench.project = text(&project, "/project/project_id")?;
-        let issue = bench.post("/v1/issues", &bench.body()).await?;
-        bench.issue = text(&issue, "/issue/issue_id")?;
-        Ok(bench)
-    }
-
-    fn body(&self) -> Value {
-        json!({
-            "project_id": self.project, "summary": "The press on line 4 loses oil",
-            "description": "It began on Monday. ".repeat(10), "type": "BUG", "priority": "MAJOR",
-        })
+        let project = rest.create_project().await?;
+        let issue = rest.post("/v1/issues", &issue_body(&project)).await?;
+        let issue = text_at(&issue, "/issue/issue_id")?;
+        Ok(Self { options, store, folder, rest, grpc, project, issue })
     }
 
     fn message(&self) -> CreateIssueRequest {
@@ -140,22 +130,17 @@ impl<'a> Bench<'a> {
         }
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
-        let request = self.rest.post(format!("{}{path}", self.http)).bearer_auth(KEY).json(body);
-        Ok(request.send().await?.error_for_status()?.json().await?)
-    }
-
-    /// Makes so many issues more.
-    async fn fill(&self, issues: usize) -> Result<()> {
+    /// Creates issues that are not measured.
+    async fn create_issues(&self, count: usize) -> Result<()> {
         let (grpc, message) = (self.grpc.clone(), self.message());
         let workers = 64;
         let tasks: Vec<_> = (0..workers)
             .map(|worker| {
                 let (mut grpc, message) = (grpc.clone(), message.clone());
-                let share = issues / workers + usize::from(worker < issues % workers);
+                let share = count / workers + usize::from(worker < count % workers);
                 tokio::spawn(async move {
                     for _ in 0..share {
-                        grpc.create_issue(asked(message.clone())?).await?;
+                        grpc.create_issue(grpc_request(message.clone(), KEY)?).await?;
                     }
                     anyhow::Ok(())
                 })
@@ -167,44 +152,47 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    async fn reads(&self, size: usize, rows: &mut Vec<Row>) -> Result<()> {
+    async fn measure_reads(&self, size: usize, rows: &mut Vec<Row>) -> Result<()> {
         let list = format!("/v1/issues?page_size=20&filter=project:{}", self.project);
         for (operation, path) in [("get", format!("/v1/issues/{}", self.issue)), ("list 20", list)] {
-            let url = format!("{}{path}", self.http);
-            let answer =
-                self.rest.get(&url).bearer_auth(KEY).send().await?.error_for_status()?.bytes().await?;
-            let floor = Floor::start(Kind::Http, self.folder, &answer).await?;
+            let url = self.rest.url(&path);
+            let response = self.rest.get(&path).send().await?.error_for_status()?.bytes().await?;
+            let floor = FloorServer::start(Kind::Http, self.folder, &response).await?;
             let pair =
                 self.rounds(|| self.rest_get(url.clone()), || self.rest_get(floor.address.clone())).await?;
             rows.push(self.row(operation, "REST", size, pair));
         }
         let mut grpc = self.grpc.clone();
         let get = GetIssueRequest { issue_id: self.issue.clone(), include_details: false };
-        let answer = grpc.get_issue(asked(get.clone())?).await?.into_inner().encode_to_vec();
-        let floor = Floor::start(Kind::GrpcGet, self.folder, &answer).await?;
-        let bare = IssuesServiceClient::new(Endpoint::from_shared(floor.address.clone())?.connect().await?);
-        let pair = self
-            .rounds(|| self.grpc_get(grpc.clone(), get.clone()), || self.grpc_get(bare.clone(), get.clone()));
+        let response = grpc.get_issue(grpc_request(get.clone(), KEY)?).await?.into_inner().encode_to_vec();
+        let floor = FloorServer::start(Kind::GrpcGet, self.folder, &response).await?;
+        let floor_client =
+            IssuesServiceClient::new(Endpoint::from_shared(floor.address.clone())?.connect().await?);
+        let pair = self.rounds(
+            || self.grpc_get(grpc.clone(), get.clone()),
+            || self.grpc_get(floor_client.clone(), get.clone()),
+        );
         rows.push(self.row("get", "gRPC", size, pair.await?));
         let list = ListIssuesRequest {
             page_size: 20,
             filter: format!("project:{}", self.project),
             ..ListIssuesRequest::default()
         };
-        let answer = grpc.list_issues(asked(list.clone())?).await?.into_inner().encode_to_vec();
-        let floor = Floor::start(Kind::GrpcList, self.folder, &answer).await?;
-        let bare = IssuesServiceClient::new(Endpoint::from_shared(floor.address.clone())?.connect().await?);
+        let response = grpc.list_issues(grpc_request(list.clone(), KEY)?).await?.into_inner().encode_to_vec();
+        let floor = FloorServer::start(Kind::GrpcList, self.folder, &response).await?;
+        let floor_client =
+            IssuesServiceClient::new(Endpoint::from_shared(floor.address.clone())?.connect().await?);
         let pair = self.rounds(
             || self.grpc_list(self.grpc.clone(), list.clone()),
-            || self.grpc_list(bare.clone(), list.clone()),
+            || self.grpc_list(floor_client.clone(), list.clone()),
         );
         rows.push(self.row("list 20", "gRPC", size, pair.await?));
         Ok(())
     }
 
-    /// Measures creations, and answers how many issues there are more at the end.
-    async fn creations(&self, size: usize, url: &str, rows: &mut Vec<Row>) -> Result<usize> {
-        let before = self.count().await?;
+    /// Measures creations, and returns how many issues were created.
+    async fn measure_creations(&self, size: usize, url: &str, rows: &mut Vec<Row>) -> Result<usize> {
+        let before = self.count_issues().await?;
         let mut number = 0;
         let mut floor = || {
             number += 1;
@@ -222,14 +210,14 @@ impl<'a> Bench<'a> {
         rows.push(self.row("create", "REST", size, pair));
         let pair = self.rounds(|| self.grpc_create(), &mut floor).await?;
         rows.push(self.row("create", "gRPC", size, pair));
-        Ok(self.count().await? - before)
+        Ok(self.count_issues().await? - before)
     }
 
-    async fn count(&self) -> Result<usize> {
-        let url = format!("{}/v1/projects/{}", self.http, self.project);
-        let project: Value =
-            self.rest.get(url).bearer_auth(KEY).send().await?.error_for_status()?.json().await?;
-        let count = project.pointer("/project/issue_count").and_then(Value::as_u64).context("no count")?;
+    async fn count_issues(&self) -> Result<usize> {
+        let path = format!("/v1/projects/{}", self.project);
+        let project: Value = self.rest.get(&path).send().await?.error_for_status()?.json().await?;
+        let count = project.pointer("/project/issue_count").and_then(Value::as_u64);
+        let count = count.context("the project has no issue_count")?;
         Ok(usize::try_from(count)?)
     }
 
@@ -238,21 +226,21 @@ impl<'a> Bench<'a> {
         operation: &str,
         transport: &str,
         size: usize,
-        (subject, floor): (Measured, Measured),
+        (subject, floor): (Measurement, Measurement),
     ) -> Row {
-        let what = [operation, transport, self.store, &size.to_string()].map(str::to_owned);
-        Row { what, subject, floor: Some(floor) }
+        let labels = [operation, transport, self.store, &size.to_string()].map(str::to_owned);
+        Row { labels, subject, floor: Some(floor) }
     }
 
-    /// Subject and floor in turn, so that what the machine does meanwhile meets both.
+    /// Measures subject and floor in alternation, so that other load on the machine affects both.
     pub(crate) async fn rounds<A, B>(
         &self,
         mut subject: impl FnMut() -> A,
         mut floor: impl FnMut() -> B,
-    ) -> Result<(Measured, Measured)>
+    ) -> Result<(Measurement, Measurement)>
     where
-        A: Future<Output = Result<Measured>>,
-        B: Future<Output = Result<Measured>>,
+        A: Future<Output = Result<Measurement>>,
+        B: Future<Output = Result<Measurement>>,
     {
         let (mut subjects, mut floors) = (Vec::new(), Vec::new());
         for _ in 0..self.options.rounds {
@@ -262,23 +250,23 @@ impl<'a> Bench<'a> {
         Ok((median(subjects), median(floors)))
     }
 
-    async fn rest_get(&self, url: String) -> Result<Measured> {
+    async fn rest_get(&self, url: String) -> Result<Measurement> {
         let client = self.rest.clone();
-        load::closed(self.options.callers, self.options.span(), move |_, _| {
-            let request = client.get(&url).bearer_auth(KEY);
+        load::closed_loop(self.options.callers, self.options.span(), move |_, _| {
+            let request = client.get_url(&url);
             async move {
-                let answer = request.send().await?.error_for_status()?.bytes().await?;
-                ensure!(!answer.is_empty(), "an empty answer");
+                let response = request.send().await?.error_for_status()?.bytes().await?;
+                ensure!(!response.is_empty(), "the response is empty");
                 Ok(())
             }
         })
         .await
     }
 
-    async fn rest_create(&self) -> Result<Measured> {
-        let (client, url, body) = (self.rest.clone(), format!("{}/v1/issues", self.http), self.body());
-        load::closed(self.options.callers, self.options.span(), move |_, _| {
-            let request = client.post(&url).bearer_auth(KEY).json(&body);
+    async fn rest_create(&self) -> Result<Measurement> {
+        let (client, body) = (self.rest.clone(), issue_body(&self.project));
+        load::closed_loop(self.options.callers, self.options.span(), move |_, _| {
+            let request = client.post_request("/v1/issues", &body);
             async move {
                 request.send().await?.error_for_status()?.bytes().await?;
                 Ok(())
@@ -287,9 +275,13 @@ impl<'a> Bench<'a> {
         .await
     }
 
-    async fn grpc_get(&self, client: IssuesServiceClient<Channel>, get: GetIssueRequest) -> Result<Measured> {
-        load::closed(self.options.callers, self.options.span(), move |_, _| {
-            let (mut client, request) = (client.clone(), asked(get.clone()));
+    async fn grpc_get(
+        &self,
+        client: IssuesServiceClient<Channel>,
+        get: GetIssueRequest,
+    ) -> Result<Measurement> {
+        load::closed_loop(self.options.callers, self.options.span(), move |_, _| {
+            let (mut client, request) = (client.clone(), grpc_request(get.clone(), KEY));
             async move {
                 client.get_issue(request?).await?;
                 Ok(())
@@ -302,9 +294,9 @@ impl<'a> Bench<'a> {
         &self,
         client: IssuesServiceClient<Channel>,
         list: ListIssuesRequest,
-    ) -> Result<Measured> {
-        load::closed(self.options.callers, self.options.span(), move |_, _| {
-            let (mut client, request) = (client.clone(), asked(list.clone()));
+    ) -> Result<Measurement> {
+        load::closed_loop(self.options.callers, self.options.span(), move |_, _| {
+            let (mut client, request) = (client.clone(), grpc_request(list.clone(), KEY));
             async move {
                 client.list_issues(request?).await?;
                 Ok(())
@@ -313,10 +305,10 @@ impl<'a> Bench<'a> {
         .await
     }
 
-    pub(crate) async fn grpc_create(&self) -> Result<Measured> {
+    pub(crate) async fn grpc_create(&self) -> Result<Measurement> {
         let (client, message) = (self.grpc.clone(), self.message());
-        load::closed(self.options.callers, self.options.span(), move |_, _| {
-            let (mut client, request) = (client.clone(), asked(message.clone()));
+        load::closed_loop(self.options.callers, self.options.span(), move |_, _| {
+            let (mut client, request) = (client.clone(), grpc_request(message.clone(), KEY));
             async move {
                 client.create_issue(request?).await?;
                 Ok(())
@@ -326,13 +318,9 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// A request with the bench's key.
-fn asked<T>(message: T) -> Result<tonic::Request<T>> {
-    let mut request = tonic::Request::new(message);
-    request.metadata_mut().insert("authorization", format!("Bearer {KEY}").parse()?);
-    Ok(request)
-}
-
-fn text(answer: &Value, at: &str) -> Result<String> {
-    Ok(answer.pointer(at).and_then(Value::as_str).with_context(|| format!("no {at} in {answer}"))?.to_owned())
+fn issue_body(project: &str) -> Value {
+    json!({
+        "project_id": project, "summary": "The press on line 4 loses oil",
+        "description": "It began on Monday. ".repeat(10), "type": "BUG", "priority": "MAJOR",
+    })
 }

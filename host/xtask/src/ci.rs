@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: every check that a change must pass, in the order of their cost.
+//! `cargo xtask ci`: all checks of a change, cheapest first.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,15 @@ use crate::test::{self, TestArgs};
 use crate::tools;
 use crate::{interrupt, process, setup};
 
-/// How long fetching the advisory database may take before it counts as out of reach.
-const FETCH_LIMIT: Duration = Duration::from_secs(120);
+/// Limit of time for fetching the advisory database.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(120);
 
 type Step = (&'static str, fn(&Paths) -> Result<()>);
 
 const CHECKS: [Step; 5] =
     [("format", format), ("clippy", clippy), ("docs", docs), ("deny", deny), ("advisories", advisories)];
 
-/// Runs the checks, and the tests when asked for; stops at the first failure.
+/// Runs the checks and optionally the tests. Stops at the first failure.
 pub(crate) fn run(paths: &Paths, with_tests: bool) -> Result<()> {
     setup::rust(paths)?;
     let tests: &[Step] =
@@ -36,17 +36,17 @@ pub(crate) fn run(paths: &Paths, with_tests: bool) -> Result<()> {
 }
 
 fn format(paths: &Paths) -> Result<()> {
-    everywhere(paths, &["fmt", "--all", "--check"])
+    in_all_workspaces(paths, &["fmt", "--all", "--check"])
 }
 
-/// Runs cargo in the main workspace and in those of the guests.
-fn everywhere(paths: &Paths, arguments: &[&str]) -> Result<()> {
+/// Runs cargo in all workspaces.
+fn in_all_workspaces(paths: &Paths, arguments: &[&str]) -> Result<()> {
     process::run(paths.cargo()?.args(arguments))?;
     paths.guests()?.iter_mut().try_for_each(|cargo| process::run(cargo.args(arguments)))
 }
 
 fn clippy(paths: &Paths) -> Result<()> {
-    everywhere(paths, &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+    in_all_workspaces(paths, &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
 }
 
 fn docs(paths: &Paths) -> Result<()> {
@@ -62,17 +62,17 @@ fn deny(paths: &Paths) -> Result<()> {
     let config = paths.root.join(".deny.toml");
     let config = config.to_str().context("the repository's path is not UTF-8")?;
     let check = ["check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
-    everywhere(paths, &[&["deny", "--locked", "--config", config][..], &check].concat())
+    in_all_workspaces(paths, &[&["deny", "--locked", "--config", config][..], &check].concat())
 }
 
-/// Known faults in dependencies: not being able to ask is no failure, a bad answer is.
+/// Checks dependencies for known vulnerabilities. An advisory database that cannot be fetched is not a failure.
 fn advisories(paths: &Paths) -> Result<()> {
     tools::DENY.ensure(paths)?;
     let mut fetch = paths.cargo()?;
-    // No terminal is asked for a password to a repository that is out of reach.
+    // Git must not prompt for a password when the repository cannot be reached.
     fetch.args(["deny", "--locked", "fetch", "db"]).env("GIT_TERMINAL_PROMPT", "0");
-    if !process::try_run(&mut fetch, FETCH_LIMIT)? {
-        eprintln!("the advisory database cannot be reached: advisories were NOT checked");
+    if !process::try_run(&mut fetch, FETCH_TIMEOUT)? {
+        eprintln!("the advisory database cannot be fetched: advisories were NOT checked");
         return Ok(());
     }
     process::run(paths.cargo()?.args(["deny", "--locked", "check", "advisories"]))

@@ -1,11 +1,11 @@
-//! `cargo xtask coverage`: the tests once more, counted, and a report for people.
+//! `cargo xtask coverage`: runs the tests and writes an HTML report of their coverage.
 
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::paths::Paths;
-use crate::services::Borrowed;
+use crate::services::Temporary;
 use crate::test::TestArgs;
 use crate::{process, setup, tools};
 
@@ -20,9 +20,9 @@ pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
     tools::LLVM_COV.ensure(paths)?;
     setup::faketime()?;
 
-    // Counts of an earlier run would be added to this one's.
+    // Otherwise the counts of an earlier run are added.
     process::run(paths.cargo()?.args(["llvm-cov", "clean", "--profraw-only"]))?;
-    let services = Borrowed::start(paths, !args.fast)?;
+    let services = Temporary::start(paths, !args.fast)?;
     let mut test = paths.cargo()?;
     test.args(["llvm-cov", "--no-report"]).envs(services.env());
     args.add_to(&mut test);

@@ -1,4 +1,4 @@
-//! `cargo xtask dev`: the host, built and started again whenever what it is made of changes.
+//! `cargo xtask dev`: runs the host, and rebuilds and restarts it when a source file changes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,27 +18,27 @@ const POLL: Duration = Duration::from_millis(500);
 
 const WATCHED: [&str; 6] = ["Cargo.toml", "Cargo.lock", "host", "proto", "migrations", "wit"];
 
-/// What lies in a watched folder and is no part of the host.
+/// Folders inside the watched ones that do not affect the host.
 const IGNORED: [&str; 2] = ["host/xtask", "host/docs"];
 
 type Snapshot = BTreeMap<PathBuf, SystemTime>;
 
-/// Runs until a signal comes. A build that fails leaves the host that runs alone.
+/// Runs until a signal. If a build fails, the running host is left alone.
 pub(crate) fn run(paths: &Paths, args: &[String]) -> Result<()> {
     let mut host = None;
-    let outcome = follow(paths, args, &mut host);
-    // However it ended: the host is asked to stop, not killed.
+    let result = watch(paths, args, &mut host);
+    // In any case the host shuts down gracefully instead of being killed.
     stop(&mut host)?;
-    outcome
+    result
 }
 
-fn follow(paths: &Paths, args: &[String], host: &mut Option<Group>) -> Result<()> {
+fn watch(paths: &Paths, args: &[String], host: &mut Option<Group>) -> Result<()> {
     let mut built = Snapshot::new();
     loop {
-        let seen = snapshot(&paths.root);
-        // Two equal looks in a row: whoever writes has finished writing.
-        if seen != built && settled(&paths.root, &seen) {
-            built = seen;
+        let current = snapshot(&paths.root);
+        // Two equal snapshots in a row: the editor has finished writing.
+        if current != built && is_stable(&paths.root, &current) {
+            built = current;
             if build(paths)? {
                 stop(host)?;
                 *host = Some(start(paths, args)?);
@@ -70,7 +70,7 @@ fn stop(host: &mut Option<Group>) -> Result<()> {
     if let Some(mut running) = host.take() {
         let status = running.stop(Signal::TERM)?;
         if !status.success() {
-            eprintln!("dev: the host did not end well ({status})");
+            eprintln!("dev: the host failed ({status})");
         }
     }
     Ok(())
@@ -78,7 +78,7 @@ fn stop(host: &mut Option<Group>) -> Result<()> {
 
 fn report_end(host: &mut Option<Group>) -> Result<()> {
     if let Some(running) = host
-        && let Some(status) = running.ended()?
+        && let Some(status) = running.exit_status()?
     {
         eprintln!("dev: the host ended ({status}); waiting for a change");
         *host = None;
@@ -86,31 +86,31 @@ fn report_end(host: &mut Option<Group>) -> Result<()> {
     Ok(())
 }
 
-fn settled(root: &Path, seen: &Snapshot) -> bool {
+fn is_stable(root: &Path, last: &Snapshot) -> bool {
     thread::sleep(POLL);
-    snapshot(root) == *seen
+    snapshot(root) == *last
 }
 
-/// When each watched file was last written.
+/// Returns the modification time of each watched file.
 fn snapshot(root: &Path) -> Snapshot {
-    let mut found = Snapshot::new();
+    let mut files = Snapshot::new();
     for name in WATCHED {
-        collect(root, &root.join(name), &mut found);
+        collect(root, &root.join(name), &mut files);
     }
-    found
+    files
 }
 
-/// A file that vanishes while we look, or that was never there, is simply not seen.
-fn collect(root: &Path, path: &Path, found: &mut Snapshot) {
+/// Adds the files of a folder. Files that are missing or removed meanwhile are skipped.
+fn collect(root: &Path, path: &Path, files: &mut Snapshot) {
     if IGNORED.iter().any(|ignored| path == root.join(ignored)) {
         return;
     }
     if let Ok(entries) = fs::read_dir(path) {
         for entry in entries.flatten() {
-            collect(root, &entry.path(), found);
+            collect(root, &entry.path(), files);
         }
-    } else if let Ok(written) = fs::metadata(path).and_then(|metadata| metadata.modified()) {
-        found.insert(path.to_path_buf(), written);
+    } else if let Ok(modified) = fs::metadata(path).and_then(|metadata| metadata.modified()) {
+        files.insert(path.to_path_buf(), modified);
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_of_the_host_are_seen_and_those_of_its_tools_are_not() {
+    fn changes_of_the_host_are_detected_and_those_of_the_tools_are_not() {
         let root = std::env::temp_dir().join(format!("tessera-dev-{}", std::process::id()));
         for folder in ["host/src", "host/xtask/src", "proto"] {
             fs::create_dir_all(root.join(folder)).unwrap();

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP: noted when they come and acted on where it is safe, so that what was started is stopped.
+//! SIGINT, SIGTERM and SIGHUP are recorded and handled between two steps, so that servers are stopped before the end.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -8,28 +8,28 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
-const LISTENED: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
+const HANDLED: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
 static LAST: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 
-/// From here on these signals no longer end the process by themselves.
-pub(crate) fn listen() -> Result<()> {
+/// Installs the handlers. From here on these signals no longer end the process by themselves.
+pub(crate) fn install() -> Result<()> {
     let last = LAST.get_or_init(Arc::default);
-    for signal in LISTENED {
+    for signal in HANDLED {
         let number = signal.as_raw();
         signal_hook::flag::register_usize(number, Arc::clone(last), usize::try_from(number)?)
-            .context("signals cannot be listened to")?;
+            .context("the signal handlers cannot be installed")?;
     }
     Ok(())
 }
 
-/// The signal that came since the last call.
+/// Returns the signal that was received since the last call.
 pub(crate) fn take() -> Option<Signal> {
     let number = LAST.get()?.swap(0, Ordering::SeqCst);
-    LISTENED.into_iter().find(|signal| usize::try_from(signal.as_raw()) == Ok(number))
+    HANDLED.into_iter().find(|signal| usize::try_from(signal.as_raw()) == Ok(number))
 }
 
-/// Fails when a signal came: to be called between two steps.
+/// Fails if a signal was received. Called between two steps.
 pub(crate) fn check() -> Result<()> {
     match take() {
         Some(signal) => bail!(Interrupted(signal)),
@@ -37,12 +37,12 @@ pub(crate) fn check() -> Result<()> {
     }
 }
 
-/// The error that a signal makes of whatever was going on.
+/// The error after a signal.
 #[derive(Debug)]
 pub(crate) struct Interrupted(pub(crate) Signal);
 
 impl Interrupted {
-    /// As shells count it: 128 and the signal's number.
+    /// Returns 128 plus the signal's number, as shells do.
     pub(crate) fn exit_code(&self) -> ExitCode {
         u8::try_from(self.0.as_raw()).map_or(ExitCode::FAILURE, |number| ExitCode::from(128 + number))
     }

@@ -1,12 +1,12 @@
-//! `cargo xtask …`: what a developer and the continuous integration run on this repository.
+//! `cargo xtask`: the commands of developers and of continuous integration.
 //!
-//! Here live set-up, the servers that the tests need, and the commands around cargo. Nothing here is part of the host,
-//! and nothing of the host is used here, so a broken host never breaks its tools.
+//! Set-up, the servers for the tests, and commands around cargo. The host and its tools do not depend on each other, so
+//! that a host that does not compile never breaks the tools.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a command line tool: it reads its environment, waits by sleeping and talks to a terminal"
+    reason = "a command line tool: it reads its environment, sleeps and prints"
 )]
 
 mod bench;
@@ -32,7 +32,7 @@ use crate::interrupt::Interrupted;
 use crate::paths::Paths;
 use crate::test::TestArgs;
 
-/// Tessera's own tools.
+/// Tools of the Tessera repository.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -42,28 +42,28 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Starts and stops, for use by hand, the servers that the tests run against
+    /// Starts and stops servers for tests that are run by hand
     #[command(subcommand)]
     Services(services::Action),
-    /// Sets everything up and runs all tests against servers of their own
+    /// Runs all tests with temporary servers, after installing what is missing
     Test(TestArgs),
     /// Checks format, lints, docs and dependencies, then runs all tests
     Ci {
-        /// Leaves the tests out
+        /// Skips the tests
         #[arg(long)]
         no_test: bool,
     },
-    /// Runs the host and restarts it when its code changes
+    /// Runs the host, and rebuilds and restarts it when its code changes
     Dev {
-        /// The host's own arguments
+        /// Arguments of the host
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "--demo")]
         args: Vec<String>,
     },
-    /// Runs a benchmark on a build with the profile `dist`: `cargo xtask bench tracker`
+    /// Runs a bench with the profile `dist`, or `all` to write the tables of host/docs/PERFORMANCE.md
     Bench(bench::BenchArgs),
-    /// Runs the trials at their full size, each for some minutes, and prints how much was tried
+    /// Runs the randomized tests at full size, each for some minutes
     Trials(trials::TrialsArgs),
-    /// Runs all tests and writes an HTML report of what they covered
+    /// Runs all tests and writes an HTML report of their coverage
     Coverage(TestArgs),
 }
 
@@ -84,10 +84,10 @@ fn main() -> ExitCode {
 }
 
 fn run(task: Task) -> Result<()> {
-    interrupt::listen()?;
+    interrupt::install()?;
     let paths = Paths::find()?;
     match task {
-        Task::Services(action) => services::by_hand(&paths, action),
+        Task::Services(action) => services::run(&paths, action),
         Task::Test(args) => test::run(&paths, &args),
         Task::Ci { no_test } => ci::run(&paths, !no_test),
         Task::Dev { args } => dev::run(&paths, &args),
@@ -103,8 +103,8 @@ mod tests {
 
     use super::*;
 
-    /// What cargo gets for a line after `cargo xtask test`.
-    fn given_to_cargo(line: &[&str]) -> (bool, String) {
+    /// Returns `--fast` and the arguments of cargo for a command line of `cargo xtask test`.
+    fn parsed(line: &[&str]) -> (bool, String) {
         let line = ["cargo xtask", "test"].iter().chain(line);
         match Cli::try_parse_from(line).unwrap().task {
             Task::Test(args) => {
@@ -117,14 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_definition_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn what_is_not_ours_goes_to_cargo_and_what_follows_the_dashes_to_the_tests() {
-        for (line, fast, given) in [
+    fn unknown_arguments_go_to_cargo_and_those_after_the_dashes_to_the_tests() {
+        for (line, fast, expected) in [
             (&[][..], false, "x --workspace --locked"),
             (&["--fast"], true, "x --workspace --locked"),
             (&["--fast", "--", "--ignored"], true, "x --workspace --locked -- --ignored"),
@@ -134,12 +134,12 @@ mod tests {
             (&["--package=xtask"], false, "x --locked --package=xtask"),
             (&["--profile", "dev"], false, "x --workspace --locked --profile dev"),
         ] {
-            assert_eq!(given_to_cargo(line), (fast, given.to_owned()));
+            assert_eq!(parsed(line), (fast, expected.to_owned()));
         }
     }
 
     #[test]
-    fn the_host_gets_its_arguments_unread() {
+    fn arguments_of_dev_go_to_the_host() {
         let parse = |line: &[&str]| match Cli::try_parse_from(line).unwrap().task {
             Task::Dev { args } => args,
             other => panic!("{other:?}"),

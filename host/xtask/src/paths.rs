@@ -1,4 +1,4 @@
-//! Where things are: the repository and its target folder.
+//! The paths of the repository and its target folder.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,45 +6,45 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-/// The workspaces beside the main one: what is built for WebAssembly.
+/// The workspaces that are compiled to WebAssembly.
 pub(crate) const GUESTS: [&str; 2] = ["plugin-sdk/rust", "plugins"];
 
-/// The folders that the tools work in.
+/// The folders that the tools use.
 #[derive(Debug, Clone)]
 pub(crate) struct Paths {
     /// The repository.
     pub(crate) root: PathBuf,
-    /// What is built, and all that the tools make.
+    /// The target folder, which also holds the tools' files.
     pub(crate) target: PathBuf,
 }
 
 impl Paths {
-    /// Finds them, wherever in the repository the tool was called.
+    /// Finds the folders. The current folder does not matter.
     pub(crate) fn find() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .ancestors()
             .nth(2)
-            .context("xtask lies two folders below the repository")?
+            .context("xtask must be two folders below the repository")?
             .to_path_buf();
         let target = match env::var_os("CARGO_TARGET_DIR") {
-            // Cargo reads a relative one from where it was called.
+            // Like cargo, resolves a relative path against the current folder.
             Some(folder) => std::path::absolute(folder).context("CARGO_TARGET_DIR is not a usable path")?,
             None => root.join("target"),
         };
         Ok(Self { root, target })
     }
 
-    /// State of the servers for tests.
+    /// Returns the folder of the test servers.
     pub(crate) fn services(&self) -> PathBuf {
         self.target.join("services")
     }
 
-    /// The root of what `cargo install` puts here rather than into the user's home.
+    /// Returns the root for `cargo install`, instead of the user's home.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target.join("tools")
     }
 
-    /// The same cargo in each workspace of guests, which share a target folder of their own.
+    /// Returns a cargo command for each workspace of guests. They share a separate target folder.
     pub(crate) fn guests(&self) -> Result<Vec<Command>> {
         let commands = GUESTS.map(|folder| {
             let mut command = self.cargo()?;
@@ -54,7 +54,7 @@ impl Paths {
         commands.into_iter().collect()
     }
 
-    /// The cargo that called us, to be run in the repository with the project's own tools at hand.
+    /// Returns a command for the cargo that runs this process, in the repository and with the installed tools on PATH.
     pub(crate) fn cargo(&self) -> Result<Command> {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let path = env::var_os("PATH").unwrap_or_default();

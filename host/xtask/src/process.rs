@@ -1,7 +1,7 @@
-//! Running other programs so that none of them outlives us.
+//! Runs other programs so that none of them outlives this process.
 //!
-//! A program that may start more programs gets a process group of its own: a signal that reaches us is passed on to the
-//! whole group, and whatever is left of the group when its leader has ended is killed.
+//! Each program leads a process group. Signals are forwarded to the whole group, and members that are left when the leader
+//! has ended are killed.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
@@ -14,12 +14,12 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_p
 
 use crate::interrupt::{self, Interrupted};
 
-/// How long a program may take to end after it was asked to.
+/// Limit of time between a signal to end and SIGKILL.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 const POLL: Duration = Duration::from_millis(25);
 
-/// A child that leads a process group; dropped, the whole group is killed.
+/// A process group, killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Group {
     leader: Child,
@@ -27,7 +27,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts a command, without standard input, at the head of a group.
+    /// Starts a command without standard input as the leader of a group.
     pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
         let leader = command
             .stdin(Stdio::null())
@@ -38,14 +38,14 @@ impl Group {
         Ok(Self { leader, id })
     }
 
-    /// How the leader ended, if it has.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    /// Returns the exit status of the leader if it has ended.
+    pub(crate) fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.leader.try_wait()?)
     }
 
-    /// Asks the group to end by `signal`, and kills it when it takes too long or a second signal reaches us.
+    /// Sends `signal` to the group, and kills it after a timeout or at a second signal to this process.
     pub(crate) fn stop(&mut self, signal: Signal) -> Result<ExitStatus> {
-        // A group that is gone already needs no signal.
+        // Fails if the group has ended already.
         let _ = kill_process_group(self.id, signal);
         let deadline = Instant::now() + GRACE;
         while self.alive()? && Instant::now() < deadline && interrupt::take().is_none() {
@@ -61,15 +61,15 @@ impl Group {
     }
 
     fn kill(&self) {
-        // Nothing left to kill is what is wanted.
+        // Fails if the group has ended already.
         let _ = kill_process_group(self.id, Signal::KILL);
     }
 
-    /// Waits for the end; a signal to us, or a limit of time, ends the group before.
+    /// Waits for the leader. A signal to this process, or the limit of time, ends the group.
     fn wait(&mut self, limit: Option<Duration>) -> Result<ExitStatus> {
         let started = Instant::now();
         loop {
-            if let Some(status) = self.ended()? {
+            if let Some(status) = self.exit_status()? {
                 return Ok(status);
             }
             if let Some(signal) = interrupt::take() {
@@ -87,23 +87,23 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-        // It was killed, so this does not wait long; how it ended is of no interest any more.
+        // Reaps the leader, which was killed. Its status does not matter.
         let _ = self.leader.wait();
     }
 }
 
-/// Runs a command to its end and fails when it does.
+/// Runs a command and fails if it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = Group::spawn(command)?.wait(None)?;
-    succeeded(command, status)
+    check_status(command, status)
 }
 
-/// Runs a command to its end or for as long as `limit`; true when it succeeded.
+/// Runs a command with a limit of time, and returns whether it succeeded.
 pub(crate) fn try_run(command: &mut Command, limit: Duration) -> Result<bool> {
     Ok(Group::spawn(command)?.wait(Some(limit))?.success())
 }
 
-/// Runs a command that may ask for a password, so it stays in the terminal's foreground group.
+/// Runs a command in the terminal's foreground group, since it may prompt for a password.
 pub(crate) fn run_in_foreground(command: &mut Command) -> Result<()> {
     let mut child = command.spawn().with_context(|| format!("{} cannot be started", name(command)))?;
     let mut interrupted = None;
@@ -112,7 +112,7 @@ pub(crate) fn run_in_foreground(command: &mut Command) -> Result<()> {
             break status;
         }
         if let Some(signal) = interrupt::take() {
-            // When it runs as root and we do not, only the terminal's own signal reaches it.
+            // Fails if the command runs as root and this process does not. The terminal signals it then.
             let _ = kill_process(Pid::from_child(&child), signal);
             interrupted = Some(signal);
         }
@@ -120,11 +120,11 @@ pub(crate) fn run_in_foreground(command: &mut Command) -> Result<()> {
     };
     match interrupted {
         Some(signal) => bail!(Interrupted(signal)),
-        None => succeeded(command, status),
+        None => check_status(command, status),
     }
 }
 
-/// Runs a short command out of reach of the terminal's signals, and gives what it printed.
+/// Runs a short command in a process group of its own, and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
@@ -132,13 +132,13 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         .output()
         .with_context(|| format!("{} cannot be started", name(command)))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{} failed ({}): {}", name(command), output.status, said.trim());
+        let message = String::from_utf8_lossy(&output.stderr);
+        bail!("{} failed ({}): {}", name(command), output.status, message.trim());
     }
-    String::from_utf8(output.stdout).with_context(|| format!("{} printed what is not text", name(command)))
+    String::from_utf8(output.stdout).with_context(|| format!("the output of {} is not UTF-8", name(command)))
 }
 
-fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
+fn check_status(command: &Command, status: ExitStatus) -> Result<()> {
     if !status.success() {
         bail!("`{}` failed ({status})", line(command));
     }
@@ -149,7 +149,7 @@ fn name(command: &Command) -> String {
     command.get_program().display().to_string()
 }
 
-/// The command as one would type it.
+/// Returns the command as a line for the terminal.
 pub(crate) fn line(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words: Vec<_> = [program].into_iter().chain(command.get_args()).map(OsStr::to_string_lossy).collect();
@@ -167,13 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_names_the_command() {
+    fn error_names_the_failed_command() {
         let error = run(&mut shell("exit 3")).unwrap_err().to_string();
         assert!(error.contains("sh -c exit 3") && error.contains("3"), "{error}");
     }
 
     #[test]
-    fn nothing_of_a_group_outlives_its_leader() {
+    fn members_of_a_group_are_killed_when_it_is_dropped() {
         let mut group = Group::spawn(&mut shell("sleep 60 & sleep 60 & exit 0")).unwrap();
         let id = group.id;
         assert!(group.wait(None).unwrap().success());
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_ended_at_its_limit() {
+    fn command_is_ended_at_its_time_limit() {
         let started = Instant::now();
         assert!(!try_run(&mut shell("sleep 60"), Duration::from_millis(100)).unwrap());
         assert!(started.elapsed() < GRACE);

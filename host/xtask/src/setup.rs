@@ -1,4 +1,4 @@
-//! What a machine must have before anything is built or tested, beyond the servers themselves.
+//! Installs the toolchain and the packages that builds and tests need, except servers.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,39 +10,40 @@ use rustix::process::geteuid;
 use crate::paths::Paths;
 use crate::process;
 
-/// Makes sure of the toolchain, components and targets of `rust-toolchain.toml`.
+/// Installs the toolchain, components and targets of `rust-toolchain.toml` if rustup is available.
 pub(crate) fn rust(paths: &Paths) -> Result<()> {
     if find("rustup").is_none() {
-        eprintln!("no rustup here: taking the Rust that is installed as it is");
+        eprintln!("rustup not found: using the installed Rust");
         return Ok(());
     }
-    // Without a name it is the repository's toolchain. What is there already is not fetched again.
+    // Without a name, rustup installs the toolchain of the repository's file if it is missing.
     let mut install = Command::new("rustup");
     install.args(["toolchain", "install"]).current_dir(&paths.root);
-    // Cargo's proxy names the toolchain here, which would hide the file with the components and targets.
+    // Set by cargo's proxy; it would override the file with the components and targets.
     install.env_remove("RUSTUP_TOOLCHAIN");
     process::output(&mut install).context("the toolchain of rust-toolchain.toml cannot be installed")?;
     Ok(())
 }
 
-/// Installs packages of Debian or Ubuntu; elsewhere it fails with `otherwise`, which says what to do.
-pub(crate) fn apt(packages: &[&str], otherwise: &str) -> Result<()> {
+/// Installs packages with apt-get. Where there is none, fails with `instructions`.
+pub(crate) fn apt(packages: &[&str], instructions: &str) -> Result<()> {
     if find("apt-get").is_none() {
-        bail!("{otherwise}");
+        bail!("{instructions}");
     }
     eprintln!("installing {} with apt-get", packages.join(", "));
     process::run_in_foreground(apt_get()?.arg("update"))?;
     process::run_in_foreground(
         apt_get()?.args(["install", "--yes", "--no-install-recommends"]).args(packages),
     )
-    .context("apt-get could not install what is missing")
+    .context("apt-get could not install the packages")
 }
 
-/// Makes sure of the library by which tests show a host another time.
+/// Installs libfaketime, with which tests set the clock of a host, if it is missing.
 pub(crate) fn faketime() -> Result<()> {
     let folders = ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "lib"];
-    let found = |folder: &&str| Path::new("/usr").join(folder).join("faketime/libfaketime.so.1").is_file();
-    if folders.iter().any(found) {
+    let has_library =
+        |folder: &&str| Path::new("/usr").join(folder).join("faketime/libfaketime.so.1").is_file();
+    if folders.iter().any(has_library) {
         return Ok(());
     }
     apt(&["libfaketime"], "libfaketime is needed: install it with your system's package manager")
@@ -56,13 +57,13 @@ fn apt_get() -> Result<Command> {
         sudo.arg("env");
         sudo
     } else {
-        bail!("packages are missing and only root can install them: run this as root or install sudo");
+        bail!("packages are missing: run this as root or install sudo");
     };
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]);
     Ok(command)
 }
 
-/// The program of this name on PATH.
+/// Returns the path of a program on PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::paths::Paths;
-use crate::services::Borrowed;
+use crate::services::Temporary;
 use crate::{process, setup};
 
 /// What can be said about a run of the tests.
@@ -49,7 +49,7 @@ fn names_a_package(arg: &str) -> bool {
 pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
     setup::rust(paths)?;
     setup::faketime()?;
-    let services = Borrowed::start(paths, !args.fast)?;
+    let services = Temporary::start(paths, !args.fast)?;
     let mut test = paths.cargo()?;
     test.arg("test").envs(services.env());
     args.add_to(&mut test);

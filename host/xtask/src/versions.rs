@@ -1,6 +1,6 @@
-//! Every version that the tools pin, and nothing else. (Rust's own stands in `rust-toolchain.toml`.)
+//! The pinned versions of tools and servers. That of Rust is in `rust-toolchain.toml`.
 
-/// The oldest PostgreSQL that Tessera is tested with.
+/// The oldest supported major version of PostgreSQL.
 pub(crate) const POSTGRES_MINIMUM: u32 = 15;
 
 /// cargo-deny: licences, bans, sources, advisories.

@@ -1,8 +1,8 @@
-//! The servers that the tests run against: private instances on free loopback ports.
+//! The servers for tests: private instances on free loopback ports.
 //!
-//! An [`Instance`] is one set of all servers with its state in one folder. There is the developer's own, which stays up
-//! until it is told to stop, and one [`Borrowed`] for each run of the tests, gone with the run. How one server is found,
-//! started and stopped is in a file of its own; a further server is a further case of [`Service`] and a file.
+//! An [`Instance`] is a set of all servers with its state in one folder. The developer's instance runs until
+//! `services down`; each test run has a [`Temporary`] one. Finding, starting and stopping a server is in one file for
+//! each; a new server is a new case of [`Service`] and a file.
 
 mod postgres;
 mod state;
@@ -19,22 +19,22 @@ use self::state::{Running, State};
 use crate::interrupt;
 use crate::paths::Paths;
 
-/// What a developer can ask for.
+/// The actions of `cargo xtask services`.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum Action {
-    /// Starts the servers, and installs what is missing; changes nothing when they run
+    /// Starts the servers that do not run, after installing what is missing
     Up {
-        /// Without fsync: faster, and nothing that survives a power cut
+        /// Disables fsync: faster, but not durable
         #[arg(long)]
         fast: bool,
     },
     /// Stops the servers
     Down {
-        /// Throws their data away as well
+        /// Deletes their data as well
         #[arg(long)]
         wipe: bool,
     },
-    /// Prints the variables by which tests find the servers, for `eval`
+    /// Prints the environment variables for tests, for `eval`
     Env,
 }
 
@@ -57,10 +57,10 @@ impl Service {
         Self::ALL.into_iter().find(|service| service.name() == name)
     }
 
-    /// Finds or installs the program and prepares a folder for its data, below `wanted` where the server can get there.
-    fn prepare(self, wanted: &Path, durable: bool) -> Result<Running> {
+    /// Finds or installs the program, and creates its data folder: `preferred` if the server's user can access it.
+    fn prepare(self, preferred: &Path, durable: bool) -> Result<Running> {
         match self {
-            Self::Postgres => postgres::prepare(wanted, durable),
+            Self::Postgres => postgres::prepare(preferred, durable),
         }
     }
 
@@ -70,9 +70,9 @@ impl Service {
         }
     }
 
-    fn runs(self, server: &Running) -> bool {
+    fn is_running(self, server: &Running) -> bool {
         match self {
-            Self::Postgres => postgres::runs(server),
+            Self::Postgres => postgres::is_running(server),
         }
     }
 
@@ -82,7 +82,7 @@ impl Service {
         }
     }
 
-    /// By which variable, and with which value, tests find the server.
+    /// Returns the environment variable that tells tests the server's address.
     fn env(self, server: &Running) -> (&'static str, String) {
         match self {
             Self::Postgres => ("TESSERA_TEST_POSTGRES", postgres::url(server)),
@@ -90,12 +90,12 @@ impl Service {
     }
 }
 
-/// Carries out what a developer asked for.
-pub(crate) fn by_hand(paths: &Paths, action: Action) -> Result<()> {
+/// Runs an action on the developer's instance.
+pub(crate) fn run(paths: &Paths, action: Action) -> Result<()> {
     let instance = Instance::at(paths.services());
     match action {
         Action::Up { fast } => {
-            let _alone = lock(paths)?;
+            let _lock = lock(paths)?;
             let servers = instance.up(!fast)?;
             for server in servers {
                 eprintln!("{server}");
@@ -103,13 +103,14 @@ pub(crate) fn by_hand(paths: &Paths, action: Action) -> Result<()> {
             Ok(())
         }
         Action::Down { wipe } => {
-            let _alone = lock(paths)?;
+            let _lock = lock(paths)?;
             instance.down()?;
             if wipe { instance.wipe() } else { Ok(()) }
         }
         Action::Env => {
             let servers = instance.servers()?;
-            if servers.len() < Service::ALL.len() || !servers.iter().all(|server| server.service.runs(server))
+            if servers.len() < Service::ALL.len()
+                || !servers.iter().all(|server| server.service.is_running(server))
             {
                 anyhow::bail!("the servers are not up: `cargo xtask services up` starts them");
             }
@@ -125,16 +126,16 @@ fn env_of(servers: &[Running]) -> Vec<(&'static str, String)> {
     servers.iter().map(|server| server.service.env(server)).collect()
 }
 
-/// Keeps two callers from starting or sweeping at a time; held until dropped.
+/// Locks starting and sweeping against other processes until the file is dropped.
 fn lock(paths: &Paths) -> Result<File> {
     let folder = paths.services();
-    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be created", folder.display()))?;
     let file = File::create(folder.join("lock"))?;
     file.lock()?;
     Ok(file)
 }
 
-/// One set of all servers, with its state in one folder.
+/// A set of all servers with its state in one folder.
 #[derive(Debug)]
 struct Instance {
     folder: PathBuf,
@@ -151,12 +152,12 @@ impl Instance {
         self.state.read()
     }
 
-    /// Starts what does not run as it is wanted.
+    /// Starts the servers that do not run with this durability.
     fn up(&self, durable: bool) -> Result<Vec<Running>> {
         for service in Service::ALL {
             interrupt::check()?;
-            let mut server = self.prepared(service, durable)?;
-            let running = service.runs(&server);
+            let mut server = self.find_or_prepare(service, durable)?;
+            let running = service.is_running(&server);
             if running && server.durable == durable {
                 continue;
             }
@@ -170,10 +171,11 @@ impl Instance {
         self.servers()
     }
 
-    /// The server as it is remembered or, new, remembered before its start: no interruption leaves one unknown.
-    fn prepared(&self, service: Service, durable: bool) -> Result<Running> {
-        let known = self.servers()?.into_iter().find(|server| server.service == service);
-        if let Some(server) = known.filter(|server| server.folder.is_dir()) {
+    /// Returns the recorded server, or prepares one. It is recorded before its start, so that an interruption leaves no
+    /// unknown server.
+    fn find_or_prepare(&self, service: Service, durable: bool) -> Result<Running> {
+        let recorded = self.servers()?.into_iter().find(|server| server.service == service);
+        if let Some(server) = recorded.filter(|server| server.folder.is_dir()) {
             return Ok(server);
         }
         let server = service.prepare(&self.folder.join(service.name()), durable)?;
@@ -181,18 +183,18 @@ impl Instance {
         Ok(server)
     }
 
-    /// Stops all servers; one that does not stop keeps no other from being stopped.
+    /// Stops all servers, also after a failure to stop one.
     fn down(&self) -> Result<()> {
-        let mut outcome = Ok(());
+        let mut result = Ok(());
         for server in self.servers()? {
-            if server.service.runs(&server) {
-                outcome = outcome.and(server.service.stop(&server));
+            if server.service.is_running(&server) {
+                result = result.and(server.service.stop(&server));
             }
         }
-        outcome
+        result
     }
 
-    /// Removes the data, wherever it is, and the state.
+    /// Removes the data folders and the state.
     fn wipe(&self) -> Result<()> {
         for server in self.servers()? {
             match fs::remove_dir_all(&server.folder) {
@@ -207,41 +209,41 @@ impl Instance {
     }
 }
 
-/// Servers for one run of the tests: stopped and removed when dropped.
+/// Servers of one test run, stopped and removed when dropped.
 ///
-/// Its folder is locked for as long as we live, so a later run knows what one that was killed left behind.
+/// The folder is locked while this process lives, so that later runs recognize the folders of killed ones.
 #[derive(Debug)]
-pub(crate) struct Borrowed {
+pub(crate) struct Temporary {
     instance: Instance,
     servers: Vec<Running>,
-    _alive: File,
+    _lock: File,
 }
 
-impl Borrowed {
-    /// Starts a set of servers of its own, after removing what killed runs left.
+impl Temporary {
+    /// Starts the servers, after removing those of killed runs.
     pub(crate) fn start(paths: &Paths, durable: bool) -> Result<Self> {
-        let alone = lock(paths)?;
+        let start_lock = lock(paths)?;
         sweep(&paths.services())?;
         let folder = paths.services().join(format!("test-{}", process::id()));
-        fs::create_dir(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        let alive = File::create(folder.join("lock"))?;
-        alive.lock()?;
-        let mut borrowed = Self { instance: Instance::at(folder), servers: Vec::new(), _alive: alive };
-        drop(alone);
-        borrowed.servers = borrowed.instance.up(durable)?;
-        Ok(borrowed)
+        fs::create_dir(&folder).with_context(|| format!("{} cannot be created", folder.display()))?;
+        let folder_lock = File::create(folder.join("lock"))?;
+        folder_lock.lock()?;
+        let mut temporary = Self { instance: Instance::at(folder), servers: Vec::new(), _lock: folder_lock };
+        drop(start_lock);
+        temporary.servers = temporary.instance.up(durable)?;
+        Ok(temporary)
     }
 
-    /// The variables by which tests find the servers.
+    /// Returns the environment variables that tell tests the addresses.
     pub(crate) fn env(&self) -> Vec<(&'static str, String)> {
         env_of(&self.servers)
     }
 }
 
-impl Drop for Borrowed {
+impl Drop for Temporary {
     fn drop(&mut self) {
         if let Err(error) = discard(&self.instance) {
-            eprintln!("the tests' servers were not removed wholly: {error:#}");
+            eprintln!("the test servers cannot be removed: {error:#}");
         }
     }
 }
@@ -253,7 +255,7 @@ fn discard(instance: &Instance) -> Result<()> {
         .with_context(|| format!("{} cannot be removed", instance.folder.display()))
 }
 
-/// Stops and removes the servers of runs that are no more.
+/// Stops and removes the servers of killed runs.
 fn sweep(services: &Path) -> Result<()> {
     for entry in fs::read_dir(services)? {
         let entry = entry?;
@@ -263,7 +265,7 @@ fn sweep(services: &Path) -> Result<()> {
         let owner = File::create(entry.path().join("lock"))?;
         match owner.try_lock() {
             Ok(()) => {
-                eprintln!("removing what an interrupted run left in {}", entry.path().display());
+                eprintln!("removing the servers of an interrupted run in {}", entry.path().display());
                 discard(&Instance::at(entry.path()))?;
             }
             Err(TryLockError::WouldBlock) => {}

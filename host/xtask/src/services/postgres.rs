@@ -1,4 +1,4 @@
-//! PostgreSQL: found or installed, a private cluster, trusted on the loopback address only.
+//! PostgreSQL: a private cluster that listens on the loopback address only.
 
 use std::fs;
 use std::net::TcpListener;
@@ -14,34 +14,35 @@ use super::user::User;
 use crate::process::output;
 use crate::{setup, versions};
 
-/// The system's user that packages make, and the cluster's superuser.
+/// The system user of the packages, and the superuser of the cluster.
 const USER: &str = "postgres";
 
-/// Enough for every test to have its pool.
+/// Limit of connections: enough for the pools of all tests.
 const CONNECTIONS: u32 = 200;
 
-/// Between finding a free port and listening on it another process may take it.
+/// Attempts to start. Another process may take a port between finding and using it.
 const ATTEMPTS: usize = 5;
 
-/// Makes the folder and the cluster in it.
-pub(super) fn prepare(wanted: &Path, durable: bool) -> Result<Running> {
+/// Creates the cluster and its folder.
+pub(super) fn prepare(preferred: &Path, durable: bool) -> Result<Running> {
     let programs = programs()?;
     let user = User::unless_root(USER)?;
-    // What an earlier, interrupted set-up left: it is in no state, so nothing runs on it.
-    if wanted.exists() {
-        fs::remove_dir_all(wanted).with_context(|| format!("{} cannot be removed", wanted.display()))?;
+    // Left by an interrupted set-up. It is not recorded, so no server uses it.
+    if preferred.exists() {
+        fs::remove_dir_all(preferred)
+            .with_context(|| format!("{} cannot be removed", preferred.display()))?;
     }
-    let folder = user.folder(wanted)?;
-    let made = initialise(user, &programs, &folder, durable);
-    if made.is_err() {
-        // The cause is told; a leftover that cannot be removed adds nothing to it.
+    let folder = user.create_folder(preferred)?;
+    let result = initialize(user, &programs, &folder, durable);
+    if result.is_err() {
+        // The failure is reported; a second one would not help.
         let _ = fs::remove_dir_all(&folder);
     }
-    made?;
+    result?;
     Ok(Running { service: Service::Postgres, pid: 0, port: 0, durable, folder })
 }
 
-fn initialise(user: User, programs: &Path, folder: &Path, durable: bool) -> Result<()> {
+fn initialize(user: User, programs: &Path, folder: &Path, durable: bool) -> Result<()> {
     let mut initdb = user.command(&programs.join("initdb"), folder);
     initdb
         .args([
@@ -64,12 +65,12 @@ fn initialise(user: User, programs: &Path, folder: &Path, durable: bool) -> Resu
 /// Starts the server, on its former port if that is free.
 pub(super) fn start(server: &mut Running) -> Result<()> {
     let programs = programs()?;
-    fits(&programs, server)?;
+    check_version(&programs, server)?;
     let user = User::unless_root(USER)?;
     for _ in 0..ATTEMPTS {
         server.port = free_port(server.port)?;
         let log = server.folder.join("log");
-        // The log shall tell of this start only.
+        // The log must contain this start only.
         if log.exists() {
             fs::remove_file(&log)?;
         }
@@ -77,7 +78,8 @@ pub(super) fn start(server: &mut Running) -> Result<()> {
         start.args(["start", "--wait", "--silent", "--pgdata"]).arg(data(&server.folder));
         start.arg("--log").arg(&log).arg("--options").arg(options(server));
         let Err(error) = output(&mut start) else {
-            server.pid = pid(&server.folder).context("PostgreSQL started and tells no process id")?;
+            server.pid =
+                pid(&server.folder).context("PostgreSQL started without a process id in postmaster.pid")?;
             return Ok(());
         };
         let log = fs::read_to_string(&log).unwrap_or_default();
@@ -89,7 +91,8 @@ pub(super) fn start(server: &mut Running) -> Result<()> {
     bail!("PostgreSQL found no free port in {ATTEMPTS} attempts")
 }
 
-/// The socket's folder is the data folder, written short: a socket's path has at most 107 bytes.
+/// Returns the server's options. The socket is in the data folder by a relative path, since the limit of a socket's path is
+/// 107 bytes.
 fn options(server: &Running) -> String {
     let port = server.port;
     let common = format!("-p {port} -h 127.0.0.1 -k . -N {CONNECTIONS}");
@@ -100,11 +103,11 @@ fn options(server: &Running) -> String {
     }
 }
 
-pub(super) fn runs(server: &Running) -> bool {
+pub(super) fn is_running(server: &Running) -> bool {
     pid(&server.folder).is_some()
 }
 
-/// Stops the server, and its clients with it.
+/// Stops the server and disconnects its clients.
 pub(super) fn stop(server: &Running) -> Result<()> {
     let user = User::unless_root(USER)?;
     let programs = programs()?;
@@ -114,7 +117,7 @@ pub(super) fn stop(server: &Running) -> Result<()> {
             .arg(data(&server.folder));
         output(&mut stop)
     };
-    if stop("fast").is_err() && runs(server) {
+    if stop("fast").is_err() && is_running(server) {
         stop("immediate")?;
     }
     Ok(())
@@ -128,7 +131,7 @@ fn data(folder: &Path) -> PathBuf {
     folder.join("data")
 }
 
-/// The server's process, when it lives. The server removes the file at its end, unless it was killed.
+/// Returns the id of the server's process if it is alive. A killed server leaves its file behind.
 fn pid(folder: &Path) -> Option<u32> {
     let file = fs::read_to_string(data(folder).join("postmaster.pid")).ok()?;
     let number: i32 = file.lines().next()?.trim().parse().ok()?;
@@ -136,14 +139,16 @@ fn pid(folder: &Path) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
-/// A cluster belongs to the major version that made it.
-fn fits(programs: &Path, server: &Running) -> Result<()> {
-    let made_by =
-        fs::read_to_string(data(&server.folder).join("PG_VERSION")).context("the cluster is not whole")?;
-    let made_by = made_by.trim();
+/// Checks that the programs have the major version that created the cluster.
+fn check_version(programs: &Path, server: &Running) -> Result<()> {
+    let created_by =
+        fs::read_to_string(data(&server.folder).join("PG_VERSION")).context("the cluster is incomplete")?;
+    let created_by = created_by.trim();
     match version(programs) {
-        Some(found) if found.to_string() == made_by => Ok(()),
-        _ => bail!("the data is of PostgreSQL {made_by}: `cargo xtask services down --wipe` throws it away"),
+        Some(installed) if installed.to_string() == created_by => Ok(()),
+        _ => bail!(
+            "the data was created by PostgreSQL {created_by}: delete it with `cargo xtask services down --wipe`"
+        ),
     }
 }
 
@@ -154,7 +159,7 @@ fn free_port(former: u16) -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr())?.port())
 }
 
-/// The folder of the newest PostgreSQL that is new enough, installed first if there is none.
+/// Returns the folder of the newest supported PostgreSQL, which is installed if there is none.
 fn programs() -> Result<PathBuf> {
     if let Some(found) = newest() {
         return Ok(found);
@@ -181,17 +186,17 @@ fn newest() -> Option<PathBuf> {
         .map(|(_, folder)| folder)
 }
 
-/// Where packages put it: PATH, and the folders of Debian, Red Hat and Homebrew.
+/// Returns the folders with PostgreSQL on PATH and those of packages on Debian, Red Hat and Homebrew.
 fn candidates() -> Vec<PathBuf> {
     let mut found: Vec<_> =
         setup::find("initdb").and_then(|path| path.parent().map(Path::to_path_buf)).into_iter().collect();
-    let places = [
+    let prefixes = [
         ("/usr/lib/postgresql", ""),
         ("/usr", "pgsql-"),
         ("/opt/homebrew/opt", "postgresql@"),
         ("/usr/local/opt", "postgresql@"),
     ];
-    for (parent, prefix) in places {
+    for (parent, prefix) in prefixes {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(prefix) {
                 found.push(entry.path().join("bin"));
@@ -206,9 +211,9 @@ fn version(programs: &Path) -> Option<u32> {
     major(&output(Command::new(programs.join("postgres")).arg("--version")).ok()?)
 }
 
-/// The major version in "postgres (PostgreSQL) 15.9 (Debian …)" or "… 18beta1".
-fn major(said: &str) -> Option<u32> {
-    let (_, number) = said.split_once("(PostgreSQL) ")?;
+/// Parses the major version of "postgres (PostgreSQL) 15.9 (Debian …)" or "… 18beta1".
+fn major(output: &str) -> Option<u32> {
+    let (_, number) = output.split_once("(PostgreSQL) ")?;
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
@@ -217,14 +222,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_read_from_releases_and_betas() {
+    fn major_version_of_releases_and_betas_is_parsed() {
         assert_eq!(major("postgres (PostgreSQL) 15.9 (Debian 15.9-0+deb12u1)\n"), Some(15));
         assert_eq!(major("postgres (PostgreSQL) 18beta1\n"), Some(18));
         assert_eq!(major("something else"), None);
     }
 
     #[test]
-    fn a_former_port_is_kept_while_it_is_free() {
+    fn former_port_is_kept_while_it_is_free() {
         let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         assert_ne!(free_port(port).unwrap(), port);

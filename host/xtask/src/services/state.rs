@@ -1,4 +1,4 @@
-//! What is remembered of running servers: a text file with one line for each.
+//! The record of running servers: a text file with one line for each.
 
 use std::fmt;
 use std::fs;
@@ -9,18 +9,18 @@ use anyhow::{Context, Result};
 
 use super::Service;
 
-/// One server: prepared and, once it has a process and a port, started.
+/// A server. It is prepared while it has no process and port, and started afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Running {
-    /// Which.
+    /// The kind of server.
     pub(super) service: Service,
-    /// Its process when it was last started; 0 before.
+    /// Process id of the last start; 0 before the first one.
     pub(super) pid: u32,
-    /// Where it listens, on 127.0.0.1; 0 before its first start.
+    /// Port on 127.0.0.1; 0 before the first start.
     pub(super) port: u16,
-    /// Whether it flushes what it promised to keep.
+    /// Whether commits are durable.
     pub(super) durable: bool,
-    /// All that it writes.
+    /// The folder of all its files.
     pub(super) folder: PathBuf,
 }
 
@@ -47,7 +47,7 @@ impl Running {
     }
 }
 
-/// The file.
+/// The file of records.
 #[derive(Debug)]
 pub(super) struct State {
     file: PathBuf,
@@ -58,7 +58,7 @@ impl State {
         Self { file }
     }
 
-    /// The servers that are remembered: none when there is no file.
+    /// Returns the recorded servers, none if there is no file.
     pub(super) fn read(&self) -> Result<Vec<Running>> {
         let text = match fs::read_to_string(&self.file) {
             Ok(text) => text,
@@ -67,13 +67,13 @@ impl State {
                 return Err(error).with_context(|| format!("{} cannot be read", self.file.display()));
             }
         };
-        let broken = |line| format!("{} holds a line that is no server: {line}", self.file.display());
-        text.lines().map(|line| Running::parse(line).with_context(|| broken(line))).collect()
+        let invalid = |line| format!("{} has an invalid line: {line}", self.file.display());
+        text.lines().map(|line| Running::parse(line).with_context(|| invalid(line))).collect()
     }
 
-    /// Remembers a server in place of the former one of its kind.
+    /// Records a server in place of the former one of its kind.
     ///
-    /// The file is replaced as a whole, so that a reader never finds half of it.
+    /// The file is replaced atomically.
     pub(super) fn put(&self, server: Running) -> Result<()> {
         let mut servers = self.read()?;
         servers.retain(|other| other.service != server.service);
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_read_back_as_it_was_written() {
+    fn record_is_parsed_as_it_was_written() {
         let server = Running {
             service: Service::Postgres,
             pid: 17,

@@ -1,4 +1,4 @@
-//! As whom a server runs. Some refuse to run as root; then another user must also be able to reach its files.
+//! The user of a server. PostgreSQL refuses to run as root, and another user must be able to access its files.
 
 use std::env;
 use std::fs::{self, DirBuilder, Metadata};
@@ -16,27 +16,27 @@ use crate::process::output;
 /// The user of a server's processes and files.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum User {
-    /// We ourselves.
+    /// The user of this process.
     Own,
-    /// Another one; only root can choose that.
+    /// Another user, which only root can choose.
     Other { uid: u32, gid: u32 },
 }
 
 impl User {
-    /// Ourselves or, when we are root, the user of this name.
+    /// Returns the user of this process or, if that is root, the user of this name.
     pub(super) fn unless_root(name: &str) -> Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self::Own);
         }
         let id = |of| -> Result<u32> {
-            let said = output(Command::new("id").args([of, name]))
+            let text = output(Command::new("id").args([of, name]))
                 .with_context(|| format!("the server does not run as root, and there is no user `{name}`"))?;
-            Ok(said.trim().parse()?)
+            Ok(text.trim().parse()?)
         };
         Ok(Self::Other { uid: id("-u")?, gid: id("-g")? })
     }
 
-    /// A command of this user, in a folder that the user can be in and without the caller's search paths.
+    /// Returns a command that runs as this user in that folder, without the caller's library path.
     pub(super) fn command(self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(folder).env("LC_ALL", "C").env("HOME", folder).env_remove("LD_LIBRARY_PATH");
@@ -46,35 +46,35 @@ impl User {
         command
     }
 
-    /// Makes a folder for this user alone: the wanted one, or one below the system's temporary folder.
-    pub(super) fn folder(self, wanted: &Path) -> Result<PathBuf> {
-        let above = wanted.parent().context("a server's folder has one above it")?;
-        fs::create_dir_all(above).with_context(|| format!("{} cannot be made", above.display()))?;
-        if self.reaches(above)? {
-            self.make(wanted).with_context(|| format!("{} cannot be made", wanted.display()))?;
-            return Ok(wanted.to_path_buf());
+    /// Creates a folder that only this user can access: the preferred one, or one in a temporary folder of the system.
+    pub(super) fn create_folder(self, preferred: &Path) -> Result<PathBuf> {
+        let parent = preferred.parent().context("the folder of a server has no parent")?;
+        fs::create_dir_all(parent).with_context(|| format!("{} cannot be created", parent.display()))?;
+        if self.can_access(parent)? {
+            self.create(preferred).with_context(|| format!("{} cannot be created", preferred.display()))?;
+            return Ok(preferred.to_path_buf());
         }
-        let name = wanted.file_name().unwrap_or_default().to_string_lossy();
+        let name = preferred.file_name().unwrap_or_default().to_string_lossy();
         for temporary in [env::temp_dir(), "/tmp".into(), "/var/tmp".into()] {
-            if !temporary.is_dir() || !self.reaches(&temporary)? {
+            if !temporary.is_dir() || !self.can_access(&temporary)? {
                 continue;
             }
-            // Numbered, since a name that is taken is never used: it may be a trap of another user.
+            // An existing folder is never used, since it may belong to another user.
             for number in 0..100 {
                 let folder = temporary.join(format!("tessera-{name}-{}-{number}", process::id()));
-                match self.make(&folder) {
+                match self.create(&folder) {
                     Ok(()) => return Ok(folder),
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                     Err(error) => {
-                        return Err(error).with_context(|| format!("{} cannot be made", folder.display()));
+                        return Err(error).with_context(|| format!("{} cannot be created", folder.display()));
                     }
                 }
             }
         }
-        bail!("the server's user reaches neither {} nor a temporary folder", above.display())
+        bail!("the server's user can access neither {} nor a temporary folder", parent.display())
     }
 
-    fn make(self, folder: &Path) -> std::io::Result<()> {
+    fn create(self, folder: &Path) -> std::io::Result<()> {
         DirBuilder::new().mode(0o700).create(folder)?;
         match self {
             Self::Own => Ok(()),
@@ -82,12 +82,12 @@ impl User {
         }
     }
 
-    fn reaches(self, folder: &Path) -> Result<bool> {
+    fn can_access(self, folder: &Path) -> Result<bool> {
         let Self::Other { uid, gid } = self else { return Ok(true) };
         let folder =
             folder.canonicalize().with_context(|| format!("{} cannot be found", folder.display()))?;
-        for above in folder.ancestors() {
-            if !may_enter(&fs::metadata(above)?, uid, gid) {
+        for ancestor in folder.ancestors() {
+            if !may_enter(&fs::metadata(ancestor)?, uid, gid) {
                 return Ok(false);
             }
         }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_below_a_closed_one_is_out_of_reach_of_others() {
+    fn folder_inside_a_private_one_is_inaccessible_to_others() {
         let closed = env::temp_dir().join(format!("tessera-closed-{}", process::id()));
         let inner = closed.join("inner");
         fs::create_dir_all(&inner).unwrap();
@@ -122,10 +122,10 @@ mod tests {
         let open_to = |mode| fs::set_permissions(&closed, fs::Permissions::from_mode(mode)).unwrap();
 
         open_to(0o700);
-        assert!(!other.reaches(&inner).unwrap());
-        assert!(User::Own.reaches(&inner).unwrap());
+        assert!(!other.can_access(&inner).unwrap());
+        assert!(User::Own.can_access(&inner).unwrap());
         open_to(0o711);
-        assert!(other.reaches(&inner).unwrap());
+        assert!(other.can_access(&inner).unwrap());
         fs::remove_dir_all(&closed).unwrap();
     }
 }

@@ -1,4 +1,5 @@
-//! wasmtime alone: the same component in the same engine, with its arguments in the form that is lowered.
+//! The floor of plugin calls: the same component in the same engine without the sandbox, with arguments in the form of the
+//! generated bindings.
 
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
 mod generated {
@@ -30,7 +31,7 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
 };
 
-/// What a guest imports.
+/// The imports of a component.
 struct Imports {
     settings: String,
 }
@@ -66,8 +67,8 @@ impl imports::lookup::Host for Imports {
     }
 }
 
-/// A component in wasmtime.
-pub(crate) struct Plain {
+/// A compiled component.
+pub(crate) struct PlainWasmtime {
     engine: Engine,
     pre: InstancePre<Imports>,
     validation: Option<validation::GuestIndices>,
@@ -75,8 +76,8 @@ pub(crate) struct Plain {
     settings: String,
 }
 
-impl Plain {
-    /// Compiles a component in an engine like the sandbox's.
+impl PlainWasmtime {
+    /// Compiles a component with the engine settings of the sandbox.
     pub(crate) fn new(component: &[u8], settings: &str) -> Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(128)
@@ -101,16 +102,17 @@ impl Plain {
             .wasm_threads(false)
             .concurrency_support(false)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-        let whole = |error: wasmtime::Error| anyhow!("{error:#}");
-        let engine = Engine::new(&config).map_err(whole)?;
-        let component = Component::new(&engine, component).map_err(whole)?;
+        let to_anyhow = |error: wasmtime::Error| anyhow!("{error:#}");
+        let engine = Engine::new(&config).map_err(to_anyhow)?;
+        let component = Component::new(&engine, component).map_err(to_anyhow)?;
         let mut linker = Linker::new(&engine);
-        types::add_to_linker::<_, HasSelf<_>>(&mut linker, |held: &mut Imports| held).map_err(whole)?;
-        imports::host::add_to_linker::<_, HasSelf<_>>(&mut linker, |held: &mut Imports| held)
-            .map_err(whole)?;
-        imports::lookup::add_to_linker::<_, HasSelf<_>>(&mut linker, |held: &mut Imports| held)
-            .map_err(whole)?;
-        let pre = linker.instantiate_pre(&component).map_err(whole)?;
+        types::add_to_linker::<_, HasSelf<_>>(&mut linker, |imports: &mut Imports| imports)
+            .map_err(to_anyhow)?;
+        imports::host::add_to_linker::<_, HasSelf<_>>(&mut linker, |imports: &mut Imports| imports)
+            .map_err(to_anyhow)?;
+        imports::lookup::add_to_linker::<_, HasSelf<_>>(&mut linker, |imports: &mut Imports| imports)
+            .map_err(to_anyhow)?;
+        let pre = linker.instantiate_pre(&component).map_err(to_anyhow)?;
         let validation = validation::GuestIndices::new(&pre).ok();
         let pricing = pricing::GuestIndices::new(&pre).ok();
         Ok(Self { engine, pre, validation, pricing, settings: settings.to_owned() })
@@ -124,32 +126,33 @@ impl Plain {
         Ok(store)
     }
 
-    /// Asks a validation; whether it accepts.
+    /// Calls the validation and returns whether it accepts.
     pub(crate) async fn validate(
         &self,
         context: &types::Context,
         request: &validation::Request,
     ) -> Result<bool> {
         let mut store = self.store()?;
-        let indices = self.validation.as_ref().ok_or_else(|| anyhow!("it is no validation"))?;
-        let called = async {
+        let indices =
+            self.validation.as_ref().ok_or_else(|| anyhow!("the component exports no validation"))?;
+        let call = async {
             let instance = self.pre.instantiate_async(&mut store).await?;
             let guest = indices.load(&mut store, &instance)?;
             guest.call_validate(&mut store, context, request).await
         };
-        Ok(called.await.map_err(|error: wasmtime::Error| anyhow!("{error:#}"))?.is_ok())
+        Ok(call.await.map_err(|error: wasmtime::Error| anyhow!("{error:#}"))?.is_ok())
     }
 
-    /// Asks for a price; how many adjustments there are.
+    /// Calls the pricing and returns the number of adjustments.
     pub(crate) async fn quote(&self, context: &types::Context, request: &pricing::Request) -> Result<usize> {
         let mut store = self.store()?;
-        let indices = self.pricing.as_ref().ok_or_else(|| anyhow!("it is no pricing"))?;
-        let called = async {
+        let indices = self.pricing.as_ref().ok_or_else(|| anyhow!("the component exports no pricing"))?;
+        let call = async {
             let instance = self.pre.instantiate_async(&mut store).await?;
             let guest = indices.load(&mut store, &instance)?;
             guest.call_quote(&mut store, context, request).await
         };
-        let decision = called.await.map_err(|error: wasmtime::Error| anyhow!("{error:#}"))?;
+        let decision = call.await.map_err(|error: wasmtime::Error| anyhow!("{error:#}"))?;
         Ok(decision.map_or(0, |decision| decision.adjustments.len()))
     }
 }
