@@ -21,6 +21,7 @@ mod logs;
 mod operations;
 mod parity;
 mod plugins;
+mod recorded;
 mod reservations;
 mod seed_defects;
 mod start_stop;

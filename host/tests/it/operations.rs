@@ -5,4 +5,4 @@ pub mod fixture;
 pub mod rpc;
 mod table;
 
-pub use table::{Row, rows};
+pub use table::{Row, groups, rows};

@@ -29,7 +29,7 @@ impl Fixture {
     pub async fn new(rest: &Rest) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let (name, email) = (format!("Fixture-{n}"), format!("held{n}@example.com"));
+        let (name, email) = (format!("Fixture-{n:04}"), format!("held{n:04}@example.com"));
         let project = rest.project(&name).await;
         let user = rest.user(&email).await;
         let issue =
@@ -46,7 +46,7 @@ impl Fixture {
         assert!(link.status.is_success(), "{:#}", link.body);
         let key = rest.post("/v1/keys", json!({"name": "held", "roles": ["viewer"]})).await;
         let key = key.expect(201)["key"]["id"].as_str().unwrap().to_owned();
-        let tenant = format!("held-{n}");
+        let tenant = format!("held-{n:04}");
         rest.post("/v1/tenants", json!({"slug": tenant, "name": "Held"})).await.expect(201);
         let digest = release(rest, SPARE, "1.0.0", component(SPARE)).await;
         let earlier = release(rest, INSTALLED, "1.0.0", component(INSTALLED)).await;
@@ -72,7 +72,7 @@ impl Fixture {
                 ("name", name),
                 ("user_id", user),
                 ("held_email", email),
-                ("email", format!("new{n}@example.com")),
+                ("email", format!("new{n:04}@example.com")),
                 ("issue_id", issue),
                 ("other_id", other),
                 ("comment_id", comment),
@@ -93,7 +93,7 @@ impl Fixture {
                 ("booking_id", booking),
                 ("key_id", key),
                 ("tenant", tenant),
-                ("slug", format!("new-{n}")),
+                ("slug", format!("new-{n:04}")),
                 ("absent", uuid::Uuid::now_v7().to_string()),
             ]
             .into(),
@@ -112,6 +112,26 @@ impl Fixture {
             }
         }
         absent
+    }
+
+    /// The same names, and ids that are none.
+    pub fn malformed(&self) -> Self {
+        let mut malformed = self.clone();
+        for (name, value) in &mut malformed.0 {
+            if name.ends_with("_id") || ["digest", "tenant"].contains(name) {
+                *value = "not-an-id".to_owned();
+            }
+        }
+        malformed
+    }
+
+    /// The values that no other fixture has, with their names; longer values first.
+    pub fn distinct(&self) -> Vec<(String, &'static str)> {
+        let shared = ["spare", "component", "command", "label", "kind"];
+        let distinct = self.0.iter().filter(|(name, value)| !shared.contains(name) && *value != "not-an-id");
+        let mut distinct: Vec<_> = distinct.map(|(name, value)| (value.clone(), *name)).collect();
+        distinct.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        distinct
     }
 
     /// The text with names replaced.

@@ -3,11 +3,22 @@
 mod admission;
 mod booking;
 mod catalog;
+mod further;
 mod inventory;
 mod plugins;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+
+/// A call of an operation with another request than its row's.
+#[derive(Clone)]
+pub struct Further {
+    pub name: &'static str,
+    /// The body over REST; of a GET, the query.
+    pub rest: Value,
+    /// The message of gRPC.
+    pub grpc: Value,
+}
 
 /// An operation.
 #[derive(Clone)]
@@ -25,6 +36,8 @@ pub struct Row {
     pub ask: Value,
     /// The same with a fault in a value: REST's query or body, and gRPC's message.
     pub bad: Option<(Value, Value)>,
+    /// More good and bad calls.
+    pub further: Vec<Further>,
     /// Whether it goes on until one side ends it.
     pub stream: bool,
     /// Whether it answers a document instead of JSON.
@@ -68,6 +81,7 @@ fn row(
         rpc,
         ask,
         bad: None,
+        further: further::further(id),
         stream: false,
         document: false,
     }
@@ -118,22 +132,26 @@ impl Row {
     }
 }
 
+/// All operations, by subject.
+pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
+    vec![
+        ("tenancy", tenancy()),
+        ("users", users()),
+        ("projects", projects()),
+        ("issues", issues()),
+        ("issue_parts", issue_parts()),
+        ("facts", facts()),
+        ("plugins", plugins::rows()),
+        ("catalog", catalog::rows()),
+        ("inventory", inventory::rows()),
+        ("admission", admission::rows()),
+        ("booking", booking::rows()),
+    ]
+}
+
 /// All operations.
 pub fn rows() -> Vec<Row> {
-    [
-        tenancy(),
-        users(),
-        projects(),
-        issues(),
-        hanging(),
-        facts(),
-        plugins::rows(),
-        catalog::rows(),
-        inventory::rows(),
-        admission::rows(),
-        booking::rows(),
-    ]
-    .concat()
+    groups().into_iter().flat_map(|(_, rows)| rows).collect()
 }
 
 fn tenancy() -> Vec<Row> {
@@ -440,7 +458,7 @@ fn issues() -> Vec<Row> {
     ]
 }
 
-fn hanging() -> Vec<Row> {
+fn issue_parts() -> Vec<Row> {
     let issue = json!({"issue_id": "{issue_id}"});
     let (comments, comment) =
         ("/v1/issues/{issue_id}/comments", "/v1/issues/{issue_id}/comments/{comment_id}");

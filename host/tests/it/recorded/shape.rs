@@ -1,0 +1,108 @@
+//! What differs from run to run, in the place of its value.
+
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::operations::fixture::Fixture;
+
+/// Fields of which only the presence is recorded, and what stands for them. The last ones depend on how plugins were
+/// compiled, or on how fast the machine is.
+const BY_NAME: [(&str, &str); 20] = [
+    ("etag", "<etag>"),
+    ("cursor", "<cursor>"),
+    ("next_page_token", "<token>"),
+    ("page_token", "<token>"),
+    ("token", "<token>"),
+    ("secret", "<secret>"),
+    ("request_id", "<uuid>"),
+    ("code", "<code>"),
+    ("public_key", "<public key>"),
+    ("key_id", "<key id>"),
+    ("digest", "<digest>"),
+    ("time_us", "<time>"),
+    ("fuel", "<fuel>"),
+    ("fuel_used", "<fuel>"),
+    ("duration_us", "<duration>"),
+    ("size", "<size>"),
+    ("size_bytes", "<size>"),
+    ("imports", "<imports>"),
+    ("position", "<position>"),
+    ("ttl_seconds", "<seconds>"),
+];
+
+/// Replaces values by their shapes, with the fixture's names for its own objects.
+pub(super) struct Shape {
+    names: Vec<(String, &'static str)>,
+    now: OffsetDateTime,
+}
+
+impl Shape {
+    pub(super) fn new(fixture: &Fixture) -> Self {
+        Self { names: fixture.distinct(), now: OffsetDateTime::now_utc() }
+    }
+
+    pub(super) fn header(&self, name: &str, value: &str) -> Value {
+        match name {
+            "etag" => json!("\"<etag>\""),
+            _ => Value::String(self.text(value)),
+        }
+    }
+
+    pub(super) fn of(&self, value: &Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let fields = fields.iter().map(|(name, value)| (name.clone(), self.field(name, value)));
+                Value::Object(fields.collect())
+            }
+            Value::Array(list) => list.iter().map(|item| self.of(item)).collect(),
+            Value::String(text) => Value::String(self.text(text)),
+            other => other.clone(),
+        }
+    }
+
+    fn field(&self, name: &str, value: &Value) -> Value {
+        match (BY_NAME.iter().find(|(known, _)| *known == name), value) {
+            // Codes of errors are values.
+            (Some(("code", _)), Value::String(text)) if text.len() < 60 => value.clone(),
+            (Some(_), Value::Null) => Value::Null,
+            (Some(_), Value::String(text)) if text.is_empty() => value.clone(),
+            (Some(_), Value::Object(_) | Value::Array(_)) | (None, _) => self.of(value),
+            (Some((_, shape)), _) => json!(shape),
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        let named = self
+            .names
+            .iter()
+            .fold(text.to_owned(), |text, (value, name)| text.replace(value, &format!("<{name}>")));
+        let mut out = String::new();
+        let mut rest = named.as_str();
+        while let Some(first) = rest.chars().next() {
+            let (shape, length) = self.start(rest).unwrap_or((None, first.len_utf8()));
+            out.push_str(shape.unwrap_or(&rest[..length]));
+            rest = &rest[length..];
+        }
+        out
+    }
+
+    /// What stands for the start of a text, and how long that start is.
+    fn start(&self, text: &str) -> Option<(Option<&'static str>, usize)> {
+        if text.get(..36).is_some_and(|start| Uuid::try_parse(start).is_ok()) {
+            return Some((Some("<uuid>"), 36));
+        }
+        if text.get(..64).is_some_and(|start| start.bytes().all(|b| b.is_ascii_hexdigit())) {
+            return Some((Some("<digest>"), 64));
+        }
+        let hexadecimal = text.bytes().take_while(u8::is_ascii_hexdigit).count();
+        if hexadecimal == 16 && !text[16..].starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return Some((Some("<key id>"), 16));
+        }
+        let end = text.find('Z').filter(|end| (19..=30).contains(end))?;
+        let at = OffsetDateTime::parse(&text[..=end], &Rfc3339).ok()?;
+        let near = (at - self.now).abs() < Duration::WEEK;
+        Some((near.then_some("<time>"), end + 1))
+    }
+}
