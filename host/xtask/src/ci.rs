@@ -7,15 +7,21 @@ use anyhow::{Context, Result};
 use crate::paths::Paths;
 use crate::test::{self, TestArgs};
 use crate::tools;
-use crate::{interrupt, process, setup};
+use crate::{interrupt, process, setup, unused};
 
 /// Limit of time for fetching the advisory database.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(120);
 
 type Step = (&'static str, fn(&Paths) -> Result<()>);
 
-const CHECKS: [Step; 5] =
-    [("format", format), ("clippy", clippy), ("docs", docs), ("deny", deny), ("advisories", advisories)];
+const CHECKS: [Step; 6] = [
+    ("format", format),
+    ("unused", unused::check),
+    ("clippy", clippy),
+    ("docs", docs),
+    ("deny", deny),
+    ("advisories", advisories),
+];
 
 /// Runs the checks and optionally the tests. Stops at the first failure.
 pub(crate) fn run(paths: &Paths, with_tests: bool) -> Result<()> {

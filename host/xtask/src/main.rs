@@ -21,6 +21,7 @@ mod setup;
 mod test;
 mod tools;
 mod trials;
+mod unused;
 mod versions;
 
 use std::process::ExitCode;
