@@ -188,9 +188,11 @@ impl Tryout {
         let schema = &self.admitted.manifest.settings_schema;
         if !schema.is_empty() {
             let json = if settings.is_empty() { "{}" } else { &settings };
-            let faults = self.sandbox.faults(schema, json, "settings").map_err(|error| refused(&error))?;
-            if !faults.is_empty() {
-                return Err(refused(&tessera_core::Error::violations(faults)));
+            let tenant = TenantId::generate();
+            let violations = self.sandbox.schema_violations(tenant, schema, json, "settings").await;
+            let violations = violations.map_err(|error| refused(&error))?;
+            if !violations.is_empty() {
+                return Err(refused(&tessera_core::Error::violations(violations)));
             }
         }
         let at = now.map_or_else(present, Ok)?;

@@ -365,8 +365,15 @@ pub trait Plugins: Send + Sync {
     /// Calls a release that is ready.
     async fn call(&self, call: Call) -> Outcome;
 
-    /// The faults of a JSON text by a JSON Schema; each names its place below `field`.
-    fn faults(&self, schema: &str, json: &str, field: &str) -> Result<Vec<Violation>>;
+    /// Returns the violations of a plugin's JSON Schema by a JSON text; each names its place below `field`. Takes time
+    /// of the tenant's share.
+    async fn schema_violations(
+        &self,
+        tenant: TenantId,
+        schema: &str,
+        json: &str,
+        field: &str,
+    ) -> Result<Vec<Violation>>;
 
     /// The most that any call here may have.
     fn limits(&self) -> CallLimits;

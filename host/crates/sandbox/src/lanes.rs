@@ -38,6 +38,9 @@ const MANY: u64 = 40_000_000;
 /// For how long a tenant's calls begin among the long ones after one was long.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
+/// The most threads for work that does not yield.
+const BLOCKING: usize = 2;
+
 /// How much less important the threads for long calls are than the host's own.
 const NICE: i32 = 10;
 
@@ -121,6 +124,7 @@ impl Lanes {
             .worker_threads((cores / 2).max(1))
             .thread_name("plugin-slow")
             .on_thread_start(yield_to_others)
+            .max_blocking_threads(BLOCKING)
             .enable_time()
             .build()
             .map_err(Error::internal)?;
@@ -156,6 +160,26 @@ impl Lanes {
         let done = (&mut task.0).await.ok();
         self.tenants.forget_idle();
         done
+    }
+
+    /// Runs work that does not yield on a thread of low priority, within the tenant's places; `None` if there was
+    /// no place before the deadline. Work that has begun goes on to its end, and keeps its place until then.
+    pub(crate) async fn run_blocking<T: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        deadline: Instant,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let places = self.tenants.places_of(tenant);
+        let place = tokio::time::timeout_at(deadline.into(), places.acquire_owned()).await.ok()?.ok()?;
+        let task = self.slow.as_ref()?.spawn_blocking(move || {
+            let _place = place;
+            work()
+        });
+        let mut task = Waited(task);
+        let done = tokio::time::timeout_at(deadline.into(), &mut task.0).await;
+        self.tenants.forget_idle();
+        done.ok()?.ok()
     }
 
     /// Whether a tenant's calls begin among the long ones.
@@ -277,6 +301,22 @@ mod tests {
         let lanes = Lanes::new().unwrap();
         let slow = lanes.slow.as_ref().unwrap().spawn(async { rustix::process::getpriority_process(None) });
         assert!(slow.await.unwrap().unwrap() >= NICE);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn blocking_work_runs_at_low_priority_within_the_tenants_places() {
+        let lanes = Lanes::new().unwrap();
+        let (tenant, other) = (TenantId::generate(), TenantId::generate());
+        let later = Instant::now() + Duration::from_secs(60);
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        assert!(lanes.run_blocking(tenant, later, priority).await.unwrap() >= NICE);
+        let places = lanes.tenants.places_of(tenant);
+        let all = places.acquire_many(u32::try_from(PLACES).unwrap()).await.unwrap();
+        assert_eq!(lanes.run_blocking(tenant, Instant::now(), || ()).await, None);
+        assert_eq!(lanes.run_blocking(other, later, || 1).await, Some(1));
+        drop(all);
+        assert_eq!(lanes.run_blocking(tenant, later, || 2).await, Some(2));
     }
 
     #[tokio::test]

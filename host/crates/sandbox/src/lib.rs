@@ -52,6 +52,12 @@ pub use config::{PoolSize, SandboxConfig};
 /// How long each call at an upload may wait and run.
 const DESCRIBE: Duration = Duration::from_secs(10);
 
+/// The longest that compiling and evaluating a schema may wait and run.
+const SCHEMA_TIME: Duration = Duration::from_secs(5);
+
+/// Why a schema was not evaluated.
+const SCHEMA_BUSY: &str = "too many schemas of the tenant's plugins are being checked";
+
 /// Why a call that found no place in time did not begin.
 const BUSY: &str = "too many calls of the tenant's plugins are running";
 
@@ -213,6 +219,17 @@ impl Sandbox {
         }
     }
 
+    /// Compiles or evaluates a schema away from the threads of requests, within the tenant's places.
+    async fn check_schema<T: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let deadline = Instant::now() + SCHEMA_TIME;
+        let done = self.lanes.run_blocking(tenant, deadline, work).await;
+        done.unwrap_or_else(|| Err(Error::unavailable(SCHEMA_BUSY, Duration::from_secs(1))))
+    }
+
     async fn run(&self, ready: &Arc<Ready>, mut call: Call) -> Outcome {
         let Some(_place) = self.pool.enter(call.tenant, ready.footprint, call.deadline).await else {
             return unsaid(FailureReason::Busy, BUSY.to_owned());
@@ -240,7 +257,8 @@ impl Plugins for Sandbox {
         let ready = self.make_ready(tenant, digest, &component).await?;
         let admitted = async {
             let manifest = self.describe(tenant, digest, &ready).await?;
-            manifest::check(&manifest)?;
+            let manifest =
+                self.check_schema(tenant, || manifest::check(&manifest).map(|()| manifest)).await?;
             let footprint = ready.footprint;
             let contract = found.contract.name().to_owned();
             Ok(Admitted { digest, contract, hooks: found.hooks, manifest, footprint })
@@ -284,8 +302,15 @@ impl Plugins for Sandbox {
         }
     }
 
-    fn faults(&self, schema: &str, json: &str, field: &str) -> Result<Vec<Violation>> {
-        schema::faults(schema, json, field)
+    async fn schema_violations(
+        &self,
+        tenant: TenantId,
+        schema: &str,
+        json: &str,
+        field: &str,
+    ) -> Result<Vec<Violation>> {
+        let (schema, json, field) = (schema.to_owned(), json.to_owned(), field.to_owned());
+        self.check_schema(tenant, move || schema::violations(&schema, &json, &field)).await
     }
 
     fn limits(&self) -> CallLimits {

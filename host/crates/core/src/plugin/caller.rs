@@ -109,9 +109,15 @@ impl Caller {
         self.plugins.limits().at_most(&tenant.and(installation))
     }
 
-    /// The faults of a JSON text by a schema.
-    pub fn faults(&self, schema: &str, json: &str, field: &str) -> Result<Vec<Violation>> {
-        self.plugins.faults(schema, json, field)
+    /// Returns the violations of a plugin's JSON Schema by a JSON text.
+    pub async fn schema_violations(
+        &self,
+        tenant: TenantId,
+        schema: &str,
+        json: &str,
+        field: &str,
+    ) -> Result<Vec<Violation>> {
+        self.plugins.schema_violations(tenant, schema, json, field).await
     }
 
     /// Makes a release ready, if it is not; for a tenant, or for the host itself.

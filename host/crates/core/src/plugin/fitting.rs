@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::ProjectId;
+use crate::id::{ProjectId, TenantId};
 use crate::plugin::caller::{Caller, Spending};
 use crate::plugin::hooks::unexpected;
 use crate::plugin::{Ask, AskedLimits, InForce, Installation, PluginCommand, Reply, StatesInUse};
@@ -52,7 +52,7 @@ pub(super) async fn describe(
         match caller.call(ctx, (&closed, installed.1), ask, &mut spending).await? {
             Some(Reply::Commands(commands)) if commands.is_empty() => {}
             Some(Reply::Commands(commands)) => {
-                check_commands(caller, &commands)?;
+                check_commands(caller, ctx.tenant, &commands).await?;
                 described.commands.insert(kind.to_owned(), commands);
             }
             _ => return Err(unexpected()),
@@ -79,7 +79,7 @@ fn check_machine(machine: &Machine) -> Result<()> {
     scheme.check().map_err(|error| answered(&error))
 }
 
-fn check_commands(caller: &Caller, commands: &[PluginCommand]) -> Result<()> {
+async fn check_commands(caller: &Caller, tenant: TenantId, commands: &[PluginCommand]) -> Result<()> {
     let mut faults = Faults::default();
     if commands.len() > MAX_COMMANDS {
         faults.add("commands", format_args!("are {}; at most {MAX_COMMANDS}", commands.len()));
@@ -92,10 +92,13 @@ fn check_commands(caller: &Caller, commands: &[PluginCommand]) -> Result<()> {
         if !names.insert(&command.name) {
             faults.add(&at, format_args!("names {:?} a second time", command.name));
         }
-        if !command.input_schema.is_empty()
-            && let Err(error) = caller.faults(&command.input_schema, "{}", &at)
-        {
-            faults.add(&format!("{at}.input_schema"), error.message());
+        if command.input_schema.is_empty() {
+            continue;
+        }
+        match caller.schema_violations(tenant, &command.input_schema, "{}", &at).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+            Err(error) => faults.add(&format!("{at}.input_schema"), error.message()),
         }
     }
     faults.into_result().map_err(|error| answered(&error))

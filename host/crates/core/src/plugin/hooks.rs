@@ -100,9 +100,10 @@ impl Hooks {
                 return Err(Error::invalid("input", "is given, but the command takes none"));
             }
         } else {
-            let faults = self.caller.faults(&command.input_schema, &call.input_json, "input")?;
-            if !faults.is_empty() {
-                return Err(Error::violations(faults));
+            let (schema, input) = (&command.input_schema, &call.input_json);
+            let violations = self.caller.schema_violations(ctx.tenant, schema, input, "input").await?;
+            if !violations.is_empty() {
+                return Err(Error::violations(violations));
             }
         }
         let invocation = format!("{}/command/{}", ctx.request_id, installation.id);

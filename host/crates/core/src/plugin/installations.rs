@@ -267,7 +267,7 @@ impl Installations {
         mut installation: Installation,
         tenant: &AskedLimits,
     ) -> Result<Installation> {
-        check_settings(&self.caller, release, &installation.settings)?;
+        check_settings(&self.caller, ctx.tenant, release, &installation.settings).await?;
         let mut faults = Faults::default();
         check_grants(&installation.grants, &release.admitted.manifest.needs, &mut faults);
         installation.limits.check("limits", &mut faults);

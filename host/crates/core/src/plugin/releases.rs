@@ -7,6 +7,7 @@ use crate::changeset::{Changeset, Guard, Write};
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::TenantId;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::plugin::installation::InForce;
@@ -130,7 +131,7 @@ impl Releases {
     pub async fn test(&self, ctx: &Ctx, digest: Digest, trial: Trial) -> Result<Tried> {
         ctx.allow(Operation::ReleaseTest)?;
         let release = self.found(ctx, digest).await?;
-        check_settings(&self.caller, &release, &trial.settings)?;
+        check_settings(&self.caller, ctx.tenant, &release, &trial.settings).await?;
         let tenant = self.commands.hooks().in_force(ctx).await?.limits;
         let mut context = CallContext::of(ctx, format!("test/{}", ctx.request_id), Vec::new());
         context.dry_run = true;
@@ -199,7 +200,12 @@ pub(super) async fn named(store: &dyn Store, ctx: &Ctx, name: &ReleaseName) -> R
 }
 
 /// Refuses settings that the release's schema does not let pass.
-pub(super) fn check_settings(caller: &Caller, release: &Release, settings: &str) -> Result<()> {
+pub(super) async fn check_settings(
+    caller: &Caller,
+    tenant: TenantId,
+    release: &Release,
+    settings: &str,
+) -> Result<()> {
     let schema = &release.admitted.manifest.settings_schema;
     if schema.is_empty() {
         if settings.is_empty() || settings == "{}" {
@@ -208,8 +214,8 @@ pub(super) fn check_settings(caller: &Caller, release: &Release, settings: &str)
         return Err(Error::invalid("settings", "are given, but the plugin takes none"));
     }
     let settings = if settings.is_empty() { "{}" } else { settings };
-    let faults = caller.faults(schema, settings, "settings")?;
-    if faults.is_empty() { Ok(()) } else { Err(Error::violations(faults)) }
+    let violations = caller.schema_violations(tenant, schema, settings, "settings").await?;
+    if violations.is_empty() { Ok(()) } else { Err(Error::violations(violations)) }
 }
 
 fn refuse_used(in_force: &InForce, digest: Digest) -> Result<()> {
