@@ -1,4 +1,4 @@
-//! The program that compiles for the tests, as the host's own binary does: memory and seconds are its arguments.
+//! The compiler process of the tests, as the host binary has one: memory and seconds are its arguments.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What an operator decides of the sandbox.
+//! Configuration of the sandbox.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,32 +6,32 @@ use std::time::Duration;
 
 use tessera_core::plugin::CallLimits;
 
-/// The sandbox of a host.
+/// Configuration of a host's sandbox.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
-    /// Where machine code is kept; none: nowhere, it is made again at each start.
+    /// Folder of the cache of machine code; without one, releases are compiled at each start.
     pub cache: Option<PathBuf>,
-    /// Authenticates the machine code that is kept.
+    /// Key that authenticates cached machine code.
     pub cache_key: [u8; 32],
-    /// The most that any call may have.
+    /// Upper limits of each call.
     pub limits: CallLimits,
     /// The most bytes of a component.
     pub max_component: u64,
-    /// How long a compilation may take.
+    /// The longest that a compilation may take.
     pub compile_time: Duration,
     /// The most memory that a compilation may take, in bytes.
     pub compile_memory: u64,
     /// The program that compiles, with its arguments: it calls [`crate::compile_child`].
     pub compiler: (PathBuf, Vec<OsString>),
-    /// How much runs at once.
+    /// Size of the pool of instances.
     pub pool: PoolSize,
-    /// How many releases stay ready that are not installed, those that were used last.
+    /// The most releases that stay ready without being installed, those that were used last.
     pub idle_releases: usize,
-    /// What one tenant may have of the pool, in hundredths.
+    /// Share of the pool that one tenant may use, in hundredths.
     pub tenant_share: u32,
 }
 
-/// How much runs at once, in the parts that instances are made of.
+/// Size of the pool of instances, in the parts that they are made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PoolSize {
     /// Linear memories, and so instances of most guests.
@@ -45,7 +45,7 @@ pub struct PoolSize {
 }
 
 impl PoolSize {
-    /// A pool for so many instances of ordinary guests, with room for those that are made of many parts.
+    /// Returns a pool for this many instances of ordinary guests, with room for those that are made of many parts.
     #[must_use]
     pub const fn for_calls(calls: u32, memory: u64) -> Self {
         let memories = if calls < 16 { 16 } else { calls };

@@ -1,4 +1,4 @@
-//! Places in the pool: for all calls together, and a share for each tenant, so that none takes all.
+//! Admission to the pool of instances: a limit for all calls together, and a share for each tenant.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,40 +11,41 @@ use tokio::sync::Notify;
 
 use crate::config::PoolSize;
 
-/// How long a call waits for a place at most.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The longest that a call waits for its part of the pool.
+const MAX_WAIT: Duration = Duration::from_millis(500);
 
-/// What is taken of the pool, in parts.
+/// Counts of the parts that instances are made of.
 #[derive(Clone, Copy, Default)]
-struct Taken {
+struct Parts {
     memories: u32,
     tables: u32,
     instances: u32,
 }
 
+/// Parts in use.
 #[derive(Default)]
-struct Places {
-    all: Taken,
-    of: HashMap<TenantId, Taken>,
+struct Usage {
+    total: Parts,
+    by_tenant: HashMap<TenantId, Parts>,
 }
 
-/// The pool's places.
+/// The pool of a host.
 pub(crate) struct Pool {
-    size: Taken,
-    share: Taken,
-    places: Mutex<Places>,
-    freed: Notify,
+    size: Parts,
+    tenant_share: Parts,
+    usage: Mutex<Usage>,
+    released: Notify,
 }
 
-/// A place that a call has taken.
-pub(crate) struct Place {
+/// Parts of the pool for one call, released when this is dropped.
+pub(crate) struct PoolPermit {
     pool: Arc<Pool>,
     tenant: TenantId,
-    parts: Taken,
+    parts: Parts,
 }
 
-impl Taken {
-    /// What an instance takes; at least one of each, for wasmtime counts the component itself too.
+impl Parts {
+    /// Returns the parts of one instance, at least one of each: wasmtime counts the component itself too.
     fn of(footprint: Footprint) -> Self {
         Self {
             memories: footprint.memories.max(1),
@@ -53,101 +54,99 @@ impl Taken {
         }
     }
 
-    fn fits(self, more: Self, size: Self) -> bool {
-        self.memories + more.memories <= size.memories
-            && self.tables + more.tables <= size.tables
-            && self.instances + more.instances <= size.instances
+    /// Whether `more` can be added within `limit`.
+    fn fits(self, more: Self, limit: Self) -> bool {
+        self.memories + more.memories <= limit.memories
+            && self.tables + more.tables <= limit.tables
+            && self.instances + more.instances <= limit.instances
     }
 
-    fn add(&mut self, more: Self) {
-        self.memories += more.memories;
-        self.tables += more.tables;
-        self.instances += more.instances;
+    fn add(&mut self, other: Self) {
+        self.memories += other.memories;
+        self.tables += other.tables;
+        self.instances += other.instances;
     }
 
-    fn take(&mut self, less: Self) {
-        self.memories -= less.memories;
-        self.tables -= less.tables;
-        self.instances -= less.instances;
+    fn subtract(&mut self, other: Self) {
+        self.memories -= other.memories;
+        self.tables -= other.tables;
+        self.instances -= other.instances;
     }
 }
 
 impl Pool {
+    /// Creates a pool of which a tenant may use `share` hundredths.
     pub(crate) fn new(size: &PoolSize, share: u32) -> Arc<Self> {
-        let size = Taken { memories: size.memories, tables: size.tables, instances: size.instances };
-        let part = |all: u32| (all * share / 100).max(1);
-        let share = Taken {
+        let size = Parts { memories: size.memories, tables: size.tables, instances: size.instances };
+        let part = |total: u32| (total * share / 100).max(1);
+        let tenant_share = Parts {
             memories: part(size.memories),
             tables: part(size.tables),
             instances: part(size.instances),
         };
-        Arc::new(Self { size, share, places: Mutex::default(), freed: Notify::new() })
+        Arc::new(Self { size, tenant_share, usage: Mutex::default(), released: Notify::new() })
     }
 
-    /// What a release needs beyond one tenant's share, in words; none: it fits.
-    pub(crate) fn beyond_share(&self, footprint: Footprint) -> Option<String> {
-        let parts = Taken::of(footprint);
-        if Taken::default().fits(parts, self.share) {
+    /// Describes why an instance does not fit one tenant's share; `None` if it fits.
+    pub(crate) fn exceeds_share(&self, footprint: Footprint) -> Option<String> {
+        let (parts, share) = (Parts::of(footprint), self.tenant_share);
+        if Parts::default().fits(parts, share) {
             return None;
         }
         Some(format!(
             "needs {} memories, {} tables and {} core instances; a tenant's share is {}, {} and {}",
-            parts.memories,
-            parts.tables,
-            parts.instances,
-            self.share.memories,
-            self.share.tables,
-            self.share.instances
+            parts.memories, parts.tables, parts.instances, share.memories, share.tables, share.instances
         ))
     }
 
-    /// Takes a place; none: the tenant's share was taken for as long as the call could wait.
-    pub(crate) async fn enter(
+    /// Acquires the parts of one instance; returns `None` if they were not free in time.
+    pub(crate) async fn acquire(
         self: &Arc<Self>,
         tenant: TenantId,
         footprint: Footprint,
         deadline: Instant,
-    ) -> Option<Place> {
-        let parts = Taken::of(footprint);
-        if let Some(place) = self.try_enter(tenant, parts) {
-            return Some(place);
+    ) -> Option<PoolPermit> {
+        let parts = Parts::of(footprint);
+        if let Some(permit) = self.try_acquire(tenant, parts) {
+            return Some(permit);
         }
-        let until = deadline.min(Instant::now() + PATIENCE);
+        let deadline = deadline.min(Instant::now() + MAX_WAIT);
         loop {
-            let freed = self.freed.notified();
-            tokio::pin!(freed);
-            freed.as_mut().enable();
-            if let Some(place) = self.try_enter(tenant, parts) {
-                return Some(place);
+            let released = self.released.notified();
+            tokio::pin!(released);
+            // Registered before the attempt, so that a release between the two is not missed.
+            released.as_mut().enable();
+            if let Some(permit) = self.try_acquire(tenant, parts) {
+                return Some(permit);
             }
-            tokio::time::timeout_at(until.into(), freed).await.ok()?;
+            tokio::time::timeout_at(deadline.into(), released).await.ok()?;
         }
     }
 
-    fn try_enter(self: &Arc<Self>, tenant: TenantId, parts: Taken) -> Option<Place> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = places.of.get(&tenant).copied().unwrap_or_default();
-        if !mine.fits(parts, self.share) || !places.all.fits(parts, self.size) {
+    fn try_acquire(self: &Arc<Self>, tenant: TenantId, parts: Parts) -> Option<PoolPermit> {
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = usage.by_tenant.get(&tenant).copied().unwrap_or_default();
+        if !used.fits(parts, self.tenant_share) || !usage.total.fits(parts, self.size) {
             return None;
         }
-        places.all.add(parts);
-        places.of.entry(tenant).or_default().add(parts);
-        Some(Place { pool: Arc::clone(self), tenant, parts })
+        usage.total.add(parts);
+        usage.by_tenant.entry(tenant).or_default().add(parts);
+        Some(PoolPermit { pool: Arc::clone(self), tenant, parts })
     }
 }
 
-impl Drop for Place {
+impl Drop for PoolPermit {
     fn drop(&mut self) {
-        let mut places = self.pool.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.all.take(self.parts);
-        if let Entry::Occupied(mut mine) = places.of.entry(self.tenant) {
-            mine.get_mut().take(self.parts);
-            if mine.get().instances == 0 {
-                mine.remove();
+        let mut usage = self.pool.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.total.subtract(self.parts);
+        if let Entry::Occupied(mut used) = usage.by_tenant.entry(self.tenant) {
+            used.get_mut().subtract(self.parts);
+            if used.get().instances == 0 {
+                used.remove();
             }
         }
-        drop(places);
-        self.pool.freed.notify_waiters();
+        drop(usage);
+        self.pool.released.notify_waiters();
     }
 }
 
@@ -162,23 +161,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_tenant_gets_its_share_and_no_more_and_others_get_theirs() {
+    async fn a_tenant_acquires_no_more_than_its_share() {
         let pool = Pool::new(&PoolSize { memories: 4, tables: 8, instances: 40, memory: 1 }, 50);
         let (greedy, other) = (TenantId::generate(), TenantId::generate());
-        let one = pool.enter(greedy, ONE, soon()).await.unwrap();
-        let _two = pool.enter(greedy, ONE, soon()).await.unwrap();
-        assert!(pool.enter(greedy, ONE, soon()).await.is_none());
-        assert!(pool.enter(other, ONE, soon()).await.is_some());
-        let waiting = pool.enter(greedy, ONE, Instant::now() + Duration::from_secs(5));
-        let (got, ()) = tokio::join!(waiting, async { drop(one) });
-        assert!(got.is_some());
+        let first = pool.acquire(greedy, ONE, soon()).await.unwrap();
+        let _second = pool.acquire(greedy, ONE, soon()).await.unwrap();
+        assert!(pool.acquire(greedy, ONE, soon()).await.is_none());
+        assert!(pool.acquire(other, ONE, soon()).await.is_some());
+        let waiting = pool.acquire(greedy, ONE, Instant::now() + Duration::from_secs(5));
+        let (permit, ()) = tokio::join!(waiting, async { drop(first) });
+        assert!(permit.is_some());
     }
 
     #[test]
-    fn a_release_that_needs_more_than_a_share_is_known_as_such() {
+    fn an_instance_larger_than_a_share_is_described() {
         let pool = Pool::new(&PoolSize { memories: 4, tables: 8, instances: 40, memory: 1 }, 50);
-        assert!(pool.beyond_share(Footprint { instances: 20, memories: 2, tables: 4 }).is_none());
-        let told = pool.beyond_share(Footprint { instances: 21, memories: 1, tables: 1 }).unwrap();
-        assert!(told.contains("21 core instances") && told.contains("20"), "{told}");
+        assert!(pool.exceeds_share(Footprint { instances: 20, memories: 2, tables: 4 }).is_none());
+        let description = pool.exceeds_share(Footprint { instances: 21, memories: 1, tables: 1 }).unwrap();
+        assert!(description.contains("21 core instances") && description.contains("20"), "{description}");
     }
 }

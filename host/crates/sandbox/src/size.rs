@@ -1,25 +1,26 @@
-//! How much a question or an answer weighs, before it is lowered into a guest or after it was lifted out.
+//! Sizes of requests and replies, before they are lowered into a guest or after they were lifted out.
 
 use tessera_core::plugin::{Action, Ask, CallContext, Effect, Entity, Refusal, Reply};
 use tessera_core::{Change, Field};
 
-/// What each thing weighs beside its text.
-const EACH: usize = 16;
+/// Bytes that each part counts beside its text.
+const OVERHEAD: usize = 16;
 
 fn texts(texts: &[String]) -> usize {
-    texts.iter().map(|text| text.len() + EACH).sum()
+    texts.iter().map(|text| text.len() + OVERHEAD).sum()
 }
 
 fn fields(fields: &[Field]) -> usize {
-    fields.iter().map(|field| field.name.len() + field.value.size() + EACH).sum()
+    fields.iter().map(|field| field.name.len() + field.value.size() + OVERHEAD).sum()
 }
 
 fn entity(entity: &Entity) -> usize {
-    entity.kind.len() + entity.id.len() + fields(&entity.fields) + EACH
+    entity.kind.len() + entity.id.len() + fields(&entity.fields) + OVERHEAD
 }
 
 fn changes(changes: &[Change]) -> usize {
-    changes.iter().map(|held| held.field.len() + held.before.size() + held.after.size() + EACH).sum()
+    let size = |change: &Change| change.field.len() + change.before.size() + change.after.size() + OVERHEAD;
+    changes.iter().map(size).sum()
 }
 
 fn context(context: &CallContext) -> usize {
@@ -29,39 +30,43 @@ fn context(context: &CallContext) -> usize {
         + texts(&context.roles)
         + texts(&context.cause)
         + fields(&context.attributes)
-        + EACH
+        + OVERHEAD
 }
 
-/// What a question weighs, the settings not counted.
+/// Returns the size of a request, without the settings.
 pub(crate) fn of_ask(ask: &Ask) -> usize {
     match ask {
         Ask::Describe => 0,
         Ask::DescribeMachine(kind) | Ask::DescribeCommands(kind) => kind.len(),
-        Ask::Validate(held, request) => {
-            context(held)
+        Ask::Validate(call, request) => {
+            context(call)
                 + request.operation.len()
                 + entity(&request.subject)
                 + request.before.as_ref().map_or(0, entity)
                 + changes(&request.changes)
         }
-        Ask::Guard(held, issue, moves) => context(held) + entity(issue) + texts(moves),
-        Ask::OnChange(held, issue, before, made) => {
-            context(held) + entity(issue) + before.as_ref().map_or(0, entity) + changes(made)
+        Ask::Guard(call, issue, transitions) => context(call) + entity(issue) + texts(transitions),
+        Ask::OnChange(call, issue, before, changed) => {
+            context(call) + entity(issue) + before.as_ref().map_or(0, entity) + changes(changed)
         }
-        Ask::OnTimer(held, issue, timer) => context(held) + entity(issue) + timer.len(),
-        Ask::OnCommand(held, issue, command, input) => {
-            context(held) + entity(issue) + command.len() + fields(input)
+        Ask::OnTimer(call, issue, timer) => context(call) + entity(issue) + timer.len(),
+        Ask::OnCommand(call, issue, command, input) => {
+            context(call) + entity(issue) + command.len() + fields(input)
         }
-        Ask::Quote(held, basket) => {
+        Ask::Quote(call, basket) => {
             let lines = basket.lines.iter();
             let lines: usize = lines
-                .map(|line| line.ticket_type.len() + line.name.len() + fields(&line.attributes) + 2 * EACH)
+                .map(|line| {
+                    line.ticket_type.len() + line.name.len() + fields(&line.attributes) + 2 * OVERHEAD
+                })
                 .sum();
             let applied = basket.applied.iter();
             let applied: usize = applied
-                .map(|(source, held)| source.len() + held.label.len() + fields(&held.attributes) + EACH)
+                .map(|(source, adjustment)| {
+                    source.len() + adjustment.label.len() + fields(&adjustment.attributes) + OVERHEAD
+                })
                 .sum();
-            context(held)
+            context(call)
                 + fields(&basket.event)
                 + lines
                 + texts(&basket.codes)
@@ -72,10 +77,10 @@ pub(crate) fn of_ask(ask: &Ask) -> usize {
 }
 
 fn refusals(refusals: &[Refusal]) -> usize {
-    let each = |held: &Refusal| {
-        held.field.as_ref().map_or(0, String::len) + held.code.len() + held.message.len() + EACH
+    let size = |refusal: &Refusal| {
+        refusal.field.as_ref().map_or(0, String::len) + refusal.code.len() + refusal.message.len() + OVERHEAD
     };
-    refusals.iter().map(each).sum()
+    refusals.iter().map(size).sum()
 }
 
 fn effect(effect: &Effect) -> usize {
@@ -88,14 +93,14 @@ fn effect(effect: &Effect) -> usize {
         | Action::CancelTimer(text)
         | Action::SetTimer(text, _) => text.len(),
         Action::Assign(user) => user.as_ref().map_or(0, String::len),
-        Action::Link(one, other) | Action::Emit(one, other) => one.len() + other.len(),
+        Action::Link(name, text) | Action::Emit(name, text) => name.len() + text.len(),
         Action::Create(draft) => draft.key.len() + fields(&draft.fields),
         Action::Notify(notice) => texts(&notice.to) + notice.subject.len() + notice.body.len(),
     };
-    action + effect.on.as_ref().map_or(0, String::len) + EACH
+    action + effect.on.as_ref().map_or(0, String::len) + OVERHEAD
 }
 
-/// What an answer weighs.
+/// Returns the size of a reply.
 pub(crate) fn of_reply(reply: &Reply) -> usize {
     match reply {
         Reply::Manifest(manifest) => {
@@ -105,37 +110,48 @@ pub(crate) fn of_reply(reply: &Reply) -> usize {
                 + texts(&manifest.needs)
                 + fields(&manifest.attributes)
         }
-        Reply::Verdict(held) | Reply::Effects(Err(held)) | Reply::Quote(Err(held)) => refusals(held),
-        Reply::Guard(answers) => answers.iter().map(|held| refusals(held) + EACH).sum(),
+        Reply::Verdict(reasons) | Reply::Effects(Err(reasons)) | Reply::Quote(Err(reasons)) => {
+            refusals(reasons)
+        }
+        Reply::Guard(results) => results.iter().map(|reasons| refusals(reasons) + OVERHEAD).sum(),
         Reply::Machine(None) => 0,
         Reply::Machine(Some(machine)) => {
             let states = machine.states.iter();
-            let states: usize = states.map(|state| state.name.len() + fields(&state.attributes) + EACH).sum();
-            let moves = machine.transitions.iter();
-            let moves: usize = moves
-                .map(|made| {
-                    made.name.len()
-                        + made.to.len()
-                        + texts(&made.from)
-                        + texts(&made.requires)
-                        + fields(&made.attributes)
-                        + EACH
+            let states: usize =
+                states.map(|state| state.name.len() + fields(&state.attributes) + OVERHEAD).sum();
+            let transitions = machine.transitions.iter();
+            let transitions: usize = transitions
+                .map(|transition| {
+                    transition.name.len()
+                        + transition.to.len()
+                        + texts(&transition.from)
+                        + texts(&transition.requires)
+                        + fields(&transition.attributes)
+                        + OVERHEAD
                 })
                 .sum();
-            states + moves
+            states + transitions
         }
         Reply::Commands(commands) => commands
             .iter()
-            .map(|held| {
-                held.name.len() + held.title.len() + texts(&held.states) + held.input_schema.len() + EACH
+            .map(|command| {
+                command.name.len()
+                    + command.title.len()
+                    + texts(&command.states)
+                    + command.input_schema.len()
+                    + OVERHEAD
             })
             .sum(),
         Reply::Effects(Ok(effects)) => effects.iter().map(effect).sum(),
         Reply::Quote(Ok(decision)) => {
             let adjustments = decision.adjustments.iter();
             let adjustments: usize =
-                adjustments.map(|held| held.label.len() + fields(&held.attributes) + 2 * EACH).sum();
-            let codes: usize = decision.refused_codes.iter().map(|(a, b)| a.len() + b.len() + EACH).sum();
+                adjustments.map(|each| each.label.len() + fields(&each.attributes) + 2 * OVERHEAD).sum();
+            let codes: usize = decision
+                .refused_codes
+                .iter()
+                .map(|(code, reason)| code.len() + reason.len() + OVERHEAD)
+                .sum();
             adjustments + codes + fields(&decision.attributes)
         }
     }

@@ -1,4 +1,4 @@
-//! Two versions of the contract, side by side in one engine; and whose the calls at an upload are.
+//! Two versions of the contract in one engine, and the tenant to which calls at an upload are counted.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,17 +14,19 @@ use tessera_core::{ErrorKind, Field};
 use tessera_core::{Timestamp, id::TenantId};
 use wasmtime::component::{Component, Linker};
 
-use crate::bindings::{self, Contract};
-use crate::call::Ready;
 use crate::config::PoolSize;
-use crate::lanes::Lanes;
-use crate::{Sandbox, SandboxConfig, check, engine};
+use crate::contract::Contract;
+use crate::engine::new_engine;
+use crate::inspection::{Inspection, inspect};
+use crate::release::LoadedRelease;
+use crate::scheduler::Scheduler;
+use crate::{Sandbox, SandboxConfig, bindings, component_check};
 
-/// An example plugin, as a component for the present contract.
+/// Builds an example plugin as a component for the present contract.
 fn component(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../plugins");
     let target = folder.join("../target/plugins");
-    let built = Command::new("cargo")
+    let status = Command::new("cargo")
         .args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", name])
         .current_dir(&folder)
         .env("CARGO_TARGET_DIR", &target)
@@ -32,16 +34,16 @@ fn component(name: &str) -> Vec<u8> {
         .env_remove("RUSTFLAGS")
         .status()
         .unwrap();
-    assert!(built.success());
+    assert!(status.success());
     let module = format!("wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_"));
     let module = std::fs::read(target.join(module)).unwrap();
     wit_component::ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
 }
 
-/// The same component with other bytes in the place of these.
+/// Returns the component with each occurrence of `old` replaced.
 fn replaced(component: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     let mut changed = component.to_vec();
-    let places = component.windows(old.len()).enumerate().filter(|(_, held)| *held == old);
+    let places = component.windows(old.len()).enumerate().filter(|(_, window)| *window == old);
     for (at, _) in places {
         changed[at..at + new.len()].copy_from_slice(new);
     }
@@ -49,7 +51,7 @@ fn replaced(component: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     changed
 }
 
-fn ask() -> Ask {
+fn validate() -> Ask {
     let context = CallContext {
         tenant: String::new(),
         invocation: String::new(),
@@ -69,26 +71,26 @@ fn ask() -> Ask {
 }
 
 #[tokio::test]
-async fn two_versions_of_the_contract_are_served_side_by_side() {
-    let engine = engine::engine(Some(&PoolSize::for_calls(16, 16 << 20))).unwrap();
+async fn two_versions_of_the_contract_are_served() {
+    let engine = new_engine(Some(&PoolSize::for_calls(16, 16 << 20))).unwrap();
     let mut linker = Linker::new(&engine);
     bindings::link(&mut linker).unwrap();
-    let lanes = Lanes::new().unwrap();
+    let scheduler = Scheduler::new().unwrap();
     let present = component("required-fields");
     for (bytes, contract, message) in [
         (replaced(&present, b"@0.1.0", b"@0.2.0"), Contract::Next, "next: description is required"),
         (present, Contract::V0_1, "description is required"),
     ] {
-        let found = check::names(&check::inspect(&bytes).unwrap()).unwrap();
-        assert_eq!(found.contract, contract);
+        let kind = component_check::check_names(&inspect(&bytes).unwrap()).unwrap();
+        assert_eq!(kind.contract, contract);
         let component = Component::new(&engine, &bytes).unwrap();
-        let ready = Ready::new(
+        let release = LoadedRelease::new(
             linker.instantiate_pre(&component).unwrap(),
             contract,
             Footprint { instances: 8, memories: 1, tables: 2 },
         )
         .unwrap();
-        let ready = Arc::new(ready);
+        let release = Arc::new(release);
         let call = Call {
             tenant: TenantId::generate(),
             release: Digest([0; 32]),
@@ -96,26 +98,26 @@ async fn two_versions_of_the_contract_are_served_side_by_side() {
             limits: CallLimits::standard(),
             deadline: Instant::now() + Duration::from_secs(10),
             lookup: None,
-            ask: ask(),
+            ask: validate(),
         };
         let refusal = Refusal {
             field: Some("description".into()),
             code: "FIELD_REQUIRED".into(),
             message: message.into(),
         };
-        assert_eq!(ready.call(&engine, &lanes, call).await.reply, Ok(Reply::Verdict(vec![refusal])));
+        assert_eq!(release.call(&engine, &scheduler, call).await.reply, Ok(Reply::Verdict(vec![refusal])));
     }
 }
 
 #[test]
-fn a_version_that_is_not_served_is_told_with_those_that_are() {
-    let inspection = check::Inspection {
+fn an_unsupported_version_is_named_with_the_supported_ones() {
+    let inspection = Inspection {
         imports: Vec::new(),
         exports: vec!["tessera:plugin/manifest@0.9.0".into()],
         size: 1,
         instances: 1,
     };
-    let error = check::names(&inspection).map(drop).unwrap_err();
+    let error = component_check::check_names(&inspection).map(drop).unwrap_err();
     assert_eq!(error.reason(), "CONTRACT_UNSUPPORTED");
     assert!(error.message().contains("0.9.0") && error.message().contains("0.1.0"), "{}", error.message());
 }
@@ -139,35 +141,35 @@ fn sandbox(limits: CallLimits, tenant_share: u32) -> Arc<Sandbox> {
 }
 
 #[tokio::test]
-async fn what_runs_at_an_upload_is_counted_as_a_call_of_who_uploads_it() {
+async fn calls_at_an_upload_count_as_calls_of_the_uploading_tenant() {
     let time = Duration::from_secs(20);
     let sandbox = sandbox(CallLimits { fuel: 200_000_000, time, ..CallLimits::standard() }, 50);
-    let (spins, other) = (TenantId::generate(), TenantId::generate());
+    let (spinning, other) = (TenantId::generate(), TenantId::generate());
     let hostile = component("hostile");
-    let spinning = replaced(&hostile, b"describes itself: well", b"describes itself: spin");
+    let spinning_component = replaced(&hostile, b"describes itself: well", b"describes itself: spin");
     sandbox.admit(other, hostile.into()).await.unwrap();
-    let error = sandbox.admit(spins, spinning.into()).await.unwrap_err();
+    let error = sandbox.admit(spinning, spinning_component.into()).await.unwrap_err();
     assert_eq!(error.reason(), "PLUGIN_OUT_OF_FUEL", "{error}");
-    assert!(sandbox.lanes.is_long(spins) && !sandbox.lanes.is_long(other));
+    assert!(sandbox.scheduler.is_slow(spinning) && !sandbox.scheduler.is_slow(other));
 }
 
 #[tokio::test]
-async fn an_upload_takes_its_place_of_the_tenants_share() {
+async fn an_upload_uses_the_tenants_share_of_the_pool() {
     // One memory of sixteen.
     let sandbox = sandbox(CallLimits::standard(), 10);
     let (greedy, other) = (TenantId::generate(), TenantId::generate());
     let footprint = Footprint { instances: 1, memories: 1, tables: 1 };
     let soon = Instant::now() + Duration::from_secs(1);
-    let place = sandbox.pool.enter(greedy, footprint, soon).await.unwrap();
+    let permit = sandbox.pool.acquire(greedy, footprint, soon).await.unwrap();
     let bytes = component("required-fields");
     let digest = Digest(Sha256::digest(&bytes).into());
     let upload = |tenant| sandbox.admit(tenant, bytes.as_slice().into());
-    for known in [false, true] {
+    for was_ready in [false, true] {
         let error = upload(greedy).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-        assert_eq!(sandbox.is_ready(digest), known, "it has not even been begun");
+        assert_eq!(sandbox.is_ready(digest), was_ready, "the release was loaded without a permit");
         upload(other).await.unwrap();
     }
-    drop(place);
+    drop(permit);
     upload(greedy).await.unwrap();
 }

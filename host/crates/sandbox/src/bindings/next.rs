@@ -1,13 +1,13 @@
-//! A version of the contract that only the tests serve: it shows that two stand side by side. It has
-//! validation, told one thing more: the name of the host.
+//! A version of the contract that only tests serve beside the present one. It has validation, and an import more: the
+//! name of the host.
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
 
 use tessera_core::plugin::{Ask, Reply};
 use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 use wasmtime::{Result, Store};
 
-use crate::bindings::{Answer, Broken};
-use crate::state::Guest;
+use crate::call_state::CallState;
+use crate::contract::{GuestResult, InvalidReply};
 
 wasmtime::component::bindgen!({
     inline: "
@@ -61,16 +61,16 @@ use self::tessera::plugin::{host, types};
 
 pub(crate) struct Exports(validation::GuestIndices);
 
-pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
-    types::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
-    host::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)
+pub(crate) fn link(linker: &mut Linker<CallState>) -> Result<()> {
+    types::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    host::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
-impl types::Host for Guest {}
+impl types::Host for CallState {}
 
-impl host::Host for Guest {
+impl host::Host for CallState {
     fn log(&mut self, _: host::Level, message: String) -> Result<()> {
-        self.note(tessera_core::plugin::LogLevel::Info, message);
+        self.append_log(tessera_core::plugin::LogLevel::Info, message);
         Ok(())
     }
 
@@ -84,22 +84,27 @@ impl host::Host for Guest {
 }
 
 impl Exports {
-    pub(crate) fn find(pre: &InstancePre<Guest>) -> Result<Self> {
+    pub(crate) fn find(pre: &InstancePre<CallState>) -> Result<Self> {
         validation::GuestIndices::new(pre).map(Self)
     }
 
-    pub(crate) async fn call(&self, store: &mut Store<Guest>, instance: &Instance, ask: Ask) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        store: &mut Store<CallState>,
+        instance: &Instance,
+        ask: Ask,
+    ) -> GuestResult {
         let Ask::Validate(context, request) = ask else {
-            return Ok(Err(Broken("this version only validates".to_owned())));
+            return Ok(Err(InvalidReply("this version has only validation".to_owned())));
         };
         let guest = self.0.load(&mut *store, instance)?;
-        let text = |held: &tessera_core::Value| match held {
+        let text = |value: &tessera_core::Value| match value {
             tessera_core::Value::Text(text) => types::Value::Text(text.clone()),
             _ => types::Value::None,
         };
         let fields = request.subject.fields.iter();
         let fields = fields.map(|field| types::Field { name: field.name.clone(), value: text(&field.value) });
-        let told = types::Context {
+        let guest_context = types::Context {
             tenant: context.tenant.clone(),
             invocation: context.invocation.clone(),
             now: 0,
@@ -116,11 +121,12 @@ impl Exports {
         };
         let operation = request.operation.clone();
         let request = validation::Request { operation, subject, before: None, changes: Vec::new() };
-        let said = guest.call_validate(store, &told, &request).await?;
-        let refusals = said.err().unwrap_or_default().into_iter().map(|held| tessera_core::plugin::Refusal {
-            field: held.field,
-            code: held.code,
-            message: format!("next: {}", held.message),
+        let result = guest.call_validate(store, &guest_context, &request).await?;
+        let violations = result.err().unwrap_or_default().into_iter();
+        let refusals = violations.map(|violation| tessera_core::plugin::Refusal {
+            field: violation.field,
+            code: violation.code,
+            message: format!("next: {}", violation.message),
         });
         Ok(Ok(Reply::Verdict(refusals.collect())))
     }

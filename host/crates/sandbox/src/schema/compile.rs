@@ -138,11 +138,7 @@ impl<'a> Compiler<'a> {
         keywords.extend(self.contains(members)?);
         keywords.extend(self.properties(members)?);
         keywords.extend(self.condition(members)?);
-        for name in ["$defs", "definitions"] {
-            if let Some(value) = members.get(name) {
-                self.named(name, value)?;
-            }
-        }
+        self.definitions(members)?;
         for (name, build) in [
             ("unevaluatedItems", Keyword::UnevaluatedItems as fn(RuleId) -> Keyword),
             ("unevaluatedProperties", Keyword::UnevaluatedProperties),
@@ -245,6 +241,19 @@ impl<'a> Compiler<'a> {
     fn named(&mut self, name: &str, value: &'a Value) -> Compiled<BTreeMap<String, RuleId>> {
         let members = object(name, value)?.iter();
         members.map(|(member, schema)| Ok((member.clone(), self.rule(schema)?))).collect()
+    }
+
+    /// Compiles definitions. They count only where a reference leads to them.
+    fn definitions(&mut self, members: &'a Map<String, Value>) -> Compiled<()> {
+        for name in ["$defs", "definitions"] {
+            let Some(value) = members.get(name) else { continue };
+            for schema in object(name, value)?.values() {
+                self.open.push(Weight { rules: 0, depth: 0 });
+                self.rule(schema)?;
+                self.open.pop();
+            }
+        }
+        Ok(())
     }
 
     fn optional(&mut self, value: Option<&'a Value>) -> Compiled<Option<RuleId>> {

@@ -104,7 +104,7 @@ impl<'s> Evaluation<'s> {
         let mut fits = true;
         for keyword in keywords {
             let depends = matches!(keyword, Keyword::UnevaluatedItems(_) | Keyword::UnevaluatedProperties(_));
-            if !fits && (mode == Mode::Test || depends) {
+            if mode.is_decided(fits) || (!fits && depends) {
                 return Ok(None);
             }
             self.charge(1)?;
@@ -127,6 +127,9 @@ impl<'s> Evaluation<'s> {
                 let mut fits = true;
                 for rule in rules {
                     fits &= self.in_place(*rule, value, at, mode, evaluated)?;
+                    if mode.is_decided(fits) {
+                        break;
+                    }
                 }
                 Ok(fits)
             }
@@ -203,6 +206,9 @@ impl<'s> Evaluation<'s> {
                 for (index, item) in items.iter().enumerate() {
                     let Some(rule) = prefix.get(index).or(rest.as_ref()) else { break };
                     fits &= self.rule(*rule, item, &Path::Item(at, index), mode)?.is_some();
+                    if mode.is_decided(fits) {
+                        break;
+                    }
                     self.note_item(evaluated, index)?;
                 }
                 Ok(fits)
@@ -227,6 +233,9 @@ impl<'s> Evaluation<'s> {
                     if !evaluated.items.contains(&index) {
                         fits &= self.rule(*rule, item, &Path::Item(at, index), mode)?.is_some();
                         self.note_item(evaluated, index)?;
+                    }
+                    if mode.is_decided(fits) {
+                        break;
                     }
                 }
                 Ok(fits)
@@ -262,6 +271,9 @@ impl<'s> Evaluation<'s> {
                     for rule in &rules {
                         fits &= self.rule(*rule, member, &at, mode)?.is_some();
                     }
+                    if mode.is_decided(fits) {
+                        break;
+                    }
                     if !rules.is_empty() {
                         self.note_member(evaluated, name)?;
                     }
@@ -274,6 +286,9 @@ impl<'s> Evaluation<'s> {
                     let is_allowed = self.rule(*rule, &text, at, Mode::Test)?.is_some();
                     let message = || format!("has the member {:?}, whose name is not allowed", shorten(name));
                     fits &= self.expect(is_allowed, at, mode, message)?;
+                    if mode.is_decided(fits) {
+                        break;
+                    }
                 }
             }
             Keyword::Required(names) => {
@@ -310,6 +325,9 @@ impl<'s> Evaluation<'s> {
                     if !evaluated.members.contains(name.as_str()) {
                         fits &= self.rule(*rule, member, &Path::Member(at, name), mode)?.is_some();
                         self.note_member(evaluated, name)?;
+                    }
+                    if mode.is_decided(fits) {
+                        break;
                     }
                 }
             }
@@ -445,6 +463,13 @@ impl<'s> Evaluation<'s> {
             }
         }
         Ok(())
+    }
+}
+
+impl Mode {
+    /// Whether evaluating more would change nothing.
+    fn is_decided(self, fits: bool) -> bool {
+        self == Self::Test && !fits
     }
 }
 

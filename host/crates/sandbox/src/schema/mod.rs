@@ -42,6 +42,7 @@ pub(crate) fn violations(schema: &str, json: &str, field: &str) -> Result<Vec<Vi
         Err(error) => return Ok(vec![Violation::new(field, format!("is not JSON: {error}"))]),
     };
     let report = evaluate::evaluate(&schema, &value, LIMITS);
+    tracing::debug!(steps = report.steps, mismatches = report.mismatches.len(), "schema evaluated");
     if report.is_exhausted {
         let message = format!("takes more than {} steps to check by the plugin's schema", LIMITS.steps);
         return Ok(vec![Violation::new(field, message)]);

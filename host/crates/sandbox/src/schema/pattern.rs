@@ -76,19 +76,19 @@ impl<'a> Patterns<'a> {
 }
 
 fn compile(text: &str) -> Result<Pattern, String> {
-    let shown = shorten(text);
+    let excerpt = shorten(text);
     let translated = jsonschema_regex::to_rust_regex(text)
-        .map_err(|()| format!("has the pattern {shown:?}, which is not a regular expression"))?;
+        .map_err(|()| format!("has the pattern {excerpt:?}, which is not a regular expression"))?;
     for size in SIZES {
         let built = RegexBuilder::new(&translated).size_limit(size).dfa_size_limit(size).build();
         match built {
             Ok(regex) => return Ok(Pattern { regex, text: text.to_owned(), size }),
             Err(regex::Error::CompiledTooBig(_)) => {}
-            Err(_) => return Err(format!("has the pattern {shown:?}, which is not supported")),
+            Err(_) => return Err(format!("has the pattern {excerpt:?}, which is not supported")),
         }
     }
     let most = SIZES.last().copied().unwrap_or_default();
-    Err(format!("has the pattern {shown:?}, which needs more than {most} bytes"))
+    Err(format!("has the pattern {excerpt:?}, which needs more than {most} bytes"))
 }
 
 #[cfg(test)]

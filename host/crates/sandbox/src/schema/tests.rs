@@ -264,5 +264,5 @@ fn the_json_schema_test_suite_agrees() {
         }
     }
     assert!(differences.is_empty(), "{differences:#?}");
-    assert!(agreed >= 1_000, "only {agreed} cases: {refused:#?}");
+    assert!(agreed >= 900, "only {agreed} cases: {refused:#?}");
 }

@@ -1,4 +1,4 @@
-//! Guests, sandboxes, and calls.
+//! Example plugins, sandboxes and calls for the tests.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,22 +14,22 @@ use tessera_core::ports::Plugins as _;
 use tessera_core::{Field, Timestamp};
 use tessera_sandbox::{PoolSize, Sandbox, SandboxConfig};
 
-type Held = Arc<OnceLock<Arc<[u8]>>>;
+type Component = Arc<OnceLock<Arc<[u8]>>>;
 
-/// The component of an example plugin.
+/// Returns the component of an example plugin, which is built once.
 pub fn component(name: &str) -> Arc<[u8]> {
-    static BUILT: Mutex<Option<HashMap<String, Held>>> = Mutex::new(None);
-    let held = {
+    static BUILT: Mutex<Option<HashMap<String, Component>>> = Mutex::new(None);
+    let component = {
         let mut built = BUILT.lock().unwrap();
         Arc::clone(built.get_or_insert_default().entry(name.to_owned()).or_default())
     };
-    Arc::clone(held.get_or_init(|| build(name)))
+    Arc::clone(component.get_or_init(|| build(name)))
 }
 
 fn build(name: &str) -> Arc<[u8]> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../plugins");
     let target = folder.join("../target/plugins");
-    let built = Command::new("cargo")
+    let status = Command::new("cargo")
         .args(["build", "--quiet", "--release", "--target", "wasm32-unknown-unknown", "-p", name])
         .current_dir(&folder)
         .env("CARGO_TARGET_DIR", &target)
@@ -37,18 +37,18 @@ fn build(name: &str) -> Arc<[u8]> {
         .env_remove("RUSTFLAGS")
         .status()
         .unwrap();
-    assert!(built.success());
+    assert!(status.success());
     let module = format!("wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_"));
     let module = std::fs::read(target.join(module)).unwrap();
     wit_component::ComponentEncoder::default().module(&module).unwrap().encode().unwrap().into()
 }
 
-/// The program that compiles, which cargo builds beside the tests.
+/// Returns the path of the compiler process, which cargo builds beside the tests.
 pub fn compiler() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
-    let built = tests.parent().unwrap().parent().unwrap().join("examples/compile");
-    assert!(built.exists(), "{} is not built: run the tests of the whole crate", built.display());
-    built
+    let compiler = tests.parent().unwrap().parent().unwrap().join("examples/compile");
+    assert!(compiler.exists(), "{} is not built: run the tests of the whole crate", compiler.display());
+    compiler
 }
 
 pub fn config() -> SandboxConfig {
@@ -67,8 +67,8 @@ pub fn config() -> SandboxConfig {
     }
 }
 
-/// A sandbox with the hostile plugin in it.
-pub async fn hostile(config: SandboxConfig) -> (Arc<Sandbox>, Digest) {
+/// Creates a sandbox and uploads the hostile plugin to it.
+pub async fn hostile_sandbox(config: SandboxConfig) -> (Arc<Sandbox>, Digest) {
     let sandbox = Sandbox::new(config).unwrap();
     let admitted = sandbox.admit(TenantId::generate(), component("hostile")).await.unwrap();
     (Arc::new(sandbox), admitted.digest)
@@ -79,7 +79,7 @@ pub fn context() -> CallContext {
         tenant: "t".into(),
         invocation: "1".into(),
         now: Timestamp::from_micros(1_767_225_600_000_000).unwrap(),
-        actor: "someone".into(),
+        actor: "user-1".into(),
         roles: vec!["agent".into()],
         dry_run: true,
         cause: Vec::new(),
@@ -102,8 +102,8 @@ pub fn on_change() -> Ask {
     Ask::OnChange(context(), issue(), None, Vec::new())
 }
 
-/// A call of the hostile plugin that does something so often.
-pub fn doing(tenant: TenantId, release: Digest, act: &str, amount: u64, ask: Ask) -> Call {
+/// Creates a call in which the hostile plugin performs an act a number of times.
+pub fn hostile_call(tenant: TenantId, release: Digest, act: &str, amount: u64, ask: Ask) -> Call {
     Call {
         tenant,
         release,
@@ -115,8 +115,8 @@ pub fn doing(tenant: TenantId, release: Digest, act: &str, amount: u64, ask: Ask
     }
 }
 
-/// Why a call failed.
+/// Returns the failure of a call.
 #[track_caller]
 pub fn failure(outcome: &Outcome) -> &Failure {
-    outcome.reply.as_ref().expect_err("it did not fail")
+    outcome.reply.as_ref().expect_err("the call did not fail")
 }

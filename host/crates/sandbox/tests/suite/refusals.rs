@@ -1,4 +1,4 @@
-//! What an upload is refused for, by name; and that rubbish harms nobody.
+//! Refusals of uploads by reason, and robustness against random and mutated bytes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use tessera_sandbox::{Sandbox, SandboxConfig, inspect};
 
 use crate::guests::{component, config};
 
-async fn refused(config: SandboxConfig, bytes: Vec<u8>) -> (String, String) {
+/// Uploads a component; returns the reason and message of its refusal.
+async fn refusal(config: SandboxConfig, bytes: Vec<u8>) -> (String, String) {
     let sandbox = Sandbox::new(config).unwrap();
     let error = sandbox.admit(TenantId::generate(), bytes.into()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge), "{error:?}");
@@ -29,9 +30,9 @@ fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn each_refusal_says_what_is_wrong_and_what_would_be_right() {
+async fn each_refusal_has_its_reason_and_a_message() {
     let good = component("required-fields");
-    for (bytes, reason, told) in [
+    for (bytes, reason, text) in [
         (b"#!/bin/sh".to_vec(), "COMPONENT_NOT_WASM", "tessera plugin build"),
         (b"\0asm\x01\0\0\0".to_vec(), "COMPONENT_IS_CORE_MODULE", "tessera plugin build"),
         (b"\0asm\x0d\0\x01\0".to_vec(), "COMPONENT_EXPORTS", "nothing of tessera:plugin"),
@@ -54,30 +55,30 @@ async fn each_refusal_says_what_is_wrong_and_what_would_be_right() {
         ),
         (replaced(&good, b"required-fields", b"Required-fields"), "MANIFEST_INVALID", "manifest.name"),
     ] {
-        let (found, message) = refused(config(), bytes).await;
-        assert!(found == reason && message.contains(told), "{reason} {told}: {found} {message}");
+        let (found, message) = refusal(config(), bytes).await;
+        assert!(found == reason && message.contains(text), "{reason} {text}: {found} {message}");
     }
 }
 
 #[tokio::test]
-async fn bounds_of_an_upload_are_kept() {
+async fn limits_of_an_upload_are_enforced() {
     let good = component("required-fields");
     let small = SandboxConfig { max_component: 1_000, ..config() };
-    assert_eq!(refused(small, good.to_vec()).await.0, "TOO_LARGE");
+    assert_eq!(refusal(small, good.to_vec()).await.0, "TOO_LARGE");
     let hasty = SandboxConfig { compile_time: Duration::from_millis(1), ..config() };
-    assert_eq!(refused(hasty, good.to_vec()).await.0, "COMPONENT_TOO_SLOW");
+    assert_eq!(refusal(hasty, good.to_vec()).await.0, "COMPONENT_TOO_SLOW");
     let poor = SandboxConfig { compile_memory: 16 << 20, ..config() };
-    let (reason, message) = refused(poor, good.to_vec()).await;
+    let (reason, message) = refusal(poor, good.to_vec()).await;
     assert!(reason == "COMPONENT_TOO_COMPLEX" && message.contains("16 MiB"), "{reason}: {message}");
     let narrow = SandboxConfig { tenant_share: 1, ..config() };
-    let (reason, message) = refused(narrow, good.to_vec()).await;
+    let (reason, message) = refusal(narrow, good.to_vec()).await;
     assert!(reason == "COMPONENT_TOO_LARGE" && message.contains("share"), "{reason}: {message}");
 }
 
-/// Numbers that look random and are the same every time.
-struct Numbers(u64);
+/// A pseudo-random generator with a fixed seed.
+struct Random(u64);
 
-impl Numbers {
+impl Random {
     fn next(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -85,7 +86,7 @@ impl Numbers {
         usize::try_from(self.0 >> 1).unwrap() % below.max(1)
     }
 
-    fn mutated(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut changed = bytes.to_vec();
         for _ in 0..=self.next(8) {
             let (at, length) = (self.next(changed.len()), self.next(16));
@@ -104,27 +105,27 @@ impl Numbers {
 }
 
 #[test]
-fn ten_thousand_mutations_and_random_bytes_are_read_without_a_panic() {
+fn mutated_and_random_bytes_are_inspected_without_a_panic() {
     let good = component("issue-lifecycle");
-    let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for _ in 0..10_000 {
-        let _ = inspect(&numbers.mutated(&good));
-        let mut random: Vec<u8> =
-            (0..numbers.next(200)).map(|_| u8::try_from(numbers.next(256)).unwrap()).collect();
-        let _ = inspect(&random);
-        random.splice(0..0, *b"\0asm\x0d\0\x01\0");
-        let _ = inspect(&random);
+        let _ = inspect(&random.mutate(&good));
+        let mut bytes: Vec<u8> =
+            (0..random.next(200)).map(|_| u8::try_from(random.next(256)).unwrap()).collect();
+        let _ = inspect(&bytes);
+        bytes.splice(0..0, *b"\0asm\x0d\0\x01\0");
+        let _ = inspect(&bytes);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mutated_components_are_admitted_or_refused_and_the_sandbox_goes_on() {
+async fn mutated_components_are_admitted_or_refused_and_the_sandbox_keeps_working() {
     let sandbox =
         Arc::new(Sandbox::new(SandboxConfig { compile_time: Duration::from_secs(20), ..config() }).unwrap());
     let good = component("issue-lifecycle");
-    let mut numbers = Numbers(42);
+    let mut random = Random(42);
     for _ in 0..60 {
-        if let Err(error) = sandbox.admit(TenantId::generate(), numbers.mutated(&good).into()).await {
+        if let Err(error) = sandbox.admit(TenantId::generate(), random.mutate(&good).into()).await {
             assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge), "{error:?}");
         }
     }

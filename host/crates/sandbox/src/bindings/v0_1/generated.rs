@@ -1,4 +1,4 @@
-//! `tessera:plugin@0.1.0`: the generated types.
+//! Generated types of `tessera:plugin@0.1.0`.
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
 
 wasmtime::component::bindgen!({

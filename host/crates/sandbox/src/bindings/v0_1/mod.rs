@@ -1,20 +1,27 @@
-//! `tessera:plugin@0.1.0`: what a call of this version is, from question to answer.
+//! `tessera:plugin@0.1.0`: calls of guests that were built for this version, from request to reply.
 
-mod convert;
+mod from_guest;
 mod generated;
+mod imports;
+mod to_guest;
+mod values;
 
-use tessera_core::plugin::{Ask, LookupAsk, LookupError, Reply};
-use wasmtime::component::{Component, HasSelf, Instance, InstancePre, Linker};
+use tessera_core::plugin::{Ask, Reply};
+use wasmtime::component::{Component, Instance, InstancePre};
 use wasmtime::{Result, Store};
 
+pub(crate) use self::imports::link;
 use crate::bindings::v0_1::generated::exports::tessera::plugin as exports;
-use crate::bindings::v0_1::generated::tessera::plugin as imports;
-use crate::bindings::{Answer, Broken, Misfit};
-use crate::state::Guest;
+use crate::call_state::CallState;
+use crate::contract::{Contract, GuestResult, InvalidReply, TypeMismatch};
 
-/// How the functions of each hook look.
+/// Functions of the interface `pricing`.
 const PRICING: &str = "quote: func(context, request) -> result<decision, list<violation>>";
+
+/// Functions of the interface `validation`.
 const VALIDATION: &str = "validate: func(context, request) -> result<_, list<violation>>";
+
+/// Functions of the interface `workflow`.
 const WORKFLOW: &str = "describe-machine: func(string) -> option<machine>; \
     describe-commands: func(string) -> list<command>; \
     guard: func(context, entity, list<string>) -> list<result<_, list<violation>>>; \
@@ -22,7 +29,7 @@ const WORKFLOW: &str = "describe-machine: func(string) -> option<machine>; \
     on-timer: func(context, entity, string) -> result<list<effect>, list<violation>>; \
     on-command: func(context, entity, string, list<field>) -> result<list<effect>, list<violation>>";
 
-/// The interfaces that a component of this version exports, found once for all calls.
+/// Interfaces that a component of this version exports, looked up once for all calls.
 pub(crate) struct Exports {
     manifest: exports::manifest::GuestIndices,
     pricing: Option<exports::pricing::GuestIndices>,
@@ -30,75 +37,75 @@ pub(crate) struct Exports {
     workflow: Option<exports::workflow::GuestIndices>,
 }
 
-/// Gives guests what the contract imports.
-pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
-    imports::types::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
-    imports::host::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)?;
-    imports::lookup::add_to_linker::<_, HasSelf<_>>(linker, |guest| guest)
-}
-
 impl Exports {
-    /// Finds a component's exports; an interface that is there must be whole.
-    pub(crate) fn find(pre: &InstancePre<Guest>) -> Result<Self> {
+    /// Looks up a component's exports; an interface that is exported must be complete.
+    pub(crate) fn find(pre: &InstancePre<CallState>) -> Result<Self> {
         let component: &Component = pre.component();
-        let has = |name: &str| {
-            let name = crate::bindings::Contract::V0_1.interface(name);
+        let is_exported = |name: &str| {
+            let name = Contract::V0_1.interface(name);
             component.get_export_index(None, &name).is_some()
         };
+        let pricing = is_exported("pricing").then(|| exports::pricing::GuestIndices::new(pre));
+        let validation = is_exported("validation").then(|| exports::validation::GuestIndices::new(pre));
+        let workflow = is_exported("workflow").then(|| exports::workflow::GuestIndices::new(pre));
         Ok(Self {
             manifest: exports::manifest::GuestIndices::new(pre)?,
-            pricing: has("pricing").then(|| exports::pricing::GuestIndices::new(pre)).transpose()?,
-            validation: has("validation").then(|| exports::validation::GuestIndices::new(pre)).transpose()?,
-            workflow: has("workflow").then(|| exports::workflow::GuestIndices::new(pre)).transpose()?,
+            pricing: pricing.transpose()?,
+            validation: validation.transpose()?,
+            workflow: workflow.transpose()?,
         })
     }
 
-    /// Refuses exports whose types are not the contract's; answers the interface that does not fit, and how its
-    /// functions should look.
-    pub(crate) fn check(
+    /// Refuses exports whose types are not the contract's.
+    pub(crate) fn check_types(
         &self,
-        store: &mut Store<Guest>,
+        store: &mut Store<CallState>,
         instance: &Instance,
-    ) -> std::result::Result<(), Misfit> {
-        let misfit = |name: &'static str, functions| move |_: wasmtime::Error| (name, functions);
+    ) -> std::result::Result<(), TypeMismatch> {
+        let mismatch = |interface, expected| move |_: wasmtime::Error| TypeMismatch { interface, expected };
         let manifest = self.manifest.load(&mut *store, instance).map(drop);
-        manifest.map_err(misfit("manifest", "describe: func() -> info"))?;
+        manifest.map_err(mismatch("manifest", "describe: func() -> info"))?;
         if let Some(indices) = &self.pricing {
             let loaded = indices.load(&mut *store, instance).map(drop);
-            loaded.map_err(misfit("pricing", PRICING))?;
+            loaded.map_err(mismatch("pricing", PRICING))?;
         }
         if let Some(indices) = &self.validation {
             let loaded = indices.load(&mut *store, instance).map(drop);
-            loaded.map_err(misfit("validation", VALIDATION))?;
+            loaded.map_err(mismatch("validation", VALIDATION))?;
         }
         if let Some(indices) = &self.workflow {
             let loaded = indices.load(&mut *store, instance).map(drop);
-            loaded.map_err(misfit("workflow", WORKFLOW))?;
+            loaded.map_err(mismatch("workflow", WORKFLOW))?;
         }
         Ok(())
     }
 
-    /// Puts a question to an instance.
-    pub(crate) async fn call(&self, store: &mut Store<Guest>, instance: &Instance, ask: Ask) -> Answer {
+    /// Calls a function of an instance.
+    pub(crate) async fn call(
+        &self,
+        store: &mut Store<CallState>,
+        instance: &Instance,
+        ask: Ask,
+    ) -> GuestResult {
         match ask {
             Ask::Describe => {
                 let guest = self.manifest.load(&mut *store, instance)?;
-                Ok(convert::manifest(guest.call_describe(store).await?).map(Reply::Manifest))
+                Ok(from_guest::manifest(guest.call_describe(store).await?).map(Reply::Manifest))
             }
             Ask::Validate(context, request) => {
-                let Some(indices) = &self.validation else { return Ok(Err(absent("validation"))) };
+                let Some(indices) = &self.validation else { return Ok(Err(not_exported("validation"))) };
                 let guest = indices.load(&mut *store, instance)?;
-                let (context, request) = (convert::context(context), convert::validation(request));
-                let said = guest.call_validate(store, &context, &request).await?;
-                Ok(said.map_or_else(convert::refusals, |()| Ok(Vec::new())).map(Reply::Verdict))
+                let (context, request) = (to_guest::context(context), to_guest::validation(request));
+                let result = guest.call_validate(store, &context, &request).await?;
+                Ok(result.map_or_else(from_guest::refusals, |()| Ok(Vec::new())).map(Reply::Verdict))
             }
             Ask::Quote(context, basket) => {
-                let Some(indices) = &self.pricing else { return Ok(Err(absent("pricing"))) };
+                let Some(indices) = &self.pricing else { return Ok(Err(not_exported("pricing"))) };
                 let guest = indices.load(&mut *store, instance)?;
                 let lines = basket.lines.len();
-                let (context, request) = (convert::context(context), convert::basket(basket));
-                let said = guest.call_quote(store, &context, &request).await?;
-                Ok(convert::quote(said, lines).map(Reply::Quote))
+                let (context, request) = (to_guest::context(context), to_guest::basket(basket));
+                let result = guest.call_quote(store, &context, &request).await?;
+                Ok(from_guest::quote(result, lines).map(Reply::Quote))
             }
             Ask::DescribeMachine(_)
             | Ask::DescribeCommands(_)
@@ -109,88 +116,49 @@ impl Exports {
         }
     }
 
-    async fn call_workflow(&self, store: &mut Store<Guest>, instance: &Instance, ask: Ask) -> Answer {
-        let Some(indices) = &self.workflow else { return Ok(Err(absent("workflow"))) };
+    async fn call_workflow(
+        &self,
+        store: &mut Store<CallState>,
+        instance: &Instance,
+        ask: Ask,
+    ) -> GuestResult {
+        let Some(indices) = &self.workflow else { return Ok(Err(not_exported("workflow"))) };
         let guest = indices.load(&mut *store, instance)?;
-        let said = match ask {
+        let result = match ask {
             Ask::DescribeMachine(kind) => {
-                let said = guest.call_describe_machine(store, &kind).await?;
-                return Ok(said.map(convert::machine).transpose().map(Reply::Machine));
+                let machine = guest.call_describe_machine(store, &kind).await?;
+                return Ok(machine.map(from_guest::machine).transpose().map(Reply::Machine));
             }
             Ask::DescribeCommands(kind) => {
-                let said = guest.call_describe_commands(store, &kind).await?;
-                return Ok(Ok(Reply::Commands(said.into_iter().map(convert::command).collect())));
+                let commands = guest.call_describe_commands(store, &kind).await?;
+                return Ok(Ok(Reply::Commands(commands.into_iter().map(from_guest::command).collect())));
             }
-            Ask::Guard(context, issue, moves) => {
-                let (context, issue) = (convert::context(context), convert::entity(issue));
-                let said = guest.call_guard(store, &context, &issue, &moves).await?;
-                return Ok(convert::guard(said, moves.len()).map(Reply::Guard));
+            Ask::Guard(context, issue, transitions) => {
+                let (context, issue) = (to_guest::context(context), to_guest::entity(issue));
+                let results = guest.call_guard(store, &context, &issue, &transitions).await?;
+                return Ok(from_guest::guard(results, transitions.len()).map(Reply::Guard));
             }
             Ask::OnChange(context, issue, before, changes) => {
-                let (context, issue) = (convert::context(context), convert::entity(issue));
-                let before = before.map(convert::entity);
-                let changes: Vec<_> = changes.into_iter().map(convert::change).collect();
+                let (context, issue) = (to_guest::context(context), to_guest::entity(issue));
+                let before = before.map(to_guest::entity);
+                let changes: Vec<_> = changes.into_iter().map(to_guest::change).collect();
                 guest.call_on_change(store, &context, &issue, before.as_ref(), &changes).await?
             }
             Ask::OnTimer(context, issue, timer) => {
-                let (context, issue) = (convert::context(context), convert::entity(issue));
+                let (context, issue) = (to_guest::context(context), to_guest::entity(issue));
                 guest.call_on_timer(store, &context, &issue, &timer).await?
             }
             Ask::OnCommand(context, issue, command, input) => {
-                let (context, issue) = (convert::context(context), convert::entity(issue));
-                let input: Vec<_> = input.into_iter().map(convert::field).collect();
+                let (context, issue) = (to_guest::context(context), to_guest::entity(issue));
+                let input = values::to_fields(input);
                 guest.call_on_command(store, &context, &issue, &command, &input).await?
             }
-            Ask::Describe | Ask::Validate(..) | Ask::Quote(..) => return Ok(Err(absent("workflow"))),
+            Ask::Describe | Ask::Validate(..) | Ask::Quote(..) => return Ok(Err(not_exported("workflow"))),
         };
-        Ok(convert::effects(said).map(Reply::Effects))
+        Ok(from_guest::effects(result).map(Reply::Effects))
     }
 }
 
-fn absent(hook: &str) -> Broken {
-    Broken(format!("the component does not export the hook {hook}"))
-}
-
-impl imports::types::Host for Guest {}
-
-impl imports::host::Host for Guest {
-    fn log(&mut self, level: imports::host::Level, message: String) -> Result<()> {
-        self.note(convert::level(level), message);
-        Ok(())
-    }
-
-    fn settings(&mut self) -> Result<String> {
-        Ok(self.settings_json().to_owned())
-    }
-}
-
-impl imports::lookup::Host for Guest {
-    async fn get(
-        &mut self,
-        kind: String,
-        id: String,
-    ) -> Result<std::result::Result<Option<imports::types::Entity>, imports::lookup::LookupError>> {
-        let found = self.look_up(LookupAsk::Get(kind, id)).await;
-        Ok(found.map(|found| found.into_iter().next().map(convert::entity)).map_err(refused))
-    }
-
-    async fn find(
-        &mut self,
-        kind: String,
-        filter: String,
-        limit: u32,
-    ) -> Result<std::result::Result<Vec<imports::types::Entity>, imports::lookup::LookupError>> {
-        let found = self.look_up(LookupAsk::Find(kind, filter, limit)).await;
-        Ok(found.map(|found| found.into_iter().map(convert::entity).collect()).map_err(refused))
-    }
-}
-
-fn refused(why: crate::state::NoLookup) -> imports::lookup::LookupError {
-    use crate::state::NoLookup;
-    match why {
-        NoLookup::TooMany => imports::lookup::LookupError::TooMany,
-        NoLookup::NotHere => imports::lookup::LookupError::NotHere,
-        NoLookup::Failed(LookupError::Unsupported(what)) => imports::lookup::LookupError::Unsupported(what),
-        NoLookup::Failed(LookupError::Unavailable) => imports::lookup::LookupError::Unavailable,
-    }
+fn not_exported(hook: &str) -> InvalidReply {
+    InvalidReply(format!("the component does not export the hook {hook}"))
 }

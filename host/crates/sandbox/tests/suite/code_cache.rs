@@ -1,4 +1,4 @@
-//! Machine code: made once, kept, and taken only when it is exactly what was kept.
+//! The cache of machine code: a release is compiled once, and cached code is loaded only if it is authentic.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,10 +12,10 @@ use tessera_core::ports::Plugins as _;
 use tessera_sandbox::{Sandbox, SandboxConfig};
 use tokio::sync::Notify;
 
-use crate::guests::{compiler, component, config, doing, failure, validate};
+use crate::guests::{compiler, component, config, failure, hostile_call, validate};
 
-/// A compiler that writes a line into a file each time it is started.
-fn counting(folder: &Path) -> (PathBuf, PathBuf) {
+/// Creates a compiler that appends a line to a file each time it is started.
+fn counting_compiler(folder: &Path) -> (PathBuf, PathBuf) {
     let (script, count) = (folder.join("compile.sh"), folder.join("count"));
     let text = format!("#!/bin/sh\necho >> '{}'\nexec '{}' \"$@\"\n", count.display(), compiler().display());
     fs::write(&script, text).unwrap();
@@ -23,18 +23,18 @@ fn counting(folder: &Path) -> (PathBuf, PathBuf) {
     (script, count)
 }
 
-fn with(folder: &Path, key: [u8; 32]) -> (SandboxConfig, PathBuf) {
-    let (script, count) = counting(folder);
+fn cached_config(folder: &Path, key: [u8; 32]) -> (SandboxConfig, PathBuf) {
+    let (script, count) = counting_compiler(folder);
     let cache = Some(folder.join("cache"));
     (SandboxConfig { cache, cache_key: key, compiler: (script, Vec::new()), ..config() }, count)
 }
 
-fn compiled(count: &Path) -> usize {
+fn compilations(count: &Path) -> usize {
     fs::read(count).map_or(0, |text| text.len())
 }
 
-/// The one file of machine code.
-fn code(folder: &Path) -> PathBuf {
+/// Returns the path of the only file of machine code.
+fn code_path(folder: &Path) -> PathBuf {
     let entries = fs::read_dir(folder.join("cache")).unwrap();
     let mut paths = entries.map(|entry| entry.unwrap().path());
     paths.find(|path| path.extension().is_some_and(|extension| extension == "code")).unwrap()
@@ -47,11 +47,11 @@ async fn prepare(config: &SandboxConfig, digest: Digest) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_is_compiled_once_however_many_ask_and_once_for_all_starts() {
+async fn a_release_is_compiled_once_for_concurrent_uploads_and_for_all_starts() {
     let folder = tempfile::tempdir().unwrap();
-    let (config, count) = with(folder.path(), [1; 32]);
+    let (config, count) = cached_config(folder.path(), [1; 32]);
     let sandbox = Arc::new(Sandbox::new(config.clone()).unwrap());
-    let asked: Vec<_> = (0..8)
+    let uploads: Vec<_> = (0..8)
         .map(|_| {
             let sandbox = Arc::clone(&sandbox);
             tokio::spawn(async move {
@@ -60,23 +60,23 @@ async fn a_release_is_compiled_once_however_many_ask_and_once_for_all_starts() {
         })
         .collect();
     let mut digests = Vec::new();
-    for asked in asked {
-        digests.push(asked.await.unwrap());
+    for upload in uploads {
+        digests.push(upload.await.unwrap());
     }
-    assert_eq!(compiled(&count), 1);
+    assert_eq!(compilations(&count), 1);
     prepare(&config, digests[0]).await;
-    assert_eq!(compiled(&count), 1, "the next start takes what was kept");
+    assert_eq!(compilations(&count), 1, "the next start uses the cached code");
     let mode = fs::metadata(folder.path().join("cache")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn machine_code_that_is_not_what_was_kept_is_made_again() {
+async fn machine_code_that_fails_authentication_is_compiled_again() {
     let folder = tempfile::tempdir().unwrap();
-    let (config, count) = with(folder.path(), [1; 32]);
+    let (config, count) = cached_config(folder.path(), [1; 32]);
     let sandbox = Sandbox::new(config.clone()).unwrap();
     let digest = sandbox.admit(TenantId::generate(), component("required-fields")).await.unwrap().digest;
-    let code = || code(folder.path());
+    let code = || code_path(folder.path());
     let mut expected = 1;
     let damages: [fn(&mut Vec<u8>); 3] = [
         |bytes| bytes.truncate(bytes.len() / 2),
@@ -92,18 +92,18 @@ async fn machine_code_that_is_not_what_was_kept_is_made_again() {
         fs::write(code(), bytes).unwrap();
         prepare(&config, digest).await;
         expected += 1;
-        assert_eq!(compiled(&count), expected);
+        assert_eq!(compilations(&count), expected);
     }
-    // What another host's key has signed is foreign.
+    // Code that another host's key has authenticated is foreign.
     let foreign = SandboxConfig { cache_key: [2; 32], ..config.clone() };
     prepare(&foreign, digest).await;
-    assert_eq!(compiled(&count), expected + 1);
+    assert_eq!(compilations(&count), expected + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn machine_code_that_cannot_be_read_is_left_as_it_is() {
+async fn machine_code_that_cannot_be_read_is_not_deleted() {
     let folder = tempfile::tempdir().unwrap();
-    let (config, count) = with(folder.path(), [1; 32]);
+    let (config, count) = cached_config(folder.path(), [1; 32]);
     let digest = Sandbox::new(config.clone())
         .unwrap()
         .admit(TenantId::generate(), component("required-fields"))
@@ -111,25 +111,28 @@ async fn machine_code_that_cannot_be_read_is_left_as_it_is() {
         .unwrap()
         .digest;
     for extension in ["code", "mac"] {
-        let entry = code(folder.path()).with_extension(extension);
+        let entry = code_path(folder.path()).with_extension(extension);
         let aside = folder.path().join("aside");
         fs::rename(&entry, &aside).unwrap();
-        // Whoever opens it is told that it refers to itself: an error of the system, which root meets as well.
+        // Opening a link to itself is an error of the system, for root as well.
         std::os::unix::fs::symlink(&entry, &entry).unwrap();
-        let before = compiled(&count);
+        let before = compilations(&count);
         prepare(&config, digest).await;
-        assert_eq!(compiled(&count), before + 1, "it is made for this time");
-        assert!(fs::symlink_metadata(&entry).unwrap().is_symlink(), "what could not be read is gone");
+        assert_eq!(compilations(&count), before + 1, "it was not compiled for this start");
+        assert!(
+            fs::symlink_metadata(&entry).unwrap().is_symlink(),
+            "the file that could not be read is gone"
+        );
         fs::rename(&aside, &entry).unwrap();
         prepare(&config, digest).await;
-        assert_eq!(compiled(&count), before + 1, "what was kept is taken again");
+        assert_eq!(compilations(&count), before + 1, "the cached code was not used");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_that_is_not_installed_is_let_go_and_comes_back_from_what_was_kept() {
+async fn an_idle_release_is_unloaded_and_loaded_again_from_the_cache() {
     let folder = tempfile::tempdir().unwrap();
-    let (config, count) = with(folder.path(), [1; 32]);
+    let (config, count) = cached_config(folder.path(), [1; 32]);
     let sandbox = Arc::new(Sandbox::new(SandboxConfig { idle_releases: 1, ..config }).unwrap());
     let digest = sandbox.admit(TenantId::generate(), component("hostile")).await.unwrap().digest;
     let other = sandbox.admit(TenantId::generate(), component("required-fields")).await.unwrap().digest;
@@ -138,9 +141,9 @@ async fn a_release_that_is_not_installed_is_let_go_and_comes_back_from_what_was_
         maps.contains(&format!("{}/cache/{digest}", folder.path().display()))
     };
     let tenant = TenantId::generate();
-    let work = |amount| doing(tenant, digest, "work", amount, validate());
+    let work = |amount| hostile_call(tenant, digest, "work", amount, validate());
     let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let held = Lookup::new({
+    let waiting_lookup = Lookup::new({
         let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
         move |_| {
             let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
@@ -153,47 +156,50 @@ async fn a_release_that_is_not_installed_is_let_go_and_comes_back_from_what_was_
     });
     let running = tokio::spawn({
         let sandbox = Arc::clone(&sandbox);
-        let call = Call { lookup: Some(held), ..doing(tenant, digest, "flood-lookups", 1, validate()) };
+        let call = Call {
+            lookup: Some(waiting_lookup),
+            ..hostile_call(tenant, digest, "flood-lookups", 1, validate())
+        };
         async move { sandbox.call(call).await }
     });
     begun.notified().await;
     sandbox.forget_idle(&[other].into());
-    assert!(sandbox.is_ready(digest), "of those that are not installed, one stays");
+    assert!(sandbox.is_ready(digest), "one release that is not installed stays");
     assert!(sandbox.is_ready(other));
     sandbox.forget_idle(&[digest].into());
     assert!(sandbox.is_ready(digest) && sandbox.is_ready(other));
-    // The other is used last now, and neither is installed.
+    // The other release was used last, and neither is installed.
     sandbox.forget_idle(&[].into());
     assert!(!sandbox.is_ready(digest));
     go_on.notify_one();
-    assert!(running.await.unwrap().reply.is_ok(), "what had begun goes on");
+    assert!(running.await.unwrap().reply.is_ok(), "the running call failed");
     if cfg!(target_os = "linux") {
-        assert!(!mapped(), "its code is still in memory");
+        assert!(!mapped(), "its machine code is still mapped");
     }
     assert_eq!(failure(&sandbox.call(work(1)).await).reason, FailureReason::Host);
     sandbox.prepare(None, digest, component("hostile")).await.unwrap();
     assert!(sandbox.call(work(1)).await.reply.is_ok());
-    assert_eq!(compiled(&count), 2, "it is not compiled again");
+    assert_eq!(compilations(&count), 2, "it was compiled again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_other_versions_have_left_is_removed_once_it_was_not_used_for_a_week() {
+async fn machine_code_of_other_versions_is_removed_after_a_week_without_use() {
     let folder = tempfile::tempdir().unwrap();
-    let (config, count) = with(folder.path(), [1; 32]);
+    let (config, count) = cached_config(folder.path(), [1; 32]);
     let sandbox = Sandbox::new(config.clone()).unwrap();
     let digest = sandbox.admit(TenantId::generate(), component("required-fields")).await.unwrap().digest;
-    let (own, cache) = (code(folder.path()), folder.path().join("cache"));
+    let (own, cache) = (code_path(folder.path()), folder.path().join("cache"));
     let put = |name: &str, days: u64| {
         fs::write(cache.join(name), b"x").unwrap();
-        aged(&cache.join(name), days);
+        set_age(&cache.join(name), days);
     };
     let other = |engine: &str, extension: &str| format!("{digest}-{engine}.{extension}");
     let (old, young) = ("00000000000000aa", "00000000000000bb");
-    let mut left = vec![other(old, "code"), other(old, "mac"), other(old, "17.part")];
-    left.iter().for_each(|name| put(name, 8));
+    let mut stale = vec![other(old, "code"), other(old, "mac"), other(old, "17.part")];
+    stale.iter().for_each(|name| put(name, 8));
     let mut kept = vec![other(young, "code"), other(young, "mac"), other(young, "17.part")];
     kept.iter().for_each(|name| put(name, 6));
-    // What is not named as ours is not ours, however old.
+    // Files with other names are not the cache's, however old.
     for name in
         ["notes.txt", "code", ".code", "x-00000000000000aa.code", &other("00aa", "code"), &other(old, "bak")]
     {
@@ -202,16 +208,16 @@ async fn what_other_versions_have_left_is_removed_once_it_was_not_used_for_a_wee
     }
     fs::create_dir(cache.join(other(old, "1.part"))).unwrap();
     kept.push(other(old, "1.part"));
-    // What was written half by this very version belongs to nobody, too.
+    // A file that this version has half written is stale too.
     let half = own.with_extension("17.part").file_name().unwrap().to_str().unwrap().to_owned();
     put(&half, 8);
-    left.push(half);
+    stale.push(half);
     for path in [own.with_extension("mac"), own.clone()] {
-        aged(&path, 100);
+        set_age(&path, 100);
     }
     prepare(&config, digest).await;
-    assert_eq!(compiled(&count), 1, "this version's own code stays, however old");
-    for name in left {
+    assert_eq!(compilations(&count), 1, "this version's own code was removed");
+    for name in stale {
         assert!(!cache.join(&name).exists(), "{name} is still there");
     }
     for name in kept {
@@ -219,13 +225,13 @@ async fn what_other_versions_have_left_is_removed_once_it_was_not_used_for_a_wee
     }
     for path in [own.with_extension("mac"), own] {
         let age = fs::metadata(&path).unwrap().modified().unwrap().elapsed().unwrap();
-        assert!(age < Duration::from_secs(3600), "that it was used is not noted: {}", path.display());
+        assert!(age < Duration::from_secs(3600), "its use was not noted: {}", path.display());
     }
 }
 
-/// Makes a file look as if it had not been used for so many days.
+/// Sets the times of a file's last use to a number of days ago.
 #[expect(clippy::disallowed_methods, reason = "files have this machine's times")]
-fn aged(path: &Path, days: u64) {
+fn set_age(path: &Path, days: u64) {
     let then = SystemTime::now() - Duration::from_secs(days * 24 * 3600);
     let times = fs::FileTimes::new().set_modified(then).set_accessed(then);
     fs::File::open(path).unwrap().set_times(times).unwrap();

@@ -1,4 +1,4 @@
-//! The rules of a manifest.
+//! Rules of a plugin's manifest.
 
 use tessera_core::plugin::Manifest;
 use tessera_core::plugin::installation::RIGHTS;
@@ -7,17 +7,19 @@ use tessera_core::{Error, Result};
 
 use crate::schema;
 
-/// Bounds of a manifest.
+/// The most kinds of a manifest.
 const MAX_KINDS: usize = 20;
+
+/// The most attributes of a manifest.
 const MAX_ATTRIBUTES: usize = 50;
 
-/// Finds every fault of a manifest.
+/// Checks a manifest; the error lists every violation.
 pub(crate) fn check(manifest: &Manifest) -> Result<()> {
     let mut faults = Faults::default();
     let name = manifest.name.as_bytes();
-    let first = name.first().is_some_and(u8::is_ascii_lowercase);
-    let plain = name.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
-    if !first || !plain || name.len() > 63 {
+    let starts_with_letter = name.first().is_some_and(u8::is_ascii_lowercase);
+    let is_plain = name.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
+    if !starts_with_letter || !is_plain || name.len() > 63 {
         faults.add(
             "manifest.name",
             format_args!(
@@ -29,7 +31,7 @@ pub(crate) fn check(manifest: &Manifest) -> Result<()> {
     if let Err(error) = semver::Version::parse(&manifest.version) {
         faults.add(
             "manifest.version",
-            format_args!("is {:?}, which is no semantic version such as 1.2.0: {error}", manifest.version),
+            format_args!("is {:?}, which is not a semantic version such as 1.2.0: {error}", manifest.version),
         );
     } else if manifest.version.len() > 64 {
         faults.add("manifest.version", "is longer than 64 characters");
@@ -47,8 +49,8 @@ pub(crate) fn check(manifest: &Manifest) -> Result<()> {
     }
     for need in &manifest.needs {
         if !RIGHTS.contains(&need.as_str()) {
-            let known = RIGHTS.join(", ");
-            faults.add("manifest.needs", format_args!("has {need:?}; one of {known} is expected"));
+            let rights = RIGHTS.join(", ");
+            faults.add("manifest.needs", format_args!("has {need:?}; one of {rights} is expected"));
         }
     }
     if manifest.attributes.len() > MAX_ATTRIBUTES {
@@ -75,21 +77,21 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_is_told_by_its_field() {
+    fn each_violation_names_its_field() {
         assert!(check(&manifest()).is_ok());
-        type Breaks = fn(&mut Manifest);
-        let broken: [(&str, Breaks); 6] = [
-            ("manifest.name", |held| held.name = "Plugin".into()),
-            ("manifest.version", |held| held.version = "1".into()),
-            ("manifest.summary", |held| held.summary = "x".repeat(501)),
-            ("manifest.settings-schema", |held| held.settings_schema = "{".into()),
-            ("manifest.kinds", |held| held.kinds = vec!["k".into(); 21]),
-            ("manifest.needs", |held| held.needs = vec!["issue:burn".into()]),
+        type Break = fn(&mut Manifest);
+        let cases: [(&str, Break); 6] = [
+            ("manifest.name", |manifest| manifest.name = "Plugin".into()),
+            ("manifest.version", |manifest| manifest.version = "1".into()),
+            ("manifest.summary", |manifest| manifest.summary = "x".repeat(501)),
+            ("manifest.settings-schema", |manifest| manifest.settings_schema = "{".into()),
+            ("manifest.kinds", |manifest| manifest.kinds = vec!["k".into(); 21]),
+            ("manifest.needs", |manifest| manifest.needs = vec!["issue:burn".into()]),
         ];
-        for (field, break_it) in broken {
-            let mut held = manifest();
-            break_it(&mut held);
-            let error = check(&held).unwrap_err();
+        for (field, break_rule) in cases {
+            let mut manifest = manifest();
+            break_rule(&mut manifest);
+            let error = check(&manifest).unwrap_err();
             assert_eq!((error.reason(), error.faults()[0].field.as_str()), ("MANIFEST_INVALID", field));
         }
     }

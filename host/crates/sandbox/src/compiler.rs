@@ -1,0 +1,69 @@
+//! Compiles components in a child process, whose time and memory are limited: a hostile component takes nothing of the
+//! host's.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tessera_core::{Error, ErrorKind, Result};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::compile_child::{EXIT_OUT_OF_MEMORY, EXIT_REFUSED};
+use crate::config::SandboxConfig;
+
+/// The most bytes of the compiler's message that an error repeats.
+const MAX_MESSAGE: usize = 2_000;
+
+/// Compiles a component into machine code, within the operator's limits.
+pub(crate) async fn compile(config: &SandboxConfig, component: &[u8]) -> Result<Vec<u8>> {
+    let (program, arguments) = &config.compiler;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .arg(config.compile_memory.to_string())
+        .arg(config.compile_time.as_secs().saturating_add(1).to_string())
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(Error::internal)?;
+    let input = child.stdin.take();
+    let feed = async {
+        if let Some(mut input) = input {
+            // A child that ends early is reported by its exit code.
+            let _ = input.write_all(component).await;
+        }
+    };
+    let work = async { tokio::join!(feed, child.wait_with_output()).1 };
+    let Ok(output) = tokio::time::timeout(config.compile_time, work).await else {
+        return Err(too_slow(config.compile_time));
+    };
+    let output = output.map_err(Error::internal)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let mut message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+    Err(match output.status.code() {
+        Some(code) if code == i32::from(EXIT_REFUSED) => {
+            let message = format!("the component cannot be compiled: {message}");
+            Error::new(ErrorKind::Invalid, "COMPONENT_INVALID", message)
+        }
+        Some(code) if code == i32::from(EXIT_OUT_OF_MEMORY) => too_complex(config.compile_memory),
+        // Ended by a signal: an allocation that cannot fail in any other way has met the limit.
+        None => too_complex(config.compile_memory),
+        Some(code) => Error::internal(anyhow::anyhow!("the compiler ended with code {code}: {message}")),
+    })
+}
+
+fn too_slow(time: Duration) -> Error {
+    let message = format!("the component takes longer than {} s to compile", time.as_secs());
+    Error::new(ErrorKind::Invalid, "COMPONENT_TOO_SLOW", message)
+}
+
+fn too_complex(memory: u64) -> Error {
+    let message =
+        format!("the component takes more than the {} MiB of memory that compiling may take", memory >> 20);
+    Error::new(ErrorKind::Invalid, "COMPONENT_TOO_COMPLEX", message)
+}

@@ -1,0 +1,94 @@
+//! Failures of calls: which limit or trap ended a call, in words for the plugin's author.
+
+use tessera_core::plugin::{CallLimits, Failure, FailureReason, Outcome, Usage};
+use wasmtime::{Trap, WasmBacktrace};
+
+use crate::call_state::{CallState, Timeout};
+
+/// The most functions of a backtrace.
+const MAX_FRAMES: usize = 32;
+
+/// Creates a failure without a backtrace.
+pub(crate) fn failure(reason: FailureReason, message: String) -> Failure {
+    Failure { reason, message, backtrace: Vec::new() }
+}
+
+/// Creates the outcome of a call that did not begin.
+pub(crate) fn not_begun(reason: FailureReason, message: String) -> Outcome {
+    Outcome {
+        reply: Err(failure(reason, message)),
+        usage: Usage::default(),
+        log: Vec::new(),
+        log_was_cut: false,
+        lookups: Vec::new(),
+    }
+}
+
+/// Creates the failure of an answer beyond its limit.
+pub(crate) fn output_too_large(what: &str, limits: CallLimits) -> Failure {
+    let message = format!("the answer {what}; {} bytes are allowed", limits.output);
+    failure(FailureReason::OutputTooLarge, message)
+}
+
+/// Returns why wasmtime ended a call.
+pub(crate) fn from_error(
+    error: &wasmtime::Error,
+    state: &CallState,
+    usage: Usage,
+    limits: CallLimits,
+) -> Failure {
+    let trap = error.downcast_ref::<Trap>().copied();
+    let mut failure = if let Some(timeout) = state.timeout {
+        timed_out(timeout, usage, limits)
+    } else if trap == Some(Trap::OutOfFuel) {
+        let message = format!(
+            "the call used all of its {} instructions; `tessera plugin run --fuel` shows how many it needs",
+            limits.fuel
+        );
+        failure(FailureReason::OutOfFuel, message)
+    } else if let Some(bytes) = state.refused_memory {
+        let message = format!(
+            "the instance wanted {bytes} bytes of memory and tables; {} are allowed: `tessera plugin run --memory` shows how many it needs",
+            limits.memory
+        );
+        failure(FailureReason::OutOfMemory, message)
+    } else if let Some(trap) = trap {
+        failure(FailureReason::Trapped, format!("the plugin trapped: {trap}"))
+    } else if error.to_string().contains("hostcalls") {
+        // wasmtime has no type for it.
+        output_too_large("or what it passed to the host is too large", limits)
+    } else {
+        failure(FailureReason::BadAnswer, format!("the answer cannot be read: {}", error.root_cause()))
+    };
+    failure.backtrace = backtrace(error);
+    failure
+}
+
+fn timed_out(timeout: Timeout, usage: Usage, limits: CallLimits) -> Failure {
+    match timeout {
+        Timeout::Guest => {
+            let message = format!(
+                "the call ran for {} ms; {} are allowed: `tessera plugin run --time-ms` shows how many it needs",
+                usage.time.as_millis(),
+                limits.time.as_millis()
+            );
+            failure(FailureReason::TimedOut, message)
+        }
+        Timeout::Request => failure(FailureReason::Late, "the deadline of the request has passed".to_owned()),
+    }
+}
+
+/// Returns the names of the functions in which the guest was, innermost first.
+fn backtrace(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
+        Some(name) => demangle(name),
+        None => format!("function {}", frame.func_index()),
+    };
+    backtrace.frames().iter().take(MAX_FRAMES).map(name).collect()
+}
+
+/// Returns a function's name as it stands in the source.
+fn demangle(name: &str) -> String {
+    rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |name| format!("{name:#}"))
+}

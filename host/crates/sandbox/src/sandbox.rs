@@ -1,0 +1,323 @@
+//! The sandbox of a host: admits uploaded components, keeps releases ready, and calls them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
+use tessera_core::id::TenantId;
+use tessera_core::plugin::{
+    Admitted, Ask, Call, CallLimits, Digest, Failure, FailureReason, Manifest, Outcome, Reply,
+};
+use tessera_core::ports::Plugins;
+use tessera_core::{Error, ErrorKind, Result, Violation};
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::call_state::CallState;
+use crate::code_cache::{self, CodeCache};
+use crate::config::SandboxConfig;
+use crate::contract::{Contract, TypeMismatch};
+use crate::engine::new_engine;
+use crate::epoch_ticker::EpochTicker;
+use crate::failure::not_begun;
+use crate::inspection::inspect;
+use crate::pool::Pool;
+use crate::release::LoadedRelease;
+use crate::release_cache::ReleaseCache;
+use crate::scheduler::Scheduler;
+use crate::{bindings, compiler, component_check, manifest_check, schema, signature};
+
+/// The longest that each call at an upload may wait and run.
+const ADMISSION_TIME: Duration = Duration::from_secs(10);
+
+/// The longest that compiling and evaluating a schema may wait and run.
+const SCHEMA_TIME: Duration = Duration::from_secs(5);
+
+/// After how long a caller that was refused for want of a place may try again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Why a call was refused for want of a place.
+const CALLS_BUSY: &str = "too many calls of the tenant's plugins are running";
+
+/// Why a schema was not checked.
+const SCHEMAS_BUSY: &str = "too many schemas of the tenant's plugins are being checked";
+
+/// Runs the plugins of a host.
+pub struct Sandbox {
+    config: SandboxConfig,
+    engine: Engine,
+    linker: Linker<CallState>,
+    code_cache: Option<CodeCache>,
+    pub(crate) pool: Arc<Pool>,
+    ticker: EpochTicker,
+    pub(crate) scheduler: Scheduler,
+    releases: ReleaseCache<LoadedRelease>,
+    /// A lock for each release that is being loaded, so that it is compiled once.
+    loading: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Sandbox {
+    /// Creates the sandbox of a host.
+    pub fn new(config: SandboxConfig) -> Result<Self> {
+        let engine = new_engine(Some(&config.pool))?;
+        let code_cache = config
+            .cache
+            .as_deref()
+            .map(|folder| CodeCache::open(folder, config.cache_key, &engine))
+            .transpose()?;
+        let mut linker = Linker::new(&engine);
+        bindings::link(&mut linker).map_err(|error| Error::internal(anyhow::Error::from(error)))?;
+        let pool = Pool::new(&config.pool, config.tenant_share);
+        let ticker = EpochTicker::start(&engine)?;
+        Ok(Self {
+            releases: ReleaseCache::new(config.idle_releases),
+            config,
+            engine,
+            linker,
+            code_cache,
+            pool,
+            ticker,
+            scheduler: Scheduler::new()?,
+            loading: Mutex::default(),
+        })
+    }
+
+    /// Returns a release from the cache, or loads it once for all concurrent callers. What it runs for this counts as
+    /// the first caller's.
+    async fn get_or_load(
+        &self,
+        tenant: TenantId,
+        digest: Digest,
+        component: &[u8],
+    ) -> Result<Arc<LoadedRelease>> {
+        let lock = {
+            let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(loading.entry(digest).or_default())
+        };
+        let loaded = {
+            let _guard = lock.lock().await;
+            match self.releases.get(digest) {
+                Some(release) => Ok(release),
+                None => self.load(tenant, digest, component).await,
+            }
+        };
+        let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        // One reference is the map's and one is this call's: no other caller waits for the lock.
+        if Arc::strong_count(&lock) <= 2 {
+            loading.remove(&digest);
+        }
+        loaded
+    }
+
+    /// Compiles a release, checks that it fits the contract and a tenant's share, and puts it into the cache.
+    async fn load(&self, tenant: TenantId, digest: Digest, bytes: &[u8]) -> Result<Arc<LoadedRelease>> {
+        let inspection = inspect(bytes)?;
+        let kind = component_check::check_names(&inspection)?;
+        let component = self.compile(digest, bytes).await?;
+        let footprint = component_check::footprint(&component, &inspection);
+        if let Some(excess) = self.pool.exceeds_share(footprint) {
+            let message = format!("an instance of the component {excess}");
+            return Err(Error::new(ErrorKind::TooLarge, "COMPONENT_TOO_LARGE", message));
+        }
+        let pre = self.linker.instantiate_pre(&component).map_err(|error| does_not_fit(&error))?;
+        let release =
+            LoadedRelease::new(pre, kind.contract, footprint).map_err(|error| does_not_fit(&error))?;
+        let release = Arc::new(release);
+        self.check_types(tenant, &release, &component, kind.contract).await?;
+        self.releases.insert(digest, Arc::clone(&release));
+        Ok(release)
+    }
+
+    /// Refuses exports of the wrong types; the error shows the expected and the actual functions.
+    async fn check_types(
+        &self,
+        tenant: TenantId,
+        release: &Arc<LoadedRelease>,
+        component: &Component,
+        contract: Contract,
+    ) -> Result<()> {
+        let deadline = Instant::now() + ADMISSION_TIME;
+        let Some(_permit) = self.pool.acquire(tenant, release.footprint, deadline).await else {
+            return Err(Error::unavailable(CALLS_BUSY, RETRY_AFTER));
+        };
+        let _tick_guard = self.ticker.enter();
+        let bounds = (tenant, self.config.limits, deadline);
+        match Arc::clone(release).check_types(&self.engine, &self.scheduler, bounds).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(TypeMismatch { interface, expected })) => {
+                let interface = contract.interface(interface);
+                let found = signature::describe(&self.engine, component, &interface);
+                let message =
+                    format!("{interface} does not fit the contract; expected {expected}; found {found}");
+                Err(Error::new(ErrorKind::Invalid, "COMPONENT_EXPORTS", message))
+            }
+            Err(Failure { reason, message, .. }) => {
+                let message = format!("the component cannot be started: {message}");
+                Err(Error::new(ErrorKind::Invalid, reason.name(), message))
+            }
+        }
+    }
+
+    /// Returns a release's machine code from the cache, or compiles it.
+    async fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Component> {
+        let mut cache = self.code_cache.as_ref();
+        match cache.map_or(Ok(None), |cache| cache.load(&self.engine, digest)) {
+            Ok(Some(component)) => return Ok(component),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(?error, release = %digest, "cached machine code cannot be read");
+                cache = None;
+            }
+        }
+        let code = compiler::compile(&self.config, bytes).await?;
+        let stored = cache.map_or(Ok(None), |cache| {
+            cache.store(digest, &code)?;
+            cache.load(&self.engine, digest)
+        });
+        match stored {
+            Ok(Some(component)) => return Ok(component),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(?error, release = %digest, "machine code cannot be cached"),
+        }
+        code_cache::load_compiled(&self.engine, &code)
+    }
+
+    /// Calls the component for its manifest.
+    async fn describe(
+        &self,
+        tenant: TenantId,
+        digest: Digest,
+        release: &Arc<LoadedRelease>,
+    ) -> Result<Manifest> {
+        let call = Call {
+            tenant,
+            release: digest,
+            settings: "".into(),
+            limits: self.config.limits,
+            deadline: Instant::now() + ADMISSION_TIME,
+            lookup: None,
+            ask: Ask::Describe,
+        };
+        match self.run(release, call).await.reply {
+            Ok(Reply::Manifest(manifest)) => Ok(manifest),
+            Ok(_) => Err(Error::internal(anyhow::anyhow!("the reply is not a manifest"))),
+            Err(Failure { reason: FailureReason::Busy | FailureReason::Late, message, .. }) => {
+                Err(Error::unavailable(message, RETRY_AFTER))
+            }
+            Err(Failure { reason, message, backtrace }) => {
+                let mut message = format!("the component cannot describe itself: {message}");
+                if let Some(function) = backtrace.first() {
+                    message.push_str(&format!(" (in {function})"));
+                }
+                Err(Error::new(ErrorKind::Invalid, reason.name(), message))
+            }
+        }
+    }
+
+    /// Compiles or evaluates a schema away from the threads of requests, within the tenant's permits.
+    async fn check_schema<T: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let deadline = Instant::now() + SCHEMA_TIME;
+        let output = self.scheduler.run_blocking(tenant, deadline, work).await;
+        output.unwrap_or_else(|| Err(Error::unavailable(SCHEMAS_BUSY, RETRY_AFTER)))
+    }
+
+    async fn run(&self, release: &Arc<LoadedRelease>, mut call: Call) -> Outcome {
+        let Some(_permit) = self.pool.acquire(call.tenant, release.footprint, call.deadline).await else {
+            return not_begun(FailureReason::Busy, CALLS_BUSY.to_owned());
+        };
+        if matches!(call.ask, Ask::Describe | Ask::Quote(..)) {
+            call.lookup = None;
+        }
+        let _tick_guard = self.ticker.enter();
+        Arc::clone(release).call(&self.engine, &self.scheduler, call).await
+    }
+}
+
+#[async_trait]
+impl Plugins for Sandbox {
+    async fn admit(&self, tenant: TenantId, component: Arc<[u8]>) -> Result<Admitted> {
+        let size = component.len() as u64;
+        if size > self.config.max_component {
+            let most = self.config.max_component;
+            let message = format!("the component has {size} bytes; at most {most} are allowed");
+            return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
+        }
+        let kind = component_check::check_names(&inspect(&component)?)?;
+        let digest = Digest(Sha256::digest(&component).into());
+        let was_ready = self.is_ready(digest);
+        let release = self.get_or_load(tenant, digest, &component).await?;
+        let admitted = async {
+            let manifest = self.describe(tenant, digest, &release).await?;
+            let check = || manifest_check::check(&manifest).map(|()| manifest);
+            let manifest = self.check_schema(tenant, check).await?;
+            let footprint = release.footprint;
+            let contract = kind.contract.name().to_owned();
+            Ok(Admitted { digest, contract, hooks: kind.hooks, manifest, footprint })
+        };
+        let admitted: Result<_> = admitted.await;
+        // A release that was ready before may be in use by another tenant; and one that could not be called for want
+        // of a place is not refused.
+        let is_refused = admitted.as_ref().is_err_and(|error| error.kind() != ErrorKind::Unavailable);
+        if is_refused && !was_ready {
+            self.forget(digest);
+        }
+        admitted
+    }
+
+    async fn prepare(&self, tenant: Option<TenantId>, digest: Digest, component: Arc<[u8]>) -> Result<()> {
+        // The host's own work counts as that of a tenant with nothing else.
+        let tenant = tenant.unwrap_or_else(TenantId::generate);
+        self.get_or_load(tenant, digest, &component).await.map(drop)
+    }
+
+    fn is_ready(&self, digest: Digest) -> bool {
+        self.releases.get(digest).is_some()
+    }
+
+    fn forget(&self, digest: Digest) {
+        self.releases.remove(digest);
+        if let Some(cache) = &self.code_cache {
+            cache.remove(digest);
+        }
+    }
+
+    fn forget_idle(&self, installed: &BTreeSet<Digest>) {
+        for release in self.releases.remove_idle(installed) {
+            tracing::debug!(%release, "idle release unloaded");
+        }
+    }
+
+    async fn call(&self, call: Call) -> Outcome {
+        match self.releases.get(call.release) {
+            Some(release) => self.run(&release, call).await,
+            None => not_begun(FailureReason::Host, "the release is not ready on this host".to_owned()),
+        }
+    }
+
+    async fn schema_violations(
+        &self,
+        tenant: TenantId,
+        schema: &str,
+        json: &str,
+        field: &str,
+    ) -> Result<Vec<Violation>> {
+        let (schema, json, field) = (schema.to_owned(), json.to_owned(), field.to_owned());
+        self.check_schema(tenant, move || schema::violations(&schema, &json, &field)).await
+    }
+
+    fn limits(&self) -> CallLimits {
+        self.config.limits
+    }
+}
+
+/// Creates the error for imports or exports whose types are not the contract's.
+fn does_not_fit(error: &wasmtime::Error) -> Error {
+    let message = format!("the component does not fit the contract: {error:#}");
+    Error::new(ErrorKind::Invalid, "COMPONENT_EXPORTS", message)
+}
