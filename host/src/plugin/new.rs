@@ -1,5 +1,4 @@
-//! `tessera plugin new`: a folder with a crate that builds, a rule, cases to try it, and the SDK of this very
-//! version beside it.
+//! `tessera plugin new`: makes a folder with a plugin's crate, test cases, and the SDK of the same version.
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +13,22 @@ macro_rules! files {
     };
 }
 
-/// The SDK and the contract that it is made from, as they lie in Tessera's own repository.
-const SDK: &[(&str, &str)] = files![
+/// Files of the SDK and the contract, with their paths in the repository.
+const SDK_FILES: &[(&str, &str)] = files![
     "plugin-sdk/rust/Cargo.toml",
-    "plugin-sdk/rust/src/bindings.rs",
+    "plugin-sdk/rust/src/allocator.rs",
+    "plugin-sdk/rust/src/bindings/base.rs",
+    "plugin-sdk/rust/src/bindings/lookup.rs",
+    "plugin-sdk/rust/src/bindings/mod.rs",
+    "plugin-sdk/rust/src/bindings/pricing.rs",
+    "plugin-sdk/rust/src/bindings/validation.rs",
+    "plugin-sdk/rust/src/bindings/workflow.rs",
     "plugin-sdk/rust/src/entity.rs",
     "plugin-sdk/rust/src/export.rs",
     "plugin-sdk/rust/src/host.rs",
+    "plugin-sdk/rust/src/json/mod.rs",
+    "plugin-sdk/rust/src/json/reader.rs",
+    "plugin-sdk/rust/src/json/values.rs",
     "plugin-sdk/rust/src/lib.rs",
     "plugin-sdk/rust/src/lookup.rs",
     "plugin-sdk/rust/src/manifest.rs",
@@ -44,18 +52,19 @@ const WORKFLOW: (&str, &str) =
 const PRICING: (&str, &str) =
     (include_str!("template/pricing.rs.txt"), include_str!("template/pricing.json"));
 
-/// Begins a plugin.
+/// Makes the folder of a new plugin.
 pub(super) fn new(name: &str, hook: Hook, path: Option<PathBuf>) -> Result<()> {
-    let first = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !first || !plain || name.len() > 63 {
+    let starts_well = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    let allowed = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !starts_well || !allowed || name.len() > 63 {
         bail!(
-            "{name:?} is no name of a plugin; a lower-case letter, then letters, digits and hyphens, at most 63"
+            "invalid plugin name {name:?}; it must begin with a lower-case letter, followed by lower-case letters, \
+             digits and hyphens, at most 63 characters in all"
         );
     }
     let folder = path.unwrap_or_else(|| PathBuf::from(name));
     if folder.exists() {
-        bail!("{} is there already", folder.display());
+        bail!("{} already exists; choose another folder with --path", folder.display());
     }
     let (code, cases) = match hook {
         Hook::Validation => VALIDATION,
@@ -67,13 +76,13 @@ pub(super) fn new(name: &str, hook: Hook, path: Option<PathBuf>) -> Result<()> {
     write(&folder, "src/lib.rs", &fill(code))?;
     write(&folder, "cases.json", &fill(cases))?;
     write(&folder, ".gitignore", "/target\n")?;
-    for (path, text) in SDK {
+    for (path, text) in SDK_FILES {
         write(&folder.join("tessera"), path, text)?;
     }
     let module = name.replace('-', "_");
     let component = format!("target/wasm32-unknown-unknown/release/{module}.component.wasm");
     say(&format!(
-        "{0} is begun. Next:\n  cd {0}\n  cargo test\n  tessera plugin build\n  tessera plugin test {component}\n  \
+        "created {0}; next:\n  cd {0}\n  cargo test\n  tessera plugin build\n  tessera plugin test {component}\n  \
          tessera plugin push {component}\n  tessera plugin install {name}\n",
         folder.display()
     ))
@@ -82,12 +91,12 @@ pub(super) fn new(name: &str, hook: Hook, path: Option<PathBuf>) -> Result<()> {
 fn write(folder: &Path, path: &str, text: &str) -> Result<()> {
     let path = folder.join(path);
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).with_context(|| format!("{} cannot be made", parent.display()))?;
+        std::fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     }
-    std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// `required-fields` as `RequiredFields`.
+/// Converts a plugin's name into a type's: `required-fields` into `RequiredFields`.
 fn type_name(name: &str) -> String {
     let words = name.split('-').map(|word| {
         let mut letters = word.chars();
@@ -117,17 +126,17 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_sdk_goes_with_a_new_plugin() {
+    fn new_plugin_gets_every_file_of_the_sdk() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut there = BTreeSet::new();
-        files(&root, "plugin-sdk/rust/src", &mut there);
-        files(&root, "wit", &mut there);
-        there.insert("plugin-sdk/rust/Cargo.toml".to_owned());
-        assert_eq!(SDK.iter().map(|(path, _)| (*path).to_owned()).collect::<BTreeSet<_>>(), there);
+        let mut expected = BTreeSet::new();
+        files(&root, "plugin-sdk/rust/src", &mut expected);
+        files(&root, "wit", &mut expected);
+        expected.insert("plugin-sdk/rust/Cargo.toml".to_owned());
+        assert_eq!(SDK_FILES.iter().map(|(path, _)| (*path).to_owned()).collect::<BTreeSet<_>>(), expected);
     }
 
     #[test]
-    fn a_name_is_a_type() {
+    fn plugin_name_becomes_type_name() {
         assert_eq!(type_name("required-fields-2"), "RequiredFields2");
     }
 }

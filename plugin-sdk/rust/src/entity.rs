@@ -1,32 +1,32 @@
-//! Fields by name: what an entity, a context or a violation says, and values from plain ones.
+//! Access to fields by name, and constructors of fields, values and violations.
 
 use crate::{Change, Context, Entity, Field, Money, Timestamp, Value, Violation};
 
-/// Fields that are found by name.
+/// Finds a field by its name.
 fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Value> {
     fields.iter().find(|field| field.name == name).map(|field| &field.value)
 }
 
 impl Entity {
-    /// What a field holds; nothing when it is empty. A project's own fields are named `fields.<name>`.
+    /// Returns the value of a field, or `None` if it is empty. Custom fields of a project are named `fields.<name>`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         find(&self.fields, name).filter(|value| !matches!(value, Value::None))
     }
 
-    /// Whether a field holds anything; an empty text is nothing.
+    /// Returns whether a field has a value. An empty text is no value.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| !value.is_empty())
     }
 
-    /// A field's text.
+    /// Returns the value of a text field.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_text()
     }
 
-    /// A field's whole number.
+    /// Returns the value of an integer field.
     #[must_use]
     pub fn integer(&self, name: &str) -> Option<i64> {
         match self.get(name)? {
@@ -35,7 +35,7 @@ impl Entity {
         }
     }
 
-    /// A field's truth.
+    /// Returns the value of a boolean field.
     #[must_use]
     pub fn boolean(&self, name: &str) -> Option<bool> {
         match self.get(name)? {
@@ -44,7 +44,7 @@ impl Entity {
         }
     }
 
-    /// A field's time.
+    /// Returns the value of a time field.
     #[must_use]
     pub fn time(&self, name: &str) -> Option<Timestamp> {
         match self.get(name)? {
@@ -53,7 +53,7 @@ impl Entity {
         }
     }
 
-    /// A field's texts; none when it is empty.
+    /// Returns the values of a list field, or an empty list if the field is empty.
     #[must_use]
     pub fn texts(&self, name: &str) -> &[String] {
         match self.get(name) {
@@ -62,15 +62,15 @@ impl Entity {
         }
     }
 
-    /// A field of the project's own.
+    /// Returns the value of a custom field of the project.
     #[must_use]
-    pub fn own(&self, name: &str) -> Option<&Value> {
-        self.get(&format!("fields.{name}"))
+    pub fn custom_field(&self, name: &str) -> Option<&Value> {
+        self.get(&["fields.", name].concat())
     }
 }
 
 impl Value {
-    /// The text that it is.
+    /// Returns the text, or `None` if the value is of another type.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -79,7 +79,7 @@ impl Value {
         }
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether there is no value, an empty text or an empty list.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match self {
@@ -92,35 +92,35 @@ impl Value {
 }
 
 impl Context {
-    /// What else is known, by name.
+    /// Returns an attribute of the call.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&Value> {
         find(&self.attributes, name)
     }
 
-    /// Whether the actor has a role.
+    /// Returns whether the actor has a role.
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {
-        self.actor.roles.iter().any(|held| held == role)
+        self.actor.roles.iter().any(|name| name == role)
     }
 }
 
 impl Change {
-    /// Whether it gave the field a value where there was none.
+    /// Returns whether an empty field got a value.
     #[must_use]
-    pub fn is_first(&self) -> bool {
+    pub fn is_first_value(&self) -> bool {
         self.before.is_empty() && !self.after.is_empty()
     }
 }
 
 impl Violation {
-    /// A fault of a field. The code is for programs (`^[A-Z][A-Z0-9_]*$`), the message for a person.
+    /// Makes a violation of a field. The code is for programs (`^[A-Z][A-Z0-9_]{0,62}$`), the message for the user.
     #[must_use]
-    pub fn of(field: &str, code: &str, message: impl Into<String>) -> Self {
+    pub fn for_field(field: &str, code: &str, message: impl Into<String>) -> Self {
         Self { field: Some(field.to_owned()), code: code.to_owned(), message: message.into() }
     }
 
-    /// A fault of no field in particular.
+    /// Makes a violation by the request as a whole.
     #[must_use]
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self { field: None, code: code.to_owned(), message: message.into() }
@@ -128,9 +128,9 @@ impl Violation {
 }
 
 macro_rules! values {
-    ($($type:ty => |$held:ident| $value:expr;)*) => {$(
+    ($($type:ty => |$from:ident| $value:expr;)*) => {$(
         impl From<$type> for Value {
-            fn from($held: $type) -> Self {
+            fn from($from: $type) -> Self {
                 $value
             }
         }
@@ -138,17 +138,17 @@ macro_rules! values {
 }
 
 values! {
-    &str => |held| Self::Text(held.to_owned());
-    String => |held| Self::Text(held);
-    i64 => |held| Self::Integer(held);
-    bool => |held| Self::Boolean(held);
-    Money => |held| Self::Money(held);
-    Vec<String> => |held| Self::Texts(held);
-    Vec<&str> => |held| Self::Texts(held.into_iter().map(str::to_owned).collect());
+    &str => |text| Self::Text(text.to_owned());
+    String => |text| Self::Text(text);
+    i64 => |number| Self::Integer(number);
+    bool => |flag| Self::Boolean(flag);
+    Money => |money| Self::Money(money);
+    Vec<String> => |texts| Self::Texts(texts);
+    Vec<&str> => |texts| Self::Texts(texts.into_iter().map(str::to_owned).collect());
 }
 
 impl Field {
-    /// A field that holds a value.
+    /// Makes a field with a value.
     #[must_use]
     pub fn new(name: &str, value: impl Into<Value>) -> Self {
         Self { name: name.to_owned(), value: value.into() }

@@ -1,4 +1,4 @@
-//! From the traits to the contract's exports.
+//! Exports of the contract's functions, implemented by the SDK's traits.
 
 use std::marker::PhantomData;
 
@@ -8,50 +8,50 @@ use crate::bindings::validation::exports::tessera::plugin::validation as wv;
 use crate::bindings::workflow::exports::tessera::plugin::workflow as ww;
 use crate::{Change, Context, Entity, Field, Plugin, Pricing, Validation, Violation, Workflow};
 
-/// What is exported for a plugin.
+/// Type that implements the exports of a plugin.
 #[doc(hidden)]
 pub struct Adapter<T>(PhantomData<T>);
 
-/// A panic says in the call's log why, before it ends the call.
-fn speak_of_panics() {
+/// Makes a panic log its message before it ends the call.
+fn log_panics() {
     #[cfg(target_arch = "wasm32")]
     std::panic::set_hook(Box::new(|panic| crate::error(&panic.to_string())));
 }
 
 impl<T: Plugin> wm::Guest for Adapter<T> {
     fn describe() -> wm::Info {
-        speak_of_panics();
+        log_panics();
         T::manifest().into_info()
     }
 }
 
 impl<T: Validation> wv::Guest for Adapter<T> {
     fn validate(context: Context, request: wv::Request) -> Result<(), Vec<Violation>> {
-        speak_of_panics();
+        log_panics();
         T::validate(&context, &request)
     }
 }
 
 impl<T: Pricing> wp::Guest for Adapter<T> {
     fn quote(context: Context, request: wp::Request) -> Result<wp::Decision, Vec<Violation>> {
-        speak_of_panics();
+        log_panics();
         T::quote(&context, &request)
     }
 }
 
 impl<T: Workflow> ww::Guest for Adapter<T> {
     fn describe_machine(kind: String) -> Option<ww::Machine> {
-        speak_of_panics();
+        log_panics();
         T::machine(&kind)
     }
 
     fn describe_commands(kind: String) -> Vec<ww::Command> {
-        speak_of_panics();
+        log_panics();
         T::commands(&kind)
     }
 
     fn guard(context: Context, issue: Entity, transitions: Vec<String>) -> Vec<Result<(), Vec<Violation>>> {
-        speak_of_panics();
+        log_panics();
         transitions.iter().map(|transition| T::guard(&context, &issue, transition)).collect()
     }
 
@@ -61,12 +61,12 @@ impl<T: Workflow> ww::Guest for Adapter<T> {
         before: Option<Entity>,
         changes: Vec<Change>,
     ) -> Result<Vec<ww::Effect>, Vec<Violation>> {
-        speak_of_panics();
+        log_panics();
         T::on_change(&context, &issue, before.as_ref(), &changes)
     }
 
     fn on_timer(context: Context, issue: Entity, timer: String) -> Result<Vec<ww::Effect>, Vec<Violation>> {
-        speak_of_panics();
+        log_panics();
         T::on_timer(&context, &issue, &timer)
     }
 
@@ -76,14 +76,15 @@ impl<T: Workflow> ww::Guest for Adapter<T> {
         command: String,
         input: Vec<Field>,
     ) -> Result<Vec<ww::Effect>, Vec<Violation>> {
-        speak_of_panics();
+        log_panics();
         T::on_command(&context, &issue, &command, &input)
     }
 }
 
-/// Exports a plugin with the hooks that it has: `tessera_plugin::export!(MyPlugin: validation, workflow);`
+/// Exports a plugin with its hooks: `tessera_plugin::export!(MyPlugin: validation, workflow);`
 ///
-/// Only for WebAssembly: natively a plugin is an ordinary library, which its tests call.
+/// The hooks are `validation`, `workflow` and `pricing`. Expands to nothing unless the target is WebAssembly, so that
+/// tests use a plugin as an ordinary library.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty: $($hook:ident),+ $(,)?) => {

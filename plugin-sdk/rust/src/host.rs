@@ -1,10 +1,12 @@
-//! What the host offers to every plugin: its settings, and a log.
+//! Settings and log of a plugin.
 
-use serde::de::DeserializeOwned;
+use serde_core::de::DeserializeOwned;
+
+use crate::json;
 
 pub use crate::bindings::base::tessera::plugin::host::Level;
 
-/// Writes a line into the call's log, which the tenant can read.
+/// Writes a line to the log of the call. The tenant can read it.
 pub fn log(level: Level, message: &str) {
     #[cfg(target_arch = "wasm32")]
     crate::bindings::base::tessera::plugin::host::log(level, message);
@@ -12,39 +14,40 @@ pub fn log(level: Level, message: &str) {
     crate::testing::log(level, message);
 }
 
-/// Logs for the plugin's author.
+/// Logs a message of level debug.
 pub fn debug(message: &str) {
     log(Level::Debug, message);
 }
 
-/// Logs what is as it should be.
+/// Logs a message of level info.
 pub fn info(message: &str) {
     log(Level::Info, message);
 }
 
-/// Logs what is strange.
+/// Logs a message of level warn.
 pub fn warn(message: &str) {
     log(Level::Warn, message);
 }
 
-/// Logs what is wrong.
+/// Logs a message of level error.
 pub fn error(message: &str) {
     log(Level::Error, message);
 }
 
-/// The installation's settings, which have passed the plugin's schema.
+/// Returns the settings of the installation. They have passed the plugin's settings schema.
 ///
 /// # Panics
-/// When the type asks for something else than the schema does; the call fails, and says where they differ.
+///
+/// If the settings do not fit the type. The call fails, and its log says where they differ.
 #[must_use]
 pub fn settings<T: DeserializeOwned>() -> T {
     #[cfg(target_arch = "wasm32")]
-    let json = crate::bindings::base::tessera::plugin::host::settings();
+    let text = crate::bindings::base::tessera::plugin::host::settings();
     #[cfg(not(target_arch = "wasm32"))]
-    let json = crate::testing::settings();
-    let json = if json.is_empty() { "{}" } else { &json };
-    match serde_json::from_str(json) {
+    let text = crate::testing::settings();
+    let text = if text.is_empty() { "{}" } else { &text };
+    match json::from_str(text) {
         Ok(settings) => settings,
-        Err(problem) => panic!("the settings passed the schema and cannot be read: {problem}"),
+        Err(error) => panic!("the settings pass the schema and do not fit the plugin's type: {error}"),
     }
 }

@@ -1,11 +1,11 @@
-//! Bounded reads of the tenant's own data, for validations and workflows.
+//! Bounded reads of the tenant's data, for validations and workflows.
 
 use crate::Entity;
 
 pub use crate::bindings::lookup::tessera::plugin::lookup::LookupError;
 
-/// An entity by its kind (`issue`, `project`, `user`) and id. What it answers is part of the decision: if it
-/// changes before the change is stored, the plugin is asked again.
+/// Returns the entity of a kind (`issue`, `project`, `user`) and id, or `None` if it does not exist. If the entity
+/// changes before the commit, the host calls the plugin again.
 pub fn get(kind: &str, id: &str) -> Result<Option<Entity>, LookupError> {
     #[cfg(target_arch = "wasm32")]
     return crate::bindings::lookup::tessera::plugin::lookup::get(kind, id);
@@ -13,7 +13,7 @@ pub fn get(kind: &str, id: &str) -> Result<Option<Entity>, LookupError> {
     return crate::testing::get(kind, id);
 }
 
-/// At most `limit` entities that match, newest first. The filter is that of the API's lists:
+/// Returns at most `limit` matching entities, newest first. Filters are written as in the API's lists:
 /// `project:P1 -status:CLOSED created>2026-01-01`.
 pub fn find(kind: &str, filter: &str, limit: u32) -> Result<Vec<Entity>, LookupError> {
     #[cfg(target_arch = "wasm32")]

@@ -1,20 +1,21 @@
-//! What a plugin says of itself.
+//! Manifest of a plugin.
 
 use crate::bindings::base::exports::tessera::plugin::manifest::Info;
 use crate::{Field, Value};
 
-/// Something that can be installed.
+/// A plugin. Implement [`Validation`](crate::Validation), [`Workflow`](crate::Workflow) or
+/// [`Pricing`](crate::Pricing) as well.
 pub trait Plugin {
-    /// What it is; asked once, when it is uploaded.
+    /// Returns the manifest. Called once, when the plugin is uploaded.
     fn manifest() -> Manifest;
 }
 
-/// What a plugin says of itself; [`crate::manifest!`] begins one from the crate's own `Cargo.toml`.
+/// Name, version, settings and rights of a plugin. [`crate::manifest!`] makes one from the crate's `Cargo.toml`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Manifest(Info);
 
 impl Manifest {
-    /// A plugin of that name and version.
+    /// Makes a manifest without settings and rights, for all kinds of entity.
     #[must_use]
     pub fn new(name: &str, version: &str, summary: &str) -> Self {
         Self(Info {
@@ -28,21 +29,21 @@ impl Manifest {
         })
     }
 
-    /// The JSON Schema that its settings must pass.
+    /// Sets the JSON Schema of the settings.
     #[must_use]
     pub fn settings(mut self, schema: &str) -> Self {
         schema.clone_into(&mut self.0.settings_schema);
         self
     }
 
-    /// The kinds of entity that it wants to see; without any, all.
+    /// Sets the kinds of entity that the hooks are called for. The default is all kinds.
     #[must_use]
     pub fn kinds<const N: usize>(mut self, kinds: [&str; N]) -> Self {
         self.0.kinds = kinds.map(str::to_owned).into();
         self
     }
 
-    /// What its effects may do: `issue:update`, `issue:transition`, `issue:create`, `issue:link`,
+    /// Sets the rights that the effects need: `issue:update`, `issue:transition`, `issue:create`, `issue:link`,
     /// `comment:create`, `notice:create`, `fact:emit`.
     #[must_use]
     pub fn needs<const N: usize>(mut self, needs: [&str; N]) -> Self {
@@ -50,14 +51,14 @@ impl Manifest {
         self
     }
 
-    /// Anything else, by name.
+    /// Adds an attribute.
     #[must_use]
     pub fn attribute(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.attributes.push(Field { name: name.to_owned(), value: value.into() });
         self
     }
 
-    /// As the contract has it.
+    /// Returns the manifest as a type of the contract.
     #[doc(hidden)]
     #[must_use]
     pub fn into_info(self) -> Info {
@@ -65,7 +66,7 @@ impl Manifest {
     }
 }
 
-/// A manifest with the name, the version and the description of the crate that calls it.
+/// Makes a manifest with the name, the version and the description of the calling crate.
 #[macro_export]
 macro_rules! manifest {
     () => {

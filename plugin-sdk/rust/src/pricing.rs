@@ -1,4 +1,4 @@
-//! Prices: they turn a basket into adjustments.
+//! Pricing hook: adjusts the price of a basket.
 
 use crate::{Context, Violation};
 
@@ -8,12 +8,12 @@ pub use crate::bindings::pricing::exports::tessera::plugin::pricing::{
 
 /// Adjusts prices.
 pub trait Pricing {
-    /// What a basket's price changes by.
+    /// Returns adjustments of the basket's price, or refuses the basket.
     fn quote(context: &Context, basket: &Basket) -> Result<Decision, Vec<Violation>>;
 }
 
 impl Adjustment {
-    /// An adjustment of the whole basket; a discount's amount is negative.
+    /// Makes an adjustment of the whole basket. The amount of a discount is negative.
     #[must_use]
     pub fn new(kind: AdjustmentKind, amount: i64, label: &str) -> Self {
         Self {
@@ -27,29 +27,29 @@ impl Adjustment {
         }
     }
 
-    /// Of one line.
+    /// Limits the adjustment to one line.
     #[must_use]
     pub fn on_line(mut self, line: usize) -> Self {
         self.line = u32::try_from(line).ok();
         self
     }
 
-    /// Earned by a discount code.
+    /// Names the discount code that the adjustment belongs to.
     #[must_use]
-    pub fn by_code(mut self, code: &str) -> Self {
+    pub fn for_code(mut self, code: &str) -> Self {
         self.code = Some(code.to_owned());
         self
     }
 }
 
 impl Decision {
-    /// Nothing is adjusted.
+    /// Makes a decision without adjustments.
     #[must_use]
     pub fn none() -> Self {
         Self { adjustments: Vec::new(), refused_codes: Vec::new(), attributes: Vec::new() }
     }
 
-    /// With an adjustment.
+    /// Adds an adjustment.
     #[must_use]
     pub fn with(mut self, adjustment: Adjustment) -> Self {
         self.adjustments.push(adjustment);
@@ -58,7 +58,7 @@ impl Decision {
 }
 
 impl Line {
-    /// The price of all its tickets.
+    /// Returns the price of all tickets of the line.
     #[must_use]
     pub fn total(&self) -> i64 {
         self.unit_price.saturating_mul(i64::from(self.quantity))

@@ -1,4 +1,4 @@
-//! Validations: they accept or refuse a change before it is stored.
+//! Validation hook: accepts or refuses a change before it is stored.
 
 use crate::{Change, Context, Verdict};
 
@@ -6,30 +6,30 @@ pub use crate::bindings::validation::exports::tessera::plugin::validation::Reque
 
 /// Accepts or refuses changes.
 pub trait Validation {
-    /// Judges a change before it is stored.
+    /// Accepts a change, or refuses it with violations.
     fn validate(context: &Context, request: &Request) -> Verdict;
 }
 
 impl Request {
-    /// Whether something is made.
+    /// Returns whether the subject is created.
     #[must_use]
     pub fn is_create(&self) -> bool {
         self.operation == "create"
     }
 
-    /// Whether something is changed.
+    /// Returns whether the subject is updated.
     #[must_use]
     pub fn is_update(&self) -> bool {
         self.operation == "update"
     }
 
-    /// Whether something is removed.
+    /// Returns whether the subject is deleted.
     #[must_use]
     pub fn is_delete(&self) -> bool {
         self.operation == "delete"
     }
 
-    /// What becomes of a field, if it changes.
+    /// Returns the change of a field, or `None` if the field does not change.
     #[must_use]
     pub fn change(&self, field: &str) -> Option<&Change> {
         self.changes.iter().find(|change| change.field == field)

@@ -1,4 +1,4 @@
-//! Workflows: they own the life of issues, or follow it.
+//! Workflow hook: defines the states of issues, and reacts to changes, timers and commands.
 
 use crate::{Change, Context, Entity, Field, Timestamp, Value, Verdict, Violation};
 
@@ -7,29 +7,29 @@ pub use crate::bindings::workflow::exports::tessera::plugin::workflow::{
     Transition,
 };
 
-/// What a plugin wants done, or why it refuses.
+/// Effects, or the violations that refuse the change.
 pub type Effects = Result<Vec<Effect>, Vec<Violation>>;
 
-/// Owns or follows the life of issues. Every function may be left out.
+/// Defines the states of issues, or reacts to changes. Every function has a default.
 pub trait Workflow {
-    /// The machine for a kind of issue; none: the plugin only reacts.
+    /// Returns the machine for a kind of issue, or `None` if the plugin only reacts to changes.
     #[must_use]
     fn machine(_kind: &str) -> Option<Machine> {
         None
     }
 
-    /// The plugin's own commands for a kind of issue.
+    /// Returns the plugin's commands for a kind of issue.
     #[must_use]
     fn commands(_kind: &str) -> Vec<Command> {
         Vec::new()
     }
 
-    /// May this actor make this move now?
+    /// Accepts or refuses a transition for the context's actor.
     fn guard(_context: &Context, _issue: &Entity, _transition: &str) -> Verdict {
         Ok(())
     }
 
-    /// What follows from a change? `before` is none for a new issue.
+    /// Returns the effects of a change, or refuses it. `before` is `None` for a new issue.
     fn on_change(
         _context: &Context,
         _issue: &Entity,
@@ -39,32 +39,32 @@ pub trait Workflow {
         Ok(Vec::new())
     }
 
-    /// What follows, now that a timer is due?
+    /// Returns the effects of a timer that is due.
     fn on_timer(_context: &Context, _issue: &Entity, _timer: &str) -> Effects {
         Ok(Vec::new())
     }
 
-    /// What does one of the plugin's commands do?
+    /// Returns the effects of one of the plugin's commands.
     fn on_command(_context: &Context, _issue: &Entity, command: &str, _input: &[Field]) -> Effects {
-        Err(vec![Violation::new("UNKNOWN_COMMAND", format!("{command} is no command of this plugin"))])
+        Err(vec![Violation::new("UNKNOWN_COMMAND", format!("the plugin has no command {command}"))])
     }
 }
 
 impl Machine {
-    /// A machine whose issues begin in this state.
+    /// Makes a machine with the state of new issues.
     #[must_use]
     pub fn new(initial: &str) -> Self {
         Self { initial: initial.to_owned(), states: Vec::new(), transitions: Vec::new() }
     }
 
-    /// With a state.
+    /// Adds a state.
     #[must_use]
     pub fn state(mut self, name: &str, category: Category) -> Self {
         self.states.push(State { name: name.to_owned(), category, attributes: Vec::new() });
         self
     }
 
-    /// With something else to know of the state that was added last, for whoever shows it.
+    /// Adds an attribute to the last added state, such as a colour.
     #[must_use]
     pub fn state_attribute(mut self, name: &str, value: impl Into<Value>) -> Self {
         if let Some(state) = self.states.last_mut() {
@@ -73,16 +73,17 @@ impl Machine {
         self
     }
 
-    /// With something else to know of the move that was added last, for whoever shows it.
+    /// Adds an attribute to the last added transition, such as the text of a button.
     #[must_use]
     pub fn transition_attribute(mut self, name: &str, value: impl Into<Value>) -> Self {
-        if let Some(made) = self.transitions.last_mut() {
-            made.attributes.push(Field { name: name.to_owned(), value: value.into() });
+        if let Some(transition) = self.transitions.last_mut() {
+            transition.attributes.push(Field { name: name.to_owned(), value: value.into() });
         }
         self
     }
 
-    /// With a move from some states (none: from any) to one, for which fields must hold a value.
+    /// Adds a transition from the source states (empty: any state) to the target. The required fields must have a
+    /// value before it.
     #[must_use]
     pub fn transition(mut self, name: &str, source: &[&str], target: &str, requires: &[&str]) -> Self {
         let texts = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
@@ -98,7 +99,7 @@ impl Machine {
 }
 
 impl Command {
-    /// A command that is offered in all states and takes no input.
+    /// Makes a command without input, available in all states.
     #[must_use]
     pub fn new(name: &str, title: &str) -> Self {
         Self {
@@ -109,14 +110,14 @@ impl Command {
         }
     }
 
-    /// Offered in these states only.
+    /// Makes the command available in these states only.
     #[must_use]
     pub fn in_states(mut self, states: &[&str]) -> Self {
         self.states = states.iter().map(|&state| state.to_owned()).collect();
         self
     }
 
-    /// With input that passes a JSON Schema.
+    /// Sets the JSON Schema of the input.
     #[must_use]
     pub fn with_input(mut self, schema: &str) -> Self {
         schema.clone_into(&mut self.input_schema);
@@ -125,74 +126,74 @@ impl Command {
 }
 
 impl Effect {
-    /// An action on the issue that the call is about.
+    /// Makes an effect on the issue that the call is about.
     #[must_use]
     pub fn new(action: Action) -> Self {
         Self { on: None, action }
     }
 
-    /// The same on another issue, or on a draft of this call.
+    /// Applies the effect to another issue, by its id, or to a draft of this call, by its key.
     #[must_use]
     pub fn on(mut self, id: &str) -> Self {
         self.on = Some(id.to_owned());
         self
     }
 
-    /// Gives a field a value.
+    /// Sets a field.
     #[must_use]
     pub fn set(name: &str, value: impl Into<Value>) -> Self {
         Self::new(Action::SetField(Field::new(name, value)))
     }
 
-    /// Takes a field's value away.
+    /// Clears a field.
     #[must_use]
     pub fn clear(name: &str) -> Self {
         Self::new(Action::SetField(Field { name: name.to_owned(), value: Value::None }))
     }
 
-    /// Makes a move of the machine.
+    /// Performs a transition of the machine.
     #[must_use]
     pub fn transition(name: &str) -> Self {
         Self::new(Action::Transition(name.to_owned()))
     }
 
-    /// Writes a comment.
+    /// Adds a comment.
     #[must_use]
     pub fn comment(body: impl Into<String>) -> Self {
         Self::new(Action::Comment(body.into()))
     }
 
-    /// Puts a label on.
+    /// Adds a label.
     #[must_use]
     pub fn add_label(label: &str) -> Self {
         Self::new(Action::AddLabel(label.to_owned()))
     }
 
-    /// Takes a label off.
+    /// Removes a label.
     #[must_use]
     pub fn remove_label(label: &str) -> Self {
         Self::new(Action::RemoveLabel(label.to_owned()))
     }
 
-    /// Gives the issue to a user.
+    /// Assigns the issue to a user.
     #[must_use]
     pub fn assign(user: &str) -> Self {
         Self::new(Action::Assign(Some(user.to_owned())))
     }
 
-    /// Gives the issue to nobody.
+    /// Unassigns the issue.
     #[must_use]
     pub fn unassign() -> Self {
         Self::new(Action::Assign(None))
     }
 
-    /// Links the issue with another: `blocks`, `duplicates`, `relates`, `parent`.
+    /// Links the issue to another one: `blocks`, `duplicates`, `relates`, `parent`.
     #[must_use]
     pub fn link(relation: &str, to: &str) -> Self {
         Self::new(Action::Link(Relation { name: relation.to_owned(), to: to.to_owned() }))
     }
 
-    /// Makes another issue in the same project; other effects speak of it by the key.
+    /// Creates an issue in the same project. Other effects of the call refer to it by the key.
     #[must_use]
     pub fn create(key: &str, fields: Vec<Field>) -> Self {
         Self::new(Action::Create(Draft {
@@ -203,7 +204,7 @@ impl Effect {
         }))
     }
 
-    /// Tells users (their ids) or roles (`role:admin`) something.
+    /// Sends a message to users (by id) or roles (`role:admin`).
     #[must_use]
     pub fn notify(to: &[&str], subject: impl Into<String>, body: impl Into<String>) -> Self {
         Self::new(Action::Notify(Notice {
@@ -213,27 +214,27 @@ impl Effect {
         }))
     }
 
-    /// Sets a timer; one of the same name is replaced.
+    /// Sets a timer. A timer with the same name is replaced.
     #[must_use]
     pub fn set_timer(name: &str, at: Timestamp) -> Self {
         Self::new(Action::SetTimer(Timer { name: name.to_owned(), at }))
     }
 
-    /// Takes a timer away.
+    /// Cancels a timer.
     #[must_use]
     pub fn cancel_timer(name: &str) -> Self {
         Self::new(Action::CancelTimer(name.to_owned()))
     }
 
-    /// Publishes a fact of the plugin's own, with JSON.
+    /// Publishes a fact that the plugin defines, with JSON data.
     #[must_use]
     pub fn emit(name: &str, json: impl Into<String>) -> Self {
         Self::new(Action::Emit(CustomEvent { name: name.to_owned(), data: json.into() }))
     }
 }
 
-/// What becomes of a field, if it changes.
+/// Returns the change of a field, or `None` if the field does not change.
 #[must_use]
-pub fn change<'a>(changes: &'a [Change], field: &str) -> Option<&'a Change> {
+pub fn find_change<'a>(changes: &'a [Change], field: &str) -> Option<&'a Change> {
     changes.iter().find(|change| change.field == field)
 }

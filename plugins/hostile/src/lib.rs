@@ -1,4 +1,4 @@
-//! Does what no plugin should, as its settings say: for trials of the sandbox.
+//! Misbehaves as its settings say, for tests of the sandbox.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -16,9 +16,9 @@ pub struct Hostile;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Settings {
-    /// What to do.
+    /// Kind of misbehaviour.
     act: String,
-    /// How much of it, where that matters.
+    /// Its amount, depending on the kind.
     amount: u64,
 }
 
@@ -26,7 +26,7 @@ thread_local! {
     static RUNS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What is done before it describes itself, which no settings are given for: trials write over it in the component.
+/// Marker that tests overwrite in the component, because `describe` has no settings: "spin" at its end makes it spin.
 static DESCRIBES: &[u8; 22] = b"describes itself: well";
 
 impl Plugin for Hostile {
@@ -54,8 +54,7 @@ impl Validation for Hostile {
                 return Err(vec![Violation::new("HUGE", text)]);
             }
             "huge-list" => {
-                let one = || Violation::new("MANY", "m");
-                return Err((0..settings.amount).map(|_| one()).collect());
+                return Err((0..settings.amount).map(|_| Violation::new("MANY", "m")).collect());
             }
             "bad-code" => return Err(vec![Violation::new("not a code", "m")]),
             "bad-text" => return Err(vec![Violation::new("BAD", "a\0b")]),
@@ -70,7 +69,7 @@ impl Validation for Hostile {
 impl Workflow for Hostile {
     fn machine(_: &str) -> Option<Machine> {
         let settings: Settings = settings();
-        let machine = || {
+        let base = || {
             Machine::new("NEW")
                 .state("NEW", Category::Open)
                 .state_attribute("colour", "grey")
@@ -78,14 +77,14 @@ impl Workflow for Hostile {
                 .transition("finish", &["NEW"], "DONE", &[])
                 .transition_attribute("button", "Finish it")
         };
-        let more = |machine: Machine, n| machine.state_attribute(&format!("a{n}"), "x");
-        (settings.act == "attributes").then(|| (0..settings.amount).fold(machine(), more))
+        let add = |machine: Machine, n| machine.state_attribute(&format!("a{n}"), "x");
+        (settings.act == "attributes").then(|| (0..settings.amount).fold(base(), add))
     }
 
     fn on_change(context: &Context, issue: &Entity, before: Option<&Entity>, _: &[Change]) -> Effects {
         let settings: Settings = settings();
         match settings.act.as_str() {
-            // Each change leads to the next, without end.
+            // Each change causes the next one.
             "loop" => {
                 let text = format!("{}x", issue.text("description").unwrap_or_default());
                 Ok(vec![Effect::set("description", text.as_str())])
@@ -103,14 +102,14 @@ impl Workflow for Hostile {
                 kind: "issue".into(),
                 fields: Vec::new(),
             }))]),
-            // Each issue has one, so many minutes ahead.
+            // Each new issue gets a timer, `amount` minutes ahead.
             "timer" | "trap-on-timer" if before.is_none() => {
                 Ok(vec![Effect::set_timer("tick", context.now + settings.amount * MINUTE)])
             }
             "trap-after-effects" => {
                 let effects = vec![Effect::comment("never seen")];
                 black_box(&effects);
-                panic!("after its effects");
+                panic!("trap after effects");
             }
             act => {
                 misbehave(act, settings.amount);
@@ -122,7 +121,7 @@ impl Workflow for Hostile {
     fn on_timer(_: &Context, _: &Entity, _: &str) -> Effects {
         let settings: Settings = settings();
         if settings.act == "trap-on-timer" {
-            panic!("when its timer was due");
+            panic!("trap on timer");
         }
         Ok(vec![Effect::comment("the timer was due")])
     }
@@ -142,11 +141,11 @@ fn misbehave(act: &str, amount: u64) {
             black_box(recurse(amount));
         }
         "grow-memory" => {
-            let mut held: Vec<Vec<u8>> = Vec::new();
+            let mut blocks: Vec<Vec<u8>> = Vec::new();
             for _ in 0..amount {
-                held.push(vec![1; 64 * 1024]);
+                blocks.push(vec![1; 64 * 1024]);
             }
-            black_box(&held);
+            black_box(&blocks);
         }
         "flood-log" => {
             for line in 0..amount {
@@ -158,16 +157,16 @@ fn misbehave(act: &str, amount: u64) {
                 let _ = black_box(lookup::find("issue", "", 100));
             }
         }
-        "trap" => panic!("as it was told"),
-        // The backtrace is as deep as the amount says.
+        "trap" => panic!("requested trap"),
+        // A backtrace of `amount` frames.
         "deep-trap" => deep_trap(amount),
-        act if KNOWN.contains(&act) => {}
-        act => panic!("nobody told it what {act:?} is"),
+        act if OTHER_ACTS.contains(&act) => {}
+        act => panic!("unknown act {act}"),
     }
 }
 
-/// What is done in the other hook, and nothing.
-const KNOWN: [&str; 20] = [
+/// Acts of other functions, and acts that do nothing.
+const OTHER_ACTS: [&str; 20] = [
     "",
     "attributes",
     "residue",
@@ -194,13 +193,13 @@ const KNOWN: [&str; 20] = [
 fn deep_trap(depth: u64) {
     match depth.checked_sub(1) {
         Some(left) => deep_trap(black_box(left)),
-        None => panic!("as deep as it was told"),
+        None => panic!("requested deep trap"),
     }
-    // Not a tail call, so that every frame stays.
+    // Prevents a tail call, so that every frame stays.
     black_box(depth);
 }
 
-#[expect(unconditional_recursion, reason = "this is what it is for")]
+#[expect(unconditional_recursion, reason = "tests the limit of the stack")]
 fn recurse(depth: u64) -> u64 {
     black_box(recurse(black_box(depth) + 1)) + 1
 }
@@ -209,60 +208,60 @@ tessera_plugin::export!(Hostile: validation, workflow);
 
 #[cfg(test)]
 mod tests {
-    use tessera_plugin::testing::{Harness, create, issue, update, with};
+    use tessera_plugin::testing::{Harness, create, issue, update, with_field};
 
     use super::*;
 
-    fn told(act: &str, amount: u64) -> Harness {
+    fn harness(act: &str, amount: u64) -> Harness {
         Harness::new().settings(&format!(r#"{{"act": "{act}", "amount": {amount}}}"#))
     }
 
     #[test]
-    fn without_an_act_it_does_nothing() {
+    fn no_act_does_nothing() {
         let new = issue("1", [("summary", "s")]);
         assert!(Harness::new().validate::<Hostile>(&create(new.clone())).is_ok());
         assert_eq!(Harness::new().on_change::<Hostile>(&new, None), Ok(Vec::new()));
     }
 
     #[test]
-    fn an_instance_that_lives_on_is_found_out() {
+    fn reused_instance_counts_its_runs() {
         let request = create(issue("1", []));
-        let runs = || told("residue", 0).validate::<Hostile>(&request).unwrap_err()[0].message.clone();
-        // Natively a thread is one instance; in the sandbox it must be 1 always.
+        let runs = || harness("residue", 0).validate::<Hostile>(&request).unwrap_err()[0].message.clone();
+        // Natively a thread is one instance. In the sandbox the number must always be 1.
         assert_eq!((runs(), runs()), ("1".to_owned(), "2".to_owned()));
     }
 
     #[test]
-    fn answers_are_as_large_as_the_amount_says() {
+    fn amount_sets_the_size_of_the_result() {
         let request = create(issue("1", []));
-        let refused = |act, amount| told(act, amount).validate::<Hostile>(&request).unwrap_err();
+        let refused = |act, amount| harness(act, amount).validate::<Hostile>(&request).unwrap_err();
         assert_eq!(refused("huge-output", 1_000)[0].message.len(), 1_000);
         assert_eq!(refused("huge-list", 1_000).len(), 1_000);
-        let effects = told("too-many-effects", 65).on_change::<Hostile>(&issue("1", []), None);
+        let effects = harness("too-many-effects", 65).on_change::<Hostile>(&issue("1", []), None);
         assert_eq!(effects.unwrap().len(), 65);
     }
 
     #[test]
-    fn the_log_is_flooded_line_by_line() {
-        let harness = told("flood-log", 3);
+    fn flood_log_writes_amount_lines() {
+        let harness = harness("flood-log", 3);
         let old = issue("1", []);
         assert!(harness.validate::<Hostile>(&update(old.clone(), old)).is_ok());
         assert_eq!(harness.log().len(), 3);
     }
 
     #[test]
-    fn each_change_of_the_loop_leads_to_another() {
-        let harness = told("loop", 0);
+    fn loop_answers_each_change_with_another() {
+        let harness = harness("loop", 0);
         let first = issue("1", [("description", "d")]);
         assert_eq!(harness.on_change::<Hostile>(&first, None), Ok(vec![Effect::set("description", "dx")]));
-        let next = with(&first, "description", "dx");
+        let next = with_field(&first, "description", "dx");
         let effects = harness.on_change::<Hostile>(&next, Some(&first));
         assert_eq!(effects, Ok(vec![Effect::set("description", "dxx")]));
     }
 
     #[test]
-    fn a_timer_is_set_for_a_new_issue_and_answered_with_a_comment() {
-        let harness = told("timer", 5);
+    fn timer_is_set_for_a_new_issue_and_comments_when_due() {
+        let harness = harness("timer", 5);
         let (new, at) = (issue("1", []), harness.context().now + 5 * MINUTE);
         assert_eq!(harness.on_change::<Hostile>(&new, None), Ok(vec![Effect::set_timer("tick", at)]));
         assert_eq!(harness.on_change::<Hostile>(&new, Some(&new)), Ok(Vec::new()));
@@ -271,8 +270,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "as deep as it was told")]
-    fn a_deep_trap_ends_in_a_panic() {
-        let _ = told("deep-trap", 20).validate::<Hostile>(&create(issue("1", [])));
+    #[should_panic(expected = "requested deep trap")]
+    fn deep_trap_panics() {
+        let _ = harness("deep-trap", 20).validate::<Hostile>(&create(issue("1", [])));
     }
 }

@@ -1,7 +1,6 @@
-//! The machine that every project begins with, as a plugin: the same states, the same moves, and an issue
-//! that is given to somebody for the first time moves on by itself.
+//! The default machine of projects as a plugin. A new issue becomes ASSIGNED when it gets its first assignee.
 
-use tessera_plugin::workflow::{Category, Machine, change};
+use tessera_plugin::workflow::{Category, Machine, find_change};
 use tessera_plugin::{Change, Context, Effect, Effects, Entity, Manifest, Plugin, Workflow, manifest};
 
 /// The plugin.
@@ -31,9 +30,10 @@ impl Workflow for IssueLifecycle {
     }
 
     fn on_change(_: &Context, issue: &Entity, before: Option<&Entity>, changes: &[Change]) -> Effects {
-        let given = before.is_some() && change(changes, "assignee_id").is_some_and(Change::is_first);
-        let moved = change(changes, "status").is_some();
-        if given && !moved && issue.text("status") == Some("NEW") {
+        let first_assignee =
+            before.is_some() && find_change(changes, "assignee_id").is_some_and(Change::is_first_value);
+        let status_changes = find_change(changes, "status").is_some();
+        if first_assignee && !status_changes && issue.text("status") == Some("NEW") {
             return Ok(vec![Effect::transition("assign")]);
         }
         Ok(Vec::new())
@@ -44,30 +44,31 @@ tessera_plugin::export!(IssueLifecycle: workflow);
 
 #[cfg(test)]
 mod tests {
-    use tessera_plugin::testing::{Harness, issue, with};
+    use tessera_plugin::testing::{Harness, issue, with_field};
 
     use super::*;
 
     #[test]
-    fn who_is_given_a_new_issue_has_it_assigned() {
+    fn first_assignee_moves_a_new_issue_to_assigned() {
         let harness = Harness::new();
         let new = issue("1", [("status", "NEW")]);
-        let given = with(&new, "assignee_id", "ada");
-        let moved = Ok(vec![Effect::transition("assign")]);
-        assert_eq!(harness.on_change::<IssueLifecycle>(&given, Some(&new)), moved);
-        let again = with(&given, "assignee_id", "bob");
-        assert_eq!(harness.on_change::<IssueLifecycle>(&again, Some(&given)), Ok(Vec::new()));
-        let begun = issue("1", [("status", "IN_PROGRESS")]);
-        let given = with(&begun, "assignee_id", "ada");
-        assert_eq!(harness.on_change::<IssueLifecycle>(&given, Some(&begun)), Ok(Vec::new()));
+        let assigned = with_field(&new, "assignee_id", "ada");
+        let effects = Ok(vec![Effect::transition("assign")]);
+        assert_eq!(harness.on_change::<IssueLifecycle>(&assigned, Some(&new)), effects);
+        let reassigned = with_field(&assigned, "assignee_id", "bob");
+        assert_eq!(harness.on_change::<IssueLifecycle>(&reassigned, Some(&assigned)), Ok(Vec::new()));
+        let started = issue("1", [("status", "IN_PROGRESS")]);
+        let assigned = with_field(&started, "assignee_id", "ada");
+        assert_eq!(harness.on_change::<IssueLifecycle>(&assigned, Some(&started)), Ok(Vec::new()));
     }
 
     #[test]
-    fn every_move_leads_from_and_to_states_that_there_are() {
+    fn transitions_name_states_of_the_machine() {
         let machine = Harness::new().machine::<IssueLifecycle>().unwrap();
         let names: Vec<_> = machine.states.iter().map(|state| state.name.as_str()).collect();
-        for made in &machine.transitions {
-            assert!(made.source.iter().chain([&made.target]).all(|state| names.contains(&state.as_str())));
+        for transition in &machine.transitions {
+            let mut ends = transition.source.iter().chain([&transition.target]);
+            assert!(ends.all(|state| names.contains(&state.as_str())));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Early birds and groups pay less: so much off until so many days before the event, and so much off a line
-//! from so many tickets on.
+//! Discounts for early birds, until a number of days before the event, and for groups, from a number of tickets in
+//! one line.
 
 use serde::Deserialize;
 use tessera_plugin::money::{Rounding, share};
@@ -40,19 +40,19 @@ impl Pricing for PricingTiers {
     fn quote(context: &Context, basket: &Basket) -> Result<Decision, Vec<Violation>> {
         let settings: Settings = settings();
         let mut decision = Decision::none();
-        let off = |index: usize, total: i64, points: i64, label: &str| {
+        let discount = |index: usize, total: i64, points: i64, label: &str| {
             let amount = -share(total, points, Rounding::HalfEven);
             Adjustment::new(AdjustmentKind::Discount, amount, label).on_line(index)
         };
         for (index, line) in basket.lines.iter().enumerate() {
             if let Some(group) = settings.group.as_ref().filter(|group| line.quantity >= group.quantity) {
-                decision = decision.with(off(index, line.total(), group.basis_points, "Group"));
+                decision = decision.with(discount(index, line.total(), group.basis_points, "Group"));
             }
             let early = settings.early.as_ref().filter(|early| {
                 basket.starts_at.is_some_and(|at| at.saturating_sub(context.now) >= early.days * DAY)
             });
             if let Some(early) = early {
-                decision = decision.with(off(index, line.total(), early.basis_points, "Early bird"));
+                decision = decision.with(discount(index, line.total(), early.basis_points, "Early bird"));
             }
         }
         Ok(decision)
@@ -63,45 +63,20 @@ tessera_plugin::export!(PricingTiers: pricing);
 
 #[cfg(test)]
 mod tests {
-    use tessera_plugin::pricing::Line;
-    use tessera_plugin::testing::Harness;
+    use tessera_plugin::testing::{Harness, basket, line};
 
     use super::*;
 
-    fn basket(quantity: u32, starts_at: u64) -> Basket {
-        let line = Line {
-            ticket_type: "t".into(),
-            name: "Seat".into(),
-            quantity,
-            unit_price: 1_999,
-            available: 10,
-            capacity: 10,
-            attributes: Vec::new(),
-        };
-        Basket {
-            event: Vec::new(),
-            starts_at: Some(starts_at),
-            offset_now: 60,
-            offset_start: 60,
-            currency: "EUR".into(),
-            currency_exponent: 2,
-            lines: vec![line],
-            codes: Vec::new(),
-            channel: "web".into(),
-            buyer: Vec::new(),
-            applied: Vec::new(),
-        }
-    }
-
     #[test]
-    fn groups_and_early_birds_pay_less() {
+    fn groups_and_early_birds_get_discounts() {
         let harness = Harness::new().settings(
             r#"{"early": {"days": 30, "basis_points": 1000}, "group": {"quantity": 5, "basis_points": 500}}"#,
         );
         let now = harness.context().now;
         let amounts = |quantity, starts_at| -> Vec<i64> {
-            let decision = harness.quote::<PricingTiers>(&basket(quantity, starts_at)).unwrap();
-            decision.adjustments.iter().map(|held| held.amount).collect()
+            let basket = Basket { starts_at: Some(starts_at), ..basket([line(quantity, 1_999)]) };
+            let decision = harness.quote::<PricingTiers>(&basket).unwrap();
+            decision.adjustments.iter().map(|adjustment| adjustment.amount).collect()
         };
         assert_eq!(amounts(5, now + 40 * DAY), [-500, -1_000]);
         assert_eq!(amounts(1, now + 40 * DAY), [-200]);

@@ -1,4 +1,4 @@
-//! Refuses objects that lack fields which the settings name: issues, all or some of them, or those of another kind.
+//! Refuses entities without the fields that the settings require.
 
 use serde::Deserialize;
 use tessera_plugin::{
@@ -14,12 +14,12 @@ struct Settings {
     rules: Vec<Rule>,
 }
 
-/// Fields that objects must have which fit everything that the rule says of them.
+/// Required fields of the entities that match all conditions of the rule. An empty condition matches every entity.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
     fields: Vec<String>,
-    /// Kinds of objects; empty: issues.
+    /// Kinds of entity. Empty: issues.
     #[serde(default)]
     kinds: Vec<String>,
     #[serde(default)]
@@ -31,14 +31,15 @@ struct Rule {
 }
 
 impl Rule {
-    fn fits(&self, held: &Entity) -> bool {
-        let says = |list: &[String], field: &str| {
-            list.is_empty() || held.text(field).is_some_and(|text| list.iter().any(|name| name == text))
+    fn matches(&self, entity: &Entity) -> bool {
+        let contains = |list: &[String], field: &str| {
+            list.is_empty() || entity.text(field).is_some_and(|text| list.iter().any(|name| name == text))
         };
-        let kind = if self.kinds.is_empty() { held.kind == "issue" } else { self.kinds.contains(&held.kind) };
-        kind && says(&self.types, "type")
-            && says(&self.states, "status")
-            && says(&self.priorities, "priority")
+        let kind =
+            if self.kinds.is_empty() { entity.kind == "issue" } else { self.kinds.contains(&entity.kind) };
+        kind && contains(&self.types, "type")
+            && contains(&self.states, "status")
+            && contains(&self.priorities, "priority")
     }
 }
 
@@ -56,7 +57,7 @@ impl Validation for RequiredFields {
             return Ok(());
         }
         let settings: Settings = settings();
-        let rules = settings.rules.iter().filter(|rule| rule.fits(&request.subject));
+        let rules = settings.rules.iter().filter(|rule| rule.matches(&request.subject));
         let missing = rules.flat_map(|rule| &rule.fields).filter(|field| !request.subject.has(field));
         let mut names: Vec<_> = missing.collect();
         names.sort();
@@ -64,7 +65,8 @@ impl Validation for RequiredFields {
         if names.is_empty() {
             return Ok(());
         }
-        let violation = |name: &&String| Violation::of(name, "FIELD_REQUIRED", format!("{name} is required"));
+        let violation =
+            |name: &&String| Violation::for_field(name, "FIELD_REQUIRED", format!("{name} is required"));
         Err(names.iter().map(violation).collect())
     }
 }
@@ -73,7 +75,7 @@ tessera_plugin::export!(RequiredFields: validation);
 
 #[cfg(test)]
 mod tests {
-    use tessera_plugin::testing::{Harness, create, issue, update, with};
+    use tessera_plugin::testing::{Harness, create, issue, update, with_field};
 
     use super::*;
 
@@ -83,22 +85,22 @@ mod tests {
     ]}"#;
 
     #[test]
-    fn only_what_a_rule_asks_for_is_missed() {
+    fn only_matching_rules_apply() {
         let harness = Harness::new().settings(SETTINGS);
         let feature = issue("1", [("summary", "s"), ("type", "FEATURE"), ("status", "NEW")]);
         assert!(harness.validate::<RequiredFields>(&create(feature.clone())).is_ok());
-        let begun = with(&feature, "status", "IN_PROGRESS");
-        let refused = harness.validate::<RequiredFields>(&update(feature, begun)).unwrap_err();
-        let fields: Vec<_> = refused.iter().filter_map(|held| held.field.as_deref()).collect();
+        let started = with_field(&feature, "status", "IN_PROGRESS");
+        let violations = harness.validate::<RequiredFields>(&update(feature, started)).unwrap_err();
+        let fields: Vec<_> = violations.iter().filter_map(|violation| violation.field.as_deref()).collect();
         assert_eq!(fields, ["assignee_id", "description"]);
     }
 
     #[test]
-    fn a_bug_needs_a_description() {
+    fn bug_without_description_is_refused() {
         let harness = Harness::new().settings(SETTINGS);
         let bug = issue("1", [("summary", "s"), ("type", "BUG"), ("status", "NEW")]);
         assert_eq!(harness.validate::<RequiredFields>(&create(bug.clone())).unwrap_err().len(), 1);
-        let told = with(&bug, "description", "it breaks");
-        assert!(harness.validate::<RequiredFields>(&create(told)).is_ok());
+        let described = with_field(&bug, "description", "it breaks");
+        assert!(harness.validate::<RequiredFields>(&create(described)).is_ok());
     }
 }

@@ -1,8 +1,8 @@
-//! Watches how long issues wait: for a first response, and until they are resolved. One that waits too long
-//! is escalated: a label, the next higher priority, a comment, and a notice to the admins.
+//! Response and resolution times of issues. An overdue issue is escalated: a label, the next higher priority, a
+//! comment, and a message to the admins.
 
 use serde::Deserialize;
-use tessera_plugin::workflow::{Command, change};
+use tessera_plugin::workflow::{Command, find_change};
 use tessera_plugin::{
     Change, Context, Effect, Effects, Entity, Field, MINUTE, Manifest, Plugin, Timestamp, Workflow, manifest,
     settings,
@@ -16,22 +16,22 @@ const RESOLVE: &str = "resolve";
 const ESCALATED: &str = "escalated";
 const PAUSED: &str = "sla-paused";
 
-/// Input of `resume-sla`. Ten years at most, as in the settings: a time must not run over.
+/// Input of `resume-sla`. The maximum is ten years, as in the settings, so that times do not overflow.
 const RESUME_INPUT: &str = r#"{"type": "object", "additionalProperties": false,
     "properties": {"minutes": {"type": "integer", "minimum": 1, "maximum": 5256000}}}"#;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Settings {
-    /// Minutes until somebody must have taken an issue, by priority; `default` for the others.
+    /// Minutes until an issue must have an assignee, by priority; `default` for the others.
     respond: Minutes,
-    /// Minutes until it must be over.
+    /// Minutes until an issue must be done, by priority; `default` for the others.
     resolve: Minutes,
     /// The priorities, most urgent first.
     priorities: Vec<String>,
-    /// States in which an issue is over.
+    /// States of issues that are done.
     done: Vec<String>,
-    /// Who is told: users' ids, or roles as `role:admin`.
+    /// Receivers of escalations: ids of users, or roles as `role:admin`.
     notify: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl Default for Settings {
 }
 
 impl Minutes {
-    fn of(&self, issue: &Entity) -> Option<u64> {
+    fn for_issue(&self, issue: &Entity) -> Option<u64> {
         let priority = issue.text("priority").unwrap_or_default();
         self.0.get(priority).or_else(|| self.0.get("default")).copied()
     }
@@ -67,7 +67,7 @@ impl Settings {
         issue.text("status").is_some_and(|status| self.done.iter().any(|done| done == status))
     }
 
-    fn higher(&self, issue: &Entity) -> Option<&String> {
+    fn next_priority(&self, issue: &Entity) -> Option<&String> {
         let at = self.priorities.iter().position(|name| Some(name.as_str()) == issue.text("priority"))?;
         self.priorities.get(at.checked_sub(1)?)
     }
@@ -85,8 +85,8 @@ impl Plugin for SupportSla {
 impl Workflow for SupportSla {
     fn commands(_: &str) -> Vec<Command> {
         vec![
-            Command::new("pause-sla", "Pause the clock"),
-            Command::new("resume-sla", "Let the clock run again").with_input(RESUME_INPUT),
+            Command::new("pause-sla", "Pause the SLA"),
+            Command::new("resume-sla", "Resume the SLA").with_input(RESUME_INPUT),
         ]
     }
 
@@ -99,13 +99,14 @@ impl Workflow for SupportSla {
         if paused(issue) {
             return Ok(Vec::new());
         }
-        let begun = before.is_none_or(|before| settings.is_done(before));
-        // A new priority has clocks of its own; one that a plugin gave, this one not least, keeps those that run.
-        let by_somebody = context.cause.is_empty();
-        if begun || (by_somebody && change(changes, "priority").is_some()) {
+        let reopened = before.is_none_or(|before| settings.is_done(before));
+        // A client's change of the priority restarts the timers. A change by a plugin, such as this plugin's
+        // escalation, does not.
+        let by_client = context.cause.is_empty();
+        if reopened || (by_client && find_change(changes, "priority").is_some()) {
             return Ok(start(context, &settings, issue));
         }
-        if change(changes, "assignee_id").is_some_and(Change::is_first) {
+        if find_change(changes, "assignee_id").is_some_and(Change::is_first_value) {
             return Ok(vec![Effect::cancel_timer(RESPOND)]);
         }
         Ok(Vec::new())
@@ -116,11 +117,15 @@ impl Workflow for SupportSla {
         if settings.is_done(issue) || paused(issue) {
             return Ok(Vec::new());
         }
-        let what = if timer == RESPOND { "nobody has taken it" } else { "it is not resolved" };
-        let minutes = if timer == RESPOND { settings.respond.of(issue) } else { settings.resolve.of(issue) };
-        let text = format!("Escalated: after {} minutes {what}.", minutes.unwrap_or_default());
+        let reason = if timer == RESPOND { "it has no assignee" } else { "it is not resolved" };
+        let minutes = if timer == RESPOND {
+            settings.respond.for_issue(issue)
+        } else {
+            settings.resolve.for_issue(issue)
+        };
+        let text = format!("Escalated: after {} minutes {reason}.", minutes.unwrap_or_default());
         let mut effects = vec![Effect::add_label(ESCALATED), Effect::comment(text.clone())];
-        if let Some(higher) = settings.higher(issue) {
+        if let Some(higher) = settings.next_priority(issue) {
             effects.push(Effect::set("priority", higher.as_str()));
         }
         if !settings.notify.is_empty() {
@@ -150,7 +155,7 @@ impl Workflow for SupportSla {
     }
 }
 
-/// So many minutes from now; the end of time, where they are too many.
+/// Returns the time a number of minutes from now. Saturates at the latest time.
 fn after(context: &Context, minutes: u64) -> Timestamp {
     context.now.saturating_add(minutes.saturating_mul(MINUTE))
 }
@@ -163,8 +168,9 @@ fn start(context: &Context, settings: &Settings, issue: &Entity) -> Vec<Effect> 
     let timer = |name: &str, minutes: Option<u64>| {
         minutes.map(|minutes| Effect::set_timer(name, after(context, minutes)))
     };
-    let respond = if issue.has("assignee_id") { None } else { timer(RESPOND, settings.respond.of(issue)) };
-    respond.into_iter().chain(timer(RESOLVE, settings.resolve.of(issue))).collect()
+    let respond =
+        if issue.has("assignee_id") { None } else { timer(RESPOND, settings.respond.for_issue(issue)) };
+    respond.into_iter().chain(timer(RESOLVE, settings.resolve.for_issue(issue))).collect()
 }
 
 fn stop() -> Vec<Effect> {
@@ -175,7 +181,7 @@ tessera_plugin::export!(SupportSla: workflow);
 
 #[cfg(test)]
 mod tests {
-    use tessera_plugin::testing::{Harness, issue, with};
+    use tessera_plugin::testing::{Harness, issue, with_field};
 
     use super::*;
 
@@ -186,33 +192,33 @@ mod tests {
     }
 
     #[test]
-    fn a_new_issue_has_its_clocks_and_a_finished_one_has_none() {
+    fn new_issue_starts_timers_and_done_issue_stops_them() {
         let harness = Harness::new().settings(SETTINGS);
         let now = harness.context().now;
-        let clocks = harness.on_change::<SupportSla>(&new(), None).unwrap();
+        let effects = harness.on_change::<SupportSla>(&new(), None).unwrap();
         let expected =
             [Effect::set_timer(RESPOND, now + 10 * MINUTE), Effect::set_timer(RESOLVE, now + 60 * MINUTE)];
-        assert_eq!(clocks, expected);
-        let done = with(&new(), "status", "CLOSED");
+        assert_eq!(effects, expected);
+        let done = with_field(&new(), "status", "CLOSED");
         assert_eq!(harness.on_change::<SupportSla>(&done, Some(&new())), Ok(stop()));
-        let taken = with(&new(), "assignee_id", "ada");
-        let effects = harness.on_change::<SupportSla>(&taken, Some(&new())).unwrap();
+        let assigned = with_field(&new(), "assignee_id", "ada");
+        let effects = harness.on_change::<SupportSla>(&assigned, Some(&new())).unwrap();
         assert_eq!(effects, [Effect::cancel_timer(RESPOND)]);
     }
 
     #[test]
-    fn a_priority_that_a_plugin_gave_keeps_the_clocks_that_run() {
-        let higher = with(&new(), "priority", "CRITICAL");
+    fn priority_change_by_a_plugin_keeps_the_timers() {
+        let higher = with_field(&new(), "priority", "CRITICAL");
         let harness = Harness::new().settings(SETTINGS);
         let now = harness.context().now;
-        let by_somebody = harness.on_change::<SupportSla>(&higher, Some(&new())).unwrap();
-        assert!(by_somebody.contains(&Effect::set_timer(RESOLVE, now + 5 * MINUTE)));
+        let effects = harness.on_change::<SupportSla>(&higher, Some(&new())).unwrap();
+        assert!(effects.contains(&Effect::set_timer(RESOLVE, now + 5 * MINUTE)));
         let harness = harness.caused_by(&["an-installation"]);
         assert_eq!(harness.on_change::<SupportSla>(&higher, Some(&new())), Ok(Vec::new()));
     }
 
     #[test]
-    fn who_waits_too_long_is_escalated() {
+    fn overdue_issue_is_escalated() {
         let effects = Harness::new().settings(SETTINGS).on_timer::<SupportSla>(&new(), RESOLVE).unwrap();
         assert!(effects.contains(&Effect::add_label(ESCALATED)));
         assert!(effects.contains(&Effect::set("priority", "CRITICAL")));
@@ -220,11 +226,11 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_clock_stands() {
+    fn paused_timer_has_no_effects() {
         let harness = Harness::new().settings(SETTINGS);
         let effects = harness.on_command::<SupportSla>(&new(), "pause-sla", &[]).unwrap();
         assert!(effects.contains(&Effect::add_label(PAUSED)));
-        let paused = with(&new(), "labels", vec![PAUSED]);
+        let paused = with_field(&new(), "labels", vec![PAUSED]);
         assert_eq!(harness.on_timer::<SupportSla>(&paused, RESOLVE), Ok(Vec::new()));
         let minutes = [Field::new("minutes", 7)];
         let effects = harness.on_command::<SupportSla>(&paused, "resume-sla", &minutes).unwrap();
@@ -232,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_too_far_never_rings_in_the_past() {
+    fn time_too_far_ahead_saturates() {
         let minutes = [Field::new("minutes", i64::MAX)];
         let effects = Harness::new().on_command::<SupportSla>(&new(), "resume-sla", &minutes).unwrap();
         assert!(effects.contains(&Effect::set_timer(RESOLVE, u64::MAX)));

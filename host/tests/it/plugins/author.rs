@@ -12,8 +12,7 @@ use crate::tracker::memory;
 fn commands() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/PLUGINS.md");
     let text = std::fs::read_to_string(path).unwrap();
-    let (_, part) =
-        text.split_once("\n## From nothing to a refused issue").expect("the guide has no such part");
+    let (_, part) = text.split_once("\n## Quick start").expect("the guide has no quick start");
     let part = part.split("\n## ").next().unwrap();
     let blocks = part.split("\n```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n"));
     blocks.flat_map(str::lines).map(str::to_owned).collect()

@@ -154,7 +154,7 @@ async fn a_failure_is_closed_or_open_as_the_installation_says() {
     assert_eq!(failed["verdict"]["failure"]["reason"], "PLUGIN_TRAPPED");
     let frames = failed["verdict"]["failure"]["backtrace"].to_string();
     assert!(frames.contains("hostile::misbehave"), "{frames}");
-    assert!(failed["log"][0]["message"].as_str().unwrap().contains("as it was told"), "{failed:#}");
+    assert!(failed["log"][0]["message"].as_str().unwrap().contains("requested trap"), "{failed:#}");
     done(&rest.patch(&path, json!({"on_failure": "closed"})).await);
     let refused = rest.post("/v1/issues", json!({"project_id": project, "summary": "s"})).await;
     assert_eq!(refused.code(424), "PLUGIN_TRAPPED");
