@@ -1,7 +1,7 @@
 //! Reads JSON into Rust values, through serde.
 //!
-//! `serde_json` costs a component KIB KiB, most of it for floats in numbers and messages. Here a component contains
-//! float code only if its settings have a float.
+//! `serde_json` makes a component 50 KiB larger, mostly by code that reads and formats floats. Here a component contains
+//! such code only if its settings have a float.
 
 mod reader;
 mod values;
