@@ -174,7 +174,8 @@ CREATE TABLE watchers (
 );
 CREATE INDEX watchers_user ON watchers (tenant_id, user_id, issue_id);
 
--- Facts: what happened, written in the transaction of the change itself.
+-- Facts: what happened, written in the transaction of the change itself. Old facts are deleted in slices; the
+-- storage options of tables that age keep vacuum early and without locks.
 
 -- A transaction draws from it after all row locks are taken, so the draws order the facts of each object.
 CREATE SEQUENCE facts_drawn AS bigint;
@@ -203,7 +204,7 @@ CREATE TABLE facts (
     release        text COLLATE "C",
     changes        jsonb NOT NULL,
     PRIMARY KEY (tenant_id, drawn, place)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, vacuum_truncate = off);
 CREATE INDEX facts_object ON facts (tenant_id, object_kind, object_id, object_version, id);
 
 -- Transactions whose facts are not numbered yet. The table stays small. Truncation by vacuum is off, because it
@@ -225,7 +226,7 @@ CREATE TABLE commits (
     facts     integer NOT NULL,
     at        timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, drawn)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, vacuum_truncate = off);
 CREATE UNIQUE INDEX commits_tenant ON commits (tenant_id, seq);
 -- The condition is always true. It keeps the planner from using this index for queries of one tenant: only queries
 -- that state the condition get it.
@@ -647,7 +648,7 @@ CREATE TABLE check_ins (
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, ticket_id) REFERENCES tickets,
     CHECK ((undone_by IS NULL) = (undone_at IS NULL))
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, vacuum_truncate = off);
 CREATE UNIQUE INDEX check_ins_nonce ON check_ins (tenant_id, event_id, device, nonce) WHERE nonce IS NOT NULL;
 CREATE INDEX check_ins_ticket ON check_ins (tenant_id, ticket_id);
 CREATE INDEX check_ins_event ON check_ins (tenant_id, event_id, at, id);
