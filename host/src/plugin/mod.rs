@@ -1,8 +1,9 @@
-//! `tessera plugin`: what authors of plugins do. Here their components run in the same sandbox as on a host.
+//! `tessera plugin`: commands for authors of plugins. Local calls run in the same sandbox as on a host.
 
 mod build;
 pub(crate) mod cli;
 mod local;
+mod module;
 mod new;
 mod records;
 mod remote;
@@ -14,7 +15,7 @@ use cli::PluginCommand;
 
 use crate::runtime;
 
-/// Carries a command out.
+/// Runs a subcommand.
 pub(crate) fn run(command: PluginCommand) -> Result<ExitCode> {
     match command {
         PluginCommand::New { name, hook, path } => new::new(&name, hook, path)?,
