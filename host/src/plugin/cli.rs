@@ -1,4 +1,4 @@
-//! The command line of `tessera plugin`.
+//! Command line of `tessera plugin`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,67 +7,67 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::config::Redacted;
 
-/// What can be done with plugins.
+/// Subcommands of `tessera plugin`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum PluginCommand {
-    /// Begins a plugin: a folder with a crate that builds, a rule, and cases to try it.
+    /// Creates a plugin: a folder with a crate, an example rule and test cases.
     New {
-        /// Its name: a lower-case letter, then letters, digits and hyphens.
+        /// The plugin's name: a lower-case letter, then lower-case letters, digits and hyphens.
         name: String,
-        /// Where it is called.
+        /// The plugin's hook.
         #[arg(long, value_enum, default_value = "validation")]
         hook: Hook,
-        /// The folder to make; without it, one of the plugin's name.
+        /// The folder to create. The default is the plugin's name.
         #[arg(long, value_name = "FOLDER")]
         path: Option<PathBuf>,
     },
-    /// Builds a plugin's crate into a component, and says how large it is.
+    /// Builds a component from a plugin's crate and prints its size.
     Build {
         /// The crate's folder.
         #[arg(default_value = ".")]
         path: PathBuf,
-        /// The file to write; without it, NAME.wasm in the crate's target folder.
+        /// The file to write. The default is NAME.component.wasm in the crate's target folder.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Shows what a component imports and exports, and what it says of itself.
+    /// Prints a component's imports, exports and manifest.
     Inspect {
         /// The component.
         component: PathBuf,
     },
-    /// Runs the cases of a file against a component: input, expected answer, most instructions.
+    /// Runs test cases against a component: input, expected result, maximum of instructions.
     Test {
         /// The component.
         component: PathBuf,
-        /// The file of cases (JSON).
+        /// The file of test cases (JSON).
         #[arg(long, value_name = "FILE", default_value = "cases.json")]
         cases: PathBuf,
-        /// What holds the calls.
+        /// Limits of the calls.
         #[command(flatten)]
         limits: LimitArgs,
     },
-    /// Makes one call, and shows the answer.
+    /// Makes one call and prints the result.
     Run {
         /// The component.
         component: PathBuf,
         /// The call (JSON), or - for standard input: {"function": "validate", "settings": {…}, "input": {…}}
         #[arg(long, value_name = "FILE")]
         input: PathBuf,
-        /// What holds the call.
+        /// Limits of the call.
         #[command(flatten)]
         limits: LimitArgs,
     },
-    /// Makes one call many times, and says what each takes.
+    /// Makes one call many times and prints its time, instructions and memory.
     Bench {
         /// The component.
         component: PathBuf,
         /// The call (JSON), or - for standard input.
         #[arg(long, value_name = "FILE")]
         input: PathBuf,
-        /// How often.
+        /// The number of calls.
         #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         times: u32,
-        /// What holds the calls.
+        /// Limits of the calls.
         #[command(flatten)]
         limits: LimitArgs,
     },
@@ -75,69 +75,69 @@ pub(crate) enum PluginCommand {
     Push {
         /// The component.
         component: PathBuf,
-        /// Which host, and who asks.
+        /// The host and the API key.
         #[command(flatten)]
         remote: Remote,
     },
-    /// Puts a release to work; where the plugin is installed at that scope already, it goes over to the release.
+    /// Installs a release. If the plugin is already installed at that scope, the installation is updated.
     Install {
         /// What to install.
         #[command(flatten)]
         args: InstallArgs,
-        /// Which host, and who asks.
+        /// The host and the API key.
         #[command(flatten)]
         remote: Remote,
     },
-    /// Shows the last calls of an installation.
+    /// Prints the last calls of an installation.
     Calls {
-        /// The installation's id, or the plugin's name where it is installed once.
+        /// The installation's id, or the plugin's name if it is installed once.
         installation: String,
-        /// Goes on with the calls that come.
+        /// Keeps printing new calls.
         #[arg(long)]
         follow: bool,
-        /// Which host, and who asks.
+        /// The host and the API key.
         #[command(flatten)]
         remote: Remote,
     },
-    /// Shows the timers that an installation has set, the latest first, and has parked ones tried again.
+    /// Prints the timers of an installation, the latest first, or retries its parked timers.
     Timers {
-        /// The installation's id, or the plugin's name where it is installed once.
+        /// The installation's id, or the plugin's name if it is installed once.
         installation: String,
-        /// Only those of this issue.
+        /// Only timers of this issue.
         #[arg(long, value_name = "ID")]
         issue: Option<String>,
-        /// Only those that have failed too often to be tried again by themselves.
+        /// Only parked timers: they have failed too often and are not retried automatically.
         #[arg(long)]
         parked: bool,
-        /// Has those that are parked tried again, and shows which they are.
+        /// Retries the parked timers and prints them.
         #[arg(long)]
         retry: bool,
-        /// Which host, and who asks.
+        /// The host and the API key.
         #[command(flatten)]
         remote: Remote,
     },
-    /// Puts an installation back to an earlier release.
+    /// Rolls an installation back to an earlier release.
     Rollback {
-        /// The installation's id, or the plugin's name where it is installed once.
+        /// The installation's id, or the plugin's name if it is installed once.
         installation: String,
-        /// The version; without it, the one that was at work before.
+        /// The version. The default is the previous release.
         #[arg(long, value_name = "VERSION")]
         to: Option<String>,
-        /// What becomes of a state that the release's machine lacks.
+        /// Replaces a state that the release's machine does not have.
         #[arg(long, value_name = "OLD=NEW", value_parser = pair)]
         map: Vec<(String, String)>,
-        /// Which host, and who asks.
+        /// The host and the API key.
         #[command(flatten)]
         remote: Remote,
     },
 }
 
-/// Where a plugin is called.
+/// Hook of a plugin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Hook {
     /// Accepts or refuses changes.
     Validation,
-    /// Owns or follows the life of issues.
+    /// Defines the states of issues, or reacts to their changes.
     Workflow,
     /// Adjusts prices.
     Pricing,
@@ -148,53 +148,53 @@ pub(crate) enum Hook {
 pub(crate) enum Policy {
     /// The request fails.
     Closed,
-    /// The request goes on without it.
+    /// The request continues without the plugin.
     Open,
 }
 
-/// What is installed, and how.
+/// The release to install, and the installation's properties.
 #[derive(Args, Debug)]
 pub(crate) struct InstallArgs {
-    /// The release: PLUGIN (its newest), PLUGIN@VERSION, or a digest.
+    /// The release: PLUGIN (its newest release), PLUGIN@VERSION, or a digest.
     pub(crate) release: String,
-    /// The project; without it, the whole tenant.
+    /// The project. The default is the whole tenant.
     #[arg(long, value_name = "ID")]
     pub(crate) project: Option<String>,
-    /// The settings: a JSON object, or a file of one.
+    /// The settings: a JSON object, or a file with one.
     #[arg(long, value_name = "JSON|FILE")]
     pub(crate) settings: Option<String>,
-    /// Plugins of a hook are called in this order.
+    /// The plugin's position among the plugins of a hook; lower numbers are called first.
     #[arg(long)]
     pub(crate) order: Option<i32>,
-    /// What happens when it fails.
+    /// What happens when the plugin fails.
     #[arg(long, value_enum)]
     pub(crate) on_failure: Option<Policy>,
-    /// A right of its effects, such as issue:update; without any, all that it asks for.
+    /// A right of the plugin's effects, such as issue:update. The default is all rights that the manifest needs.
     #[arg(long, value_name = "RIGHT")]
     pub(crate) grant: Vec<String>,
-    /// What becomes of a state that its machine lacks.
+    /// Replaces a state that the plugin's machine does not have.
     #[arg(long, value_name = "OLD=NEW", value_parser = pair)]
     pub(crate) map: Vec<(String, String)>,
-    /// Installs it without calling it yet.
+    /// Installs the plugin disabled: it is not called.
     #[arg(long)]
     pub(crate) disabled: bool,
 }
 
-/// What holds a call here, as on a host.
+/// Limits of a call. The defaults are those of a host.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct LimitArgs {
-    /// Instructions.
+    /// Maximum of instructions.
     #[arg(long, default_value_t = 10_000_000)]
     pub(crate) fuel: u64,
-    /// Bytes of memory.
+    /// Maximum of memory, in bytes.
     #[arg(long, default_value_t = 16 << 20)]
     pub(crate) memory: u64,
-    /// Milliseconds of the plugin's own time.
+    /// Maximum of the plugin's own time, in milliseconds.
     #[arg(long, default_value_t = 250)]
     pub(crate) time_ms: u64,
 }
 
-/// Which host, and who asks.
+/// The host and the API key.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Remote {
     /// The host's gRPC address.

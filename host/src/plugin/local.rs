@@ -1,4 +1,4 @@
-//! Tries a component here: in the sandbox of a host, without one.
+//! Runs a component locally, in the same sandbox as on a host.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -24,29 +24,29 @@ use super::cli::LimitArgs;
 use crate::config::PluginBounds;
 use crate::{say, wiring};
 
-/// The largest component that is tried here.
+/// Largest component, in bytes.
 const MAX_COMPONENT: u64 = 64 << 20;
 
-/// How long a call is waited for, its own limits aside.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Deadline of a call, beside its own limits.
+const DEADLINE: Duration = Duration::from_secs(120);
 
-/// A component that is ready to be called.
-struct Tryout {
+/// A component that is loaded into a sandbox.
+struct LocalRun {
     sandbox: Sandbox,
     admitted: Admitted,
     limits: CallLimits,
 }
 
-/// A file of cases.
+/// A file of test cases.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cases {
     cases: Vec<Value>,
 }
 
-async fn tryout(path: &Path, limits: LimitArgs) -> Result<Tryout> {
+async fn load(path: &Path, limits: LimitArgs) -> Result<LocalRun> {
     let component: Arc<[u8]> =
-        std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?.into();
+        std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?.into();
     let standard = CallLimits::standard();
     let time = Duration::from_millis(limits.time_ms);
     let limits = CallLimits { fuel: limits.fuel, memory: limits.memory, time, ..standard };
@@ -60,18 +60,18 @@ async fn tryout(path: &Path, limits: LimitArgs) -> Result<Tryout> {
     };
     let sandbox = wiring::sandbox(&bounds, None, [0; 32])?;
     let admitted = sandbox.admit(TenantId::generate(), component).await.map_err(|error| refused(&error))?;
-    Ok(Tryout { sandbox, admitted, limits })
+    Ok(LocalRun { sandbox, admitted, limits })
 }
 
-/// A refusal of the sandbox, with all its reasons.
+/// Converts a refusal of the sandbox into an error with all its faults.
 fn refused(error: &tessera_core::Error) -> anyhow::Error {
     let faults: String = error.faults().iter().map(|fault| format!("\n  {}", fault.sentence())).collect();
     anyhow!("{}: {}{faults}", error.reason(), error.message())
 }
 
-/// Shows what a component imports, exports and says of itself.
+/// Prints a component's imports, exports and manifest.
 pub(super) async fn inspect(path: &Path) -> Result<()> {
-    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let found = tessera_sandbox::inspect(&bytes).map_err(|error| refused(&error))?;
     let list = |names: &[String]| names.iter().map(|name| format!("  {name}\n")).collect::<String>();
     say(&format!(
@@ -82,44 +82,44 @@ pub(super) async fn inspect(path: &Path) -> Result<()> {
         list(&found.exports)
     ))?;
     let limits = LimitArgs { fuel: 10_000_000, memory: 16 << 20, time_ms: 250 };
-    let Tryout { admitted, .. } = tryout(path, limits).await?;
+    let LocalRun { admitted, .. } = load(path, limits).await?;
     let Admitted { digest, contract, footprint, manifest, .. } = admitted;
     let manifest = serde_json::to_string_pretty(&ReplyBody::from(Reply::Manifest(manifest)))?;
     say(&format!(
-        "contract {contract}, digest {digest}\nan instance takes {} memories, {} tables, {} core instances\n{manifest}\n",
+        "contract {contract}, digest {digest}\nan instance needs {} memories, {} tables, {} core instances\n{manifest}\n",
         footprint.memories, footprint.tables, footprint.instances
     ))
 }
 
-/// Makes one call and shows the answer; whether there was one.
+/// Makes one call and prints the result. Returns whether the call succeeded.
 pub(super) async fn run(path: &Path, input: &Path, limits: LimitArgs) -> Result<bool> {
     let trial = read_trial(&text(input)?)?;
-    let tried = tryout(path, limits).await?.call(trial).await?;
+    let tried = load(path, limits).await?.call(trial).await?;
     let answered = tried.reply.is_some();
     say(&format!("{}\n", serde_json::to_string_pretty(&TriedBody::from(tried))?))?;
     Ok(answered)
 }
 
-/// Makes one call many times, and says what each takes.
+/// Makes one call many times and prints its time, instructions and memory.
 pub(super) async fn bench(path: &Path, input: &Path, times: u32, limits: LimitArgs) -> Result<()> {
     let trial = read_trial(&text(input)?)?;
-    let tryout = tryout(path, limits).await?;
-    let mut spans = Vec::new();
+    let component = load(path, limits).await?;
+    let mut times_taken = Vec::new();
     let (mut fuel, mut memory) = (0, 0);
     for _ in 0..times {
-        let begun = Instant::now();
-        let tried = tryout.call(trial.clone()).await?;
-        spans.push(begun.elapsed());
+        let start = Instant::now();
+        let tried = component.call(trial.clone()).await?;
+        times_taken.push(start.elapsed());
         if let Verdict::Failed(Failure { reason, message, .. }) = tried.record.verdict {
             bail!("{}: {message}", reason.name());
         }
         fuel = fuel.max(tried.record.usage.fuel);
         memory = memory.max(tried.record.usage.memory);
     }
-    spans.sort();
+    times_taken.sort();
     let at = |hundredths: usize| {
-        let index = (spans.len() * hundredths / 100).min(spans.len().saturating_sub(1));
-        spans.get(index).map_or(0, Duration::as_micros)
+        let index = (times_taken.len() * hundredths / 100).min(times_taken.len().saturating_sub(1));
+        times_taken.get(index).map_or(0, Duration::as_micros)
     };
     say(&format!(
         "{times} calls: p50 {} µs, p99 {} µs; at most {fuel} instructions and {} KiB of memory\n",
@@ -129,27 +129,27 @@ pub(super) async fn bench(path: &Path, input: &Path, times: u32, limits: LimitAr
     ))
 }
 
-/// Runs the cases of a file; whether all passed.
+/// Runs the test cases of a file. Returns whether all passed.
 pub(super) async fn test(path: &Path, cases: &Path, limits: LimitArgs) -> Result<bool> {
     let Cases { cases } = read_json(text(cases)?.as_bytes()).map_err(|error| refused(&error))?;
     if cases.is_empty() {
-        bail!("the file has no cases");
+        bail!("the file contains no cases");
     }
-    let tryout = tryout(path, limits).await?;
+    let component = load(path, limits).await?;
     let (mut passed, count) = (0, cases.len());
     for (index, mut case) in cases.into_iter().enumerate() {
-        let mut taken = |name: &str| case.as_object_mut().and_then(|case| case.remove(name));
-        let name = taken("name").and_then(|name| name.as_str().map(str::to_owned));
+        let mut take = |name: &str| case.as_object_mut().and_then(|case| case.remove(name));
+        let name = take("name").and_then(|name| name.as_str().map(str::to_owned));
         let name = name.unwrap_or_else(|| format!("case {}", index + 1));
-        let (expected, most) = (taken("expect"), taken("fuel_at_most").and_then(|most| most.as_u64()));
+        let (expected, max_fuel) = (take("expect"), take("fuel_at_most").and_then(|max| max.as_u64()));
         let trial = read_trial(&case.to_string()).with_context(|| name.clone())?;
-        let tried = tryout.call(trial).await?;
+        let tried = component.call(trial).await?;
         let fuel = tried.record.usage.fuel;
         let answer = serde_json::to_value(TriedBody::from(tried))?;
         let mut faults = Vec::new();
         differences("", &expected.unwrap_or(Value::Null), &answer, &mut faults);
-        if let Some(most) = most.filter(|most| fuel > *most) {
-            faults.push(format!("it used {fuel} instructions; at most {most} are expected"));
+        if let Some(max) = max_fuel.filter(|max| fuel > *max) {
+            faults.push(format!("the call used {fuel} instructions; expected at most {max}"));
         }
         let verdict = if faults.is_empty() { "ok" } else { "FAILED" };
         passed += usize::from(faults.is_empty());
@@ -162,18 +162,18 @@ pub(super) async fn test(path: &Path, cases: &Path, limits: LimitArgs) -> Result
     Ok(passed == count)
 }
 
-/// Where an answer differs from what is expected; what is not named may be anything.
+/// Collects the differences of a result from the expectation. Members that the expectation lacks are ignored.
 fn differences(at: &str, expected: &Value, found: &Value, faults: &mut Vec<String>) {
     match (expected, found) {
         (Value::Null, _) if at.is_empty() => {}
-        (Value::Object(members), Value::Object(held)) => {
+        (Value::Object(members), Value::Object(found)) => {
             for (name, expected) in members {
-                let found = held.get(name).unwrap_or(&Value::Null);
+                let found = found.get(name).unwrap_or(&Value::Null);
                 differences(&format!("{at}.{name}"), expected, found, faults);
             }
         }
-        (Value::Array(items), Value::Array(held)) if items.len() == held.len() => {
-            for (index, (expected, found)) in items.iter().zip(held).enumerate() {
+        (Value::Array(items), Value::Array(found)) if items.len() == found.len() => {
+            for (index, (expected, found)) in items.iter().zip(found).enumerate() {
                 differences(&format!("{at}[{index}]"), expected, found, faults);
             }
         }
@@ -182,7 +182,7 @@ fn differences(at: &str, expected: &Value, found: &Value, faults: &mut Vec<Strin
     }
 }
 
-impl Tryout {
+impl LocalRun {
     async fn call(&self, trial: Trial) -> Result<Tried> {
         let Trial { settings, limits, now, actor, roles, question } = trial;
         let schema = &self.admitted.manifest.settings_schema;
@@ -195,7 +195,7 @@ impl Tryout {
                 return Err(refused(&tessera_core::Error::violations(violations)));
             }
         }
-        let at = now.map_or_else(present, Ok)?;
+        let at = now.map_or_else(current_time, Ok)?;
         let context = CallContext {
             tenant: TenantId::generate().to_string(),
             invocation: "run".to_owned(),
@@ -213,7 +213,7 @@ impl Tryout {
             release: self.admitted.digest,
             settings: settings.into(),
             limits: self.limits.at_most(&limits),
-            deadline: Instant::now() + PATIENCE,
+            deadline: Instant::now() + DEADLINE,
             lookup: Some(Lookup::new(|_| async { Err(LookupError::Unavailable) })),
             ask,
         };
@@ -238,11 +238,11 @@ impl Tryout {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "there is no store here whose clock could be asked")]
-fn present() -> Result<Timestamp> {
+#[expect(clippy::disallowed_methods, reason = "a local run has no store whose clock could be used")]
+fn current_time() -> Result<Timestamp> {
     let micros = time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000;
     let at = i64::try_from(micros).ok().and_then(Timestamp::from_micros);
-    at.context("the clock is out of its range")
+    at.context("the system clock is out of range")
 }
 
 fn read_trial(json: &str) -> Result<Trial> {
@@ -250,12 +250,12 @@ fn read_trial(json: &str) -> Result<Trial> {
     Trial::try_from(body).map_err(|error| refused(&error))
 }
 
-/// A file's text, or standard input's.
+/// Reads a file, or standard input for `-`.
 fn text(path: &Path) -> Result<String> {
     if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().lock().read_to_string(&mut text)?;
         return Ok(text);
     }
-    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -1,12 +1,12 @@
-//! Calls and timers of plugins as lines for a terminal.
+//! Formats calls and timers of plugins for a terminal.
 
 use tessera_proto::plugin::v1::{CallOutcome, CallRecord, CallUsage, LogLevel, Timer, Verdict};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A call's lines: when, what, how it ended; below it what it refused, why it failed, what it logged.
-pub(super) fn shown(call: &CallRecord) -> String {
-    let at = moment(call.at.map(|at| at.seconds));
+/// Formats a call: time, function and verdict, followed by its refusals, failure and log.
+pub(super) fn call_record(call: &CallRecord) -> String {
+    let at = timestamp(call.at.map(|at| at.seconds));
     let verdict = call.verdict.clone().unwrap_or_default();
     let CallUsage { fuel, time_us, memory } = call.usage.unwrap_or_default();
     let subject = call.subject.as_ref().map_or_else(String::new, |s| format!(" {}:{}", s.kind, s.id));
@@ -14,7 +14,7 @@ pub(super) fn shown(call: &CallRecord) -> String {
         "{at} {} {}{subject}: {}  ({fuel} instructions, {time_us} µs, {} KiB)\n",
         call.release,
         call.function,
-        ended(&verdict),
+        outcome(&verdict),
         memory / 1024
     );
     for refusal in &verdict.refusals {
@@ -32,34 +32,34 @@ pub(super) fn shown(call: &CallRecord) -> String {
         text.push_str(&format!("    {level}: {}\n", line.message));
     }
     if call.log_was_cut {
-        text.push_str("    (the log was cut here)\n");
+        text.push_str("    (log truncated)\n");
     }
     text
 }
 
-/// A timer's lines: when it is due, its issue and name, how it stands; below it why its last call failed.
+/// Formats a timer: due time, issue, name and state, followed by its last failure.
 pub(super) fn timer(timer: &Timer) -> String {
     let Timer { issue_id, name, due_at, parked, failures, last_failure } = timer;
-    let stands = match (parked, failures) {
+    let state = match (parked, failures) {
         (true, _) => format!("parked after {failures} failures"),
-        (false, 0) => "waits".to_owned(),
-        (false, _) => format!("waits after {failures} failures"),
+        (false, 0) => "waiting".to_owned(),
+        (false, _) => format!("waiting after {failures} failures"),
     };
-    let mut text = format!("{} {issue_id} {name}: {stands}\n", moment(due_at.map(|at| at.seconds)));
+    let mut text = format!("{} {issue_id} {name}: {state}\n", timestamp(due_at.map(|at| at.seconds)));
     if !last_failure.is_empty() {
         text.push_str(&format!("    {last_failure}\n"));
     }
     text
 }
 
-fn moment(seconds: Option<i64>) -> String {
+fn timestamp(seconds: Option<i64>) -> String {
     let at = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
     at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
-fn ended(verdict: &Verdict) -> String {
+fn outcome(verdict: &Verdict) -> String {
     match verdict.outcome() {
-        CallOutcome::Unspecified => "?".to_owned(),
+        CallOutcome::Unspecified => "unknown".to_owned(),
         CallOutcome::Accepted => "accepted".to_owned(),
         CallOutcome::Effects => format!("{} effects", verdict.effects),
         CallOutcome::Refused => "refused".to_owned(),

@@ -1,5 +1,4 @@
-//! What `tessera plugin` does on a host: push, install, roll back, look at calls and timers. It is a client
-//! of gRPC like any other.
+//! `tessera plugin` commands that call a host over gRPC: push, install, rollback, calls and timers.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,15 +16,15 @@ use super::cli::{InstallArgs, Remote};
 use super::records;
 use crate::say;
 
-/// How often `calls --follow` asks for more.
-const FOLLOW: Duration = Duration::from_millis(500);
+/// Interval at which `calls --follow` polls.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What an answer of the host may weigh.
-const MAX_ANSWER: usize = 64 << 20;
+/// Largest message to or from the host, in bytes.
+const MAX_MESSAGE: usize = 64 << 20;
 
 type Client = PluginServiceClient<InterceptedService<Channel, Bearer>>;
 
-/// Sends the key with every call.
+/// Adds the API key to every call.
 #[derive(Clone)]
 struct Bearer(MetadataValue<Ascii>);
 
@@ -38,23 +37,28 @@ impl tonic::service::Interceptor for Bearer {
 
 async fn client(remote: &Remote) -> Result<Client> {
     let Some(key) = &remote.key else {
-        bail!("no API key: set TESSERA_KEY, or give --key");
+        bail!("the API key is missing; set TESSERA_KEY or pass --key");
     };
     let bearer = format!("Bearer {}", key.0).parse();
-    let bearer = bearer.map_err(|_| anyhow!("the API key has characters that no key has"))?;
+    let bearer = bearer.map_err(|_| anyhow!("the API key contains invalid characters"))?;
     let mut endpoint = Channel::from_shared(remote.server.clone())
-        .with_context(|| format!("{} is no address such as http://127.0.0.1:50052", remote.server))?
+        .with_context(|| {
+            format!(
+                "invalid server address {}; expected an address such as http://127.0.0.1:50052",
+                remote.server
+            )
+        })?
         .connect_timeout(Duration::from_secs(10));
     if remote.server.starts_with("https://") {
         endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots())?;
     }
-    let channel = endpoint.connect().await.with_context(|| format!("{} does not answer", remote.server))?;
+    let channel = endpoint.connect().await.with_context(|| format!("cannot connect to {}", remote.server))?;
     let client = PluginServiceClient::with_interceptor(channel, Bearer(bearer));
-    Ok(client.max_decoding_message_size(MAX_ANSWER).max_encoding_message_size(MAX_ANSWER))
+    Ok(client.max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE))
 }
 
-/// A refusal of the host, as its sentence and what it says of each field.
-fn told(status: &Status) -> anyhow::Error {
+/// Converts a host's refusal into an error with its reason, message and field violations.
+fn status_error(status: &Status) -> anyhow::Error {
     let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
     let mut text = if reason.is_empty() { format!("{:?}", status.code()) } else { reason };
     let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
@@ -70,20 +74,20 @@ fn told(status: &Status) -> anyhow::Error {
 
 /// Uploads a component.
 pub(super) async fn push(remote: &Remote, path: &Path) -> Result<()> {
-    let component = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let component = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut client = client(remote).await?;
     let request = pb::UploadReleaseRequest { component };
-    let answer = client.upload_release(request).await.map_err(|status| told(&status))?.into_inner();
-    let release = answer.release.context("the host answered without a release")?;
+    let answer = client.upload_release(request).await.map_err(|status| status_error(&status))?.into_inner();
+    let release = answer.release.context("the response of the host contains no release")?;
     say(&format!("{}@{}\n{}\n", release.plugin, release.version, release.digest))
 }
 
-/// Puts a release to work; where the plugin is installed at that scope already, it goes over to the release.
+/// Installs a release, or updates the plugin's installation at that scope.
 pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
     let mut client = client(remote).await?;
-    let release = release_name(&mut client, &args.release).await?;
+    let release = find_release(&mut client, &args.release).await?;
     let project_id = args.project.clone().unwrap_or_default();
-    let settings = args.settings.as_deref().map(settings).transpose()?;
+    let settings = args.settings.as_deref().map(read_settings).transpose()?;
     let grants = (!args.grant.is_empty()).then(|| pb::Grants { rights: args.grant.clone() });
     let on_failure = match args.on_failure {
         None => pb::OnFailure::Unspecified,
@@ -91,12 +95,12 @@ pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
         Some(super::cli::Policy::Open) => pb::OnFailure::Open,
     };
     let state_map = args.map.iter().cloned().collect();
-    let held = installations(&mut client, &release.plugin).await?;
-    let held = held.into_iter().find(|held| held.project_id == project_id);
-    let (installation, lagging) = match held {
-        Some(held) => {
+    let installations = installations(&mut client, &release.plugin).await?;
+    let existing = installations.into_iter().find(|existing| existing.project_id == project_id);
+    let (installation, lagging) = match existing {
+        Some(existing) => {
             let request = pb::UpdateInstallationRequest {
-                installation_id: held.installation_id,
+                installation_id: existing.installation_id,
                 release: Some(by_digest(&release)),
                 settings_json: settings,
                 order: args.order,
@@ -106,8 +110,11 @@ pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
                 state_map,
                 ..pb::UpdateInstallationRequest::default()
             };
-            let answer =
-                client.update_installation(request).await.map_err(|status| told(&status))?.into_inner();
+            let answer = client
+                .update_installation(request)
+                .await
+                .map_err(|status| status_error(&status))?
+                .into_inner();
             (answer.installation, answer.lagging_hosts)
         }
         None => {
@@ -122,15 +129,18 @@ pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
                 disabled: args.disabled,
                 state_map,
             };
-            let answer =
-                client.create_installation(request).await.map_err(|status| told(&status))?.into_inner();
+            let answer = client
+                .create_installation(request)
+                .await
+                .map_err(|status| status_error(&status))?
+                .into_inner();
             (answer.installation, answer.lagging_hosts)
         }
     };
     report(installation, &lagging)
 }
 
-/// Puts an installation back to an earlier release.
+/// Rolls an installation back to an earlier release.
 pub(super) async fn rollback(
     remote: &Remote,
     installation: &str,
@@ -138,50 +148,54 @@ pub(super) async fn rollback(
     map: &[(String, String)],
 ) -> Result<()> {
     let mut client = client(remote).await?;
-    let held = installation_named(&mut client, installation).await?;
+    let installation = find_installation(&mut client, installation).await?;
     let release = to.map(|version| pb::ReleaseName {
         digest: String::new(),
-        plugin: held.plugin.clone(),
+        plugin: installation.plugin.clone(),
         version: version.to_owned(),
     });
     let request = pb::RollbackInstallationRequest {
-        installation_id: held.installation_id,
+        installation_id: installation.installation_id,
         release,
         state_map: map.iter().cloned().collect(),
         etag: String::new(),
     };
-    let answer = client.rollback_installation(request).await.map_err(|status| told(&status))?.into_inner();
+    let answer =
+        client.rollback_installation(request).await.map_err(|status| status_error(&status))?.into_inner();
     report(answer.installation, &answer.lagging_hosts)
 }
 
-/// Shows the last calls of an installation, and with `follow` those that come.
+/// Prints the last calls of an installation, and with `follow` new calls as well.
 pub(super) async fn calls(remote: &Remote, installation: &str, follow: bool) -> Result<()> {
     let mut client = client(remote).await?;
-    let id = installation_named(&mut client, installation).await?.installation_id;
+    let id = find_installation(&mut client, installation).await?.installation_id;
     let mut after = 0;
     loop {
         let request = pb::ListInstallationCallsRequest { installation_id: id.clone(), after };
-        let answer =
-            client.list_installation_calls(request).await.map_err(|status| told(&status))?.into_inner();
+        let answer = client
+            .list_installation_calls(request)
+            .await
+            .map_err(|status| status_error(&status))?
+            .into_inner();
         for call in &answer.calls {
             after = after.max(call.number);
-            say(&records::shown(call))?;
+            say(&records::call_record(call))?;
         }
         if !follow {
             let all = answer.counters.unwrap_or_default();
             return say(&format!(
-                "{} calls: {} refused, {} failed, {} passed over\n",
+                "{} calls: {} refused, {} failed, {} skipped\n",
                 all.calls, all.refused, all.failed, all.passed_over
             ));
         }
-        tokio::time::sleep(FOLLOW).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Shows the timers of an installation.
+/// Prints the timers of an installation.
 pub(super) async fn timers(remote: &Remote, installation: &str, issue: &str, parked: bool) -> Result<()> {
     let mut client = client(remote).await?;
-    let installation_id = installation_named(&mut client, installation).await?.installation_id;
+    let installation_id = find_installation(&mut client, installation).await?.installation_id;
     let mut terms = Vec::new();
     if !issue.is_empty() {
         terms.push(format!("issue:{issue}"));
@@ -199,8 +213,11 @@ pub(super) async fn timers(remote: &Remote, installation: &str, issue: &str, par
             filter: filter.clone(),
             order_by: String::new(),
         };
-        let page =
-            client.list_installation_timers(request).await.map_err(|status| told(&status))?.into_inner();
+        let page = client
+            .list_installation_timers(request)
+            .await
+            .map_err(|status| status_error(&status))?
+            .into_inner();
         count += page.timers.len();
         for timer in &page.timers {
             say(&records::timer(timer))?;
@@ -212,17 +229,17 @@ pub(super) async fn timers(remote: &Remote, installation: &str, issue: &str, par
     }
 }
 
-/// Has all parked timers of an installation tried again, or those of one issue, and shows which they are.
+/// Retries all parked timers of an installation, or those of one issue, and prints them.
 pub(super) async fn retry(remote: &Remote, installation: &str, issue_id: String) -> Result<()> {
     let mut client = client(remote).await?;
-    let installation_id = installation_named(&mut client, installation).await?.installation_id;
+    let installation_id = find_installation(&mut client, installation).await?.installation_id;
     let request = pb::RetryInstallationTimersRequest { installation_id, issue_id, ..Default::default() };
     let mut count = 0;
     loop {
         let answer = client.retry_installation_timers(request.clone()).await;
-        let timers = answer.map_err(|status| told(&status))?.into_inner().timers;
+        let timers = answer.map_err(|status| status_error(&status))?.into_inner().timers;
         if timers.is_empty() {
-            return say(&format!("timers tried again: {count}\n"));
+            return say(&format!("timers retried: {count}\n"));
         }
         count += timers.len();
         for timer in &timers {
@@ -232,30 +249,30 @@ pub(super) async fn retry(remote: &Remote, installation: &str, issue_id: String)
 }
 
 fn report(installation: Option<pb::Installation>, lagging: &[String]) -> Result<()> {
-    let installation = installation.context("the host answered without an installation")?;
+    let installation = installation.context("the response of the host contains no installation")?;
     let release = installation.release.unwrap_or_default();
     let scope = match installation.project_id.as_str() {
         "" => "the whole tenant".to_owned(),
         project => format!("the project {project}"),
     };
-    let state = if installation.enabled { "at work" } else { "installed, and not called" };
+    let state = if installation.enabled { "installed" } else { "installed and disabled" };
     say(&format!(
         "{}@{} is {state} in {scope}\n{}\n",
         installation.plugin, release.version, installation.installation_id
     ))?;
     if !lagging.is_empty() {
-        say(&format!("not yet in force on: {}\n", lagging.join(", ")))?;
+        say(&format!("not yet active on: {}\n", lagging.join(", ")))?;
     }
     Ok(())
 }
 
-/// The release that was named by its digest, or as `plugin` (the newest) or `plugin@version`.
-async fn release_name(client: &mut Client, named: &str) -> Result<pb::Release> {
+/// Finds a release by its digest, or as `plugin` (the newest release) or `plugin@version`.
+async fn find_release(client: &mut Client, named: &str) -> Result<pb::Release> {
     let digest = named.strip_prefix("sha256:").unwrap_or(named);
     if digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit()) {
         let request = pb::GetReleaseRequest { digest: digest.to_owned() };
-        let answer = client.get_release(request).await.map_err(|status| told(&status))?.into_inner();
-        return answer.release.context("the host answered without a release");
+        let answer = client.get_release(request).await.map_err(|status| status_error(&status))?.into_inner();
+        return answer.release.context("the response of the host contains no release");
     }
     let (plugin, version) =
         named.split_once('@').map_or((named, None), |(plugin, version)| (plugin, Some(version)));
@@ -263,13 +280,13 @@ async fn release_name(client: &mut Client, named: &str) -> Result<pb::Release> {
     loop {
         let filter = format!("plugin:{plugin}");
         let request = pb::ListReleasesRequest { page_size: 100, page_token, filter, order_by: String::new() };
-        let page = client.list_releases(request).await.map_err(|status| told(&status))?.into_inner();
-        let fits = |release: &pb::Release| version.is_none_or(|version| version == release.version);
-        if let Some(release) = page.releases.into_iter().find(fits) {
+        let page = client.list_releases(request).await.map_err(|status| status_error(&status))?.into_inner();
+        let matches = |release: &pb::Release| version.is_none_or(|version| version == release.version);
+        if let Some(release) = page.releases.into_iter().find(matches) {
             return Ok(release);
         }
         if page.next_page_token.is_empty() {
-            bail!("the host has no release {named}; push it first: tessera plugin push FILE");
+            bail!("the host has no release {named}; upload it first: tessera plugin push FILE");
         }
         page_token = page.next_page_token;
     }
@@ -285,28 +302,34 @@ async fn installations(client: &mut Client, plugin: &str) -> Result<Vec<pb::Inst
         filter: format!("plugin:{plugin}"),
         ..pb::ListInstallationsRequest::default()
     };
-    Ok(client.list_installations(request).await.map_err(|status| told(&status))?.into_inner().installations)
+    Ok(client
+        .list_installations(request)
+        .await
+        .map_err(|status| status_error(&status))?
+        .into_inner()
+        .installations)
 }
 
-/// The installation with that id, or the only one of that plugin.
-async fn installation_named(client: &mut Client, named: &str) -> Result<pb::Installation> {
+/// Finds an installation by its id, or as the only one of a plugin.
+async fn find_installation(client: &mut Client, named: &str) -> Result<pb::Installation> {
     if uuid::Uuid::try_parse(named).is_ok() {
         let request = pb::GetInstallationRequest { installation_id: named.to_owned() };
-        let answer = client.get_installation(request).await.map_err(|status| told(&status))?.into_inner();
-        return answer.installation.context("the host answered without an installation");
+        let answer =
+            client.get_installation(request).await.map_err(|status| status_error(&status))?.into_inner();
+        return answer.installation.context("the response of the host contains no installation");
     }
     let mut found = installations(client, named).await?;
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
-        (Some(_), false) => bail!("{named} is installed at several scopes; name the installation by its id"),
+        (Some(_), false) => bail!("{named} is installed at several scopes; pass the id of the installation"),
         (None, _) => bail!("{named} is not installed"),
     }
 }
 
-/// Settings given as JSON, or as a file of it.
-fn settings(given: &str) -> Result<String> {
-    if given.trim_start().starts_with('{') {
-        return Ok(given.to_owned());
+/// Returns settings that are given as JSON or as the path of a file.
+fn read_settings(argument: &str) -> Result<String> {
+    if argument.trim_start().starts_with('{') {
+        return Ok(argument.to_owned());
     }
-    std::fs::read_to_string(given).with_context(|| format!("the settings {given} cannot be read"))
+    std::fs::read_to_string(argument).with_context(|| format!("cannot read the settings {argument}"))
 }
