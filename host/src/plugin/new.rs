@@ -44,6 +44,10 @@ const SDK_FILES: &[(&str, &str)] = files![
     "wit/worlds.wit",
 ];
 
+/// Dependency of plugins with settings. The derive macros of serde take most of a first build, so that the templates
+/// without settings leave them out.
+const SERDE: &str = r#"serde = { version = "1", features = ["derive"] }"#;
+
 const CARGO: &str = include_str!("template/Cargo.toml.txt");
 const VALIDATION: (&str, &str) =
     (include_str!("template/validation.rs.txt"), include_str!("template/validation.json"));
@@ -66,12 +70,16 @@ pub(super) fn new(name: &str, hook: Hook, path: Option<PathBuf>) -> Result<()> {
     if folder.exists() {
         bail!("{} already exists; choose another folder with --path", folder.display());
     }
-    let (code, cases) = match hook {
-        Hook::Validation => VALIDATION,
-        Hook::Workflow => WORKFLOW,
-        Hook::Pricing => PRICING,
+    let ((code, cases), has_settings) = match hook {
+        Hook::Validation => (VALIDATION, true),
+        Hook::Workflow => (WORKFLOW, false),
+        Hook::Pricing => (PRICING, false),
     };
-    let fill = |text: &str| text.replace("{{name}}", name).replace("{{type}}", &type_name(name));
+    let serde = if has_settings { SERDE.to_owned() } else { format!("# Settings need: {SERDE}") };
+    let type_name = type_name(name);
+    let fill = |text: &str| {
+        text.replace("{{name}}", name).replace("{{type}}", &type_name).replace("{{serde}}", &serde)
+    };
     write(&folder, "Cargo.toml", &fill(CARGO))?;
     write(&folder, "src/lib.rs", &fill(code))?;
     write(&folder, "cases.json", &fill(cases))?;
