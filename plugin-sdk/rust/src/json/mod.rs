@@ -127,6 +127,7 @@ mod tests {
             r#"{"name": "a", "kind": {"both": [1, -2]}, "minutes": {"7": -1, "8": 2}}"#,
             r#"{"name": "a", "kind": {"bounds": {"least": 18446744073709551615}}, "pair": [true, "x"]}"#,
             r#"{"name": "a", "kind": {"plain": null}}"#,
+            r#"["a", 1, 0.5, {"bounds": [7]}, {}, [false, "x"]]"#,
         ] {
             assert!(from_str::<Rule>(text).is_ok(), "{text}");
             agrees::<Rule>(text);
