@@ -87,7 +87,7 @@ impl Sources {
                     let found = other.type_str();
                     self.faults.push(Fault::new(
                         &name,
-                        format!("has the type {found}; it must be text, a number, true or false"),
+                        format!("is of the type {found}; it must be text, a number, true or false"),
                     ));
                     continue;
                 }
