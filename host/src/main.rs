@@ -47,7 +47,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             runtime()?
                 .block_on(tessera_store::migrate(config.store))
                 .context("the store cannot be migrated")?;
-            say("the schema is up to date\n")?;
+            print("the schema is up to date\n")?;
         }
         Command::Plugin { what } => return plugin::run(what),
         Command::CompilePlugin { memory, seconds } => {
@@ -55,11 +55,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Config { what: ConfigCommand::Check(settings) } => {
             read(&settings)?;
-            say("the configuration is valid\n")?;
+            print("the configuration is valid\n")?;
         }
         Command::Config { what: ConfigCommand::Show(settings) } => {
             let sources = collect_sources(&settings)?;
-            say(&settings_text(&sources))?;
+            print(&settings_text(&sources))?;
             parse(&sources)?;
         }
     }
@@ -127,12 +127,14 @@ fn settings_text(sources: &Sources) -> String {
     text
 }
 
-fn say(text: &str) -> Result<()> {
+/// Writes to standard output.
+fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }
 
+/// Writes a line to standard error.
 fn print_error(text: &str) {
     // A failure to write to standard error cannot be reported anywhere.
     let _ = writeln!(std::io::stderr().lock(), "{text}");

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::server::Server;
-use crate::{bootstrap, create_data_dir, say, secret, wiring};
+use crate::{bootstrap, create_data_dir, print, secret, wiring};
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn serve(config: Config) -> Result<()> {
@@ -140,5 +140,5 @@ fn print_welcome(servers: &[Server], first_key: Option<&str>) -> Result<()> {
          curl -s http://{http}/v1/projects {key} -H 'Content-Type: application/json' -d '{{\"name\": \"First\"}}'\n  \
          grpcurl -plaintext {key} {grpc} project.v1.ProjectService/ListProjects\n\n"
     ));
-    say(&text)
+    print(&text)
 }

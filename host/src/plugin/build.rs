@@ -8,7 +8,7 @@ use serde_json::Value;
 use wit_component::ComponentEncoder;
 
 use super::module::shrink;
-use crate::say;
+use crate::print;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -20,7 +20,7 @@ pub(super) fn build(folder: &Path, out: Option<PathBuf>) -> Result<()> {
     let component = componentize(&bytes)?;
     let out = out.unwrap_or_else(|| module.with_extension("component.wasm"));
     std::fs::write(&out, &component).with_context(|| format!("cannot write {}", out.display()))?;
-    say(&format!("{}  ({})\n", out.display(), size(component.len())))
+    print(&format!("{}  ({})\n", out.display(), size(component.len())))
 }
 
 /// Makes a component of a module that uses the SDK.

@@ -22,7 +22,7 @@ use tessera_sandbox::Sandbox;
 use super::build::size;
 use super::cli::LimitArgs;
 use crate::config::PluginBounds;
-use crate::{say, wiring};
+use crate::{print, wiring};
 
 /// Largest component, in bytes.
 const MAX_COMPONENT: u64 = 64 << 20;
@@ -74,7 +74,7 @@ pub(super) async fn inspect(path: &Path) -> Result<()> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let found = tessera_sandbox::inspect(&bytes).map_err(|error| refused(&error))?;
     let list = |names: &[String]| names.iter().map(|name| format!("  {name}\n")).collect::<String>();
-    say(&format!(
+    print(&format!(
         "{}: {}\nimports\n{}exports\n{}",
         path.display(),
         size(bytes.len()),
@@ -85,7 +85,7 @@ pub(super) async fn inspect(path: &Path) -> Result<()> {
     let LocalRun { admitted, .. } = load(path, limits).await?;
     let Admitted { digest, contract, footprint, manifest, .. } = admitted;
     let manifest = serde_json::to_string_pretty(&ReplyBody::from(Reply::Manifest(manifest)))?;
-    say(&format!(
+    print(&format!(
         "contract {contract}, digest {digest}\nan instance needs {} memories, {} tables, {} core instances\n{manifest}\n",
         footprint.memories, footprint.tables, footprint.instances
     ))
@@ -96,7 +96,7 @@ pub(super) async fn run(path: &Path, input: &Path, limits: LimitArgs) -> Result<
     let trial = read_trial(&text(input)?)?;
     let tried = load(path, limits).await?.call(trial).await?;
     let answered = tried.reply.is_some();
-    say(&format!("{}\n", serde_json::to_string_pretty(&TriedBody::from(tried))?))?;
+    print(&format!("{}\n", serde_json::to_string_pretty(&TriedBody::from(tried))?))?;
     Ok(answered)
 }
 
@@ -121,7 +121,7 @@ pub(super) async fn bench(path: &Path, input: &Path, times: u32, limits: LimitAr
         let index = (times_taken.len() * hundredths / 100).min(times_taken.len().saturating_sub(1));
         times_taken.get(index).map_or(0, Duration::as_micros)
     };
-    say(&format!(
+    print(&format!(
         "{times} calls: p50 {} µs, p99 {} µs; at most {fuel} instructions and {} KiB of memory\n",
         at(50),
         at(99),
@@ -153,12 +153,12 @@ pub(super) async fn test(path: &Path, cases: &Path, limits: LimitArgs) -> Result
         }
         let verdict = if faults.is_empty() { "ok" } else { "FAILED" };
         passed += usize::from(faults.is_empty());
-        say(&format!("{name}: {verdict} ({fuel} instructions)\n"))?;
+        print(&format!("{name}: {verdict} ({fuel} instructions)\n"))?;
         for fault in faults {
-            say(&format!("  {fault}\n"))?;
+            print(&format!("  {fault}\n"))?;
         }
     }
-    say(&format!("{passed} of {count} passed\n"))?;
+    print(&format!("{passed} of {count} passed\n"))?;
     Ok(passed == count)
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::cli::Hook;
-use crate::say;
+use crate::print;
 
 macro_rules! files {
     ($($path:literal,)*) => {
@@ -89,7 +89,7 @@ pub(super) fn new(name: &str, hook: Hook, path: Option<PathBuf>) -> Result<()> {
     }
     let module = name.replace('-', "_");
     let component = format!("target/wasm32-unknown-unknown/release/{module}.component.wasm");
-    say(&format!(
+    print(&format!(
         "created {0}; next:\n  cd {0}\n  cargo test\n  tessera plugin build\n  tessera plugin test {component}\n  \
          tessera plugin push {component}\n  tessera plugin install {name}\n",
         folder.display()

@@ -14,7 +14,7 @@ use tonic_types::StatusExt as _;
 
 use super::cli::{InstallArgs, Remote};
 use super::records;
-use crate::say;
+use crate::print;
 
 /// Interval at which `calls --follow` polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -79,7 +79,7 @@ pub(super) async fn push(remote: &Remote, path: &Path) -> Result<()> {
     let request = pb::UploadReleaseRequest { component };
     let answer = client.upload_release(request).await.map_err(|status| status_error(&status))?.into_inner();
     let release = answer.release.context("the response of the host contains no release")?;
-    say(&format!("{}@{}\n{}\n", release.plugin, release.version, release.digest))
+    print(&format!("{}@{}\n{}\n", release.plugin, release.version, release.digest))
 }
 
 /// Installs a release, or updates the plugin's installation at that scope.
@@ -179,11 +179,11 @@ pub(super) async fn calls(remote: &Remote, installation: &str, follow: bool) -> 
             .into_inner();
         for call in &answer.calls {
             after = after.max(call.number);
-            say(&records::call_record(call))?;
+            print(&records::call_record(call))?;
         }
         if !follow {
             let all = answer.counters.unwrap_or_default();
-            return say(&format!(
+            return print(&format!(
                 "{} calls: {} refused, {} failed, {} skipped\n",
                 all.calls, all.refused, all.failed, all.passed_over
             ));
@@ -220,10 +220,10 @@ pub(super) async fn timers(remote: &Remote, installation: &str, issue: &str, par
             .into_inner();
         count += page.timers.len();
         for timer in &page.timers {
-            say(&records::timer(timer))?;
+            print(&records::timer(timer))?;
         }
         if page.next_page_token.is_empty() {
-            return say(&format!("timers: {count}\n"));
+            return print(&format!("timers: {count}\n"));
         }
         page_token = page.next_page_token;
     }
@@ -239,11 +239,11 @@ pub(super) async fn retry(remote: &Remote, installation: &str, issue_id: String)
         let answer = client.retry_installation_timers(request.clone()).await;
         let timers = answer.map_err(|status| status_error(&status))?.into_inner().timers;
         if timers.is_empty() {
-            return say(&format!("timers retried: {count}\n"));
+            return print(&format!("timers retried: {count}\n"));
         }
         count += timers.len();
         for timer in &timers {
-            say(&records::timer(timer))?;
+            print(&records::timer(timer))?;
         }
     }
 }
@@ -256,12 +256,12 @@ fn report(installation: Option<pb::Installation>, lagging: &[String]) -> Result<
         project => format!("the project {project}"),
     };
     let state = if installation.enabled { "installed" } else { "installed and disabled" };
-    say(&format!(
+    print(&format!(
         "{}@{} is {state} in {scope}\n{}\n",
         installation.plugin, release.version, installation.installation_id
     ))?;
     if !lagging.is_empty() {
-        say(&format!("not yet active on: {}\n", lagging.join(", ")))?;
+        print(&format!("not yet active on: {}\n", lagging.join(", ")))?;
     }
     Ok(())
 }
