@@ -709,13 +709,13 @@ CREATE TABLE hold_rules (
 -- Returns whether the event, ticket types, hold rules and queue still have the versions that a cached batch was decided
 -- with. It must be VOLATILE: it then sees all commits up to its call, after the pools are locked, while the calling
 -- statement keeps its older snapshot. `locked` is a parameter only to make the call wait for the pool locks.
-CREATE FUNCTION terms_hold(
-    tenant uuid, event uuid, event_version bigint, holds bigint, judged timestamptz,
+CREATE FUNCTION terms_unchanged(
+    tenant uuid, event uuid, event_version bigint, holds bigint, decided timestamptz,
     types uuid[], versions bigint[], locked bigint
 ) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     RETURN locked > 0
-        AND clock_timestamp() < judged + interval '250 milliseconds'
+        AND clock_timestamp() < decided + interval '250 milliseconds'
         AND (SELECT e.version FROM events e WHERE e.tenant_id = tenant AND e.id = event AND e.deleted_at IS NULL)
             = event_version
         AND (SELECT COUNT(*) FROM queues q WHERE q.tenant_id = tenant AND q.event_id = event AND q.required) = 0

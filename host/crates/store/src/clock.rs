@@ -1,47 +1,47 @@
-//! The store's clock: the host's monotonic clock and an offset that is measured again and again, so that
-//! hosts whose own clocks are wrong agree.
+//! Store clock: the host's monotonic clock and an offset that is measured periodically, so that hosts with wrong clocks
+//! agree.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use tessera_core::Timestamp;
 
-/// How often the offset is measured.
-pub(crate) const MEASURED_EVERY: Duration = Duration::from_secs(5);
+/// Interval of the measurements of the offset.
+pub(crate) const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A clock that never goes backwards.
 #[derive(Debug)]
 pub(crate) struct Clock {
     origin: Instant,
-    /// What the clock showed at the origin, in microseconds.
+    /// Time at the origin, in microseconds.
     offset: AtomicI64,
-    /// The latest moment that was given out.
+    /// Latest time that was returned.
     latest: AtomicI64,
 }
 
 impl Clock {
-    /// A clock that shows the epoch until it is set.
+    /// Creates a clock that returns the epoch until it is set.
     pub(crate) fn new() -> Self {
         Self { origin: Instant::now(), offset: AtomicI64::new(0), latest: AtomicI64::new(0) }
     }
 
-    /// Sets the clock: it was `shown` at the moment `at`.
-    pub(crate) fn set(&self, shown: Timestamp, at: Instant) {
+    /// Sets the clock: the time was `time` at the instant `at`.
+    pub(crate) fn set(&self, time: Timestamp, at: Instant) {
         let since = micros(at.saturating_duration_since(self.origin));
-        self.offset.store(shown.micros().saturating_sub(since), Ordering::Relaxed);
+        self.offset.store(time.micros().saturating_sub(since), Ordering::Relaxed);
     }
 
-    /// Sets the clock by the system's.
+    /// Sets the clock by the system clock.
     pub(crate) fn set_by_system(&self) {
-        #[allow(clippy::disallowed_methods, reason = "this is what the store's clock is made from")]
+        #[allow(clippy::disallowed_methods, reason = "the store clock starts from the system clock")]
         let now = std::time::SystemTime::now();
         let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        if let Some(shown) = Timestamp::from_micros(micros(since)) {
-            self.set(shown, Instant::now());
+        if let Some(time) = Timestamp::from_micros(micros(since)) {
+            self.set(time, Instant::now());
         }
     }
 
-    /// What it shows.
+    /// Returns the present time.
     pub(crate) fn now(&self) -> Timestamp {
         let now = self.offset.load(Ordering::Relaxed).saturating_add(micros(self.origin.elapsed()));
         let latest = self.latest.fetch_max(now, Ordering::Relaxed).max(now);
@@ -58,16 +58,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_shows_what_it_was_set_to_and_goes_on() {
+    fn clock_advances_from_the_time_it_was_set_to() {
         let clock = Clock::new();
-        let shown = Timestamp::from_micros(1_000_000_000_000).unwrap();
-        clock.set(shown, Instant::now());
+        let time = Timestamp::from_micros(1_000_000_000_000).unwrap();
+        clock.set(time, Instant::now());
         let now = clock.now();
-        assert!(now >= shown && now < shown.plus(Duration::from_secs(5)), "{now}");
+        assert!(now >= time && now < time.plus(Duration::from_secs(5)), "{now}");
     }
 
     #[test]
-    fn it_never_goes_backwards() {
+    fn clock_never_goes_backwards() {
         let clock = Clock::new();
         clock.set(Timestamp::from_micros(2_000_000_000).unwrap(), Instant::now());
         let before = clock.now();

@@ -1,5 +1,5 @@
-//! A pool's connections, of which those that are known to be well are kept. The pool asks the server whether a connection is
-//! well whenever it is given back, which is a round trip for each use.
+//! Connection cache in front of sqlx's pool. The pool pings a connection whenever it is returned, which costs a round trip
+//! for each use; connections that are known to be healthy are kept here instead.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,21 +9,21 @@ use sqlx::pool::{Pool, PoolConnection};
 use sqlx::{Connection, Database};
 use tessera_core::Result;
 
-use crate::fair::{PATIENCE, Permit};
+use crate::fair::{ACQUIRE_TIMEOUT, Permit};
 
-/// A connection that was idle for longer may have been lost.
-pub(crate) const IDLE: Duration = Duration::from_secs(2);
+/// A connection that was idle for longer is pinged before use.
+pub(crate) const MAX_IDLE: Duration = Duration::from_secs(2);
 
-/// Connections that were left as they should be, each with when that was.
-type Kept<DB> = Vec<(PoolConnection<DB>, Instant)>;
+/// Healthy idle connections, each with the time since when it is idle.
+type Idle<DB> = Vec<(PoolConnection<DB>, Instant)>;
 
-/// A pool, and the connections that it need not ask about.
+/// A pool and its healthy idle connections.
 pub(crate) struct Connections<DB: Database> {
     pool: Pool<DB>,
-    kept: Arc<Mutex<Kept<DB>>>,
+    idle: Arc<Mutex<Idle<DB>>>,
 }
 
-/// A connection to read by, in its turn.
+/// A connection for reads, with its permit.
 pub(crate) struct Reader<DB: Database> {
     conn: PoolConnection<DB>,
     from: Connections<DB>,
@@ -32,17 +32,17 @@ pub(crate) struct Reader<DB: Database> {
 
 impl<DB: Database> Connections<DB> {
     pub(crate) fn new(pool: Pool<DB>) -> Self {
-        Self { pool, kept: Arc::default() }
+        Self { pool, idle: Arc::default() }
     }
 
     pub(crate) fn pool(&self) -> &Pool<DB> {
         &self.pool
     }
 
-    /// Takes one that was kept, or one of the pool.
+    /// Takes an idle connection, or one of the pool.
     pub(crate) async fn acquire(&self) -> Result<PoolConnection<DB>, sqlx::Error> {
         while let Some((mut conn, since)) = self.take() {
-            if since.elapsed() <= IDLE || is_well(&mut conn).await {
+            if since.elapsed() <= MAX_IDLE || is_healthy(&mut conn).await {
                 return Ok(conn);
             }
             conn.close_on_drop();
@@ -50,23 +50,23 @@ impl<DB: Database> Connections<DB> {
         self.pool.acquire().await
     }
 
-    /// Takes one to read by.
+    /// Takes a connection for reads.
     pub(crate) async fn read(&self, permit: Permit) -> Result<Reader<DB>, sqlx::Error> {
         Ok(Reader { conn: self.acquire().await?, from: self.clone(), _permit: permit })
     }
 
-    /// Keeps a connection for whoever needs one next. All that was asked by it has been answered, and no transaction is open.
+    /// Returns a healthy connection, on which no query and no transaction is open.
     pub(crate) fn keep(&self, conn: PoolConnection<DB>) {
-        let mut kept = self.lock();
-        // One that came after the last were cleared away would be waited for without end.
+        let mut idle = self.lock();
+        // A connection that is added after `close` has cleared the list would block it for ever.
         if !self.pool.is_closed() {
-            kept.push((conn, Instant::now()));
+            idle.push((conn, Instant::now()));
         }
     }
 
-    /// Closes all; those that are in use, when they are given back.
+    /// Closes all connections; those in use when they are returned.
     pub(crate) async fn close(&self) {
-        // From here on it is closed, and nothing is kept any more.
+        // From here on `keep` adds nothing.
         let closed = self.pool.close();
         self.lock().clear();
         closed.await;
@@ -76,29 +76,29 @@ impl<DB: Database> Connections<DB> {
         self.lock().pop()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept<DB>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Idle<DB>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<DB: Database> Clone for Connections<DB> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), kept: Arc::clone(&self.kept) }
+        Self { pool: self.pool.clone(), idle: Arc::clone(&self.idle) }
     }
 }
 
-async fn is_well<DB: Database>(conn: &mut PoolConnection<DB>) -> bool {
-    matches!(tokio::time::timeout(PATIENCE, conn.ping()).await, Ok(Ok(())))
+async fn is_healthy<DB: Database>(conn: &mut PoolConnection<DB>) -> bool {
+    matches!(tokio::time::timeout(ACQUIRE_TIMEOUT, conn.ping()).await, Ok(Ok(())))
 }
 
 impl<DB: Database> Reader<DB> {
-    /// Gives the connection back with what was found by it. Who stops before, or fails, leaves it to the pool.
-    pub(crate) fn back<T>(self, found: Result<T>) -> Result<T> {
+    /// Returns the connection after a query. A connection of a failed or cancelled query goes to the pool.
+    pub(crate) fn finish<T>(self, result: Result<T>) -> Result<T> {
         let Self { conn, from, .. } = self;
-        if found.is_ok() {
+        if result.is_ok() {
             from.keep(conn);
         }
-        found
+        result
     }
 }
 
@@ -123,15 +123,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_given_back_while_all_are_closed_is_closed_too() {
+    async fn connection_that_is_returned_during_close_is_closed() {
         let connections = Connections::new(SqlitePool::connect("sqlite::memory:").await.unwrap());
-        let (kept, late) = (connections.acquire().await.unwrap(), connections.acquire().await.unwrap());
-        connections.keep(kept);
-        let giver = async {
+        let (early, late) = (connections.acquire().await.unwrap(), connections.acquire().await.unwrap());
+        connections.keep(early);
+        let return_late = async {
             tokio::task::yield_now().await;
             connections.keep(late);
         };
-        let all = async { tokio::join!(connections.close(), giver) };
+        let all = async { tokio::join!(connections.close(), return_late) };
         tokio::time::timeout(Duration::from_secs(5), all).await.unwrap();
         assert!(connections.lock().is_empty());
     }

@@ -1,4 +1,4 @@
-//! Queues that take tenants in turn, so that one tenant's backlog does not hold up another's request.
+//! Fair queues: tenants are served in turn, so that one tenant's backlog does not delay another's request.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,52 +8,52 @@ use tessera_core::id::TenantId;
 use tessera_core::{Error, Result};
 use tokio::sync::{Notify, oneshot};
 
-/// How many may wait in one queue.
+/// Maximum number of waiting entries in one queue.
 pub(crate) const MAX_WAITING: usize = 4_096;
 
-/// How long somebody waits for a connection.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout for acquiring a connection.
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The host's own requests take their turn as if they were a tenant's.
+/// Tenant id of the host's own requests, which take turns as a tenant's.
 pub(crate) const HOST: TenantId = TenantId(uuid::Uuid::nil());
 
-/// So many wait that another is refused.
-pub(crate) fn crowded() -> Error {
-    let message = "too many requests wait for the database; try again a little later";
+/// Error for a full queue.
+pub(crate) fn queue_full() -> Error {
+    let message = "too many requests wait for the database; try again later";
     Error::unavailable(message, Duration::from_secs(1))
 }
 
-/// Entries by tenant; each tenant's in their order, the tenants in turn.
-struct Turns<T> {
-    lanes: HashMap<TenantId, VecDeque<T>>,
+/// Entries by tenant, in order for each tenant, and tenants in turn.
+struct RoundRobin<T> {
+    queues: HashMap<TenantId, VecDeque<T>>,
     order: VecDeque<TenantId>,
     len: usize,
 }
 
-impl<T> Turns<T> {
+impl<T> RoundRobin<T> {
     fn new() -> Self {
-        Self { lanes: HashMap::new(), order: VecDeque::new(), len: 0 }
+        Self { queues: HashMap::new(), order: VecDeque::new(), len: 0 }
     }
 
     fn push(&mut self, tenant: TenantId, entry: T) -> Result<()> {
         if self.len >= MAX_WAITING {
-            return Err(crowded());
+            return Err(queue_full());
         }
-        let lane = self.lanes.entry(tenant).or_default();
-        if lane.is_empty() {
+        let queue = self.queues.entry(tenant).or_default();
+        if queue.is_empty() {
             self.order.push_back(tenant);
         }
-        lane.push_back(entry);
+        queue.push_back(entry);
         self.len += 1;
         Ok(())
     }
 
     fn pop(&mut self) -> Option<T> {
         let tenant = self.order.pop_front()?;
-        let lane = self.lanes.get_mut(&tenant)?;
-        let entry = lane.pop_front();
-        if lane.is_empty() {
-            self.lanes.remove(&tenant);
+        let queue = self.queues.get_mut(&tenant)?;
+        let entry = queue.pop_front();
+        if queue.is_empty() {
+            self.queues.remove(&tenant);
         } else {
             self.order.push_back(tenant);
         }
@@ -62,37 +62,36 @@ impl<T> Turns<T> {
     }
 }
 
-/// What waits for the writer.
+/// Queue of the writer.
 pub(crate) struct FairQueue<T> {
-    state: Mutex<Waiting<T>>,
+    state: Mutex<QueueState<T>>,
     ready: Notify,
 }
 
-struct Waiting<T> {
-    turns: Turns<T>,
+struct QueueState<T> {
+    entries: RoundRobin<T>,
     closed: bool,
 }
 
 impl<T> FairQueue<T> {
     pub(crate) fn new() -> Self {
-        let state = Waiting { turns: Turns::new(), closed: false };
+        let state = QueueState { entries: RoundRobin::new(), closed: false };
         Self { state: Mutex::new(state), ready: Notify::new() }
     }
 
-    /// Puts an entry behind the tenant's others.
+    /// Adds an entry at the end of the tenant's queue.
     pub(crate) fn push(&self, tenant: TenantId, entry: T) -> Result<()> {
         let mut state = locked(&self.state);
         if state.closed {
-            return Err(crate::error::away_for("the store is closed"));
+            return Err(crate::error::unavailable_because("the store is closed"));
         }
-        state.turns.push(tenant, entry)?;
+        state.entries.push(tenant, entry)?;
         drop(state);
         self.ready.notify_one();
         Ok(())
     }
 
-    /// The next entries, at least one and at most `max`; waits for them. None when the queue is closed
-    /// and nothing is left in it.
+    /// Waits for entries and returns at least one and at most `max`, or `None` when the queue is closed and empty.
     pub(crate) async fn pop(&self, max: usize) -> Option<Vec<T>> {
         loop {
             let ready = self.ready.notified();
@@ -100,7 +99,7 @@ impl<T> FairQueue<T> {
                 let mut state = locked(&self.state);
                 let mut taken = Vec::new();
                 while taken.len() < max
-                    && let Some(entry) = state.turns.pop()
+                    && let Some(entry) = state.entries.pop()
                 {
                     taken.push(entry);
                 }
@@ -115,40 +114,40 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Takes nothing more.
+    /// Refuses further entries.
     pub(crate) fn close(&self) {
         locked(&self.state).closed = true;
         self.ready.notify_one();
     }
 
-    /// Takes nothing more and drops what waits.
+    /// Refuses further entries and drops the waiting ones.
     pub(crate) fn abandon(&self) {
         let mut state = locked(&self.state);
         state.closed = true;
-        state.turns = Turns::new();
+        state.entries = RoundRobin::new();
     }
 }
 
-/// Lets a number of requests through at a time, for as many connections as there are.
-pub(crate) struct Gate {
-    state: Mutex<Free>,
+/// Limits the number of concurrent requests to that of the connections.
+pub(crate) struct Limiter {
+    state: Mutex<LimiterState>,
 }
 
-struct Free {
+struct LimiterState {
     free: usize,
-    turns: Turns<oneshot::Sender<Permit>>,
+    entries: RoundRobin<oneshot::Sender<Permit>>,
 }
 
-/// A place behind the gate, until it is dropped.
-pub(crate) struct Permit(Option<Arc<Gate>>);
+/// Permit of a limiter, returned when it is dropped.
+pub(crate) struct Permit(Option<Arc<Limiter>>);
 
-impl Gate {
-    pub(crate) fn new(places: usize) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(Free { free: places, turns: Turns::new() }) })
+impl Limiter {
+    pub(crate) fn new(permits: usize) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(LimiterState { free: permits, entries: RoundRobin::new() }) })
     }
 
-    /// Waits for a place, in turn with the other tenants.
-    pub(crate) async fn enter(self: &Arc<Self>, tenant: TenantId) -> Result<Permit> {
+    /// Waits for a permit, in turn with the other tenants.
+    pub(crate) async fn acquire(self: &Arc<Self>, tenant: TenantId) -> Result<Permit> {
         let waiting = {
             let mut state = locked(&self.state);
             if state.free > 0 {
@@ -156,31 +155,33 @@ impl Gate {
                 return Ok(Permit(Some(Arc::clone(self))));
             }
             let (sender, receiver) = oneshot::channel();
-            state.turns.push(tenant, sender)?;
+            state.entries.push(tenant, sender)?;
             receiver
         };
-        match tokio::time::timeout(PATIENCE, waiting).await {
+        match tokio::time::timeout(ACQUIRE_TIMEOUT, waiting).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(crate::error::away_for("no connection became free in time")),
+            Ok(Err(_)) | Err(_) => {
+                Err(crate::error::unavailable_because("no connection became free in time"))
+            }
         }
     }
 }
 
 impl Drop for Permit {
-    /// Hands the place on to the next that still waits.
+    /// Passes the permit on to the next waiting request.
     fn drop(&mut self) {
-        let Some(gate) = self.0.take() else { return };
+        let Some(limiter) = self.0.take() else { return };
         loop {
             let next = {
-                let mut state = locked(&gate.state);
-                let next = state.turns.pop();
+                let mut state = locked(&limiter.state);
+                let next = state.entries.pop();
                 state.free += usize::from(next.is_none());
                 next
             };
             let Some(next) = next else { return };
-            match next.send(Self(Some(Arc::clone(&gate)))) {
+            match next.send(Self(Some(Arc::clone(&limiter)))) {
                 Ok(()) => return,
-                // Nobody waits there any more: this place is still to be handed on.
+                // That request was cancelled: pass the permit on to the next one.
                 Err(mut permit) => drop(permit.0.take()),
             }
         }
@@ -196,7 +197,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn tenants_are_taken_in_turn_and_each_in_its_order() {
+    async fn queue_serves_tenants_in_turn() {
         let (a, b) = (TenantId::generate(), TenantId::generate());
         let queue = FairQueue::new();
         for entry in ["a1", "a2", "a3"] {
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_refuses_and_a_closed_one_is_emptied_first() {
+    async fn full_queue_refuses_and_closed_queue_is_drained() {
         let tenant = TenantId::generate();
         let queue = FairQueue::new();
         for entry in 0..MAX_WAITING {
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_is_woken() {
+    async fn push_wakes_a_waiting_pop() {
         let queue = Arc::new(FairQueue::new());
         let popped = tokio::spawn({
             let queue = Arc::clone(&queue);
@@ -234,13 +235,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_place_goes_to_the_next_tenant_in_turn_and_past_those_who_left() {
+    async fn permit_goes_to_the_next_tenant_and_skips_cancelled_requests() {
         let (a, b) = (TenantId::generate(), TenantId::generate());
-        let gate = Gate::new(1);
-        let held = gate.enter(a).await.unwrap();
-        let wait = |tenant, said: &'static str| {
-            let gate = Arc::clone(&gate);
-            tokio::spawn(async move { gate.enter(tenant).await.map(|permit| (said, permit)).unwrap() })
+        let limiter = Limiter::new(1);
+        let permit_a = limiter.acquire(a).await.unwrap();
+        let wait = |tenant, name: &'static str| {
+            let limiter = Arc::clone(&limiter);
+            tokio::spawn(async move { limiter.acquire(tenant).await.map(|permit| (name, permit)).unwrap() })
         };
         let (left, second) = (wait(a, "left"), wait(a, "second"));
         tokio::task::yield_now().await;
@@ -248,14 +249,14 @@ mod tests {
         tokio::task::yield_now().await;
         left.abort();
         let _ = left.await;
-        drop(held);
-        let (said, permit) = tokio::select! {
+        drop(permit_a);
+        let (name, permit) = tokio::select! {
             first = other => first.unwrap(),
-            () = tokio::time::sleep(Duration::from_secs(2)) => panic!("the other tenant waits for ever"),
+            () = tokio::time::sleep(Duration::from_secs(2)) => panic!("the other tenant got no permit"),
         };
-        assert_eq!(said, "other");
+        assert_eq!(name, "other");
         drop(permit);
         assert_eq!(second.await.unwrap().0, "second");
-        assert!(gate.enter(b).await.is_ok());
+        assert!(limiter.acquire(b).await.is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! Tessera's store on SQLite and PostgreSQL.
 //!
-//! Each query is written once, in `sql`, and compiled for either driver; what really differs stands in
-//! the driver's own folder. Nothing here decides: rules are in the core.
+//! Each query is written once, in `sql`, and compiled for either driver; differences are in the drivers' folders. Rules are
+//! left to core.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,55 +14,55 @@ mod clock;
 mod codec;
 mod connections;
 mod error;
+mod event_cache;
 mod fair;
+mod notifier;
 mod postgres;
-mod remembered;
-mod signal;
 mod sqlite;
-mod texts;
+mod statement_cache;
 
-/// Where everything is kept.
+/// Database of a store.
 #[derive(Clone, Debug)]
 pub enum StoreConfig {
-    /// In a SQLite file, which is made when there is none.
+    /// SQLite file, created if it does not exist.
     Sqlite {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// In memory, until the process ends.
+    /// Memory, until the process ends.
     Memory,
-    /// In a PostgreSQL database, which many hosts may share.
+    /// PostgreSQL database, which several hosts may share.
     Postgres(PostgresConfig),
 }
 
-/// Which PostgreSQL database, and how many connections to it.
+/// Address of a PostgreSQL database and the maximum number of connections.
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {
     options: Box<PgConnectOptions>,
     max_connections: u32,
 }
 
-/// The parts of a PostgreSQL database's address.
+/// Parts of a PostgreSQL database's address.
 #[derive(Clone, Debug)]
 pub struct PostgresAddress {
-    /// The server's name or address.
+    /// Name or address of the server.
     pub host: String,
-    /// Its port.
+    /// Port of the server.
     pub port: u16,
-    /// The role.
+    /// Role that connects.
     pub user: String,
-    /// Its password; empty: none is sent.
+    /// Password; if empty, none is sent.
     pub password: String,
-    /// The database.
+    /// Name of the database.
     pub database: String,
     /// Whether the connection must be encrypted.
     pub ssl: bool,
 }
 
 impl PostgresConfig {
-    /// From a URL: `postgres://user:password@host:port/database`; what it says of TLS goes before `ssl`.
+    /// Parses a URL: `postgres://user:password@host:port/database`. Its `sslmode` takes precedence over `ssl`.
     pub fn from_url(url: &str, ssl: bool, max_connections: u32) -> Result<Self> {
-        // Without the cause, which may quote the URL, and with it the password.
+        // Without the cause, which may quote the URL with its password.
         let expected = "is not a URL such as postgres://user:password@host:5432/database";
         let wrong = || tessera_core::Error::invalid("DATABASE_URL", expected);
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
@@ -77,7 +77,7 @@ impl PostgresConfig {
         Ok(Self { options: Box::new(options), max_connections })
     }
 
-    /// From its parts.
+    /// Creates a configuration from an address.
     #[must_use]
     pub fn from_address(address: &PostgresAddress, max_connections: u32) -> Self {
         let mode =
@@ -95,7 +95,7 @@ impl PostgresConfig {
     }
 }
 
-/// Opens a store and brings its tables up to date. `host` names this process among all that share it.
+/// Opens a store and migrates its tables. `host` is the name of this process, unique among those that share the store.
 pub async fn open(config: StoreConfig, host: &str) -> Result<Arc<dyn Store>> {
     Ok(match config {
         StoreConfig::Sqlite { path } => Arc::new(sqlite::DbStore::open_file(&path, host).await?),
@@ -106,7 +106,7 @@ pub async fn open(config: StoreConfig, host: &str) -> Result<Arc<dyn Store>> {
     })
 }
 
-/// Brings the tables up to date and does nothing else.
+/// Migrates the tables of a store.
 pub async fn migrate(config: StoreConfig) -> Result<()> {
     match config {
         StoreConfig::Sqlite { path } => sqlite::migrate(&path).await,

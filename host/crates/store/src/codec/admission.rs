@@ -1,4 +1,4 @@
-//! Tickets, check-ins and signing keys as answers that are recorded.
+//! Tickets, check-ins and signing keys as recorded answers.
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
@@ -10,11 +10,11 @@ use tessera_core::inventory::reservation::UnitSeat;
 use tessera_core::value::Money;
 use uuid::Uuid;
 
-use super::{corrupt, moment};
+use super::scalar::{corrupt, moment};
 
-/// A ticket, also as a row of a batch: ids are texts, times microseconds.
+/// A ticket; ids are texts, times microseconds.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct TicketForm {
+pub(crate) struct StoredTicket {
     id: Uuid,
     event: Uuid,
     reservation: Uuid,
@@ -39,7 +39,7 @@ pub(crate) struct TicketForm {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct CheckInForm {
+pub(crate) struct StoredCheckIn {
     id: Uuid,
     event: Uuid,
     ticket: Uuid,
@@ -58,9 +58,9 @@ pub(crate) struct CheckInForm {
     undone: Option<(String, i64)>,
 }
 
-/// A key without its private half, sealed as it is: nobody needs it of an answer.
+/// A signing key without its private key, which answers never need.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct SigningKeyForm {
+pub(crate) struct StoredSigningKey {
     number: u16,
     public: Vec<u8>,
     created_at: i64,
@@ -68,21 +68,21 @@ pub(crate) struct SigningKeyForm {
     version: u64,
 }
 
-/// A ticket's state from its name.
+/// Decodes a ticket's state.
 pub(crate) fn ticket_state(name: &str) -> Result<TicketState> {
     let found = TicketState::ALL.into_iter().find(|state| state.name() == name);
     found.ok_or_else(|| corrupt("a ticket's state", name))
 }
 
-/// A check-in's verdict from its name.
+/// Decodes a check-in's verdict.
 pub(crate) fn verdict(name: &str) -> Result<Verdict> {
     let found = Verdict::ALL.into_iter().find(|verdict| verdict.name() == name);
     found.ok_or_else(|| corrupt("a check-in's verdict", name))
 }
 
-pub(crate) fn ticket_form(ticket: &Ticket) -> TicketForm {
+pub(crate) fn stored_ticket(ticket: &Ticket) -> StoredTicket {
     let presence = &ticket.presence;
-    TicketForm {
+    StoredTicket {
         id: ticket.id.0,
         event: ticket.event.0,
         reservation: ticket.reservation.0,
@@ -106,75 +106,75 @@ pub(crate) fn ticket_form(ticket: &Ticket) -> TicketForm {
     }
 }
 
-pub(crate) fn ticket(form: TicketForm) -> Result<Ticket> {
-    let seat = form.seat_id.zip(form.seat);
+pub(crate) fn ticket(stored: StoredTicket) -> Result<Ticket> {
+    let seat = stored.seat_id.zip(stored.seat);
     Ok(Ticket {
-        id: TicketId(form.id),
-        event: EventId(form.event),
-        reservation: ReservationId(form.reservation),
-        ticket_type: TicketTypeId(form.ticket_type),
+        id: TicketId(stored.id),
+        event: EventId(stored.event),
+        reservation: ReservationId(stored.reservation),
+        ticket_type: TicketTypeId(stored.ticket_type),
         seat: seat.map(|(id, label)| UnitSeat { id: SeatId(id), label }),
-        price: Money { amount: form.amount, currency: form.currency },
-        holder: form.holder,
-        state: ticket_state(&form.state)?,
-        serial: form.serial,
-        code_since: moment(form.code_since)?,
-        cancelled_at: form.cancelled_at.map(moment).transpose()?,
+        price: Money { amount: stored.amount, currency: stored.currency },
+        holder: stored.holder,
+        state: ticket_state(&stored.state)?,
+        serial: stored.serial,
+        code_since: moment(stored.code_since)?,
+        cancelled_at: stored.cancelled_at.map(moment).transpose()?,
         presence: Presence {
-            entries: form.entries,
-            inside: form.inside,
-            last_at: form.last_at.map(moment).transpose()?,
-            last_gate: form.last_gate,
+            entries: stored.entries,
+            inside: stored.inside,
+            last_at: stored.last_at.map(moment).transpose()?,
+            last_gate: stored.last_gate,
         },
-        created_at: moment(form.created_at)?,
-        updated_at: moment(form.updated_at)?,
-        version: form.version,
+        created_at: moment(stored.created_at)?,
+        updated_at: moment(stored.updated_at)?,
+        version: stored.version,
     })
 }
 
-pub(crate) fn check_in_form(held: &CheckIn) -> CheckInForm {
-    CheckInForm {
-        id: held.id.0,
-        event: held.event.0,
-        ticket: held.ticket.0,
-        direction: held.direction.name().to_owned(),
-        verdict: held.verdict.name().to_owned(),
-        at: held.at.micros(),
-        gate: held.gate.clone(),
-        device: held.device.clone(),
-        staff: held.staff.clone(),
-        nonce: held.nonce.clone(),
-        serial: held.serial,
-        reentry: held.reentry,
-        created_by: held.created_by.clone(),
-        recorded_at: held.recorded_at.micros(),
-        undone: held.undone.as_ref().map(|undone| (undone.by.clone(), undone.at.micros())),
+pub(crate) fn stored_check_in(check_in: &CheckIn) -> StoredCheckIn {
+    StoredCheckIn {
+        id: check_in.id.0,
+        event: check_in.event.0,
+        ticket: check_in.ticket.0,
+        direction: check_in.direction.name().to_owned(),
+        verdict: check_in.verdict.name().to_owned(),
+        at: check_in.at.micros(),
+        gate: check_in.gate.clone(),
+        device: check_in.device.clone(),
+        staff: check_in.staff.clone(),
+        nonce: check_in.nonce.clone(),
+        serial: check_in.serial,
+        reentry: check_in.reentry,
+        created_by: check_in.created_by.clone(),
+        recorded_at: check_in.recorded_at.micros(),
+        undone: check_in.undone.as_ref().map(|undone| (undone.by.clone(), undone.at.micros())),
     }
 }
 
-pub(crate) fn check_in(form: CheckInForm) -> Result<CheckIn> {
-    let undone = form.undone.map(|(by, at)| Ok(Undone { by, at: moment(at)? }));
+pub(crate) fn check_in(stored: StoredCheckIn) -> Result<CheckIn> {
+    let undone = stored.undone.map(|(by, at)| Ok(Undone { by, at: moment(at)? }));
     Ok(CheckIn {
-        id: CheckInId(form.id),
-        event: EventId(form.event),
-        ticket: TicketId(form.ticket),
-        direction: Direction::parse("direction", &form.direction)?,
-        verdict: verdict(&form.verdict)?,
-        at: moment(form.at)?,
-        gate: form.gate,
-        device: form.device,
-        staff: form.staff,
-        nonce: form.nonce,
-        serial: form.serial,
-        reentry: form.reentry,
-        created_by: form.created_by,
-        recorded_at: moment(form.recorded_at)?,
+        id: CheckInId(stored.id),
+        event: EventId(stored.event),
+        ticket: TicketId(stored.ticket),
+        direction: Direction::parse("direction", &stored.direction)?,
+        verdict: verdict(&stored.verdict)?,
+        at: moment(stored.at)?,
+        gate: stored.gate,
+        device: stored.device,
+        staff: stored.staff,
+        nonce: stored.nonce,
+        serial: stored.serial,
+        reentry: stored.reentry,
+        created_by: stored.created_by,
+        recorded_at: moment(stored.recorded_at)?,
         undone: undone.transpose()?,
     })
 }
 
-pub(crate) fn signing_key_form(key: &SigningKey) -> SigningKeyForm {
-    SigningKeyForm {
+pub(crate) fn stored_signing_key(key: &SigningKey) -> StoredSigningKey {
+    StoredSigningKey {
         number: key.id,
         public: key.public.clone(),
         created_at: key.created_at.micros(),
@@ -183,13 +183,13 @@ pub(crate) fn signing_key_form(key: &SigningKey) -> SigningKeyForm {
     }
 }
 
-pub(crate) fn signing_key(form: SigningKeyForm) -> Result<SigningKey> {
+pub(crate) fn signing_key(stored: StoredSigningKey) -> Result<SigningKey> {
     Ok(SigningKey {
-        id: form.number,
-        public: form.public,
+        id: stored.number,
+        public: stored.public,
         sealed: Vec::new(),
-        created_at: moment(form.created_at)?,
-        revoked_at: form.revoked_at.map(moment).transpose()?,
-        version: form.version,
+        created_at: moment(stored.created_at)?,
+        revoked_at: stored.revoked_at.map(moment).transpose()?,
+        version: stored.version,
     })
 }

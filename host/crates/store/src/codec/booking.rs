@@ -1,4 +1,4 @@
-//! Queues, bookings and tenants' hold rules as answers that are recorded, and what a booking wants.
+//! Queues, bookings and tenants' hold rules as recorded answers, and the lines of bookings.
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
@@ -8,10 +8,10 @@ use tessera_core::id::{BookingId, EventId, ReservationId, TenantId, TicketTypeId
 use tessera_core::inventory::{AskedLine, TenantHolds};
 use uuid::Uuid;
 
-use super::{corrupt, moment};
+use super::scalar::{corrupt, moment};
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct AskedLineForm {
+pub(crate) struct StoredAskedLine {
     #[serde(rename = "type")]
     ticket_type: Uuid,
     quantity: u32,
@@ -20,7 +20,7 @@ pub(crate) struct AskedLineForm {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct QueueForm {
+pub(crate) struct StoredQueue {
     event: Uuid,
     served: u32,
     seconds: u32,
@@ -30,11 +30,11 @@ pub(crate) struct QueueForm {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct BookingForm {
+pub(crate) struct StoredBooking {
     id: Uuid,
     event: Uuid,
     buyer: String,
-    lines: Vec<AskedLineForm>,
+    lines: Vec<StoredAskedLine>,
     hold_seconds: Option<u32>,
     state: String,
     entered_at: i64,
@@ -48,7 +48,7 @@ pub(crate) struct BookingForm {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct TenantHoldsForm {
+pub(crate) struct StoredTenantHolds {
     tenant: Uuid,
     usual: Option<u32>,
     least: Option<u32>,
@@ -57,37 +57,41 @@ pub(crate) struct TenantHoldsForm {
     version: u64,
 }
 
-pub(crate) fn tenant_holds_form(held: &TenantHolds) -> TenantHoldsForm {
-    let HoldRules { usual, least, most } = held.rules;
-    let (updated_at, version) = (held.updated_at.micros(), held.version);
-    TenantHoldsForm { tenant: held.id.0, usual, least, most, updated_at, version }
+pub(crate) fn stored_tenant_holds(holds: &TenantHolds) -> StoredTenantHolds {
+    let HoldRules { usual, least, most } = holds.rules;
+    let (updated_at, version) = (holds.updated_at.micros(), holds.version);
+    StoredTenantHolds { tenant: holds.id.0, usual, least, most, updated_at, version }
 }
 
-pub(crate) fn tenant_holds(form: &TenantHoldsForm) -> Result<TenantHolds> {
+pub(crate) fn tenant_holds(stored: &StoredTenantHolds) -> Result<TenantHolds> {
     Ok(TenantHolds {
-        id: TenantId(form.tenant),
-        rules: HoldRules { usual: form.usual, least: form.least, most: form.most },
-        updated_at: moment(form.updated_at)?,
-        version: form.version,
+        id: TenantId(stored.tenant),
+        rules: HoldRules { usual: stored.usual, least: stored.least, most: stored.most },
+        updated_at: moment(stored.updated_at)?,
+        version: stored.version,
     })
 }
 
-/// A booking's state from its name.
+/// Decodes a booking's state.
 pub(crate) fn booking_state(name: &str) -> Result<BookingState> {
     let found = BookingState::ALL.into_iter().find(|state| state.name() == name);
     found.ok_or_else(|| corrupt("a booking's state", name))
 }
 
-pub(crate) fn asked_line_form(line: &AskedLine) -> AskedLineForm {
-    AskedLineForm { ticket_type: line.ticket_type.0, quantity: line.quantity, seats: line.seats.clone() }
+pub(crate) fn stored_asked_line(line: &AskedLine) -> StoredAskedLine {
+    StoredAskedLine { ticket_type: line.ticket_type.0, quantity: line.quantity, seats: line.seats.clone() }
 }
 
-pub(crate) fn asked_line(form: AskedLineForm) -> AskedLine {
-    AskedLine { ticket_type: TicketTypeId(form.ticket_type), quantity: form.quantity, seats: form.seats }
+pub(crate) fn asked_line(stored: StoredAskedLine) -> AskedLine {
+    AskedLine {
+        ticket_type: TicketTypeId(stored.ticket_type),
+        quantity: stored.quantity,
+        seats: stored.seats,
+    }
 }
 
-pub(crate) fn queue_form(queue: &Queue) -> QueueForm {
-    QueueForm {
+pub(crate) fn stored_queue(queue: &Queue) -> StoredQueue {
+    StoredQueue {
         event: queue.id.0,
         served: queue.served,
         seconds: queue.seconds,
@@ -97,51 +101,51 @@ pub(crate) fn queue_form(queue: &Queue) -> QueueForm {
     }
 }
 
-pub(crate) fn queue(form: &QueueForm) -> Result<Queue> {
+pub(crate) fn queue(stored: &StoredQueue) -> Result<Queue> {
     Ok(Queue {
-        id: EventId(form.event),
-        served: form.served,
-        seconds: form.seconds,
-        required: form.required,
-        updated_at: moment(form.updated_at)?,
-        version: form.version,
+        id: EventId(stored.event),
+        served: stored.served,
+        seconds: stored.seconds,
+        required: stored.required,
+        updated_at: moment(stored.updated_at)?,
+        version: stored.version,
     })
 }
 
-pub(crate) fn booking_form(held: &Booking) -> BookingForm {
-    BookingForm {
-        id: held.id.0,
-        event: held.event.0,
-        buyer: held.buyer.clone(),
-        lines: held.lines.iter().map(asked_line_form).collect(),
-        hold_seconds: held.hold_seconds,
-        state: held.state.name().to_owned(),
-        entered_at: held.entered_at.micros(),
-        active_at: held.active_at.map(|at| at.micros()),
-        active_until: held.active_until.map(|at| at.micros()),
-        reservation: held.reservation.map(|id| id.0),
-        failure: held.failure.clone(),
-        created_by: held.created_by.clone(),
-        updated_at: held.updated_at.micros(),
-        version: held.version,
+pub(crate) fn stored_booking(booking: &Booking) -> StoredBooking {
+    StoredBooking {
+        id: booking.id.0,
+        event: booking.event.0,
+        buyer: booking.buyer.clone(),
+        lines: booking.lines.iter().map(stored_asked_line).collect(),
+        hold_seconds: booking.hold_seconds,
+        state: booking.state.name().to_owned(),
+        entered_at: booking.entered_at.micros(),
+        active_at: booking.active_at.map(|at| at.micros()),
+        active_until: booking.active_until.map(|at| at.micros()),
+        reservation: booking.reservation.map(|id| id.0),
+        failure: booking.failure.clone(),
+        created_by: booking.created_by.clone(),
+        updated_at: booking.updated_at.micros(),
+        version: booking.version,
     }
 }
 
-pub(crate) fn booking(form: BookingForm) -> Result<Booking> {
+pub(crate) fn booking(stored: StoredBooking) -> Result<Booking> {
     Ok(Booking {
-        id: BookingId(form.id),
-        event: EventId(form.event),
-        buyer: form.buyer,
-        lines: form.lines.into_iter().map(asked_line).collect(),
-        hold_seconds: form.hold_seconds,
-        state: booking_state(&form.state)?,
-        entered_at: moment(form.entered_at)?,
-        active_at: form.active_at.map(moment).transpose()?,
-        active_until: form.active_until.map(moment).transpose()?,
-        reservation: form.reservation.map(ReservationId),
-        failure: form.failure,
-        created_by: form.created_by,
-        updated_at: moment(form.updated_at)?,
-        version: form.version,
+        id: BookingId(stored.id),
+        event: EventId(stored.event),
+        buyer: stored.buyer,
+        lines: stored.lines.into_iter().map(asked_line).collect(),
+        hold_seconds: stored.hold_seconds,
+        state: booking_state(&stored.state)?,
+        entered_at: moment(stored.entered_at)?,
+        active_at: stored.active_at.map(moment).transpose()?,
+        active_until: stored.active_until.map(moment).transpose()?,
+        reservation: stored.reservation.map(ReservationId),
+        failure: stored.failure,
+        created_by: stored.created_by,
+        updated_at: moment(stored.updated_at)?,
+        version: stored.version,
     })
 }

@@ -1,4 +1,4 @@
-//! Venues, series, events, ticket types, pools and locks, as they are answered.
+//! Venues, series, events, ticket types, pools and locks as recorded answers.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use tessera_core::inventory::{Counts, Lock, Pool, PoolSort};
 use tessera_core::value::Money;
 use tessera_core::{Result, Timestamp};
 
-use super::{corrupt, moment};
+use super::scalar::{corrupt, moment};
 
-/// When something was made and last changed, and how often.
+/// Times of creation and last change, and version.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Stamp {
     created_at: i64,
@@ -27,7 +27,7 @@ fn stamp(created_at: Timestamp, updated_at: Timestamp, version: u64) -> Stamp {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct VenueForm {
+pub(crate) struct StoredVenue {
     id: String,
     name: String,
     address: String,
@@ -43,9 +43,9 @@ pub(crate) struct VenueForm {
     stamp: Stamp,
 }
 
-pub(crate) fn venue_form(venue: &Venue) -> VenueForm {
+pub(crate) fn stored_venue(venue: &Venue) -> StoredVenue {
     let text = venue.text.clone();
-    VenueForm {
+    StoredVenue {
         id: venue.id.to_string(),
         name: text.name,
         address: text.address,
@@ -61,29 +61,29 @@ pub(crate) fn venue_form(venue: &Venue) -> VenueForm {
     }
 }
 
-pub(crate) fn venue(form: VenueForm) -> Result<Venue> {
+pub(crate) fn venue(stored: StoredVenue) -> Result<Venue> {
     Ok(Venue {
-        id: VenueId::parse("id", &form.id)?,
+        id: VenueId::parse("id", &stored.id)?,
         text: WriteVenue {
-            name: form.name,
-            address: form.address,
-            city: form.city,
-            state: form.state,
-            country: form.country,
-            postal_code: form.postal_code,
-            place: form.place.map(|(latitude, longitude)| Place { latitude, longitude }),
-            capacity: form.capacity,
-            amenities: form.amenities,
-            time_zone: form.time_zone,
+            name: stored.name,
+            address: stored.address,
+            city: stored.city,
+            state: stored.state,
+            country: stored.country,
+            postal_code: stored.postal_code,
+            place: stored.place.map(|(latitude, longitude)| Place { latitude, longitude }),
+            capacity: stored.capacity,
+            amenities: stored.amenities,
+            time_zone: stored.time_zone,
         },
-        created_at: moment(form.stamp.created_at)?,
-        updated_at: moment(form.stamp.updated_at)?,
-        version: form.stamp.version,
+        created_at: moment(stored.stamp.created_at)?,
+        updated_at: moment(stored.stamp.updated_at)?,
+        version: stored.stamp.version,
     })
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct SeriesForm {
+pub(crate) struct StoredSeries {
     id: String,
     name: String,
     description: String,
@@ -91,8 +91,8 @@ pub(crate) struct SeriesForm {
     stamp: Stamp,
 }
 
-pub(crate) fn series_form(series: &Series) -> SeriesForm {
-    SeriesForm {
+pub(crate) fn stored_series(series: &Series) -> StoredSeries {
+    StoredSeries {
         id: series.id.to_string(),
         name: series.text.name.clone(),
         description: series.text.description.clone(),
@@ -100,18 +100,18 @@ pub(crate) fn series_form(series: &Series) -> SeriesForm {
     }
 }
 
-pub(crate) fn series(form: SeriesForm) -> Result<Series> {
+pub(crate) fn series(stored: StoredSeries) -> Result<Series> {
     Ok(Series {
-        id: SeriesId::parse("id", &form.id)?,
-        text: WriteSeries { name: form.name, description: form.description },
-        created_at: moment(form.stamp.created_at)?,
-        updated_at: moment(form.stamp.updated_at)?,
-        version: form.stamp.version,
+        id: SeriesId::parse("id", &stored.id)?,
+        text: WriteSeries { name: stored.name, description: stored.description },
+        created_at: moment(stored.stamp.created_at)?,
+        updated_at: moment(stored.stamp.updated_at)?,
+        version: stored.stamp.version,
     })
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct EventForm {
+pub(crate) struct StoredEvent {
     id: String,
     title: String,
     description: String,
@@ -135,9 +135,9 @@ pub(crate) struct EventForm {
     stamp: Stamp,
 }
 
-pub(crate) fn event_form(event: &Event) -> EventForm {
+pub(crate) fn stored_event(event: &Event) -> StoredEvent {
     let text = event.text.clone();
-    EventForm {
+    StoredEvent {
         id: event.id.to_string(),
         title: text.title,
         description: text.description,
@@ -160,39 +160,39 @@ pub(crate) fn event_form(event: &Event) -> EventForm {
     }
 }
 
-pub(crate) fn event(form: EventForm) -> Result<Event> {
-    let (hold_usual, hold_least, hold_most) = form.holds;
+pub(crate) fn event(stored: StoredEvent) -> Result<Event> {
+    let (hold_usual, hold_least, hold_most) = stored.holds;
     Ok(Event {
-        id: EventId::parse("id", &form.id)?,
+        id: EventId::parse("id", &stored.id)?,
         text: WriteEvent {
-            title: form.title,
-            description: form.description,
-            category: form.category,
-            venue: form.venue.map(|id| VenueId::parse("venue", &id)).transpose()?,
-            series: form.series.map(|id| SeriesId::parse("series", &id)).transpose()?,
-            starts_at: moment(form.starts_at)?,
-            ends_at: moment(form.ends_at)?,
-            time_zone: form.time_zone,
-            status: EventStatus::parse("status", &form.status)?,
-            featured: form.featured,
-            image_url: form.image_url,
-            capacity: form.capacity,
+            title: stored.title,
+            description: stored.description,
+            category: stored.category,
+            venue: stored.venue.map(|id| VenueId::parse("venue", &id)).transpose()?,
+            series: stored.series.map(|id| SeriesId::parse("series", &id)).transpose()?,
+            starts_at: moment(stored.starts_at)?,
+            ends_at: moment(stored.ends_at)?,
+            time_zone: stored.time_zone,
+            status: EventStatus::parse("status", &stored.status)?,
+            featured: stored.featured,
+            image_url: stored.image_url,
+            capacity: stored.capacity,
             hold_usual,
             hold_least,
             hold_most,
-            buyer_limit: form.buyer_limit,
-            reentry: form.reentry,
+            buyer_limit: stored.buyer_limit,
+            reentry: stored.reentry,
         },
-        reentry_switches: form.reentry_switches.into_iter().map(moment).collect::<Result<_>>()?,
-        created_by: form.created_by,
-        created_at: moment(form.stamp.created_at)?,
-        updated_at: moment(form.stamp.updated_at)?,
-        version: form.stamp.version,
+        reentry_switches: stored.reentry_switches.into_iter().map(moment).collect::<Result<_>>()?,
+        created_by: stored.created_by,
+        created_at: moment(stored.stamp.created_at)?,
+        updated_at: moment(stored.stamp.updated_at)?,
+        version: stored.stamp.version,
     })
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct TicketTypeForm {
+pub(crate) struct StoredTicketType {
     id: String,
     event: String,
     name: String,
@@ -209,11 +209,11 @@ pub(crate) struct TicketTypeForm {
     stamp: Stamp,
 }
 
-pub(crate) fn ticket_type_form(held: &TicketType) -> TicketTypeForm {
-    let text = held.text.clone();
-    TicketTypeForm {
-        id: held.id.to_string(),
-        event: held.event.to_string(),
+pub(crate) fn stored_ticket_type(ticket_type: &TicketType) -> StoredTicketType {
+    let text = ticket_type.text.clone();
+    StoredTicketType {
+        id: ticket_type.id.to_string(),
+        event: ticket_type.event.to_string(),
         name: text.name,
         description: text.description,
         price: (text.price.amount, text.price.currency),
@@ -223,38 +223,38 @@ pub(crate) fn ticket_type_form(held: &TicketType) -> TicketTypeForm {
         metadata: text.metadata,
         quantity: text.quantity,
         pools: text.pools.iter().map(ToString::to_string).collect(),
-        seated: held.seated,
-        stamp: stamp(held.created_at, held.updated_at, held.version),
+        seated: ticket_type.seated,
+        stamp: stamp(ticket_type.created_at, ticket_type.updated_at, ticket_type.version),
     }
 }
 
-pub(crate) fn ticket_type(form: TicketTypeForm) -> Result<TicketType> {
-    let (amount, currency) = form.price;
+pub(crate) fn ticket_type(stored: StoredTicketType) -> Result<TicketType> {
+    let (amount, currency) = stored.price;
     Ok(TicketType {
-        id: TicketTypeId::parse("id", &form.id)?,
-        event: EventId::parse("event", &form.event)?,
+        id: TicketTypeId::parse("id", &stored.id)?,
+        event: EventId::parse("event", &stored.event)?,
         text: WriteTicketType {
-            name: form.name,
-            description: form.description,
+            name: stored.name,
+            description: stored.description,
             price: Money { amount, currency },
-            min_per_purchase: form.bounds.0,
-            max_per_purchase: form.bounds.1,
-            valid_from: form.window.0.map(moment).transpose()?,
-            valid_until: form.window.1.map(moment).transpose()?,
-            status: TypeStatus::parse("status", &form.status)?,
-            metadata: form.metadata,
-            quantity: form.quantity,
-            pools: form.pools.iter().map(|id| PoolId::parse("pools", id)).collect::<Result<_>>()?,
+            min_per_purchase: stored.bounds.0,
+            max_per_purchase: stored.bounds.1,
+            valid_from: stored.window.0.map(moment).transpose()?,
+            valid_until: stored.window.1.map(moment).transpose()?,
+            status: TypeStatus::parse("status", &stored.status)?,
+            metadata: stored.metadata,
+            quantity: stored.quantity,
+            pools: stored.pools.iter().map(|id| PoolId::parse("pools", id)).collect::<Result<_>>()?,
         },
-        seated: form.seated,
-        created_at: moment(form.stamp.created_at)?,
-        updated_at: moment(form.stamp.updated_at)?,
-        version: form.stamp.version,
+        seated: stored.seated,
+        created_at: moment(stored.stamp.created_at)?,
+        updated_at: moment(stored.stamp.updated_at)?,
+        version: stored.stamp.version,
     })
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct PoolForm {
+pub(crate) struct StoredPool {
     id: String,
     event: String,
     sort: String,
@@ -265,8 +265,8 @@ pub(crate) struct PoolForm {
     stamp: Stamp,
 }
 
-pub(crate) fn pool_form(pool: &Pool) -> PoolForm {
-    PoolForm {
+pub(crate) fn stored_pool(pool: &Pool) -> StoredPool {
+    StoredPool {
         id: pool.id.to_string(),
         event: pool.event.to_string(),
         sort: pool.sort.name().to_owned(),
@@ -277,28 +277,28 @@ pub(crate) fn pool_form(pool: &Pool) -> PoolForm {
     }
 }
 
-pub(crate) fn pool(form: PoolForm) -> Result<Pool> {
-    let (held, sold, locked) = form.counts;
+pub(crate) fn pool(stored: StoredPool) -> Result<Pool> {
+    let (held, sold, locked) = stored.counts;
     Ok(Pool {
-        id: PoolId::parse("id", &form.id)?,
-        event: EventId::parse("event", &form.event)?,
-        sort: pool_sort(&form.sort)?,
-        name: form.name,
-        capacity: form.capacity,
+        id: PoolId::parse("id", &stored.id)?,
+        event: EventId::parse("event", &stored.event)?,
+        sort: pool_sort(&stored.sort)?,
+        name: stored.name,
+        capacity: stored.capacity,
         counts: Counts { held, sold, locked },
-        created_at: moment(form.stamp.created_at)?,
-        updated_at: moment(form.stamp.updated_at)?,
-        version: form.stamp.version,
+        created_at: moment(stored.stamp.created_at)?,
+        updated_at: moment(stored.stamp.updated_at)?,
+        version: stored.stamp.version,
     })
 }
 
-/// A sort of pool from its name.
+/// Decodes a pool's sort.
 pub(crate) fn pool_sort(name: &str) -> Result<PoolSort> {
     PoolSort::ALL.into_iter().find(|sort| sort.name() == name).ok_or_else(|| corrupt("a sort of pool", name))
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct LockForm {
+pub(crate) struct StoredLock {
     id: String,
     event: String,
     pool: String,
@@ -309,8 +309,8 @@ pub(crate) struct LockForm {
     version: u64,
 }
 
-pub(crate) fn lock_form(lock: &Lock) -> LockForm {
-    LockForm {
+pub(crate) fn stored_lock(lock: &Lock) -> StoredLock {
+    StoredLock {
         id: lock.id.to_string(),
         event: lock.event.to_string(),
         pool: lock.pool.to_string(),
@@ -322,15 +322,15 @@ pub(crate) fn lock_form(lock: &Lock) -> LockForm {
     }
 }
 
-pub(crate) fn lock(form: LockForm) -> Result<Lock> {
+pub(crate) fn lock(stored: StoredLock) -> Result<Lock> {
     Ok(Lock {
-        id: LockId::parse("id", &form.id)?,
-        event: EventId::parse("event", &form.event)?,
-        pool: PoolId::parse("pool", &form.pool)?,
-        quantity: form.quantity,
-        reason: form.reason,
-        until: form.until.map(moment).transpose()?,
-        created_at: moment(form.created_at)?,
-        version: form.version,
+        id: LockId::parse("id", &stored.id)?,
+        event: EventId::parse("event", &stored.event)?,
+        pool: PoolId::parse("pool", &stored.pool)?,
+        quantity: stored.quantity,
+        reason: stored.reason,
+        until: stored.until.map(moment).transpose()?,
+        created_at: moment(stored.created_at)?,
+        version: stored.version,
     })
 }

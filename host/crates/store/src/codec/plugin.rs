@@ -1,4 +1,4 @@
-//! Releases and installations: what a plugin says of itself, and how it is put to work.
+//! Releases, installations and timers of plugins.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tessera_core::plugin::{
 };
 use tessera_core::tracker::Machine;
 
-use super::{
-    AttributesForm, MachineForm, attributes, attributes_form, corrupt, machine, machine_form, moment,
-};
+use super::scalar::{corrupt, moment};
+use super::scheme::{StoredMachine, machine, stored_machine};
+use super::value::{StoredAttributes, attributes, stored_attributes};
 
-/// What an operator asks of a tenant, or an admin of an installation.
+/// Limits that an operator sets for a tenant, or an admin for an installation.
 #[derive(Serialize, Deserialize, Default)]
-pub(crate) struct LimitsForm {
+pub(crate) struct StoredLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fuel: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,37 +30,37 @@ pub(crate) struct LimitsForm {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct ManifestForm {
+pub(crate) struct StoredManifest {
     name: String,
     version: String,
     summary: String,
     settings_schema: String,
     kinds: Vec<String>,
     needs: Vec<String>,
-    attributes: AttributesForm,
+    attributes: StoredAttributes,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct FootprintForm {
+pub(crate) struct StoredFootprint {
     instances: u32,
     memories: u32,
     tables: u32,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct ReleaseForm {
+pub(crate) struct StoredRelease {
     digest: String,
     contract: String,
     hooks: Vec<String>,
-    manifest: ManifestForm,
-    footprint: FootprintForm,
+    manifest: StoredManifest,
+    footprint: StoredFootprint,
     size: u64,
     uploaded_at: i64,
     uploaded_by: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct ReleaseRefForm {
+pub(crate) struct StoredReleaseRef {
     digest: String,
     version: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,13 +70,13 @@ pub(crate) struct ReleaseRefForm {
 }
 
 /// Machines by kind of issue.
-pub(crate) type MachinesForm = BTreeMap<String, MachineForm>;
+pub(crate) type StoredMachines = BTreeMap<String, StoredMachine>;
 
 /// Commands by kind of issue.
-pub(crate) type CommandsForm = BTreeMap<String, Vec<CommandForm>>;
+pub(crate) type StoredCommands = BTreeMap<String, Vec<StoredCommand>>;
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct CommandForm {
+pub(crate) struct StoredCommand {
     name: String,
     title: String,
     states: Vec<String>,
@@ -84,22 +84,22 @@ pub(crate) struct CommandForm {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct InstallationForm {
+pub(crate) struct StoredInstallation {
     id: String,
     plugin: String,
-    release: ReleaseRefForm,
-    earlier: Vec<ReleaseRefForm>,
+    release: StoredReleaseRef,
+    earlier: Vec<StoredReleaseRef>,
     project: Option<String>,
     settings: String,
     order: i32,
     on_failure: String,
     grants: BTreeSet<String>,
-    limits: LimitsForm,
+    limits: StoredLimits,
     enabled: bool,
     hooks: Vec<String>,
     kinds: Vec<String>,
-    machines: MachinesForm,
-    commands: CommandsForm,
+    machines: StoredMachines,
+    commands: StoredCommands,
     state_map: BTreeMap<String, String>,
     created_at: i64,
     updated_at: i64,
@@ -107,7 +107,7 @@ pub(crate) struct InstallationForm {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct TimerForm {
+pub(crate) struct StoredTimer {
     issue: String,
     installation: String,
     name: String,
@@ -117,77 +117,77 @@ pub(crate) struct TimerForm {
     last_failure: Option<String>,
 }
 
-pub(crate) fn limits_form(limits: &AskedLimits) -> LimitsForm {
+pub(crate) fn stored_limits(limits: &AskedLimits) -> StoredLimits {
     let AskedLimits { fuel, time_ms, memory, output } = *limits;
-    LimitsForm { fuel, time_ms, memory, output }
+    StoredLimits { fuel, time_ms, memory, output }
 }
 
-pub(crate) fn limits(form: &LimitsForm) -> AskedLimits {
-    let LimitsForm { fuel, time_ms, memory, output } = *form;
+pub(crate) fn limits(stored: &StoredLimits) -> AskedLimits {
+    let StoredLimits { fuel, time_ms, memory, output } = *stored;
     AskedLimits { fuel, time_ms, memory, output }
 }
 
-pub(crate) fn hooks_form(hooks: &[Hook]) -> Vec<String> {
+pub(crate) fn stored_hooks(hooks: &[Hook]) -> Vec<String> {
     hooks.iter().map(|hook| hook.name().to_owned()).collect()
 }
 
-pub(crate) fn hooks(form: &[String]) -> Result<Vec<Hook>> {
-    form.iter().map(|name| Hook::parse("hook", name).map_err(|_| corrupt("a hook", name))).collect()
+pub(crate) fn hooks(stored: &[String]) -> Result<Vec<Hook>> {
+    stored.iter().map(|name| Hook::parse("hook", name).map_err(|_| corrupt("a hook", name))).collect()
 }
 
-pub(crate) fn manifest_form(manifest: &Manifest) -> ManifestForm {
+pub(crate) fn stored_manifest(manifest: &Manifest) -> StoredManifest {
     let Manifest { name, version, summary, settings_schema, kinds, needs, attributes } = manifest.clone();
-    let attributes = attributes_form(&attributes);
-    ManifestForm { name, version, summary, settings_schema, kinds, needs, attributes }
+    let attributes = stored_attributes(&attributes);
+    StoredManifest { name, version, summary, settings_schema, kinds, needs, attributes }
 }
 
-pub(crate) fn manifest(form: ManifestForm) -> Result<Manifest> {
-    let ManifestForm { name, version, summary, settings_schema, kinds, needs, attributes: said } = form;
+pub(crate) fn manifest(stored: StoredManifest) -> Result<Manifest> {
+    let StoredManifest { name, version, summary, settings_schema, kinds, needs, attributes: said } = stored;
     let attributes = attributes(said)?;
     Ok(Manifest { name, version, summary, settings_schema, kinds, needs, attributes })
 }
 
-pub(crate) fn footprint_form(footprint: Footprint) -> FootprintForm {
+pub(crate) fn stored_footprint(footprint: Footprint) -> StoredFootprint {
     let Footprint { instances, memories, tables } = footprint;
-    FootprintForm { instances, memories, tables }
+    StoredFootprint { instances, memories, tables }
 }
 
-pub(crate) fn footprint(form: &FootprintForm) -> Footprint {
-    let FootprintForm { instances, memories, tables } = *form;
+pub(crate) fn footprint(stored: &StoredFootprint) -> Footprint {
+    let StoredFootprint { instances, memories, tables } = *stored;
     Footprint { instances, memories, tables }
 }
 
-pub(crate) fn release_form(release: &Release) -> ReleaseForm {
+pub(crate) fn stored_release(release: &Release) -> StoredRelease {
     let Admitted { digest, contract, hooks, manifest, footprint } = &release.admitted;
-    ReleaseForm {
+    StoredRelease {
         digest: digest.to_string(),
         contract: contract.clone(),
-        hooks: hooks_form(hooks),
-        manifest: manifest_form(manifest),
-        footprint: footprint_form(*footprint),
+        hooks: stored_hooks(hooks),
+        manifest: stored_manifest(manifest),
+        footprint: stored_footprint(*footprint),
         size: release.size,
         uploaded_at: release.uploaded_at.micros(),
         uploaded_by: release.uploaded_by.map(|user| user.to_string()),
     }
 }
 
-pub(crate) fn release(form: ReleaseForm) -> Result<Release> {
+pub(crate) fn release(stored: StoredRelease) -> Result<Release> {
     Ok(Release {
         admitted: Admitted {
-            digest: Digest::parse("digest", &form.digest)?,
-            contract: form.contract,
-            hooks: hooks(&form.hooks)?,
-            manifest: manifest(form.manifest)?,
-            footprint: footprint(&form.footprint),
+            digest: Digest::parse("digest", &stored.digest)?,
+            contract: stored.contract,
+            hooks: hooks(&stored.hooks)?,
+            manifest: manifest(stored.manifest)?,
+            footprint: footprint(&stored.footprint),
         },
-        size: form.size,
-        uploaded_at: moment(form.uploaded_at)?,
-        uploaded_by: form.uploaded_by.map(|user| UserId::parse("user", &user)).transpose()?,
+        size: stored.size,
+        uploaded_at: moment(stored.uploaded_at)?,
+        uploaded_by: stored.uploaded_by.map(|user| UserId::parse("user", &user)).transpose()?,
     })
 }
 
-pub(crate) fn release_ref_form(release: &ReleaseRef) -> ReleaseRefForm {
-    ReleaseRefForm {
+pub(crate) fn stored_release_ref(release: &ReleaseRef) -> StoredReleaseRef {
+    StoredReleaseRef {
         digest: release.digest.to_string(),
         version: release.version.clone(),
         settings: release.left.as_ref().map(|left| left.settings.to_string()),
@@ -195,91 +195,91 @@ pub(crate) fn release_ref_form(release: &ReleaseRef) -> ReleaseRefForm {
     }
 }
 
-pub(crate) fn release_ref(form: ReleaseRefForm) -> Result<ReleaseRef> {
-    let left = form.settings.zip(form.grants);
+pub(crate) fn release_ref(stored: StoredReleaseRef) -> Result<ReleaseRef> {
+    let left = stored.settings.zip(stored.grants);
     let left = left.map(|(settings, grants)| Left { settings: settings.into(), grants });
-    Ok(ReleaseRef { digest: Digest::parse("digest", &form.digest)?, version: form.version, left })
+    Ok(ReleaseRef { digest: Digest::parse("digest", &stored.digest)?, version: stored.version, left })
 }
 
-pub(crate) fn machines_form(machines: &BTreeMap<String, Arc<Machine>>) -> MachinesForm {
-    machines.iter().map(|(kind, machine)| (kind.clone(), machine_form(machine))).collect()
+pub(crate) fn stored_machines(machines: &BTreeMap<String, Arc<Machine>>) -> StoredMachines {
+    machines.iter().map(|(kind, machine)| (kind.clone(), stored_machine(machine))).collect()
 }
 
-pub(crate) fn machines(form: MachinesForm) -> Result<BTreeMap<String, Arc<Machine>>> {
-    form.into_iter().map(|(kind, form)| Ok((kind, Arc::new(machine(form)?)))).collect()
+pub(crate) fn machines(stored: StoredMachines) -> Result<BTreeMap<String, Arc<Machine>>> {
+    stored.into_iter().map(|(kind, stored)| Ok((kind, Arc::new(machine(stored)?)))).collect()
 }
 
-pub(crate) fn commands_form(commands: &BTreeMap<String, Vec<PluginCommand>>) -> CommandsForm {
+pub(crate) fn stored_commands(commands: &BTreeMap<String, Vec<PluginCommand>>) -> StoredCommands {
     let command = |command: &PluginCommand| {
         let PluginCommand { name, title, states, input_schema } = command.clone();
-        CommandForm { name, title, states, input_schema }
+        StoredCommand { name, title, states, input_schema }
     };
     commands.iter().map(|(kind, offered)| (kind.clone(), offered.iter().map(command).collect())).collect()
 }
 
-pub(crate) fn commands(form: CommandsForm) -> BTreeMap<String, Vec<PluginCommand>> {
-    let command = |form: CommandForm| {
-        let CommandForm { name, title, states, input_schema } = form;
+pub(crate) fn commands(stored: StoredCommands) -> BTreeMap<String, Vec<PluginCommand>> {
+    let command = |stored: StoredCommand| {
+        let StoredCommand { name, title, states, input_schema } = stored;
         PluginCommand { name, title, states, input_schema }
     };
-    form.into_iter().map(|(kind, offered)| (kind, offered.into_iter().map(command).collect())).collect()
+    stored.into_iter().map(|(kind, offered)| (kind, offered.into_iter().map(command).collect())).collect()
 }
 
 pub(crate) fn on_failure(name: &str) -> Result<OnFailure> {
     OnFailure::parse("on_failure", name).map_err(|_| corrupt("a policy", name))
 }
 
-pub(crate) fn installation_form(held: &Installation) -> InstallationForm {
-    InstallationForm {
-        id: held.id.to_string(),
-        plugin: held.plugin.clone(),
-        release: release_ref_form(&held.release),
-        earlier: held.earlier.iter().map(release_ref_form).collect(),
-        project: held.scope.project().map(|project| project.to_string()),
-        settings: held.settings.as_ref().to_owned(),
-        order: held.order,
-        on_failure: held.on_failure.name().to_owned(),
-        grants: held.grants.clone(),
-        limits: limits_form(&held.limits),
-        enabled: held.enabled,
-        hooks: hooks_form(&held.hooks),
-        kinds: held.kinds.clone(),
-        machines: machines_form(&held.machines),
-        commands: commands_form(&held.commands),
-        state_map: held.state_map.clone(),
-        created_at: held.created_at.micros(),
-        updated_at: held.updated_at.micros(),
-        version: held.version,
+pub(crate) fn stored_installation(installation: &Installation) -> StoredInstallation {
+    StoredInstallation {
+        id: installation.id.to_string(),
+        plugin: installation.plugin.clone(),
+        release: stored_release_ref(&installation.release),
+        earlier: installation.earlier.iter().map(stored_release_ref).collect(),
+        project: installation.scope.project().map(|project| project.to_string()),
+        settings: installation.settings.as_ref().to_owned(),
+        order: installation.order,
+        on_failure: installation.on_failure.name().to_owned(),
+        grants: installation.grants.clone(),
+        limits: stored_limits(&installation.limits),
+        enabled: installation.enabled,
+        hooks: stored_hooks(&installation.hooks),
+        kinds: installation.kinds.clone(),
+        machines: stored_machines(&installation.machines),
+        commands: stored_commands(&installation.commands),
+        state_map: installation.state_map.clone(),
+        created_at: installation.created_at.micros(),
+        updated_at: installation.updated_at.micros(),
+        version: installation.version,
     }
 }
 
-pub(crate) fn installation(form: InstallationForm) -> Result<Installation> {
-    let project = form.project.map(|id| ProjectId::parse("project", &id)).transpose()?;
+pub(crate) fn installation(stored: StoredInstallation) -> Result<Installation> {
+    let project = stored.project.map(|id| ProjectId::parse("project", &id)).transpose()?;
     Ok(Installation {
-        id: InstallationId::parse("id", &form.id)?,
-        plugin: form.plugin,
-        release: release_ref(form.release)?,
-        earlier: form.earlier.into_iter().map(release_ref).collect::<Result<_>>()?,
+        id: InstallationId::parse("id", &stored.id)?,
+        plugin: stored.plugin,
+        release: release_ref(stored.release)?,
+        earlier: stored.earlier.into_iter().map(release_ref).collect::<Result<_>>()?,
         scope: project.map_or(Scope::Tenant, Scope::Project),
-        settings: form.settings.into(),
-        order: form.order,
-        on_failure: on_failure(&form.on_failure)?,
-        grants: form.grants,
-        limits: limits(&form.limits),
-        enabled: form.enabled,
-        hooks: hooks(&form.hooks)?,
-        kinds: form.kinds,
-        machines: machines(form.machines)?,
-        commands: commands(form.commands),
-        state_map: form.state_map,
-        created_at: moment(form.created_at)?,
-        updated_at: moment(form.updated_at)?,
-        version: form.version,
+        settings: stored.settings.into(),
+        order: stored.order,
+        on_failure: on_failure(&stored.on_failure)?,
+        grants: stored.grants,
+        limits: limits(&stored.limits),
+        enabled: stored.enabled,
+        hooks: hooks(&stored.hooks)?,
+        kinds: stored.kinds,
+        machines: machines(stored.machines)?,
+        commands: commands(stored.commands),
+        state_map: stored.state_map,
+        created_at: moment(stored.created_at)?,
+        updated_at: moment(stored.updated_at)?,
+        version: stored.version,
     })
 }
 
-pub(crate) fn timer_form(timer: &Timer) -> TimerForm {
-    TimerForm {
+pub(crate) fn stored_timer(timer: &Timer) -> StoredTimer {
+    StoredTimer {
         issue: timer.issue.to_string(),
         installation: timer.installation.to_string(),
         name: timer.name.clone(),
@@ -290,14 +290,14 @@ pub(crate) fn timer_form(timer: &Timer) -> TimerForm {
     }
 }
 
-pub(crate) fn timer(form: TimerForm) -> Result<Timer> {
+pub(crate) fn timer(stored: StoredTimer) -> Result<Timer> {
     Ok(Timer {
-        issue: IssueId::parse("issue", &form.issue)?,
-        installation: InstallationId::parse("installation", &form.installation)?,
-        name: form.name,
-        at: moment(form.at)?,
-        generation: form.generation,
-        failures: form.failures,
-        last_failure: form.last_failure,
+        issue: IssueId::parse("issue", &stored.issue)?,
+        installation: InstallationId::parse("installation", &stored.installation)?,
+        name: stored.name,
+        at: moment(stored.at)?,
+        generation: stored.generation,
+        failures: stored.failures,
+        last_failure: stored.last_failure,
     })
 }

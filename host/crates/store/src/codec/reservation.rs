@@ -1,4 +1,4 @@
-//! Reservations: their lines and units, and they themselves as they are read in batches and answered.
+//! Reservations, their lines and units.
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
@@ -8,10 +8,10 @@ use tessera_core::inventory::{Reservation, ReservationState};
 use tessera_core::value::Money;
 use uuid::Uuid;
 
-use super::{corrupt, moment};
+use super::scalar::{corrupt, moment};
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct LineForm {
+pub(crate) struct StoredLine {
     #[serde(rename = "type")]
     ticket_type: Uuid,
     amount: i64,
@@ -20,23 +20,23 @@ pub(crate) struct LineForm {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct UnitForm {
+pub(crate) struct StoredUnit {
     id: Uuid,
     line: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seat: Option<(Uuid, String)>,
 }
 
-/// A reservation as a row of a batch: ids are texts, times microseconds.
+/// A reservation; ids are texts, times microseconds.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct ReservationForm {
+pub(crate) struct StoredReservation {
     pub(crate) id: Uuid,
     pub(crate) event: Uuid,
     pub(crate) buyer: String,
     pub(crate) state: String,
     pub(crate) quantity: u64,
-    pub(crate) lines: Vec<LineForm>,
-    pub(crate) units: Vec<UnitForm>,
+    pub(crate) lines: Vec<StoredLine>,
+    pub(crate) units: Vec<StoredUnit>,
     pub(crate) payment: Option<String>,
     pub(crate) created_by: String,
     pub(crate) created_at: i64,
@@ -45,7 +45,7 @@ pub(crate) struct ReservationForm {
     pub(crate) version: u64,
 }
 
-/// A reservation's state from its name.
+/// Decodes a reservation's state.
 pub(crate) fn reservation_state(name: &str) -> Result<ReservationState> {
     ReservationState::ALL
         .into_iter()
@@ -53,8 +53,8 @@ pub(crate) fn reservation_state(name: &str) -> Result<ReservationState> {
         .ok_or_else(|| corrupt("a reservation's state", name))
 }
 
-pub(crate) fn line_form(line: &Line) -> LineForm {
-    LineForm {
+pub(crate) fn stored_line(line: &Line) -> StoredLine {
+    StoredLine {
         ticket_type: line.ticket_type.0,
         amount: line.price.amount,
         currency: line.price.currency.clone(),
@@ -62,55 +62,55 @@ pub(crate) fn line_form(line: &Line) -> LineForm {
     }
 }
 
-pub(crate) fn line(form: LineForm) -> Line {
+pub(crate) fn line(stored: StoredLine) -> Line {
     Line {
-        ticket_type: TicketTypeId(form.ticket_type),
-        price: Money { amount: form.amount, currency: form.currency },
-        pools: form.pools.into_iter().map(PoolId).collect(),
+        ticket_type: TicketTypeId(stored.ticket_type),
+        price: Money { amount: stored.amount, currency: stored.currency },
+        pools: stored.pools.into_iter().map(PoolId).collect(),
     }
 }
 
-pub(crate) fn unit_form(unit: &Unit) -> UnitForm {
+pub(crate) fn stored_unit(unit: &Unit) -> StoredUnit {
     let seat = unit.seat.as_ref().map(|seat| (seat.id.0, seat.label.clone()));
-    UnitForm { id: unit.id.0, line: unit.line, seat }
+    StoredUnit { id: unit.id.0, line: unit.line, seat }
 }
 
-pub(crate) fn unit(form: UnitForm) -> Unit {
-    let seat = form.seat.map(|(id, label)| UnitSeat { id: SeatId(id), label });
-    Unit { id: TicketId(form.id), line: form.line, seat }
+pub(crate) fn unit(stored: StoredUnit) -> Unit {
+    let seat = stored.seat.map(|(id, label)| UnitSeat { id: SeatId(id), label });
+    Unit { id: TicketId(stored.id), line: stored.line, seat }
 }
 
-pub(crate) fn reservation_form(held: &Reservation) -> ReservationForm {
-    ReservationForm {
-        id: held.id.0,
-        event: held.event.0,
-        buyer: held.buyer.clone(),
-        state: held.state.name().to_owned(),
-        quantity: held.units.len() as u64,
-        lines: held.lines.iter().map(line_form).collect(),
-        units: held.units.iter().map(unit_form).collect(),
-        payment: held.payment_reference.clone(),
-        created_by: held.created_by.clone(),
-        created_at: held.created_at.micros(),
-        updated_at: held.updated_at.micros(),
-        expires_at: held.expires_at.micros(),
-        version: held.version,
+pub(crate) fn stored_reservation(reservation: &Reservation) -> StoredReservation {
+    StoredReservation {
+        id: reservation.id.0,
+        event: reservation.event.0,
+        buyer: reservation.buyer.clone(),
+        state: reservation.state.name().to_owned(),
+        quantity: reservation.units.len() as u64,
+        lines: reservation.lines.iter().map(stored_line).collect(),
+        units: reservation.units.iter().map(stored_unit).collect(),
+        payment: reservation.payment_reference.clone(),
+        created_by: reservation.created_by.clone(),
+        created_at: reservation.created_at.micros(),
+        updated_at: reservation.updated_at.micros(),
+        expires_at: reservation.expires_at.micros(),
+        version: reservation.version,
     }
 }
 
-pub(crate) fn reservation(form: ReservationForm) -> Result<Reservation> {
+pub(crate) fn reservation(stored: StoredReservation) -> Result<Reservation> {
     Ok(Reservation {
-        id: ReservationId(form.id),
-        event: EventId(form.event),
-        buyer: form.buyer,
-        state: reservation_state(&form.state)?,
-        lines: form.lines.into_iter().map(line).collect(),
-        units: form.units.into_iter().map(unit).collect(),
-        payment_reference: form.payment,
-        created_by: form.created_by,
-        created_at: moment(form.created_at)?,
-        updated_at: moment(form.updated_at)?,
-        expires_at: moment(form.expires_at)?,
-        version: form.version,
+        id: ReservationId(stored.id),
+        event: EventId(stored.event),
+        buyer: stored.buyer,
+        state: reservation_state(&stored.state)?,
+        lines: stored.lines.into_iter().map(line).collect(),
+        units: stored.units.into_iter().map(unit).collect(),
+        payment_reference: stored.payment,
+        created_by: stored.created_by,
+        created_at: moment(stored.created_at)?,
+        updated_at: moment(stored.updated_at)?,
+        expires_at: moment(stored.expires_at)?,
+        version: stored.version,
     })
 }

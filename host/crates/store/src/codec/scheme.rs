@@ -1,4 +1,4 @@
-//! A project's scheme, and machines, which plugins describe as well.
+//! Schemes of projects and state machines.
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
@@ -6,49 +6,49 @@ use tessera_core::tracker::{
     AssignMove, Category, FieldDefinition, FieldType, Machine, Scheme, State, Transition,
 };
 
-use super::corrupt;
-use super::value::{AttributesForm, attributes, attributes_form};
+use super::scalar::corrupt;
+use super::value::{StoredAttributes, attributes, stored_attributes};
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct SchemeForm {
+pub(crate) struct StoredScheme {
     types: Vec<String>,
     priorities: Vec<String>,
     resolutions: Vec<String>,
     default_type: String,
     default_priority: String,
     #[serde(flatten)]
-    machine: MachineForm,
-    fields: Vec<FieldForm>,
+    machine: StoredMachine,
+    fields: Vec<StoredField>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct MachineForm {
+pub(crate) struct StoredMachine {
     initial: String,
-    states: Vec<StateForm>,
-    transitions: Vec<TransitionForm>,
+    states: Vec<StoredState>,
+    transitions: Vec<StoredTransition>,
     on_assign: Option<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct StateForm {
+struct StoredState {
     name: String,
     category: String,
     #[serde(default)]
-    attributes: AttributesForm,
+    attributes: StoredAttributes,
 }
 
 #[derive(Serialize, Deserialize)]
-struct TransitionForm {
+struct StoredTransition {
     name: String,
     from: Vec<String>,
     to: String,
     requires: Vec<String>,
     #[serde(default)]
-    attributes: AttributesForm,
+    attributes: StoredAttributes,
 }
 
 #[derive(Serialize, Deserialize)]
-struct FieldForm {
+struct StoredField {
     name: String,
     #[serde(rename = "type")]
     field_type: String,
@@ -56,75 +56,75 @@ struct FieldForm {
     options: Vec<String>,
 }
 
-pub(crate) fn scheme_form(scheme: &Scheme) -> SchemeForm {
-    SchemeForm {
+pub(crate) fn stored_scheme(scheme: &Scheme) -> StoredScheme {
+    StoredScheme {
         types: scheme.types.clone(),
         priorities: scheme.priorities.clone(),
         resolutions: scheme.resolutions.clone(),
         default_type: scheme.default_type.clone(),
         default_priority: scheme.default_priority.clone(),
-        machine: machine_form(&scheme.machine),
-        fields: scheme.fields.iter().map(field_form).collect(),
+        machine: stored_machine(&scheme.machine),
+        fields: scheme.fields.iter().map(stored_field).collect(),
     }
 }
 
-pub(crate) fn scheme(form: SchemeForm) -> Result<Scheme> {
+pub(crate) fn scheme(stored: StoredScheme) -> Result<Scheme> {
     Ok(Scheme {
-        types: form.types,
-        priorities: form.priorities,
-        resolutions: form.resolutions,
-        default_type: form.default_type,
-        default_priority: form.default_priority,
-        machine: machine(form.machine)?,
-        fields: form.fields.into_iter().map(field).collect::<Result<_>>()?,
+        types: stored.types,
+        priorities: stored.priorities,
+        resolutions: stored.resolutions,
+        default_type: stored.default_type,
+        default_priority: stored.default_priority,
+        machine: machine(stored.machine)?,
+        fields: stored.fields.into_iter().map(field).collect::<Result<_>>()?,
     })
 }
 
-pub(crate) fn machine_form(machine: &Machine) -> MachineForm {
+pub(crate) fn stored_machine(machine: &Machine) -> StoredMachine {
     let Machine { initial, states, transitions, on_assign } = machine.clone();
-    MachineForm {
+    StoredMachine {
         initial,
         states: states
             .into_iter()
-            .map(|State { name, category, attributes }| StateForm {
+            .map(|State { name, category, attributes }| StoredState {
                 name,
                 category: category_name(category).to_owned(),
-                attributes: attributes_form(&attributes),
+                attributes: stored_attributes(&attributes),
             })
             .collect(),
         transitions: transitions
             .into_iter()
-            .map(|Transition { name, from, to, requires, attributes }| TransitionForm {
+            .map(|Transition { name, from, to, requires, attributes }| StoredTransition {
                 name,
                 from,
                 to,
                 requires,
-                attributes: attributes_form(&attributes),
+                attributes: stored_attributes(&attributes),
             })
             .collect(),
         on_assign: on_assign.map(|on| (on.from, on.to)),
     }
 }
 
-pub(crate) fn machine(form: MachineForm) -> Result<Machine> {
+pub(crate) fn machine(stored: StoredMachine) -> Result<Machine> {
     Ok(Machine {
-        initial: form.initial,
-        states: form.states.into_iter().map(state).collect::<Result<_>>()?,
-        transitions: form.transitions.into_iter().map(transition).collect::<Result<_>>()?,
-        on_assign: form.on_assign.map(|(from, to)| AssignMove { from, to }),
+        initial: stored.initial,
+        states: stored.states.into_iter().map(state).collect::<Result<_>>()?,
+        transitions: stored.transitions.into_iter().map(transition).collect::<Result<_>>()?,
+        on_assign: stored.on_assign.map(|(from, to)| AssignMove { from, to }),
     })
 }
 
-fn state(form: StateForm) -> Result<State> {
+fn state(stored: StoredState) -> Result<State> {
     let known = [Category::Open, Category::Active, Category::Done];
-    let category = known.into_iter().find(|known| category_name(*known) == form.category);
-    let category = category.ok_or_else(|| corrupt("a state's category", &form.category))?;
-    Ok(State { name: form.name, category, attributes: attributes(form.attributes)? })
+    let category = known.into_iter().find(|known| category_name(*known) == stored.category);
+    let category = category.ok_or_else(|| corrupt("a state's category", &stored.category))?;
+    Ok(State { name: stored.name, category, attributes: attributes(stored.attributes)? })
 }
 
-fn transition(form: TransitionForm) -> Result<Transition> {
-    let TransitionForm { name, from, to, requires, attributes: held } = form;
-    Ok(Transition { name, from, to, requires, attributes: attributes(held)? })
+fn transition(stored: StoredTransition) -> Result<Transition> {
+    let StoredTransition { name, from, to, requires, attributes: stored_attributes } = stored;
+    Ok(Transition { name, from, to, requires, attributes: attributes(stored_attributes)? })
 }
 
 fn category_name(category: Category) -> &'static str {
@@ -135,8 +135,8 @@ fn category_name(category: Category) -> &'static str {
     }
 }
 
-fn field_form(field: &FieldDefinition) -> FieldForm {
-    FieldForm {
+fn stored_field(field: &FieldDefinition) -> StoredField {
+    StoredField {
         name: field.name.clone(),
         field_type: field.field_type.name().to_owned(),
         required: field.required,
@@ -144,10 +144,10 @@ fn field_form(field: &FieldDefinition) -> FieldForm {
     }
 }
 
-fn field(form: FieldForm) -> Result<FieldDefinition> {
-    let known = FieldType::ALL.into_iter().find(|(_, name)| *name == form.field_type);
-    let (field_type, _) = known.ok_or_else(|| corrupt("a field's type", &form.field_type))?;
-    Ok(FieldDefinition { name: form.name, field_type, required: form.required, options: form.options })
+fn field(stored: StoredField) -> Result<FieldDefinition> {
+    let known = FieldType::ALL.into_iter().find(|(_, name)| *name == stored.field_type);
+    let (field_type, _) = known.ok_or_else(|| corrupt("a field's type", &stored.field_type))?;
+    Ok(FieldDefinition { name: stored.name, field_type, required: stored.required, options: stored.options })
 }
 
 #[cfg(test)]
@@ -170,7 +170,7 @@ mod tests {
             .collect();
         full.machine.states[1].attributes.push(Field::new("colour", "red"));
         full.machine.transitions[0].attributes.push(Field { name: "rank".into(), value: Value::Integer(3) });
-        let text = serde_json::to_string(&scheme_form(&full)).unwrap();
+        let text = serde_json::to_string(&stored_scheme(&full)).unwrap();
         assert_eq!(scheme(serde_json::from_str(&text).unwrap()).unwrap(), full);
     }
 

@@ -1,5 +1,5 @@
-//! Values of fields. Texts, whole numbers, truth and lists of texts are plain JSON, so that databases
-//! can compare them; the rest are objects with one tag.
+//! Values of fields. Texts, integers, booleans and lists of texts are plain JSON, so that databases can compare them;
+//! other values are objects with one tag.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use serde_json::{Value as Json, json};
 use tessera_core::value::{Decimal, Field, Money};
 use tessera_core::{Change, Result, Role, Timestamp, Value};
 
-use super::corrupt;
+use super::scalar::corrupt;
 
-/// An issue's own fields.
-pub(crate) type FieldsForm = BTreeMap<String, Json>;
+/// Custom fields of an issue.
+pub(crate) type StoredFields = BTreeMap<String, Json>;
 
-/// What became of one field.
+/// Change of one field.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct ChangeForm {
+pub(crate) struct StoredChange {
     field: String,
     #[serde(default, skip_serializing_if = "Json::is_null")]
     before: Json,
@@ -23,10 +23,10 @@ pub(crate) struct ChangeForm {
     after: Json,
 }
 
-pub(crate) fn change_forms(changes: &[Change]) -> Vec<ChangeForm> {
+pub(crate) fn stored_changes(changes: &[Change]) -> Vec<StoredChange> {
     changes
         .iter()
-        .map(|change| ChangeForm {
+        .map(|change| StoredChange {
             field: change.field.clone(),
             before: write(&change.before),
             after: write(&change.after),
@@ -34,38 +34,38 @@ pub(crate) fn change_forms(changes: &[Change]) -> Vec<ChangeForm> {
         .collect()
 }
 
-pub(crate) fn changes(forms: Vec<ChangeForm>) -> Result<Vec<Change>> {
-    let read = |form: ChangeForm| {
-        Ok(Change { field: form.field, before: read(form.before)?, after: read(form.after)? })
+pub(crate) fn changes(stored: Vec<StoredChange>) -> Result<Vec<Change>> {
+    let read = |stored: StoredChange| {
+        Ok(Change { field: stored.field, before: read(stored.before)?, after: read(stored.after)? })
     };
-    forms.into_iter().map(read).collect()
+    stored.into_iter().map(read).collect()
 }
 
-pub(crate) fn fields_form(fields: &BTreeMap<String, Value>) -> FieldsForm {
+pub(crate) fn stored_fields(fields: &BTreeMap<String, Value>) -> StoredFields {
     fields.iter().map(|(name, value)| (name.clone(), write(value))).collect()
 }
 
-pub(crate) fn fields(form: FieldsForm) -> Result<BTreeMap<String, Value>> {
-    form.into_iter().map(|(name, value)| Ok((name, read(value)?))).collect()
+pub(crate) fn fields(stored: StoredFields) -> Result<BTreeMap<String, Value>> {
+    stored.into_iter().map(|(name, value)| Ok((name, read(value)?))).collect()
 }
 
-/// What else a plugin says of itself: names with values, in their order.
-pub(crate) type AttributesForm = Vec<(String, Json)>;
+/// Attributes of a plugin's description: names and values in order.
+pub(crate) type StoredAttributes = Vec<(String, Json)>;
 
-pub(crate) fn attributes_form(attributes: &[Field]) -> AttributesForm {
+pub(crate) fn stored_attributes(attributes: &[Field]) -> StoredAttributes {
     attributes.iter().map(|field| (field.name.clone(), write(&field.value))).collect()
 }
 
-pub(crate) fn attributes(form: AttributesForm) -> Result<Vec<Field>> {
-    form.into_iter().map(|(name, value)| Ok(Field { name, value: read(value)? })).collect()
+pub(crate) fn attributes(stored: StoredAttributes) -> Result<Vec<Field>> {
+    stored.into_iter().map(|(name, value)| Ok(Field { name, value: read(value)? })).collect()
 }
 
-pub(crate) fn roles_form(roles: &[Role]) -> Vec<String> {
+pub(crate) fn stored_roles(roles: &[Role]) -> Vec<String> {
     roles.iter().map(|role| role.name().to_owned()).collect()
 }
 
-pub(crate) fn roles(form: &[String]) -> Result<Vec<Role>> {
-    form.iter().map(|name| Role::parse("role", name).map_err(|_| corrupt("a role", name))).collect()
+pub(crate) fn roles(stored: &[String]) -> Result<Vec<Role>> {
+    stored.iter().map(|name| Role::parse("role", name).map_err(|_| corrupt("a role", name))).collect()
 }
 
 fn write(value: &Value) -> Json {

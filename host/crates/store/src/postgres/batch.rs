@@ -1,5 +1,5 @@
-//! A batch of one event's commands, one transaction. Where what is remembered of the event is enough, it is one
-//! statement; else the pools are locked and all is read.
+//! Batches of one event's commands, each a transaction. If the cached event suffices it is one statement, else the pools
+//! are locked and the state is read.
 
 use std::sync::Arc;
 
@@ -10,36 +10,36 @@ use tessera_core::inventory::Job;
 use tessera_core::ports::BatchDone;
 use tessera_core::{Error, ErrorKind, Result};
 
-use super::Shared;
-use super::commit::{finish, settle, told};
+use super::commit::{finish, notify_committed, settle};
 use super::dialect::{Conn, LOCK_TO_CHANGE};
-use super::sql::inventory::Known;
+use super::shared::Shared;
 use super::sql::inventory::batch::{self, Batch};
-use crate::error::{fault, is_unanswered};
+use super::sql::inventory::cached_event::CachedEvent;
+use crate::error::{db_error, is_outcome_unknown};
 
 type Event = (TenantId, EventId);
 
-/// Begins and locks the event's pools in one round trip.
+/// Begins a transaction and locks the event's pools in one round trip.
 fn begin((tenant, event): Event) -> String {
     format!(
         "BEGIN; SELECT 1 FROM pools WHERE tenant_id = '{tenant}' AND event_id = '{event}' ORDER BY id{LOCK_TO_CHANGE}"
     )
 }
 
-/// Waits for its turn and carries the batch out.
+/// Executes a batch when a connection is free.
 pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result<BatchDone> {
-    let _permit = shared.gate.enter(of.0).await?;
-    let mut conn = shared.pool.acquire().await.map_err(fault)?;
-    let known = shared.known.get(of);
-    if let Some(known) = known.as_deref()
-        && let Some((batch, well)) = by_known(shared, &mut conn, (of, known), jobs).await?
+    let _permit = shared.limiter.acquire(of.0).await?;
+    let mut conn = shared.pool.acquire().await.map_err(db_error)?;
+    let cached = shared.cached_events.get(of);
+    if let Some(cached) = cached.as_deref()
+        && let Some((batch, healthy)) = run_cached(shared, &mut conn, (of, cached), jobs).await?
     {
-        return Ok(done(shared, of, (batch, well.then_some(conn))));
+        return Ok(done(shared, of, (batch, healthy.then_some(conn))));
     }
-    match transact(shared, &mut conn, of, (jobs, known.as_deref())).await {
-        Ok((batch, well)) => Ok(done(shared, of, (batch, well.then_some(conn)))),
+    match transact(shared, &mut conn, of, (jobs, cached.as_deref())).await {
+        Ok((batch, healthy)) => Ok(done(shared, of, (batch, healthy.then_some(conn)))),
         Err(Failed { error, ended }) => {
-            // A connection that may still be within the transaction is not used again.
+            // The transaction may still be open: do not reuse the connection.
             if !ended {
                 conn.close_on_drop();
             }
@@ -48,75 +48,79 @@ pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result
     }
 }
 
-/// What is to be remembered and kept for the next batch.
-fn done(shared: &Shared, of: Event, (batch, well): (Batch, Option<PoolConnection<Postgres>>)) -> BatchDone {
-    shared.known.put(of, batch.known);
-    if let Some(conn) = well {
+/// Updates the cache and returns the connection if it is healthy.
+fn done(shared: &Shared, of: Event, (batch, conn): (Batch, Option<PoolConnection<Postgres>>)) -> BatchDone {
+    shared.cached_events.put(of, batch.cached);
+    if let Some(conn) = conn {
         shared.pool.keep(conn);
     }
     BatchDone { verdicts: batch.verdicts, objects: batch.objects }
 }
 
-/// Carries the batch out by what is remembered, and says whether the connection is well. Nothing, if that is not enough or
-/// not true any more.
-async fn by_known(
+/// Executes a batch by the cached event and returns whether the connection is healthy, or `None` if the cached event is
+/// insufficient or stale.
+async fn run_cached(
     shared: &Shared,
     conn: &mut Conn,
-    (of, known): (Event, &Known),
+    (of, cached): (Event, &CachedEvent),
     jobs: &[Arc<Job>],
 ) -> Result<Option<(Batch, bool)>> {
-    let Some(judged) = batch::judge_known(of.1, (known, shared.clock.now()), jobs) else { return Ok(None) };
-    let well = match judged.write(conn, of.0).await {
+    let Some(decided) = batch::decide_cached(of.1, (cached, shared.clock.now()), jobs) else {
+        return Ok(None);
+    };
+    let healthy = match decided.write(conn, of.0).await {
         Ok(()) => true,
-        // The statement is a transaction of its own: its answer is that of a COMMIT.
+        // The statement is its own transaction: an unknown outcome is handled as that of a COMMIT.
         Err(error) if error.kind() == ErrorKind::Unavailable => {
-            let Some(first) = judged.first().filter(|_| is_unanswered(&error)) else { return Err(error) };
+            let Some(first) = decided.first().filter(|_| is_outcome_unknown(&error)) else {
+                return Err(error);
+            };
             settle(error, || is_stored(shared, of, first)).await?;
             false
         }
-        // What is remembered is not true any more.
+        // The cached event is stale.
         Err(error) if error.is_stale() => return Ok(None),
         Err(error) => {
-            tracing::warn!(?error, "a batch could not be written by what is remembered; it is run again");
+            tracing::warn!(?error, "batch by cached event failed; running it again");
             return Ok(None);
         }
     };
-    told(shared);
-    Ok(Some((judged.done(known), well)))
+    notify_committed(shared);
+    Ok(Some((decided.done(cached), healthy)))
 }
 
-/// Whether a batch is stored, by its first reservation. Who is about to store it has the pools' locks: they are waited for.
+/// Returns whether a batch is stored, by its first reservation. Locking the pools waits for a statement in flight.
 async fn is_stored(shared: &Shared, of: Event, first: ReservationId) -> Result<Option<bool>, sqlx::Error> {
     let mut conn = shared.pool.acquire().await?;
     let mut transaction = conn.begin_with(AssertSqlSafe(begin(of))).await?;
     let query = sqlx::query("SELECT 1 FROM reservations WHERE tenant_id = $1 AND id = $2");
     let found = query.bind(of.0.0).bind(first.0).fetch_optional(&mut *transaction).await?;
     transaction.rollback().await?;
-    // Else the server may not have begun yet: it goes on with what it was sent.
+    // Not found may mean that the server has not executed the statement yet.
     Ok(found.map(|_| true))
 }
 
-/// Why a batch failed, and whether its transaction is over.
+/// Error of a batch, and whether its transaction has ended.
 struct Failed {
     error: Error,
     ended: bool,
 }
 
-/// Carries the batch out, and says whether the connection is well.
+/// Executes a batch by its state and returns whether the connection is healthy.
 async fn transact(
     shared: &Shared,
     conn: &mut Conn,
     of: Event,
-    jobs: (&[Arc<Job>], Option<&Known>),
+    jobs: (&[Arc<Job>], Option<&CachedEvent>),
 ) -> std::result::Result<(Batch, bool), Failed> {
-    let unended = |error| Failed { error: fault(error), ended: false };
+    let unended = |error| Failed { error: db_error(error), ended: false };
     let mut transaction = conn.begin_with(AssertSqlSafe(begin(of))).await.map_err(unended)?;
     match batch::run(&mut transaction, of.0, of.1, jobs).await {
         Ok(done) if done.objects.is_empty() => {
             transaction.rollback().await.map(|()| (done, true)).map_err(unended)
         }
         Ok(done) => match finish(shared, transaction, &done.token).await {
-            Ok(well) => Ok((done, well)),
+            Ok(healthy) => Ok((done, healthy)),
             Err(error) => Err(Failed { error, ended: true }),
         },
         Err(error) => {

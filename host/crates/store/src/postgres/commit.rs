@@ -1,4 +1,4 @@
-//! One changeset, one transaction, in a task of its own: its caller may leave at any time.
+//! Commits of changesets: each is a transaction in a task of its own, which continues if its caller leaves.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,27 +6,25 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, Postgres, Transaction};
 use tessera_core::changeset::{Changeset, Committed};
 use tessera_core::{Error, Result};
-use tokio::sync::oneshot;
 
-use super::Shared;
 use super::dialect::Conn;
+use super::issue_queue::Reply;
+use super::shared::Shared;
 use super::sql::apply::{Applied, apply};
 use super::sql::idempotency;
-use crate::error::{fault, is_lost};
+use crate::error::{db_error, is_connection_lost};
 
-/// For how long the server is asked what became of a transaction, and how long is waited in between.
-const ASKED_FOR: Duration = Duration::from_secs(3);
-const BETWEEN: Duration = Duration::from_millis(300);
+/// How long the outcome of a write is queried after a lost answer.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Pause between these queries.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(300);
 
-/// Who waits for a verdict.
-pub(super) type Reply = oneshot::Sender<Result<Committed>>;
-
-/// Waits for its turn and carries the changeset out, unless nobody waits for it any more.
+/// Commits a changeset when a connection is free, unless its caller has left.
 pub(super) async fn run(shared: &Arc<Shared>, changeset: &Changeset, mut reply: Reply) {
     let permit = tokio::select! {
         biased;
         () = reply.closed() => return,
-        permit = shared.gate.enter(changeset.tenant) => permit,
+        permit = shared.limiter.acquire(changeset.tenant) => permit,
     };
     let verdict = match permit {
         Err(error) => Err(error),
@@ -34,14 +32,14 @@ pub(super) async fn run(shared: &Arc<Shared>, changeset: &Changeset, mut reply: 
         Ok(_permit) if Instant::now() >= changeset.deadline => Err(Error::deadline()),
         Ok(_permit) => transact(shared, changeset).await,
     };
-    // Who left while the transaction ran reads the outcome later, by its key or by the rows.
+    // A caller that has left reads the outcome later, by its key or by the rows.
     let _ = reply.send(verdict);
 }
 
-/// Carries the changeset out step by step.
+/// Applies a changeset in a transaction.
 pub(super) async fn transact(shared: &Shared, changeset: &Changeset) -> Result<Committed> {
-    let mut conn = shared.pool.acquire().await.map_err(fault)?;
-    let mut transaction = conn.begin().await.map_err(fault)?;
+    let mut conn = shared.pool.acquire().await.map_err(db_error)?;
+    let mut transaction = conn.begin().await.map_err(db_error)?;
     match apply(&mut transaction, changeset, shared.clock.now()).await {
         Ok(Applied::Written(token)) => {
             if finish(shared, transaction, &token).await? {
@@ -50,11 +48,11 @@ pub(super) async fn transact(shared: &Shared, changeset: &Changeset) -> Result<C
             Ok(Committed::Stored)
         }
         Ok(Applied::Claimed) => {
-            transaction.rollback().await.map_err(fault)?;
+            transaction.rollback().await.map_err(db_error)?;
             replay(shared, &mut conn, changeset).await
         }
         Err(error) => {
-            // A connection on which even this fails is not used again.
+            // A connection whose rollback fails is not reused.
             if transaction.rollback().await.is_err() {
                 conn.close_on_drop();
             }
@@ -63,7 +61,7 @@ pub(super) async fn transact(shared: &Shared, changeset: &Changeset) -> Result<C
     }
 }
 
-/// Commits, and wakes who numbers the facts. Whether the connection is well: else the answer came by another.
+/// Commits and notifies the sequencer. Returns whether the connection is healthy; if not, the outcome was queried by another.
 pub(super) async fn finish(
     shared: &Shared,
     transaction: Transaction<'_, Postgres>,
@@ -71,57 +69,57 @@ pub(super) async fn finish(
 ) -> Result<bool> {
     let well = match transaction.commit().await {
         Ok(()) => true,
-        Err(error) if is_lost(&error) => {
-            settle(fault(error), || is_committed(shared, token)).await?;
+        Err(error) if is_connection_lost(&error) => {
+            settle(db_error(error), || is_committed(shared, token)).await?;
             false
         }
-        Err(error) => return Err(fault(error)),
+        Err(error) => return Err(db_error(error)),
     };
-    told(shared);
+    notify_committed(shared);
     Ok(well)
 }
 
-/// Something has committed: wakes who numbers the facts.
-pub(super) fn told(shared: &Shared) {
+/// Notifies the sequencer of a commit.
+pub(super) fn notify_committed(shared: &Shared) {
     shared.committed.notify_one();
     if !shared.is_sequencer() {
-        shared.untold.notify_one();
+        shared.uncommunicated.notify_one();
     }
 }
 
-/// Reads the winner's answer, which has committed.
+/// Returns the answer that is recorded for the claimed key.
 async fn replay(shared: &Shared, conn: &mut Conn, changeset: &Changeset) -> Result<Committed> {
     let Some(claim) = &changeset.claim else { return Err(Error::stale()) };
     let recorded = idempotency::recorded(conn, &claim.scope, shared.clock.now()).await?;
     recorded.map(Box::new).map(Committed::Replayed).ok_or_else(Error::stale)
 }
 
-/// The answer to a write was lost: asks the server whether it is stored all the same. None: that is not known yet.
+/// Queries whether a write is stored whose answer was lost. `None` from `is_stored` means that it is not known yet.
 pub(super) async fn settle<F>(lost: Error, is_stored: impl Fn() -> F) -> Result<()>
 where
     F: Future<Output = Result<Option<bool>, sqlx::Error>>,
 {
-    tracing::warn!(error = ?lost, "the answer to a write was lost; the server is asked what became of it");
-    let known = async {
+    tracing::warn!(error = ?lost, "answer to a write was lost; querying its outcome");
+    let outcome = async {
         loop {
             match is_stored().await {
-                Ok(Some(known)) => return known,
+                Ok(Some(stored)) => return stored,
                 Ok(None) => {}
-                Err(unanswered) => tracing::warn!(error = %unanswered, "the server did not say"),
+                Err(error) => tracing::warn!(%error, "query of a write's outcome failed"),
             }
-            tokio::time::sleep(BETWEEN).await;
+            tokio::time::sleep(SETTLE_INTERVAL).await;
         }
     };
-    match tokio::time::timeout(ASKED_FOR, known).await {
+    match tokio::time::timeout(SETTLE_TIMEOUT, outcome).await {
         Ok(true) => return Ok(()),
         Ok(false) => return Err(lost),
         Err(_) => {}
     }
-    let message = "the database is away, and nobody knows whether the change was stored; read it again";
+    let message = "the database is unavailable and the outcome of the change is unknown; read the object before you try again";
     Err(Error::unavailable(message, Duration::from_secs(1)).caused_by(lost))
 }
 
-/// Whether a transaction is committed.
+/// Returns whether a transaction is committed, or `None` while it runs.
 async fn is_committed(shared: &Shared, token: &str) -> Result<Option<bool>, sqlx::Error> {
     let mut conn = shared.pool.acquire().await?;
     let query = sqlx::query_scalar("SELECT pg_xact_status($1::text::xid8)").bind(token);
@@ -129,7 +127,7 @@ async fn is_committed(shared: &Shared, token: &str) -> Result<Option<bool>, sqlx
     Ok(match status.as_deref() {
         Some("committed") => Some(true),
         Some("aborted") => Some(false),
-        // It still runs.
+        // In progress.
         _ => None,
     })
 }

@@ -1,5 +1,5 @@
-//! How facts get their numbers, and are found by them: a transaction leaves one row in `unnumbered`, and the
-//! sequencer moves it to `commits` with the number of its last fact. A fact is found by its transaction.
+//! Numbers of facts: a transaction inserts one row into `unnumbered`, and the sequencer moves it to `commits` with the
+//! number of its last fact. A fact is found by its transaction.
 
 use sqlx::QueryBuilder;
 use tessera_core::Result;
@@ -9,32 +9,31 @@ use tessera_core::outbox::NewFact;
 use super::dialect::{Conn, Db, Ts};
 use crate::codec::signed;
 
-/// Numbered transactions: the number of the last fact, and that before the first.
+/// Selects numbered transactions, with the number of the last fact and that before the first.
 const TRANSACTIONS: &str =
     "SELECT tenant_id AS owner, drawn AS drew, seq AS last, seq - facts AS base FROM commits";
-/// The facts of one of them, with their numbers.
+/// Selects the facts of one of them, with their numbers.
 const FACTS: &str = "SELECT *, c.base + place AS seq FROM facts WHERE tenant_id = c.owner AND drawn = c.drew";
 
-/// The number of a fact of the table `facts`, if it has one.
+/// Number of a row of `facts`, or null.
 pub(super) const SEQ: &str = "(SELECT c.seq - c.facts + facts.place FROM commits c
     WHERE c.tenant_id = facts.tenant_id AND c.drawn = facts.drawn)";
-/// The order of [`push_newest`].
+/// Order of [`push_newest`].
 pub(super) const NEWEST_FIRST: &str = "c.last DESC, f.place DESC";
 
-/// The columns by which a fact is found, and what they get for a row of a statement that is given its rows.
+/// Columns of a fact's place, and their values for a given row.
 pub(super) const COLUMNS: &str = "drawn, place";
 pub(super) const OF_ROW: &str = "(SELECT drawn FROM committed), v.place";
-/// Before such a statement: leaves the transaction's row, after all that waits for locks was carried out.
+/// Inserts the transaction's row before such a statement, after all statements that wait for locks.
 pub(super) const COMMITTED: &str = "committed AS (INSERT INTO unnumbered (tenant_id, facts, at)
     SELECT $1, COUNT(*), MAX(v.at) FROM $rows HAVING (SELECT whole FROM checked) = 1 RETURNING drawn), ";
 
-/// The number of the newest fact before `$1`.
+/// Number of the newest fact before `$1`.
 pub(super) const SEQ_BEFORE: &str =
     "SELECT seq FROM commits WHERE at < $1 ORDER BY at DESC, seq DESC LIMIT 1";
 
-/// Removes the oldest facts before `$1`, at most `$2`. Those of one transaction go in their order, and its own row
-/// goes with the last of them.
-pub(super) const FORGET: &str = "WITH old AS (
+/// Deletes the oldest facts before `$1`, at most `$2`: those of a transaction in order, and its row with the last one.
+pub(super) const DELETE_OLD: &str = "WITH old AS (
      SELECT c.row AS commit_row, f.row AS fact_row, f.place = c.facts AS is_last FROM
      (SELECT ctid AS row, tenant_id, drawn, facts, at, seq FROM commits WHERE at < $1
       ORDER BY at, seq LIMIT $2) c CROSS JOIN LATERAL
@@ -43,14 +42,14 @@ pub(super) const FORGET: &str = "WITH old AS (
     emptied AS (DELETE FROM commits WHERE ctid = ANY(ARRAY(SELECT commit_row FROM old WHERE is_last)))
     DELETE FROM facts WHERE ctid = ANY(ARRAY(SELECT fact_row FROM old))";
 
-/// What the first of these new facts gets, the next ones one more each.
+/// Returns the number of the first of these new facts; the others follow.
 #[allow(clippy::unused_async, reason = "SQLite's numbering asks the database")]
 pub(super) async fn first(_: &mut Conn, _: &[NewFact]) -> Result<i64> {
     Ok(1)
 }
 
-/// Begins to insert rows of these columns, and of what `first` began to count. The first such statement of a
-/// transaction leaves its row, and is told all its facts.
+/// Begins an insert of these columns and the number from [`first`]. The first such statement of a transaction gets all
+/// facts and inserts the transaction's row.
 pub(super) fn push_insert(query: &mut QueryBuilder<Db>, columns: &str, all: Option<(TenantId, &[NewFact])>) {
     query.push("WITH committed AS (");
     match all {
@@ -69,18 +68,17 @@ pub(super) fn push_insert(query: &mut QueryBuilder<Db>, columns: &str, all: Opti
     ));
 }
 
-/// Ends it, after the rows.
+/// Ends the insert, after the rows.
 pub(super) const INSERTED: &str = ") v";
 
-/// Facts with their numbers, in their order, after `seq`: of all tenants or of one. Transactions are looked for
-/// first, then the facts of each: limits and orders leave the planner no other way, whatever it believes of tables
-/// that were empty a moment ago.
+/// Selects facts after `seq` in order, of all tenants or of one. Transactions are selected first, then the facts of each:
+/// limits and orders force this plan, also when the statistics are those of empty tables.
 pub(super) fn push_after(query: &mut QueryBuilder<Db>, tenant: Option<TenantId>, seq: i64, limit: u32) {
     let limit = i64::from(limit);
     query.push(format_args!("({TRANSACTIONS} WHERE seq > ")).push_bind(seq);
     match tenant {
         Some(tenant) => query.push(" AND tenant_id = ").push_bind(tenant.0),
-        // Without this the index over all tenants is not used.
+        // The condition of the index over all tenants.
         None => query.push(" AND facts > 0"),
     };
     query.push(" ORDER BY seq LIMIT ").push_bind(limit);
@@ -89,8 +87,8 @@ pub(super) fn push_after(query: &mut QueryBuilder<Db>, tenant: Option<TenantId>,
     query.push(") f ORDER BY c.last, f.place LIMIT ").push_bind(limit);
 }
 
-/// A tenant's facts with their numbers, up to that of `upto`, of no more transactions than `most`; further conditions
-/// and the order are to follow.
+/// Selects a tenant's facts up to the number `upto`, of at most `most` transactions; further conditions and the order are
+/// to follow.
 pub(super) fn push_newest(
     query: &mut QueryBuilder<Db>,
     tenant: TenantId,
@@ -98,12 +96,12 @@ pub(super) fn push_newest(
 ) {
     query.push(format_args!("({TRANSACTIONS} WHERE tenant_id = ")).push_bind(tenant.0);
     if let Some(upto) = upto {
-        // The transaction that it lies in may end with a greater number.
+        // The transaction that contains `upto` may end with a greater number.
         query.push(" AND seq <= COALESCE((SELECT n.seq FROM commits n WHERE n.tenant_id = ");
         query.push_bind(tenant.0).push(" AND n.seq >= ").push_bind(upto);
         query.push(" ORDER BY n.seq LIMIT 1), ").push_bind(upto).push(")");
     }
     query.push(" ORDER BY seq DESC LIMIT ").push_bind(most.map_or(i64::MAX, i64::from));
-    // OFFSET keeps conditions out of the look-up of a transaction's facts: that is by its key and by nothing else.
+    // OFFSET keeps the planner from moving conditions into the lookup of a transaction's facts by key.
     query.push(format_args!(") c CROSS JOIN LATERAL ({FACTS} ORDER BY place DESC OFFSET 0) f WHERE TRUE"));
 }

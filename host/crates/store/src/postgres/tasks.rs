@@ -1,24 +1,24 @@
-//! What runs beside the requests: the clock, the listener and the notifier.
+//! Background tasks: clock, listener and notifier.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgListener;
 
-use super::Shared;
-use crate::clock::MEASURED_EVERY;
+use super::shared::Shared;
+use crate::clock::SYNC_INTERVAL;
 
-/// Hosts that commit tell the sequencer.
+/// Channel from committing hosts to the sequencer.
 const COMMITTED_CHANNEL: &str = "tessera_committed";
 const COMMITTED: &str = "NOTIFY tessera_committed";
 
-/// The sequencer tells all hosts, in the function `number_facts`.
+/// Channel from the sequencer to all hosts, used by `number_facts`.
 const NUMBERED_CHANNEL: &str = "tessera_numbered";
 
-/// How long is waited before a failed task begins again.
+/// Pause before a failed task starts again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Runs them until the store stops.
+/// Starts the tasks, which run until the store stops.
 pub(super) fn spawn(shared: &Arc<Shared>) {
     let clock = Arc::clone(shared);
     let listener = Arc::clone(shared);
@@ -31,18 +31,18 @@ pub(super) fn spawn(shared: &Arc<Shared>) {
 
 async fn keep_time(shared: &Shared) {
     loop {
-        tokio::time::sleep(MEASURED_EVERY).await;
-        if let Err(error) = shared.measure().await {
-            tracing::warn!(?error, "the database's clock could not be read; the host's goes on");
+        tokio::time::sleep(SYNC_INTERVAL).await;
+        if let Err(error) = shared.sync_clock().await {
+            tracing::warn!(?error, "read of the database's clock failed; continuing with the host's");
         }
     }
 }
 
-/// Listens to the other hosts. A notification that is lost is made up for by a poll each second.
+/// Listens to the other hosts. For a lost notification the poll each second is the bound.
 async fn listen(shared: &Shared) {
     loop {
         if let Err(error) = listen_once(shared).await {
-            tracing::warn!(%error, "listening to the database was interrupted");
+            tracing::warn!(%error, "listener was interrupted");
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -53,35 +53,37 @@ async fn listen_once(shared: &Shared) -> Result<(), sqlx::Error> {
     listener.ignore_pool_close_event(true);
     listener.listen_all([COMMITTED_CHANNEL, NUMBERED_CHANNEL]).await?;
     loop {
-        let heard = listener.try_recv().await?;
-        match heard {
-            Some(heard) if heard.channel() == COMMITTED_CHANNEL => shared.committed.notify_one(),
-            Some(heard) => match heard.payload().parse() {
-                Ok(newest) => shared.changed.say_upto(newest),
-                Err(_) => shared.changed.say(),
+        let notification = listener.try_recv().await?;
+        match notification {
+            Some(notification) if notification.channel() == COMMITTED_CHANNEL => {
+                shared.committed.notify_one()
+            }
+            Some(notification) => match notification.payload().parse() {
+                Ok(newest) => shared.notifier.notify_up_to(newest),
+                Err(_) => shared.notifier.notify(),
             },
-            // The connection was lost and made again: either may have been missed.
+            // The connection was replaced: notifications of either channel may be lost.
             None => {
                 shared.committed.notify_one();
-                shared.changed.say();
+                shared.notifier.notify();
             }
         }
     }
 }
 
-/// Tells the sequencer of commits, outside of their transactions and one at a time: a notification inside
-/// one would hold a lock of the whole server until after its flush.
+/// Notifies the sequencer of commits, outside of their transactions and one at a time: a notification inside a transaction
+/// would hold a server-wide lock until after its flush.
 async fn notify(shared: &Shared) {
     loop {
-        shared.untold.notified().await;
-        if let Err(error) = tell(shared).await {
-            tracing::warn!(%error, "the sequencer could not be told; it looks by itself");
+        shared.uncommunicated.notified().await;
+        if let Err(error) = notify_sequencer(shared).await {
+            tracing::warn!(%error, "notification of the sequencer failed; it polls");
             tokio::time::sleep(PAUSE).await;
         }
     }
 }
 
-async fn tell(shared: &Shared) -> Result<(), sqlx::Error> {
+async fn notify_sequencer(shared: &Shared) -> Result<(), sqlx::Error> {
     let mut conn = shared.pool.acquire().await?;
     sqlx::query(COMMITTED).execute(&mut *conn).await?;
     shared.pool.keep(conn);

@@ -1,5 +1,5 @@
-//! Carries a changeset out inside a transaction that somebody else begins and ends: locks, claim,
-//! versions, the generation of installations, guards, writes, counts, facts.
+//! Applies a changeset inside the caller's transaction: locks, claim, versions, generation of installations, guards,
+//! writes, counts, facts.
 
 use tessera_core::access::ObjectKind;
 use tessera_core::changeset::{Changeset, Record, Write};
@@ -7,56 +7,56 @@ use tessera_core::id::{FactId, IssueId, TenantId};
 use tessera_core::{Error, Result, Timestamp};
 
 use super::admission::{check_in, signing_key, ticket};
-use super::booking::{place, queue};
+use super::booking::{bookings, queue};
 use super::catalog::{event, pool, series, ticket_type, venue};
-use super::inventory::{holding, reservation, seat};
-use super::lock::Held;
+use super::inventory::{hold_rules, reservation, seat};
+use super::lock::LockedRows;
 use super::plugin::{installation, release, timer};
 use super::tenancy::{key, tenant};
 use super::tracker::count::Changes;
 use super::tracker::{comment, issue, link, project, user, watcher};
 use super::{Conn, guard, idempotency, lock, outbox};
 
-/// How it ended. Only what is `Written` may be committed.
+/// Result of applying a changeset. Only `Written` may be committed.
 pub(in super::super) enum Applied {
-    /// All is written; by this the database knows the transaction.
-    #[allow(dead_code, reason = "only where the answer to COMMIT can be lost is it asked for")]
+    /// All is written. The token identifies the transaction in the database.
+    #[allow(dead_code, reason = "used only where the answer to COMMIT can be lost")]
     Written(String),
-    /// The idempotency key had been claimed before.
+    /// The idempotency key was claimed before.
     Claimed,
 }
 
-/// Carries a changeset out.
+/// Applies a changeset.
 pub(in super::super) async fn apply(
     conn: &mut Conn,
     changeset: &Changeset,
     now: Timestamp,
 ) -> Result<Applied> {
     let tenant = changeset.tenant;
-    let held = lock::rows(conn, changeset).await?;
-    // Before the versions are compared: the repeat of a command that was carried out is not stale.
+    let locked = lock::rows(conn, changeset).await?;
+    // Before versions are compared, because the repeat of an executed command is not stale.
     if let Some(claim) = &changeset.claim
         && !idempotency::claim(conn, claim, now).await?
     {
         return Ok(Applied::Claimed);
     }
-    held.judge(changeset)?;
+    locked.check_versions(changeset)?;
     next_generations(conn, changeset).await?;
     guard::before(conn, changeset).await?;
-    let mut writer = Writer { tenant, now, held, counts: Changes::default(), removed: Vec::new() };
+    let mut writer = Writer { tenant, now, locked, counts: Changes::default(), removed: Vec::new() };
     for write in &changeset.writes {
         writer.write(conn, changeset, write).await?;
     }
     if !writer.removed.is_empty() {
         issue::no_children(conn, tenant, &writer.removed).await?;
     }
-    // Last, for these rows are shared with others that write into the same projects.
+    // Last, because other writers of the same projects lock these rows too.
     writer.counts.write(conn, tenant).await?;
     guard::after(conn, changeset).await?;
     Ok(Applied::Written(outbox::insert(conn, tenant, &changeset.facts).await?))
 }
 
-/// First of all writes: guards judge what is in force afterwards.
+/// Advances generations before all other writes, because guards check what is active afterwards.
 async fn next_generations(conn: &mut Conn, changeset: &Changeset) -> Result<()> {
     for write in &changeset.writes {
         let Write::NextGeneration(generation, scope) = write else { continue };
@@ -72,7 +72,7 @@ async fn next_generations(conn: &mut Conn, changeset: &Changeset) -> Result<()> 
 struct Writer {
     tenant: TenantId,
     now: Timestamp,
-    held: Held,
+    locked: LockedRows,
     counts: Changes,
     removed: Vec<IssueId>,
 }
@@ -93,7 +93,7 @@ impl Writer {
             Write::AddWatcher(issue, user) => watcher::add(conn, tenant, *issue, *user).await,
             Write::DropWatcher(issue, user) => watcher::drop(conn, tenant, *issue, *user).await,
             Write::PutComponent(digest, bytes) => release::put_bytes(conn, tenant, *digest, bytes).await,
-            // It was written before the guards.
+            // Written before the guards.
             Write::NextGeneration(..) => Ok(()),
             Write::PutTimer(timer) => timer::put(conn, tenant, timer).await,
             Write::TakeTimer(timer) => timer::take(conn, tenant, timer).await,
@@ -117,26 +117,26 @@ impl Writer {
             Record::Key(key) => key::insert(conn, self.tenant, key).await,
             Record::User(user) => user::insert(conn, self.tenant, user).await,
             Record::Project(project) => {
-                project::insert(conn, self.tenant, project, self.held.generation()).await
+                project::insert(conn, self.tenant, project, self.locked.generation()).await
             }
             Record::Issue(issue) => {
                 self.counts.add(issue.project, issue.id, 1);
                 issue::insert(conn, self.tenant, issue).await
             }
-            Record::Release(held) => release::insert(conn, self.tenant, held).await,
-            Record::Installation(held) => installation::insert(conn, self.tenant, held).await,
-            Record::Venue(held) => venue::insert(conn, self.tenant, held).await,
-            Record::Series(held) => series::insert(conn, self.tenant, held).await,
-            Record::Event(held) => event::insert(conn, self.tenant, held).await,
-            Record::TicketType(held) => ticket_type::insert(conn, self.tenant, held).await,
-            Record::Pool(held) => pool::insert(conn, self.tenant, held).await,
-            Record::Lock(held) => pool::lock(conn, self.tenant, held).await,
+            Record::Release(release) => release::insert(conn, self.tenant, release).await,
+            Record::Installation(installation) => installation::insert(conn, self.tenant, installation).await,
+            Record::Venue(venue) => venue::insert(conn, self.tenant, venue).await,
+            Record::Series(series) => series::insert(conn, self.tenant, series).await,
+            Record::Event(event) => event::insert(conn, self.tenant, event).await,
+            Record::TicketType(ticket_type) => ticket_type::insert(conn, self.tenant, ticket_type).await,
+            Record::Pool(pool) => pool::insert(conn, self.tenant, pool).await,
+            Record::Lock(lock) => pool::lock(conn, self.tenant, lock).await,
             Record::SigningKey(key) => signing_key::insert(conn, self.tenant, key).await,
-            Record::Queue(held) => queue::insert(conn, self.tenant, held).await,
-            Record::Booking(held) => place::insert(conn, self.tenant, held).await,
-            Record::TenantHolds(held) => holding::insert(conn, held).await,
+            Record::Queue(queue) => queue::insert(conn, self.tenant, queue).await,
+            Record::Booking(booking) => bookings::insert(conn, self.tenant, booking).await,
+            Record::TenantHolds(holds) => hold_rules::insert(conn, holds).await,
             Record::Reservation(_) | Record::Ticket(_) => {
-                Err(Error::internal(anyhow::anyhow!("reservations and tickets are made by batches")))
+                Err(Error::internal(anyhow::anyhow!("reservations and tickets are written by batches only")))
             }
         }
     }
@@ -148,7 +148,7 @@ impl Writer {
             Record::User(user) => user::update(conn, self.tenant, (user, stored)).await,
             Record::Project(project) => project::update(conn, self.tenant, (project, stored)).await,
             Record::Issue(issue) => {
-                let before = self.held.issue(issue.id)?;
+                let before = self.locked.issue(issue.id)?;
                 if before.project != issue.project {
                     self.counts.add(before.project, issue.id, -1);
                     self.counts.add(issue.project, issue.id, 1);
@@ -156,20 +156,26 @@ impl Writer {
                 issue::update(conn, self.tenant, (issue, stored), before).await
             }
             Record::Release(_) | Record::Lock(_) => {
-                Err(Error::internal(anyhow::anyhow!("releases and locks never change")))
+                Err(Error::internal(anyhow::anyhow!("releases and locks cannot be updated")))
             }
-            Record::Venue(held) => venue::update(conn, self.tenant, (held, stored)).await,
-            Record::Series(held) => series::update(conn, self.tenant, (held, stored)).await,
-            Record::Event(held) => event::update(conn, self.tenant, (held, stored)).await,
-            Record::TicketType(held) => ticket_type::update(conn, self.tenant, (held, stored)).await,
-            Record::Pool(held) => pool::update(conn, self.tenant, (held, stored)).await,
-            Record::Installation(held) => installation::update(conn, self.tenant, (held, stored)).await,
-            Record::Reservation(held) => reservation::reduce(conn, self.tenant, (held, stored)).await,
-            Record::Ticket(held) => ticket::update(conn, self.tenant, (held, stored)).await,
+            Record::Venue(venue) => venue::update(conn, self.tenant, (venue, stored)).await,
+            Record::Series(series) => series::update(conn, self.tenant, (series, stored)).await,
+            Record::Event(event) => event::update(conn, self.tenant, (event, stored)).await,
+            Record::TicketType(ticket_type) => {
+                ticket_type::update(conn, self.tenant, (ticket_type, stored)).await
+            }
+            Record::Pool(pool) => pool::update(conn, self.tenant, (pool, stored)).await,
+            Record::Installation(installation) => {
+                installation::update(conn, self.tenant, (installation, stored)).await
+            }
+            Record::Reservation(reservation) => {
+                reservation::reduce(conn, self.tenant, (reservation, stored)).await
+            }
+            Record::Ticket(ticket) => ticket::update(conn, self.tenant, (ticket, stored)).await,
             Record::SigningKey(key) => signing_key::update(conn, self.tenant, (key, stored)).await,
-            Record::Queue(held) => queue::update(conn, self.tenant, (held, stored)).await,
-            Record::Booking(held) => place::update(conn, self.tenant, (held, stored)).await,
-            Record::TenantHolds(held) => holding::update(conn, (held, stored)).await,
+            Record::Queue(queue) => queue::update(conn, self.tenant, (queue, stored)).await,
+            Record::Booking(booking) => bookings::update(conn, self.tenant, (booking, stored)).await,
+            Record::TenantHolds(holds) => hold_rules::update(conn, (holds, stored)).await,
         }
     }
 
@@ -183,7 +189,7 @@ impl Writer {
             | Record::Queue(_)
             | Record::Booking(_)
             | Record::TenantHolds(_) => {
-                Err(Error::internal(anyhow::anyhow!("such records are never deleted by themselves")))
+                Err(Error::internal(anyhow::anyhow!("records of this kind cannot be deleted")))
             }
             Record::User(user) => {
                 let cause = cause(changeset, ObjectKind::User, &user.id.to_string());
@@ -194,24 +200,24 @@ impl Writer {
                 project::mark(conn, self.tenant, project, (self.now, cause)).await
             }
             Record::Issue(issue) => {
-                let before = self.held.issue(issue.id)?;
+                let before = self.locked.issue(issue.id)?;
                 self.counts.add(before.project, issue.id, -1);
                 self.removed.push(issue.id);
                 issue::delete(conn, self.tenant, issue).await
             }
-            Record::Release(held) => release::delete(conn, self.tenant, held.digest()).await,
-            Record::Installation(held) => installation::delete(conn, self.tenant, held).await,
-            Record::Venue(held) => venue::delete(conn, self.tenant, held).await,
-            Record::Series(held) => series::delete(conn, self.tenant, held).await,
-            Record::Event(held) => event::mark(conn, self.tenant, held, self.now).await,
-            Record::TicketType(held) => ticket_type::delete(conn, self.tenant, held).await,
-            Record::Pool(held) => pool::delete(conn, self.tenant, held).await,
-            Record::Lock(held) => pool::unlock(conn, self.tenant, held).await,
+            Record::Release(release) => release::delete(conn, self.tenant, release.digest()).await,
+            Record::Installation(installation) => installation::delete(conn, self.tenant, installation).await,
+            Record::Venue(venue) => venue::delete(conn, self.tenant, venue).await,
+            Record::Series(series) => series::delete(conn, self.tenant, series).await,
+            Record::Event(event) => event::mark(conn, self.tenant, event, self.now).await,
+            Record::TicketType(ticket_type) => ticket_type::delete(conn, self.tenant, ticket_type).await,
+            Record::Pool(pool) => pool::delete(conn, self.tenant, pool).await,
+            Record::Lock(lock) => pool::unlock(conn, self.tenant, lock).await,
         }
     }
 }
 
-/// The fact that an object was deleted, to which what is purged because of it will refer.
+/// Returns the fact of an object's deletion, which is the cause of later purges.
 fn cause(changeset: &Changeset, kind: ObjectKind, id: &str) -> Option<FactId> {
     let same = |fact: &&tessera_core::outbox::NewFact| fact.object.kind == kind && fact.object.id == id;
     changeset.facts.iter().find(same).map(|fact| fact.id)

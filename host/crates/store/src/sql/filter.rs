@@ -1,4 +1,4 @@
-//! Filters as conditions. A term that does not hold for a row without a value holds when negated.
+//! Filters as SQL conditions. For a row without a value a term is false, and its negation true.
 
 use sqlx::{Encode, QueryBuilder, Type};
 use tessera_core::filter::{Filter, Op, Operand, Term};
@@ -7,7 +7,7 @@ use tessera_core::{Error, Result};
 
 use super::{Db, Ts};
 
-/// Adds all terms; `condition` writes one without its negation.
+/// Adds all terms; `condition` writes one term without its negation.
 pub(super) fn push(
     query: &mut QueryBuilder<Db>,
     filter: &Filter,
@@ -21,40 +21,40 @@ pub(super) fn push(
     Ok(())
 }
 
-/// The column is one of the texts, or NULL where `none` is asked for.
+/// Matches a column against texts, or NULL for `none`.
 pub(super) fn text(query: &mut QueryBuilder<Db>, column: &str, term: &Term) {
     one_of(query, column, texts(term), has_none(term));
 }
 
-/// The folded column is one of the texts, whatever their case.
+/// Matches a folded column against texts, ignoring case.
 pub(super) fn folded_text(query: &mut QueryBuilder<Db>, column: &str, term: &Term) {
     let texts = texts(term).iter().map(|text| folded(text)).collect();
     one_of(query, column, texts, has_none(term));
 }
 
-/// The column is one of the ids, or NULL where `none` is asked for.
+/// Matches a column against ids, or NULL for `none`.
 pub(super) fn id(query: &mut QueryBuilder<Db>, column: &str, term: &Term) {
     one_of(query, column, ids(term), has_none(term));
 }
 
-/// The column is the truth that is asked for.
+/// Matches a boolean column.
 pub(super) fn truth(query: &mut QueryBuilder<Db>, column: &str, term: &Term) {
-    let asked = |value: &Operand| if let Operand::Boolean(value) = value { Some(*value) } else { None };
-    one_of(query, column, term.values.iter().filter_map(asked).collect(), false);
+    let boolean = |value: &Operand| if let Operand::Boolean(value) = value { Some(*value) } else { None };
+    one_of(query, column, term.values.iter().filter_map(boolean).collect(), false);
 }
 
-/// The column is one of the moments, or lies before or after one.
+/// Matches a column against times, or compares it with one.
 pub(super) fn time(query: &mut QueryBuilder<Db>, column: &str, term: &Term) {
-    let asked = |value: &Operand| if let Operand::Time(at) = value { Some(Ts(*at)) } else { None };
-    let moments: Vec<_> = term.values.iter().filter_map(asked).collect();
+    let time = |value: &Operand| if let Operand::Time(at) = value { Some(Ts(*at)) } else { None };
+    let times: Vec<_> = term.values.iter().filter_map(time).collect();
     let operator = match term.op {
-        Op::OneOf => return one_of(query, column, moments, false),
+        Op::OneOf => return one_of(query, column, times, false),
         Op::Greater => ">",
         Op::GreaterOrEqual => ">=",
         Op::Less => "<",
         Op::LessOrEqual => "<=",
     };
-    let Some(at) = moments.into_iter().next() else {
+    let Some(at) = times.into_iter().next() else {
         query.push("FALSE");
         return;
     };
@@ -62,8 +62,8 @@ pub(super) fn time(query: &mut QueryBuilder<Db>, column: &str, term: &Term) {
     query.push_bind(at);
 }
 
-/// Something related holds one of the values, or nothing related is there where `none` is asked for.
-/// `related` ends in a condition that ties its rows to the row at hand.
+/// Matches related rows against values, or their absence for `none`. `related` ends with the condition that joins them to
+/// the outer row.
 pub(super) fn related<T>(
     query: &mut QueryBuilder<Db>,
     related: &str,
@@ -80,7 +80,7 @@ pub(super) fn related<T>(
     query.push(")");
 }
 
-/// `column IN (…)`; what is not asked for anything never holds.
+/// Writes `column IN (…)`; without values the condition is false.
 pub(super) fn one_of<T>(query: &mut QueryBuilder<Db>, column: &str, values: Vec<T>, none: bool)
 where
     T: for<'q> Encode<'q, Db> + Type<Db>,
@@ -100,24 +100,24 @@ where
     query.push(")");
 }
 
-/// The texts of a term.
+/// Returns the texts of a term.
 pub(super) fn texts(term: &Term) -> Vec<String> {
-    let asked = |value: &Operand| if let Operand::Text(text) = value { Some(text.clone()) } else { None };
-    term.values.iter().filter_map(asked).collect()
+    let text = |value: &Operand| if let Operand::Text(text) = value { Some(text.clone()) } else { None };
+    term.values.iter().filter_map(text).collect()
 }
 
-/// The ids of a term.
+/// Returns the ids of a term.
 pub(super) fn ids(term: &Term) -> Vec<uuid::Uuid> {
-    let asked = |value: &Operand| if let Operand::Id(id) = value { Some(*id) } else { None };
-    term.values.iter().filter_map(asked).collect()
+    let id = |value: &Operand| if let Operand::Id(id) = value { Some(*id) } else { None };
+    term.values.iter().filter_map(id).collect()
 }
 
-/// Whether a term asks for nothing.
+/// Returns whether a term has the value `none`.
 pub(super) fn has_none(term: &Term) -> bool {
     term.values.contains(&Operand::None)
 }
 
-/// The core's list of fields and the columns have come apart.
+/// Error for a field of core's list without a column here.
 pub(super) fn unknown(term: &Term) -> Error {
     Error::internal(anyhow::anyhow!("no column for the filter's field {:?}", term.field))
 }

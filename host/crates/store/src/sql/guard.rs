@@ -1,4 +1,4 @@
-//! What must hold under the locks, beyond versions; if it does not, the changeset is stale.
+//! Guards: conditions beyond versions that must hold under the locks, else the changeset is stale.
 
 use tessera_core::changeset::{Changeset, Guard};
 use tessera_core::{Error, Result};
@@ -8,7 +8,7 @@ use super::catalog::{event, pool};
 use super::plugin::{installation, timer};
 use super::tracker::{count, issue, project};
 
-/// Judges by what is stored before the writes.
+/// Checks the guards that apply to the rows before the writes.
 pub(super) async fn before(conn: &mut Conn, changeset: &Changeset) -> Result<()> {
     let tenant = changeset.tenant;
     for guard in &changeset.guards {
@@ -36,7 +36,7 @@ pub(super) async fn before(conn: &mut Conn, changeset: &Changeset) -> Result<()>
     Ok(())
 }
 
-/// Judges by what the writes have made.
+/// Checks the guards that apply to the rows after the writes.
 pub(super) async fn after(conn: &mut Conn, changeset: &Changeset) -> Result<()> {
     for guard in &changeset.guards {
         match guard {

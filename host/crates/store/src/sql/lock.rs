@@ -1,7 +1,6 @@
-//! Locks all rows that a changeset writes or depends on, in one order (kind, id), and compares their
-//! versions with those that it was decided by. A row that is marked as deleted counts as absent. What is
-//! new is bound to locked rows too: a project to the tenant's generation of installations, an installation
-//! to its project.
+//! Locks of all rows that a changeset writes or depends on, in one order (kind, id), and the check of their versions.
+//! A row that is marked as deleted counts as absent. Inserted rows depend on locked rows too: a project on the
+//! tenant's generation of installations, an installation on its project.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,46 +16,46 @@ use uuid::Uuid;
 use super::plugin::digest;
 use super::{Conn, Db, Row, dialect};
 use crate::codec::unsigned;
-use crate::error::fault;
+use crate::error::db_error;
 
-/// The locked rows as they were before the changeset.
+/// Locked rows as they were before the changeset.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct LockedRows {
     versions: HashMap<(ObjectKind, String), u64>,
-    issues: HashMap<IssueId, IssueBefore>,
-    /// The generation of the tenant's installations.
+    issues: HashMap<IssueId, IssueRow>,
+    /// Generation of the tenant's installations.
     generation: Option<u64>,
-    /// The generations that gave projects their machines.
+    /// Generations of the projects' state machines.
     machines: HashMap<String, u64>,
 }
 
-/// What the parts of an issue that are stored elsewhere are derived from.
-pub(super) struct IssueBefore {
+/// Columns of an issue that other tables' rows are derived from.
+pub(super) struct IssueRow {
     pub(super) project: ProjectId,
     pub(super) labels: BTreeSet<String>,
 }
 
-/// Rows of one kind.
+/// Rows of one kind to lock.
 #[derive(Default)]
-struct Wanted {
+struct LockRequest {
     ids: BTreeSet<String>,
     /// All rows of the tenant.
     all: bool,
     written: bool,
 }
 
-/// Locks the rows.
-pub(super) async fn rows(conn: &mut Conn, changeset: &Changeset) -> Result<Held> {
-    let mut held = Held::default();
+/// Locks the rows of a changeset.
+pub(super) async fn rows(conn: &mut Conn, changeset: &Changeset) -> Result<LockedRows> {
+    let mut locked = LockedRows::default();
     // The map is in the order of `ObjectKind::ALL`, the sets in that of the ids.
     for (kind, wanted) in wanted(changeset) {
-        held.take(conn, changeset.tenant, kind, &wanted).await?;
+        locked.take(conn, changeset.tenant, kind, &wanted).await?;
     }
-    Ok(held)
+    Ok(locked)
 }
 
-fn wanted(changeset: &Changeset) -> BTreeMap<ObjectKind, Wanted> {
-    let mut wanted: BTreeMap<ObjectKind, Wanted> = BTreeMap::new();
+fn wanted(changeset: &Changeset) -> BTreeMap<ObjectKind, LockRequest> {
+    let mut wanted: BTreeMap<ObjectKind, LockRequest> = BTreeMap::new();
     for write in &changeset.writes {
         if let Write::Update(record, _) | Write::Delete(record) = write {
             let row = record.expect();
@@ -64,7 +63,7 @@ fn wanted(changeset: &Changeset) -> BTreeMap<ObjectKind, Wanted> {
             kind.ids.insert(row.id);
             kind.written = true;
         }
-        want_what_it_hangs_on(&mut wanted, changeset.tenant, write);
+        add_implicit(&mut wanted, changeset.tenant, write);
     }
     for expected in &changeset.expects {
         wanted.entry(expected.kind).or_default().ids.insert(expected.id.clone());
@@ -72,25 +71,25 @@ fn wanted(changeset: &Changeset) -> BTreeMap<ObjectKind, Wanted> {
     wanted
 }
 
-/// What a write depends on without saying so.
-fn want_what_it_hangs_on(wanted: &mut BTreeMap<ObjectKind, Wanted>, tenant: TenantId, write: &Write) {
+/// Adds the rows that a write depends on implicitly.
+fn add_implicit(wanted: &mut BTreeMap<ObjectKind, LockRequest>, tenant: TenantId, write: &Write) {
     match write {
         Write::Insert(Record::Project(_)) => {
             wanted.entry(ObjectKind::Tenant).or_default().ids.insert(tenant.to_string());
         }
-        Write::Insert(Record::Installation(held))
-        | Write::Update(Record::Installation(held), _)
-        | Write::Delete(Record::Installation(held)) => {
-            if let Some(project) = held.scope.project() {
+        Write::Insert(Record::Installation(installation))
+        | Write::Update(Record::Installation(installation), _)
+        | Write::Delete(Record::Installation(installation)) => {
+            if let Some(project) = installation.scope.project() {
                 wanted.entry(ObjectKind::Project).or_default().ids.insert(project.to_string());
             }
         }
-        // Timers go with their issue and their installation, whose locks come before theirs.
+        // Deletion of the issue or the installation cascades to timers, so their locks come first.
         Write::PutTimer(timer) | Write::TakeTimer(timer) => {
-            want_owners(wanted, timer.issue, timer.installation);
+            add_timer_owners(wanted, timer.issue, timer.installation);
         }
-        Write::DropTimer(issue, installation, _) => want_owners(wanted, *issue, *installation),
-        Write::NextGeneration(_, scope) => want_generation(wanted, tenant.to_string(), *scope),
+        Write::DropTimer(issue, installation, _) => add_timer_owners(wanted, *issue, *installation),
+        Write::NextGeneration(_, scope) => add_generation(wanted, tenant.to_string(), *scope),
         Write::ReturnUnit { pools, .. } => {
             let rows = wanted.entry(ObjectKind::Pool).or_default();
             rows.ids.extend(pools.iter().map(ToString::to_string));
@@ -114,13 +113,17 @@ fn want_what_it_hangs_on(wanted: &mut BTreeMap<ObjectKind, Wanted>, tenant: Tena
     }
 }
 
-fn want_owners(wanted: &mut BTreeMap<ObjectKind, Wanted>, issue: IssueId, installation: InstallationId) {
+fn add_timer_owners(
+    wanted: &mut BTreeMap<ObjectKind, LockRequest>,
+    issue: IssueId,
+    installation: InstallationId,
+) {
     wanted.entry(ObjectKind::Issue).or_default().ids.insert(issue.to_string());
     wanted.entry(ObjectKind::Installation).or_default().ids.insert(installation.to_string());
 }
 
-/// The tenant, and the projects of which the machines change.
-fn want_generation(wanted: &mut BTreeMap<ObjectKind, Wanted>, tenant: String, scope: Option<Scope>) {
+/// Adds the tenant, and the projects whose state machines change.
+fn add_generation(wanted: &mut BTreeMap<ObjectKind, LockRequest>, tenant: String, scope: Option<Scope>) {
     let row = wanted.entry(ObjectKind::Tenant).or_default();
     row.ids.insert(tenant);
     row.written = true;
@@ -135,14 +138,14 @@ fn want_generation(wanted: &mut BTreeMap<ObjectKind, Wanted>, tenant: String, sc
     }
 }
 
-/// What a kind's rows are locked by, and what is read of them.
+/// Key column of a kind's rows, its type, and the columns that are read.
 struct Table {
     id: &'static str,
     holds: Ids,
     select: &'static str,
 }
 
-/// What a column of ids holds.
+/// Type of an id column.
 enum Ids {
     Uuids,
     Numbers,
@@ -160,7 +163,7 @@ fn table(kind: ObjectKind) -> Table {
         ObjectKind::Project => {
             ("id", Ids::Uuids, "SELECT id, version, machines, deleted_at IS NULL AS live FROM projects")
         }
-        // A release never changes: its version is 1 for as long as it is there.
+        // A release never changes, so its version is always 1.
         ObjectKind::Release => {
             ("digest", Ids::Digests, "SELECT digest AS id, CAST(1 AS BIGINT) AS version FROM releases")
         }
@@ -201,13 +204,13 @@ fn push_ids(query: &mut QueryBuilder<Db>, table: &Table, ids: &BTreeSet<String>)
     Ok(())
 }
 
-impl Held {
+impl LockedRows {
     async fn take(
         &mut self,
         conn: &mut Conn,
         tenant: TenantId,
         kind: ObjectKind,
-        wanted: &Wanted,
+        wanted: &LockRequest,
     ) -> Result<()> {
         let table = table(kind);
         let mut query = QueryBuilder::<Db>::new(table.select);
@@ -217,7 +220,7 @@ impl Held {
         }
         let lock = if wanted.written { dialect::LOCK_TO_CHANGE } else { dialect::LOCK_TO_KEEP };
         query.push(format_args!(" ORDER BY {}{lock}", table.id));
-        for row in query.build().fetch_all(conn).await.map_err(fault)? {
+        for row in query.build().fetch_all(conn).await.map_err(db_error)? {
             self.note(kind, &row)?;
         }
         Ok(())
@@ -226,42 +229,42 @@ impl Held {
     fn note(&mut self, kind: ObjectKind, row: &Row) -> Result<()> {
         let live = match kind {
             ObjectKind::User | ObjectKind::Project | ObjectKind::Event => {
-                row.try_get("live").map_err(fault)?
+                row.try_get("live").map_err(db_error)?
             }
             _ => true,
         };
         if !live {
             return Ok(());
         }
-        let uuid = || row.try_get::<Uuid, _>("id").map_err(fault);
+        let uuid = || row.try_get::<Uuid, _>("id").map_err(db_error);
         let id = match kind {
-            ObjectKind::Key => row.try_get("id").map_err(fault)?,
-            ObjectKind::Release => digest(row.try_get("id").map_err(fault)?)?.to_string(),
-            ObjectKind::SigningKey => row.try_get::<i64, _>("id").map_err(fault)?.to_string(),
+            ObjectKind::Key => row.try_get("id").map_err(db_error)?,
+            ObjectKind::Release => digest(row.try_get("id").map_err(db_error)?)?.to_string(),
+            ObjectKind::SigningKey => row.try_get::<i64, _>("id").map_err(db_error)?.to_string(),
             _ => uuid()?.hyphenated().to_string(),
         };
         match kind {
             ObjectKind::Tenant => {
-                self.generation = Some(unsigned(row.try_get("plugins").map_err(fault)?)?);
+                self.generation = Some(unsigned(row.try_get("plugins").map_err(db_error)?)?);
             }
             ObjectKind::Project => {
-                let machines = unsigned(row.try_get("machines").map_err(fault)?)?;
+                let machines = unsigned(row.try_get("machines").map_err(db_error)?)?;
                 self.machines.insert(id.clone(), machines);
             }
             ObjectKind::Issue => {
-                let project = ProjectId(row.try_get("project_id").map_err(fault)?);
-                let Json(labels) = row.try_get("labels").map_err(fault)?;
-                self.issues.insert(IssueId(uuid()?), IssueBefore { project, labels });
+                let project = ProjectId(row.try_get("project_id").map_err(db_error)?);
+                let Json(labels) = row.try_get("labels").map_err(db_error)?;
+                self.issues.insert(IssueId(uuid()?), IssueRow { project, labels });
             }
             _ => {}
         }
-        let version = unsigned(row.try_get("version").map_err(fault)?)?;
+        let version = unsigned(row.try_get("version").map_err(db_error)?)?;
         self.versions.insert((kind, id), version);
         Ok(())
     }
 
-    /// Refuses a changeset that was decided by anything else than what is stored.
-    pub(super) fn judge(&self, changeset: &Changeset) -> Result<()> {
+    /// Fails as stale unless the stored versions are those that the changeset was decided with.
+    pub(super) fn check_versions(&self, changeset: &Changeset) -> Result<()> {
         for write in &changeset.writes {
             match write {
                 Write::Update(record, stored) => {
@@ -272,7 +275,7 @@ impl Held {
                     let row = record.expect();
                     self.compare(row.kind, row.id, row.version)?;
                 }
-                Write::Insert(Record::Installation(held)) => self.judge_scope(held.scope)?,
+                Write::Insert(Record::Installation(installation)) => self.check_scope(installation.scope)?,
                 Write::NextGeneration(generation, _) if self.generation != Some(*generation) => {
                     return Err(Error::stale());
                 }
@@ -305,14 +308,14 @@ impl Held {
         Ok(())
     }
 
-    /// Nothing is installed in a project that is not there any more.
-    fn judge_scope(&self, scope: Scope) -> Result<()> {
+    /// Fails as stale if the project of an installation does not exist any more.
+    fn check_scope(&self, scope: Scope) -> Result<()> {
         let Some(project) = scope.project() else { return Ok(()) };
         let live = self.versions.contains_key(&(ObjectKind::Project, project.to_string()));
         if live { Ok(()) } else { Err(Error::stale()) }
     }
 
-    /// The generation of the tenant's installations, where it was locked; a tenant that is new has none.
+    /// Returns the generation of the tenant's installations if it was locked; a new tenant has none.
     pub(super) fn generation(&self) -> u64 {
         self.generation.unwrap_or_default()
     }
@@ -322,8 +325,8 @@ impl Held {
         if stored == Some(version) { Ok(()) } else { Err(Error::stale()) }
     }
 
-    /// An issue that the changeset changes, as it was.
-    pub(super) fn issue(&self, id: IssueId) -> Result<&IssueBefore> {
+    /// Returns the row of a changed issue as it was before.
+    pub(super) fn issue(&self, id: IssueId) -> Result<&IssueRow> {
         self.issues.get(&id).ok_or_else(Error::stale)
     }
 }

@@ -1,8 +1,8 @@
-//! The queries, written once: this folder is compiled for either driver, whose `dialect` and
-//! `numbering` it finds in the module above. All are functions over one connection; transactions are the driver's business.
+//! Queries, written once: this folder is compiled for either driver, with the `dialect`, `numbering` and `statements` of
+//! the parent module. Queries are functions over one connection; transactions are left to the driver.
 
 use super::dialect::{self, Conn, Db, Row, Ts};
-use super::{DbStore, numbering};
+use super::numbering;
 
 mod admission;
 pub(super) mod apply;
@@ -13,11 +13,12 @@ mod guard;
 pub(super) mod idempotency;
 pub(super) mod inventory;
 mod lock;
+pub(super) mod maintenance;
 pub(super) mod outbox;
 mod page;
 mod plugin;
 mod ports;
 pub(super) mod rows;
+mod table;
 mod tenancy;
 pub(super) mod tracker;
-pub(super) mod upkeep;

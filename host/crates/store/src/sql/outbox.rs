@@ -9,21 +9,21 @@ use tessera_core::outbox::{Actor, Fact, Mark, NewFact, ObjectRef, Seq};
 use tessera_core::page::{Page, PageRequest, SortKey};
 use tessera_core::{Result, Timestamp};
 
-use super::page::{Holds, Sort, number};
-use super::rows::{Part, RowsOf, Way};
+use super::page::{Sort, SortType, number};
+use super::rows::{Effect, RowsBuilder, Statement};
 use super::{Conn, Db, Row, Ts, dialect, filter, numbering};
-use crate::codec::{ChangeForm, change_forms, changes, corrupt, signed, unsigned};
-use crate::error::fault;
+use crate::codec::{StoredChange, changes, corrupt, signed, stored_changes, unsigned};
+use crate::error::db_error;
 
-/// How many facts are written by one statement.
+/// Facts that one statement inserts at most.
 const ROWS: usize = 200;
 
-/// A fact, without its number.
+/// Columns of a fact without its number.
 const COLUMNS: &str = "tenant_id, id, fact_type, object_kind, object_id, object_version, project_id, \
     event_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, release, changes";
 
-/// Writes facts in their order. To be called when all row locks are held, last of all. Answers by what
-/// the database knows the transaction.
+/// Inserts facts in order; called last, when all row locks are held. Returns the token that identifies the transaction in
+/// the database.
 pub(super) async fn insert(conn: &mut Conn, tenant: TenantId, facts: &[NewFact]) -> Result<String> {
     if facts.is_empty() {
         return transaction(conn).await;
@@ -51,43 +51,42 @@ pub(super) async fn insert(conn: &mut Conn, tenant: TenantId, facts: &[NewFact])
                 .push_bind(fact.request_id.clone())
                 .push_bind(fact.cause.map(|cause| cause.0))
                 .push_bind(fact.release.clone())
-                .push_bind(Json(change_forms(&fact.changes)))
+                .push_bind(Json(stored_changes(&fact.changes)))
                 .push_bind(place);
             place += 1;
         });
         query.push(format_args!("{} RETURNING {} AS token", numbering::INSERTED, dialect::TRANSACTION));
-        let rows = query.build_query_scalar().fetch_all(&mut *conn).await.map_err(fault)?;
+        let rows = query.build_query_scalar().fetch_all(&mut *conn).await.map_err(db_error)?;
         token = rows.into_iter().next().unwrap_or_default();
     }
     Ok(token)
 }
 
-/// Writes facts in their order as a part of a statement.
-pub(in super::super) fn all_at_once<'a>(facts: impl IntoIterator<Item = &'a NewFact>) -> Result<Part<'a>> {
-    let rows = RowsOf::new(facts)
+/// Inserts facts in order as a part of a statement.
+pub(in super::super) fn all_at_once<'a>(
+    facts: impl IntoIterator<Item = &'a NewFact>,
+) -> Result<Statement<'a>> {
+    let rows = RowsBuilder::new(facts)
         .ids("id", |fact: &NewFact| fact.id.0)
-        .texts("type", |fact| &*fact.fact_type)
-        .texts("kind", |fact| fact.object.kind.name())
-        .texts("object", |fact| fact.object.id.as_str())
-        .numbers("version", |fact| signed(fact.object.version))
-        .ids("project", |fact| fact.project.map(|project| project.0))
-        .ids("event", |fact| fact.event.map(|event| event.0))
+        .texts("fact_type", |fact| &*fact.fact_type)
+        .texts("object_kind", |fact| fact.object.kind.name())
+        .texts("object_id", |fact| fact.object.id.as_str())
+        .numbers("object_version", |fact| signed(fact.object.version))
+        .ids("project_id", |fact| fact.project.map(|project| project.0))
+        .ids("event_id", |fact| fact.event.map(|event| event.0))
         .moments("at", |fact| fact.at)
         .texts("actor_kind", |fact| &*fact.actor.kind)
-        .texts("actor", |fact| fact.actor.id.as_str())
-        .ids("user_id", |fact| fact.actor.user.map(|user| user.0))
+        .texts("actor_id", |fact| fact.actor.id.as_str())
+        .ids("actor_user", |fact| fact.actor.user.map(|user| user.0))
         .texts("transport", |fact| &*fact.transport)
-        .texts("request", |fact| fact.request_id.as_str())
-        .ids("because", |fact| fact.cause.map(|cause| cause.0))
+        .texts("request_id", |fact| fact.request_id.as_str())
+        .ids("cause", |fact| fact.cause.map(|cause| cause.0))
         .texts("release", |fact| fact.release.as_deref())
-        .jsons("changes", |fact| change_forms(&fact.changes))?
+        .jsons("changes", |fact| stored_changes(&fact.changes))?
         .rows();
-    Ok(Part::new("facts", Way::Numbers, rows, || {
+    Ok(Statement::new("facts", Effect::Numbers, rows, || {
         format!(
-            "{} facts (tenant_id, id, {}, fact_type, object_kind, object_id, object_version, project_id,
-             event_id, at, actor_kind, actor_id, actor_user, transport, request_id, cause, release, changes)
-             SELECT $1, v.id, {}, v.type, v.kind, v.object, v.version, v.project, v.event, v.at, v.actor_kind,
-             v.actor, v.user_id, v.transport, v.request, v.because, v.release, v.changes FROM $rows WHERE TRUE",
+            "{} facts (tenant_id, {}, $columns) SELECT $1, {}, $values FROM $rows WHERE TRUE",
             dialect::INSERT,
             numbering::COLUMNS,
             numbering::OF_ROW,
@@ -98,12 +97,12 @@ pub(in super::super) fn all_at_once<'a>(facts: impl IntoIterator<Item = &'a NewF
 async fn transaction(conn: &mut Conn) -> Result<String> {
     let mut query = QueryBuilder::<Db>::new("SELECT ");
     query.push(dialect::TRANSACTION);
-    query.build_query_scalar().fetch_one(conn).await.map_err(fault)
+    query.build_query_scalar().fetch_one(conn).await.map_err(db_error)
 }
 
 pub(super) async fn head(conn: &mut Conn) -> Result<Seq> {
     let query = sqlx::query_scalar("SELECT seq FROM facts_head WHERE id = 1");
-    unsigned(query.fetch_one(conn).await.map_err(fault)?)
+    unsigned(query.fetch_one(conn).await.map_err(db_error)?)
 }
 
 pub(super) async fn after(
@@ -114,7 +113,7 @@ pub(super) async fn after(
 ) -> Result<Vec<Fact>> {
     let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS}, seq FROM "));
     numbering::push_after(&mut query, tenant, signed(seq), limit);
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
 
@@ -125,13 +124,13 @@ pub(super) async fn marks(conn: &mut Conn, seq: Seq, limit: u32) -> Result<Vec<M
     numbering::push_after(&mut query, None, signed(seq), limit);
     let mark = |row: &Row| {
         Ok(Mark {
-            seq: unsigned(row.try_get("seq").map_err(fault)?)?,
-            tenant: TenantId(row.try_get("tenant_id").map_err(fault)?),
-            fact_type: row.try_get::<String, _>("fact_type").map_err(fault)?.into(),
+            seq: unsigned(row.try_get("seq").map_err(db_error)?)?,
+            tenant: TenantId(row.try_get("tenant_id").map_err(db_error)?),
+            fact_type: row.try_get::<String, _>("fact_type").map_err(db_error)?.into(),
             object: object(row)?,
         })
     };
-    query.build().fetch_all(conn).await.map_err(fault)?.iter().map(mark).collect()
+    query.build().fetch_all(conn).await.map_err(db_error)?.iter().map(mark).collect()
 }
 
 pub(super) async fn history(
@@ -147,7 +146,7 @@ pub(super) async fn history(
     query.push(" AND object_id = ").push_bind(id.to_owned());
     filter::push(&mut query, &page.filter, condition)?;
     let place = |fact: &Fact| number(fact.what.object.version, &fact.what.id);
-    let sort = Sort::by("object_version", Holds::Numbers, place).descending(true);
+    let sort = Sort::by("object_version", SortType::Numbers, place).descending(true);
     sort.page(conn, query, page, read).await
 }
 
@@ -156,20 +155,20 @@ pub(super) async fn audit(conn: &mut Conn, tenant: TenantId, page: &PageRequest)
         SortKey::Integer(seq) => Some(seq),
         SortKey::Time(_) | SortKey::Text(_) => None,
     });
-    // Each transaction has a fact to show, but perhaps the one in which `upto` lies; and one fact more says whether the
-    // page is the last. Who asks for some facts only may have to look at all.
+    // Each transaction has at least one fact on the page, except perhaps the one that contains `upto`; one further fact
+    // shows whether the page is the last. A filter may require all transactions.
     let most = page.filter.terms.is_empty().then(|| page.size.saturating_add(2));
     let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS}, seq FROM "));
     numbering::push_newest(&mut query, tenant, (upto, most));
     filter::push(&mut query, &page.filter, condition)?;
     let place = |fact: &Fact| number(fact.seq.unwrap_or_default(), &fact.what.id);
-    let sort = Sort::by("seq", Holds::Numbers, place).descending(true).in_order(numbering::NEWEST_FIRST);
+    let sort = Sort::by("seq", SortType::Numbers, place).descending(true).in_order(numbering::NEWEST_FIRST);
     sort.page(conn, query, page, read).await
 }
 
 pub(super) async fn seq_before(conn: &mut Conn, before: Timestamp) -> Result<Seq> {
     let query = sqlx::query_scalar(numbering::SEQ_BEFORE).bind(Ts(before));
-    let seq: Option<i64> = query.fetch_optional(conn).await.map_err(fault)?;
+    let seq: Option<i64> = query.fetch_optional(conn).await.map_err(db_error)?;
     unsigned(seq.unwrap_or_default())
 }
 
@@ -189,58 +188,58 @@ fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
     Ok(())
 }
 
-/// `issue.*` stands for all types that begin so.
+/// Matches fact types; `issue.*` matches all types with that prefix.
 fn push_types(query: &mut QueryBuilder<Db>, term: &Term) {
     query.push("FALSE");
     for value in &term.values {
-        let Operand::Text(asked) = value else { continue };
-        match asked.strip_suffix('*') {
-            Some(head) => {
-                let length = head.chars().count();
+        let Operand::Text(pattern) = value else { continue };
+        match pattern.strip_suffix('*') {
+            Some(prefix) => {
+                let length = prefix.chars().count();
                 query.push(format_args!(" OR substr(fact_type, 1, {length}) = "));
-                query.push_bind(head.to_owned());
+                query.push_bind(prefix.to_owned());
             }
             None => {
-                query.push(" OR fact_type = ").push_bind(asked.clone());
+                query.push(" OR fact_type = ").push_bind(pattern.clone());
             }
         }
     }
 }
 
 fn object(row: &Row) -> Result<ObjectRef> {
-    let kind: String = row.try_get("object_kind").map_err(fault)?;
+    let kind: String = row.try_get("object_kind").map_err(db_error)?;
     Ok(ObjectRef {
         kind: ObjectKind::named(&kind).ok_or_else(|| corrupt("a kind of object", &kind))?,
-        id: row.try_get("object_id").map_err(fault)?,
-        version: unsigned(row.try_get("object_version").map_err(fault)?)?,
+        id: row.try_get("object_id").map_err(db_error)?,
+        version: unsigned(row.try_get("object_version").map_err(db_error)?)?,
     })
 }
 
 fn read(row: &Row) -> Result<Fact> {
-    let seq: Option<i64> = row.try_get("seq").map_err(fault)?;
-    let Ts(at) = row.try_get("at").map_err(fault)?;
-    let Json(forms) = row.try_get::<Json<Vec<ChangeForm>>, _>("changes").map_err(fault)?;
+    let seq: Option<i64> = row.try_get("seq").map_err(db_error)?;
+    let Ts(at) = row.try_get("at").map_err(db_error)?;
+    let Json(stored) = row.try_get::<Json<Vec<StoredChange>>, _>("changes").map_err(db_error)?;
     let actor = Actor {
-        kind: row.try_get::<String, _>("actor_kind").map_err(fault)?.into(),
-        id: row.try_get("actor_id").map_err(fault)?,
-        user: row.try_get::<Option<_>, _>("actor_user").map_err(fault)?.map(UserId),
+        kind: row.try_get::<String, _>("actor_kind").map_err(db_error)?.into(),
+        id: row.try_get("actor_id").map_err(db_error)?,
+        user: row.try_get::<Option<_>, _>("actor_user").map_err(db_error)?.map(UserId),
     };
     Ok(Fact {
         seq: seq.map(unsigned).transpose()?,
-        tenant: TenantId(row.try_get("tenant_id").map_err(fault)?),
+        tenant: TenantId(row.try_get("tenant_id").map_err(db_error)?),
         what: NewFact {
-            id: FactId(row.try_get("id").map_err(fault)?),
-            fact_type: row.try_get::<String, _>("fact_type").map_err(fault)?.into(),
+            id: FactId(row.try_get("id").map_err(db_error)?),
+            fact_type: row.try_get::<String, _>("fact_type").map_err(db_error)?.into(),
             object: object(row)?,
-            project: row.try_get::<Option<_>, _>("project_id").map_err(fault)?.map(ProjectId),
-            event: row.try_get::<Option<_>, _>("event_id").map_err(fault)?.map(EventId),
+            project: row.try_get::<Option<_>, _>("project_id").map_err(db_error)?.map(ProjectId),
+            event: row.try_get::<Option<_>, _>("event_id").map_err(db_error)?.map(EventId),
             at,
             actor,
-            transport: row.try_get::<String, _>("transport").map_err(fault)?.into(),
-            request_id: row.try_get("request_id").map_err(fault)?,
-            cause: row.try_get::<Option<_>, _>("cause").map_err(fault)?.map(FactId),
-            release: row.try_get("release").map_err(fault)?,
-            changes: changes(forms)?,
+            transport: row.try_get::<String, _>("transport").map_err(db_error)?.into(),
+            request_id: row.try_get("request_id").map_err(db_error)?,
+            cause: row.try_get::<Option<_>, _>("cause").map_err(db_error)?.map(FactId),
+            release: row.try_get("release").map_err(db_error)?,
+            changes: changes(stored)?,
         },
     })
 }

@@ -9,115 +9,114 @@ use tessera_core::{Error, Result, Timestamp};
 use uuid::Uuid;
 
 use super::{Conn, Db, Row, Ts};
-use crate::error::fault;
+use crate::error::db_error;
 
-/// What a column holds by which a list is sorted.
+/// Type of the column that a list is sorted by.
 #[derive(Clone, Copy)]
-pub(super) enum Holds {
+pub(super) enum SortType {
     Moments,
     Texts,
     Numbers,
 }
 
-/// What a column of ids holds.
+/// Type of an id column.
 #[derive(Clone, Copy)]
 enum Ids {
     Uuids,
     Texts,
     Digests,
-    /// An issue's id and a name, in two columns.
+    /// Id of an issue and a name, in two columns.
     IssuesAndNames,
 }
 
-/// What a list is sorted by: a column, and where a row stands.
+/// Sort order of a list: columns, and the keyset of a row.
 pub(super) struct Sort<T> {
-    column: (&'static str, Holds),
-    /// The column that orders equal rows, and what it holds.
+    column: (&'static str, SortType),
+    /// Column that orders rows of equal sort value, and its type.
     id: (&'static str, Ids),
     descending: bool,
-    /// The same order in other words, by which the database finds it.
+    /// Explicit `ORDER BY` that matches an index.
     order: Option<&'static str>,
     keyset: fn(&T) -> Keyset,
 }
 
 impl<T> Sort<T> {
-    /// Sorted by a column, equal rows by their UUID `id`.
-    pub(super) fn by(column: &'static str, holds: Holds, keyset: fn(&T) -> Keyset) -> Self {
-        Self { column: (column, holds), id: ("id", Ids::Uuids), descending: false, order: None, keyset }
+    /// Sorts by a column, rows of equal value by their UUID `id`.
+    pub(super) fn by(column: &'static str, sort_type: SortType, keyset: fn(&T) -> Keyset) -> Self {
+        Self { column: (column, sort_type), id: ("id", Ids::Uuids), descending: false, order: None, keyset }
     }
 
-    /// The greatest first, or the least.
+    /// Sets the direction.
     pub(super) fn descending(mut self, descending: bool) -> Self {
         self.descending = descending;
         self
     }
 
-    /// The same order in the words by which the database finds it.
+    /// Sets an explicit `ORDER BY` that matches an index.
     pub(super) fn in_order(mut self, order: &'static str) -> Self {
         self.order = Some(order);
         self
     }
 
-    /// The same with another column for equal rows.
+    /// Sets another id column.
     pub(super) fn then(mut self, id: &'static str) -> Self {
         self.id.0 = id;
         self
     }
 
-    /// The same with ids that are text.
+    /// Sets the id's type to text.
     pub(super) fn with_text_ids(mut self) -> Self {
         self.id.1 = Ids::Texts;
         self
     }
 
-    /// The same with digests in the column `digest`.
+    /// Sets the id to the digest in the column `digest`.
     pub(super) fn with_digests(mut self) -> Self {
         self.id = ("digest", Ids::Digests);
         self
     }
 
-    /// The same with names in the column `name` that are an issue's, in the column `issue_id`; needs an
-    /// order in words.
+    /// Sets the id to the columns `issue_id` and `name`; needs an explicit order.
     pub(super) fn with_issues_and_names(mut self) -> Self {
         self.id = ("issue_id, name", Ids::IssuesAndNames);
         self
     }
 
-    /// Ends a query, of which the condition has begun, with one page of it.
+    /// Completes a query, whose condition has begun, and fetches one page.
     pub(super) async fn page(
         &self,
         conn: &mut Conn,
         mut query: QueryBuilder<Db>,
-        asked: &PageRequest,
+        request: &PageRequest,
         read: fn(&Row) -> Result<T>,
     ) -> Result<Page<T>> {
         let (after, direction) = if self.descending { ("<", "DESC") } else { (">", "ASC") };
         let (column, id) = (self.column.0, self.id.0);
-        if let Some(keyset) = &asked.after {
+        if let Some(keyset) = &request.after {
             query.push(format_args!(" AND ({column}, {id}) {after} ("));
             self.push_key(&mut query, &keyset.key)?;
             query.push(", ");
             self.push_id(&mut query, &keyset.id)?;
             query.push(")");
         }
-        let limit = u64::from(asked.size) + 1;
+        let limit = u64::from(request.size) + 1;
         match self.order {
             Some(order) => query.push(format_args!(" ORDER BY {order} LIMIT {limit}")),
             None => {
                 query.push(format_args!(" ORDER BY {column} {direction}, {id} {direction} LIMIT {limit}"))
             }
         };
-        let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+        let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
         let items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
-        Ok(Page::cut(items, asked.size, self.keyset))
+        Ok(Page::cut(items, request.size, self.keyset))
     }
 
     fn push_key(&self, query: &mut QueryBuilder<Db>, key: &SortKey) -> Result<()> {
         match (self.column.1, key) {
-            (Holds::Moments, SortKey::Time(at)) => query.push_bind(Ts(*at)),
-            (Holds::Texts, SortKey::Text(text)) => query.push_bind(text.clone()),
-            (Holds::Numbers, SortKey::Integer(number)) => query.push_bind(*number),
-            (Holds::Moments | Holds::Texts | Holds::Numbers, _) => return Err(foreign()),
+            (SortType::Moments, SortKey::Time(at)) => query.push_bind(Ts(*at)),
+            (SortType::Texts, SortKey::Text(text)) => query.push_bind(text.clone()),
+            (SortType::Numbers, SortKey::Integer(number)) => query.push_bind(*number),
+            (SortType::Moments | SortType::Texts | SortType::Numbers, _) => return Err(foreign()),
         };
         Ok(())
     }
@@ -139,22 +138,22 @@ impl<T> Sort<T> {
     }
 }
 
-/// A page token of another list.
+/// Error for a page token of another list.
 fn foreign() -> Error {
     Error::invalid("page_token", "belongs to another list")
 }
 
-/// A row's place by a moment.
+/// Keyset of a row that is sorted by a time.
 pub(super) fn at(at: Timestamp, id: &dyn Display) -> Keyset {
     Keyset { key: SortKey::Time(at), id: id.to_string() }
 }
 
-/// A row's place by a text.
+/// Keyset of a row that is sorted by a text.
 pub(super) fn text(text: impl Into<String>, id: &dyn Display) -> Keyset {
     Keyset { key: SortKey::Text(text.into()), id: id.to_string() }
 }
 
-/// A row's place by a number.
+/// Keyset of a row that is sorted by a number.
 pub(super) fn number(number: u64, id: &dyn Display) -> Keyset {
     Keyset { key: SortKey::Integer(crate::codec::signed(number)), id: id.to_string() }
 }

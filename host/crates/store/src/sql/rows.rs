@@ -1,5 +1,4 @@
-//! Statements over rows that they are given, column by column: each driver passes the rows in its own way, and shows
-//! them to the statement as `v`.
+//! Statements over given rows, passed column by column. A driver replaces `$rows` by a relation `v` of these rows.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -9,13 +8,23 @@ use uuid::Uuid;
 
 use super::Ts;
 
-/// Rows, all with the same columns.
+/// Rows with the same columns.
 pub(in super::super) struct Rows<'a> {
     pub(in super::super) count: usize,
     pub(in super::super) columns: Vec<(&'static str, Column<'a>)>,
 }
 
-/// What the rows have in one column.
+impl Rows<'_> {
+    /// Replaces `$columns` in a statement by the names of the columns, and `$values` by those of the rows' values.
+    pub(in super::super) fn fill(&self, statement: &str) -> String {
+        let names = self.columns.iter().map(|(name, _)| *name);
+        let columns = names.clone().collect::<Vec<_>>().join(", ");
+        let values = names.map(|name| format!("v.{name}")).collect::<Vec<_>>().join(", ");
+        statement.replace("$columns", &columns).replace("$values", &values)
+    }
+}
+
+/// Values of the rows in one column.
 pub(in super::super) enum Column<'a> {
     Ids(Vec<Option<Uuid>>),
     Texts(Vec<Option<&'a str>>),
@@ -25,13 +34,13 @@ pub(in super::super) enum Column<'a> {
     Jsons(Vec<Json<Box<RawValue>>>),
 }
 
-/// Rows that are made of these things.
-pub(in super::super) struct RowsOf<'a, T> {
+/// Builds rows from items, one column after the other.
+pub(in super::super) struct RowsBuilder<'a, T> {
     things: Vec<T>,
     columns: Vec<(&'static str, Column<'a>)>,
 }
 
-impl<'a, T: Copy> RowsOf<'a, T> {
+impl<'a, T: Copy> RowsBuilder<'a, T> {
     pub(in super::super) fn new(things: impl IntoIterator<Item = T>) -> Self {
         Self { things: things.into_iter().collect(), columns: Vec::new() }
     }
@@ -94,36 +103,40 @@ impl<'a, T: Copy> RowsOf<'a, T> {
     }
 }
 
-/// A statement and the rows that it is given, by the names by which it speaks of them. It must change as many rows as
-/// the first have.
-pub(in super::super) struct Part<'a> {
-    /// No other has it: by this the text is known.
+/// A statement and the rows that it is given, by their placeholders. It must change as many rows as the first has.
+pub(in super::super) struct Statement<'a> {
+    /// Unique name, the key of the cached text.
     pub(in super::super) name: &'static str,
     pub(in super::super) sql: fn() -> String,
     pub(in super::super) given: Vec<(&'static str, Rows<'a>)>,
-    pub(in super::super) way: Way,
+    pub(in super::super) effect: Effect,
 }
 
-/// What a statement does with the rows that it is given.
+/// Effect of a statement on the rows that it is given.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Way {
-    /// It locks those for which what it expects is true: not all, where something has changed.
+pub(in super::super) enum Effect {
+    /// Locks the rows that meet its expectations; fewer than given if one was changed in between.
     #[allow(dead_code, reason = "where there is one writer, no rows are locked")]
     Locks,
-    /// It writes those for which that is true.
+    /// Writes the rows that meet its expectations.
     Expects,
-    /// It inserts all of them.
+    /// Inserts all rows.
     Inserts,
-    /// It inserts all of them, and they are facts, which get their numbers.
+    /// Inserts all rows, which are facts and get numbers.
     Numbers,
 }
 
-impl<'a> Part<'a> {
-    pub(in super::super) fn new(name: &'static str, way: Way, rows: Rows<'a>, sql: fn() -> String) -> Self {
-        Self { name, sql, given: vec![("$rows", rows)], way }
+impl<'a> Statement<'a> {
+    pub(in super::super) fn new(
+        name: &'static str,
+        effect: Effect,
+        rows: Rows<'a>,
+        sql: fn() -> String,
+    ) -> Self {
+        Self { name, sql, given: vec![("$rows", rows)], effect }
     }
 
-    /// How many rows it must change.
+    /// Returns the number of rows that it must change.
     pub(in super::super) fn count(&self) -> usize {
         self.given.first().map_or(0, |(_, rows)| rows.count)
     }

@@ -1,54 +1,56 @@
-//! Where a database lies, and how connections to it are made.
+//! Files of a database and connections to it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 use tessera_core::{Error, Result};
 
-use super::MIGRATOR;
-use super::memory::Folder;
-use crate::error::fault;
+use super::memory::TempFolder;
+use crate::error::db_error;
 
-/// How long a connection waits for a lock of another process.
+static MIGRATOR: Migrator = sqlx::migrate!("../../../migrations/sqlite");
+
+/// Timeout for locks of other processes.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How many statements the writer keeps prepared: those that write rows have a text for each power of two of them.
+/// Prepared statements that the writer caches: those that write rows have one text for each power of two of rows.
 const STATEMENTS: usize = 512;
 
-/// How long the checkpointer waits for readers: meanwhile nobody can write.
+/// Timeout for readers during a checkpoint, which blocks writers meanwhile.
 const BUSY_CHECKPOINT: Duration = Duration::from_millis(50);
 
-/// How often opening is tried while another process switches the journal or migrates.
+/// Attempts to open while another process switches the journal or migrates.
 const ATTEMPTS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A database's place.
-pub(super) struct Place {
+/// Path of a database.
+pub(super) struct DatabaseFile {
     path: PathBuf,
-    /// The private folder of a database in memory.
-    folder: Option<Folder>,
+    /// Private folder of a database in memory.
+    folder: Option<TempFolder>,
 }
 
-impl Place {
+impl DatabaseFile {
     pub(super) fn file(path: &Path) -> Self {
         Self { path: path.to_owned(), folder: None }
     }
 
     pub(super) fn memory() -> Result<Self> {
-        let folder = Folder::make().map_err(Error::internal)?;
+        let folder = TempFolder::make().map_err(Error::internal)?;
         Ok(Self { path: folder.path().join("tessera.db"), folder: Some(folder) })
     }
 
-    /// The size of the write-ahead log.
+    /// Returns the size of the write-ahead log.
     pub(super) fn log_size(&self) -> u64 {
         let mut log = self.path.as_os_str().to_owned();
         log.push("-wal");
         std::fs::metadata(log).map_or(0, |file| file.len())
     }
 
-    /// Removes a database in memory.
+    /// Deletes a database in memory.
     pub(super) fn remove(&self) {
         if let Some(folder) = &self.folder {
             folder.remove();
@@ -65,7 +67,7 @@ impl Place {
             .busy_timeout(BUSY)
     }
 
-    /// How a reader connects.
+    /// Returns the options of a reading connection.
     pub(super) fn to_read(&self) -> SqliteConnectOptions {
         SqliteConnectOptions::new()
             .filename(&self.path)
@@ -74,7 +76,7 @@ impl Place {
             .pragma("query_only", "ON")
     }
 
-    /// Makes the connection to write by, and brings the tables up to date.
+    /// Opens the writing connection and migrates the tables.
     pub(super) async fn open(&self) -> Result<SqliteConnection> {
         if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(Error::internal)?;
@@ -83,7 +85,7 @@ impl Place {
         loop {
             match self.open_once().await {
                 Ok(conn) => return Ok(conn),
-                Err(error) if attempt == ATTEMPTS || !is_busy(&error) => return Err(fault(error)),
+                Err(error) if attempt == ATTEMPTS || !is_busy(&error) => return Err(db_error(error)),
                 Err(_) => attempt += 1,
             }
             tokio::time::sleep(PAUSE).await;
@@ -92,20 +94,20 @@ impl Place {
 
     async fn open_once(&self) -> Result<SqliteConnection, sqlx::Error> {
         let mut conn = self.to_write().await?;
-        // One transaction for all migrations: two processes that start at once migrate one by one.
+        // One transaction for all migrations, so that processes that start at once migrate one after the other.
         let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
         MIGRATOR.run_direct(None, &mut *transaction, false).await.map_err(sqlx::Error::from)?;
         transaction.commit().await?;
         Ok(conn)
     }
 
-    /// Makes a connection to write by. Checkpoints are another connection's business.
+    /// Opens a writing connection. Checkpoints run on another one.
     pub(super) async fn to_write(&self) -> Result<SqliteConnection, sqlx::Error> {
         let options = self.options().create_if_missing(true).pragma("wal_autocheckpoint", "0");
         options.statement_cache_capacity(STATEMENTS).connect().await
     }
 
-    /// Makes a connection to checkpoint by.
+    /// Opens a connection for checkpoints.
     pub(super) async fn to_checkpoint(&self) -> Result<SqliteConnection, sqlx::Error> {
         self.options().busy_timeout(BUSY_CHECKPOINT).connect().await
     }

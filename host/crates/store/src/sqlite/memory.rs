@@ -1,6 +1,6 @@
-//! The private folder of a database in memory, which ends with its process.
+//! Private folder of a database in memory, which is deleted with its process.
 //!
-//! `:memory:` would be one database for each connection; a file in a memory file system is one for all.
+//! `:memory:` would be a database for each connection; a file in a memory file system is shared.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 const PREFIX: &str = "tessera-memory-";
 const LOCK: &str = "lock";
 
-/// A folder that is removed when it is dropped, or by the next start when its process was killed.
-pub(super) struct Folder {
+/// A folder that is deleted on drop, or by the next start if its process was killed.
+pub(super) struct TempFolder {
     path: PathBuf,
-    /// Held as long as the process lives.
+    /// Locked for the life of the process.
     _lock: File,
 }
 
-impl Folder {
+impl TempFolder {
     pub(super) fn make() -> io::Result<Self> {
         let base = base();
         sweep(&base);
@@ -36,18 +36,18 @@ impl Folder {
         if let Err(error) = std::fs::remove_dir_all(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(%error, "the folder of the database in memory could not be removed");
+            tracing::warn!(%error, "deletion of the in-memory database failed");
         }
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         self.remove();
     }
 }
 
-/// A memory file system where there is one.
+/// Returns a memory file system, if there is one.
 fn base() -> PathBuf {
     let shared = Path::new("/dev/shm");
     if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() }
@@ -60,13 +60,13 @@ fn private() -> DirBuilder {
     builder
 }
 
-/// Removes what dead processes left behind.
+/// Deletes folders of dead processes.
 fn sweep(base: &Path) {
     let Ok(entries) = std::fs::read_dir(base) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
         if is_abandoned(&path) {
-            // Somebody else may sweep at the same time, or it is another user's: either is fine.
+            // Fails if another process deletes it too, or if it belongs to another user.
             let _ = std::fs::remove_dir_all(path);
         }
     }
@@ -78,7 +78,7 @@ fn is_abandoned(path: &Path) -> bool {
         return false;
     };
     let alive = Path::new("/proc").is_dir() && Path::new("/proc").join(process).exists();
-    // The process may live where its number is not seen; its lock is.
+    // A process in another PID namespace is not visible, but its lock is.
     !alive && File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
@@ -87,8 +87,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_goes_with_its_process_and_not_before() {
-        let folder = Folder::make().unwrap();
+    fn only_folders_of_dead_processes_are_deleted() {
+        let folder = TempFolder::make().unwrap();
         let path = folder.path().to_owned();
         assert!(!is_abandoned(&path));
         let dead = path.with_file_name(format!("{PREFIX}4194304999-x"));

@@ -1,12 +1,11 @@
-//! The store on SQLite: a file, or memory. One writer, a few readers, a checkpointer.
+//! Store on SQLite, in a file or in memory: one writer, several readers, a checkpointer.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqlitePoolOptions;
 use tessera_core::changeset::{Changeset, Committed, Recorded};
 use tessera_core::id::{EventId, TenantId};
@@ -18,92 +17,76 @@ use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::clock::{Clock, MEASURED_EVERY};
+use crate::clock::{Clock, SYNC_INTERVAL};
 use crate::connections::{Connections, Reader};
-use crate::error::{away_for, fault};
-use crate::fair::{FairQueue, Gate, HOST, PATIENCE};
-use crate::remembered::Remembered;
-use crate::signal::Changed;
+use crate::error::{db_error, unavailable_because};
+use crate::event_cache::EventCache;
+use crate::fair::{ACQUIRE_TIMEOUT, FairQueue, HOST, Limiter};
+use crate::notifier::Notifier;
 
 use self::dialect::Db;
-use self::file::Place;
-use self::sql::inventory::Known;
-use self::sql::upkeep::Upkeep;
-use self::writer::{Done, Order, Work};
+use self::file::DatabaseFile;
+use self::request::{Outcome, WriteOp, WriteRequest};
+use self::shared::Shared;
+use self::sql::maintenance::Maintenance;
 
 mod checkpoint;
 mod dialect;
 mod file;
 mod memory;
 mod numbering;
+mod request;
+mod shared;
 #[allow(clippy::duplicate_mod, reason = "the queries are written once and compiled for either driver")]
 #[path = "../sql/mod.rs"]
 mod sql;
+mod statements;
 mod writer;
 
-static MIGRATOR: Migrator = sqlx::migrate!("../../../migrations/sqlite");
-
-/// How many read at a time.
+/// Number of reading connections.
 const READERS: u32 = 4;
 
 /// The store.
 pub(crate) struct DbStore {
     shared: Arc<Shared>,
-    /// Ends the tasks when the store is dropped without having been closed.
+    /// Stops the tasks if the store is dropped without being closed.
     _stop: DropGuard,
 }
 
-/// What the store and its tasks share.
-struct Shared {
-    host: String,
-    place: Place,
-    queue: FairQueue<Order>,
-    readers: Connections<Db>,
-    gate: Arc<Gate>,
-    clock: Clock,
-    changed: Changed,
-    /// What is remembered of events from one batch to the next.
-    known: Remembered<Known>,
-    /// Counts transactions, so that the checkpointer knows whether there is something to do.
-    written: AtomicU64,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-}
-
-/// Brings a file's tables up to date.
+/// Migrates the tables of a file.
 pub(crate) async fn migrate(path: &Path) -> Result<()> {
-    let conn = Place::file(path).open().await?;
-    sqlx::Connection::close(conn).await.map_err(fault)
+    let conn = DatabaseFile::file(path).open().await?;
+    sqlx::Connection::close(conn).await.map_err(db_error)
 }
 
 impl DbStore {
     pub(crate) async fn open_file(path: &Path, host: &str) -> Result<Self> {
-        Self::open(Place::file(path), host).await
+        Self::open(DatabaseFile::file(path), host).await
     }
 
     pub(crate) async fn open_memory(host: &str) -> Result<Self> {
-        Self::open(Place::memory()?, host).await
+        Self::open(DatabaseFile::memory()?, host).await
     }
 
-    async fn open(place: Place, host: &str) -> Result<Self> {
-        let writer = place.open().await?;
+    async fn open(file: DatabaseFile, host: &str) -> Result<Self> {
+        let writer = file.open().await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
-            .connect_with(place.to_read())
+            .connect_with(file.to_read())
             .await
-            .map_err(fault)?;
+            .map_err(db_error)?;
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             host: host.to_owned(),
-            place,
+            file,
             queue: FairQueue::new(),
             readers: Connections::new(readers),
-            gate: Gate::new(READERS as usize),
+            limiter: Limiter::new(READERS as usize),
             clock: Clock::new(),
-            changed: Changed::default(),
-            known: Remembered::default(),
+            notifier: Notifier::default(),
+            cached_events: EventCache::default(),
             written: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             stop: stop.clone(),
@@ -114,7 +97,7 @@ impl DbStore {
         let clock = Arc::clone(&shared);
         shared.tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
             loop {
-                tokio::time::sleep(MEASURED_EVERY).await;
+                tokio::time::sleep(SYNC_INTERVAL).await;
                 clock.clock.set_by_system();
             }
         }));
@@ -122,54 +105,46 @@ impl DbStore {
     }
 
     async fn read(&self, tenant: TenantId) -> Result<Reader<Db>> {
-        let permit = self.shared.gate.enter(tenant).await?;
-        self.shared.readers.read(permit).await.map_err(fault)
+        let permit = self.shared.limiter.acquire(tenant).await?;
+        self.shared.readers.read(permit).await.map_err(db_error)
     }
 
-    fn changed(&self) -> &Changed {
-        &self.shared.changed
+    fn notifier(&self) -> &Notifier {
+        &self.shared.notifier
     }
 
-    /// Has something written in the tenant's turn.
-    async fn write(&self, tenant: TenantId, work: Work) -> Result<Done> {
+    /// Queues a write and waits for its outcome.
+    async fn write(&self, tenant: TenantId, op: WriteOp) -> Result<Outcome> {
         let (reply, answer) = oneshot::channel();
-        self.shared.queue.push(tenant, Order { work, reply })?;
-        answer.await.unwrap_or_else(|_| Err(away_for("the writer ended without an answer")))
+        self.shared.queue.push(tenant, WriteRequest { op, reply })?;
+        answer.await.unwrap_or_else(|_| Err(unavailable_because("the writer stopped without an answer")))
     }
 
-    async fn upkeep(&self, upkeep: Upkeep) -> Result<u64> {
-        match self.write(HOST, Work::Upkeep(upkeep)).await? {
-            Done::Rows(rows) => Ok(rows),
-            Done::Committed(_) | Done::Batch(_) => Err(other_answer()),
+    async fn maintenance(&self, maintenance: Maintenance) -> Result<u64> {
+        match self.write(HOST, WriteOp::Maintenance(maintenance)).await? {
+            Outcome::Rows(rows) => Ok(rows),
+            Outcome::Committed(_) | Outcome::Batch(_) => Err(unexpected_outcome()),
         }
     }
 
     async fn batch(&self, tenant: TenantId, event: EventId, jobs: Vec<Arc<Job>>) -> Result<BatchDone> {
-        match self.write(tenant, Work::Batch(tenant, event, jobs)).await? {
-            Done::Batch(done) => Ok(BatchDone { verdicts: done.verdicts, objects: done.objects }),
-            Done::Committed(_) | Done::Rows(_) => Err(other_answer()),
+        match self.write(tenant, WriteOp::Batch(tenant, event, jobs)).await? {
+            Outcome::Batch(done) => Ok(BatchDone { verdicts: done.verdicts, objects: done.objects }),
+            Outcome::Committed(_) | Outcome::Rows(_) => Err(unexpected_outcome()),
         }
     }
 }
 
-fn other_answer() -> Error {
-    Error::internal(anyhow::anyhow!("another write's answer"))
-}
-
-impl Shared {
-    /// A transaction has committed.
-    fn note_written(&self) {
-        self.written.fetch_add(1, Ordering::Relaxed);
-        self.changed.say();
-    }
+fn unexpected_outcome() -> Error {
+    Error::internal(anyhow::anyhow!("outcome of another kind of write"))
 }
 
 #[async_trait]
 impl Store for DbStore {
     async fn commit(&self, changeset: Changeset) -> Result<Committed> {
-        match self.write(changeset.tenant, Work::Changeset(Box::new(changeset))).await? {
-            Done::Committed(committed) => Ok(committed),
-            Done::Rows(_) | Done::Batch(_) => Err(other_answer()),
+        match self.write(changeset.tenant, WriteOp::Changeset(Box::new(changeset))).await? {
+            Outcome::Committed(committed) => Ok(committed),
+            Outcome::Rows(_) | Outcome::Batch(_) => Err(unexpected_outcome()),
         }
     }
 
@@ -183,41 +158,42 @@ impl Store for DbStore {
 
     async fn ping(&self) -> Result<()> {
         let mut conn = self.read(HOST).await?;
-        sqlx::query("SELECT 1").execute(&mut *conn).await.map_err(fault)?;
+        sqlx::query("SELECT 1").execute(&mut *conn).await.map_err(db_error)?;
         Ok(())
     }
 
     async fn lease(&self, name: &str, holder: &str, span: Duration) -> Result<bool> {
         let (name, holder) = (name.to_owned(), holder.to_owned());
-        Ok(self.upkeep(Upkeep::Lease { name, holder, span }).await? > 0)
+        Ok(self.maintenance(Maintenance::Lease { name, holder, span }).await? > 0)
     }
 
     async fn forget_keys(&self, limit: u32) -> Result<u64> {
-        self.upkeep(Upkeep::ForgetKeys { now: self.now(), limit }).await
+        self.maintenance(Maintenance::DeleteKeys { now: self.now(), limit }).await
     }
 
     async fn secret_fingerprint(&self, mine: [u8; 32]) -> Result<[u8; 32]> {
-        self.upkeep(Upkeep::Secret { fingerprint: mine }).await?;
-        sql::upkeep::secret(&mut *self.read(HOST).await?).await
+        self.maintenance(Maintenance::Secret { fingerprint: mine }).await?;
+        sql::maintenance::secret(&mut *self.read(HOST).await?).await
     }
 
     async fn close(&self) {
-        let given = self.upkeep(Upkeep::GiveBack { holder: self.shared.host.clone() }).await;
-        if let Err(error) = given {
-            tracing::warn!(?error, "the leases could not be given back; they run out by themselves");
+        let released =
+            self.maintenance(Maintenance::ReleaseLeases { holder: self.shared.host.clone() }).await;
+        if let Err(error) = released {
+            tracing::warn!(?error, "release of leases failed; they expire");
         }
         self.shared.queue.close();
         self.shared.stop.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
         self.shared.readers.close().await;
-        checkpoint::last(&self.shared.place).await;
-        self.shared.place.remove();
+        checkpoint::last(&self.shared.file).await;
+        self.shared.file.remove();
     }
 }
 
 impl Drop for DbStore {
-    /// The writer finishes what waits, and ends.
+    /// The writer drains its queue and stops.
     fn drop(&mut self) {
         self.shared.queue.close();
     }

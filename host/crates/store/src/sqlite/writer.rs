@@ -1,61 +1,37 @@
-//! The one writer: takes what waits, tenants in turn, into one transaction with a savepoint for each, and
-//! answers nobody before it is committed.
+//! The writer: executes waiting requests, tenants in turn, in one transaction with a savepoint for each, and replies after
+//! the commit.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use sqlx::SqliteConnection;
-use tessera_core::changeset::{Changeset, Committed};
-use tessera_core::id::{EventId, TenantId};
-use tessera_core::inventory::Job;
+use tessera_core::changeset::Committed;
 use tessera_core::{Error, Result};
-use tokio::sync::oneshot;
 
-use super::Shared;
+use super::request::{Outcome, WriteOp, WriteRequest};
+use super::shared::Shared;
 use super::sql::apply::{Applied, apply};
 use super::sql::idempotency;
 use super::sql::inventory::batch::{self, Batch};
-use super::sql::upkeep::{self, Upkeep};
-use crate::error::{fault, is_verdict};
+use super::sql::maintenance;
+use crate::error::{db_error, is_domain_error};
 
-/// How many share a transaction.
-const TOGETHER: usize = 64;
+/// Maximum number of requests in one transaction.
+const MAX_BATCH: usize = 64;
 
-/// What is to be written, and who waits for it.
-pub(super) struct Order {
-    pub(super) work: Work,
-    pub(super) reply: oneshot::Sender<Result<Done>>,
-}
-
-/// What is to be written.
-pub(super) enum Work {
-    Changeset(Box<Changeset>),
-    /// Commands of one event.
-    Batch(TenantId, EventId, Vec<Arc<Job>>),
-    Upkeep(Upkeep),
-}
-
-/// How it ended.
-pub(super) enum Done {
-    Committed(Committed),
-    Batch(Box<Batch>),
-    Rows(u64),
-}
-
-/// Runs until the queue is closed and empty.
+/// Starts the task, which runs until the queue is closed and empty.
 pub(super) fn spawn(shared: &Arc<Shared>, conn: SqliteConnection) {
-    let shared_too = Arc::clone(shared);
+    let own = Arc::clone(shared);
     shared.tasks.spawn(async move {
-        let _abandon = Abandon(Arc::clone(&shared_too));
-        let mut writer = Writer { shared: Arc::clone(&shared_too), conn: Some(conn) };
-        while let Some(jobs) = shared_too.queue.pop(TOGETHER).await {
-            writer.run(jobs).await;
+        let _abandon = Abandon(Arc::clone(&own));
+        let mut writer = Writer { shared: Arc::clone(&own), conn: Some(conn) };
+        while let Some(requests) = own.queue.pop(MAX_BATCH).await {
+            writer.run(requests).await;
         }
         writer.close().await;
     });
 }
 
-/// Lets nobody wait for a writer that is gone.
+/// Fails the waiting requests if the writer panics.
 struct Abandon(Arc<Shared>);
 
 impl Drop for Abandon {
@@ -66,173 +42,160 @@ impl Drop for Abandon {
 
 struct Writer {
     shared: Arc<Shared>,
-    /// None after it failed, until it is needed again.
+    /// `None` after a failure, until the next use.
     conn: Option<SqliteConnection>,
 }
 
-impl Order {
-    /// The job, if somebody still waits for it in time.
-    fn wanted(self) -> Option<Self> {
-        if self.reply.is_closed() {
-            return None;
-        }
-        if let Work::Changeset(changeset) = &self.work
-            && Instant::now() >= changeset.deadline
-        {
-            self.answer(Err(Error::deadline()));
-            return None;
-        }
-        Some(self)
-    }
-
-    fn answer(self, verdict: Result<Done>) {
-        // Who left while the transaction ran reads the outcome later, by its key or by the rows.
-        let _ = self.reply.send(verdict);
-    }
-}
-
 impl Writer {
-    async fn run(&mut self, jobs: Vec<Order>) {
-        let mut jobs: Vec<_> = jobs.into_iter().filter_map(Order::wanted).collect();
-        if jobs.len() > 1 {
-            match self.attempt(&jobs).await {
-                Ok(verdicts) => {
+    async fn run(&mut self, requests: Vec<WriteRequest>) {
+        let mut requests: Vec<_> = requests.into_iter().filter_map(WriteRequest::unless_expired).collect();
+        if requests.len() > 1 {
+            match self.attempt(&requests).await {
+                Ok(results) => {
                     self.shared.note_written();
-                    for (job, verdict) in jobs.into_iter().zip(verdicts) {
-                        job.answer(verdict);
+                    for (request, result) in requests.into_iter().zip(results) {
+                        request.reply(result);
                     }
                     return;
                 }
-                Err(error) => tracing::warn!(?error, "a shared transaction failed; each is run by itself"),
+                Err(error) => {
+                    tracing::warn!(?error, "shared transaction failed; running each request by itself")
+                }
             }
         }
-        for job in jobs.drain(..).filter_map(Order::wanted) {
-            let one = [job];
-            let verdict = self.attempt(&one).await;
-            let verdict = verdict.and_then(|verdicts| verdicts.into_iter().next().unwrap_or_else(lost));
+        for request in requests.drain(..).filter_map(WriteRequest::unless_expired) {
+            let one = [request];
+            let result = self.attempt(&one).await;
+            let result = result.and_then(|results| results.into_iter().next().unwrap_or_else(missing));
             self.shared.note_written();
-            let [job] = one;
-            job.answer(verdict);
+            let [request] = one;
+            request.reply(result);
         }
     }
 
-    /// Carries all jobs out in one transaction, and once more if what was remembered of an event was not true any more: it is
-    /// forgotten then, and read the second time. So whose memory is wrong costs the others no flush of their own.
-    async fn attempt(&mut self, jobs: &[Order]) -> Result<Vec<Result<Done>>> {
-        match self.transact(jobs).await {
-            Err(error) if error.is_stale() => self.transact(jobs).await,
-            verdicts => verdicts,
+    /// Executes all requests in one transaction, and again if a cached event was stale: it is evicted then and read the
+    /// second time, so that a stale entry does not cost the others a flush of their own.
+    async fn attempt(&mut self, requests: &[WriteRequest]) -> Result<Vec<Result<Outcome>>> {
+        match self.transact(requests).await {
+            Err(error) if error.is_stale() => self.transact(requests).await,
+            results => results,
         }
     }
 
-    /// Carries all jobs out in one transaction: each has its own verdict, or all have none.
-    async fn transact(&mut self, jobs: &[Order]) -> Result<Vec<Result<Done>>> {
+    /// Executes all requests in one transaction: each gets its own result, or the transaction fails.
+    async fn transact(&mut self, requests: &[WriteRequest]) -> Result<Vec<Result<Outcome>>> {
         let shared = Arc::clone(&self.shared);
         let conn = self.connected().await?;
         execute(conn, "BEGIN IMMEDIATE").await?;
-        let mut verdicts = match members(conn, jobs, &shared).await {
-            Ok(verdicts) => execute(conn, "COMMIT").await.map(|()| verdicts),
+        let mut results = match execute_all(conn, requests, &shared).await {
+            Ok(results) => execute(conn, "COMMIT").await.map(|()| results),
             Err(error) => Err(error),
         };
-        // After some errors SQLite has rolled back by itself; a connection in doubt is made anew.
-        if verdicts.is_err() && execute(conn, "ROLLBACK").await.is_err() {
+        // After some errors SQLite has rolled back already; a connection in doubt is replaced.
+        if results.is_err() && execute(conn, "ROLLBACK").await.is_err() {
             self.conn = None;
         }
-        for (job, verdict) in jobs.iter().zip(verdicts.iter_mut().flatten()) {
-            if let (Work::Batch(tenant, event, _), Ok(Done::Batch(batch))) = (&job.work, verdict) {
-                shared.known.put((*tenant, *event), batch.known.take());
+        for (request, result) in requests.iter().zip(results.iter_mut().flatten()) {
+            if let (WriteOp::Batch(tenant, event, _), Ok(Outcome::Batch(batch))) = (&request.op, result) {
+                shared.cached_events.put((*tenant, *event), batch.cached.take());
             }
         }
-        verdicts
+        results
     }
 
     async fn connected(&mut self) -> Result<&mut SqliteConnection> {
         if self.conn.is_none() {
-            self.conn = Some(self.shared.place.to_write().await.map_err(fault)?);
+            self.conn = Some(self.shared.file.to_write().await.map_err(db_error)?);
         }
-        self.conn.as_mut().ok_or_else(|| Error::internal(anyhow::anyhow!("no connection to write by")))
+        self.conn.as_mut().ok_or_else(|| Error::internal(anyhow::anyhow!("the writer has no connection")))
     }
 
     async fn close(self) {
         if let Some(conn) = self.conn
             && let Err(error) = sqlx::Connection::close(conn).await
         {
-            tracing::warn!(%error, "the writer's connection could not be closed");
+            tracing::warn!(%error, "close of the writer's connection failed");
         }
     }
 }
 
-fn lost() -> Result<Done> {
-    Err(Error::internal(anyhow::anyhow!("a job without a verdict")))
+fn missing() -> Result<Outcome> {
+    Err(Error::internal(anyhow::anyhow!("a request without a result")))
 }
 
-async fn members(conn: &mut SqliteConnection, jobs: &[Order], shared: &Shared) -> Result<Vec<Result<Done>>> {
-    let mut verdicts = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        // What is remembered is seldom wrong: then all is taken back and run again, and no batch that is right needs a
-        // savepoint.
-        if let Some(batch) = by_known(conn, shared, &job.work).await? {
-            verdicts.push(Ok(Done::Batch(batch.into())));
+async fn execute_all(
+    conn: &mut SqliteConnection,
+    requests: &[WriteRequest],
+    shared: &Shared,
+) -> Result<Vec<Result<Outcome>>> {
+    let mut results = Vec::with_capacity(requests.len());
+    for request in requests {
+        // A cached event is seldom stale, so the batch has no savepoint: on failure all requests are rolled back and run
+        // again.
+        if let Some(batch) = run_cached(conn, shared, &request.op).await? {
+            results.push(Ok(Outcome::Batch(batch.into())));
             continue;
         }
-        // Alone in its transaction it needs none either: when it fails, all of it does.
-        if let [Order { work: Work::Batch(..), .. }] = jobs {
-            return Ok(vec![Ok(carry_out(conn, &job.work, shared).await?)]);
+        // Alone in its transaction a batch needs no savepoint either.
+        if let [WriteRequest { op: WriteOp::Batch(..), .. }] = requests {
+            return Ok(vec![Ok(execute_one(conn, &request.op, shared).await?)]);
         }
         execute(conn, "SAVEPOINT member").await?;
-        let verdict = match carry_out(conn, &job.work, shared).await {
+        let result = match execute_one(conn, &request.op, shared).await {
             Ok(done) => Ok(done),
-            Err(error) if is_verdict(&error) => {
+            Err(error) if is_domain_error(&error) => {
                 execute(conn, "ROLLBACK TO member").await?;
                 Err(error)
             }
             Err(error) => return Err(error),
         };
         execute(conn, "RELEASE member").await?;
-        verdicts.push(verdict);
+        results.push(result);
     }
-    Ok(verdicts)
+    Ok(results)
 }
 
-/// Carries a batch out by what is remembered; nothing, where that is not enough. Where it is not true any more, it is
-/// forgotten, and the batch is stale.
-async fn by_known(conn: &mut SqliteConnection, shared: &Shared, work: &Work) -> Result<Option<Batch>> {
-    let Work::Batch(tenant, event, jobs) = work else { return Ok(None) };
+/// Executes a batch by its cached event, or returns `None` if that does not suffice. A stale entry is evicted, and the batch
+/// fails as stale.
+async fn run_cached(conn: &mut SqliteConnection, shared: &Shared, op: &WriteOp) -> Result<Option<Batch>> {
+    let WriteOp::Batch(tenant, event, jobs) = op else { return Ok(None) };
     let of = (*tenant, *event);
-    let Some(known) = shared.known.get(of) else { return Ok(None) };
-    let Some(judged) = batch::judge_known(*event, (&known, shared.clock.now()), jobs) else {
+    let Some(cached) = shared.cached_events.get(of) else { return Ok(None) };
+    let Some(decided) = batch::decide_cached(*event, (&cached, shared.clock.now()), jobs) else {
         return Ok(None);
     };
-    if let Err(error) = judged.write(conn, *tenant).await {
-        shared.known.put(of, None);
+    if let Err(error) = decided.write(conn, *tenant).await {
+        shared.cached_events.put(of, None);
         return Err(error);
     }
-    Ok(Some(judged.done(&known)))
+    Ok(Some(decided.done(&cached)))
 }
 
-async fn carry_out(conn: &mut SqliteConnection, work: &Work, shared: &Shared) -> Result<Done> {
+async fn execute_one(conn: &mut SqliteConnection, op: &WriteOp, shared: &Shared) -> Result<Outcome> {
     let now = shared.clock.now();
-    let changeset = match work {
-        Work::Upkeep(upkeep) => return upkeep::run(conn, upkeep).await.map(Done::Rows),
-        Work::Batch(tenant, event, jobs) => {
-            let known = shared.known.get((*tenant, *event));
-            let batch = batch::run(conn, *tenant, *event, (jobs, known.as_deref())).await?;
-            return Ok(Done::Batch(batch.into()));
+    let changeset = match op {
+        WriteOp::Maintenance(maintenance) => {
+            return maintenance::run(conn, maintenance).await.map(Outcome::Rows);
         }
-        Work::Changeset(changeset) => changeset,
+        WriteOp::Batch(tenant, event, jobs) => {
+            let cached = shared.cached_events.get((*tenant, *event));
+            let batch = batch::run(conn, *tenant, *event, (jobs, cached.as_deref())).await?;
+            return Ok(Outcome::Batch(batch.into()));
+        }
+        WriteOp::Changeset(changeset) => changeset,
     };
     match apply(conn, changeset, now).await? {
-        Applied::Written(_) => Ok(Done::Committed(Committed::Stored)),
+        Applied::Written(_) => Ok(Outcome::Committed(Committed::Stored)),
         Applied::Claimed => {
             execute(conn, "ROLLBACK TO member").await?;
             let Some(claim) = &changeset.claim else { return Err(Error::stale()) };
             let recorded = idempotency::recorded(conn, &claim.scope, now).await?;
             let recorded = recorded.ok_or_else(Error::stale)?;
-            Ok(Done::Committed(Committed::Replayed(Box::new(recorded))))
+            Ok(Outcome::Committed(Committed::Replayed(Box::new(recorded))))
         }
     }
 }
 
 async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<()> {
-    sqlx::query(sql).execute(conn).await.map(|_| ()).map_err(fault)
+    sqlx::query(sql).execute(conn).await.map(|_| ()).map_err(db_error)
 }

@@ -1,60 +1,76 @@
-//! Check-ins, and what they add up to.
+//! Check-ins and their statistics.
 
 use sqlx::error::DatabaseError;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::admission::check_in::{MAX_OF_TICKET, Undone};
 use tessera_core::admission::door::{DoorStats, Passed};
-use tessera_core::admission::{CheckIn, Direction, Verdict};
+use tessera_core::admission::{CheckIn, Direction};
 use tessera_core::filter::Term;
 use tessera_core::id::{CheckInId, EventId, TenantId, TicketId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::{Error, Result, Timestamp};
 
-use super::super::page::{Holds, Sort, at};
+use super::super::page::{Sort, SortType, at};
+use super::super::table::Table;
 use super::super::{Conn, Db, Row, Ts, dialect, filter};
 use crate::codec::{corrupt, moment, tiny, unsigned, verdict};
-use crate::error::fault;
+use crate::error::db_error;
 
-const SELECT: &str = "SELECT id, event_id, ticket_id, direction, verdict, at, gate, device, staff, nonce, serial, \
-    reentry, created_by, recorded_at, undone_by, undone_at FROM check_ins WHERE tenant_id = ";
+static CHECK_INS: Table = Table::new(
+    "check_ins",
+    &["tenant_id", "id"],
+    &["verdict", "undone_by", "undone_at"],
+    &[
+        "event_id",
+        "ticket_id",
+        "direction",
+        "at",
+        "gate",
+        "device",
+        "staff",
+        "nonce",
+        "serial",
+        "reentry",
+        "created_by",
+        "recorded_at",
+    ],
+);
 
-/// The most rows of counts by minute and gate.
+/// Maximum number of counts by minute and gate.
 const MINUTES: u32 = 20_000;
 
-/// Writes check-ins that are new, or of which the verdict changed or which were undone. The ticket's lock is held.
+/// Writes check-ins that are new, changed their verdict or were undone. The ticket's row is locked.
 pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, check_ins: &[CheckIn]) -> Result<()> {
-    for held in check_ins {
-        let query = sqlx::query(
-            "INSERT INTO check_ins (tenant_id, id, event_id, ticket_id, direction, verdict, at, gate, device, staff,
-             nonce, serial, reentry, created_by, recorded_at, undone_by, undone_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-             ON CONFLICT (tenant_id, id) DO UPDATE SET verdict = excluded.verdict, undone_by = excluded.undone_by,
-             undone_at = excluded.undone_at",
-        );
-        query
+    let sql = format!(
+        "{} ON CONFLICT (tenant_id, id) DO UPDATE SET verdict = excluded.verdict, undone_by = excluded.undone_by,
+         undone_at = excluded.undone_at",
+        CHECK_INS.insert(),
+    );
+    for check_in in check_ins {
+        sqlx::query(AssertSqlSafe(sql.clone()))
             .bind(tenant.0)
-            .bind(held.id.0)
-            .bind(held.event.0)
-            .bind(held.ticket.0)
-            .bind(held.direction.name())
-            .bind(held.verdict.name())
-            .bind(Ts(held.at))
-            .bind(&held.gate)
-            .bind(&held.device)
-            .bind(&held.staff)
-            .bind(&held.nonce)
-            .bind(held.serial.map(i64::from))
-            .bind(held.reentry)
-            .bind(&held.created_by)
-            .bind(Ts(held.recorded_at))
-            .bind(held.undone.as_ref().map(|undone| undone.by.as_str()))
-            .bind(held.undone.as_ref().map(|undone| Ts(undone.at)))
+            .bind(check_in.id.0)
+            .bind(check_in.verdict.name())
+            .bind(check_in.undone.as_ref().map(|undone| undone.by.as_str()))
+            .bind(check_in.undone.as_ref().map(|undone| Ts(undone.at)))
+            .bind(check_in.event.0)
+            .bind(check_in.ticket.0)
+            .bind(check_in.direction.name())
+            .bind(Ts(check_in.at))
+            .bind(&check_in.gate)
+            .bind(&check_in.device)
+            .bind(&check_in.staff)
+            .bind(&check_in.nonce)
+            .bind(check_in.serial.map(i64::from))
+            .bind(check_in.reentry)
+            .bind(&check_in.created_by)
+            .bind(Ts(check_in.recorded_at))
             .execute(&mut *conn)
             .await
             .map_err(|error| {
-                // Another report of the same scan was faster: decided again, it is found.
+                // A concurrent report of the same scan was stored first; the retry finds it.
                 let unique = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
-                if unique { Error::stale() } else { fault(error) }
+                if unique { Error::stale() } else { db_error(error) }
             })?;
     }
     Ok(())
@@ -65,22 +81,22 @@ pub(in super::super) async fn get(
     tenant: TenantId,
     id: CheckInId,
 ) -> Result<Option<CheckIn>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let mut query = CHECK_INS.of(tenant);
+    query.push(" AND id = ").push_bind(id.0);
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read).transpose()
 }
 
-/// The one that a device calls by a nonce.
+/// Returns the check-in of a device's nonce.
 pub(in super::super) async fn named(
     conn: &mut Conn,
     tenant: TenantId,
     (event, device, nonce): (EventId, &str, &str),
 ) -> Result<Option<CheckIn>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0);
+    let mut query = CHECK_INS.of(tenant);
+    query.push(" AND event_id = ").push_bind(event.0);
     query.push(" AND device = ").push_bind(device).push(" AND nonce = ").push_bind(nonce);
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read).transpose()
 }
 
@@ -89,10 +105,10 @@ pub(in super::super) async fn of(
     tenant: TenantId,
     ticket: TicketId,
 ) -> Result<Vec<CheckIn>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND ticket_id = ").push_bind(ticket.0);
+    let mut query = CHECK_INS.of(tenant);
+    query.push(" AND ticket_id = ").push_bind(ticket.0);
     query.push(format_args!(" LIMIT {MAX_OF_TICKET}"));
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
 
@@ -102,19 +118,19 @@ pub(in super::super) async fn list(
     event: EventId,
     page: &PageRequest,
 ) -> Result<Page<CheckIn>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0);
+    let mut query = CHECK_INS.of(tenant);
+    query.push(" AND event_id = ").push_bind(event.0);
     filter::push(&mut query, &page.filter, condition)?;
-    let sort = Sort::by("at", Holds::Moments, |held: &CheckIn| at(held.at, &held.id));
+    let sort = Sort::by("at", SortType::Moments, |check_in: &CheckIn| at(check_in.at, &check_in.id));
     sort.descending(page.order.descending).page(conn, query, page, read).await
 }
 
-/// What went through a door, as sums of a group of check-ins.
-const PASSED: &str = "COALESCE(SUM(CASE WHEN verdict = 'accepted' AND direction = 'in' THEN 1 ELSE 0 END), 0) \
+/// Sums of a group of check-ins.
+const SUMS: &str = "COALESCE(SUM(CASE WHEN verdict = 'accepted' AND direction = 'in' THEN 1 ELSE 0 END), 0) \
     AS entries, COALESCE(SUM(CASE WHEN verdict = 'accepted' AND direction = 'out' THEN 1 ELSE 0 END), 0) AS exits, \
     COALESCE(SUM(CASE WHEN verdict = 'accepted' THEN 0 ELSE 1 END), 0) AS refused";
 
-/// Counts of an event's tickets, of its gates, and of these by the minute.
+/// Counts of an event's tickets and of check-ins by gate and by minute.
 pub(in super::super) async fn stats(
     conn: &mut Conn,
     tenant: TenantId,
@@ -128,8 +144,8 @@ pub(in super::super) async fn stats(
          COALESCE(SUM(CASE WHEN inside THEN 1 ELSE 0 END), 0) AS inside
          FROM tickets WHERE tenant_id = $1 AND event_id = $2",
     );
-    let row = query.bind(tenant.0).bind(event.0).fetch_one(&mut *conn).await.map_err(fault)?;
-    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(fault)?) };
+    let row = query.bind(tenant.0).bind(event.0).fetch_one(&mut *conn).await.map_err(db_error)?;
+    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(db_error)?) };
     let mut stats = DoorStats {
         valid: count("valid")?,
         cancelled: count("cancelled")?,
@@ -138,29 +154,29 @@ pub(in super::super) async fn stats(
         ..DoorStats::default()
     };
     let by_gate = format!(
-        "SELECT gate, {PASSED} FROM check_ins
+        "SELECT gate, {SUMS} FROM check_ins
          WHERE tenant_id = $1 AND event_id = $2 AND undone_at IS NULL GROUP BY gate ORDER BY gate"
     );
     let query = sqlx::query(AssertSqlSafe(by_gate)).bind(tenant.0).bind(event.0);
-    for row in query.fetch_all(&mut *conn).await.map_err(fault)? {
-        stats.gates.push((row.try_get("gate").map_err(fault)?, passed(&row)?));
+    for row in query.fetch_all(&mut *conn).await.map_err(db_error)? {
+        stats.gates.push((row.try_get("gate").map_err(db_error)?, passed(&row)?));
     }
     let micros = dialect::micros("at");
     let by_minute = format!(
-        "SELECT {micros} - {micros} % 60000000 AS minute, gate, {PASSED} FROM check_ins
+        "SELECT {micros} - {micros} % 60000000 AS minute, gate, {SUMS} FROM check_ins
          WHERE tenant_id = $1 AND event_id = $2 AND undone_at IS NULL AND at >= $3 AND at < $4
          GROUP BY 1, gate ORDER BY 1, gate LIMIT {MINUTES}"
     );
     let query = sqlx::query(AssertSqlSafe(by_minute)).bind(tenant.0).bind(event.0);
-    for row in query.bind(Ts(from)).bind(Ts(until)).fetch_all(conn).await.map_err(fault)? {
-        let minute = moment(row.try_get("minute").map_err(fault)?)?;
-        stats.minutes.push((minute, row.try_get("gate").map_err(fault)?, passed(&row)?));
+    for row in query.bind(Ts(from)).bind(Ts(until)).fetch_all(conn).await.map_err(db_error)? {
+        let minute = moment(row.try_get("minute").map_err(db_error)?)?;
+        stats.minutes.push((minute, row.try_get("gate").map_err(db_error)?, passed(&row)?));
     }
     Ok(stats)
 }
 
 fn passed(row: &Row) -> Result<Passed> {
-    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(fault)?) };
+    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(db_error)?) };
     Ok(Passed { entries: count("entries")?, exits: count("exits")?, refused: count("refused")? })
 }
 
@@ -180,29 +196,28 @@ fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
 }
 
 fn read(row: &Row) -> Result<CheckIn> {
-    let direction: String = row.try_get("direction").map_err(fault)?;
-    let held: String = row.try_get("verdict").map_err(fault)?;
-    let held: Verdict = verdict(&held)?;
-    let Ts(at) = row.try_get("at").map_err(fault)?;
-    let Ts(recorded_at) = row.try_get("recorded_at").map_err(fault)?;
-    let serial: Option<i64> = row.try_get("serial").map_err(fault)?;
-    let undone_by: Option<String> = row.try_get("undone_by").map_err(fault)?;
-    let undone_at: Option<Ts> = row.try_get("undone_at").map_err(fault)?;
+    let direction: String = row.try_get("direction").map_err(db_error)?;
+    let verdict_name: String = row.try_get("verdict").map_err(db_error)?;
+    let Ts(at) = row.try_get("at").map_err(db_error)?;
+    let Ts(recorded_at) = row.try_get("recorded_at").map_err(db_error)?;
+    let serial: Option<i64> = row.try_get("serial").map_err(db_error)?;
+    let undone_by: Option<String> = row.try_get("undone_by").map_err(db_error)?;
+    let undone_at: Option<Ts> = row.try_get("undone_at").map_err(db_error)?;
     Ok(CheckIn {
-        id: CheckInId(row.try_get("id").map_err(fault)?),
-        event: EventId(row.try_get("event_id").map_err(fault)?),
-        ticket: TicketId(row.try_get("ticket_id").map_err(fault)?),
+        id: CheckInId(row.try_get("id").map_err(db_error)?),
+        event: EventId(row.try_get("event_id").map_err(db_error)?),
+        ticket: TicketId(row.try_get("ticket_id").map_err(db_error)?),
         direction: Direction::parse("direction", &direction)
             .map_err(|_| corrupt("a direction", direction))?,
-        verdict: held,
+        verdict: verdict(&verdict_name)?,
         at,
-        gate: row.try_get("gate").map_err(fault)?,
-        device: row.try_get("device").map_err(fault)?,
-        staff: row.try_get("staff").map_err(fault)?,
-        nonce: row.try_get("nonce").map_err(fault)?,
+        gate: row.try_get("gate").map_err(db_error)?,
+        device: row.try_get("device").map_err(db_error)?,
+        staff: row.try_get("staff").map_err(db_error)?,
+        nonce: row.try_get("nonce").map_err(db_error)?,
         serial: serial.map(tiny).transpose()?,
-        reentry: row.try_get("reentry").map_err(fault)?,
-        created_by: row.try_get("created_by").map_err(fault)?,
+        reentry: row.try_get("reentry").map_err(db_error)?,
+        created_by: row.try_get("created_by").map_err(db_error)?,
         recorded_at,
         undone: undone_by.zip(undone_at).map(|(by, Ts(at))| Undone { by, at }),
     })

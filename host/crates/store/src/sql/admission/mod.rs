@@ -1,4 +1,4 @@
-//! Tickets, the keys of their codes, and check-ins.
+//! Tickets, signing keys and check-ins.
 
 pub(in super::super) mod check_in;
 pub(in super::super) mod signing_key;

@@ -1,4 +1,4 @@
-//! Tickets. They are issued by batches of reservations; all that becomes of them later is a changeset.
+//! Tickets. Batches of reservations insert them; changesets update them.
 
 use sqlx::{QueryBuilder, Row as _};
 use tessera_core::admission::ticket::Presence;
@@ -10,28 +10,41 @@ use tessera_core::page::{Page, PageRequest};
 use tessera_core::value::Money;
 use tessera_core::{Error, Result, Timestamp};
 
-use super::super::page::{Holds, Sort, at};
+use super::super::page::{Sort, SortType, at};
+use super::super::table::Table;
 use super::super::{Conn, Db, Row, Ts, filter};
 use crate::codec::{signed, small, ticket_state, tiny, unsigned};
-use crate::error::fault;
+use crate::error::db_error;
 
-const SELECT: &str = "SELECT id, event_id, reservation_id, ticket_type_id, seat_id, seat, amount, currency, holder, \
-    state, serial, code_since, cancelled_at, entries, inside, last_at, last_gate, created_at, updated_at, version \
-    FROM tickets WHERE tenant_id = ";
+static TICKETS: Table = Table::new(
+    "tickets",
+    &["tenant_id", "id"],
+    &[
+        "holder",
+        "state",
+        "serial",
+        "code_since",
+        "cancelled_at",
+        "revoked_at",
+        "entries",
+        "inside",
+        "last_at",
+        "last_gate",
+        "updated_at",
+        "version",
+    ],
+    &["event_id", "reservation_id", "ticket_type_id", "seat_id", "seat", "amount", "currency", "created_at"],
+)
+.without(&["revoked_at"]);
 
-/// What was bought does not change: only who holds it, whether it admits, and what the door knows.
+/// Updates a ticket's holder, state, code and presence; what was bought never changes.
 pub(in super::super) async fn update(
     conn: &mut Conn,
     tenant: TenantId,
     (ticket, stored): (&Ticket, u64),
 ) -> Result<()> {
-    let query = sqlx::query(
-        "UPDATE tickets SET holder = $3, state = $4, serial = $5, code_since = $6, cancelled_at = $7,
-         revoked_at = $8, entries = $9, inside = $10, last_at = $11, last_gate = $12, updated_at = $13,
-         version = $14 WHERE tenant_id = $1 AND id = $2 AND version = $15",
-    );
-    let moved = (ticket.serial > 1).then_some(ticket.code_since);
-    let done = query
+    let replaced_at = (ticket.serial > 1).then_some(ticket.code_since);
+    let done = sqlx::query(TICKETS.update())
         .bind(tenant.0)
         .bind(ticket.id.0)
         .bind(&ticket.holder)
@@ -39,7 +52,7 @@ pub(in super::super) async fn update(
         .bind(i64::from(ticket.serial))
         .bind(Ts(ticket.code_since))
         .bind(ticket.cancelled_at.map(Ts))
-        .bind(ticket.cancelled_at.or(moved).map(Ts))
+        .bind(ticket.cancelled_at.or(replaced_at).map(Ts))
         .bind(i64::from(ticket.presence.entries))
         .bind(ticket.presence.inside)
         .bind(ticket.presence.last_at.map(Ts))
@@ -49,14 +62,14 @@ pub(in super::super) async fn update(
         .bind(signed(stored))
         .execute(conn)
         .await
-        .map_err(fault)?;
+        .map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: TicketId) -> Result<Option<Ticket>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let mut query = TICKETS.of(tenant);
+    query.push(" AND id = ").push_bind(id.0);
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read).transpose()
 }
 
@@ -65,33 +78,32 @@ pub(in super::super) async fn list(
     tenant: TenantId,
     page: &PageRequest,
 ) -> Result<Page<Ticket>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0);
+    let mut query = TICKETS.of(tenant);
     filter::push(&mut query, &page.filter, condition)?;
-    let sort = Sort::by("created_at", Holds::Moments, |held: &Ticket| at(held.created_at, &held.id));
+    let sort = Sort::by("created_at", SortType::Moments, |ticket: &Ticket| at(ticket.created_at, &ticket.id));
     sort.descending(page.order.descending).page(conn, query, page, read).await
 }
 
-/// Those that are valid although their event was cancelled.
+/// Returns valid tickets of a cancelled event.
 pub(in super::super) async fn to_cancel(
     conn: &mut Conn,
     tenant: TenantId,
     event: EventId,
     limit: u32,
 ) -> Result<Vec<Ticket>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND state = 'valid' AND event_id = ").push_bind(event.0);
+    let mut query = TICKETS.of(tenant);
+    query.push(" AND state = 'valid' AND event_id = ").push_bind(event.0);
     query
         .push(" AND EXISTS (SELECT 1 FROM events e WHERE e.status = 'cancelled' AND e.tenant_id = ")
         .push_bind(tenant.0)
         .push(" AND e.id = ")
         .push_bind(event.0);
     query.push(") ORDER BY created_at, id LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
 
-/// Codes that are void, those that were revoked first come first.
+/// Lists void codes, the earliest revoked first.
 pub(in super::super) async fn revoked(
     conn: &mut Conn,
     tenant: TenantId,
@@ -109,14 +121,14 @@ pub(in super::super) async fn revoked(
         }
         Ok(())
     })?;
-    let sort = Sort::by("revoked_at", Holds::Moments, |held: &Revoked| at(held.at, &held.ticket));
+    let sort = Sort::by("revoked_at", SortType::Moments, |code: &Revoked| at(code.at, &code.ticket));
     sort.descending(page.order.descending)
         .page(conn, query, page, |row| {
-            let state: String = row.try_get("state").map_err(fault)?;
-            let serial = tiny(row.try_get("serial").map_err(fault)?)?;
-            let Ts(at) = row.try_get("revoked_at").map_err(fault)?;
+            let state: String = row.try_get("state").map_err(db_error)?;
+            let serial = tiny(row.try_get("serial").map_err(db_error)?)?;
+            let Ts(at) = row.try_get("revoked_at").map_err(db_error)?;
             let valid = ticket_state(&state)? == tessera_core::admission::TicketState::Valid;
-            let ticket = TicketId(row.try_get("id").map_err(fault)?);
+            let ticket = TicketId(row.try_get("id").map_err(db_error)?);
             Ok(Revoked { ticket, good: valid.then_some(serial), at })
         })
         .await
@@ -137,40 +149,40 @@ fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
 }
 
 fn read(row: &Row) -> Result<Ticket> {
-    let state: String = row.try_get("state").map_err(fault)?;
-    let seat: Option<String> = row.try_get("seat").map_err(fault)?;
-    let seat_id: Option<_> = row.try_get("seat_id").map_err(fault)?;
+    let state: String = row.try_get("state").map_err(db_error)?;
+    let seat: Option<String> = row.try_get("seat").map_err(db_error)?;
+    let seat_id: Option<_> = row.try_get("seat_id").map_err(db_error)?;
     let maybe = |column: &str| -> Result<Option<Timestamp>> {
-        let held: Option<Ts> = row.try_get(column).map_err(fault)?;
-        Ok(held.map(|Ts(at)| at))
+        let at: Option<Ts> = row.try_get(column).map_err(db_error)?;
+        Ok(at.map(|Ts(at)| at))
     };
     let time = |column: &str| -> Result<Timestamp> {
-        let Ts(at) = row.try_get(column).map_err(fault)?;
+        let Ts(at) = row.try_get(column).map_err(db_error)?;
         Ok(at)
     };
     Ok(Ticket {
-        id: TicketId(row.try_get("id").map_err(fault)?),
-        event: EventId(row.try_get("event_id").map_err(fault)?),
-        reservation: ReservationId(row.try_get("reservation_id").map_err(fault)?),
-        ticket_type: TicketTypeId(row.try_get("ticket_type_id").map_err(fault)?),
+        id: TicketId(row.try_get("id").map_err(db_error)?),
+        event: EventId(row.try_get("event_id").map_err(db_error)?),
+        reservation: ReservationId(row.try_get("reservation_id").map_err(db_error)?),
+        ticket_type: TicketTypeId(row.try_get("ticket_type_id").map_err(db_error)?),
         seat: seat_id.zip(seat).map(|(id, label)| UnitSeat { id: SeatId(id), label }),
         price: Money {
-            amount: row.try_get("amount").map_err(fault)?,
-            currency: row.try_get("currency").map_err(fault)?,
+            amount: row.try_get("amount").map_err(db_error)?,
+            currency: row.try_get("currency").map_err(db_error)?,
         },
-        holder: row.try_get("holder").map_err(fault)?,
+        holder: row.try_get("holder").map_err(db_error)?,
         state: ticket_state(&state)?,
-        serial: tiny(row.try_get("serial").map_err(fault)?)?,
+        serial: tiny(row.try_get("serial").map_err(db_error)?)?,
         code_since: time("code_since")?,
         cancelled_at: maybe("cancelled_at")?,
         presence: Presence {
-            entries: small(row.try_get("entries").map_err(fault)?)?,
-            inside: row.try_get("inside").map_err(fault)?,
+            entries: small(row.try_get("entries").map_err(db_error)?)?,
+            inside: row.try_get("inside").map_err(db_error)?,
             last_at: maybe("last_at")?,
-            last_gate: row.try_get("last_gate").map_err(fault)?,
+            last_gate: row.try_get("last_gate").map_err(db_error)?,
         },
         created_at: time("created_at")?,
         updated_at: time("updated_at")?,
-        version: unsigned(row.try_get("version").map_err(fault)?)?,
+        version: unsigned(row.try_get("version").map_err(db_error)?)?,
     })
 }

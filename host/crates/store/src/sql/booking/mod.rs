@@ -1,4 +1,4 @@
-//! Queues and the places in them.
+//! Queues and bookings.
 
-pub(in super::super) mod place;
+pub(in super::super) mod bookings;
 pub(in super::super) mod queue;

@@ -1,22 +1,25 @@
-//! The terms of queues, and how many are in them.
+//! Queue settings and counts.
 
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 use tessera_core::booking::Queue;
 use tessera_core::booking::model::USUALLY_SERVED;
 use tessera_core::id::{EventId, TenantId};
 use tessera_core::{Error, Result, Timestamp};
 
-use super::super::{Conn, Db, Ts};
+use super::super::table::{Query, Table};
+use super::super::{Conn, Ts};
 use crate::codec::{signed, small, unsigned};
-use crate::error::fault;
+use crate::error::db_error;
 
-/// One that is there already was set by somebody else meanwhile.
-pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, queue: &Queue) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO queues (tenant_id, event_id, served, seconds, required, updated_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, event_id) DO NOTHING",
-    );
-    let done = query
+static QUEUES: Table = Table::new(
+    "queues",
+    &["tenant_id", "event_id"],
+    &["served", "seconds", "required", "updated_at", "version"],
+    &[],
+);
+
+fn bind<'q>(query: Query<'q>, tenant: TenantId, queue: &'q Queue) -> Query<'q> {
+    query
         .bind(tenant.0)
         .bind(queue.id.0)
         .bind(i64::from(queue.served))
@@ -24,9 +27,12 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, queue: &
         .bind(queue.required)
         .bind(Ts(queue.updated_at))
         .bind(signed(queue.version))
-        .execute(conn)
-        .await
-        .map_err(fault)?;
+}
+
+/// Inserts a queue's settings. Existing settings are stale: another caller set them in between.
+pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, queue: &Queue) -> Result<()> {
+    let sql = format!("{} ON CONFLICT (tenant_id, event_id) DO NOTHING", QUEUES.insert());
+    let done = bind(sqlx::query(AssertSqlSafe(sql)), tenant, queue).execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
@@ -35,22 +41,8 @@ pub(in super::super) async fn update(
     tenant: TenantId,
     (queue, stored): (&Queue, u64),
 ) -> Result<()> {
-    let query = sqlx::query(
-        "UPDATE queues SET served = $3, seconds = $4, required = $5, updated_at = $6, version = $7
-         WHERE tenant_id = $1 AND event_id = $2 AND version = $8",
-    );
-    let done = query
-        .bind(tenant.0)
-        .bind(queue.id.0)
-        .bind(i64::from(queue.served))
-        .bind(i64::from(queue.seconds))
-        .bind(queue.required)
-        .bind(Ts(queue.updated_at))
-        .bind(signed(queue.version))
-        .bind(signed(stored))
-        .execute(conn)
-        .await
-        .map_err(fault)?;
+    let query = bind(sqlx::query(QUEUES.update()), tenant, queue).bind(signed(stored));
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
@@ -59,23 +51,21 @@ pub(in super::super) async fn get(
     tenant: TenantId,
     event: EventId,
 ) -> Result<Option<Queue>> {
-    let mut query = QueryBuilder::<Db>::new(
-        "SELECT served, seconds, required, updated_at, version FROM queues WHERE tenant_id = ",
-    );
-    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0);
-    let Some(row) = query.build().fetch_optional(conn).await.map_err(fault)? else { return Ok(None) };
-    let Ts(updated_at) = row.try_get("updated_at").map_err(fault)?;
+    let mut query = QUEUES.of(tenant);
+    query.push(" AND event_id = ").push_bind(event.0);
+    let Some(row) = query.build().fetch_optional(conn).await.map_err(db_error)? else { return Ok(None) };
+    let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
     Ok(Some(Queue {
         id: event,
-        served: small(row.try_get("served").map_err(fault)?)?,
-        seconds: small(row.try_get("seconds").map_err(fault)?)?,
-        required: row.try_get("required").map_err(fault)?,
+        served: small(row.try_get("served").map_err(db_error)?)?,
+        seconds: small(row.try_get("seconds").map_err(db_error)?)?,
+        required: row.try_get("required").map_err(db_error)?,
         updated_at,
-        version: unsigned(row.try_get("version").map_err(fault)?)?,
+        version: unsigned(row.try_get("version").map_err(db_error)?)?,
     }))
 }
 
-/// How many wait and how many are served.
+/// Counts the waiting and the active bookings.
 pub(in super::super) async fn counts(
     conn: &mut Conn,
     tenant: TenantId,
@@ -85,13 +75,13 @@ pub(in super::super) async fn counts(
         "SELECT (SELECT COUNT(*) FROM bookings WHERE tenant_id = $1 AND event_id = $2 AND state = 'waiting') AS waiting,
          (SELECT COUNT(*) FROM bookings WHERE tenant_id = $1 AND event_id = $2 AND state = 'active') AS active",
     );
-    let row = query.bind(tenant.0).bind(event.0).fetch_one(conn).await.map_err(fault)?;
-    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(fault)?) };
+    let row = query.bind(tenant.0).bind(event.0).fetch_one(conn).await.map_err(db_error)?;
+    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(db_error)?) };
     Ok((count("waiting")?, count("active")?))
 }
 
-/// Events of any tenant in whose queues something is to be done. Those of which all who are served are left in peace
-/// are not among them: however many there are, they keep nobody waiting.
+/// Lists events of all tenants whose queues have due work. Queues with full, idle active bookings are left out, so that
+/// they cannot fill the list.
 pub(in super::super) async fn due(
     conn: &mut Conn,
     now: Timestamp,
@@ -114,11 +104,11 @@ pub(in super::super) async fn due(
          LIMIT $2",
     );
     let query = query.bind(Ts(now)).bind(i64::from(limit)).bind(i64::from(USUALLY_SERVED));
-    let rows = query.fetch_all(conn).await.map_err(fault)?;
+    let rows = query.fetch_all(conn).await.map_err(db_error)?;
     rows.iter()
         .map(|row| {
-            let tenant = TenantId(row.try_get("tenant_id").map_err(fault)?);
-            Ok((tenant, EventId(row.try_get("event_id").map_err(fault)?)))
+            let tenant = TenantId(row.try_get("tenant_id").map_err(db_error)?);
+            Ok((tenant, EventId(row.try_get("event_id").map_err(db_error)?)))
         })
         .collect()
 }

@@ -12,77 +12,96 @@ use tessera_core::page::{Page, PageRequest};
 use tessera_core::{Error, Result, Timestamp};
 use uuid::Uuid;
 
-use super::super::page::{Holds, Sort, at, text};
+use super::super::page::{Sort, SortType, at, text};
+use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
 use crate::codec::{moment, signed, unsigned};
-use crate::error::fault;
+use crate::error::db_error;
 
-const SELECT: &str = "SELECT id, venue_id, series_id, title, description, category, starts_at, ends_at, \
-    time_zone, status, featured, image_url, hold_usual, hold_least, hold_most, buyer_limit, reentry, \
-    reentry_switches, created_by, created_at, updated_at, version, \
-    (SELECT capacity FROM pools p WHERE p.tenant_id = events.tenant_id AND p.event_id = events.id \
-     AND p.id = events.id) AS capacity \
-    FROM events WHERE deleted_at IS NULL AND tenant_id = ";
+static EVENTS: Table = Table::new(
+    "events",
+    &["tenant_id", "id"],
+    &[
+        "venue_id",
+        "series_id",
+        "title",
+        "description",
+        "category",
+        "starts_at",
+        "ends_at",
+        "time_zone",
+        "status",
+        "featured",
+        "image_url",
+        "hold_usual",
+        "hold_least",
+        "hold_most",
+        "buyer_limit",
+        "reentry",
+        "reentry_switches",
+        "updated_at",
+        "version",
+    ],
+    &["created_by", "created_at"],
+)
+.with(
+    ", (SELECT capacity FROM pools p WHERE p.tenant_id = events.tenant_id AND p.event_id = events.id \
+     AND p.id = events.id) AS capacity",
+);
 
-pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, event: &Event) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO events (tenant_id, id, venue_id, series_id, title, description, category, starts_at,
-         ends_at, time_zone, status, featured, image_url, hold_usual, hold_least, hold_most, buyer_limit,
-         reentry, reentry_switches, updated_at, version, created_by, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-         $21, $22, $23)",
-    );
-    let query = bound(query, tenant, event).bind(&event.created_by).bind(Ts(event.created_at));
-    query.execute(conn).await.map(drop).map_err(fault)
+fn of_tenant(tenant: TenantId) -> QueryBuilder<Db> {
+    let mut query = EVENTS.of(tenant);
+    query.push(" AND deleted_at IS NULL");
+    query
 }
 
-/// An event that is cancelled is left to be swept.
+pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, event: &Event) -> Result<()> {
+    let query = bind(sqlx::query(EVENTS.insert()), tenant, event);
+    let query = query.bind(&event.created_by).bind(Ts(event.created_at));
+    query.execute(conn).await.map(drop).map_err(db_error)
+}
+
+/// Updates an event. One that becomes cancelled is marked for the sweep.
 pub(in super::super) async fn update(
     conn: &mut Conn,
     tenant: TenantId,
     (event, stored): (&Event, u64),
 ) -> Result<()> {
-    let query = sqlx::query(
-        "UPDATE events SET venue_id = $3, series_id = $4, title = $5, description = $6, category = $7,
-         starts_at = $8, ends_at = $9, time_zone = $10, unswept = unswept OR (status <> $11 AND $11 = 'cancelled'),
-         status = $11, featured = $12, image_url = $13, hold_usual = $14, hold_least = $15, hold_most = $16,
-         buyer_limit = $17, reentry = $18, reentry_switches = $19, updated_at = $20, version = $21
-         WHERE tenant_id = $1 AND id = $2 AND version = $22 AND deleted_at IS NULL",
-    );
-    let query = bound(query, tenant, event).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(fault)?;
+    let status = EVENTS.parameter("status");
+    let unswept = format!("unswept = unswept OR (status <> {status} AND {status} = 'cancelled'),");
+    let sql = format!("{} AND deleted_at IS NULL", EVENTS.update_with(&unswept));
+    let query = bind(sqlx::query(AssertSqlSafe(sql)), tenant, event).bind(signed(stored));
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
-
-fn bound<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> {
-    let held = &event.text;
+fn bind<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> {
+    let text = &event.text;
     query
         .bind(tenant.0)
         .bind(event.id.0)
-        .bind(held.venue.map(|venue| venue.0))
-        .bind(held.series.map(|series| series.0))
-        .bind(&held.title)
-        .bind(&held.description)
-        .bind(&held.category)
-        .bind(Ts(held.starts_at))
-        .bind(Ts(held.ends_at))
-        .bind(held.time_zone.as_deref().unwrap_or("UTC"))
-        .bind(held.status.name())
-        .bind(held.featured)
-        .bind(&held.image_url)
-        .bind(held.hold_usual.map(i64::from))
-        .bind(held.hold_least.map(i64::from))
-        .bind(held.hold_most.map(i64::from))
-        .bind(held.buyer_limit.map(i64::from))
-        .bind(held.reentry)
+        .bind(text.venue.map(|venue| venue.0))
+        .bind(text.series.map(|series| series.0))
+        .bind(&text.title)
+        .bind(&text.description)
+        .bind(&text.category)
+        .bind(Ts(text.starts_at))
+        .bind(Ts(text.ends_at))
+        .bind(text.time_zone.as_deref().unwrap_or("UTC"))
+        .bind(text.status.name())
+        .bind(text.featured)
+        .bind(&text.image_url)
+        .bind(text.hold_usual.map(i64::from))
+        .bind(text.hold_least.map(i64::from))
+        .bind(text.hold_most.map(i64::from))
+        .bind(text.buyer_limit.map(i64::from))
+        .bind(text.reentry)
         .bind(Json(event.reentry_switches.iter().map(|at| at.micros()).collect::<Vec<_>>()))
         .bind(Ts(event.updated_at))
         .bind(signed(event.version))
 }
 
-/// Marks an event as deleted; what hangs on it is purged in slices.
+/// Marks an event as deleted; its rows are purged in slices.
 pub(in super::super) async fn mark(
     conn: &mut Conn,
     tenant: TenantId,
@@ -94,26 +113,26 @@ pub(in super::super) async fn mark(
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
     );
     let query = query.bind(tenant.0).bind(event.id.0).bind(signed(event.version)).bind(Ts(now));
-    let done = query.execute(conn).await.map_err(fault)?;
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Removes up to `limit` rows that hang on deleted events, and the events of which nothing is left; how many.
+/// Deletes up to `limit` rows of the oldest deleted event, or the event itself if none is left; returns their number.
 pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> {
     let query = sqlx::query(
         "SELECT tenant_id, id FROM events WHERE deleted_at IS NOT NULL ORDER BY deleted_at LIMIT 1",
     );
-    let Some(row) = query.fetch_optional(&mut *conn).await.map_err(fault)? else { return Ok(0) };
-    let tenant: Uuid = row.try_get("tenant_id").map_err(fault)?;
-    let event: Uuid = row.try_get("id").map_err(fault)?;
-    // Of these there may be very many.
+    let Some(row) = query.fetch_optional(&mut *conn).await.map_err(db_error)? else { return Ok(0) };
+    let tenant: Uuid = row.try_get("tenant_id").map_err(db_error)?;
+    let event: Uuid = row.try_get("id").map_err(db_error)?;
+    // Tables that may have very many rows of one event.
     for table in ["check_ins", "tickets", "bookings", "reservations"] {
         let sql = format!(
             "DELETE FROM {table} WHERE tenant_id = $1 AND id IN
              (SELECT id FROM {table} WHERE tenant_id = $1 AND event_id = $2 LIMIT $3)"
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(event).bind(i64::from(limit));
-        let gone = query.execute(&mut *conn).await.map_err(fault)?.rows_affected();
+        let gone = query.execute(&mut *conn).await.map_err(db_error)?.rows_affected();
         if gone > 0 {
             return Ok(gone);
         }
@@ -122,46 +141,49 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
         "DELETE FROM queues WHERE tenant_id = $1 AND event_id = $2",
         "DELETE FROM pool_locks WHERE tenant_id = $1 AND event_id = $2",
         "DELETE FROM pools WHERE tenant_id = $1 AND event_id = $2",
-        // Seats go with their types.
+        // Deletion cascades to seats.
         "DELETE FROM ticket_types WHERE tenant_id = $1 AND event_id = $2",
         "DELETE FROM events WHERE tenant_id = $1 AND id = $2",
     ];
     for sql in rest {
-        sqlx::query(sql).bind(tenant).bind(event).execute(&mut *conn).await.map_err(fault)?;
+        sqlx::query(sql).bind(tenant).bind(event).execute(&mut *conn).await.map_err(db_error)?;
     }
     Ok(1)
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: EventId) -> Result<Option<Event>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let mut query = of_tenant(tenant);
+    query.push(" AND id = ").push_bind(id.0);
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read).transpose()
 }
 
-/// All of them, or those that are no drafts.
+/// Lists all events, or only published ones.
 pub(in super::super) async fn list(
     conn: &mut Conn,
     tenant: TenantId,
     public: bool,
     page: &PageRequest,
 ) -> Result<Page<Event>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0);
+    let mut query = of_tenant(tenant);
     if public {
         query.push(" AND status <> 'draft'");
     }
     filter::push(&mut query, &page.filter, condition)?;
     let sort = match page.order.field {
-        "created" => Sort::by("created_at", Holds::Moments, |event: &Event| at(event.created_at, &event.id)),
-        "modified" => Sort::by("updated_at", Holds::Moments, |event: &Event| at(event.updated_at, &event.id)),
-        "title" => Sort::by("title", Holds::Texts, |event: &Event| text(&event.text.title, &event.id)),
-        _ => Sort::by("starts_at", Holds::Moments, |event: &Event| at(event.text.starts_at, &event.id)),
+        "created" => {
+            Sort::by("created_at", SortType::Moments, |event: &Event| at(event.created_at, &event.id))
+        }
+        "modified" => {
+            Sort::by("updated_at", SortType::Moments, |event: &Event| at(event.updated_at, &event.id))
+        }
+        "title" => Sort::by("title", SortType::Texts, |event: &Event| text(&event.text.title, &event.id)),
+        _ => Sort::by("starts_at", SortType::Moments, |event: &Event| at(event.text.starts_at, &event.id)),
     };
     sort.descending(page.order.descending).page(conn, query, page, read).await
 }
 
-/// Those of any tenant that sell although they are over.
+/// Lists active events of all tenants that have ended.
 pub(in super::super) async fn over(
     conn: &mut Conn,
     now: Timestamp,
@@ -171,31 +193,31 @@ pub(in super::super) async fn over(
         "SELECT tenant_id, id FROM events WHERE status = 'active' AND deleted_at IS NULL AND ends_at <= $1
          ORDER BY ends_at LIMIT $2",
     );
-    let rows = query.bind(Ts(now)).bind(i64::from(limit)).fetch_all(conn).await.map_err(fault)?;
+    let rows = query.bind(Ts(now)).bind(i64::from(limit)).fetch_all(conn).await.map_err(db_error)?;
     rows.iter()
         .map(|row| {
-            let tenant = TenantId(row.try_get("tenant_id").map_err(fault)?);
-            Ok((tenant, EventId(row.try_get("id").map_err(fault)?)))
+            let tenant = TenantId(row.try_get("tenant_id").map_err(db_error)?);
+            Ok((tenant, EventId(row.try_get("id").map_err(db_error)?)))
         })
         .collect()
 }
 
-/// The categories of events that are no drafts.
+/// Counts published events by category.
 pub(in super::super) async fn categories(conn: &mut Conn, tenant: TenantId) -> Result<BTreeMap<String, u64>> {
     let query = sqlx::query(
         "SELECT category, COUNT(*) AS events FROM events
          WHERE tenant_id = $1 AND deleted_at IS NULL AND status <> 'draft' GROUP BY category",
     );
-    let rows = query.bind(tenant.0).fetch_all(conn).await.map_err(fault)?;
+    let rows = query.bind(tenant.0).fetch_all(conn).await.map_err(db_error)?;
     rows.iter()
         .map(|row| {
-            let events = unsigned(row.try_get("events").map_err(fault)?)?;
-            Ok((row.try_get("category").map_err(fault)?, events))
+            let events = unsigned(row.try_get("events").map_err(db_error)?)?;
+            Ok((row.try_get("category").map_err(db_error)?, events))
         })
         .collect()
 }
 
-/// Whether an event names the venue or the series.
+/// Returns whether an event refers to the venue or series.
 pub(in super::super) async fn any_of(
     conn: &mut Conn,
     tenant: TenantId,
@@ -206,7 +228,7 @@ pub(in super::super) async fn any_of(
     let mut query =
         QueryBuilder::<Db>::new("SELECT id FROM events WHERE deleted_at IS NULL AND tenant_id = ");
     query.push_bind(tenant.0).push(format_args!(" AND {column} = ")).push_bind(id).push(" LIMIT 1");
-    Ok(query.build().fetch_optional(conn).await.map_err(fault)?.is_some())
+    Ok(query.build().fetch_optional(conn).await.map_err(db_error)?.is_some())
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
@@ -227,42 +249,42 @@ fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
 }
 
 fn read(row: &Row) -> Result<Event> {
-    let Ts(starts_at) = row.try_get("starts_at").map_err(fault)?;
-    let Ts(ends_at) = row.try_get("ends_at").map_err(fault)?;
-    let Ts(created_at) = row.try_get("created_at").map_err(fault)?;
-    let Ts(updated_at) = row.try_get("updated_at").map_err(fault)?;
-    let capacity: Option<i64> = row.try_get("capacity").map_err(fault)?;
-    let status: String = row.try_get("status").map_err(fault)?;
-    let Json(switches): Json<Vec<i64>> = row.try_get("reentry_switches").map_err(fault)?;
+    let Ts(starts_at) = row.try_get("starts_at").map_err(db_error)?;
+    let Ts(ends_at) = row.try_get("ends_at").map_err(db_error)?;
+    let Ts(created_at) = row.try_get("created_at").map_err(db_error)?;
+    let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
+    let capacity: Option<i64> = row.try_get("capacity").map_err(db_error)?;
+    let status: String = row.try_get("status").map_err(db_error)?;
+    let Json(switches): Json<Vec<i64>> = row.try_get("reentry_switches").map_err(db_error)?;
     let seconds = |column: &str| -> Result<Option<u32>> {
-        let held: Option<i64> = row.try_get(column).map_err(fault)?;
-        held.map(crate::codec::small).transpose()
+        let seconds: Option<i64> = row.try_get(column).map_err(db_error)?;
+        seconds.map(crate::codec::small).transpose()
     };
     Ok(Event {
-        id: EventId(row.try_get("id").map_err(fault)?),
+        id: EventId(row.try_get("id").map_err(db_error)?),
         text: WriteEvent {
-            title: row.try_get("title").map_err(fault)?,
-            description: row.try_get("description").map_err(fault)?,
-            category: row.try_get("category").map_err(fault)?,
-            venue: row.try_get::<Option<_>, _>("venue_id").map_err(fault)?.map(VenueId),
-            series: row.try_get::<Option<_>, _>("series_id").map_err(fault)?.map(SeriesId),
+            title: row.try_get("title").map_err(db_error)?,
+            description: row.try_get("description").map_err(db_error)?,
+            category: row.try_get("category").map_err(db_error)?,
+            venue: row.try_get::<Option<_>, _>("venue_id").map_err(db_error)?.map(VenueId),
+            series: row.try_get::<Option<_>, _>("series_id").map_err(db_error)?.map(SeriesId),
             starts_at,
             ends_at,
-            time_zone: row.try_get("time_zone").map_err(fault)?,
+            time_zone: row.try_get("time_zone").map_err(db_error)?,
             status: EventStatus::parse("status", &status)?,
-            featured: row.try_get("featured").map_err(fault)?,
-            image_url: row.try_get("image_url").map_err(fault)?,
+            featured: row.try_get("featured").map_err(db_error)?,
+            image_url: row.try_get("image_url").map_err(db_error)?,
             capacity: capacity.map(unsigned).transpose()?,
             hold_usual: seconds("hold_usual")?,
             hold_least: seconds("hold_least")?,
             hold_most: seconds("hold_most")?,
             buyer_limit: seconds("buyer_limit")?,
-            reentry: row.try_get("reentry").map_err(fault)?,
+            reentry: row.try_get("reentry").map_err(db_error)?,
         },
         reentry_switches: switches.into_iter().map(moment).collect::<Result<_>>()?,
-        created_by: row.try_get("created_by").map_err(fault)?,
+        created_by: row.try_get("created_by").map_err(db_error)?,
         created_at,
         updated_at,
-        version: unsigned(row.try_get("version").map_err(fault)?)?,
+        version: unsigned(row.try_get("version").map_err(db_error)?)?,
     })
 }

@@ -1,4 +1,4 @@
-//! Venues, series, events, ticket types, and the pools that they have.
+//! Venues, series, events, ticket types and pools.
 
 pub(in super::super) mod event;
 pub(in super::super) mod pool;
@@ -6,7 +6,7 @@ pub(in super::super) mod series;
 pub(in super::super) mod ticket_type;
 pub(in super::super) mod venue;
 
-/// Optional counts as the databases keep them.
+/// Converts an optional count to the databases' type.
 fn signed_or_none(number: Option<u64>) -> Option<i64> {
     number.map(crate::codec::signed)
 }

@@ -1,82 +1,76 @@
-//! Pools and what is locked of them. Their counts are changed by batches of reservations, and by tickets that are cancelled.
+//! Pools and locked supply. Batches of reservations and cancelled tickets change their counts.
 
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::id::{EventId, LockId, PoolId, TenantId};
 use tessera_core::inventory::{Counts, Lock, Pool};
 use tessera_core::{Error, Result, Timestamp};
 
+use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, dialect};
 use super::signed_or_none;
 use crate::codec::{pool_sort, signed, unsigned};
-use crate::error::fault;
+use crate::error::db_error;
 
-const SELECT: &str = "SELECT id, event_id, sort, name, capacity, held, sold, locked, created_at, updated_at, \
-    version FROM pools WHERE tenant_id = ";
+static POOLS: Table = Table::new(
+    "pools",
+    &["tenant_id", "event_id", "id"],
+    &["name", "capacity", "updated_at", "version"],
+    &["sort", "created_at"],
+)
+.with(", held, sold, locked");
 
-pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, pool: &Pool) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO pools (tenant_id, event_id, id, sort, name, capacity, created_at, updated_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    );
+static POOL_LOCKS: Table = Table::new(
+    "pool_locks",
+    &["tenant_id", "id"],
+    &[],
+    &["event_id", "pool_id", "quantity", "reason", "until", "created_at", "version"],
+);
+
+fn bind<'q>(query: Query<'q>, tenant: TenantId, pool: &'q Pool) -> Query<'q> {
     query
         .bind(tenant.0)
         .bind(pool.event.0)
         .bind(pool.id.0)
-        .bind(pool.sort.name())
         .bind(&pool.name)
         .bind(signed_or_none(pool.capacity))
-        .bind(Ts(pool.created_at))
         .bind(Ts(pool.updated_at))
         .bind(signed(pool.version))
-        .execute(conn)
-        .await
-        .map(drop)
-        .map_err(fault)
 }
 
-/// Its counts are no part of what is written; they fit into the capacity, or it is decided again.
+pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, pool: &Pool) -> Result<()> {
+    let query =
+        bind(sqlx::query(POOLS.insert()), tenant, pool).bind(pool.sort.name()).bind(Ts(pool.created_at));
+    query.execute(conn).await.map(drop).map_err(db_error)
+}
+
+/// Updates a pool without its counts. A capacity below the counts is stale.
 pub(in super::super) async fn update(
     conn: &mut Conn,
     tenant: TenantId,
     (pool, stored): (&Pool, u64),
 ) -> Result<()> {
-    let query = sqlx::query(
-        "UPDATE pools SET name = $4, capacity = $5, updated_at = $6, version = $7
-         WHERE tenant_id = $1 AND event_id = $2 AND id = $3 AND version = $8
-         AND ($5 IS NULL OR held + sold + locked <= $5)",
-    );
-    let done = query
-        .bind(tenant.0)
-        .bind(pool.event.0)
-        .bind(pool.id.0)
-        .bind(&pool.name)
-        .bind(signed_or_none(pool.capacity))
-        .bind(Ts(pool.updated_at))
-        .bind(signed(pool.version))
-        .bind(signed(stored))
-        .execute(conn)
-        .await
-        .map_err(fault)?;
+    let capacity = POOLS.parameter("capacity");
+    let fits = format!("({capacity} IS NULL OR held + sold + locked <= {capacity})");
+    let sql = format!("{} AND {fits}", POOLS.update());
+    let query = bind(sqlx::query(AssertSqlSafe(sql)), tenant, pool).bind(signed(stored));
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Removes a pool from which nothing was taken.
+/// Deletes an unused pool.
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, pool: &Pool) -> Result<()> {
     let query = sqlx::query(
         "DELETE FROM pools WHERE tenant_id = $1 AND event_id = $2 AND id = $3 AND held + sold + locked = 0",
     );
     let query = query.bind(tenant.0).bind(pool.event.0).bind(pool.id.0);
-    let done = query.execute(conn).await.map_err(fault)?;
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Takes units out of sale.
+/// Locks units: takes them out of sale.
 pub(in super::super) async fn lock(conn: &mut Conn, tenant: TenantId, lock: &Lock) -> Result<()> {
     count(conn, tenant, lock, signed(lock.quantity)).await?;
-    let query = sqlx::query(
-        "INSERT INTO pool_locks (tenant_id, id, event_id, pool_id, quantity, reason, until, created_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    );
+    let query = sqlx::query(POOL_LOCKS.insert());
     query
         .bind(tenant.0)
         .bind(lock.id.0)
@@ -90,13 +84,13 @@ pub(in super::super) async fn lock(conn: &mut Conn, tenant: TenantId, lock: &Loc
         .execute(conn)
         .await
         .map(drop)
-        .map_err(fault)
+        .map_err(db_error)
 }
 
-/// Gives units back into sale.
+/// Unlocks units: puts them back on sale.
 pub(in super::super) async fn unlock(conn: &mut Conn, tenant: TenantId, lock: &Lock) -> Result<()> {
     let query = sqlx::query("DELETE FROM pool_locks WHERE tenant_id = $1 AND id = $2");
-    let done = query.bind(tenant.0).bind(lock.id.0).execute(&mut *conn).await.map_err(fault)?;
+    let done = query.bind(tenant.0).bind(lock.id.0).execute(&mut *conn).await.map_err(db_error)?;
     if done.rows_affected() != 1 {
         return Err(Error::stale());
     }
@@ -109,11 +103,11 @@ async fn count(conn: &mut Conn, tenant: TenantId, lock: &Lock, units: i64) -> Re
          AND (capacity IS NULL OR held + sold + locked + $4 <= capacity)",
     );
     let query = query.bind(tenant.0).bind(lock.event.0).bind(lock.pool.0).bind(units);
-    let done = query.execute(conn).await.map_err(fault)?;
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Gives a unit that was sold back to its pools, of which the locks are held.
+/// Returns a sold unit to its pools, whose rows are locked.
 pub(in super::super) async fn give_back(
     conn: &mut Conn,
     tenant: TenantId,
@@ -125,7 +119,7 @@ pub(in super::super) async fn give_back(
             "UPDATE pools SET sold = sold - 1 WHERE tenant_id = $1 AND event_id = $2 AND id = $3 AND sold > 0",
         );
         let query = query.bind(tenant.0).bind(event.0).bind(pool.0);
-        if query.execute(&mut *conn).await.map_err(fault)?.rows_affected() != 1 {
+        if query.execute(&mut *conn).await.map_err(db_error)?.rows_affected() != 1 {
             return Err(Error::stale());
         }
     }
@@ -138,87 +132,86 @@ pub(in super::super) async fn get(
     event: EventId,
     id: PoolId,
 ) -> Result<Option<Pool>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0).push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let mut query = POOLS.of(tenant);
+    query.push(" AND event_id = ").push_bind(event.0).push(" AND id = ").push_bind(id.0);
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read).transpose()
 }
 
 pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<Vec<Pool>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let mut query = POOLS.of(tenant);
+    query.push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
 
-/// Waits until nothing is being reserved for the event, and lets nothing begin before the transaction ends.
+/// Locks all pools of an event: waits for running batches, and blocks others until the transaction ends.
 pub(in super::super) async fn pause(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<Vec<Pool>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
+    let mut query = POOLS.of(tenant);
+    query.push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
     query.push(dialect::LOCK_TO_CHANGE);
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
-
-const SELECT_LOCK: &str = "SELECT tenant_id, id, event_id, pool_id, quantity, reason, until, created_at, version \
-    FROM pool_locks WHERE ";
 
 pub(in super::super) async fn get_lock(
     conn: &mut Conn,
     tenant: TenantId,
     id: LockId,
 ) -> Result<Option<Lock>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT_LOCK);
-    query.push("tenant_id = ").push_bind(tenant.0).push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let mut query = POOL_LOCKS.of(tenant);
+    query.push(" AND id = ").push_bind(id.0);
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read_lock).transpose()
 }
 
 pub(in super::super) async fn locks(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<Vec<Lock>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT_LOCK);
-    query.push("tenant_id = ").push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0);
-    let rows = query.push(" ORDER BY id").build().fetch_all(conn).await.map_err(fault)?;
+    let mut query = POOL_LOCKS.of(tenant);
+    query.push(" AND event_id = ").push_bind(event.0);
+    let rows = query.push(" ORDER BY id").build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read_lock).collect()
 }
 
-/// Those of any tenant whose time is over.
+/// Lists expired locks of all tenants.
 pub(in super::super) async fn due_locks(
     conn: &mut Conn,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<(TenantId, Lock)>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT_LOCK);
+    let mut query = QueryBuilder::<Db>::new(POOL_LOCKS.select());
     query.push("until <= ").push_bind(Ts(now)).push(" ORDER BY until LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
-    rows.iter().map(|row| Ok((TenantId(row.try_get("tenant_id").map_err(fault)?), read_lock(row)?))).collect()
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
+    rows.iter()
+        .map(|row| Ok((TenantId(row.try_get("tenant_id").map_err(db_error)?), read_lock(row)?)))
+        .collect()
 }
 
 fn read_lock(row: &Row) -> Result<Lock> {
-    let until: Option<Ts> = row.try_get("until").map_err(fault)?;
-    let Ts(created_at) = row.try_get("created_at").map_err(fault)?;
+    let until: Option<Ts> = row.try_get("until").map_err(db_error)?;
+    let Ts(created_at) = row.try_get("created_at").map_err(db_error)?;
     Ok(Lock {
-        id: LockId(row.try_get("id").map_err(fault)?),
-        event: EventId(row.try_get("event_id").map_err(fault)?),
-        pool: PoolId(row.try_get("pool_id").map_err(fault)?),
-        quantity: unsigned(row.try_get("quantity").map_err(fault)?)?,
-        reason: row.try_get("reason").map_err(fault)?,
+        id: LockId(row.try_get("id").map_err(db_error)?),
+        event: EventId(row.try_get("event_id").map_err(db_error)?),
+        pool: PoolId(row.try_get("pool_id").map_err(db_error)?),
+        quantity: unsigned(row.try_get("quantity").map_err(db_error)?)?,
+        reason: row.try_get("reason").map_err(db_error)?,
         until: until.map(|Ts(at)| at),
         created_at,
-        version: unsigned(row.try_get("version").map_err(fault)?)?,
+        version: unsigned(row.try_get("version").map_err(db_error)?)?,
     })
 }
 
 fn read(row: &Row) -> Result<Pool> {
-    let sort: String = row.try_get("sort").map_err(fault)?;
-    let capacity: Option<i64> = row.try_get("capacity").map_err(fault)?;
-    let Ts(created_at) = row.try_get("created_at").map_err(fault)?;
-    let Ts(updated_at) = row.try_get("updated_at").map_err(fault)?;
-    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(fault)?) };
+    let sort: String = row.try_get("sort").map_err(db_error)?;
+    let capacity: Option<i64> = row.try_get("capacity").map_err(db_error)?;
+    let Ts(created_at) = row.try_get("created_at").map_err(db_error)?;
+    let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
+    let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(db_error)?) };
     Ok(Pool {
-        id: PoolId(row.try_get("id").map_err(fault)?),
-        event: EventId(row.try_get("event_id").map_err(fault)?),
+        id: PoolId(row.try_get("id").map_err(db_error)?),
+        event: EventId(row.try_get("event_id").map_err(db_error)?),
         sort: pool_sort(&sort)?,
-        name: row.try_get("name").map_err(fault)?,
+        name: row.try_get("name").map_err(db_error)?,
         capacity: capacity.map(unsigned).transpose()?,
         counts: Counts { held: count("held")?, sold: count("sold")?, locked: count("locked")? },
         created_at,

@@ -2,56 +2,70 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::Row as _;
 use sqlx::types::Json;
-use sqlx::{QueryBuilder, Row as _};
 use tessera_core::catalog::{TicketType, TypeStatus, WriteTicketType};
 use tessera_core::id::{EventId, PoolId, TenantId, TicketTypeId};
 use tessera_core::value::Money;
 use tessera_core::{Error, Result};
 use uuid::Uuid;
 
-use super::super::{Conn, Db, Row, Ts};
+use super::super::table::{Query, Table};
+use super::super::{Conn, Row, Ts};
 use crate::codec::{signed, unsigned};
-use crate::error::fault;
+use crate::error::db_error;
 
-const SELECT: &str = "SELECT id, event_id, name, description, amount, currency, least, most, valid_from, \
-    valid_until, status, metadata, pools, seated, created_at, updated_at, version, \
-    (SELECT capacity FROM pools p WHERE p.tenant_id = ticket_types.tenant_id \
-     AND p.event_id = ticket_types.event_id AND p.id = ticket_types.id) AS quantity \
-    FROM ticket_types WHERE tenant_id = ";
+static TICKET_TYPES: Table = Table::new(
+    "ticket_types",
+    &["tenant_id", "id"],
+    &[
+        "name",
+        "description",
+        "amount",
+        "currency",
+        "least",
+        "most",
+        "valid_from",
+        "valid_until",
+        "status",
+        "metadata",
+        "pools",
+        "seated",
+        "updated_at",
+        "version",
+    ],
+    &["event_id", "created_at"],
+)
+.with(
+    ", (SELECT capacity FROM pools p WHERE p.tenant_id = ticket_types.tenant_id \
+     AND p.event_id = ticket_types.event_id AND p.id = ticket_types.id) AS quantity",
+);
 
-pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, held: &TicketType) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO ticket_types (tenant_id, id, name, description, amount, currency, least, most, valid_from,
-         valid_until, status, metadata, pools, seated, updated_at, version, event_id, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
-    );
-    let query = bound(query, tenant, held).bind(held.event.0).bind(Ts(held.created_at));
-    query.execute(conn).await.map(drop).map_err(fault)
+pub(in super::super) async fn insert(
+    conn: &mut Conn,
+    tenant: TenantId,
+    ticket_type: &TicketType,
+) -> Result<()> {
+    let query = bind(sqlx::query(TICKET_TYPES.insert()), tenant, ticket_type);
+    let query = query.bind(ticket_type.event.0).bind(Ts(ticket_type.created_at));
+    query.execute(conn).await.map(drop).map_err(db_error)
 }
 
 pub(in super::super) async fn update(
     conn: &mut Conn,
     tenant: TenantId,
-    (held, stored): (&TicketType, u64),
+    (ticket_type, stored): (&TicketType, u64),
 ) -> Result<()> {
-    let query = sqlx::query(
-        "UPDATE ticket_types SET name = $3, description = $4, amount = $5, currency = $6, least = $7,
-         most = $8, valid_from = $9, valid_until = $10, status = $11, metadata = $12, pools = $13,
-         seated = $14, updated_at = $15, version = $16
-         WHERE tenant_id = $1 AND id = $2 AND version = $17",
-    );
-    let done = bound(query, tenant, held).bind(signed(stored)).execute(conn).await.map_err(fault)?;
+    let query = bind(sqlx::query(TICKET_TYPES.update()), tenant, ticket_type).bind(signed(stored));
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
-
-fn bound<'q>(query: Query<'q>, tenant: TenantId, held: &'q TicketType) -> Query<'q> {
-    let text = &held.text;
+fn bind<'q>(query: Query<'q>, tenant: TenantId, ticket_type: &'q TicketType) -> Query<'q> {
+    let text = &ticket_type.text;
     query
         .bind(tenant.0)
-        .bind(held.id.0)
+        .bind(ticket_type.id.0)
         .bind(&text.name)
         .bind(&text.description)
         .bind(text.price.amount)
@@ -63,14 +77,18 @@ fn bound<'q>(query: Query<'q>, tenant: TenantId, held: &'q TicketType) -> Query<
         .bind(text.status.name())
         .bind(Json(&text.metadata))
         .bind(Json(text.pools.iter().map(|pool| pool.0).collect::<Vec<_>>()))
-        .bind(held.seated)
-        .bind(Ts(held.updated_at))
-        .bind(signed(held.version))
+        .bind(ticket_type.seated)
+        .bind(Ts(ticket_type.updated_at))
+        .bind(signed(ticket_type.version))
 }
 
-pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, held: &TicketType) -> Result<()> {
+pub(in super::super) async fn delete(
+    conn: &mut Conn,
+    tenant: TenantId,
+    ticket_type: &TicketType,
+) -> Result<()> {
     let query = sqlx::query("DELETE FROM ticket_types WHERE tenant_id = $1 AND id = $2");
-    let done = query.bind(tenant.0).bind(held.id.0).execute(conn).await.map_err(fault)?;
+    let done = query.bind(tenant.0).bind(ticket_type.id.0).execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
@@ -79,9 +97,9 @@ pub(in super::super) async fn get(
     tenant: TenantId,
     id: TicketTypeId,
 ) -> Result<Option<TicketType>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let mut query = TICKET_TYPES.of(tenant);
+    query.push(" AND id = ").push_bind(id.0);
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read).transpose()
 }
 
@@ -91,35 +109,35 @@ pub(in super::super) async fn list(
     tenant: TenantId,
     event: EventId,
 ) -> Result<Vec<TicketType>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let mut query = TICKET_TYPES.of(tenant);
+    query.push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
 
 fn read(row: &Row) -> Result<TicketType> {
-    let quantity: Option<i64> = row.try_get("quantity").map_err(fault)?;
-    let status: String = row.try_get("status").map_err(fault)?;
-    let Json(metadata) = row.try_get::<Json<BTreeMap<String, String>>, _>("metadata").map_err(fault)?;
-    let Json(pools) = row.try_get::<Json<Vec<Uuid>>, _>("pools").map_err(fault)?;
-    let Ts(created_at) = row.try_get("created_at").map_err(fault)?;
-    let Ts(updated_at) = row.try_get("updated_at").map_err(fault)?;
+    let quantity: Option<i64> = row.try_get("quantity").map_err(db_error)?;
+    let status: String = row.try_get("status").map_err(db_error)?;
+    let Json(metadata) = row.try_get::<Json<BTreeMap<String, String>>, _>("metadata").map_err(db_error)?;
+    let Json(pools) = row.try_get::<Json<Vec<Uuid>>, _>("pools").map_err(db_error)?;
+    let Ts(created_at) = row.try_get("created_at").map_err(db_error)?;
+    let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
     let time = |column: &str| -> Result<_> {
-        let at: Option<Ts> = row.try_get(column).map_err(fault)?;
+        let at: Option<Ts> = row.try_get(column).map_err(db_error)?;
         Ok(at.map(|Ts(at)| at))
     };
     Ok(TicketType {
-        id: TicketTypeId(row.try_get("id").map_err(fault)?),
-        event: EventId(row.try_get("event_id").map_err(fault)?),
+        id: TicketTypeId(row.try_get("id").map_err(db_error)?),
+        event: EventId(row.try_get("event_id").map_err(db_error)?),
         text: WriteTicketType {
-            name: row.try_get("name").map_err(fault)?,
-            description: row.try_get("description").map_err(fault)?,
+            name: row.try_get("name").map_err(db_error)?,
+            description: row.try_get("description").map_err(db_error)?,
             price: Money {
-                amount: row.try_get("amount").map_err(fault)?,
-                currency: row.try_get("currency").map_err(fault)?,
+                amount: row.try_get("amount").map_err(db_error)?,
+                currency: row.try_get("currency").map_err(db_error)?,
             },
-            min_per_purchase: crate::codec::small(row.try_get("least").map_err(fault)?)?,
-            max_per_purchase: crate::codec::small(row.try_get("most").map_err(fault)?)?,
+            min_per_purchase: crate::codec::small(row.try_get("least").map_err(db_error)?)?,
+            max_per_purchase: crate::codec::small(row.try_get("most").map_err(db_error)?)?,
             valid_from: time("valid_from")?,
             valid_until: time("valid_until")?,
             status: TypeStatus::parse("status", &status)?,
@@ -127,9 +145,9 @@ fn read(row: &Row) -> Result<TicketType> {
             quantity: quantity.map(unsigned).transpose()?,
             pools: pools.into_iter().map(PoolId).collect(),
         },
-        seated: row.try_get("seated").map_err(fault)?,
+        seated: row.try_get("seated").map_err(db_error)?,
         created_at,
         updated_at,
-        version: unsigned(row.try_get("version").map_err(fault)?)?,
+        version: unsigned(row.try_get("version").map_err(db_error)?)?,
     })
 }

@@ -1,4 +1,4 @@
-//! One batch: what the commands need is read or remembered, each is judged by itself, and what came of it is written.
+//! One batch of commands: their state is read or cached, each command is decided by itself, the changes are written.
 
 use std::sync::Arc;
 
@@ -9,91 +9,91 @@ use tessera_core::outbox::ObjectRef;
 use tessera_core::{Result, Timestamp};
 
 use super::super::Conn;
-use super::terms::Seen;
-use super::{Known, book, write};
+use super::cached_event::{CachedEvent, TermVersions};
+use super::{state, write};
 
-/// How a batch ended.
+/// Result of a batch.
 pub(in super::super::super) struct Batch {
-    /// One for each command.
+    /// One result for each command.
     pub(in super::super::super) verdicts: Vec<Result<Outcome>>,
-    /// What was changed; nothing: there is nothing to commit.
+    /// Changed objects; if there are none, there is nothing to commit.
     pub(in super::super::super) objects: Vec<ObjectRef>,
-    /// By this the database knows the transaction.
-    #[allow(dead_code, reason = "only where the answer to COMMIT can be lost is it asked for")]
+    /// Identifies the transaction in the database.
+    #[allow(dead_code, reason = "used only where the answer to COMMIT can be lost")]
     pub(in super::super::super) token: String,
-    /// What the next batch may be judged by.
-    pub(in super::super::super) known: Option<Known>,
+    /// Cache entry for the next batch.
+    pub(in super::super::super) cached: Option<CachedEvent>,
 }
 
-/// Reads, judges the commands, and writes what came of them; `known` is what was remembered. The caller begins the
-/// transaction, locks the event's pools, and ends it.
+/// Reads the state, decides the commands and writes the changes; `cached` is the present cache entry. The caller begins
+/// the transaction, locks the event's pools, and ends the transaction.
 pub(in super::super::super) async fn run(
     conn: &mut Conn,
     tenant: TenantId,
     event: EventId,
-    (jobs, known): (&[Arc<Job>], Option<&Known>),
+    (jobs, cached): (&[Arc<Job>], Option<&CachedEvent>),
 ) -> Result<Batch> {
-    let (mut book, seen) = book::read(conn, (tenant, event), jobs).await?;
-    let verdicts = jobs.iter().map(|job| book.judge(job)).collect();
-    let objects = objects(&book.writes);
+    let (mut state, versions) = state::read(conn, (tenant, event), jobs).await?;
+    let verdicts = jobs.iter().map(|job| state.judge(job)).collect();
+    let objects = objects(&state.writes);
     let token =
-        if objects.is_empty() { String::new() } else { write::all(conn, tenant, &book, None).await? };
-    Ok(Batch { verdicts, objects, token, known: Known::of(&book, seen, known) })
+        if objects.is_empty() { String::new() } else { write::all(conn, tenant, &state, None).await? };
+    Ok(Batch { verdicts, objects, token, cached: CachedEvent::of(&state, versions, cached) })
 }
 
-/// Commands that were judged by what is remembered.
-pub(in super::super::super) struct Judged {
-    book: Book,
-    seen: Seen,
+/// Commands that were decided by cached terms.
+pub(in super::super::super) struct Decided {
+    state: Book,
+    versions: TermVersions,
     verdicts: Vec<Result<Outcome>>,
 }
 
-/// Judges the commands by what is remembered. Nothing, where more has to be known.
-pub(in super::super::super) fn judge_known(
+/// Decides commands by cached terms, or returns `None` if they do not suffice.
+pub(in super::super::super) fn decide_cached(
     event: EventId,
-    (known, now): (&Known, Timestamp),
+    (cached, now): (&CachedEvent, Timestamp),
     jobs: &[Arc<Job>],
-) -> Option<Judged> {
-    let (mut book, seen) = known.book(event, now, jobs)?;
-    let verdicts: Vec<_> = jobs.iter().map(|job| book.judge(job)).collect();
-    // Keys are not read: one that was used shows when it is written, or not at all where its command is refused.
+) -> Option<Decided> {
+    let (mut state, versions) = cached.state(event, now, jobs)?;
+    let verdicts: Vec<_> = jobs.iter().map(|job| state.judge(job)).collect();
+    // Idempotency keys are not read. A used key fails the write; the key of a refused command has to be read.
     let unsure = |(job, verdict): (&Arc<Job>, &Result<Outcome>)| {
         is_short(verdict) || (verdict.is_err() && job.key.is_some())
     };
-    let enough = !book.writes.is_empty() && !jobs.iter().zip(&verdicts).any(unsure);
-    enough.then_some(Judged { book, seen, verdicts })
+    let enough = !state.writes.is_empty() && !jobs.iter().zip(&verdicts).any(unsure);
+    enough.then_some(Decided { state, versions, verdicts })
 }
 
-impl Judged {
-    /// Writes what came of them, in one statement that fails if anything is not as it is remembered.
+impl Decided {
+    /// Writes the changes in one statement that fails if the cached terms are stale.
     pub(in super::super::super) async fn write(&self, conn: &mut Conn, tenant: TenantId) -> Result<()> {
-        write::all(conn, tenant, &self.book, Some(&self.seen)).await.map(drop)
+        write::all(conn, tenant, &self.state, Some(&self.versions)).await.map(drop)
     }
 
-    /// One of the reservations that it writes.
-    #[allow(dead_code, reason = "only where the answer to COMMIT can be lost is it asked for")]
+    /// Returns one of the written reservations.
+    #[allow(dead_code, reason = "used only where the answer to COMMIT can be lost")]
     pub(in super::super::super) fn first(&self) -> Option<ReservationId> {
-        self.book.writes.reservations.keys().next().copied()
+        self.state.writes.reservations.keys().next().copied()
     }
 
-    /// How it ended, after it was written.
-    pub(in super::super::super) fn done(self, known: &Known) -> Batch {
-        let known = known.clone().after(&self.book);
-        let objects = objects(&self.book.writes);
-        Batch { verdicts: self.verdicts, objects, token: String::new(), known: Some(known) }
+    /// Returns the result, after it was written.
+    pub(in super::super::super) fn done(self, cached: &CachedEvent) -> Batch {
+        let cached = cached.clone().after(&self.state);
+        let objects = objects(&self.state.writes);
+        Batch { verdicts: self.verdicts, objects, token: String::new(), cached: Some(cached) }
     }
 }
 
-/// The verdicts without locks and without writing, if nothing would have to be written.
+/// Decides commands without locks and writes, or returns `None` if there would be something to write.
 pub(in super::super::super) async fn peek(
     conn: &mut Conn,
     tenant: TenantId,
     event: EventId,
     jobs: &[Arc<Job>],
 ) -> Result<Option<Vec<Result<Outcome>>>> {
-    let (mut book, _) = book::read(conn, (tenant, event), jobs).await?;
-    let verdicts = jobs.iter().map(|job| book.judge(job)).collect();
-    Ok(book.writes.is_empty().then_some(verdicts))
+    let (mut state, _) = state::read(conn, (tenant, event), jobs).await?;
+    let verdicts = jobs.iter().map(|job| state.judge(job)).collect();
+    Ok(state.writes.is_empty().then_some(verdicts))
 }
 
 fn objects(writes: &Writes) -> Vec<ObjectRef> {

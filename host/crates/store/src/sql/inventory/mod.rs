@@ -1,12 +1,10 @@
-//! Reservations and seats. Batches of commands are in `batch`, what they read in `book`, what they write in `write`,
-//! and what is remembered from one to the next in `terms`.
+//! Reservations, seats and hold rules. A batch of commands reads its state in `state`, or takes it from `cached_event`,
+//! and writes in `write`.
 
 pub(in super::super) mod batch;
-mod book;
-pub(in super::super) mod holding;
+pub(in super::super) mod cached_event;
+pub(in super::super) mod hold_rules;
 pub(in super::super) mod reservation;
 pub(in super::super) mod seat;
-mod terms;
+mod state;
 mod write;
-
-pub(in super::super) use terms::Known;

@@ -1,23 +1,29 @@
-//! Seats. Whose they are is changed by batches of reservations, and by tickets that are cancelled.
+//! Seats. Batches of reservations and cancelled tickets assign and free them.
 
 use serde_json::json;
 use sqlx::error::DatabaseError;
 use sqlx::types::Json;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 use tessera_core::id::{EventId, SeatId, TenantId, TicketId, TicketTypeId};
 use tessera_core::inventory::Seat;
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::{Error, Result};
 
-use super::super::page::{Holds, Sort, text};
-use super::super::{Conn, Db, Row, dialect, filter};
+use super::super::page::{Sort, SortType, text};
+use super::super::table::Table;
+use super::super::{Conn, Row, dialect, filter};
 use crate::codec::small;
-use crate::error::fault;
+use crate::error::db_error;
 
-const SELECT: &str = "SELECT id, event_id, ticket_type_id, seat_row, number, label, unit_id, place FROM seats \
-    WHERE tenant_id = ";
+static SEATS: Table = Table::new(
+    "seats",
+    &["tenant_id", "ticket_type_id", "id"],
+    &["unit_id", "reservation_id"],
+    &["event_id", "seat_row", "number", "label", "place"],
+)
+.without(&["reservation_id"]);
 
-/// Where a seat stands among all of its type.
+/// Sort key of a seat within its ticket type.
 fn place(seat: &Seat) -> String {
     format!("{}\u{1}{:010}", seat.row, seat.number)
 }
@@ -50,11 +56,11 @@ pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, seats: &[Se
     let message = "a seat of that label, or of that row and number, is there already";
     query.execute(conn).await.map(drop).map_err(|error| {
         let unique = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
-        if unique { Error::exists("seat", message) } else { fault(error) }
+        if unique { Error::exists("seat", message) } else { db_error(error) }
     })
 }
 
-/// Frees a seat that a unit has.
+/// Frees the seat of a unit.
 pub(in super::super) async fn free(
     conn: &mut Conn,
     tenant: TenantId,
@@ -66,11 +72,11 @@ pub(in super::super) async fn free(
          WHERE tenant_id = $1 AND ticket_type_id = $2 AND id = $3 AND unit_id = $4",
     );
     let query = query.bind(tenant.0).bind(of.0).bind(seat.0).bind(unit.0);
-    let done = query.execute(conn).await.map_err(fault)?;
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Removes seats, all of which must be free.
+/// Deletes seats, all of which must be free.
 pub(in super::super) async fn drop_free(
     conn: &mut Conn,
     tenant: TenantId,
@@ -85,7 +91,7 @@ pub(in super::super) async fn drop_free(
         dialect::each("$3"),
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0).bind(ticket_type.0).bind(Json(ids));
-    let gone = query.execute(conn).await.map_err(fault)?.rows_affected();
+    let gone = query.execute(conn).await.map_err(db_error)?.rows_affected();
     if gone == seats.len() as u64 { Ok(()) } else { Err(Error::stale()) }
 }
 
@@ -97,35 +103,39 @@ pub(in super::super) async fn named(
 ) -> Result<Vec<Seat>> {
     let labels: Vec<_> = labels.iter().map(|label| [label]).collect();
     let sql = format!(
-        "{SELECT}$1 AND ticket_type_id = $2 AND label IN (SELECT v.value->>0 FROM {})",
-        dialect::each("$3")
+        "{}tenant_id = $1 AND ticket_type_id = $2 AND label IN (SELECT v.value->>0 FROM {})",
+        SEATS.select(),
+        dialect::each("$3"),
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0).bind(ticket_type.0).bind(Json(labels));
-    let rows = query.fetch_all(conn).await.map_err(fault)?;
+    let rows = query.fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
 
-/// Those that are nobody's, by row and number.
+/// Lists free seats by row and number.
 pub(super) async fn vacant(
     conn: &mut Conn,
     tenant: TenantId,
     ticket_type: TicketTypeId,
     most: u32,
 ) -> Result<Vec<Seat>> {
-    let sql = format!("{SELECT}$1 AND ticket_type_id = $2 AND unit_id IS NULL ORDER BY place LIMIT $3");
+    let sql = format!(
+        "{}tenant_id = $1 AND ticket_type_id = $2 AND unit_id IS NULL ORDER BY place LIMIT $3",
+        SEATS.select(),
+    );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0).bind(ticket_type.0).bind(i64::from(most));
-    query.fetch_all(conn).await.map_err(fault)?.iter().map(read).collect()
+    query.fetch_all(conn).await.map_err(db_error)?.iter().map(read).collect()
 }
 
-/// By row and number.
+/// Lists seats by row and number.
 pub(in super::super) async fn list(
     conn: &mut Conn,
     tenant: TenantId,
     ticket_type: TicketTypeId,
     page: &PageRequest,
 ) -> Result<Page<Seat>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND ticket_type_id = ").push_bind(ticket_type.0);
+    let mut query = SEATS.of(tenant);
+    query.push(" AND ticket_type_id = ").push_bind(ticket_type.0);
     filter::push(&mut query, &page.filter, |query, term| {
         match term.field {
             "free" => filter::truth(query, "(unit_id IS NULL)", term),
@@ -133,19 +143,19 @@ pub(in super::super) async fn list(
         }
         Ok(())
     })?;
-    Sort::by("place", Holds::Texts, |seat: &Seat| text(place(seat), &seat.id))
+    Sort::by("place", SortType::Texts, |seat: &Seat| text(place(seat), &seat.id))
         .page(conn, query, page, read)
         .await
 }
 
 fn read(row: &Row) -> Result<Seat> {
     Ok(Seat {
-        id: SeatId(row.try_get("id").map_err(fault)?),
-        event: EventId(row.try_get("event_id").map_err(fault)?),
-        ticket_type: TicketTypeId(row.try_get("ticket_type_id").map_err(fault)?),
-        row: row.try_get("seat_row").map_err(fault)?,
-        number: small(row.try_get("number").map_err(fault)?)?,
-        label: row.try_get("label").map_err(fault)?,
-        unit: row.try_get::<Option<_>, _>("unit_id").map_err(fault)?.map(TicketId),
+        id: SeatId(row.try_get("id").map_err(db_error)?),
+        event: EventId(row.try_get("event_id").map_err(db_error)?),
+        ticket_type: TicketTypeId(row.try_get("ticket_type_id").map_err(db_error)?),
+        row: row.try_get("seat_row").map_err(db_error)?,
+        number: small(row.try_get("number").map_err(db_error)?)?,
+        label: row.try_get("label").map_err(db_error)?,
+        unit: row.try_get::<Option<_>, _>("unit_id").map_err(db_error)?.map(TicketId),
     })
 }

@@ -1,4 +1,4 @@
-//! Releases, installations, timers, and the hosts that have them in force.
+//! Releases, installations, timers, and heartbeats of hosts.
 
 use tessera_core::Result;
 use tessera_core::plugin::Digest;
@@ -10,7 +10,7 @@ pub(super) mod installation;
 pub(super) mod release;
 pub(super) mod timer;
 
-/// A digest from its bytes.
+/// Decodes a digest.
 pub(super) fn digest(bytes: Vec<u8>) -> Result<Digest> {
     bytes.try_into().map(Digest).map_err(|bytes| corrupt("a digest", bytes))
 }

@@ -1,6 +1,6 @@
 //! Timers.
 
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::filter::{Operand, Term};
 use tessera_core::id::{InstallationId, IssueId, TenantId};
 use tessera_core::page::{Page, PageRequest};
@@ -8,25 +8,28 @@ use tessera_core::plugin::timer::MAX_FAILURES;
 use tessera_core::plugin::{DueTimer, Timer};
 use tessera_core::{Error, ErrorKind, Result, Timestamp};
 
-use super::super::page::{Holds, Sort, at};
+use super::super::page::{Sort, SortType, at};
+use super::super::table::Table;
 use super::super::{Conn, Db, Row, Ts, filter};
 use crate::codec::{corrupt, signed, unsigned};
-use crate::error::fault;
+use crate::error::db_error;
 
-const SELECT: &str = "SELECT tenant_id, issue_id, installation_id, name, at, generation, failures, \
-    last_failure FROM timers WHERE ";
+static TIMERS: Table = Table::new(
+    "timers",
+    &["tenant_id", "issue_id", "installation_id", "name"],
+    &["at", "generation", "failures", "last_failure"],
+    &[],
+);
 
-/// Sets a timer; one of the same name is replaced.
+/// Sets a timer, replacing one of the same name.
 pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, timer: &Timer) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO timers
-         (tenant_id, issue_id, installation_id, name, at, generation, failures, last_failure)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         ON CONFLICT (tenant_id, issue_id, installation_id, name) DO UPDATE
+    let sql = format!(
+        "{} ON CONFLICT (tenant_id, issue_id, installation_id, name) DO UPDATE
          SET at = excluded.at, generation = excluded.generation, failures = excluded.failures,
          last_failure = excluded.last_failure",
+        TIMERS.insert(),
     );
-    query
+    sqlx::query(AssertSqlSafe(sql))
         .bind(tenant.0)
         .bind(timer.issue.0)
         .bind(timer.installation.0)
@@ -38,21 +41,21 @@ pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, timer: &Tim
         .execute(conn)
         .await
         .map(|_| ())
-        .map_err(fault)
+        .map_err(db_error)
 }
 
-/// Consumes a timer, which must still be of this generation: of two that fire it, one does.
+/// Deletes a timer of this generation, else fails as stale: it fires once.
 pub(in super::super) async fn take(conn: &mut Conn, tenant: TenantId, timer: &Timer) -> Result<()> {
     let query = sqlx::query(
         "DELETE FROM timers WHERE tenant_id = $1 AND issue_id = $2 AND installation_id = $3 AND name = $4
          AND generation = $5",
     );
     let query = query.bind(tenant.0).bind(timer.issue.0).bind(timer.installation.0).bind(&timer.name);
-    let done = query.bind(signed(timer.generation)).execute(conn).await.map_err(fault)?;
+    let done = query.bind(signed(timer.generation)).execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Takes a timer away, if it is there.
+/// Deletes a timer, if it exists.
 pub(in super::super) async fn drop(
     conn: &mut Conn,
     tenant: TenantId,
@@ -62,10 +65,10 @@ pub(in super::super) async fn drop(
         "DELETE FROM timers WHERE tenant_id = $1 AND issue_id = $2 AND installation_id = $3 AND name = $4",
     );
     let query = query.bind(tenant.0).bind(issue.0).bind(installation.0).bind(name);
-    query.execute(conn).await.map(|_| ()).map_err(fault)
+    query.execute(conn).await.map(|_| ()).map_err(db_error)
 }
 
-/// Sets back a timer of that generation; how many it were.
+/// Delays a timer of this generation; returns the number of changed rows.
 pub(in super::super) async fn delay(conn: &mut Conn, tenant: TenantId, timer: &Timer) -> Result<u64> {
     let query = sqlx::query(
         "UPDATE timers SET at = $6, failures = $7, last_failure = $8 WHERE tenant_id = $1
@@ -82,11 +85,11 @@ pub(in super::super) async fn delay(conn: &mut Conn, tenant: TenantId, timer: &T
         .bind(timer.last_failure.as_deref())
         .execute(conn)
         .await
-        .map_err(fault)?;
+        .map_err(db_error)?;
     Ok(done.rows_affected())
 }
 
-/// Refuses more timers of an issue than it may have, all writes done.
+/// Fails if an issue has too many timers after all writes.
 pub(in super::super) async fn at_most(
     conn: &mut Conn,
     tenant: TenantId,
@@ -94,7 +97,7 @@ pub(in super::super) async fn at_most(
     most: usize,
 ) -> Result<()> {
     let query = sqlx::query_scalar("SELECT COUNT(*) FROM timers WHERE tenant_id = $1 AND issue_id = $2");
-    let count: i64 = query.bind(tenant.0).bind(issue.0).fetch_one(conn).await.map_err(fault)?;
+    let count: i64 = query.bind(tenant.0).bind(issue.0).fetch_one(conn).await.map_err(db_error)?;
     if unsigned(count)? <= most as u64 {
         return Ok(());
     }
@@ -102,33 +105,32 @@ pub(in super::super) async fn at_most(
     Err(Error::new(ErrorKind::Precondition, "PLUGIN_TOO_MANY_TIMERS", message))
 }
 
-/// An issue's timers, by name.
+/// Lists an issue's timers by name.
 pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, issue: IssueId) -> Result<Vec<Timer>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push("tenant_id = ").push_bind(tenant.0).push(" AND issue_id = ").push_bind(issue.0);
+    let mut query = TIMERS.of(tenant);
+    query.push(" AND issue_id = ").push_bind(issue.0);
     query.push(" ORDER BY name, installation_id");
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
 
-/// Those of an installation, a page at a time.
+/// Lists an installation's timers.
 pub(in super::super) async fn of(
     conn: &mut Conn,
     tenant: TenantId,
     installation: InstallationId,
     page: &PageRequest,
 ) -> Result<Page<Timer>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push("tenant_id = ").push_bind(tenant.0);
+    let mut query = TIMERS.of(tenant);
     query.push(" AND installation_id = ").push_bind(installation.0);
     filter::push(&mut query, &page.filter, condition)?;
-    let place = |held: &Timer| at(held.at, &format_args!("{}/{}", held.issue, held.name));
+    let place = |timer: &Timer| at(timer.at, &format_args!("{}/{}", timer.issue, timer.name));
     let order = if page.order.descending {
         "at DESC, issue_id DESC, name DESC"
     } else {
         "at ASC, issue_id ASC, name ASC"
     };
-    let sort = Sort::by("at", Holds::Moments, place).with_issues_and_names().in_order(order);
+    let sort = Sort::by("at", SortType::Moments, place).with_issues_and_names().in_order(order);
     sort.descending(page.order.descending).page(conn, query, page, read).await
 }
 
@@ -136,17 +138,17 @@ fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
     match term.field {
         "issue" => filter::id(query, "issue_id", term),
         "name" => filter::text(query, "name", term),
-        "parked" => parked(query, term),
+        "parked" => push_parked(query, term),
         "due" => filter::time(query, "at", term),
         _ => return Err(filter::unknown(term)),
     }
     Ok(())
 }
 
-/// As it stands in the indexes, so that they are used.
-fn parked(query: &mut QueryBuilder<Db>, term: &Term) {
-    let asked = |parked| term.values.contains(&Operand::Boolean(parked));
-    match (asked(true), asked(false)) {
+/// Writes the condition as the partial indexes have it, so that they are used.
+fn push_parked(query: &mut QueryBuilder<Db>, term: &Term) {
+    let has = |parked| term.values.contains(&Operand::Boolean(parked));
+    match (has(true), has(false)) {
         (true, true) => query.push("TRUE"),
         (true, false) => query.push(format_args!("failures >= {MAX_FAILURES}")),
         (false, true) => query.push(format_args!("failures < {MAX_FAILURES}")),
@@ -154,15 +156,15 @@ fn parked(query: &mut QueryBuilder<Db>, term: &Term) {
     };
 }
 
-/// Those of any tenant that are due, those that wait longest first; parked ones are not.
+/// Lists due timers of all tenants, the longest waiting first. Parked timers are never due.
 pub(in super::super) async fn due(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    // As it stands in the index, so that it is used.
+    let mut query = QueryBuilder::<Db>::new(TIMERS.select());
+    // As the partial index has it, so that it is used.
     query.push(format_args!("failures < {MAX_FAILURES} AND at <= ")).push_bind(Ts(now));
     query.push(" ORDER BY at LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     let due = |row: &Row| {
-        let tenant = TenantId(row.try_get("tenant_id").map_err(fault)?);
+        let tenant = TenantId(row.try_get("tenant_id").map_err(db_error)?);
         Ok(DueTimer { tenant, timer: read(row)? })
     };
     rows.iter().map(due).collect()
@@ -173,15 +175,15 @@ fn failures(timer: &Timer) -> i32 {
 }
 
 fn read(row: &Row) -> Result<Timer> {
-    let Ts(at) = row.try_get("at").map_err(fault)?;
-    let failures: i32 = row.try_get("failures").map_err(fault)?;
+    let Ts(at) = row.try_get("at").map_err(db_error)?;
+    let failures: i32 = row.try_get("failures").map_err(db_error)?;
     Ok(Timer {
-        issue: IssueId(row.try_get("issue_id").map_err(fault)?),
-        installation: InstallationId(row.try_get("installation_id").map_err(fault)?),
-        name: row.try_get("name").map_err(fault)?,
+        issue: IssueId(row.try_get("issue_id").map_err(db_error)?),
+        installation: InstallationId(row.try_get("installation_id").map_err(db_error)?),
+        name: row.try_get("name").map_err(db_error)?,
         at,
-        generation: unsigned(row.try_get("generation").map_err(fault)?)?,
+        generation: unsigned(row.try_get("generation").map_err(db_error)?)?,
         failures: u32::try_from(failures).map_err(|_| corrupt("a count", failures))?,
-        last_failure: row.try_get("last_failure").map_err(fault)?,
+        last_failure: row.try_get("last_failure").map_err(db_error)?,
     })
 }

@@ -8,55 +8,46 @@ use tessera_core::page::{Page, PageRequest};
 use tessera_core::tenancy::Tenant;
 use tessera_core::{Error, Result};
 
-use super::super::page::{Holds, Sort, at, text};
+use super::super::page::{Sort, SortType, at, text};
+use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
-use crate::codec::{LimitsForm, limits, limits_form, signed, tenant_state, unsigned};
-use crate::error::{exists_or, fault};
+use crate::codec::{StoredLimits, limits, signed, stored_limits, tenant_state, unsigned};
+use crate::error::{db_error, exists_or_db_error};
 
-const SELECT: &str = "SELECT tenant_id, slug, name, state, plugin_limits, created_at, updated_at, version \
-    FROM tenants WHERE ";
+static TENANTS: Table = Table::new(
+    "tenants",
+    &["tenant_id"],
+    &["slug", "name", "state", "plugin_limits", "updated_at", "version"],
+    &["created_at"],
+);
 
-pub(in super::super) async fn insert(conn: &mut Conn, tenant: &Tenant) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO tenants (tenant_id, slug, name, state, plugin_limits, created_at, updated_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    );
+fn bind<'q>(query: Query<'q>, tenant: &'q Tenant) -> Query<'q> {
     query
         .bind(tenant.id.0)
         .bind(&tenant.slug)
         .bind(&tenant.name)
         .bind(tenant.state.name())
-        .bind(Json(limits_form(&tenant.plugin_limits)))
-        .bind(Ts(tenant.created_at))
+        .bind(Json(stored_limits(&tenant.plugin_limits)))
         .bind(Ts(tenant.updated_at))
         .bind(signed(tenant.version))
-        .execute(conn)
-        .await
-        .map_err(|error| exists_or(error, "tenant", "slug", "slug is another tenant's already"))?;
-    Ok(())
+}
+
+fn slug_exists(error: sqlx::Error) -> Error {
+    exists_or_db_error(error, "tenant", "slug", "slug is another tenant's already")
+}
+
+pub(in super::super) async fn insert(conn: &mut Conn, tenant: &Tenant) -> Result<()> {
+    let query = bind(sqlx::query(TENANTS.insert()), tenant).bind(Ts(tenant.created_at));
+    query.execute(conn).await.map(drop).map_err(slug_exists)
 }
 
 pub(in super::super) async fn update(conn: &mut Conn, tenant: &Tenant, stored: u64) -> Result<()> {
-    let query = sqlx::query(
-        "UPDATE tenants SET slug = $2, name = $3, state = $4, plugin_limits = $5, updated_at = $6,
-         version = $7 WHERE tenant_id = $1 AND version = $8",
-    );
-    let done = query
-        .bind(tenant.id.0)
-        .bind(&tenant.slug)
-        .bind(&tenant.name)
-        .bind(tenant.state.name())
-        .bind(Json(limits_form(&tenant.plugin_limits)))
-        .bind(Ts(tenant.updated_at))
-        .bind(signed(tenant.version))
-        .bind(signed(stored))
-        .execute(conn)
-        .await
-        .map_err(|error| exists_or(error, "tenant", "slug", "slug is another tenant's already"))?;
+    let query = bind(sqlx::query(TENANTS.update()), tenant).bind(signed(stored));
+    let done = query.execute(conn).await.map_err(slug_exists)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// The generation of the tenant's installations goes on.
+/// Advances the generation of the tenant's installations.
 pub(in super::super) async fn set_generation(
     conn: &mut Conn,
     id: TenantId,
@@ -64,35 +55,35 @@ pub(in super::super) async fn set_generation(
 ) -> Result<()> {
     let query = sqlx::query("UPDATE tenants SET plugins = $3 WHERE tenant_id = $1 AND plugins = $2");
     let query = query.bind(id.0).bind(signed(present)).bind(signed(next));
-    let done = query.execute(conn).await.map_err(fault)?;
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, id: TenantId) -> Result<Option<Tenant>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
+    let mut query = QueryBuilder::<Db>::new(TENANTS.select());
     query.push("tenant_id = ").push_bind(id.0);
     one(conn, query).await
 }
 
 pub(in super::super) async fn by_slug(conn: &mut Conn, slug: &str) -> Result<Option<Tenant>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
+    let mut query = QueryBuilder::<Db>::new(TENANTS.select());
     query.push("slug = ").push_bind(slug.to_owned());
     one(conn, query).await
 }
 
 pub(in super::super) async fn list(conn: &mut Conn, page: &PageRequest) -> Result<Page<Tenant>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
+    let mut query = QueryBuilder::<Db>::new(TENANTS.select());
     query.push("TRUE");
     filter::push(&mut query, &page.filter, condition)?;
     let sort = match page.order.field {
-        "slug" => Sort::by("slug", Holds::Texts, |tenant: &Tenant| text(&tenant.slug, &tenant.id)),
-        _ => Sort::by("created_at", Holds::Moments, |tenant: &Tenant| at(tenant.created_at, &tenant.id)),
+        "slug" => Sort::by("slug", SortType::Texts, |tenant: &Tenant| text(&tenant.slug, &tenant.id)),
+        _ => Sort::by("created_at", SortType::Moments, |tenant: &Tenant| at(tenant.created_at, &tenant.id)),
     };
     sort.then("tenant_id").descending(page.order.descending).page(conn, query, page, read).await
 }
 
 async fn one(conn: &mut Conn, mut query: QueryBuilder<Db>) -> Result<Option<Tenant>> {
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read).transpose()
 }
 
@@ -106,18 +97,18 @@ fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
 }
 
 fn read(row: &Row) -> Result<Tenant> {
-    let state: String = row.try_get("state").map_err(fault)?;
-    let Json(form) = row.try_get::<Json<LimitsForm>, _>("plugin_limits").map_err(fault)?;
-    let Ts(created_at) = row.try_get("created_at").map_err(fault)?;
-    let Ts(updated_at) = row.try_get("updated_at").map_err(fault)?;
+    let state: String = row.try_get("state").map_err(db_error)?;
+    let Json(stored) = row.try_get::<Json<StoredLimits>, _>("plugin_limits").map_err(db_error)?;
+    let Ts(created_at) = row.try_get("created_at").map_err(db_error)?;
+    let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
     Ok(Tenant {
-        id: TenantId(row.try_get("tenant_id").map_err(fault)?),
-        slug: row.try_get("slug").map_err(fault)?,
-        name: row.try_get("name").map_err(fault)?,
+        id: TenantId(row.try_get("tenant_id").map_err(db_error)?),
+        slug: row.try_get("slug").map_err(db_error)?,
+        name: row.try_get("name").map_err(db_error)?,
         state: tenant_state(&state)?,
-        plugin_limits: limits(&form),
+        plugin_limits: limits(&stored),
         created_at,
         updated_at,
-        version: unsigned(row.try_get("version").map_err(fault)?)?,
+        version: unsigned(row.try_get("version").map_err(db_error)?)?,
     })
 }

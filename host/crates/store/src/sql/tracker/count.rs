@@ -1,4 +1,4 @@
-//! Projects' counts of issues: several rows for each, so that creations do not wait for each other.
+//! Issue counts of projects: several rows for each, so that concurrent creations rarely lock the same row.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use tessera_core::{Error, Result};
 
 use super::super::Conn;
 use super::super::dialect::SLOTS;
-use crate::error::fault;
+use crate::error::db_error;
 
-/// What one changeset does to the counts, in the order in which the rows are locked.
+/// Changes of counts by one changeset, in the order in which the rows are locked.
 #[derive(Default)]
 pub(in super::super) struct Changes(BTreeMap<(ProjectId, u8), i64>);
 
 impl Changes {
-    /// An issue came to a project (1) or left it (-1).
+    /// Adds an issue to a project's count (1) or removes it (-1).
     pub(in super::super) fn add(&mut self, project: ProjectId, issue: IssueId, by: i64) {
         *self.0.entry((project, slot(issue))).or_default() += by;
     }
 
-    /// Writes them.
+    /// Writes the changes.
     pub(in super::super) async fn write(&self, conn: &mut Conn, tenant: TenantId) -> Result<()> {
         for (&(project, slot), &by) in &self.0 {
             let query = match by {
@@ -35,23 +35,23 @@ impl Changes {
                 ),
             };
             let query = query.bind(tenant.0).bind(project.0).bind(i32::from(slot)).bind(by);
-            query.execute(&mut *conn).await.map_err(fault)?;
+            query.execute(&mut *conn).await.map_err(db_error)?;
         }
         Ok(())
     }
 }
 
-/// The row in which an issue is counted: the last byte of an id is random, and stays the issue's for good.
+/// Returns the row that counts an issue: the last byte of its id is random and never changes.
 pub(in super::super::super) fn slot(issue: IssueId) -> u8 {
     issue.0.as_bytes()[15] % SLOTS
 }
 
-/// Refuses a project that has issues. Its row is locked.
+/// Fails as stale if a project, whose row is locked, has issues.
 pub(in super::super) async fn is_zero(conn: &mut Conn, tenant: TenantId, project: ProjectId) -> Result<()> {
     let query = sqlx::query_scalar(
         "SELECT CAST(COALESCE(SUM(issues), 0) AS BIGINT) FROM project_counts
          WHERE tenant_id = $1 AND project_id = $2",
     );
-    let issues: i64 = query.bind(tenant.0).bind(project.0).fetch_one(conn).await.map_err(fault)?;
+    let issues: i64 = query.bind(tenant.0).bind(project.0).fetch_one(conn).await.map_err(db_error)?;
     if issues == 0 { Ok(()) } else { Err(Error::stale()) }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sqlx::types::Json;
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::filter::Term;
 use tessera_core::id::{IssueId, ProjectId, TenantId, UserId};
 use tessera_core::page::{Page, PageRequest};
@@ -11,18 +11,46 @@ use tessera_core::plugin::{Scope, StatesInUse};
 use tessera_core::tracker::{Issue, Purge};
 use tessera_core::{Error, Result};
 
-use super::super::lock::IssueBefore;
-use super::super::page::{Holds, Sort, at, text};
+use super::super::lock::IssueRow;
+use super::super::page::{Sort, SortType, at, text};
+use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, dialect, filter};
-use crate::codec::{FieldsForm, fields, fields_form, signed, unsigned};
-use crate::error::{exists_or, fault};
+use crate::codec::{StoredFields, fields, signed, stored_fields, unsigned};
+use crate::error::{db_error, exists_or_db_error};
 
-/// All issues of a tenant, those of deleted projects included.
-const SELECT: &str = "SELECT i.id, i.project_id, i.kind, i.summary, i.description, i.status, i.resolution, \
-    i.issue_type, i.priority, i.assignee_id, i.reporter_id, i.parent_id, i.labels, i.fields, i.created_at, \
-    i.modified_at, i.version FROM issues i WHERE i.tenant_id = ";
+static ISSUES: Table = Table::new(
+    "issues",
+    &["tenant_id", "id"],
+    &[
+        "project_id",
+        "kind",
+        "summary",
+        "description",
+        "status",
+        "resolution",
+        "issue_type",
+        "priority",
+        "assignee_id",
+        "reporter_id",
+        "parent_id",
+        "labels",
+        "fields",
+        "modified_at",
+        "version",
+    ],
+    &["parent_at", "created_at"],
+)
+.without(&["parent_at"]);
 
-/// Leaves out the issues of deleted projects, of which there are few.
+/// Selects all issues of a tenant, including those of deleted projects.
+fn of_tenant(tenant: TenantId) -> QueryBuilder<Db> {
+    let mut query =
+        QueryBuilder::new(format!("SELECT {} FROM issues i WHERE i.tenant_id = ", ISSUES.list("i.")));
+    query.push_bind(tenant.0);
+    query
+}
+
+/// Excludes the issues of deleted projects.
 fn push_visible(query: &mut QueryBuilder<Db>, tenant: TenantId) {
     query.push(
         " AND i.project_id NOT IN (SELECT p.id FROM projects p WHERE p.deleted_at IS NOT NULL AND p.tenant_id = ",
@@ -30,13 +58,7 @@ fn push_visible(query: &mut QueryBuilder<Db>, tenant: TenantId) {
     query.push_bind(tenant.0).push(")");
 }
 
-pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, issue: &Issue) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO issues (tenant_id, id, project_id, kind, summary, description, status, resolution,
-         issue_type, priority, assignee_id, reporter_id, parent_id, parent_at, labels, fields, created_at,
-         modified_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-    );
+fn bind<'q>(query: Query<'q>, tenant: TenantId, issue: &'q Issue) -> Query<'q> {
     query
         .bind(tenant.0)
         .bind(issue.id.0)
@@ -51,15 +73,19 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, issue: &
         .bind(issue.assignee.map(|user| user.0))
         .bind(issue.reporter.map(|user| user.0))
         .bind(issue.parent.map(|parent| parent.0))
-        .bind(issue.parent.map(|_| Ts(issue.modified_at)))
         .bind(Json(&issue.labels))
-        .bind(Json(fields_form(&issue.fields)))
-        .bind(Ts(issue.created_at))
+        .bind(Json(stored_fields(&issue.fields)))
         .bind(Ts(issue.modified_at))
         .bind(signed(issue.version))
+}
+
+pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, issue: &Issue) -> Result<()> {
+    bind(sqlx::query(ISSUES.insert()), tenant, issue)
+        .bind(issue.parent.map(|_| Ts(issue.modified_at)))
+        .bind(Ts(issue.created_at))
         .execute(&mut *conn)
         .await
-        .map_err(|error| exists_or(error, "issue", "summary", "id is another issue's already"))?;
+        .map_err(|error| exists_or_db_error(error, "issue", "summary", "id is another issue's already"))?;
     add_labels(conn, tenant, issue.id, issue.labels.iter()).await
 }
 
@@ -67,44 +93,21 @@ pub(in super::super) async fn update(
     conn: &mut Conn,
     tenant: TenantId,
     (issue, stored): (&Issue, u64),
-    before: &IssueBefore,
+    before: &IssueRow,
 ) -> Result<()> {
-    let query = sqlx::query(
-        "UPDATE issues SET project_id = $3, kind = $4, summary = $5, description = $6, status = $7,
-         resolution = $8, issue_type = $9, priority = $10, assignee_id = $11, reporter_id = $12,
-         parent_at = CASE WHEN parent_id IS NOT DISTINCT FROM $13 THEN parent_at ELSE $16 END,
-         parent_id = $13, labels = $14, fields = $15, modified_at = $16, version = $17
-         WHERE tenant_id = $1 AND id = $2 AND version = $18",
+    let (parent, modified) = (ISSUES.parameter("parent_id"), ISSUES.parameter("modified_at"));
+    let parent_at = format!(
+        "parent_at = CASE WHEN parent_id IS NOT DISTINCT FROM {parent} THEN parent_at ELSE {modified} END,"
     );
-    let done = query
-        .bind(tenant.0)
-        .bind(issue.id.0)
-        .bind(issue.project.0)
-        .bind(&issue.kind)
-        .bind(&issue.summary)
-        .bind(issue.description.as_deref())
-        .bind(&issue.status)
-        .bind(issue.resolution.as_deref())
-        .bind(&issue.issue_type)
-        .bind(&issue.priority)
-        .bind(issue.assignee.map(|user| user.0))
-        .bind(issue.reporter.map(|user| user.0))
-        .bind(issue.parent.map(|parent| parent.0))
-        .bind(Json(&issue.labels))
-        .bind(Json(fields_form(&issue.fields)))
-        .bind(Ts(issue.modified_at))
-        .bind(signed(issue.version))
-        .bind(signed(stored))
-        .execute(&mut *conn)
-        .await
-        .map_err(fault)?;
+    let query = bind(sqlx::query(AssertSqlSafe(ISSUES.update_with(&parent_at))), tenant, issue);
+    let done = query.bind(signed(stored)).execute(&mut *conn).await.map_err(db_error)?;
     if done.rows_affected() != 1 {
         return Err(Error::stale());
     }
     for label in before.labels.difference(&issue.labels) {
         let query =
             sqlx::query("DELETE FROM issue_labels WHERE tenant_id = $1 AND issue_id = $2 AND label = $3");
-        query.bind(tenant.0).bind(issue.id.0).bind(label).execute(&mut *conn).await.map_err(fault)?;
+        query.bind(tenant.0).bind(issue.id.0).bind(label).execute(&mut *conn).await.map_err(db_error)?;
     }
     add_labels(conn, tenant, issue.id, issue.labels.difference(&before.labels)).await
 }
@@ -120,20 +123,20 @@ async fn add_labels(
             "INSERT INTO issue_labels (tenant_id, issue_id, label) VALUES ($1, $2, $3)
              ON CONFLICT (tenant_id, issue_id, label) DO NOTHING",
         );
-        query.bind(tenant.0).bind(issue.0).bind(label).execute(&mut *conn).await.map_err(fault)?;
+        query.bind(tenant.0).bind(issue.0).bind(label).execute(&mut *conn).await.map_err(db_error)?;
     }
     Ok(())
 }
 
-/// Removes an issue with its labels, comments, links, watchers and timers.
+/// Deletes an issue and, by cascade, its labels, comments, links, watchers and timers.
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, issue: &Issue) -> Result<()> {
     let query = sqlx::query("DELETE FROM issues WHERE tenant_id = $1 AND id = $2 AND version = $3");
     let query = query.bind(tenant.0).bind(issue.id.0).bind(signed(issue.version));
-    let done = query.execute(conn).await.map_err(fault)?;
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Refuses when an issue has one of these as its parent.
+/// Fails as stale if one of these issues has children.
 pub(in super::super) async fn no_children(
     conn: &mut Conn,
     tenant: TenantId,
@@ -143,15 +146,15 @@ pub(in super::super) async fn no_children(
     query.push_bind(tenant.0).push(" AND (");
     filter::one_of(&mut query, "parent_id", parents.iter().map(|parent| parent.0).collect(), false);
     query.push(") LIMIT 1");
-    let child = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let child = query.build().fetch_optional(conn).await.map_err(db_error)?;
     if child.is_none() { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: IssueId) -> Result<Option<Issue>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND i.id = ").push_bind(id.0);
+    let mut query = of_tenant(tenant);
+    query.push(" AND i.id = ").push_bind(id.0);
     push_visible(&mut query, tenant);
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read).transpose()
 }
 
@@ -160,16 +163,15 @@ pub(in super::super) async fn list(
     tenant: TenantId,
     page: &PageRequest,
 ) -> Result<Page<Issue>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0);
+    let mut query = of_tenant(tenant);
     push_visible(&mut query, tenant);
     filter::push(&mut query, &page.filter, condition)?;
     let sort = match page.order.field {
         "modified" => {
-            Sort::by("i.modified_at", Holds::Moments, |issue: &Issue| at(issue.modified_at, &issue.id))
+            Sort::by("i.modified_at", SortType::Moments, |issue: &Issue| at(issue.modified_at, &issue.id))
         }
-        "summary" => Sort::by("i.summary", Holds::Texts, |issue: &Issue| text(&issue.summary, &issue.id)),
-        _ => Sort::by("i.created_at", Holds::Moments, |issue: &Issue| at(issue.created_at, &issue.id)),
+        "summary" => Sort::by("i.summary", SortType::Texts, |issue: &Issue| text(&issue.summary, &issue.id)),
+        _ => Sort::by("i.created_at", SortType::Moments, |issue: &Issue| at(issue.created_at, &issue.id)),
     };
     sort.then("i.id").descending(page.order.descending).page(conn, query, page, read).await
 }
@@ -180,31 +182,28 @@ pub(in super::super) async fn children(
     parents: &[IssueId],
     limit: u32,
 ) -> Result<Vec<Issue>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    query.push_bind(tenant.0).push(" AND (");
+    let mut query = of_tenant(tenant);
+    query.push(" AND (");
     filter::one_of(&mut query, "i.parent_id", parents.iter().map(|parent| parent.0).collect(), false);
-    // By the index on parents: any other order would be had by reading all issues of the tenant.
+    // In the order of the index on parents; another order would scan all issues of the tenant.
     query.push(") ORDER BY i.parent_id, i.id LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
 
 pub(in super::super) async fn purgeable(conn: &mut Conn, purge: &Purge, limit: u32) -> Result<Vec<Issue>> {
-    let mut query = QueryBuilder::<Db>::new(SELECT);
-    match purge {
-        Purge::Project { tenant, id, .. } => {
-            query.push_bind(tenant.0).push(" AND i.project_id = ").push_bind(id.0);
-        }
-        Purge::User { tenant, id, .. } => {
-            query.push_bind(tenant.0).push(" AND i.assignee_id = ").push_bind(id.0);
-        }
-    }
+    let (tenant, column, id) = match purge {
+        Purge::Project { tenant, id, .. } => (tenant, "i.project_id", id.0),
+        Purge::User { tenant, id, .. } => (tenant, "i.assignee_id", id.0),
+    };
+    let mut query = of_tenant(*tenant);
+    query.push(format_args!(" AND {column} = ")).push_bind(id);
     query.push(" ORDER BY i.created_at, i.id LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
 
-/// The states that issues within a scope are in, by project, with their counts.
+/// Counts the issues of a scope by project and state.
 pub(in super::super) async fn states_in_use(
     conn: &mut Conn,
     tenant: TenantId,
@@ -219,16 +218,16 @@ pub(in super::super) async fn states_in_use(
     }
     push_visible(&mut query, tenant);
     query.push(" GROUP BY i.project_id, i.status");
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     let state = |row: &Row| {
-        let project = ProjectId(row.try_get("project_id").map_err(fault)?);
-        let issues = unsigned(row.try_get("issues").map_err(fault)?)?;
-        Ok(((project, row.try_get("status").map_err(fault)?), issues))
+        let project = ProjectId(row.try_get("project_id").map_err(db_error)?);
+        let issues = unsigned(row.try_get("issues").map_err(db_error)?)?;
+        Ok(((project, row.try_get("status").map_err(db_error)?), issues))
     };
     rows.iter().map(state).collect()
 }
 
-/// Refuses when issues within a scope are in other states than these. Its projects are locked.
+/// Fails as stale if issues of a scope, whose projects are locked, are in other states than these.
 pub(in super::super) async fn states_are(
     conn: &mut Conn,
     tenant: TenantId,
@@ -270,27 +269,27 @@ fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
 }
 
 fn read(row: &Row) -> Result<Issue> {
-    let Json(labels) = row.try_get::<Json<BTreeSet<String>>, _>("labels").map_err(fault)?;
-    let Json(form) = row.try_get::<Json<FieldsForm>, _>("fields").map_err(fault)?;
-    let Ts(created_at) = row.try_get("created_at").map_err(fault)?;
-    let Ts(modified_at) = row.try_get("modified_at").map_err(fault)?;
+    let Json(labels) = row.try_get::<Json<BTreeSet<String>>, _>("labels").map_err(db_error)?;
+    let Json(stored) = row.try_get::<Json<StoredFields>, _>("fields").map_err(db_error)?;
+    let Ts(created_at) = row.try_get("created_at").map_err(db_error)?;
+    let Ts(modified_at) = row.try_get("modified_at").map_err(db_error)?;
     Ok(Issue {
-        id: IssueId(row.try_get("id").map_err(fault)?),
-        project: ProjectId(row.try_get("project_id").map_err(fault)?),
-        kind: row.try_get("kind").map_err(fault)?,
-        summary: row.try_get("summary").map_err(fault)?,
-        description: row.try_get("description").map_err(fault)?,
-        status: row.try_get("status").map_err(fault)?,
-        resolution: row.try_get("resolution").map_err(fault)?,
-        issue_type: row.try_get("issue_type").map_err(fault)?,
-        priority: row.try_get("priority").map_err(fault)?,
-        assignee: row.try_get::<Option<_>, _>("assignee_id").map_err(fault)?.map(UserId),
-        reporter: row.try_get::<Option<_>, _>("reporter_id").map_err(fault)?.map(UserId),
-        parent: row.try_get::<Option<_>, _>("parent_id").map_err(fault)?.map(IssueId),
+        id: IssueId(row.try_get("id").map_err(db_error)?),
+        project: ProjectId(row.try_get("project_id").map_err(db_error)?),
+        kind: row.try_get("kind").map_err(db_error)?,
+        summary: row.try_get("summary").map_err(db_error)?,
+        description: row.try_get("description").map_err(db_error)?,
+        status: row.try_get("status").map_err(db_error)?,
+        resolution: row.try_get("resolution").map_err(db_error)?,
+        issue_type: row.try_get("issue_type").map_err(db_error)?,
+        priority: row.try_get("priority").map_err(db_error)?,
+        assignee: row.try_get::<Option<_>, _>("assignee_id").map_err(db_error)?.map(UserId),
+        reporter: row.try_get::<Option<_>, _>("reporter_id").map_err(db_error)?.map(UserId),
+        parent: row.try_get::<Option<_>, _>("parent_id").map_err(db_error)?.map(IssueId),
         labels,
-        fields: fields(form)?,
+        fields: fields(stored)?,
         created_at,
         modified_at,
-        version: unsigned(row.try_get("version").map_err(fault)?)?,
+        version: unsigned(row.try_get("version").map_err(db_error)?)?,
     })
 }

@@ -7,7 +7,7 @@ use tessera_core::{Error, Result};
 
 use super::super::{Conn, Row, Ts};
 use crate::codec::corrupt;
-use crate::error::fault;
+use crate::error::db_error;
 
 pub(in super::super) async fn add(conn: &mut Conn, tenant: TenantId, link: &Link) -> Result<()> {
     let query = sqlx::query(
@@ -15,7 +15,7 @@ pub(in super::super) async fn add(conn: &mut Conn, tenant: TenantId, link: &Link
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, issue_id, relation, other_id) DO NOTHING",
     );
     let query = query.bind(tenant.0).bind(link.issue.0).bind(link.relation.name()).bind(link.other.0);
-    let done = query.bind(Ts(link.created_at)).execute(conn).await.map_err(fault)?;
+    let done = query.bind(Ts(link.created_at)).execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
@@ -24,12 +24,11 @@ pub(in super::super) async fn drop(conn: &mut Conn, tenant: TenantId, link: &Lin
         "DELETE FROM issue_links WHERE tenant_id = $1 AND issue_id = $2 AND relation = $3 AND other_id = $4",
     );
     let query = query.bind(tenant.0).bind(link.issue.0).bind(link.relation.name()).bind(link.other.0);
-    let done = query.execute(conn).await.map_err(fault)?;
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// An issue's links to visible issues, as seen from it: its own, those that others have to it, its parent
-/// and its children.
+/// Lists an issue's links to visible issues: its own, those of others to it, its parent and its children.
 pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, issue: IssueId) -> Result<Vec<Link>> {
     let query = sqlx::query(
         "SELECT l.issue_id, l.relation, l.other_id, l.created_at FROM
@@ -50,19 +49,19 @@ pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, issue: Iss
           (SELECT p.id FROM projects p WHERE p.tenant_id = $1 AND p.deleted_at IS NOT NULL)
          ORDER BY l.created_at, l.relation, o.id",
     );
-    let rows = query.bind(tenant.0).bind(issue.0).fetch_all(conn).await.map_err(fault)?;
+    let rows = query.bind(tenant.0).bind(issue.0).fetch_all(conn).await.map_err(db_error)?;
     let links = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
     Ok(links.into_iter().map(|link| if link.issue == issue { link } else { link.inverse() }).collect())
 }
 
 fn read(row: &Row) -> Result<Link> {
-    let name: String = row.try_get("relation").map_err(fault)?;
+    let name: String = row.try_get("relation").map_err(db_error)?;
     let relation = Relation::named(&name).ok_or_else(|| corrupt("a relation", &name))?;
-    let Ts(created_at) = row.try_get("created_at").map_err(fault)?;
+    let Ts(created_at) = row.try_get("created_at").map_err(db_error)?;
     Ok(Link {
-        issue: IssueId(row.try_get("issue_id").map_err(fault)?),
+        issue: IssueId(row.try_get("issue_id").map_err(db_error)?),
         relation,
-        other: IssueId(row.try_get("other_id").map_err(fault)?),
+        other: IssueId(row.try_get("other_id").map_err(db_error)?),
         created_at,
     })
 }

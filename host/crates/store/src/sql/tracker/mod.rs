@@ -1,4 +1,4 @@
-//! Users, projects, issues, and what hangs on issues.
+//! Users, projects, issues and their parts.
 
 pub(super) mod comment;
 pub(in super::super) mod count;

@@ -1,10 +1,10 @@
-//! Who watches an issue.
+//! Watchers of issues.
 
 use tessera_core::id::{IssueId, TenantId, UserId};
 use tessera_core::{Error, Result};
 
 use super::super::Conn;
-use crate::error::fault;
+use crate::error::db_error;
 
 pub(in super::super) async fn add(
     conn: &mut Conn,
@@ -16,7 +16,7 @@ pub(in super::super) async fn add(
         "INSERT INTO watchers (tenant_id, issue_id, user_id) VALUES ($1, $2, $3)
          ON CONFLICT (tenant_id, issue_id, user_id) DO NOTHING",
     );
-    let done = query.bind(tenant.0).bind(issue.0).bind(user.0).execute(conn).await.map_err(fault)?;
+    let done = query.bind(tenant.0).bind(issue.0).bind(user.0).execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
@@ -27,7 +27,7 @@ pub(in super::super) async fn drop(
     user: UserId,
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM watchers WHERE tenant_id = $1 AND issue_id = $2 AND user_id = $3");
-    let done = query.bind(tenant.0).bind(issue.0).bind(user.0).execute(conn).await.map_err(fault)?;
+    let done = query.bind(tenant.0).bind(issue.0).bind(user.0).execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
@@ -37,6 +37,6 @@ pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, issue: Iss
          JOIN users u ON u.tenant_id = w.tenant_id AND u.id = w.user_id AND u.deleted_at IS NULL
          WHERE w.tenant_id = $1 AND w.issue_id = $2 ORDER BY w.user_id",
     );
-    let ids = query.bind(tenant.0).bind(issue.0).fetch_all(conn).await.map_err(fault)?;
+    let ids = query.bind(tenant.0).bind(issue.0).fetch_all(conn).await.map_err(db_error)?;
     Ok(ids.into_iter().map(UserId).collect())
 }

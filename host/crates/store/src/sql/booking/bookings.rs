@@ -1,4 +1,4 @@
-//! Places in queues.
+//! Bookings: places in an event's queue.
 
 use sqlx::error::DatabaseError;
 use sqlx::types::Json;
@@ -7,53 +7,21 @@ use tessera_core::booking::Booking;
 use tessera_core::id::{BookingId, EventId, ReservationId, TenantId};
 use tessera_core::{Error, Result, Timestamp};
 
+use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts};
-use crate::codec::{AskedLineForm, asked_line, asked_line_form, booking_state, signed, small, unsigned};
-use crate::error::fault;
+use crate::codec::{StoredAskedLine, asked_line, booking_state, signed, small, stored_asked_line, unsigned};
+use crate::error::db_error;
 
-const COLUMNS: &str = "b.id, b.event_id, b.buyer, b.lines, b.hold_seconds, b.state, b.entered_at, b.active_at, \
-    b.active_until, b.reservation_id, b.failure, b.created_by, b.updated_at, b.version";
+static BOOKINGS: Table = Table::new(
+    "bookings",
+    &["tenant_id", "id"],
+    &["state", "active_at", "active_until", "reservation_id", "failure", "updated_at", "version"],
+    &["event_id", "buyer", "lines", "wants", "hold_seconds", "entered_at", "created_by"],
+)
+.without(&["wants"]);
 
-/// A buyer who has a place already got it from somebody else meanwhile.
-pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, booking: &Booking) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO bookings (tenant_id, id, event_id, buyer, lines, wants, hold_seconds, state, entered_at,
-         created_by, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-    );
-    let lines: Vec<_> = booking.lines.iter().map(asked_line_form).collect();
+fn bind<'q>(query: Query<'q>, tenant: TenantId, booking: &'q Booking) -> Query<'q> {
     query
-        .bind(tenant.0)
-        .bind(booking.id.0)
-        .bind(booking.event.0)
-        .bind(&booking.buyer)
-        .bind(Json(lines))
-        .bind(!booking.lines.is_empty())
-        .bind(booking.hold_seconds.map(i64::from))
-        .bind(booking.state.name())
-        .bind(Ts(booking.entered_at))
-        .bind(&booking.created_by)
-        .bind(Ts(booking.updated_at))
-        .bind(signed(booking.version))
-        .execute(conn)
-        .await
-        .map(drop)
-        .map_err(|error| {
-            let unique = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
-            if unique { Error::stale() } else { fault(error) }
-        })
-}
-
-/// What was wanted does not change: only what became of it.
-pub(in super::super) async fn update(
-    conn: &mut Conn,
-    tenant: TenantId,
-    (booking, stored): (&Booking, u64),
-) -> Result<()> {
-    let query = sqlx::query(
-        "UPDATE bookings SET state = $3, active_at = $4, active_until = $5, reservation_id = $6, failure = $7,
-         updated_at = $8, version = $9 WHERE tenant_id = $1 AND id = $2 AND version = $10",
-    );
-    let done = query
         .bind(tenant.0)
         .bind(booking.id.0)
         .bind(booking.state.name())
@@ -63,15 +31,41 @@ pub(in super::super) async fn update(
         .bind(booking.failure.as_ref().map(Json))
         .bind(Ts(booking.updated_at))
         .bind(signed(booking.version))
-        .bind(signed(stored))
+}
+
+/// Inserts a booking. A second open booking of a buyer is stale.
+pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, booking: &Booking) -> Result<()> {
+    let lines: Vec<_> = booking.lines.iter().map(stored_asked_line).collect();
+    bind(sqlx::query(BOOKINGS.insert()), tenant, booking)
+        .bind(booking.event.0)
+        .bind(&booking.buyer)
+        .bind(Json(lines))
+        .bind(!booking.lines.is_empty())
+        .bind(booking.hold_seconds.map(i64::from))
+        .bind(Ts(booking.entered_at))
+        .bind(&booking.created_by)
         .execute(conn)
         .await
-        .map_err(fault)?;
+        .map(drop)
+        .map_err(|error| {
+            let unique = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
+            if unique { Error::stale() } else { db_error(error) }
+        })
+}
+
+/// Updates a booking's state; what was requested never changes.
+pub(in super::super) async fn update(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (booking, stored): (&Booking, u64),
+) -> Result<()> {
+    let query = bind(sqlx::query(BOOKINGS.update()), tenant, booking).bind(signed(stored));
+    let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 fn select() -> QueryBuilder<Db> {
-    QueryBuilder::new(format!("SELECT {COLUMNS} FROM bookings b WHERE b.tenant_id = "))
+    QueryBuilder::new(format!("SELECT {} FROM bookings b WHERE b.tenant_id = ", BOOKINGS.list("b.")))
 }
 
 pub(in super::super) async fn get(
@@ -81,11 +75,11 @@ pub(in super::super) async fn get(
 ) -> Result<Option<Booking>> {
     let mut query = select();
     query.push_bind(tenant.0).push(" AND b.id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read).transpose()
 }
 
-/// The one of a buyer that waits or is served.
+/// Returns a buyer's open booking.
 pub(in super::super) async fn open(
     conn: &mut Conn,
     tenant: TenantId,
@@ -95,21 +89,21 @@ pub(in super::super) async fn open(
     let mut query = select();
     query.push_bind(tenant.0).push(" AND b.event_id = ").push_bind(event.0);
     query.push(" AND b.state IN ('waiting', 'active') AND b.buyer = ").push_bind(buyer);
-    let row = query.build().fetch_optional(conn).await.map_err(fault)?;
+    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
     row.as_ref().map(read).transpose()
 }
 
-/// How many wait that came before.
+/// Counts the waiting bookings before this one.
 pub(in super::super) async fn before(conn: &mut Conn, tenant: TenantId, booking: &Booking) -> Result<u64> {
     let query = sqlx::query_scalar(
         "SELECT COUNT(*) FROM bookings WHERE tenant_id = $1 AND event_id = $2 AND state = 'waiting'
          AND (entered_at, id) < ($3, $4)",
     );
     let query = query.bind(tenant.0).bind(booking.event.0).bind(Ts(booking.entered_at)).bind(booking.id.0);
-    unsigned(query.fetch_one(conn).await.map_err(fault)?)
+    unsigned(query.fetch_one(conn).await.map_err(db_error)?)
 }
 
-/// All that wait, in their order.
+/// Lists all waiting bookings in order.
 pub(in super::super) async fn waiting(
     conn: &mut Conn,
     tenant: TenantId,
@@ -119,11 +113,11 @@ pub(in super::super) async fn waiting(
         "SELECT id FROM bookings WHERE tenant_id = $1 AND event_id = $2 AND state = 'waiting'
          ORDER BY entered_at, id",
     );
-    let rows = query.bind(tenant.0).bind(event.0).fetch_all(conn).await.map_err(fault)?;
-    rows.iter().map(|row| Ok(BookingId(row.try_get("id").map_err(fault)?))).collect()
+    let rows = query.bind(tenant.0).bind(event.0).fetch_all(conn).await.map_err(db_error)?;
+    rows.iter().map(|row| Ok(BookingId(row.try_get("id").map_err(db_error)?))).collect()
 }
 
-/// Those whose turn comes next.
+/// Lists the waiting bookings that are next.
 pub(in super::super) async fn next(
     conn: &mut Conn,
     tenant: TenantId,
@@ -133,11 +127,11 @@ pub(in super::super) async fn next(
     let mut query = select();
     query.push_bind(tenant.0).push(" AND b.state = 'waiting' AND b.event_id = ").push_bind(event.0);
     query.push(" ORDER BY b.entered_at, b.id LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }
 
-/// Those that are served, with what their buyers reserved since: all, or those for which something is to be done.
+/// Lists active bookings, each with the reservation that its buyer made since: all, or those with due work.
 pub(in super::super) async fn active(
     conn: &mut Conn,
     tenant: TenantId,
@@ -145,10 +139,11 @@ pub(in super::super) async fn active(
     (due, limit): (Option<Timestamp>, u32),
 ) -> Result<Vec<(Booking, Option<ReservationId>)>> {
     let mut query = QueryBuilder::<Db>::new(format!(
-        "SELECT * FROM (SELECT {COLUMNS}, b.wants, (SELECT r.id FROM reservations r
+        "SELECT * FROM (SELECT {}, b.wants, (SELECT r.id FROM reservations r
          WHERE r.tenant_id = b.tenant_id AND r.event_id = b.event_id AND r.buyer = b.buyer
          AND r.state IN ('held', 'confirmed') AND r.created_at >= b.active_at
-         ORDER BY r.created_at LIMIT 1) AS reserved FROM bookings b WHERE b.tenant_id = "
+         ORDER BY r.created_at LIMIT 1) AS reserved FROM bookings b WHERE b.tenant_id = ",
+        BOOKINGS.list("b."),
     ));
     query.push_bind(tenant.0).push(" AND b.state = 'active' AND b.event_id = ").push_bind(event.0);
     query.push(") s");
@@ -156,31 +151,31 @@ pub(in super::super) async fn active(
         query.push(" WHERE wants OR reserved IS NOT NULL OR active_until <= ").push_bind(Ts(now));
     }
     query.push(" ORDER BY entered_at, id LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(fault)?;
+    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter()
         .map(|row| {
-            let reserved: Option<_> = row.try_get("reserved").map_err(fault)?;
+            let reserved: Option<_> = row.try_get("reserved").map_err(db_error)?;
             Ok((read(row)?, reserved.map(ReservationId)))
         })
         .collect()
 }
 
 fn read(row: &Row) -> Result<Booking> {
-    let state: String = row.try_get("state").map_err(fault)?;
-    let Json(lines) = row.try_get::<Json<Vec<AskedLineForm>>, _>("lines").map_err(fault)?;
-    let failure: Option<Json<(String, String)>> = row.try_get("failure").map_err(fault)?;
-    let hold: Option<i64> = row.try_get("hold_seconds").map_err(fault)?;
-    let reservation: Option<_> = row.try_get("reservation_id").map_err(fault)?;
+    let state: String = row.try_get("state").map_err(db_error)?;
+    let Json(lines) = row.try_get::<Json<Vec<StoredAskedLine>>, _>("lines").map_err(db_error)?;
+    let failure: Option<Json<(String, String)>> = row.try_get("failure").map_err(db_error)?;
+    let hold: Option<i64> = row.try_get("hold_seconds").map_err(db_error)?;
+    let reservation: Option<_> = row.try_get("reservation_id").map_err(db_error)?;
     let maybe = |column: &str| -> Result<Option<Timestamp>> {
-        let held: Option<Ts> = row.try_get(column).map_err(fault)?;
-        Ok(held.map(|Ts(at)| at))
+        let at: Option<Ts> = row.try_get(column).map_err(db_error)?;
+        Ok(at.map(|Ts(at)| at))
     };
-    let Ts(entered_at) = row.try_get("entered_at").map_err(fault)?;
-    let Ts(updated_at) = row.try_get("updated_at").map_err(fault)?;
+    let Ts(entered_at) = row.try_get("entered_at").map_err(db_error)?;
+    let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
     Ok(Booking {
-        id: BookingId(row.try_get("id").map_err(fault)?),
-        event: EventId(row.try_get("event_id").map_err(fault)?),
-        buyer: row.try_get("buyer").map_err(fault)?,
+        id: BookingId(row.try_get("id").map_err(db_error)?),
+        event: EventId(row.try_get("event_id").map_err(db_error)?),
+        buyer: row.try_get("buyer").map_err(db_error)?,
         lines: lines.into_iter().map(asked_line).collect(),
         hold_seconds: hold.map(small).transpose()?,
         state: booking_state(&state)?,
@@ -189,8 +184,8 @@ fn read(row: &Row) -> Result<Booking> {
         active_until: maybe("active_until")?,
         reservation: reservation.map(ReservationId),
         failure: failure.map(|Json(failure)| failure),
-        created_by: row.try_get("created_by").map_err(fault)?,
+        created_by: row.try_get("created_by").map_err(db_error)?,
         updated_at,
-        version: unsigned(row.try_get("version").map_err(fault)?)?,
+        version: unsigned(row.try_get("version").map_err(db_error)?)?,
     })
 }

@@ -1,0 +1,175 @@
+//! Rows of the state as JSON, and how they are decoded.
+
+use serde::Deserialize;
+use tessera_core::Result;
+use tessera_core::access::Operation;
+use tessera_core::catalog::event::HoldRules;
+use tessera_core::catalog::{EventStatus, TypeStatus};
+use tessera_core::changeset::Recorded;
+use tessera_core::id::{EventId, PoolId, SeatId, TenantId, TicketId, TicketTypeId};
+use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
+use tessera_core::inventory::rules::Supply;
+use tessera_core::inventory::terms::{EventTerms, TypeTerms};
+use tessera_core::inventory::{Counts, Seat};
+use tessera_core::value::Money;
+use uuid::Uuid;
+
+use crate::codec::{StoredAnswer, answer, corrupt, moment};
+
+#[derive(Deserialize)]
+pub(super) struct EventRow {
+    pub(super) version: i64,
+    pub(super) status: String,
+    pub(super) ends_at: i64,
+    pub(super) usual: Option<u32>,
+    pub(super) least: Option<u32>,
+    pub(super) most: Option<u32>,
+    pub(super) limit: Option<u32>,
+    pub(super) queued: Option<u8>,
+    /// The tenant's rules, for what the event leaves open.
+    pub(super) tenant: Option<HoldRow>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct HoldRow {
+    pub(super) version: i64,
+    pub(super) usual: Option<u32>,
+    pub(super) least: Option<u32>,
+    pub(super) most: Option<u32>,
+}
+
+impl HoldRow {
+    pub(super) fn decode(self) -> HoldRules {
+        HoldRules { usual: self.usual, least: self.least, most: self.most }
+    }
+}
+
+impl EventRow {
+    pub(super) fn decode(self) -> Result<EventTerms> {
+        Ok(EventTerms {
+            status: EventStatus::parse("status", &self.status)?,
+            ends_at: moment(self.ends_at)?,
+            holds: HoldRules { usual: self.usual, least: self.least, most: self.most }
+                .or(self.tenant.map(HoldRow::decode).unwrap_or_default()),
+            buyer_limit: self.limit,
+            queued: self.queued == Some(1),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct PoolRow {
+    pub(super) id: Uuid,
+    pub(super) name: String,
+    pub(super) capacity: Option<u64>,
+    pub(super) held: u64,
+    pub(super) sold: u64,
+    pub(super) locked: u64,
+}
+
+impl PoolRow {
+    pub(super) fn decode(self) -> (PoolId, Supply) {
+        let counts = Counts { held: self.held, sold: self.sold, locked: self.locked };
+        (PoolId(self.id), Supply { name: self.name, capacity: self.capacity, counts })
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct TypeRow {
+    pub(super) id: Uuid,
+    pub(super) version: i64,
+    pub(super) name: String,
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    pub(super) least: u32,
+    pub(super) most: u32,
+    pub(super) from: Option<i64>,
+    pub(super) until: Option<i64>,
+    pub(super) status: String,
+    pub(super) pools: Vec<Uuid>,
+    pub(super) seated: u8,
+}
+
+impl TypeRow {
+    pub(super) fn decode(self, event: EventId) -> Result<(TicketTypeId, TypeTerms)> {
+        let id = TicketTypeId(self.id);
+        let mut pools: Vec<_> = self.pools.into_iter().map(PoolId).collect();
+        pools.extend([PoolId::from(event), PoolId::from(id)]);
+        pools.sort_unstable();
+        let time = |at: Option<i64>| at.map(moment).transpose();
+        let terms = TypeTerms {
+            name: self.name,
+            price: Money { amount: self.amount, currency: self.currency },
+            bounds: (self.least, self.most),
+            window: (time(self.from)?, time(self.until)?),
+            status: TypeStatus::parse("status", &self.status)?,
+            pools,
+            seated: self.seated != 0,
+        };
+        Ok((id, terms))
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct BuyerRow {
+    pub(super) buyer: String,
+    pub(super) units: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SeatRow {
+    pub(super) id: Uuid,
+    #[serde(rename = "type")]
+    pub(super) ticket_type: Uuid,
+    pub(super) row: String,
+    pub(super) number: u32,
+    pub(super) label: String,
+    pub(super) unit: Option<Uuid>,
+}
+
+impl SeatRow {
+    pub(super) fn decode(self, event: EventId) -> Seat {
+        Seat {
+            id: SeatId(self.id),
+            event,
+            ticket_type: TicketTypeId(self.ticket_type),
+            row: self.row,
+            number: self.number,
+            label: self.label,
+            unit: self.unit.map(TicketId),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct KeyRow {
+    pub(super) principal: String,
+    pub(super) operation: String,
+    pub(super) key: String,
+    pub(super) fingerprint: String,
+    pub(super) answer: StoredAnswer,
+}
+
+impl KeyRow {
+    pub(super) fn decode(self, tenant: TenantId) -> Result<(Scope, Recorded)> {
+        let operation = Operation::ALL.iter().copied().find(|known| known.name() == self.operation);
+        let operation = operation.ok_or_else(|| corrupt("an operation", &self.operation))?;
+        let scope =
+            Scope { tenant, principal: self.principal, operation, key: IdempotencyKey::parse(&self.key)? };
+        let fingerprint = fingerprint(&self.fingerprint)?;
+        Ok((scope, Recorded { fingerprint, answer: answer(self.answer)? }))
+    }
+}
+
+fn fingerprint(hex: &str) -> Result<Fingerprint> {
+    let mut bytes = [0_u8; 32];
+    let wrong = || corrupt("a fingerprint", hex);
+    if hex.len() != 2 * bytes.len() {
+        return Err(wrong());
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        let digits = hex.get(2 * index..2 * index + 2).ok_or_else(wrong)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+    }
+    Ok(Fingerprint(bytes))
+}

@@ -1,0 +1,34 @@
+//! Tenants and keys.
+
+use async_trait::async_trait;
+use tessera_core::Result;
+use tessera_core::id::{KeyId, TenantId};
+use tessera_core::page::{Page, PageRequest};
+use tessera_core::ports::TenancyStore;
+use tessera_core::tenancy::{ApiKey, StoredKey, Tenant};
+
+use super::super::super::DbStore;
+use super::super::tenancy::{key, tenant};
+
+#[async_trait]
+impl TenancyStore for DbStore {
+    async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>> {
+        read!(self.read(id).await?, tenant::get, id)
+    }
+
+    async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
+        read!(self.host_reader().await?, tenant::by_slug, slug)
+    }
+
+    async fn tenants(&self, page: &PageRequest) -> Result<Page<Tenant>> {
+        read!(self.host_reader().await?, tenant::list, page)
+    }
+
+    async fn key(&self, id: &KeyId) -> Result<Option<StoredKey>> {
+        read!(self.host_reader().await?, key::get, id)
+    }
+
+    async fn keys(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<ApiKey>> {
+        read!(self.read(tenant).await?, key::list, tenant, page)
+    }
+}

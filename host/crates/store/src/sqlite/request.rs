@@ -1,0 +1,55 @@
+//! Requests to the writer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tessera_core::changeset::{Changeset, Committed};
+use tessera_core::id::{EventId, TenantId};
+use tessera_core::inventory::Job;
+use tessera_core::{Error, Result};
+use tokio::sync::oneshot;
+
+use super::sql::inventory::batch::Batch;
+use super::sql::maintenance::Maintenance;
+
+/// A write and where its outcome is sent.
+pub(super) struct WriteRequest {
+    pub(super) op: WriteOp,
+    pub(super) reply: oneshot::Sender<Result<Outcome>>,
+}
+
+/// A write.
+pub(super) enum WriteOp {
+    Changeset(Box<Changeset>),
+    /// Commands of one event.
+    Batch(TenantId, EventId, Vec<Arc<Job>>),
+    Maintenance(Maintenance),
+}
+
+/// Outcome of a write.
+pub(super) enum Outcome {
+    Committed(Committed),
+    Batch(Box<Batch>),
+    Rows(u64),
+}
+
+impl WriteRequest {
+    /// Returns the request unless its caller has left or its deadline has passed.
+    pub(super) fn unless_expired(self) -> Option<Self> {
+        if self.reply.is_closed() {
+            return None;
+        }
+        if let WriteOp::Changeset(changeset) = &self.op
+            && Instant::now() >= changeset.deadline
+        {
+            self.reply(Err(Error::deadline()));
+            return None;
+        }
+        Some(self)
+    }
+
+    pub(super) fn reply(self, result: Result<Outcome>) {
+        // A caller that has left reads the outcome later, by its key or by the rows.
+        let _ = self.reply.send(result);
+    }
+}
