@@ -1,4 +1,4 @@
-//! Tickets are issued with the sale, given back with the pools, and checked in once; keys are numbered once.
+//! Tickets: issued on confirmation, returned to their pools, checked in once. Signing keys.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tessera_core::admission::check_in::{self, Undone};
@@ -13,15 +13,15 @@ use tessera_core::{Error, Result};
 use crate::box_office::{BoxOffice, reserve, seats};
 use crate::world::{Kind, World, page, run};
 
-/// A reservation of three seats, sold.
+/// Creates a confirmed reservation of three seats.
 async fn sold(world: World) -> (BoxOffice, Reservation) {
     let office = BoxOffice::open(world, Some(10), |_| ()).await;
     let seated = office.ticket_type_with(Some(4), &[], true).await;
     let row = seats(office.event.id, seated, "A", 4);
     office.world.store(office.world.change(office.tenant).write(Write::PutSeats(row))).await;
-    let held = office.run(office.job(reserve("ann", &[(seated, 3)], None))).await.unwrap();
-    let held = office.confirm(held.id).await.unwrap();
-    (office, held)
+    let reservation = office.run(office.job(reserve("ann", &[(seated, 3)], None))).await.unwrap();
+    let reservation = office.confirm(reservation.id).await.unwrap();
+    (office, reservation)
 }
 
 async fn commit(office: &BoxOffice, changeset: Changeset) -> Result<Committed> {
@@ -52,30 +52,30 @@ fn next(of: &Ticket) -> Ticket {
     Ticket { version: of.version + 1, ..of.clone() }
 }
 
-async fn a_sale_issues_a_ticket_for_each_unit(world: World) {
-    let (office, held) = sold(world).await;
+async fn confirmation_issues_one_ticket_per_unit(world: World) {
+    let (office, reservation) = sold(world).await;
     office.check().await;
-    for unit in &held.units {
+    for unit in &reservation.units {
         let ticket = office.world.store.ticket(office.tenant, unit.id).await.unwrap().unwrap();
-        let expected = Ticket::issued(&held, unit, held.updated_at).unwrap();
+        let expected = Ticket::issued(&reservation, unit, reservation.updated_at).unwrap();
         assert_eq!(ticket, expected);
         assert!(ticket.seat.is_some());
     }
     let other = office.world.tenant("other").await;
-    assert_eq!(office.world.store.ticket(other, held.units[0].id).await.unwrap(), None);
+    assert_eq!(office.world.store.ticket(other, reservation.units[0].id).await.unwrap(), None);
     assert_eq!(office.world.store.ticket(office.tenant, TicketId::generate()).await.unwrap(), None);
 }
 
-async fn a_cancelled_ticket_gives_its_unit_and_seat_back(world: World) {
-    let (office, held) = sold(world).await;
+async fn cancelled_ticket_returns_its_unit_and_seat(world: World) {
+    let (office, reservation) = sold(world).await;
     let (store, tenant) = (office.world.store.clone(), office.tenant);
-    let ticket = store.ticket(tenant, held.units[1].id).await.unwrap().unwrap();
+    let ticket = store.ticket(tenant, reservation.units[1].id).await.unwrap().unwrap();
     let cancelled = ticket.cancelled(store.now()).unwrap();
-    let mut rest = Reservation { version: held.version + 1, ..held.clone() };
+    let mut rest = Reservation { version: reservation.version + 1, ..reservation.clone() };
     rest.units.remove(1);
-    let line = &held.lines[0];
+    let line = &reservation.lines[0];
     let back = Write::ReturnUnit {
-        event: held.event,
+        event: reservation.event,
         unit: ticket.id,
         pools: line.pools.clone(),
         seat: Some((line.ticket_type, ticket.seat.clone().unwrap().id)),
@@ -88,41 +88,41 @@ async fn a_cancelled_ticket_gives_its_unit_and_seat_back(world: World) {
     office.check().await;
     assert_eq!(office.counts(line.ticket_type).await, Counts { held: 0, sold: 2, locked: 0 });
     assert_eq!(store.ticket(tenant, ticket.id).await.unwrap().unwrap().state, TicketState::Cancelled);
-    assert_eq!(store.reservation(tenant, held.id).await.unwrap().unwrap().units, rest.units);
-    // The seat can be sold again, together with the one that was never sold.
+    assert_eq!(store.reservation(tenant, reservation.id).await.unwrap().unwrap().units, rest.units);
+    // The seat can be sold again.
     let again = office.run(office.job(reserve("ben", &[(line.ticket_type, 2)], None))).await.unwrap();
     assert!(again.units.iter().any(|unit| unit.seat == ticket.seat));
-    // A second time there is nothing to give back.
+    // A second return is stale.
     assert!(commit(&office, change()).await.unwrap_err().is_stale());
-    let asked = page(&tickets::REVOKED, 10, "");
-    let revoked = store.revoked(tenant, held.event, &asked).await.unwrap().items;
+    let request = page(&tickets::REVOKED, 10, "");
+    let revoked = store.revoked(tenant, reservation.event, &request).await.unwrap().items;
     assert_eq!(revoked.iter().map(|one| (one.ticket, one.good)).collect::<Vec<_>>(), [(ticket.id, None)]);
 }
 
-async fn a_ticket_is_checked_in_at_one_version_and_a_nonce_is_one_scan(world: World) {
-    let (office, held) = sold(world).await;
+async fn check_in_compares_versions_and_nonce_is_unique(world: World) {
+    let (office, reservation) = sold(world).await;
     let (store, tenant) = (office.world.store.clone(), office.tenant);
-    let ticket = store.ticket(tenant, held.units[0].id).await.unwrap().unwrap();
+    let ticket = store.ticket(tenant, reservation.units[0].id).await.unwrap().unwrap();
     let first = check_in(&ticket, "north", Some("n-1"));
     let change = |scan: &CheckIn, of: &Ticket| {
         office.world.change(tenant).update(next(of)).write(Write::PutCheckIns(vec![scan.clone()]))
     };
     office.world.store(change(&first, &ticket)).await;
-    // Who decided by the same version is too late.
+    // A second decision by the same version is stale.
     let second = check_in(&ticket, "south", None);
     assert!(commit(&office, change(&second, &ticket)).await.unwrap_err().is_stale());
-    // The same scan by another way is decided again, too, and then found.
+    // The same scan from another request is stale, and found on the retry.
     let ticket = next(&ticket);
     let twin = check_in(&ticket, "north", Some("n-1"));
     assert!(commit(&office, change(&twin, &ticket)).await.unwrap_err().is_stale());
-    let named = store.check_in_named(tenant, (held.event, "d", "n-1")).await.unwrap();
+    let named = store.check_in_named(tenant, (reservation.event, "d", "n-1")).await.unwrap();
     assert_eq!(named.as_ref(), Some(&first));
     let second = CheckIn { verdict: Verdict::Duplicate, ..second };
     office.world.store(change(&second, &ticket)).await;
     assert_eq!(store.check_ins_of(tenant, ticket.id).await.unwrap().len(), 2);
     let passed = |entries, refused| Passed { entries, exits: 0, refused };
     let between = (first.at.minus(DAY), first.at.plus(DAY));
-    let stats = store.door_stats(tenant, held.event, between).await.unwrap();
+    let stats = store.door_stats(tenant, reservation.event, between).await.unwrap();
     assert_eq!((stats.valid, stats.cancelled), (3, 0));
     let gates = [("north".to_owned(), passed(1, 0)), ("south".to_owned(), passed(0, 1))];
     assert_eq!(stats.gates, gates);
@@ -130,16 +130,16 @@ async fn a_ticket_is_checked_in_at_one_version_and_a_nonce_is_one_scan(world: Wo
         stats.minutes.iter().map(|(_, gate, passed)| (gate.clone(), passed.clone())).collect();
     assert_eq!(minutes, gates);
     assert!(stats.minutes.iter().all(|(at, ..)| at.micros() % 60_000_000 == 0 && *at <= first.at));
-    // What was undone counts nothing, and is still there.
+    // An undone check-in is kept but not counted.
     let undone = CheckIn { undone: Some(Undone { by: "system".into(), at: first.at }), ..first.clone() };
     office.world.store(change(&undone, &next(&ticket))).await;
     assert_eq!(store.check_in(tenant, first.id).await.unwrap(), Some(undone));
-    let stats = store.door_stats(tenant, held.event, between).await.unwrap();
+    let stats = store.door_stats(tenant, reservation.event, between).await.unwrap();
     assert_eq!(stats.gates, [("south".to_owned(), passed(0, 1))]);
     let list = |filter: &'static str| {
-        let (store, mut asked) = (store.clone(), page(&check_in::SPEC, 10, ""));
-        asked.filter = office.world.filter(tenant, &check_in::SPEC, filter);
-        async move { store.check_ins(tenant, held.event, &asked).await.unwrap().items.len() }
+        let (store, mut request) = (store.clone(), page(&check_in::SPEC, 10, ""));
+        request.filter = office.world.filter(tenant, &check_in::SPEC, filter);
+        async move { store.check_ins(tenant, reservation.event, &request).await.unwrap().items.len() }
     };
     assert_eq!(
         (list("").await, list("undone:true").await, list("gate:south verdict:duplicate").await),
@@ -149,7 +149,7 @@ async fn a_ticket_is_checked_in_at_one_version_and_a_nonce_is_one_scan(world: Wo
 
 const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 
-async fn a_keys_number_is_given_once(world: World) {
+async fn signing_key_number_is_unique(world: World) {
     let tenant = world.tenant("acme").await;
     let key = SigningKey {
         id: 1,
@@ -171,41 +171,42 @@ async fn a_keys_number_is_given_once(world: World) {
     assert_eq!(world.store.signing_keys(other).await.unwrap(), []);
 }
 
-async fn tickets_of_an_event_that_was_cancelled_are_found_until_none_is_valid(world: World) {
-    let (office, held) = sold(world).await;
+async fn valid_tickets_of_a_cancelled_event_are_listed(world: World) {
+    let (office, reservation) = sold(world).await;
     let (store, tenant) = (office.world.store.clone(), office.tenant);
-    assert_eq!(store.tickets_to_cancel(tenant, held.event, 9).await.unwrap(), []);
+    assert_eq!(store.tickets_to_cancel(tenant, reservation.event, 9).await.unwrap(), []);
     let mut event = Event { version: 2, ..office.event.clone() };
     event.text.status = EventStatus::Cancelled;
     office.world.store(office.world.change(tenant).update(event)).await;
-    let due = store.tickets_to_cancel(tenant, held.event, 2).await.unwrap();
+    let due = store.tickets_to_cancel(tenant, reservation.event, 2).await.unwrap();
     assert_eq!(due.len(), 2);
-    store.note_swept(tenant, held.event).await.unwrap();
-    assert_eq!(store.due_events(9).await.unwrap(), [(tenant, held.event)]);
+    store.note_swept(tenant, reservation.event).await.unwrap();
+    assert_eq!(store.due_events(9).await.unwrap(), [(tenant, reservation.event)]);
     let mut changeset = office.world.change(tenant);
-    for ticket in store.tickets_to_cancel(tenant, held.event, 9).await.unwrap() {
+    for ticket in store.tickets_to_cancel(tenant, reservation.event, 9).await.unwrap() {
         changeset = changeset.update(ticket.cancelled(store.now()).unwrap());
     }
     office.world.store(changeset).await;
-    assert_eq!(store.tickets_to_cancel(tenant, held.event, 9).await.unwrap(), []);
-    store.note_swept(tenant, held.event).await.unwrap();
+    assert_eq!(store.tickets_to_cancel(tenant, reservation.event, 9).await.unwrap(), []);
+    store.note_swept(tenant, reservation.event).await.unwrap();
     assert_eq!(store.due_events(9).await.unwrap(), []);
 }
 
 on_every_store! {
-    a_sale_issues_a_ticket_for_each_unit,
-    a_cancelled_ticket_gives_its_unit_and_seat_back,
-    a_ticket_is_checked_in_at_one_version_and_a_nonce_is_one_scan,
-    a_keys_number_is_given_once,
-    tickets_of_an_event_that_was_cancelled_are_found_until_none_is_valid,
+    confirmation_issues_one_ticket_per_unit,
+    cancelled_ticket_returns_its_unit_and_seat,
+    check_in_compares_versions_and_nonce_is_unique,
+    signing_key_number_is_unique,
+    valid_tickets_of_a_cancelled_event_are_listed,
 }
 
-/// Whatever the code does, the database keeps a ticket single and a scan single.
+/// Unique indexes refuse duplicates independently of the code.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_database_keeps_tickets_and_scans_single() {
+async fn database_refuses_duplicate_tickets_and_scans() {
     async fn test(world: World) {
-        let (office, held) = sold(world).await;
-        let ticket = office.world.store.ticket(office.tenant, held.units[0].id).await.unwrap().unwrap();
+        let (office, reservation) = sold(world).await;
+        let ticket =
+            office.world.store.ticket(office.tenant, reservation.units[0].id).await.unwrap().unwrap();
         let scan = Write::PutCheckIns(vec![check_in(&ticket, "north", Some("n-1"))]);
         office.world.store(office.world.change(office.tenant).write(scan)).await;
         let mut raw = office.world.raw().await;

@@ -1,4 +1,4 @@
-//! Queues keep the order in which buyers came, one place for each, and let into a sale only those whose turn it is.
+//! Queues: order of entry, one open booking for each buyer, admission to the sale.
 
 use std::time::Duration;
 
@@ -35,21 +35,21 @@ fn change(office: &BoxOffice) -> Changeset {
     office.world.change(office.tenant)
 }
 
-async fn bookings_are_served_in_the_order_in_which_they_came(world: World) {
+async fn bookings_are_served_in_order_of_entry(world: World) {
     let office = BoxOffice::open(world, Some(10), |_| ()).await;
     let (store, tenant, event) = (office.world.store.clone(), office.tenant, office.event.id);
     let [ann, ben, cem] =
         [("ann", 5), ("ben", 1), ("cem", 9)].map(|(buyer, after)| booking(&office, buyer, after));
-    for held in [&ann, &ben, &cem] {
-        office.world.store(change(&office).insert(held.clone())).await;
-        assert_eq!(store.booking(tenant, held.id).await.unwrap().as_ref(), Some(held));
+    for booking in [&ann, &ben, &cem] {
+        office.world.store(change(&office).insert(booking.clone())).await;
+        assert_eq!(store.booking(tenant, booking.id).await.unwrap().as_ref(), Some(booking));
     }
-    let ids = |held: Vec<Booking>| held.into_iter().map(|booking| booking.id).collect::<Vec<_>>();
+    let ids = |bookings: Vec<Booking>| bookings.into_iter().map(|booking| booking.id).collect::<Vec<_>>();
     assert_eq!(store.waiting_bookings(tenant, event).await.unwrap(), [ben.id, ann.id, cem.id]);
     assert_eq!(ids(store.next_bookings(tenant, event, 2).await.unwrap()), [ben.id, ann.id]);
     assert_eq!(store.bookings_before(tenant, &cem).await.unwrap(), 2);
     assert_eq!(store.queued_events(9).await.unwrap(), [(tenant, event)]);
-    // A buyer has one place, and a second after the first is over.
+    // A buyer has one open booking at a time.
     let twin = booking(&office, "ann", 20);
     let refused = store.commit(change(&office).insert(twin.clone())).await.unwrap_err();
     assert!(refused.is_stale());
@@ -63,7 +63,7 @@ async fn bookings_are_served_in_the_order_in_which_they_came(world: World) {
     assert_eq!(store.booking(other, ben.id).await.unwrap(), None);
 }
 
-async fn of_those_who_are_served_what_is_to_be_done_is_found(world: World) {
+async fn active_bookings_with_due_work_are_listed(world: World) {
     let office = BoxOffice::open(world, Some(10), |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
     let (store, tenant, event) = (office.world.store.clone(), office.tenant, office.event.id);
@@ -73,26 +73,26 @@ async fn of_those_who_are_served_what_is_to_be_done_is_found(world: World) {
     let line = AskedLine { ticket_type: standing, quantity: 2, seats: Vec::new() };
     let cem = Booking { lines: vec![line], ..cem };
     let mut served = Vec::new();
-    for (held, seconds) in [(ann, 300), (ben, 0), (cem, 300)] {
-        office.world.store(change(&office).insert(held.clone())).await;
-        let after = held.served(now, seconds);
+    for (booking, seconds) in [(ann, 300), (ben, 0), (cem, 300)] {
+        office.world.store(change(&office).insert(booking.clone())).await;
+        let after = booking.served(now, seconds);
         office.world.store(change(&office).update(after.clone())).await;
-        assert_eq!(store.booking(tenant, held.id).await.unwrap().as_ref(), Some(&after));
+        assert_eq!(store.booking(tenant, booking.id).await.unwrap().as_ref(), Some(&after));
         served.push(after);
     }
     let due = |at| {
         let store = store.clone();
         async move {
             let due = store.active_bookings(tenant, event, (at, 9)).await.unwrap();
-            due.into_iter().map(|(held, reserved)| (held.buyer, reserved)).collect::<Vec<_>>()
+            due.into_iter().map(|(booking, reserved)| (booking.buyer, reserved)).collect::<Vec<_>>()
         }
     };
-    // Ben's time is up, and Cem says what is to be reserved; Ann is left in peace until she reserves.
+    // Ben's time is over, and Cem has lines to reserve; Ann is not due until she reserves.
     assert_eq!(due(Some(now)).await, [("ben".to_owned(), None), ("cem".to_owned(), None)]);
     assert_eq!(due(None).await.len(), 3);
-    let held = office.run(office.reserve("ann", &[(standing, 1)])).await.unwrap();
-    assert!(due(Some(now)).await.contains(&("ann".to_owned(), Some(held.id))));
-    let done = served[0].done(held.id, now);
+    let reservation = office.run(office.reserve("ann", &[(standing, 1)])).await.unwrap();
+    assert!(due(Some(now)).await.contains(&("ann".to_owned(), Some(reservation.id))));
+    let done = served[0].done(reservation.id, now);
     office.world.store(change(&office).update(done.clone())).await;
     assert_eq!(store.booking(tenant, done.id).await.unwrap(), Some(done));
     let failed = served[2].failed(&tessera_core::Error::not_found("ticket-type"), now);
@@ -100,7 +100,7 @@ async fn of_those_who_are_served_what_is_to_be_done_is_found(world: World) {
     assert_eq!(store.booking(tenant, failed.id).await.unwrap(), Some(failed));
 }
 
-async fn where_a_queue_is_required_only_who_is_served_reserves(world: World) {
+async fn required_queue_admits_only_active_bookings(world: World) {
     let office = BoxOffice::open(world, Some(10), |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
     let (store, tenant, event) = (office.world.store.clone(), office.tenant, office.event.id);
@@ -108,7 +108,7 @@ async fn where_a_queue_is_required_only_who_is_served_reserves(world: World) {
     office.world.store(change(&office).insert(ann.clone())).await;
     assert_eq!(store.queue(tenant, event).await.unwrap(), None);
     let free = office.run(office.reserve("dia", &[(standing, 1)])).await;
-    assert!(free.is_ok(), "a queue is not required unless somebody says so");
+    assert!(free.is_ok(), "a queue is not required by default");
     let queue = Queue { required: true, version: 1, ..Queue::usual(event, store.now()) };
     office.world.store(change(&office).insert(queue.clone())).await;
     assert_eq!(store.queue(tenant, event).await.unwrap(), Some(queue.clone()));
@@ -124,7 +124,7 @@ async fn where_a_queue_is_required_only_who_is_served_reserves(world: World) {
         .batch(&[office.reserve("dia", &[(standing, 1)]), office.reserve("ann", &[(standing, 1)])])
         .await;
     assert_eq!(verdicts.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true]);
-    // Whose time is up is served no more, whoever has swept.
+    // An expired booking is not admitted, also before it is swept.
     let past = Booking { active_until: served.active_at, version: 3, ..served };
     office.world.store(change(&office).update(past)).await;
     let refused = office.run(office.reserve("ann", &[(standing, 1)])).await.unwrap_err();
@@ -135,7 +135,7 @@ async fn where_a_queue_is_required_only_who_is_served_reserves(world: World) {
     assert!(office.run(office.reserve("dia", &[(standing, 1)])).await.is_ok());
 }
 
-async fn a_queue_in_which_nothing_is_to_be_done_is_left_alone(world: World) {
+async fn queue_without_due_work_is_not_listed(world: World) {
     let office = BoxOffice::open(world, Some(10), |_| ()).await;
     let (store, tenant, event) = (office.world.store.clone(), office.tenant, office.event.id);
     let queue = Queue { served: 1, version: 1, ..Queue::usual(event, store.now()) };
@@ -144,28 +144,28 @@ async fn a_queue_in_which_nothing_is_to_be_done_is_left_alone(world: World) {
     let due = || async { store.queued_events(9).await.unwrap() };
     assert_eq!(due().await, []);
     office.world.store(change(&office).insert(ann.clone())).await;
-    assert_eq!(due().await, [(tenant, event)], "somebody may be let in");
+    assert_eq!(due().await, [(tenant, event)], "a booking can become active");
     let served = ann.served(store.now(), 300);
     office.world.store(change(&office).update(served.clone()).insert(ben)).await;
-    assert_eq!(due().await, [], "all places are taken, and nothing is due");
+    assert_eq!(due().await, [], "all bookings that can be served are active, none is due");
     let wider = Queue { served: 2, version: 2, ..queue };
     office.world.store(change(&office).update(wider.clone())).await;
-    assert_eq!(due().await, [(tenant, event)], "there is a place more");
+    assert_eq!(due().await, [(tenant, event)], "another booking can become active");
     office.world.store(change(&office).update(Queue { served: 1, version: 3, ..wider })).await;
     let past = Booking { active_until: served.active_at, version: 3, ..served };
     office.world.store(change(&office).update(past.clone())).await;
-    assert_eq!(due().await, [(tenant, event)], "a place was not used in time");
+    assert_eq!(due().await, [(tenant, event)], "an active booking has expired");
     let later =
         Booking { active_until: Some(store.now().plus(Duration::from_secs(300))), version: 4, ..past };
     let mut cancelled = Event { version: 2, ..office.event.clone() };
     cancelled.text.status = EventStatus::Cancelled;
     office.world.store(change(&office).update(later).update(cancelled)).await;
-    assert_eq!(due().await, [(tenant, event)], "the event sells no more");
+    assert_eq!(due().await, [(tenant, event)], "the event is cancelled");
 }
 
 on_every_store! {
-    a_queue_in_which_nothing_is_to_be_done_is_left_alone,
-    bookings_are_served_in_the_order_in_which_they_came,
-    of_those_who_are_served_what_is_to_be_done_is_found,
-    where_a_queue_is_required_only_who_is_served_reserves,
+    queue_without_due_work_is_not_listed,
+    bookings_are_served_in_order_of_entry,
+    active_bookings_with_due_work_are_listed,
+    required_queue_admits_only_active_bookings,
 }

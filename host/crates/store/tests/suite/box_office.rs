@@ -1,4 +1,4 @@
-//! An event with ticket types to reserve from, and what its rows must add up to.
+//! An event with ticket types to reserve from, and the invariants of its rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tessera_core::value::Money;
 
 use crate::world::{World, all, page};
 
-/// An event that sells.
+/// An event on sale.
 #[derive(Clone)]
 pub(crate) struct BoxOffice {
     pub(crate) world: World,
@@ -26,7 +26,7 @@ pub(crate) struct BoxOffice {
     pub(crate) event: Event,
 }
 
-/// How long an event's reservations are to be held.
+/// Sets the hold rules of an event.
 pub(crate) fn hold(text: &mut WriteEvent, rules: HoldRules) {
     (text.hold_usual, text.hold_least, text.hold_most) = (rules.usual, rules.least, rules.most);
 }
@@ -74,7 +74,7 @@ impl BoxOffice {
         Self { world, tenant, event }
     }
 
-    /// A pool that several types share.
+    /// Creates a pool that several ticket types share.
     pub(crate) async fn shared(&self, capacity: u64) -> PoolId {
         let pool = Pool::new(
             self.event.id,
@@ -100,7 +100,7 @@ impl BoxOffice {
         seated: bool,
     ) -> TicketTypeId {
         let now = self.world.store.now();
-        let held = TicketType {
+        let ticket_type = TicketType {
             id: TicketTypeId::generate(),
             event: self.event.id,
             text: WriteTicketType {
@@ -121,11 +121,12 @@ impl BoxOffice {
             updated_at: now,
             version: 1,
         };
-        let pool = Pool::new(self.event.id, (PoolSort::Type, held.id.into()), "standing", now);
-        let fact = self.world.fact(self.tenant, "ticket_type.created", &held);
-        let changeset = self.world.change(self.tenant).insert(held.clone()).insert(pool.holding(quantity));
+        let pool = Pool::new(self.event.id, (PoolSort::Type, ticket_type.id.into()), "standing", now);
+        let fact = self.world.fact(self.tenant, "ticket_type.created", &ticket_type);
+        let changeset =
+            self.world.change(self.tenant).insert(ticket_type.clone()).insert(pool.holding(quantity));
         self.world.store(changeset.fact(fact)).await;
-        held.id
+        ticket_type.id
     }
 
     pub(crate) fn job(&self, command: Command) -> Arc<Job> {
@@ -157,31 +158,36 @@ impl BoxOffice {
         self.run(self.job(Command::Extend { id, seconds, if_version: None })).await
     }
 
-    /// Where the units of a pool are.
+    /// Waits until a hold has expired by the clocks of the store and of the database, which differ by less than the margin.
+    pub(crate) async fn wait_for_end(&self, reservation: &Reservation) {
+        self.world.wait_until(reservation.expires_at.plus(Duration::from_millis(250))).await;
+    }
+
+    /// Returns the counts of a pool.
     pub(crate) async fn counts(&self, pool: impl Into<PoolId>) -> Counts {
         self.world.store.pool(self.tenant, self.event.id, pool.into()).await.unwrap().unwrap().counts
     }
 
     pub(crate) async fn reservations(&self) -> Vec<Reservation> {
-        all(page(&SPEC, MAX_PAGE, ""), |asked| {
+        all(page(&SPEC, MAX_PAGE, ""), |request| {
             let (store, tenant) = (self.world.store.clone(), self.tenant);
-            async move { store.reservations(tenant, &asked).await }
+            async move { store.reservations(tenant, &request).await }
         })
         .await
     }
 
-    /// Tickets that are valid.
+    /// Returns all valid tickets.
     pub(crate) async fn tickets(&self) -> Vec<Ticket> {
-        let mut asked = page(&ticket::SPEC, ticket::MAX_PAGE, "");
-        asked.filter = self.world.filter(self.tenant, &ticket::SPEC, "state:valid");
-        all(asked, |asked| {
+        let mut request = page(&ticket::SPEC, ticket::MAX_PAGE, "");
+        request.filter = self.world.filter(self.tenant, &ticket::SPEC, "state:valid");
+        all(request, |request| {
             let (store, tenant) = (self.world.store.clone(), self.tenant);
-            async move { store.tickets(tenant, &asked).await }
+            async move { store.tickets(tenant, &request).await }
         })
         .await
     }
 
-    /// Every pool counts just what reservations hold and have sold, and no more than it has.
+    /// Asserts that every pool counts the held and sold units of the reservations, within its capacity.
     pub(crate) async fn check(&self) {
         let mut expected: BTreeMap<PoolId, Counts> = BTreeMap::new();
         for reservation in self.reservations().await {
@@ -197,13 +203,13 @@ impl BoxOffice {
             }
         }
         let mut admitted: Vec<_> = self.tickets().await.into_iter().map(|ticket| ticket.id).collect();
-        let confirmed = |held: &&Reservation| held.state == ReservationState::Confirmed;
+        let confirmed = |reservation: &&Reservation| reservation.state == ReservationState::Confirmed;
         let reservations = self.reservations().await;
-        let units = reservations.iter().filter(confirmed).flat_map(|held| &held.units);
+        let units = reservations.iter().filter(confirmed).flat_map(|reservation| &reservation.units);
         let mut sold: Vec<_> = units.map(|unit| unit.id).collect();
         admitted.sort_unstable();
         sold.sort_unstable();
-        assert_eq!(admitted, sold, "a ticket is issued once for each unit that was sold");
+        assert_eq!(admitted, sold, "one ticket for each sold unit");
         for pool in self.world.store.pools(self.tenant, self.event.id).await.unwrap() {
             let counts = Counts { locked: 0, ..pool.counts };
             assert_eq!(counts, expected.get(&pool.id).copied().unwrap_or_default(), "{pool:?}");
@@ -229,7 +235,7 @@ pub(crate) fn done(verdict: Result<Outcome>) -> Result<Reservation> {
     }
 }
 
-/// A row of seats.
+/// Creates a row of seats.
 pub(crate) fn seats(event: EventId, ticket_type: TicketTypeId, row: &str, count: u32) -> Vec<Seat> {
     let seat = |number| Seat {
         id: SeatId::generate(),

@@ -1,4 +1,4 @@
-//! All of a changeset is stored, or nothing; and only if what it was decided by still holds.
+//! Changesets are atomic, and stored only if the versions that they were decided by are still the same.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -13,23 +13,23 @@ use tessera_core::tracker::{Project, User};
 use crate::world::World;
 
 on_every_store! {
-    all_of_a_changeset_is_stored,
-    nothing_of_a_changeset_is_stored_when_one_row_is_stale,
-    a_stale_version_is_refused,
-    a_stale_dependency_is_refused,
-    what_is_absent_or_marked_cannot_be_depended_on,
-    of_two_crossed_decisions_one_is_refused,
-    many_crossed_writers_end_without_deadlock,
-    addresses_slugs_and_keys_are_unique,
-    an_address_is_free_again_when_its_user_is_deleted,
-    a_caller_that_left_is_not_executed,
-    a_passed_deadline_is_not_executed,
-    a_caller_that_leaves_while_it_runs_does_no_harm,
-    tenants_and_keys_are_never_deleted,
-    one_that_fails_takes_no_other_with_it,
+    changeset_is_stored_whole,
+    stale_row_rolls_the_changeset_back,
+    stale_version_is_refused,
+    stale_dependency_is_refused,
+    dependency_on_absent_or_deleted_row_is_stale,
+    one_of_two_crossed_changesets_is_stale,
+    crossed_writers_do_not_deadlock,
+    emails_slugs_and_key_ids_are_unique,
+    email_is_free_after_its_user_is_deleted,
+    changeset_of_a_cancelled_caller_is_not_executed,
+    changeset_past_its_deadline_is_not_executed,
+    cancellation_during_a_commit_leaves_a_consistent_state,
+    tenants_and_keys_cannot_be_deleted,
+    failed_changeset_does_not_affect_others_of_its_batch,
 }
 
-async fn all_of_a_changeset_is_stored(world: World) {
+async fn changeset_is_stored_whole(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.new_project("Rocket");
     let user = world.new_user("Ada Lovelace", "ada@example.com");
@@ -45,7 +45,7 @@ async fn all_of_a_changeset_is_stored(world: World) {
     assert_eq!(world.history(tenant, issue.id).await[0].what, fact);
 }
 
-async fn nothing_of_a_changeset_is_stored_when_one_row_is_stale(world: World) {
+async fn stale_row_rolls_the_changeset_back(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let user = world.user(tenant, "Ada Lovelace", "ada@example.com").await;
@@ -53,7 +53,7 @@ async fn nothing_of_a_changeset_is_stored_when_one_row_is_stale(world: World) {
     let stale = User { version: 7, ..user.clone() };
     let changeset = world.creation(tenant, &project, &issue).update(stale);
     assert!(world.commit(changeset).await.unwrap_err().is_stale());
-    // A fault that only shows when rows are written takes back what was written before it.
+    // A fault during the writes rolls the earlier ones back.
     let twin = world.new_user("Ada Twin", "ADA@example.com");
     let changeset = world.creation(tenant, &project, &issue).insert(twin);
     assert_eq!(world.commit(changeset).await.unwrap_err().kind(), ErrorKind::Exists);
@@ -63,7 +63,7 @@ async fn nothing_of_a_changeset_is_stored_when_one_row_is_stale(world: World) {
     assert_eq!(world.numbered(3).await.len(), 3);
 }
 
-async fn a_stale_version_is_refused(world: World) {
+async fn stale_version_is_refused(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let issue = world.issue(tenant, &project, "first").await;
@@ -78,7 +78,7 @@ async fn a_stale_version_is_refused(world: World) {
     assert!(world.commit(world.change(tenant).delete(next)).await.unwrap_err().is_stale());
 }
 
-async fn a_stale_dependency_is_refused(world: World) {
+async fn stale_dependency_is_refused(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let renamed = Project { name: "Shuttle".into(), version: 2, ..project.clone() };
@@ -88,7 +88,7 @@ async fn a_stale_dependency_is_refused(world: World) {
     world.store(world.creation(tenant, &renamed, &issue)).await;
 }
 
-async fn what_is_absent_or_marked_cannot_be_depended_on(world: World) {
+async fn dependency_on_absent_or_deleted_row_is_stale(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let user = world.user(tenant, "Ada Lovelace", "ada@example.com").await;
@@ -114,7 +114,7 @@ async fn what_is_absent_or_marked_cannot_be_depended_on(world: World) {
 }
 
 /// Each of two writers depends on what the other writes.
-async fn of_two_crossed_decisions_one_is_refused(world: World) {
+async fn one_of_two_crossed_changesets_is_stale(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     for _ in 0..20 {
@@ -128,7 +128,7 @@ async fn of_two_crossed_decisions_one_is_refused(world: World) {
     }
 }
 
-async fn many_crossed_writers_end_without_deadlock(world: World) {
+async fn crossed_writers_do_not_deadlock(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let mut issues = Vec::new();
@@ -159,7 +159,7 @@ async fn many_crossed_writers_end_without_deadlock(world: World) {
     }
 }
 
-async fn addresses_slugs_and_keys_are_unique(world: World) {
+async fn emails_slugs_and_key_ids_are_unique(world: World) {
     let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
     world.user(tenant, "Ada Lovelace", "Jörg@Example.com").await;
     let twin = world.new_user("Ada Twin", "JÖRG@example.COM");
@@ -183,7 +183,7 @@ async fn addresses_slugs_and_keys_are_unique(world: World) {
     }
 }
 
-async fn an_address_is_free_again_when_its_user_is_deleted(world: World) {
+async fn email_is_free_after_its_user_is_deleted(world: World) {
     let tenant = world.tenant("acme").await;
     for _ in 0..2 {
         let user = world.user(tenant, "Ada Lovelace", "ada@example.com").await;
@@ -191,7 +191,7 @@ async fn an_address_is_free_again_when_its_user_is_deleted(world: World) {
     }
 }
 
-async fn a_caller_that_left_is_not_executed(world: World) {
+async fn changeset_of_a_cancelled_caller_is_not_executed(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let creation = |issue: &tessera_core::tracker::Issue| {
@@ -199,7 +199,7 @@ async fn a_caller_that_left_is_not_executed(world: World) {
         let world = world.clone();
         Box::pin(async move { world.commit(changeset).await })
     };
-    // Others keep the writers busy, so that what comes behind them waits.
+    // Other changesets keep the writers busy, so that later ones wait.
     let mut busy: Vec<_> = (0..300).map(|_| creation(&world.new_issue(project.id, "busy"))).collect();
     for one in &mut busy {
         assert!(is_waiting(one).await, "a commit was answered at once");
@@ -211,17 +211,18 @@ async fn a_caller_that_left_is_not_executed(world: World) {
     for one in busy {
         one.await.unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // Later in the tenant's queue: when this one is stored, the earlier one has been handled.
+    world.issue(tenant, &project, "behind").await;
     assert_eq!(world.store.issue(tenant, left.id).await.unwrap(), None);
-    assert_eq!(world.store.project(tenant, project.id).await.unwrap().unwrap().issue_count, 300);
+    assert_eq!(world.store.project(tenant, project.id).await.unwrap().unwrap().issue_count, 301);
 }
 
-/// Looks at a future once.
+/// Polls a future once.
 async fn is_waiting<F: Future + Unpin>(future: &mut F) -> bool {
     std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx).is_pending())).await
 }
 
-async fn a_passed_deadline_is_not_executed(world: World) {
+async fn changeset_past_its_deadline_is_not_executed(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.new_project("Late");
     let mut changeset = world.change(tenant).insert(project.clone());
@@ -230,7 +231,7 @@ async fn a_passed_deadline_is_not_executed(world: World) {
     assert_eq!(world.store.project(tenant, project.id).await.unwrap(), None);
 }
 
-async fn a_caller_that_leaves_while_it_runs_does_no_harm(world: World) {
+async fn cancellation_during_a_commit_leaves_a_consistent_state(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     for round in 0..200_u64 {
@@ -238,17 +239,17 @@ async fn a_caller_that_leaves_while_it_runs_does_no_harm(world: World) {
         let commit = world.store.commit(world.creation(tenant, &project, &issue));
         let _ = tokio::time::timeout(Duration::from_micros(round * 20), commit).await;
     }
-    // Whatever became of each: the count and the facts agree with the rows, and the store goes on.
+    // Last in the tenant's queue: when this one is stored, all others have been handled. Whatever their outcome, the count
+    // and the facts agree with the rows.
     world.issue(tenant, &project, "last").await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let asked = crate::world::page(&tessera_core::tracker::issue::SPEC, 1_000, "");
-    let stored = world.store.issues(tenant, &asked).await.unwrap().items;
+    let request = crate::world::page(&tessera_core::tracker::issue::SPEC, 1_000, "");
+    let stored = world.store.issues(tenant, &request).await.unwrap().items;
     let count = world.store.project(tenant, project.id).await.unwrap().unwrap().issue_count;
     assert_eq!(count, stored.len() as u64);
     world.numbered(stored.len() + 2).await;
 }
 
-async fn tenants_and_keys_are_never_deleted(world: World) {
+async fn tenants_and_keys_cannot_be_deleted(world: World) {
     let tenant = world.tenant("acme").await;
     let stored = world.store.tenant(tenant).await.unwrap().unwrap();
     let key = world.new_key(tenant, "kept");
@@ -261,8 +262,8 @@ async fn tenants_and_keys_are_never_deleted(world: World) {
     assert_eq!(world.store.key(&key.key.id).await.unwrap(), Some(key));
 }
 
-/// Those that share a transaction with one that cannot be carried out at all are stored once.
-async fn one_that_fails_takes_no_other_with_it(world: World) {
+/// Changesets that share a transaction with a failing one are stored once.
+async fn failed_changeset_does_not_affect_others_of_its_batch(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let stored = world.store.tenant(tenant).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Counts of issues are exact, and guards see what is stored when the rows are locked.
+//! Issue counts are exact, and guards are checked under the row locks.
 
 use tessera_core::changeset::Guard;
 use tessera_core::tracker::{Issue, Project, Scheme};
@@ -6,47 +6,47 @@ use tessera_core::tracker::{Issue, Project, Scheme};
 use crate::world::World;
 
 on_every_store! {
-    counts_are_exact_under_concurrent_creations_and_deletions,
-    creations_at_once_have_verdicts_of_their_own,
-    a_move_changes_both_counts,
-    a_project_with_issues_is_not_empty,
-    an_empty_project_is_not_deleted_while_an_issue_is_made_in_it,
-    a_scheme_that_lacks_a_name_in_use_does_not_fit,
-    an_issue_with_children_is_not_removed,
+    issue_counts_are_exact_under_concurrency,
+    concurrent_creations_get_their_own_results,
+    move_changes_both_counts,
+    project_with_issues_is_not_empty,
+    deletion_of_a_project_and_creation_of_an_issue_exclude_each_other,
+    scheme_must_contain_all_names_in_use,
+    issue_with_children_cannot_be_deleted,
 }
 
 async fn count(world: &World, tenant: tessera_core::id::TenantId, project: &Project) -> u64 {
     world.store.project(tenant, project.id).await.unwrap().unwrap().issue_count
 }
 
-async fn counts_are_exact_under_concurrent_creations_and_deletions(world: World) {
+async fn issue_counts_are_exact_under_concurrency(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
-    let made: Vec<_> = (0..200)
+    let creations: Vec<_> = (0..200)
         .map(|number| {
             let issue = world.new_issue(project.id, &format!("issue {number}"));
             let changeset = world.creation(tenant, &project, &issue);
             let world = world.clone();
             tokio::spawn(async move {
                 world.store(changeset).await;
-                // Every second one goes again, while others come.
+                // Every second issue is deleted while others are created.
                 if number % 2 == 0 {
                     world.store(world.change(tenant).delete(issue)).await;
                 }
             })
         })
         .collect();
-    for one in made {
+    for one in creations {
         one.await.unwrap();
     }
     assert_eq!(count(&world, tenant, &project).await, 100);
 }
 
-async fn creations_at_once_have_verdicts_of_their_own(world: World) {
+async fn concurrent_creations_get_their_own_results(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let other = Project { version: 2, ..project.clone() };
-    let made: Vec<_> = (0..140)
+    let creations: Vec<_> = (0..140)
         .map(|number| {
             let (world, seen) = (world.clone(), if number % 7 == 0 { &other } else { &project });
             let issue = world.new_issue(project.id, &format!("issue {number}"));
@@ -62,13 +62,13 @@ async fn creations_at_once_have_verdicts_of_their_own(world: World) {
             })
         })
         .collect();
-    for (number, one) in made.into_iter().enumerate() {
+    for (number, one) in creations.into_iter().enumerate() {
         assert_eq!(one.await.unwrap(), number % 7 != 0, "issue {number}");
     }
     assert_eq!(count(&world, tenant, &project).await, 120);
 }
 
-async fn a_move_changes_both_counts(world: World) {
+async fn move_changes_both_counts(world: World) {
     let tenant = world.tenant("acme").await;
     let (from, to) = (world.project(tenant, "From").await, world.project(tenant, "To").await);
     let issue = world.issue(tenant, &from, "moved").await;
@@ -80,7 +80,7 @@ async fn a_move_changes_both_counts(world: World) {
     assert_eq!((count(&world, tenant, &from).await, count(&world, tenant, &to).await), (1, 0));
 }
 
-async fn a_project_with_issues_is_not_empty(world: World) {
+async fn project_with_issues_is_not_empty(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let issue = world.issue(tenant, &project, "in the way").await;
@@ -91,7 +91,7 @@ async fn a_project_with_issues_is_not_empty(world: World) {
     assert_eq!(world.store.project(tenant, project.id).await.unwrap(), None);
 }
 
-async fn an_empty_project_is_not_deleted_while_an_issue_is_made_in_it(world: World) {
+async fn deletion_of_a_project_and_creation_of_an_issue_exclude_each_other(world: World) {
     let tenant = world.tenant("acme").await;
     for _ in 0..20 {
         let project = world.project(tenant, "Rocket").await;
@@ -103,7 +103,7 @@ async fn an_empty_project_is_not_deleted_while_an_issue_is_made_in_it(world: Wor
     }
 }
 
-async fn a_scheme_that_lacks_a_name_in_use_does_not_fit(world: World) {
+async fn scheme_must_contain_all_names_in_use(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let closed = |issue: &mut Issue| {
@@ -136,7 +136,7 @@ async fn a_scheme_that_lacks_a_name_in_use_does_not_fit(world: World) {
     assert!(stored.scheme().types.contains(&"EPIC".to_owned()));
 }
 
-async fn an_issue_with_children_is_not_removed(world: World) {
+async fn issue_with_children_cannot_be_deleted(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let parent = world.issue(tenant, &project, "parent").await;

@@ -1,4 +1,4 @@
-//! One tenant's backlog does not hold up another's request.
+//! Fairness between tenants.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::world::World;
 
 on_every_store! {
-    a_backlog_of_one_tenant_does_not_delay_another,
-    a_queue_that_is_full_refuses_and_recovers,
+    backlog_of_one_tenant_does_not_delay_another,
+    full_queue_refuses_and_recovers,
 }
 
-async fn a_backlog_of_one_tenant_does_not_delay_another(world: World) {
+async fn backlog_of_one_tenant_does_not_delay_another(world: World) {
     let (busy, calm) = (world.tenant("busy").await, world.tenant("calm").await);
     let project = world.project(busy, "Rocket").await;
     let stored = Arc::new(AtomicUsize::new(0));
@@ -31,11 +31,11 @@ async fn a_backlog_of_one_tenant_does_not_delay_another(world: World) {
     for one in backlog {
         one.await.unwrap();
     }
-    // Two rounds of the writer, or what is in flight on all connections, may be before it.
+    // Two batches of the writer, or the changesets in flight on all connections, may be earlier.
     assert!(before <= 300, "{before} of 500 were before the other tenant's one");
 }
 
-async fn a_queue_that_is_full_refuses_and_recovers(world: World) {
+async fn full_queue_refuses_and_recovers(world: World) {
     let tenant = world.tenant("busy").await;
     let flood: Vec<_> = (0..6_000)
         .map(|number| {

@@ -1,4 +1,4 @@
-//! Every field of every filter, turned round and with `none`.
+//! Every field of every filter, also negated and with `none`.
 
 use tessera_core::filter::Spec;
 use tessera_core::id::TenantId;
@@ -13,18 +13,18 @@ use tessera_core::page::PageRequest;
 
 on_every_store! {
     issues_are_filtered,
-    issues_are_filtered_by_their_own_fields,
+    issues_are_filtered_by_custom_fields,
     users_are_filtered_and_searched,
     projects_tenants_and_keys_are_filtered,
     facts_are_filtered,
 }
 
-fn asked(world: &World, tenant: TenantId, spec: &Spec, text: &str) -> PageRequest {
+fn request(world: &World, tenant: TenantId, spec: &Spec, text: &str) -> PageRequest {
     PageRequest { filter: world.filter(tenant, spec, text), ..page(spec, 100, spec.orders[0]) }
 }
 
 async fn issues(world: &World, tenant: TenantId, text: &str) -> String {
-    let found = world.store.issues(tenant, &asked(world, tenant, &issue::SPEC, text)).await.unwrap();
+    let found = world.store.issues(tenant, &request(world, tenant, &issue::SPEC, text)).await.unwrap();
     found.items.into_iter().map(|issue| issue.summary).collect()
 }
 
@@ -111,7 +111,7 @@ async fn issues_are_filtered(world: World) {
     }
 }
 
-async fn issues_are_filtered_by_their_own_fields(world: World) {
+async fn issues_are_filtered_by_custom_fields(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let decimal = |text: &str| Value::Decimal(Decimal::parse("d", text).unwrap());
@@ -152,7 +152,7 @@ async fn issues_are_filtered_by_their_own_fields(world: World) {
     ] {
         assert_eq!(issues(&world, tenant, text).await, expected, "{text}");
     }
-    let stored = world.store.issues(tenant, &asked(&world, tenant, &issue::SPEC, "field.x:12.50")).await;
+    let stored = world.store.issues(tenant, &request(&world, tenant, &issue::SPEC, "field.x:12.50")).await;
     assert_eq!(stored.unwrap().items[0].fields["x"], decimal("12.50"));
 }
 
@@ -163,8 +163,8 @@ async fn users_are_filtered_and_searched(world: World) {
     let users = |part: Option<&'static str>, text: String| {
         let world = world.clone();
         async move {
-            let asked = asked(&world, tenant, &user::SPEC, &text);
-            let found = world.store.users(tenant, part, &asked).await.unwrap();
+            let request = request(&world, tenant, &user::SPEC, &text);
+            let found = world.store.users(tenant, part, &request).await.unwrap();
             found.items.into_iter().map(|user| user.first_name).collect::<Vec<_>>()
         }
     };
@@ -215,12 +215,13 @@ async fn projects_tenants_and_keys_are_filtered(world: World) {
         ("created>2020-01-01", 2),
         ("modified<2020-01-01", 0),
     ] {
-        let found = world.store.projects(tenant, &asked(&world, tenant, &project::SPEC, text)).await.unwrap();
+        let found =
+            world.store.projects(tenant, &request(&world, tenant, &project::SPEC, text)).await.unwrap();
         assert_eq!(found.items.len(), expected, "{text}");
     }
     for (text, expected) in [("slug:acme", 1), ("-slug:acme", 1), ("state:active", 2), ("state:suspended", 0)]
     {
-        let found = world.store.tenants(&asked(&world, tenant, &tenant::SPEC, text)).await.unwrap();
+        let found = world.store.tenants(&request(&world, tenant, &tenant::SPEC, text)).await.unwrap();
         assert_eq!(found.items.len(), expected, "{text}");
     }
     let ada = world.user(tenant, "Ada Lovelace", "ada@example.com").await.id;
@@ -233,7 +234,7 @@ async fn projects_tenants_and_keys_are_filtered(world: World) {
         ("user:none".into(), "free"),
         ("-user:none".into(), "bound"),
     ] {
-        let found = world.store.keys(tenant, &asked(&world, tenant, &key::SPEC, &text)).await.unwrap();
+        let found = world.store.keys(tenant, &request(&world, tenant, &key::SPEC, &text)).await.unwrap();
         let ids: Vec<_> = found.items.into_iter().map(|key| key.id.to_string()).collect();
         assert_eq!(ids, [expected], "{text}");
     }
@@ -272,12 +273,12 @@ async fn facts_are_filtered(world: World) {
         ("transport:rest".into(), vec!["issue_x.odd"]),
         ("created<2020-01-01".into(), vec![]),
     ] {
-        let asked = asked(&world, tenant, &fact::SPEC, &text);
-        let mut found = world.store.audit(tenant, &asked).await.unwrap().items;
+        let request = request(&world, tenant, &fact::SPEC, &text);
+        let mut found = world.store.audit(tenant, &request).await.unwrap().items;
         found.reverse();
-        // The store's condition and the core's say the same.
+        // The store's condition agrees with core's.
         let all = world.store.tenant_facts_after(tenant, 0, 100).await.unwrap();
-        let matching: Vec<_> = all.into_iter().filter(|fact| fact.matches(&asked.filter)).collect();
+        let matching: Vec<_> = all.into_iter().filter(|fact| fact.matches(&request.filter)).collect();
         assert_eq!(found, matching, "{text}");
         let types: Vec<_> = found.iter().map(|fact| &*fact.what.fact_type).collect();
         assert_eq!(types, expected, "{text}");

@@ -1,5 +1,5 @@
-//! A change of the installations is decided by the present ones, and what depends on a machine is decided
-//! by the present machine.
+//! Generations: changes of installations, and decisions that depend on a state machine, are stale if they were created by an
+//! older generation.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +12,16 @@ use tessera_core::tracker::{Issue, Project, Scheme};
 use crate::world::World;
 
 on_every_store! {
-    of_two_changes_of_the_installations_one_is_decided_again,
-    machines_change_with_the_installations_of_their_scope,
-    a_new_project_has_the_present_generation,
-    a_project_is_never_made_between_a_decision_and_its_machines,
-    a_decision_by_an_older_machine_is_refused,
+    one_of_two_concurrent_installations_is_stale,
+    machine_generation_changes_with_installations_in_scope,
+    new_project_has_the_present_generation,
+    project_creation_and_generation_change_are_serialized,
+    changeset_decided_by_an_older_machine_is_stale,
     states_in_use_are_counted_by_project,
-    states_that_changed_meanwhile_are_decided_again,
-    an_issue_is_never_left_in_a_state_that_nobody_counted,
-    projects_with_schemes_of_their_own_are_found,
-    an_issue_may_go_up_by_several_versions_at_once,
+    changed_states_in_use_are_stale,
+    issue_state_change_and_state_count_are_serialized,
+    projects_with_own_schemes_are_listed,
+    issue_version_may_increase_by_several,
 }
 
 fn next(world: &World, tenant: TenantId, generation: u64, scope: Option<Scope>) -> Changeset {
@@ -41,7 +41,7 @@ fn by_machine(project: &Project) -> Expect {
     }
 }
 
-async fn of_two_changes_of_the_installations_one_is_decided_again(world: World) {
+async fn one_of_two_concurrent_installations_is_stale(world: World) {
     let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
     for generation in 0..10 {
         let commits =
@@ -56,32 +56,33 @@ async fn of_two_changes_of_the_installations_one_is_decided_again(world: World) 
         assert!(world.commit(next(&world, tenant, stale, None)).await.unwrap_err().is_stale());
     }
     assert_eq!(world.store.in_force(other).await.unwrap().generation, 0);
-    // What is refused takes its generation back.
+    // A refused changeset does not advance the generation.
     let taken = world.new_tenant("other");
     let refused = next(&world, tenant, 10, None).insert(taken);
     assert!(world.commit(refused).await.is_err());
     assert_eq!(world.store.in_force(tenant).await.unwrap().generation, 10);
 }
 
-async fn machines_change_with_the_installations_of_their_scope(world: World) {
+async fn machine_generation_changes_with_installations_in_scope(world: World) {
     let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
     let (one, two) = (world.project(tenant, "One").await, world.project(tenant, "Two").await);
     let theirs = world.project(other, "Theirs").await;
-    let held = || async { (machines(&world, tenant, one.id).await, machines(&world, tenant, two.id).await) };
+    let generations =
+        || async { (machines(&world, tenant, one.id).await, machines(&world, tenant, two.id).await) };
     world.store(next(&world, tenant, 0, None)).await;
-    assert_eq!(held().await, (0, 0));
+    assert_eq!(generations().await, (0, 0));
     world.store(next(&world, tenant, 1, Some(Scope::Project(one.id)))).await;
-    assert_eq!(held().await, (2, 0));
+    assert_eq!(generations().await, (2, 0));
     world.store(next(&world, tenant, 2, Some(Scope::Tenant))).await;
-    assert_eq!(held().await, (3, 3));
+    assert_eq!(generations().await, (3, 3));
     assert_eq!(machines(&world, other, theirs.id).await, 0);
-    // A change of the project leaves its machine alone, whatever it was read with.
+    // An update of the project does not change its machine generation.
     let renamed = Project { name: "New".into(), version: 2, ..one.clone() };
     world.store(world.change(tenant).update(renamed)).await;
-    assert_eq!(held().await, (3, 3));
+    assert_eq!(generations().await, (3, 3));
 }
 
-async fn a_new_project_has_the_present_generation(world: World) {
+async fn new_project_has_the_present_generation(world: World) {
     let tenant = world.tenant("acme").await;
     world.store(next(&world, tenant, 0, None)).await;
     world.store(next(&world, tenant, 1, Some(Scope::Tenant))).await;
@@ -93,23 +94,23 @@ async fn a_new_project_has_the_present_generation(world: World) {
     assert_eq!(machines(&world, founded.id, first.id).await, 0);
 }
 
-async fn a_project_is_never_made_between_a_decision_and_its_machines(world: World) {
+async fn project_creation_and_generation_change_are_serialized(world: World) {
     let tenant = world.tenant("acme").await;
     for generation in 0..20 {
         let project = world.new_project("Rocket");
         let creation = world.change(tenant).insert(project.clone());
-        let (made, changed) = tokio::join!(
+        let (created, changed) = tokio::join!(
             world.commit(creation),
             world.commit(next(&world, tenant, generation, Some(Scope::Tenant)))
         );
-        made.unwrap();
+        created.unwrap();
         changed.unwrap();
-        // Before or after: either way by the machine that is in force now.
+        // In either order the project has the present generation.
         assert_eq!(machines(&world, tenant, project.id).await, generation + 1);
     }
 }
 
-async fn a_decision_by_an_older_machine_is_refused(world: World) {
+async fn changeset_decided_by_an_older_machine_is_stale(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let issue = world.new_issue(project.id, "by the old machine");
@@ -123,7 +124,7 @@ async fn a_decision_by_an_older_machine_is_refused(world: World) {
     let present = world.store.project(tenant, project.id).await.unwrap().unwrap();
     assert!(creation(&Project { version: 2, ..present.clone() }).await.unwrap_err().is_stale());
     creation(&present).await.unwrap();
-    // Who does not depend on the machine is not held up by it.
+    // A changeset that does not depend on the machine is not stale.
     world.issue(tenant, &project, "whatever the machine").await;
     world.store(next(&world, tenant, 1, None)).await;
     let other = world.change(tenant).expect_machine(&present).insert(world.new_issue(project.id, "goes on"));
@@ -151,7 +152,7 @@ async fn states_in_use_are_counted_by_project(world: World) {
     assert!(world.store.states_in_use(other, Scope::Tenant).await.unwrap().is_empty());
 }
 
-async fn states_that_changed_meanwhile_are_decided_again(world: World) {
+async fn changed_states_in_use_are_stale(world: World) {
     let tenant = world.tenant("acme").await;
     let (one, two) = (world.project(tenant, "One").await, world.project(tenant, "Two").await);
     let issue = world.issue(tenant, &one, "a").await;
@@ -181,8 +182,8 @@ async fn states_that_changed_meanwhile_are_decided_again(world: World) {
     attempt(Scope::Project(one.id), [].into()).await.unwrap();
 }
 
-/// An issue comes into a state while a machine without it is installed: one of the two is refused.
-async fn an_issue_is_never_left_in_a_state_that_nobody_counted(world: World) {
+/// An issue enters a state while a machine without that state is installed: one of the two is stale.
+async fn issue_state_change_and_state_count_are_serialized(world: World) {
     let tenant = world.tenant("acme").await;
     for round in 0..20_u64 {
         let project = world.project(tenant, "Rocket").await;
@@ -193,18 +194,18 @@ async fn an_issue_is_never_left_in_a_state_that_nobody_counted(world: World) {
         let guard = Guard::StatesInUse(scope, [].into());
         let generation = world.store.in_force(tenant).await.unwrap().generation;
         let change = next(&world, tenant, generation, Some(scope)).guard(guard);
-        let (made, changed) = if round % 2 == 0 {
+        let (created, changed) = if round % 2 == 0 {
             tokio::join!(world.commit(creation), world.commit(change))
         } else {
-            let (changed, made) = tokio::join!(world.commit(change), world.commit(creation));
-            (made, changed)
+            let (changed, created) = tokio::join!(world.commit(change), world.commit(creation));
+            (created, changed)
         };
-        assert!(made.is_ok() != changed.is_ok(), "{made:?} {changed:?}");
-        assert!(made.err().or(changed.err()).unwrap().is_stale());
+        assert!(created.is_ok() != changed.is_ok(), "{created:?} {changed:?}");
+        assert!(created.err().or(changed.err()).unwrap().is_stale());
     }
 }
 
-async fn projects_with_schemes_of_their_own_are_found(world: World) {
+async fn projects_with_own_schemes_are_listed(world: World) {
     let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
     let (plain, own) = (world.project(tenant, "Plain").await, world.project(tenant, "Own").await);
     let gone = world.project(tenant, "Gone").await;
@@ -224,8 +225,8 @@ async fn projects_with_schemes_of_their_own_are_found(world: World) {
     assert!(of(other, Scope::Tenant).await.unwrap().is_empty());
 }
 
-/// One fact for each version: what was asked for, and what plugins added to it.
-async fn an_issue_may_go_up_by_several_versions_at_once(world: World) {
+/// One fact for each version: the request and the effects of plugins.
+async fn issue_version_may_increase_by_several(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let mut issue = world.new_issue(project.id, "first");

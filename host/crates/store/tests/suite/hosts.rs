@@ -1,15 +1,15 @@
-//! Several hosts on one database, and one host that comes back.
+//! Several hosts on one database, restarts, and migrations.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tessera_core::tracker::issue;
 use tessera_store::{migrate, open};
 
 use crate::world::{Kind, World, page, run};
 
-/// Each of two hosts sees what the other has written, within a second, in the same order.
+/// Each of two hosts is notified of the other's facts, in the same order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_hosts_follow_each_other() {
+async fn hosts_see_each_others_facts() {
     async fn test(first: World) {
         let second = first.other_host("host-2").await;
         let tenant = first.tenant("acme").await;
@@ -17,42 +17,52 @@ async fn two_hosts_follow_each_other() {
         for round in 0..6_usize {
             let (writer, reader) = if round % 2 == 0 { (&first, &second) } else { (&second, &first) };
             let head = reader.store.head().await.unwrap();
-            let begun = Instant::now();
             writer.user(tenant, "A User", &format!("u{round}@example.com")).await;
             while reader.store.facts_after(head, 9).await.unwrap().is_empty() {
-                assert!(begun.elapsed() < Duration::from_secs(1), "round {round}");
-                let _ = tokio::time::timeout(Duration::from_millis(500), reader.store.facts_changed()).await;
+                let woken = tokio::time::timeout(Duration::from_secs(20), reader.store.facts_changed()).await;
+                assert!(woken.is_ok(), "round {round}");
             }
         }
         assert_eq!(first.numbered(7).await, second.numbered(7).await);
-        let apart = first.store.now().micros() - second.store.now().micros();
-        assert!(apart.abs() < 50_000, "the clocks are {apart} µs apart");
+        let mut raw = first.raw().await;
+        for host in [&first, &second] {
+            let mut server = async || -> i64 {
+                let micros = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)";
+                sqlx::query_scalar(micros).fetch_one(&mut raw).await.unwrap()
+            };
+            // The error of a host's clock is at most half a round trip at its last measurement.
+            let (before, now, after) = (server().await, host.store.now().micros(), server().await);
+            let error = 1_000_000;
+            assert!((before - error..=after + error).contains(&now), "{before} {now} {after}");
+        }
         second.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }
 
-/// The sequencer's host goes; the other goes on numbering.
+/// The sequencer's host closes; the other host numbers facts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn another_host_takes_the_numbering_over() {
+async fn numbering_moves_to_another_host() {
     async fn test(first: World) {
         let second = first.other_host("host-2").await;
         let tenant = first.tenant("acme").await;
         first.numbered(1).await;
-        // The lease is given back by who closes, and runs out for who is gone.
+        // A host that closes releases its lease; that of a vanished host expires.
         first.store.close().await;
-        let begun = Instant::now();
+        let mut raw = second.raw().await;
+        let leases = "SELECT count(*) FROM leases WHERE holder = 'host-1' AND until > clock_timestamp()";
+        let left: i64 = sqlx::query_scalar(leases).fetch_one(&mut raw).await.unwrap();
+        assert_eq!(left, 0, "a host that closes releases its leases");
         second.user(tenant, "A User", "a@example.com").await;
         second.numbered(2).await;
-        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
         second.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }
 
-/// A host that ends in order is not missed; one that vanishes is, until it was silent for long.
+/// A host that closes removes its heartbeat; that of a vanished host expires.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_host_that_closes_is_listed_no_more() {
+async fn closed_host_is_not_listed() {
     async fn test(first: World) {
         let second = first.other_host("host-2").await;
         first.store.beat("host-1", 1).await.unwrap();
@@ -66,7 +76,7 @@ async fn a_host_that_closes_is_listed_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_file_keeps_all_when_its_store_is_dropped() {
+async fn file_is_complete_after_a_drop_without_close() {
     async fn test(world: World) {
         let second = world.other_host("host-2").await;
         let tenant = second.tenant("acme").await;
@@ -75,7 +85,7 @@ async fn a_file_keeps_all_when_its_store_is_dropped() {
         for number in 0..50 {
             stored.push(second.issue(tenant, &project, &format!("{number}")).await.id);
         }
-        // No close: as if the process had ended here.
+        // Without a close, as if the process had ended here.
         drop(second);
         let third = world.other_host("host-3").await;
         let read = third.store.issues(tenant, &page(&issue::SPEC, 100, "created")).await.unwrap();
@@ -88,7 +98,7 @@ async fn a_file_keeps_all_when_its_store_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_memories_are_two_stores() {
+async fn in_memory_stores_are_separate() {
     async fn test(world: World) {
         let other = world.other_host("host-2").await;
         let tenant = world.tenant("acme").await;
@@ -98,7 +108,7 @@ async fn two_memories_are_two_stores() {
     run(Kind::Memory, test).await;
 }
 
-/// Hosts that start at once all find the tables as they must be.
+/// Hosts that start at once migrate one after the other.
 async fn start_together(kind: Kind) {
     async fn test(world: World) {
         let starts: Vec<_> = (0..6)
@@ -115,8 +125,8 @@ async fn start_together(kind: Kind) {
         for start in starts {
             start.await.unwrap();
         }
-        let asked = page(&tessera_core::tenancy::tenant::SPEC, 10, "slug");
-        assert_eq!(world.store.tenants(&asked).await.unwrap().items.len(), 6);
+        let request = page(&tessera_core::tenancy::tenant::SPEC, 10, "slug");
+        assert_eq!(world.store.tenants(&request).await.unwrap().items.len(), 6);
     }
     run(kind, test).await;
 }
@@ -146,11 +156,11 @@ async fn newer_schema_is_refused_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn hosts_may_start_at_once_on_sqlite() {
+async fn concurrent_starts_migrate_once_on_sqlite() {
     start_together(Kind::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn hosts_may_start_at_once_on_postgres() {
+async fn concurrent_starts_migrate_once_on_postgres() {
     start_together(Kind::Postgres).await;
 }

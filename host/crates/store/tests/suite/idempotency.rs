@@ -1,4 +1,4 @@
-//! A repeated command gets the first answer, and is carried out once.
+//! Idempotency: a repeated command is executed once and gets the recorded answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::installations::full;
 use crate::world::World;
 
 on_every_store! {
-    a_repeat_gets_the_first_answer,
-    of_fifty_at_once_one_is_carried_out,
-    a_repeat_is_no_stale_version,
-    a_record_that_expired_is_replaced,
-    what_fails_claims_nothing,
-    every_answer_survives,
-    expired_records_are_forgotten_in_slices,
+    repeated_key_returns_the_recorded_answer,
+    one_of_fifty_concurrent_repeats_is_executed,
+    repeat_of_an_executed_update_is_not_stale,
+    expired_record_is_replaced,
+    failed_changeset_claims_no_key,
+    answers_round_trip,
+    expired_records_are_deleted_in_slices,
 }
 
 fn scope(tenant: TenantId, key: &str) -> Scope {
@@ -36,7 +36,7 @@ fn claimed(world: &World, changeset: Changeset, key: &str, answer: impl Into<Ans
     Changeset { claim: Some(Claim { scope, fingerprint, answer: answer.into(), expires }), ..changeset }
 }
 
-async fn a_repeat_gets_the_first_answer(world: World) {
+async fn repeated_key_returns_the_recorded_answer(world: World) {
     let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
     let project = world.project(tenant, "Rocket").await;
     let first = world.new_issue(project.id, "first");
@@ -58,7 +58,7 @@ async fn a_repeat_gets_the_first_answer(world: World) {
     }
 }
 
-async fn of_fifty_at_once_one_is_carried_out(world: World) {
+async fn one_of_fifty_concurrent_repeats_is_executed(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let commits: Vec<_> = (0..50)
@@ -81,7 +81,7 @@ async fn of_fifty_at_once_one_is_carried_out(world: World) {
     assert_eq!(world.store.project(tenant, project.id).await.unwrap().unwrap().issue_count, 1);
 }
 
-async fn a_repeat_is_no_stale_version(world: World) {
+async fn repeat_of_an_executed_update_is_not_stale(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let issue = world.issue(tenant, &project, "first").await;
@@ -91,7 +91,7 @@ async fn a_repeat_is_no_stale_version(world: World) {
     assert!(matches!(world.commit(changeset()).await.unwrap(), Committed::Replayed(_)));
 }
 
-async fn a_record_that_expired_is_replaced(world: World) {
+async fn expired_record_is_replaced(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     for summary in ["first", "second"] {
@@ -103,7 +103,7 @@ async fn a_record_that_expired_is_replaced(world: World) {
     }
 }
 
-async fn what_fails_claims_nothing(world: World) {
+async fn failed_changeset_claims_no_key(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let issue = world.new_issue(project.id, "first");
@@ -114,7 +114,7 @@ async fn what_fails_claims_nothing(world: World) {
     world.store(claimed(&world, world.creation(tenant, &project, &issue), "k", issue)).await;
 }
 
-async fn every_answer_survives(world: World) {
+async fn answers_round_trip(world: World) {
     let tenant = world.tenant("acme").await;
     let mut project = world.new_project("Rocket");
     project.scheme = Some(Arc::new(Scheme::built_in()));
@@ -163,7 +163,7 @@ async fn every_answer_survives(world: World) {
     }
 }
 
-async fn expired_records_are_forgotten_in_slices(world: World) {
+async fn expired_records_are_deleted_in_slices(world: World) {
     let tenant = world.tenant("acme").await;
     for number in 0..5 {
         let mut changeset = claimed(&world, world.change(tenant), &format!("k{number}"), ());

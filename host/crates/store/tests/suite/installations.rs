@@ -1,4 +1,4 @@
-//! Installations are kept whole, one of a plugin for each scope, and go with their projects.
+//! Installations: complete, unique for each plugin and scope, deleted with their projects.
 
 use std::sync::Arc;
 
@@ -16,20 +16,20 @@ use tessera_core::tracker::{AssignMove, Machine};
 use crate::world::{World, all, page, reference};
 
 on_every_store! {
-    an_installation_survives_whole,
-    what_is_in_force_is_read_at_one_moment,
-    a_plugin_is_installed_once_at_a_scope,
-    a_stale_installation_is_not_changed,
-    what_is_installed_in_a_project_goes_with_it,
-    nothing_is_installed_in_a_project_that_is_deleted,
-    installations_are_listed_page_by_page,
-    enabled_installations_use_their_releases,
-    a_fact_names_the_release_whose_effect_it_is,
+    installation_round_trips,
+    installations_are_read_as_one_snapshot,
+    plugin_is_installed_once_per_scope,
+    stale_installation_is_not_updated,
+    installations_are_deleted_with_their_project,
+    installation_in_a_deleted_project_is_stale,
+    installations_are_paged,
+    enabled_installations_determine_digests_in_use,
+    fact_records_its_plugin_release,
 }
 
-/// An installation with something in every field.
-pub(crate) fn full(mut held: Installation) -> Installation {
-    held.earlier = vec![
+/// Sets every field of an installation.
+pub(crate) fn full(mut installation: Installation) -> Installation {
+    installation.earlier = vec![
         ReleaseRef { digest: Digest([3; 32]), version: "0.9.0".into(), left: None },
         ReleaseRef {
             digest: Digest([2; 32]),
@@ -37,51 +37,51 @@ pub(crate) fn full(mut held: Installation) -> Installation {
             left: Some(Left { settings: "{}".into(), grants: ["issue:link".to_owned()].into() }),
         },
     ];
-    held.settings = "{ \"b\" : 1.50, \"a\":[ ] }".into();
-    held.order = -5;
-    held.on_failure = OnFailure::Open;
-    held.grants = ["issue:update".to_owned(), "fact:emit".to_owned()].into();
-    held.limits = AskedLimits { fuel: Some(1 << 40), time_ms: None, memory: Some(1), output: None };
-    held.enabled = false;
-    held.hooks = vec![Hook::Workflow, Hook::Validation];
-    held.kinds = vec!["issue".into()];
+    installation.settings = "{ \"b\" : 1.50, \"a\":[ ] }".into();
+    installation.order = -5;
+    installation.on_failure = OnFailure::Open;
+    installation.grants = ["issue:update".to_owned(), "fact:emit".to_owned()].into();
+    installation.limits = AskedLimits { fuel: Some(1 << 40), time_ms: None, memory: Some(1), output: None };
+    installation.enabled = false;
+    installation.hooks = vec![Hook::Workflow, Hook::Validation];
+    installation.kinds = vec!["issue".into()];
     let mut machine = Machine::built_in();
     machine.on_assign = Some(AssignMove { from: "NEW".into(), to: "IN_PROGRESS".into() });
-    held.machines = [("issue".to_owned(), Arc::new(machine))].into();
+    installation.machines = [("issue".to_owned(), Arc::new(machine))].into();
     let command = PluginCommand {
         name: "escalate".into(),
         title: "Escalate \u{1F680}".into(),
         states: vec!["NEW".into()],
         input_schema: "{}".into(),
     };
-    held.commands = [("issue".to_owned(), vec![command])].into();
-    held.state_map = [("OLD".to_owned(), "NEW".to_owned())].into();
-    held
+    installation.commands = [("issue".to_owned(), vec![command])].into();
+    installation.state_map = [("OLD".to_owned(), "NEW".to_owned())].into();
+    installation
 }
 
-async fn an_installation_survives_whole(world: World) {
+async fn installation_round_trips(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let release = world.release(tenant, "sla", "1.0.0", 1).await;
     let next = world.release(tenant, "sla", "1.1.0", 2).await;
-    let held = full(world.new_installation(&release, Scope::Project(project.id)));
-    world.store(world.change(tenant).insert(held.clone())).await;
-    assert_eq!(world.store.installation(tenant, held.id).await.unwrap(), Some(held.clone()));
-    let plain = world.new_installation(&next, held.scope);
+    let installation = full(world.new_installation(&release, Scope::Project(project.id)));
+    world.store(world.change(tenant).insert(installation.clone())).await;
+    assert_eq!(world.store.installation(tenant, installation.id).await.unwrap(), Some(installation.clone()));
+    let plain = world.new_installation(&next, installation.scope);
     let changed = Installation {
-        id: held.id,
+        id: installation.id,
         earlier: vec![reference(&release)],
-        created_at: held.created_at,
+        created_at: installation.created_at,
         version: 2,
         ..plain
     };
     world.store(world.change(tenant).update(changed.clone())).await;
-    assert_eq!(world.store.installation(tenant, held.id).await.unwrap(), Some(changed.clone()));
+    assert_eq!(world.store.installation(tenant, installation.id).await.unwrap(), Some(changed.clone()));
     world.store(world.change(tenant).delete(changed)).await;
-    assert_eq!(world.store.installation(tenant, held.id).await.unwrap(), None);
+    assert_eq!(world.store.installation(tenant, installation.id).await.unwrap(), None);
 }
 
-async fn what_is_in_force_is_read_at_one_moment(world: World) {
+async fn installations_are_read_as_one_snapshot(world: World) {
     let tenant = world.tenant("acme").await;
     assert_eq!(world.store.in_force(tenant).await.unwrap(), InForce::default());
     let stored = world.store.tenant(tenant).await.unwrap().unwrap();
@@ -100,7 +100,7 @@ async fn what_is_in_force_is_read_at_one_moment(world: World) {
     assert_eq!(world.store.in_force(world.tenant("other").await).await.unwrap(), InForce::default());
 }
 
-async fn a_plugin_is_installed_once_at_a_scope(world: World) {
+async fn plugin_is_installed_once_per_scope(world: World) {
     let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
     let (one, two) = (world.project(tenant, "One").await, world.project(tenant, "Two").await);
     let release = world.release(tenant, "sla", "1.0.0", 1).await;
@@ -117,16 +117,16 @@ async fn a_plugin_is_installed_once_at_a_scope(world: World) {
     world.installation(other, &theirs, Scope::Tenant).await;
 }
 
-async fn a_stale_installation_is_not_changed(world: World) {
+async fn stale_installation_is_not_updated(world: World) {
     let tenant = world.tenant("acme").await;
     let release = world.release(tenant, "sla", "1.0.0", 1).await;
-    let held = world.installation(tenant, &release, Scope::Tenant).await;
-    let next = Installation { order: 5, version: 2, ..held.clone() };
+    let installation = world.installation(tenant, &release, Scope::Tenant).await;
+    let next = Installation { order: 5, version: 2, ..installation.clone() };
     world.store(world.change(tenant).update(next.clone())).await;
     for changeset in [
         world.change(tenant).update(next.clone()),
-        world.change(tenant).delete(held.clone()),
-        world.change(tenant).expect(&held),
+        world.change(tenant).delete(installation.clone()),
+        world.change(tenant).expect(&installation),
         world.change(tenant).update(Installation {
             release: ReleaseRef { digest: Digest([9; 32]), version: "9".into(), left: None },
             version: 3,
@@ -135,10 +135,10 @@ async fn a_stale_installation_is_not_changed(world: World) {
     ] {
         assert!(world.commit(changeset).await.unwrap_err().is_stale());
     }
-    assert_eq!(world.store.installation(tenant, held.id).await.unwrap(), Some(next));
+    assert_eq!(world.store.installation(tenant, installation.id).await.unwrap(), Some(next));
 }
 
-async fn what_is_installed_in_a_project_goes_with_it(world: World) {
+async fn installations_are_deleted_with_their_project(world: World) {
     let tenant = world.tenant("acme").await;
     let (gone, kept) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
     let release = world.release(tenant, "sla", "1.0.0", 1).await;
@@ -156,19 +156,19 @@ async fn what_is_installed_in_a_project_goes_with_it(world: World) {
     assert!(world.store.purges(9).await.unwrap().is_empty());
 }
 
-async fn nothing_is_installed_in_a_project_that_is_deleted(world: World) {
+async fn installation_in_a_deleted_project_is_stale(world: World) {
     let tenant = world.tenant("acme").await;
     let release = world.release(tenant, "sla", "1.0.0", 1).await;
     for _ in 0..20 {
         let project = world.project(tenant, "Rocket").await;
-        let held = world.new_installation(&release, Scope::Project(project.id));
+        let installation = world.new_installation(&release, Scope::Project(project.id));
         let deletion = world.change(tenant).delete(project.clone());
-        let install = world.change(tenant).insert(held.clone());
+        let install = world.change(tenant).insert(installation.clone());
         let (deleted, installed) = tokio::join!(world.commit(deletion), world.commit(install));
         deleted.unwrap();
         assert!(installed.err().is_none_or(|error| error.is_stale()));
-        assert_eq!(world.store.installation(tenant, held.id).await.unwrap(), None);
-        let late = world.change(tenant).insert(world.new_installation(&release, held.scope));
+        assert_eq!(world.store.installation(tenant, installation.id).await.unwrap(), None);
+        let late = world.change(tenant).insert(world.new_installation(&release, installation.scope));
         assert!(world.commit(late).await.unwrap_err().is_stale());
     }
     let nowhere = world.new_installation(&release, Scope::Project(ProjectId::generate()));
@@ -176,25 +176,25 @@ async fn nothing_is_installed_in_a_project_that_is_deleted(world: World) {
     assert!(world.store.in_force(tenant).await.unwrap().installations.is_empty());
 }
 
-async fn installations_are_listed_page_by_page(world: World) {
+async fn installations_are_paged(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
-    let mut held = Vec::new();
+    let mut installations = Vec::new();
     for number in 0..5_u8 {
         let release = world.release(tenant, &format!("p{number}"), "1.0.0", number).await;
         let scope = if number == 3 { Scope::Project(project.id) } else { Scope::Tenant };
         let mut one = world.new_installation(&release, scope);
         one.enabled = number != 1;
         world.store(world.change(tenant).insert(one.clone())).await;
-        held.push(one);
+        installations.push(one);
     }
-    let list = |asked: PageRequest| {
+    let list = |request: PageRequest| {
         let world = world.clone();
-        async move { world.store.installations(tenant, &asked).await }
+        async move { world.store.installations(tenant, &request).await }
     };
-    assert_eq!(all(page(&installation::SPEC, 2, "created asc"), list).await, held);
-    held.reverse();
-    assert_eq!(all(page(&installation::SPEC, 2, ""), list).await, held);
+    assert_eq!(all(page(&installation::SPEC, 2, "created asc"), list).await, installations);
+    installations.reverse();
+    assert_eq!(all(page(&installation::SPEC, 2, ""), list).await, installations);
     for (text, found) in [
         ("plugin:p2".to_owned(), vec!["p2"]),
         ("enabled:false".to_owned(), vec!["p1"]),
@@ -203,11 +203,15 @@ async fn installations_are_listed_page_by_page(world: World) {
     ] {
         let filter = world.filter(tenant, &installation::SPEC, &text);
         let listed = all(PageRequest { filter, ..page(&installation::SPEC, 9, "") }, list).await;
-        assert_eq!(listed.iter().map(|held| &*held.plugin).collect::<Vec<_>>(), found, "{text}");
+        assert_eq!(
+            listed.iter().map(|installation| &*installation.plugin).collect::<Vec<_>>(),
+            found,
+            "{text}"
+        );
     }
 }
 
-async fn enabled_installations_use_their_releases(world: World) {
+async fn enabled_installations_determine_digests_in_use(world: World) {
     let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
     for owner in [tenant, other] {
         let release = world.release(owner, "shared", "1.0.0", 5).await;
@@ -215,12 +219,12 @@ async fn enabled_installations_use_their_releases(world: World) {
     }
     world.release(tenant, "unused", "1.0.0", 6).await;
     let disabled = world.release(tenant, "disabled", "1.0.0", 7).await;
-    let held = Installation { enabled: false, ..world.new_installation(&disabled, Scope::Tenant) };
-    world.store(world.change(tenant).insert(held)).await;
+    let installation = Installation { enabled: false, ..world.new_installation(&disabled, Scope::Tenant) };
+    world.store(world.change(tenant).insert(installation)).await;
     assert_eq!(world.store.digests_in_use().await.unwrap(), [Digest([5; 32])]);
 }
 
-async fn a_fact_names_the_release_whose_effect_it_is(world: World) {
+async fn fact_records_its_plugin_release(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let issue = world.issue(tenant, &project, "first").await;

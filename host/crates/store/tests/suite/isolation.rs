@@ -1,4 +1,4 @@
-//! No method shows or changes what is another tenant's.
+//! No method reads or changes rows of another tenant.
 
 use tessera_core::access::ObjectKind;
 use tessera_core::changeset::Write;
@@ -10,11 +10,11 @@ use tessera_core::tracker::{Comment, Link, Project, Relation, comment, issue, pr
 use crate::world::{World, page};
 
 on_every_store! {
-    nothing_of_another_tenant_is_seen,
-    nothing_of_another_tenant_is_changed,
+    other_tenants_rows_are_not_visible,
+    other_tenants_rows_cannot_be_changed,
 }
 
-async fn nothing_of_another_tenant_is_seen(world: World) {
+async fn other_tenants_rows_are_not_visible(world: World) {
     let (mine, other) = (world.tenant("mine").await, world.tenant("other").await);
     let ada = world.user(mine, "Ada Lovelace", "ada@example.com").await;
     let project = world.project(mine, "Rocket").await;
@@ -71,7 +71,7 @@ async fn nothing_of_another_tenant_is_seen(world: World) {
     assert_eq!(store.links(mine, child.id).await.unwrap().len(), 2);
 }
 
-async fn nothing_of_another_tenant_is_changed(world: World) {
+async fn other_tenants_rows_cannot_be_changed(world: World) {
     let (mine, other) = (world.tenant("mine").await, world.tenant("other").await);
     let ada = world.user(mine, "Ada Lovelace", "ada@example.com").await;
     let project = world.project(mine, "Rocket").await;

@@ -1,13 +1,14 @@
-//! The answer to COMMIT is lost: the caller learns what became of the change all the same.
+//! Lost answers to COMMIT: the outcome of the change is queried.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use tessera_core::changeset::Committed;
 use tessera_core::id::TicketTypeId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::box_office::BoxOffice;
@@ -18,15 +19,15 @@ const CUT_AFTER_COMMIT: u8 = 1;
 const CUT_BEFORE_COMMIT: u8 = 2;
 const GONE: u8 = 3;
 
-/// A wire to the server that can be cut at the next COMMIT.
+/// A proxy to the server whose connection can be cut at the next COMMIT.
 #[derive(Clone)]
-struct Wire {
+struct Proxy {
     port: u16,
     cut: Arc<AtomicU8>,
     listening: AbortHandle,
 }
 
-impl Wire {
+impl Proxy {
     async fn to(host: String, port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (at, cut) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU8::new(PASS)));
@@ -44,7 +45,21 @@ impl Wire {
 async fn pass(client: TcpStream, server: TcpStream, cut: Arc<AtomicU8>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let answers = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let (discarding, discarded) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let answers = tokio::spawn({
+        let (discarding, discarded) = (Arc::clone(&discarding), Arc::clone(&discarded));
+        async move {
+            let mut buffer = vec![0; 65_536];
+            while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
+                if discarding.load(Ordering::SeqCst) {
+                    discarded.notify_one();
+                } else if to_client.write_all(&buffer[..read]).await.is_err() {
+                    break;
+                }
+            }
+            discarded.notify_one();
+        }
+    });
     let mut buffer = vec![0; 65_536];
     while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
         if cut.load(Ordering::SeqCst) == GONE {
@@ -57,10 +72,10 @@ async fn pass(client: TcpStream, server: TcpStream, cut: Arc<AtomicU8>) {
             break;
         }
         if cut == CUT_AFTER_COMMIT {
-            // No answer comes through any more, but the server gets the command.
-            answers.abort();
+            // The server executes the command, but its answer is discarded.
+            discarding.store(true, Ordering::SeqCst);
             let _ = to_server.write_all(sent).await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            discarded.notified().await;
             break;
         }
         if to_server.write_all(sent).await.is_err() {
@@ -71,118 +86,118 @@ async fn pass(client: TcpStream, server: TcpStream, cut: Arc<AtomicU8>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_commit_whose_answer_is_lost_is_known_all_the_same() {
+async fn outcome_of_a_commit_with_lost_answer_is_found() {
     async fn test(world: World) {
         let (host, port) = world.server_address();
-        let wire = Wire::to(host, port).await;
-        let wired = world.other_host_at("wired", wire.port).await;
-        let tenant = wired.tenant("acme").await;
+        let proxy = Proxy::to(host, port).await;
+        let remote = world.other_host_at("remote", proxy.port).await;
+        let tenant = remote.tenant("acme").await;
 
-        wire.cut.store(CUT_AFTER_COMMIT, Ordering::SeqCst);
-        let stored = wired.new_project("stored");
-        let fact = wired.fact(tenant, "project.created", &stored);
-        let verdict = wired.commit(wired.change(tenant).insert(stored.clone()).fact(fact)).await;
+        proxy.cut.store(CUT_AFTER_COMMIT, Ordering::SeqCst);
+        let stored = remote.new_project("stored");
+        let fact = remote.fact(tenant, "project.created", &stored);
+        let verdict = remote.commit(remote.change(tenant).insert(stored.clone()).fact(fact)).await;
         assert_eq!(verdict.unwrap(), Committed::Stored);
         assert!(world.store.project(tenant, stored.id).await.unwrap().is_some());
-        assert_eq!(wire.cut.load(Ordering::SeqCst), PASS, "the wire was cut");
+        assert_eq!(proxy.cut.load(Ordering::SeqCst), PASS, "the proxy was cut");
 
-        wire.cut.store(CUT_BEFORE_COMMIT, Ordering::SeqCst);
-        let lost = wired.new_project("lost");
-        let error = wired.commit(wired.change(tenant).insert(lost.clone())).await.unwrap_err();
+        proxy.cut.store(CUT_BEFORE_COMMIT, Ordering::SeqCst);
+        let lost = remote.new_project("lost");
+        let error = remote.commit(remote.change(tenant).insert(lost.clone())).await.unwrap_err();
         assert_eq!(error.reason(), "UNAVAILABLE");
         assert_eq!(world.store.project(tenant, lost.id).await.unwrap(), None);
-        wired.store(wired.change(tenant).insert(lost)).await;
-        wired.numbered(2).await;
-        wired.store.close().await;
+        remote.store(remote.change(tenant).insert(lost)).await;
+        remote.numbered(2).await;
+        remote.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }
 
-/// An event of which two units are held by a host behind a wire, which remembers what it sells.
-async fn selling(world: &World) -> (Wire, BoxOffice, BoxOffice, TicketTypeId) {
+/// An event of which a host behind a proxy, which has cached the event, holds two units.
+async fn selling(world: &World) -> (Proxy, BoxOffice, BoxOffice, TicketTypeId) {
     let (host, port) = world.server_address();
-    let wire = Wire::to(host, port).await;
+    let proxy = Proxy::to(host, port).await;
     let office = BoxOffice::open(world.clone(), Some(9), |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
-    let wired = BoxOffice { world: world.other_host_at("wired", wire.port).await, ..office.clone() };
+    let remote = BoxOffice { world: world.other_host_at("remote", proxy.port).await, ..office.clone() };
     for _ in 0..2 {
-        wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        remote.run(remote.reserve("ann", &[(standing, 1)])).await.unwrap();
     }
-    (wire, office, wired, standing)
+    (proxy, office, remote, standing)
 }
 
-/// A batch that is one statement commits without saying so. The wire takes its buyer for a COMMIT.
+/// A batch of one statement has no COMMIT; the proxy detects the buyer's name instead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_reservation_whose_answer_is_lost_is_known_all_the_same() {
+async fn outcome_of_a_reservation_with_lost_answer_is_found() {
     async fn test(world: World) {
-        let (wire, office, wired, standing) = selling(&world).await;
+        let (proxy, office, remote, standing) = selling(&world).await;
 
-        wire.cut.store(CUT_AFTER_COMMIT, Ordering::SeqCst);
-        let stored = wired.run(wired.reserve("COMMIT", &[(standing, 1)])).await.unwrap();
-        assert_eq!(wire.cut.load(Ordering::SeqCst), PASS, "the wire was cut");
+        proxy.cut.store(CUT_AFTER_COMMIT, Ordering::SeqCst);
+        let stored = remote.run(remote.reserve("COMMIT", &[(standing, 1)])).await.unwrap();
+        assert_eq!(proxy.cut.load(Ordering::SeqCst), PASS, "the proxy was cut");
         assert!(world.store.reservation(office.tenant, stored.id).await.unwrap().is_some());
         assert_eq!(office.counts(standing).await.held, 3);
 
-        wire.cut.store(CUT_BEFORE_COMMIT, Ordering::SeqCst);
-        let job = wired.reserve("COMMIT", &[(standing, 1)]);
-        let refused = wired.world.store.run_batch(office.tenant, office.event.id, &[job]).await;
+        proxy.cut.store(CUT_BEFORE_COMMIT, Ordering::SeqCst);
+        let job = remote.reserve("COMMIT", &[(standing, 1)]);
+        let refused = remote.world.store.run_batch(office.tenant, office.event.id, &[job]).await;
         let error = refused.err().unwrap();
-        assert!(error.message().contains("nobody knows"), "{error:?}");
-        assert_eq!(wire.cut.load(Ordering::SeqCst), PASS, "the wire was cut");
+        assert!(error.message().contains("outcome of the change is unknown"), "{error:?}");
+        assert_eq!(proxy.cut.load(Ordering::SeqCst), PASS, "the proxy was cut");
         assert_eq!(office.counts(standing).await.held, 3);
-        wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        remote.run(remote.reserve("ann", &[(standing, 1)])).await.unwrap();
         office.check().await;
-        wired.world.store.close().await;
+        remote.world.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }
 
-/// So does a creation of an issue. The wire takes its summary for a COMMIT.
+/// A creation of an issue has no COMMIT either; the proxy detects the summary instead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_creation_whose_answer_is_lost_is_known_all_the_same() {
+async fn outcome_of_a_creation_with_lost_answer_is_found() {
     async fn test(world: World) {
         let (host, port) = world.server_address();
-        let wire = Wire::to(host, port).await;
-        let wired = world.other_host_at("wired", wire.port).await;
+        let proxy = Proxy::to(host, port).await;
+        let remote = world.other_host_at("remote", proxy.port).await;
         let tenant = world.tenant("acme").await;
         let project = world.project(tenant, "Rocket").await;
-        let issue = wired.new_issue(project.id, "COMMIT");
-        wire.cut.store(CUT_AFTER_COMMIT, Ordering::SeqCst);
-        wired.store(wired.creation(tenant, &project, &issue)).await;
-        assert_eq!(wire.cut.load(Ordering::SeqCst), PASS, "the wire was cut");
+        let issue = remote.new_issue(project.id, "COMMIT");
+        proxy.cut.store(CUT_AFTER_COMMIT, Ordering::SeqCst);
+        remote.store(remote.creation(tenant, &project, &issue)).await;
+        assert_eq!(proxy.cut.load(Ordering::SeqCst), PASS, "the proxy was cut");
         assert_eq!(world.store.issue(tenant, issue.id).await.unwrap(), Some(issue));
 
-        let lost = wired.new_issue(project.id, "COMMIT");
-        wire.cut.store(CUT_BEFORE_COMMIT, Ordering::SeqCst);
-        let error = wired.commit(wired.creation(tenant, &project, &lost)).await.unwrap_err();
-        assert!(error.message().contains("nobody knows"), "{error:?}");
-        assert_eq!(wire.cut.load(Ordering::SeqCst), PASS, "the wire was cut");
+        let lost = remote.new_issue(project.id, "COMMIT");
+        proxy.cut.store(CUT_BEFORE_COMMIT, Ordering::SeqCst);
+        let error = remote.commit(remote.creation(tenant, &project, &lost)).await.unwrap_err();
+        assert!(error.message().contains("outcome of the change is unknown"), "{error:?}");
+        assert_eq!(proxy.cut.load(Ordering::SeqCst), PASS, "the proxy was cut");
         assert_eq!(world.store.issue(tenant, lost.id).await.unwrap(), None);
-        wired.store(wired.creation(tenant, &project, &lost)).await;
-        wired.store.close().await;
+        remote.store(remote.creation(tenant, &project, &lost)).await;
+        remote.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }
 
-/// Who asked a server that goes away is told soon that nobody knows, and who asks then that it is away.
+/// A request during an outage fails in time with an unknown outcome, and the next one as unavailable.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_server_that_goes_away_is_told_of_soon() {
+async fn unreachable_server_is_reported_in_time() {
     async fn test(world: World) {
-        let (wire, office, wired, standing) = selling(&world).await;
+        let (proxy, office, remote, standing) = selling(&world).await;
 
-        wire.cut.store(GONE, Ordering::SeqCst);
-        wire.listening.abort();
-        for said in ["nobody knows", "away"] {
-            let asked = Instant::now();
-            let job = wired.reserve("COMMIT", &[(standing, 1)]);
-            let refused = wired.world.store.run_batch(office.tenant, office.event.id, &[job]).await;
+        proxy.cut.store(GONE, Ordering::SeqCst);
+        proxy.listening.abort();
+        for expected in ["outcome of the change is unknown", "is unavailable"] {
+            let started = Instant::now();
+            let job = remote.reserve("COMMIT", &[(standing, 1)]);
+            let refused = remote.world.store.run_batch(office.tenant, office.event.id, &[job]).await;
             let error = refused.err().unwrap();
-            assert!(error.message().contains(said), "{error:?}");
+            assert!(error.message().contains(expected), "{error:?}");
             assert!(error.retry_after().is_some(), "{error:?}");
-            assert!(asked.elapsed() < Duration::from_secs(8), "told after {:?}", asked.elapsed());
+            assert!(started.elapsed() < Duration::from_secs(8), "answered after {:?}", started.elapsed());
         }
         assert_eq!(office.counts(standing).await.held, 2);
-        wired.world.store.close().await;
+        remote.world.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }

@@ -1,5 +1,5 @@
-//! The suite of tests that every store passes: each runs on a SQLite file, in memory and on PostgreSQL,
-//! whose server `TESSERA_TEST_POSTGRES` names.
+//! Suite of tests that every store passes: on a SQLite file, in memory, and on the PostgreSQL server of
+//! `TESSERA_TEST_POSTGRES`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails here is a test that failed")]
 
@@ -32,6 +32,7 @@ mod bookings;
 mod box_office;
 mod commit;
 mod counts;
+mod event_cache;
 mod facts;
 mod fairness;
 mod filters;
@@ -41,6 +42,7 @@ mod idempotency;
 mod installations;
 mod isolation;
 mod lost;
+mod maintenance;
 #[path = "../../../core/tests/model/mod.rs"]
 mod model;
 mod numbers;
@@ -49,10 +51,8 @@ mod parts;
 mod purge;
 mod records;
 mod releases;
-mod remembered;
 mod reservations;
 mod round_trips;
 mod timers;
 mod trials;
-mod upkeep;
 mod world;

@@ -1,4 +1,4 @@
-//! The numbers of facts that were committed together.
+//! Numbers of facts that were committed together.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use crate::box_office::{BoxOffice, done};
 use crate::world::{Kind, World, all, page, run};
 
 on_every_store! {
-    facts_of_one_commit_have_numbers_in_a_row,
-    facts_of_one_batch_stand_in_the_order_of_its_commands,
-    reading_begins_and_ends_within_a_commit,
-    pages_of_the_audit_log_end_within_a_commit,
-    slices_of_what_is_forgotten_end_within_a_commit,
+    facts_of_a_commit_have_consecutive_numbers,
+    facts_of_a_batch_are_in_command_order,
+    reads_may_begin_and_end_within_a_commit,
+    audit_pages_may_end_within_a_commit,
+    deleted_slices_may_end_within_a_commit,
 }
 
-/// Stores as many facts in one commit; their ids.
+/// Stores facts in one commit and returns their ids.
 async fn commit(world: &World, tenant: TenantId, facts: usize) -> Vec<FactId> {
     let user = world.new_user("A User", &format!("{}@example.com", FactId::generate()));
     let mut changeset = world.change(tenant).insert(user.clone());
@@ -33,20 +33,20 @@ async fn commit(world: &World, tenant: TenantId, facts: usize) -> Vec<FactId> {
     ids
 }
 
-/// Two tenants with commits of different sizes, one after the other; all their facts in order.
+/// Creates two tenants with successive commits of different sizes; returns all facts in order.
 async fn filled(world: &World) -> ([TenantId; 2], Vec<Fact>) {
     let tenants = [world.tenant("acme").await, world.tenant("other").await];
     let mut count = 2;
     for (number, size) in [5, 1, 3, 4, 1, 1, 7, 2].into_iter().enumerate() {
         commit(world, tenants[number % 3 / 2], size).await;
         count += size;
-        // One at a time, so that the order is known.
+        // One commit at a time, so that the order is known.
         world.numbered(count).await;
     }
     (tenants, world.numbered(count).await)
 }
 
-async fn facts_of_one_commit_have_numbers_in_a_row(world: World) {
+async fn facts_of_a_commit_have_consecutive_numbers(world: World) {
     let tenants = [world.tenant("acme").await, world.tenant("other").await];
     let writers: Vec<_> = (0..6_usize)
         .map(|writer| {
@@ -74,7 +74,7 @@ async fn facts_of_one_commit_have_numbers_in_a_row(world: World) {
     }
 }
 
-async fn facts_of_one_batch_stand_in_the_order_of_its_commands(world: World) {
+async fn facts_of_a_batch_are_in_command_order(world: World) {
     let office = BoxOffice::open(world, Some(100), |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
     let before = office.world.numbered(3).await.len();
@@ -83,15 +83,15 @@ async fn facts_of_one_batch_stand_in_the_order_of_its_commands(world: World) {
     let verdicts = office.batch(&jobs).await;
     let facts = office.world.numbered(before + 4).await;
     for (verdict, fact) in verdicts.into_iter().zip(&facts[before..]) {
-        let held = done(verdict).unwrap();
+        let reservation = done(verdict).unwrap();
         assert_eq!(
             (fact.what.object.kind, &fact.what.object.id),
-            (ObjectKind::Reservation, &held.id.to_string())
+            (ObjectKind::Reservation, &reservation.id.to_string())
         );
     }
 }
 
-async fn reading_begins_and_ends_within_a_commit(world: World) {
+async fn reads_may_begin_and_end_within_a_commit(world: World) {
     let (tenants, facts) = filled(&world).await;
     let rest = |after: u64, limit: u32, tenant: Option<TenantId>| -> Vec<_> {
         let wanted = |fact: &&Fact| fact.seq.unwrap() > after && tenant.is_none_or(|own| own == fact.tenant);
@@ -109,35 +109,35 @@ async fn reading_begins_and_ends_within_a_commit(world: World) {
     }
 }
 
-async fn audit(world: &World, tenant: TenantId, asked: PageRequest) -> Vec<Fact> {
-    all(asked, |asked| {
+async fn audit(world: &World, tenant: TenantId, request: PageRequest) -> Vec<Fact> {
+    all(request, |request| {
         let store = Arc::clone(&world.store);
-        async move { store.audit(tenant, &asked).await }
+        async move { store.audit(tenant, &request).await }
     })
     .await
 }
 
-async fn pages_of_the_audit_log_end_within_a_commit(world: World) {
+async fn audit_pages_may_end_within_a_commit(world: World) {
     let (tenants, mut facts) = filled(&world).await;
     facts.reverse();
     for tenant in tenants {
         for size in [1, 2, 3, 5, 100] {
-            let mut asked = page(&fact::SPEC, size, "");
+            let mut request = page(&fact::SPEC, size, "");
             let own: Vec<_> = facts.iter().filter(|fact| fact.tenant == tenant).cloned().collect();
-            assert_eq!(audit(&world, tenant, asked.clone()).await, own, "pages of {size}");
-            asked.filter = world.filter(tenant, &fact::SPEC, "type:user.updated");
+            assert_eq!(audit(&world, tenant, request.clone()).await, own, "pages of {size}");
+            request.filter = world.filter(tenant, &fact::SPEC, "type:user.updated");
             let own: Vec<_> = own.into_iter().filter(|fact| fact.what.fact_type == "user.updated").collect();
-            assert_eq!(audit(&world, tenant, asked).await, own, "pages of {size}, filtered");
+            assert_eq!(audit(&world, tenant, request).await, own, "pages of {size}, filtered");
         }
     }
 }
 
-/// A moment before which all facts lie but those of the last commit, and those.
+/// Returns a time after all facts but those of the last commit, and the latter.
 fn cut_before_the_last_commit(facts: &[Fact]) -> (Timestamp, &[Fact]) {
     (facts[facts.len() - 2].what.at, &facts[facts.len() - 2..])
 }
 
-async fn slices_of_what_is_forgotten_end_within_a_commit(world: World) {
+async fn deleted_slices_may_end_within_a_commit(world: World) {
     let (tenants, facts) = filled(&world).await;
     let (cut, kept) = cut_before_the_last_commit(&facts);
     assert_eq!(Some(world.store.seq_before(cut).await.unwrap() + 1), kept[0].seq);
@@ -160,7 +160,7 @@ async fn count(raw: &mut PgConnection, of: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_commit_is_kept_as_long_as_its_last_fact() {
+async fn commit_row_is_deleted_with_its_last_fact() {
     async fn test(world: World) {
         let (_, facts) = filled(&world).await;
         let (cut, _) = cut_before_the_last_commit(&facts);
@@ -185,22 +185,22 @@ async fn a_commit_is_kept_as_long_as_its_last_fact() {
     run(Kind::Postgres, test).await;
 }
 
-/// Until a fact has a number it is in its object's history, and nowhere else.
+/// A fact without a number is in its object's history, but not in the feed and the audit log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_fact_without_a_number_is_history_all_the_same() {
+async fn unnumbered_fact_is_in_the_history() {
     async fn test(world: World) {
         let tenant = world.tenant("acme").await;
         let project = world.project(tenant, "Rocket").await;
         let before = world.numbered(2).await;
         let mut raw = world.raw().await;
-        let mut held = raw.begin().await.unwrap();
-        held.execute("SELECT seq FROM facts_head FOR UPDATE").await.unwrap();
+        let mut lock = raw.begin().await.unwrap();
+        lock.execute("SELECT seq FROM facts_head FOR UPDATE").await.unwrap();
         let issue = world.issue(tenant, &project, "new").await;
         let history = world.history(tenant, issue.id).await;
         assert_eq!(history.iter().map(|fact| fact.seq).collect::<Vec<_>>(), [None]);
         assert_eq!(world.store.facts_after(0, 10).await.unwrap(), before);
         assert_eq!(audit(&world, tenant, page(&fact::SPEC, 10, "")).await.len(), 2);
-        held.rollback().await.unwrap();
+        lock.rollback().await.unwrap();
         let after = world.numbered(3).await;
         assert_eq!(world.history(tenant, issue.id).await, &after[2..]);
         raw.close().await.unwrap();
@@ -208,9 +208,9 @@ async fn a_fact_without_a_number_is_history_all_the_same() {
     run(Kind::Postgres, test).await;
 }
 
-/// Two that believe to be the sequencer beside the one that is.
+/// Two sequencers without the lease run beside the one with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn three_sequencers_leave_no_gap_and_give_no_number_twice() {
+async fn concurrent_sequencers_leave_no_gaps_or_duplicates() {
     async fn test(world: World) {
         let tenant = world.tenant("acme").await;
         let others: Vec<_> = (0..2)
@@ -248,7 +248,7 @@ async fn three_sequencers_leave_no_gap_and_give_no_number_twice() {
         for other in others {
             by_others += other.await.unwrap();
         }
-        assert!(by_others > 0, "they have had their share");
+        assert!(by_others > 0, "the other sequencers numbered facts");
     }
     run(Kind::Postgres, test).await;
 }

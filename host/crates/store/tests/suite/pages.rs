@@ -1,4 +1,4 @@
-//! Keyset pages: complete and without repetition, whatever is written in between.
+//! Keyset pages: complete and without duplicates under concurrent writes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use tessera_core::tracker::{issue, project, user};
 use crate::world::{World, all, page};
 
 on_every_store! {
-    pages_are_complete_while_rows_come_and_go,
-    every_order_of_issues_is_kept,
-    every_order_of_the_other_lists_is_kept,
-    rows_with_equal_keys_are_not_lost_between_pages,
-    text_is_sorted_by_its_bytes,
-    a_place_in_another_list_is_refused,
+    pages_are_complete_under_concurrent_changes,
+    issue_orders_are_stable,
+    other_list_orders_are_stable,
+    rows_with_equal_keys_are_paged_once,
+    text_is_sorted_bytewise,
+    page_token_of_another_list_is_refused,
 }
 
-async fn pages_are_complete_while_rows_come_and_go(world: World) {
+async fn pages_are_complete_under_concurrent_changes(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let mut there = BTreeSet::new();
@@ -26,16 +26,16 @@ async fn pages_are_complete_while_rows_come_and_go(world: World) {
         there.insert(world.issue(tenant, &project, &format!("issue {number:03}")).await.id);
     }
     for order in ["created", "created desc", "summary", "summary desc"] {
-        let mut asked = page(&issue::SPEC, 7, order);
+        let mut request = page(&issue::SPEC, 7, order);
         let mut seen = Vec::new();
         loop {
-            let read = world.store.issues(tenant, &asked).await.unwrap();
+            let read = world.store.issues(tenant, &request).await.unwrap();
             seen.extend(read.items.iter().map(|issue| issue.id));
-            // Rows come before and behind the place.
+            // Rows are inserted before and after the position.
             world.issue(tenant, &project, "aaa").await;
             world.issue(tenant, &project, "zzz").await;
             let Some(next) = read.next else { break };
-            asked.after = Some(next);
+            request.after = Some(next);
             if seen.len() > 200 {
                 break;
             }
@@ -46,7 +46,7 @@ async fn pages_are_complete_while_rows_come_and_go(world: World) {
     }
 }
 
-async fn every_order_of_issues_is_kept(world: World) {
+async fn issue_orders_are_stable(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let mut issues = Vec::new();
@@ -58,9 +58,9 @@ async fn every_order_of_issues_is_kept(world: World) {
     let summaries = |order: &'static str| {
         let world = world.clone();
         async move {
-            let read = all(page(&issue::SPEC, 2, order), |asked| {
+            let read = all(page(&issue::SPEC, 2, order), |request| {
                 let store = Arc::clone(&world.store);
-                async move { store.issues(tenant, &asked).await }
+                async move { store.issues(tenant, &request).await }
             });
             read.await.into_iter().map(|issue| issue.summary).collect::<String>()
         }
@@ -73,13 +73,13 @@ async fn every_order_of_issues_is_kept(world: World) {
     assert_eq!(summaries("summary desc").await, "edcba");
 }
 
-async fn every_order_of_the_other_lists_is_kept(world: World) {
+async fn other_list_orders_are_stable(world: World) {
     let tenant = world.tenant("b-tenant").await;
     world.tenant("a-tenant").await;
     for slug in ["slug", "slug desc", "created"] {
-        let slugs: Vec<_> = all(page(&tenant::SPEC, 1, slug), |asked| {
+        let slugs: Vec<_> = all(page(&tenant::SPEC, 1, slug), |request| {
             let store = Arc::clone(&world.store);
-            async move { store.tenants(&asked).await }
+            async move { store.tenants(&request).await }
         })
         .await
         .into_iter()
@@ -91,9 +91,9 @@ async fn every_order_of_the_other_lists_is_kept(world: World) {
     for id in ["k2", "k1", "k3"] {
         world.store(world.change(tenant).insert(world.new_key(tenant, id))).await;
     }
-    let keys = all(page(&key::SPEC, 2, "created"), |asked| {
+    let keys = all(page(&key::SPEC, 2, "created"), |request| {
         let store = Arc::clone(&world.store);
-        async move { store.keys(tenant, &asked).await }
+        async move { store.keys(tenant, &request).await }
     });
     let ids: Vec<_> = keys.await.into_iter().map(|key| key.id.to_string()).collect();
     assert_eq!(ids, ["k2", "k1", "k3"]);
@@ -107,9 +107,9 @@ async fn every_order_of_the_other_lists_is_kept(world: World) {
         ("email", ["Yan", "Zoe", "Xia"]),
         ("last_name", ["Zoe", "Yan", "Xia"]),
     ] {
-        let users = all(page(&user::SPEC, 1, order), |asked| {
+        let users = all(page(&user::SPEC, 1, order), |request| {
             let store = Arc::clone(&world.store);
-            async move { store.users(tenant, None, &asked).await }
+            async move { store.users(tenant, None, &request).await }
         });
         let names: Vec<_> = users.await.into_iter().map(|user| user.first_name).collect();
         assert_eq!(names, expected, "{order}");
@@ -120,16 +120,16 @@ async fn every_order_of_the_other_lists_is_kept(world: World) {
     for (order, expected) in
         [("created", ["Two", "One"]), ("modified desc", ["One", "Two"]), ("name", ["One", "Two"])]
     {
-        let projects = all(page(&project::SPEC, 1, order), |asked| {
+        let projects = all(page(&project::SPEC, 1, order), |request| {
             let store = Arc::clone(&world.store);
-            async move { store.projects(tenant, &asked).await }
+            async move { store.projects(tenant, &request).await }
         });
         let names: Vec<_> = projects.await.into_iter().map(|project| project.name).collect();
         assert_eq!(names, expected, "{order}");
     }
 }
 
-async fn rows_with_equal_keys_are_not_lost_between_pages(world: World) {
+async fn rows_with_equal_keys_are_paged_once(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let now = world.store.now();
@@ -137,39 +137,39 @@ async fn rows_with_equal_keys_are_not_lost_between_pages(world: World) {
         world.issue_with(tenant, &project, "same", |issue| issue.created_at = now).await;
     }
     for order in ["created", "created desc", "summary"] {
-        let issues = all(page(&issue::SPEC, 3, order), |asked| {
+        let issues = all(page(&issue::SPEC, 3, order), |request| {
             let store = Arc::clone(&world.store);
-            async move { store.issues(tenant, &asked).await }
+            async move { store.issues(tenant, &request).await }
         });
         let ids: BTreeSet<_> = issues.await.into_iter().map(|issue| issue.id).collect();
         assert_eq!(ids.len(), 10, "{order}");
     }
 }
 
-async fn text_is_sorted_by_its_bytes(world: World) {
+async fn text_is_sorted_bytewise(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     for summary in ["é", "b", "B", "a", "_", "A", "z"] {
         world.issue(tenant, &project, summary).await;
     }
-    let issues = all(page(&issue::SPEC, 2, "summary"), |asked| {
+    let issues = all(page(&issue::SPEC, 2, "summary"), |request| {
         let store = Arc::clone(&world.store);
-        async move { store.issues(tenant, &asked).await }
+        async move { store.issues(tenant, &request).await }
     });
     let summaries: String = issues.await.into_iter().map(|issue| issue.summary).collect();
     assert_eq!(summaries, "AB_abzé");
 }
 
-async fn a_place_in_another_list_is_refused(world: World) {
+async fn page_token_of_another_list_is_refused(world: World) {
     let tenant = world.tenant("acme").await;
-    let mut asked = page(&issue::SPEC, 3, "summary");
+    let mut request = page(&issue::SPEC, 3, "summary");
     for (key, id) in [
         (SortKey::Integer(3), tenant.to_string()),
         (SortKey::Time(world.store.now()), tenant.to_string()),
         (SortKey::Text("a".into()), "no id".to_owned()),
     ] {
-        asked.after = Some(Keyset { key, id });
-        let error = world.store.issues(tenant, &asked).await.unwrap_err();
+        request.after = Some(Keyset { key, id });
+        let error = world.store.issues(tenant, &request).await.unwrap_err();
         assert_eq!(error.faults()[0].field, "page_token");
     }
 }

@@ -1,4 +1,4 @@
-//! What hangs on issues: comments, links and watchers.
+//! Parts of issues: comments, links and watchers.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use tessera_core::tracker::{Comment, Issue, Link, Relation, issue};
 use crate::world::{World, all, page};
 
 on_every_store! {
-    comments_are_written_edited_and_removed,
-    comments_are_read_oldest_first,
-    links_are_seen_from_both_sides,
-    watchers_come_and_go,
-    what_hangs_on_an_issue_goes_with_it,
+    comments_are_created_edited_and_deleted,
+    comments_are_listed_oldest_first,
+    links_are_visible_from_both_issues,
+    watchers_are_added_and_removed,
+    parts_are_deleted_with_their_issue,
 }
 
 fn note(world: &World, issue: IssueId, body: &str) -> Comment {
@@ -36,7 +36,7 @@ async fn with(world: &World, tenant: TenantId, issue: &mut Issue, write: impl Fn
     world.store(world.update(tenant, issue).write(write)).await;
 }
 
-async fn comments_are_written_edited_and_removed(world: World) {
+async fn comments_are_created_edited_and_deleted(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let mut issue = world.issue(tenant, &project, "discussed").await;
@@ -53,7 +53,7 @@ async fn comments_are_written_edited_and_removed(world: World) {
     assert_eq!(world.store.comment(tenant, issue.id, edited.id).await.unwrap(), None);
 }
 
-async fn comments_are_read_oldest_first(world: World) {
+async fn comments_are_listed_oldest_first(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let mut issue = world.issue(tenant, &project, "discussed").await;
@@ -71,7 +71,7 @@ async fn comments_are_read_oldest_first(world: World) {
     assert_eq!(read.await, written);
 }
 
-async fn links_are_seen_from_both_sides(world: World) {
+async fn links_are_visible_from_both_issues(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let mut a = world.issue(tenant, &project, "a").await;
@@ -109,7 +109,7 @@ async fn links_are_seen_from_both_sides(world: World) {
     assert!(world.commit(gone).await.unwrap_err().is_stale());
 }
 
-async fn watchers_come_and_go(world: World) {
+async fn watchers_are_added_and_removed(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let mut issue = world.issue(tenant, &project, "watched").await;
@@ -125,7 +125,7 @@ async fn watchers_come_and_go(world: World) {
     assert!(world.store.watchers(tenant, issue.id).await.unwrap().is_empty());
 }
 
-async fn what_hangs_on_an_issue_goes_with_it(world: World) {
+async fn parts_are_deleted_with_their_issue(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let ada = world.user(tenant, "Ada Lovelace", "ada@example.com").await;

@@ -1,4 +1,4 @@
-//! What is marked as deleted is not seen, and is found by those who purge.
+//! Rows marked as deleted are hidden, and found by the purger.
 
 use tessera_core::changeset::Write;
 use tessera_core::id::{ProjectId, UserId};
@@ -7,13 +7,13 @@ use tessera_core::tracker::{Link, Purge, Relation, issue, project, user};
 use crate::world::{World, page};
 
 on_every_store! {
-    a_deleted_project_is_invisible_with_its_issues,
-    a_deleted_project_is_purged,
-    a_deleted_user_is_invisible_and_forgotten,
-    the_core_s_purger_leaves_nothing,
+    deleted_project_hides_its_issues,
+    deleted_project_is_purged,
+    deleted_user_is_hidden_and_erased,
+    purger_deletes_everything,
 }
 
-async fn a_deleted_project_is_invisible_with_its_issues(world: World) {
+async fn deleted_project_hides_its_issues(world: World) {
     let tenant = world.tenant("acme").await;
     let (gone, kept) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
     let inside = world.issue(tenant, &gone, "inside").await;
@@ -37,7 +37,7 @@ async fn a_deleted_project_is_invisible_with_its_issues(world: World) {
     assert_eq!(issues.iter().map(|issue| issue.id).collect::<Vec<_>>(), [outside.id]);
 }
 
-async fn a_deleted_project_is_purged(world: World) {
+async fn deleted_project_is_purged(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Gone").await;
     for number in 0..5 {
@@ -68,7 +68,7 @@ async fn a_deleted_project_is_purged(world: World) {
     assert!(world.commit(absent).await.unwrap_err().is_stale());
 }
 
-async fn a_deleted_user_is_invisible_and_forgotten(world: World) {
+async fn deleted_user_is_hidden_and_erased(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let ada = world.user(tenant, "Ada Lovelace", "ada@example.com").await;
@@ -86,7 +86,7 @@ async fn a_deleted_user_is_invisible_and_forgotten(world: World) {
     assert_eq!(world.store.purges(9).await.unwrap(), std::slice::from_ref(&purge));
     assert_eq!(world.store.purgeable(&purge, 9).await.unwrap(), std::slice::from_ref(&issue));
     let forget = || world.change(tenant).write(Write::ForgetUser(ada.id));
-    assert!(world.commit(forget()).await.unwrap_err().is_stale(), "an issue is still hers");
+    assert!(world.commit(forget()).await.unwrap_err().is_stale(), "an issue is still assigned");
     world.store(world.update(tenant, &world.next(&issue, |next| next.assignee = None))).await;
     world.store(forget()).await;
     assert!(world.store.purges(9).await.unwrap().is_empty());
@@ -94,7 +94,7 @@ async fn a_deleted_user_is_invisible_and_forgotten(world: World) {
     assert!(world.commit(absent).await.unwrap_err().is_stale());
 }
 
-async fn the_core_s_purger_leaves_nothing(world: World) {
+async fn purger_deletes_everything(world: World) {
     let tenant = world.tenant("acme").await;
     let (gone, kept) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
     let parent = world.issue(tenant, &gone, "parent").await;

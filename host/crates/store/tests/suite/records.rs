@@ -1,4 +1,4 @@
-//! What is written is read: tenants, keys, users and issues with all that they hold.
+//! Round trips of tenants, keys, users and issues with all fields.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use tessera_core::{Timestamp, Value};
 use crate::world::World;
 
 on_every_store! {
-    a_tenant_is_found_by_id_and_slug_and_changed,
-    a_key_is_found_whosever_it_is_and_ended,
-    an_issue_survives_whole,
-    a_scheme_comes_and_goes,
-    names_are_kept_as_they_were_written,
+    tenant_is_read_by_id_and_slug_and_updated,
+    key_is_read_without_its_tenant_and_revoked,
+    issue_round_trips,
+    project_scheme_is_set_and_removed,
+    text_is_stored_unchanged,
 }
 
-async fn a_tenant_is_found_by_id_and_slug_and_changed(world: World) {
+async fn tenant_is_read_by_id_and_slug_and_updated(world: World) {
     let id = world.tenant("acme").await;
     let tenant = world.store.tenant(id).await.unwrap().unwrap();
     assert_eq!(world.store.tenant_by_slug("acme").await.unwrap(), Some(tenant.clone()));
@@ -29,7 +29,7 @@ async fn a_tenant_is_found_by_id_and_slug_and_changed(world: World) {
     assert_eq!(world.store.tenant(id).await.unwrap(), Some(suspended));
 }
 
-async fn a_key_is_found_whosever_it_is_and_ended(world: World) {
+async fn key_is_read_without_its_tenant_and_revoked(world: World) {
     let tenant = world.tenant("acme").await;
     let ada = world.user(tenant, "Ada Lovelace", "ada@example.com").await;
     let mut key = world.new_key(tenant, "bound-1");
@@ -45,7 +45,7 @@ async fn a_key_is_found_whosever_it_is_and_ended(world: World) {
     assert_eq!(world.store.key(&ended.key.id).await.unwrap(), Some(ended));
 }
 
-async fn an_issue_survives_whole(world: World) {
+async fn issue_round_trips(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let ada = world.user(tenant, "Ada Lovelace", "ada@example.com").await;
@@ -89,7 +89,7 @@ async fn an_issue_survives_whole(world: World) {
     }
 }
 
-async fn a_scheme_comes_and_goes(world: World) {
+async fn project_scheme_is_set_and_removed(world: World) {
     let tenant = world.tenant("acme").await;
     let project = world.project(tenant, "Rocket").await;
     let mut scheme = Scheme::built_in();
@@ -102,7 +102,7 @@ async fn a_scheme_comes_and_goes(world: World) {
     assert_eq!(world.store.project(tenant, back.id).await.unwrap(), Some(back));
 }
 
-async fn names_are_kept_as_they_were_written(world: World) {
+async fn text_is_stored_unchanged(world: World) {
     let tenant = world.tenant("acme").await;
     let user = world.user(tenant, "ÅSA Öberg", "Åsa@Example.COM").await;
     assert_eq!(world.store.user(tenant, user.id).await.unwrap(), Some(user.clone()));

@@ -1,4 +1,4 @@
-//! Releases are kept whole, with their bytes, for each tenant by itself.
+//! Releases and component bytes, separate for each tenant.
 
 use tessera_core::ErrorKind;
 use tessera_core::changeset::{Guard, Write};
@@ -10,17 +10,17 @@ use tessera_core::{Timestamp, Value};
 use crate::world::{World, all, page, reference};
 
 on_every_store! {
-    a_release_survives_whole,
-    a_plugin_has_one_release_of_a_version,
-    the_bytes_are_any_tenant_s_and_go_with_their_releases,
-    a_release_in_use_is_not_removed,
-    a_release_is_not_removed_while_it_is_installed,
-    a_release_never_changes,
-    releases_are_listed_page_by_page,
-    another_tenant_s_releases_are_not_seen,
+    release_round_trips,
+    release_version_is_unique_per_plugin,
+    component_bytes_are_shared_and_deleted_with_releases,
+    release_in_use_cannot_be_deleted,
+    deletion_and_installation_of_a_release_exclude_each_other,
+    release_cannot_be_updated,
+    releases_are_paged,
+    other_tenants_releases_are_not_visible,
 }
 
-async fn a_release_survives_whole(world: World) {
+async fn release_round_trips(world: World) {
     let tenant = world.tenant("acme").await;
     let ada = world.user(tenant, "Ada Lovelace", "ada@example.com").await;
     let mut release = world.new_release("support-sla", "1.2.0-rc.1+b", 7);
@@ -48,7 +48,7 @@ async fn a_release_survives_whole(world: World) {
     assert_eq!(world.store.release(tenant, digest).await.unwrap(), None);
 }
 
-async fn a_plugin_has_one_release_of_a_version(world: World) {
+async fn release_version_is_unique_per_plugin(world: World) {
     let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
     world.release(tenant, "sla", "1.0.0", 1).await;
     for twin in [
@@ -64,7 +64,7 @@ async fn a_plugin_has_one_release_of_a_version(world: World) {
     world.release(other, "sla", "1.0.0", 1).await;
 }
 
-async fn the_bytes_are_any_tenant_s_and_go_with_their_releases(world: World) {
+async fn component_bytes_are_shared_and_deleted_with_releases(world: World) {
     let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
     let digest = Digest([1; 32]);
     assert_eq!(world.store.component(digest).await.unwrap(), None);
@@ -82,27 +82,27 @@ async fn the_bytes_are_any_tenant_s_and_go_with_their_releases(world: World) {
     assert!(world.commit(orphan).await.unwrap_err().is_stale(), "bytes without a release");
 }
 
-async fn a_release_in_use_is_not_removed(world: World) {
+async fn release_in_use_cannot_be_deleted(world: World) {
     let tenant = world.tenant("acme").await;
     let first = world.release(tenant, "sla", "1.0.0", 1).await;
     let second = world.release(tenant, "sla", "2.0.0", 2).await;
     let unused = world.release(tenant, "sla", "3.0.0", 3).await;
-    let held = world.installation(tenant, &first, Scope::Tenant).await;
+    let installation = world.installation(tenant, &first, Scope::Tenant).await;
     let removal = |release: &Release| {
         let guard = Guard::ReleaseIsUnused(release.digest());
         world.commit(world.change(tenant).guard(guard).delete(release.clone()))
     };
     assert!(removal(&first).await.unwrap_err().is_stale());
     let unguarded = world.change(tenant).delete(first.clone());
-    assert!(world.commit(unguarded).await.unwrap_err().is_stale(), "the key refers to it");
+    assert!(world.commit(unguarded).await.unwrap_err().is_stale(), "a foreign key refers to it");
     let upgraded = Installation {
         release: reference(&second),
         earlier: vec![reference(&first)],
         version: 2,
-        ..held.clone()
+        ..installation.clone()
     };
     world.store(world.change(tenant).update(upgraded.clone())).await;
-    assert!(removal(&first).await.unwrap_err().is_stale(), "one can go back to it");
+    assert!(removal(&first).await.unwrap_err().is_stale(), "it is an earlier release");
     assert!(removal(&second).await.unwrap_err().is_stale());
     removal(&unused).await.unwrap();
     world.store(world.change(tenant).delete(upgraded)).await;
@@ -110,7 +110,7 @@ async fn a_release_in_use_is_not_removed(world: World) {
     removal(&second).await.unwrap();
 }
 
-async fn a_release_is_not_removed_while_it_is_installed(world: World) {
+async fn deletion_and_installation_of_a_release_exclude_each_other(world: World) {
     let tenant = world.tenant("acme").await;
     for round in 0..20 {
         let release = world.release(tenant, &format!("p{round}"), "1.0.0", round).await;
@@ -125,7 +125,7 @@ async fn a_release_is_not_removed_while_it_is_installed(world: World) {
     }
 }
 
-async fn a_release_never_changes(world: World) {
+async fn release_cannot_be_updated(world: World) {
     let tenant = world.tenant("acme").await;
     let release = world.release(tenant, "sla", "1.0.0", 1).await;
     let changed = world.change(tenant).write(Write::Update(release.clone().into(), 1));
@@ -136,21 +136,21 @@ async fn a_release_never_changes(world: World) {
     world.store(world.change(tenant).expect(&release).insert(world.new_project("Rocket"))).await;
 }
 
-async fn releases_are_listed_page_by_page(world: World) {
+async fn releases_are_paged(world: World) {
     let tenant = world.tenant("acme").await;
     let at = Timestamp::parse("t", "2026-01-31T12:00:00Z").unwrap();
     let mut uploaded = Vec::new();
     for number in 0..7 {
         let plugin = if number % 2 == 0 { "even" } else { "odd" };
         let mut release = world.new_release(plugin, &format!("{number}.0.0"), number);
-        // All at one moment: the digests order them.
+        // At equal times the digests order them.
         release.uploaded_at = at;
         world.store(world.change(tenant).insert(release.clone())).await;
         uploaded.push(release);
     }
-    let list = |asked: PageRequest| {
+    let list = |request: PageRequest| {
         let world = world.clone();
-        async move { world.store.releases(tenant, &asked).await }
+        async move { world.store.releases(tenant, &request).await }
     };
     assert_eq!(all(page(&release::SPEC, 3, "created asc"), list).await, uploaded);
     uploaded.reverse();
@@ -160,26 +160,26 @@ async fn releases_are_listed_page_by_page(world: World) {
     assert_eq!(odd.iter().map(|release| release.digest().0[0]).collect::<Vec<_>>(), [5, 3, 1]);
 }
 
-async fn another_tenant_s_releases_are_not_seen(world: World) {
+async fn other_tenants_releases_are_not_visible(world: World) {
     let (mine, other) = (world.tenant("mine").await, world.tenant("other").await);
     let release = world.release(mine, "sla", "1.0.0", 1).await;
-    let held = world.installation(mine, &release, Scope::Tenant).await;
+    let installation = world.installation(mine, &release, Scope::Tenant).await;
     let store = &world.store;
     assert_eq!(store.release(other, release.digest()).await.unwrap(), None);
     assert_eq!(store.release_named(other, "sla", "1.0.0").await.unwrap(), None);
     assert!(store.releases(other, &page(&release::SPEC, 9, "")).await.unwrap().items.is_empty());
-    assert_eq!(store.installation(other, held.id).await.unwrap(), None);
+    assert_eq!(store.installation(other, installation.id).await.unwrap(), None);
     assert!(store.in_force(other).await.unwrap().installations.is_empty());
     let foreign = world.new_installation(&release, Scope::Tenant);
     for changeset in [
         world.change(other).delete(release.clone()),
         world.change(other).expect(&release),
-        world.change(other).delete(held.clone()),
+        world.change(other).delete(installation.clone()),
         world.change(other).insert(foreign),
         world.change(other).write(Write::PutComponent(release.digest(), [0; 1].as_slice().into())),
     ] {
         let said = format!("{:?}", changeset.writes);
         assert!(world.commit(changeset).await.unwrap_err().is_stale(), "{said}");
     }
-    assert_eq!(store.installation(mine, held.id).await.unwrap(), Some(held));
+    assert_eq!(store.installation(mine, installation.id).await.unwrap(), Some(installation));
 }

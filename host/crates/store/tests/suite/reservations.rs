@@ -1,4 +1,4 @@
-//! Batches of reservations: each command is judged by itself, pools are never oversold, and what is stored adds up.
+//! Batches of reservations: each command has its own result, pools are never oversold, counts are consistent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,26 +19,26 @@ fn reason(verdict: Result<Reservation>) -> String {
     verdict.unwrap_err().reason().to_owned()
 }
 
-async fn a_reservation_lives_from_hold_to_sale(world: World) {
+async fn reservation_goes_from_hold_to_confirmation(world: World) {
     let office = BoxOffice::open(world, Some(10), |_| ()).await;
     let standing = office.ticket_type(Some(5), &[]).await;
-    let held = office.run(office.reserve("ann", &[(standing, 3)])).await.unwrap();
-    assert_eq!(held.state, ReservationState::Held);
-    assert_eq!(held.units.len(), 3);
-    assert_eq!(held.total().unwrap().amount, 3_750);
+    let reservation = office.run(office.reserve("ann", &[(standing, 3)])).await.unwrap();
+    assert_eq!(reservation.state, ReservationState::Held);
+    assert_eq!(reservation.units.len(), 3);
+    assert_eq!(reservation.total().unwrap().amount, 3_750);
     assert_eq!(office.counts(standing).await, Counts { held: 3, sold: 0, locked: 0 });
     assert_eq!(office.counts(office.event.id).await, Counts { held: 3, sold: 0, locked: 0 });
-    let stored = office.world.store.reservation(office.tenant, held.id).await.unwrap().unwrap();
-    assert_eq!(stored, held);
-    let longer = office.extend(held.id, Some(1_200)).await.unwrap();
-    assert!(longer.expires_at > held.expires_at && longer.version == 2);
-    let less = office.release(held.id, &[held.units[1].id]).await.unwrap();
+    let stored = office.world.store.reservation(office.tenant, reservation.id).await.unwrap().unwrap();
+    assert_eq!(stored, reservation);
+    let longer = office.extend(reservation.id, Some(1_200)).await.unwrap();
+    assert!(longer.expires_at > reservation.expires_at && longer.version == 2);
+    let less = office.release(reservation.id, &[reservation.units[1].id]).await.unwrap();
     assert_eq!((less.units.len(), less.state), (2, ReservationState::Held));
-    let sold = office.confirm(held.id).await.unwrap();
+    let sold = office.confirm(reservation.id).await.unwrap();
     assert_eq!((sold.state, sold.version), (ReservationState::Confirmed, 4));
     assert_eq!(sold.payment_reference.as_deref(), Some("paid"));
     assert_eq!(office.counts(standing).await, Counts { held: 0, sold: 2, locked: 0 });
-    for refused in [office.confirm(held.id).await, office.release(held.id, &[]).await] {
+    for refused in [office.confirm(reservation.id).await, office.release(reservation.id, &[]).await] {
         assert_eq!(reason(refused), "TRANSITION_NOT_ALLOWED");
     }
     let gone = office.run(office.reserve("ben", &[(standing, 1)])).await.unwrap();
@@ -46,7 +46,7 @@ async fn a_reservation_lives_from_hold_to_sale(world: World) {
     assert_eq!((gone.state, gone.units.len()), (ReservationState::Released, 0));
     office.check().await;
     let facts = office.world.numbered(11).await;
-    let of: Vec<_> = facts.iter().filter(|fact| fact.what.object.id == held.id.to_string()).collect();
+    let of: Vec<_> = facts.iter().filter(|fact| fact.what.object.id == reservation.id.to_string()).collect();
     let types: Vec<_> = of.iter().map(|fact| &*fact.what.fact_type).collect();
     let expected =
         ["reservation.held", "reservation.extended", "reservation.released", "reservation.confirmed"];
@@ -54,7 +54,7 @@ async fn a_reservation_lives_from_hold_to_sale(world: World) {
     assert!(of.iter().all(|fact| fact.what.event == Some(office.event.id)));
 }
 
-async fn lines_on_one_pool_are_summed_and_all_or_nothing(world: World) {
+async fn lines_on_one_pool_are_summed_and_atomic(world: World) {
     let office = BoxOffice::open(world, None, |_| ()).await;
     let shared = office.shared(5).await;
     let (adult, child) =
@@ -62,14 +62,14 @@ async fn lines_on_one_pool_are_summed_and_all_or_nothing(world: World) {
     let wanted = office.reserve("ann", &[(adult, 3), (child, 3)]);
     assert_eq!(reason(office.run(wanted).await), "INVENTORY_EXHAUSTED");
     assert_eq!(office.counts(shared).await, Counts::default());
-    let held = office.run(office.reserve("ann", &[(adult, 3), (child, 2)])).await.unwrap();
-    assert_eq!(held.quantities(), [3, 2]);
+    let reservation = office.run(office.reserve("ann", &[(adult, 3), (child, 2)])).await.unwrap();
+    assert_eq!(reservation.quantities(), [3, 2]);
     assert_eq!(office.counts(shared).await.held, 5);
     assert_eq!(reason(office.run(office.reserve("ben", &[(adult, 1)])).await), "INVENTORY_EXHAUSTED");
     office.check().await;
 }
 
-async fn each_command_of_a_batch_has_its_own_verdict(world: World) {
+async fn each_command_of_a_batch_has_its_own_result(world: World) {
     let office = BoxOffice::open(world, Some(7), |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
     let first = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
@@ -82,32 +82,32 @@ async fn each_command_of_a_batch_has_its_own_verdict(world: World) {
         office.reserve("eli", &[(standing, 200)]),
     ];
     let verdicts = office.batch(&jobs).await;
-    let said: Vec<_> = verdicts
+    let reasons: Vec<_> = verdicts
         .iter()
         .map(|verdict| verdict.as_ref().map_or_else(|error| error.reason(), |_| "ok"))
         .collect();
     let expected = ["ok", "INVENTORY_EXHAUSTED", "ok", "ok", "TRANSITION_NOT_ALLOWED", "INVALID_ARGUMENT"];
-    assert_eq!(said, expected);
+    assert_eq!(reasons, expected);
     assert_eq!(office.counts(office.event.id).await.held, 6);
     office.check().await;
 }
 
-async fn a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back(world: World) {
-    let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(2) };
+async fn expired_hold_cannot_be_confirmed_and_returns_its_supply(world: World) {
+    let holds = HoldRules { usual: Some(2), least: Some(1), most: Some(2) };
     let office = BoxOffice::open(world, Some(2), |text| hold(text, holds)).await;
     let standing = office.ticket_type(None, &[]).await;
-    let held = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
+    let reservation = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
     assert_eq!(reason(office.run(office.reserve("ben", &[(standing, 1)])).await), "INVENTORY_EXHAUSTED");
     assert!(office.world.store.due_events(9).await.unwrap().is_empty());
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    office.wait_for_end(&reservation).await;
     assert_eq!(office.world.store.due_events(9).await.unwrap(), [(office.tenant, office.event.id)]);
-    // Before a batch refuses for want of supply, it ends what is due.
+    // A batch expires due holds before it refuses for lack of supply.
     let next = office.run(office.reserve("ben", &[(standing, 1)])).await.unwrap();
-    assert_eq!(reason(office.confirm(held.id).await), "RESERVATION_EXPIRED");
-    let ended = office.world.store.reservation(office.tenant, held.id).await.unwrap().unwrap();
+    assert_eq!(reason(office.confirm(reservation.id).await), "RESERVATION_EXPIRED");
+    let ended = office.world.store.reservation(office.tenant, reservation.id).await.unwrap().unwrap();
     assert_eq!((ended.state, ended.units.len()), (ReservationState::Expired, 0));
-    // Whoever comes too late ends the hold himself.
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    // A late confirmation expires the hold.
+    office.wait_for_end(&next).await;
     assert_eq!(reason(office.confirm(next.id).await), "RESERVATION_EXPIRED");
     assert_eq!(office.counts(office.event.id).await, Counts::default());
     let verdict = office.batch(&[office.job(Command::Sweep)]).await.pop().unwrap();
@@ -115,7 +115,7 @@ async fn a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back(worl
     office.check().await;
 }
 
-async fn a_repeat_gets_the_first_answer_and_another_body_is_refused(world: World) {
+async fn repeated_key_is_replayed_and_another_body_is_refused(world: World) {
     let office = BoxOffice::open(world, Some(9), |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
     let keyed = |fingerprint: u8, units| {
@@ -127,7 +127,7 @@ async fn a_repeat_gets_the_first_answer_and_another_body_is_refused(world: World
         Arc::new(Job::new(&office.world.ctx(office.tenant), command, key))
     };
     let first = office.run(keyed(1, 2)).await.unwrap();
-    // In one batch, in the next, and with another body.
+    // In the same batch, in the next one, and with another body.
     let verdicts = office.batch(&[keyed(1, 2), keyed(1, 2), keyed(2, 3)]).await;
     for verdict in &verdicts[..2] {
         let Ok(Outcome::Replayed(recorded)) = verdict else { panic!("{verdict:?}") };
@@ -137,27 +137,27 @@ async fn a_repeat_gets_the_first_answer_and_another_body_is_refused(world: World
     assert_eq!(office.counts(standing).await.held, 2);
 }
 
-async fn a_buyer_has_no_more_than_the_event_allows(world: World) {
+async fn buyer_limit_is_enforced(world: World) {
     let office = BoxOffice::open(world, None, |text| text.buyer_limit = Some(4)).await;
     let standing = office.ticket_type(None, &[]).await;
-    let held = office.run(office.reserve("ann", &[(standing, 3)])).await.unwrap();
+    let reservation = office.run(office.reserve("ann", &[(standing, 3)])).await.unwrap();
     assert_eq!(reason(office.run(office.reserve("ann", &[(standing, 2)])).await), "BUYER_LIMIT_REACHED");
-    // In one batch, too, and each buyer by himself.
+    // Also within one batch, and for each buyer separately.
     let jobs = [("ann", 1), ("ann", 1), ("ben", 4)]
         .map(|(buyer, units)| office.reserve(buyer, &[(standing, units)]));
     let verdicts = office.batch(&jobs).await;
     assert_eq!(verdicts.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
-    office.confirm(held.id).await.unwrap();
+    office.confirm(reservation.id).await.unwrap();
     assert_eq!(reason(office.run(office.reserve("ann", &[(standing, 1)])).await), "BUYER_LIMIT_REACHED");
 }
 
-async fn a_seat_is_one_units_and_seats_are_given_together(world: World) {
+async fn seat_belongs_to_one_unit_and_seats_are_adjacent(world: World) {
     let office = BoxOffice::open(world, None, |_| ()).await;
     let stalls = office.ticket_type_with(Some(8), &[], true).await;
     let rows = [seats(office.event.id, stalls, "A", 3), seats(office.event.id, stalls, "B", 5)].concat();
     office.world.store(office.world.change(office.tenant).write(Write::PutSeats(rows.clone()))).await;
-    let labels = |held: &Reservation| -> Vec<String> {
-        held.units.iter().map(|unit| unit.seat.as_ref().unwrap().label.clone()).collect()
+    let labels = |reservation: &Reservation| -> Vec<String> {
+        reservation.units.iter().map(|unit| unit.seat.as_ref().unwrap().label.clone()).collect()
     };
     let named = |buyer: &str, wanted: &[&str]| {
         let Command::Reserve(mut command) = reserve(buyer, &[(stalls, wanted.len())], None) else {
@@ -170,23 +170,23 @@ async fn a_seat_is_one_units_and_seats_are_given_together(world: World) {
     assert_eq!(labels(&ann), ["A2", "B5"]);
     assert_eq!(reason(office.run(named("ben", &["A1", "A2"])).await), "SEAT_TAKEN");
     assert_eq!(reason(office.run(named("ben", &["Z1"])).await), "INVALID_ARGUMENT");
-    // Two want the same seat at once.
+    // Two commands of a batch request the same seat.
     let verdicts = office.batch(&[named("ben", &["A1"]), named("cem", &["A1"])]).await;
     assert_eq!(verdicts.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false]);
     let four = office.run(office.reserve("dia", &[(stalls, 4)])).await.unwrap();
     assert_eq!(labels(&four), ["B1", "B2", "B3", "B4"]);
     assert_eq!(reason(office.run(office.reserve("eli", &[(stalls, 2)])).await), "INVENTORY_EXHAUSTED");
-    // What is given back is free at once, also within the batch that gives it back.
+    // A released seat is free at once, also within the releasing batch.
     let back = office.job(Command::Release { id: ann.id, units: vec![ann.units[0].id], if_version: None });
     let verdicts = office.batch(&[back, named("eli", &["A2"])]).await;
     assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
     let by = |reservation: &Reservation, label: &str| {
         reservation.units.iter().find(|unit| unit.seat.as_ref().unwrap().label == label).map(|unit| unit.id)
     };
-    let held =
+    let seats =
         office.world.store.seats_named(office.tenant, stalls, &["A2".into(), "B5".into()]).await.unwrap();
     let eli = done(verdicts.into_iter().nth(1).unwrap()).unwrap();
-    for seat in held {
+    for seat in seats {
         let of = if seat.label == "A2" { &eli } else { &ann };
         assert_eq!(seat.unit, by(of, &seat.label));
     }
@@ -196,19 +196,22 @@ async fn a_seat_is_one_units_and_seats_are_given_together(world: World) {
     office.check().await;
 }
 
-/// However many seats another type of the event has, and others of the batch want.
-async fn each_type_s_seats_are_looked_at(world: World) {
+/// Independent of the number of seats of other ticket types and of other commands.
+async fn seats_of_each_ticket_type_are_considered(world: World) {
     let office = BoxOffice::open(world, None, |_| ()).await;
     let (stalls, boxes) = (
         office.ticket_type_with(Some(2_100), &[], true).await,
         office.ticket_type_with(Some(3), &[], true).await,
     );
-    let mut made = seats(office.event.id, boxes, "Z", 3);
+    let mut seats_of_all = seats(office.event.id, boxes, "Z", 3);
     for row in 0..21 {
-        made.extend(seats(office.event.id, stalls, &format!("A{row:02}-"), 100));
+        seats_of_all.extend(seats(office.event.id, stalls, &format!("A{row:02}-"), 100));
     }
     let fact = office.world.fact(office.tenant, "seats.made", &office.event);
-    office.world.store(office.world.change(office.tenant).write(Write::PutSeats(made)).fact(fact)).await;
+    office
+        .world
+        .store(office.world.change(office.tenant).write(Write::PutSeats(seats_of_all)).fact(fact))
+        .await;
     let jobs: Vec<_> = (0..210)
         .map(|buyer| office.reserve(&format!("buyer-{buyer}"), &[(stalls, 10)]))
         .chain([office.reserve("ann", &[(boxes, 3)]), office.reserve("ben", &[(boxes, 1)])])
@@ -220,7 +223,7 @@ async fn each_type_s_seats_are_looked_at(world: World) {
     office.check().await;
 }
 
-async fn what_is_locked_is_not_sold_and_comes_back(world: World) {
+async fn locked_units_are_not_sold_until_unlocked(world: World) {
     let office = BoxOffice::open(world, Some(5), |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
     let now = office.world.store.now();
@@ -250,7 +253,7 @@ async fn what_is_locked_is_not_sold_and_comes_back(world: World) {
     office.check().await;
 }
 
-async fn many_at_once_sell_exactly_what_there_is(world: World) {
+async fn concurrent_sales_do_not_oversell(world: World) {
     let office = BoxOffice::open(world, Some(100), |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
     let attempts = (0..40).map(|attempt| {
@@ -263,8 +266,8 @@ async fn many_at_once_sell_exactly_what_there_is(world: World) {
                     .collect();
                 for verdict in office.batch(&jobs).await {
                     match done(verdict) {
-                        Ok(held) => {
-                            office.confirm(held.id).await.unwrap();
+                        Ok(reservation) => {
+                            office.confirm(reservation.id).await.unwrap();
                             won += 1;
                         }
                         Err(error) => assert_eq!(error.reason(), "INVENTORY_EXHAUSTED"),
@@ -284,21 +287,21 @@ async fn many_at_once_sell_exactly_what_there_is(world: World) {
 }
 
 on_every_store! {
-    a_reservation_lives_from_hold_to_sale,
-    lines_on_one_pool_are_summed_and_all_or_nothing,
-    each_command_of_a_batch_has_its_own_verdict,
-    a_hold_past_its_time_cannot_be_confirmed_and_its_supply_comes_back,
-    a_repeat_gets_the_first_answer_and_another_body_is_refused,
-    a_buyer_has_no_more_than_the_event_allows,
-    a_seat_is_one_units_and_seats_are_given_together,
-    each_type_s_seats_are_looked_at,
-    what_is_locked_is_not_sold_and_comes_back,
-    many_at_once_sell_exactly_what_there_is,
+    reservation_goes_from_hold_to_confirmation,
+    lines_on_one_pool_are_summed_and_atomic,
+    each_command_of_a_batch_has_its_own_result,
+    expired_hold_cannot_be_confirmed_and_returns_its_supply,
+    repeated_key_is_replayed_and_another_body_is_refused,
+    buyer_limit_is_enforced,
+    seat_belongs_to_one_unit_and_seats_are_adjacent,
+    seats_of_each_ticket_type_are_considered,
+    locked_units_are_not_sold_until_unlocked,
+    concurrent_sales_do_not_oversell,
 }
 
-/// Two hosts share nothing but the rows: together they sell what there is, and no more.
+/// Two hosts that share only the rows sell exactly the capacity.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_hosts_sell_exactly_what_there_is() {
+async fn two_hosts_do_not_oversell() {
     async fn test(world: World) {
         let office = BoxOffice::open(world, Some(150), |_| ()).await;
         let standing = office.ticket_type(None, &[]).await;
@@ -321,13 +324,13 @@ async fn two_hosts_sell_exactly_what_there_is() {
     run(Kind::Postgres, test).await;
 }
 
-/// A program that goes round the rules cannot oversell: the database itself refuses.
+/// Check constraints refuse overselling independently of the rules.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_database_refuses_what_the_rules_would() {
+async fn database_constraints_refuse_overselling() {
     async fn test(world: World) {
         let office = BoxOffice::open(world, Some(3), |_| ()).await;
         let standing = office.ticket_type(None, &[]).await;
-        let held = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
+        let reservation = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
         let mut raw = office.world.raw().await;
         let wrong = [
             "UPDATE pools SET sold = sold + 2 WHERE sort = 'event'",
@@ -341,9 +344,9 @@ async fn the_database_refuses_what_the_rules_would() {
             let code = refused.as_database_error().unwrap().code().unwrap().into_owned();
             assert_eq!(code, "23514", "{sql}");
         }
-        // A reservation that was changed behind the rules' back fails its batch, and not another's.
+        // A reservation that was changed outside of the store is read again.
         raw.execute(AssertSqlSafe("UPDATE reservations SET version = 7")).await.unwrap();
-        let now = office.confirm(held.id).await.unwrap();
+        let now = office.confirm(reservation.id).await.unwrap();
         assert_eq!(now.version, 8);
         raw.close().await.unwrap();
     }

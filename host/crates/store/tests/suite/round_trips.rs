@@ -1,4 +1,4 @@
-//! How often the server is asked: rows are locked for few round trips, whatever is done.
+//! Round trips: rows are locked for few of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,20 +13,20 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::box_office::BoxOffice;
 use crate::world::{Kind, World, run};
 
-/// The most round trips between the one that locks and the one that commits, both counted.
+/// Maximum number of round trips from the lock to the commit, inclusive.
 const MOST: usize = 5;
 
-/// What passed over a wire.
+/// Counts of a proxy.
 #[derive(Default)]
 struct Passed {
-    /// How many transactions were begun.
+    /// Number of transactions.
     begun: AtomicUsize,
-    /// The most that one of them sent after its BEGIN.
+    /// Maximum number of messages of a transaction after its BEGIN.
     longest: AtomicUsize,
 }
 
-/// A wire to the server that counts.
-async fn wire(host: String, port: u16, passed: Arc<Passed>) -> u16 {
+/// A counting proxy to the server.
+async fn proxy(host: String, port: u16, passed: Arc<Passed>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -60,70 +60,74 @@ async fn pass(client: TcpStream, server: TcpStream, passed: Arc<Passed>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_batch_locks_for_few_round_trips() {
+async fn batch_takes_few_round_trips() {
     async fn test(world: World) {
-        // The first host numbers the facts, the one behind the wire only reserves.
+        // The first host numbers the facts, the one behind the proxy only reserves.
         let office = BoxOffice::open(world, Some(1_000), |text| text.buyer_limit = Some(50)).await;
         office.world.numbered(2).await;
         let standing = office.ticket_type(None, &[]).await;
         let (host, port) = office.world.server_address();
         let passed = Arc::new(Passed::default());
-        let port = wire(host, port, Arc::clone(&passed)).await;
-        let wired = BoxOffice { world: office.world.other_host_at("wired", port).await, ..office.clone() };
-        // Statements are prepared once for each connection: that is not what is counted.
+        let port = proxy(host, port, Arc::clone(&passed)).await;
+        let remote = BoxOffice { world: office.world.other_host_at("remote", port).await, ..office.clone() };
+        // Statements are prepared once for each connection; the warm-up excludes that from the counts.
         let mut counted = usize::MAX;
         for _ in 0..24 {
-            let held = wired.run(wired.reserve("ann", &[(standing, 2)])).await.unwrap();
-            let other = wired.run(wired.reserve("ben", &[(standing, 2)])).await.unwrap();
+            let reservation = remote.run(remote.reserve("ann", &[(standing, 2)])).await.unwrap();
+            let other = remote.run(remote.reserve("ben", &[(standing, 2)])).await.unwrap();
             passed.longest.store(0, Ordering::SeqCst);
             let jobs = [
-                wired.reserve("cem", &[(standing, 1)]),
-                wired.job(Command::Confirm { id: held.id, payment_reference: "p".into(), if_version: None }),
-                wired.job(Command::Release { id: other.id, units: Vec::new(), if_version: None }),
-                wired.job(Command::Sweep),
+                remote.reserve("cem", &[(standing, 1)]),
+                remote.job(Command::Confirm {
+                    id: reservation.id,
+                    payment_reference: "p".into(),
+                    if_version: None,
+                }),
+                remote.job(Command::Release { id: other.id, units: Vec::new(), if_version: None }),
+                remote.job(Command::Sweep),
             ];
-            let verdicts = wired.batch(&jobs).await;
+            let verdicts = remote.batch(&jobs).await;
             assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
             counted = counted.min(passed.longest.load(Ordering::SeqCst));
         }
         assert!((2..=MOST).contains(&counted), "{counted} round trips with the pools locked");
-        wired.world.store.close().await;
+        remote.world.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }
 
-/// A host that knows the event's terms neither locks nor reads: its statement is a transaction of its own.
+/// A host that has cached the event neither locks nor reads: its statement is a transaction of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_plain_reservation_is_one_statement() {
+async fn cached_reservation_is_one_statement() {
     async fn test(world: World) {
         let office = BoxOffice::open(world, Some(1_000), |_| ()).await;
         let standing = office.ticket_type(None, &[]).await;
         let (host, port) = office.world.server_address();
         let passed = Arc::new(Passed::default());
-        let port = wire(host, port, Arc::clone(&passed)).await;
-        let wired = BoxOffice { world: office.world.other_host_at("wired", port).await, ..office.clone() };
-        wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        let port = proxy(host, port, Arc::clone(&passed)).await;
+        let remote = BoxOffice { world: office.world.other_host_at("remote", port).await, ..office.clone() };
+        remote.run(remote.reserve("ann", &[(standing, 1)])).await.unwrap();
         let before = passed.begun.load(Ordering::SeqCst);
-        assert!(before > 0, "the first reads");
+        assert!(before > 0, "the first batch reads");
         for _ in 0..20 {
-            wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+            remote.run(remote.reserve("ann", &[(standing, 1)])).await.unwrap();
         }
         assert_eq!(passed.begun.load(Ordering::SeqCst), before);
-        // What is sold meanwhile does not make it forget.
-        let held = wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
-        wired.confirm(held.id).await.unwrap();
+        // Sales in between do not invalidate the cache.
+        let reservation = remote.run(remote.reserve("ann", &[(standing, 1)])).await.unwrap();
+        remote.confirm(reservation.id).await.unwrap();
         let before = passed.begun.load(Ordering::SeqCst);
-        wired.run(wired.reserve("ann", &[(standing, 1)])).await.unwrap();
+        remote.run(remote.reserve("ann", &[(standing, 1)])).await.unwrap();
         assert_eq!(passed.begun.load(Ordering::SeqCst), before);
         office.check().await;
-        wired.world.store.close().await;
+        remote.world.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }
 
-/// A plain creation reads nothing either: what it was decided by is checked by the statement that makes it.
+/// A creation without plugins reads nothing: the inserting statement checks its dependencies.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_plain_creation_is_one_statement() {
+async fn issue_creation_is_one_statement() {
     async fn test(world: World) {
         let tenant = world.tenant("acme").await;
         let (project, user) =
@@ -133,18 +137,18 @@ async fn a_plain_creation_is_one_statement() {
         let installation = world.installation(tenant, &release, Scope::Tenant).await;
         let (host, port) = world.server_address();
         let passed = Arc::new(Passed::default());
-        let wired = world.other_host_at("wired", wire(host, port, Arc::clone(&passed)).await).await;
+        let remote = world.other_host_at("remote", proxy(host, port, Arc::clone(&passed)).await).await;
         let begun = || passed.begun.load(Ordering::SeqCst);
         let child = || {
-            let mut issue = wired.new_issue(project.id, "child");
+            let mut issue = remote.new_issue(project.id, "child");
             (issue.assignee, issue.parent) = (Some(user.id), Some(parent.id));
             issue.labels = ["a", "b"].map(String::from).into();
             issue
         };
         let creation = |issue: &Issue| {
-            let fact = wired.fact(tenant, "issue.created", issue).in_project(project.id);
-            let timer = Write::PutTimer(wired.new_timer(issue.id, installation.id, "late"));
-            wired
+            let fact = remote.fact(tenant, "issue.created", issue).in_project(project.id);
+            let timer = Write::PutTimer(remote.new_timer(issue.id, installation.id, "late"));
+            remote
                 .change(tenant)
                 .insert(issue.clone())
                 .write(timer)
@@ -152,12 +156,12 @@ async fn a_plain_creation_is_one_statement() {
                 .fact(fact)
         };
         let before = begun();
-        let made = child();
-        wired.store(creation(&made).expect_machine(&project).expect(&user).expect(&parent)).await;
+        let issue = child();
+        remote.store(creation(&issue).expect_machine(&project).expect(&user).expect(&parent)).await;
         assert_eq!(begun(), before);
-        assert_eq!(world.store.issue(tenant, made.id).await.unwrap(), Some(made));
+        assert_eq!(world.store.issue(tenant, issue.id).await.unwrap(), Some(issue));
 
-        // Why something is not as it was expected is found out step by step, and nothing is left.
+        // A failed expectation is located step by step, and nothing is stored.
         let wrong = [
             Expect { machines: Some(project.machines + 1), ..project.expect() },
             Expect { version: 2, ..project.expect() },
@@ -168,11 +172,11 @@ async fn a_plain_creation_is_one_statement() {
             let (issue, before) = (child(), begun());
             let mut late = creation(&issue);
             late.expects.push(expected);
-            assert!(wired.commit(late).await.unwrap_err().is_stale());
+            assert!(remote.commit(late).await.unwrap_err().is_stale());
             assert_eq!(begun(), before + 1);
             assert_eq!(world.store.issue(tenant, issue.id).await.unwrap(), None);
         }
-        wired.store.close().await;
+        remote.store.close().await;
     }
     run(Kind::Postgres, test).await;
 }

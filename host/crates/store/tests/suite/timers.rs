@@ -1,5 +1,4 @@
-//! Timers are consumed once, back off, are listed, and go with their issue and installation; hosts say that
-//! they live.
+//! Timers: consumed once, delayed after failures, deleted with issue and installation. Heartbeats of hosts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +14,19 @@ use tessera_core::tracker::Issue;
 use crate::world::{World, all, page};
 
 on_every_store! {
-    a_timer_is_set_replaced_and_taken_away,
-    of_two_that_fire_a_timer_one_consumes_it,
-    what_is_due_is_found_whosever_it_is,
-    a_timer_that_failed_is_set_back_unless_it_was_set_anew,
-    an_issue_has_only_so_many_timers,
-    an_issue_is_made_with_its_timers,
-    an_installations_timers_are_listed_page_by_page,
-    timers_are_filtered_and_another_tenants_are_not_seen,
-    a_parked_timer_that_is_set_anew_is_due_and_its_old_call_is_late,
-    timers_go_with_their_issue_and_their_installation,
-    a_timer_needs_an_issue_and_an_installation,
-    timers_are_set_while_what_they_hang_on_goes,
-    hosts_that_beat_are_listed_with_how_far_they_are,
+    timer_is_set_replaced_and_deleted,
+    timer_is_consumed_once,
+    due_timers_of_all_tenants_are_listed,
+    failed_timer_is_delayed_unless_set_again,
+    timers_per_issue_are_limited,
+    issue_is_created_with_timers,
+    timers_of_an_installation_are_paged,
+    timers_are_filtered_within_the_tenant,
+    parked_timer_is_due_after_being_set_again,
+    timers_are_deleted_with_issue_or_installation,
+    timer_requires_issue_and_installation,
+    timers_and_deletion_of_their_owner_do_not_deadlock,
+    live_hosts_are_listed_with_their_fact,
 }
 
 async fn scene(world: &World, slug: &str) -> (TenantId, Installation, Issue) {
@@ -43,7 +42,7 @@ async fn put(world: &World, tenant: TenantId, timer: &Timer) {
     world.store(world.change(tenant).write(Write::PutTimer(timer.clone()))).await;
 }
 
-async fn a_timer_is_set_replaced_and_taken_away(world: World) {
+async fn timer_is_set_replaced_and_deleted(world: World) {
     let (tenant, by, issue) = scene(&world, "acme").await;
     let mut later = world.new_timer(issue.id, by.id, "b");
     later.generation = u64::MAX >> 2;
@@ -70,7 +69,7 @@ async fn a_timer_is_set_replaced_and_taken_away(world: World) {
     assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), [fresh]);
 }
 
-async fn of_two_that_fire_a_timer_one_consumes_it(world: World) {
+async fn timer_is_consumed_once(world: World) {
     let (tenant, by, issue) = scene(&world, "acme").await;
     for generation in 0..10 {
         let timer = Timer { generation, ..world.new_timer(issue.id, by.id, "soon") };
@@ -85,7 +84,7 @@ async fn of_two_that_fire_a_timer_one_consumes_it(world: World) {
     }
 }
 
-async fn what_is_due_is_found_whosever_it_is(world: World) {
+async fn due_timers_of_all_tenants_are_listed(world: World) {
     let now = world.store.now();
     let mut due = Vec::new();
     for slug in ["acme", "other"] {
@@ -106,11 +105,11 @@ async fn what_is_due_is_found_whosever_it_is(world: World) {
     due.sort_by_key(|due| due.timer.at);
     assert_eq!(world.store.due_timers(now, 9).await.unwrap(), due);
     assert_eq!(world.store.due_timers(now, 2).await.unwrap(), due[..2]);
-    // Due at the moment itself.
+    // Due exactly at its time.
     assert_eq!(world.store.due_timers(due[0].timer.at, 9).await.unwrap(), due[..1]);
 }
 
-async fn a_timer_that_failed_is_set_back_unless_it_was_set_anew(world: World) {
+async fn failed_timer_is_delayed_unless_set_again(world: World) {
     let (tenant, by, issue) = scene(&world, "acme").await;
     let timer = world.new_timer(issue.id, by.id, "soon");
     put(&world, tenant, &timer).await;
@@ -125,11 +124,11 @@ async fn a_timer_that_failed_is_set_back_unless_it_was_set_anew(world: World) {
     assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), [timer]);
     world.store.delay_timer(tenant, &back).await.unwrap();
     assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), std::slice::from_ref(&back));
-    // It is still of its generation, and can be consumed.
+    // It keeps its generation and can be consumed.
     world.store(world.change(tenant).write(Write::TakeTimer(back))).await;
 }
 
-async fn an_issue_has_only_so_many_timers(world: World) {
+async fn timers_per_issue_are_limited(world: World) {
     let (tenant, by, issue) = scene(&world, "acme").await;
     for name in ["a", "b", "c"] {
         put(&world, tenant, &world.new_timer(issue.id, by.id, name)).await;
@@ -143,12 +142,12 @@ async fn an_issue_has_only_so_many_timers(world: World) {
     assert!(error.message().contains("5 timers") && error.message().contains('4'), "{error}");
     assert_eq!(world.store.timers(tenant, issue.id).await.unwrap().len(), 3, "nothing of it is stored");
     world.store(setting(&["a", "d"])).await;
-    // What the same changeset takes away makes room.
+    // Deletions of the same changeset count.
     world.store(setting(&["e"]).write(Write::DropTimer(issue.id, by.id, "a".into()))).await;
     assert_eq!(world.store.timers(tenant, issue.id).await.unwrap().len(), 4);
 }
 
-async fn an_issue_is_made_with_its_timers(world: World) {
+async fn issue_is_created_with_timers(world: World) {
     let (tenant, by, other) = scene(&world, "acme").await;
     let project = world.store.project(tenant, other.project).await.unwrap().unwrap();
     let creation = |by: InstallationId, names: &[&str]| {
@@ -157,9 +156,9 @@ async fn an_issue_is_made_with_its_timers(world: World) {
         let creation = set.fold(world.creation(tenant, &project, &issue), Changeset::write);
         (creation.guard(Guard::TimersOf(issue.id, 2)), issue.id)
     };
-    let (made, issue) = creation(by.id, &["a", "b"]);
-    let set: Vec<_> = made.writes.clone();
-    world.store(made).await;
+    let (changeset, issue) = creation(by.id, &["a", "b"]);
+    let set: Vec<_> = changeset.writes.clone();
+    world.store(changeset).await;
     for timer in world.store.timers(tenant, issue).await.unwrap() {
         assert!(set.contains(&Write::PutTimer(timer)));
     }
@@ -176,15 +175,15 @@ fn names(timers: Vec<Timer>) -> String {
     timers.into_iter().map(|timer| timer.name).collect()
 }
 
-async fn listed(world: &World, tenant: TenantId, by: InstallationId, asked: PageRequest) -> String {
-    let timers = all(asked, |asked| {
+async fn listed(world: &World, tenant: TenantId, by: InstallationId, request: PageRequest) -> String {
+    let timers = all(request, |request| {
         let store = Arc::clone(&world.store);
-        async move { store.timers_of(tenant, by, &asked).await }
+        async move { store.timers_of(tenant, by, &request).await }
     });
     names(timers.await)
 }
 
-async fn an_installations_timers_are_listed_page_by_page(world: World) {
+async fn timers_of_an_installation_are_paged(world: World) {
     let (tenant, by, issue) = scene(&world, "acme").await;
     let project = world.store.project(tenant, issue.project).await.unwrap().unwrap();
     let other = world.issue(tenant, &project, "another").await;
@@ -192,7 +191,7 @@ async fn an_installations_timers_are_listed_page_by_page(world: World) {
     let elsewhere = world.installation(tenant, &release, Scope::Tenant).await;
     put(&world, tenant, &world.new_timer(issue.id, elsewhere.id, "x")).await;
     let now = world.store.now();
-    // Some are due at the same moment, and two of them have the same name.
+    // Some have the same time, and two of them the same name.
     for (name, seconds, issue) in
         [("a", 3, &issue), ("b", 1, &issue), ("c", 1, &other), ("b", 1, &other), ("d", 2, &other)]
     {
@@ -205,13 +204,13 @@ async fn an_installations_timers_are_listed_page_by_page(world: World) {
     }
     for key in ["nonsense", "x/y", &issue.id.to_string()] {
         let after = Some(Keyset { key: SortKey::Time(now), id: key.to_owned() });
-        let asked = PageRequest { after, ..page(&SPEC, 9, "due") };
-        let error = world.store.timers_of(tenant, by.id, &asked).await.unwrap_err();
+        let request = PageRequest { after, ..page(&SPEC, 9, "due") };
+        let error = world.store.timers_of(tenant, by.id, &request).await.unwrap_err();
         assert_eq!(error.faults()[0].field, "page_token", "{key}");
     }
 }
 
-async fn timers_are_filtered_and_another_tenants_are_not_seen(world: World) {
+async fn timers_are_filtered_within_the_tenant(world: World) {
     let (tenant, by, issue) = scene(&world, "acme").await;
     let project = world.store.project(tenant, issue.project).await.unwrap().unwrap();
     let other = world.issue(tenant, &project, "another").await;
@@ -239,15 +238,15 @@ async fn timers_are_filtered_and_another_tenants_are_not_seen(world: World) {
         (format!("due<{soon}"), "abcd"),
         (format!("due>={soon}"), ""),
     ] {
-        let asked = PageRequest { filter: world.filter(tenant, &SPEC, &filter), ..page(&SPEC, 9, "due") };
-        let mut found = world.store.timers_of(tenant, by.id, &asked).await.unwrap().items;
+        let request = PageRequest { filter: world.filter(tenant, &SPEC, &filter), ..page(&SPEC, 9, "due") };
+        let mut found = world.store.timers_of(tenant, by.id, &request).await.unwrap().items;
         found.sort_by(|one, other| one.name.cmp(&other.name));
         assert_eq!(names(found), expected, "{filter}");
-        assert!(world.store.timers_of(theirs, by.id, &asked).await.unwrap().items.is_empty(), "{filter}");
+        assert!(world.store.timers_of(theirs, by.id, &request).await.unwrap().items.is_empty(), "{filter}");
     }
 }
 
-async fn a_parked_timer_that_is_set_anew_is_due_and_its_old_call_is_late(world: World) {
+async fn parked_timer_is_due_after_being_set_again(world: World) {
     let (tenant, by, issue) = scene(&world, "acme").await;
     let now = world.store.now();
     let last_failure = Some("PLUGIN_TRAPPED: it trapped".to_owned());
@@ -260,14 +259,14 @@ async fn a_parked_timer_that_is_set_anew_is_due_and_its_old_call_is_late(world: 
     let due = world.store.due_timers(now, 9).await.unwrap();
     assert_eq!(due, [DueTimer { tenant, timer: anew.clone() }]);
     assert!(anew.failures == 0 && anew.last_failure.is_none() && anew.generation != parked.generation);
-    // A host whose call was under way when it was set anew does not park it again.
+    // A late failure of the old call does not park the new timer.
     world.store.delay_timer(tenant, &parked).await.unwrap();
     assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), [anew]);
     let again = world.change(tenant).write(Write::TakeTimer(parked));
     assert!(world.commit(again).await.unwrap_err().is_stale());
 }
 
-async fn timers_go_with_their_issue_and_their_installation(world: World) {
+async fn timers_are_deleted_with_issue_or_installation(world: World) {
     let (tenant, by, issue) = scene(&world, "acme").await;
     let project = world.store.project(tenant, issue.project).await.unwrap().unwrap();
     let other = world.issue(tenant, &project, "another").await;
@@ -282,7 +281,7 @@ async fn timers_go_with_their_issue_and_their_installation(world: World) {
     assert!(world.store.due_timers(world.store.now(), 9).await.unwrap().is_empty());
 }
 
-async fn a_timer_needs_an_issue_and_an_installation(world: World) {
+async fn timer_requires_issue_and_installation(world: World) {
     let (tenant, by, issue) = scene(&world, "acme").await;
     for timer in [
         world.new_timer(IssueId::generate(), by.id, "no issue"),
@@ -293,8 +292,8 @@ async fn a_timer_needs_an_issue_and_an_installation(world: World) {
     }
 }
 
-/// Whoever wins: nobody waits for the other for ever, and no timer is left behind.
-async fn timers_are_set_while_what_they_hang_on_goes(world: World) {
+/// In either order there is no deadlock, and no timer is left.
+async fn timers_and_deletion_of_their_owner_do_not_deadlock(world: World) {
     let (tenant, mut by, issue) = scene(&world, "acme").await;
     let project = world.store.project(tenant, issue.project).await.unwrap().unwrap();
     let release = world.store.release(tenant, by.release.digest).await.unwrap().unwrap();
@@ -322,7 +321,7 @@ async fn timers_are_set_while_what_they_hang_on_goes(world: World) {
     }
 }
 
-async fn hosts_that_beat_are_listed_with_how_far_they_are(world: World) {
+async fn live_hosts_are_listed_with_their_fact(world: World) {
     let alive = Duration::from_secs(30);
     assert!(world.store.hosts(alive).await.unwrap().is_empty());
     world.store.beat("host-2", 7).await.unwrap();
@@ -330,8 +329,9 @@ async fn hosts_that_beat_are_listed_with_how_far_they_are(world: World) {
     world.store.beat("host-1", 5).await.unwrap();
     let listed = [("host-1".to_owned(), 5), ("host-2".to_owned(), 7)];
     assert_eq!(world.store.hosts(alive).await.unwrap(), listed);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    world.store.beat("host-2", 8).await.unwrap();
-    let silent = world.store.hosts(Duration::from_millis(200)).await.unwrap();
-    assert_eq!(silent, [("host-2".to_owned(), 8)]);
+    let only_second = async || {
+        world.store.beat("host-2", 8).await.unwrap();
+        world.store.hosts(Duration::from_millis(200)).await.unwrap() == [("host-2".to_owned(), 8)]
+    };
+    world.wait_for("the end of the first host's heartbeat", only_second).await;
 }

@@ -1,6 +1,6 @@
-//! Trials: tests that are worth more the longer they run. `cargo xtask trials` runs them at their full size.
+//! Trials: randomized tests, run at full size by `cargo xtask trials`.
 
-#![allow(clippy::print_stdout, reason = "a trial tells how much it tried")]
+#![allow(clippy::print_stdout, reason = "a trial reports its size")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::box_office::{BoxOffice, done, hold};
 use crate::model::{Dice, Model, Said, Terms, some_command};
 use crate::world::{World, is_long_trial, setting};
 
-async fn confirm_against_expiry(world: World) {
-    // A round fits into one batch; those of a long trial make ten thousand races.
+async fn confirm_and_expiry_exclude_each_other(world: World) {
+    // A round fits into one batch; the rounds of a long trial are ten thousand races.
     let (rounds, races) = if is_long_trial() { (42, 240) } else { (1, 60) };
     let office = open_for_a_second(world).await;
     let mut in_time = 0;
@@ -29,7 +29,7 @@ async fn confirm_against_expiry(world: World) {
     );
 }
 
-/// An event that holds for one second.
+/// Creates an event with holds of one second.
 async fn open_for_a_second(world: World) -> (BoxOffice, TicketTypeId) {
     let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(1) };
     let office = BoxOffice::open(world, None, |text| hold(text, holds)).await;
@@ -37,16 +37,17 @@ async fn open_for_a_second(world: World) -> (BoxOffice, TicketTypeId) {
     (office, standing)
 }
 
-/// How many were confirmed in time.
+/// Runs races and returns the number of confirmed holds.
 async fn race((office, standing): &(BoxOffice, TicketTypeId), round: usize, races: usize) -> usize {
     let jobs: Vec<_> =
         (0..races).map(|n| office.reserve(&format!("b{round}-{n}"), &[(*standing, 1)])).collect();
-    let held: Vec<_> = office.batch(&jobs).await.into_iter().map(|verdict| done(verdict).unwrap()).collect();
-    let due = held[0].expires_at.micros();
+    let reservations: Vec<_> =
+        office.batch(&jobs).await.into_iter().map(|verdict| done(verdict).unwrap()).collect();
+    let due = reservations[0].expires_at.micros();
     let apart = 120_000 / i64::try_from(races).unwrap();
-    // Some are confirmed a little before their end, some after it, while holds are ended all the time.
-    let running = held.iter().enumerate().map(|(n, held)| {
-        let (office, id) = (office.clone(), held.id);
+    // Some are confirmed shortly before their end, some after it, while sweeps run.
+    let running = reservations.iter().enumerate().map(|(n, reservation)| {
+        let (office, id) = (office.clone(), reservation.id);
         tokio::spawn(async move {
             let at = due - 60_000 + i64::try_from(n).unwrap() * apart;
             while office.world.store.now().micros() < at {
@@ -76,9 +77,8 @@ async fn race((office, standing): &(BoxOffice, TicketTypeId), round: usize, race
     won
 }
 
-/// Random commands on random events get the answers of a model, and leave what it leaves: as many sequences of them as
-/// a trial is long, some of them at once.
-async fn random_commands(world: World) {
+/// Random commands get the results of a model and leave its state, in concurrent sequences.
+async fn random_commands_agree_with_the_model(world: World) {
     const AT_ONCE: usize = 64;
     let sequences = if is_long_trial() { 10_000 } else { 40 };
     let seed = setting("TESSERA_TRIALS_SEED").map_or(1, |seed| seed.parse().unwrap());
@@ -108,7 +108,7 @@ async fn random_commands(world: World) {
     );
 }
 
-/// A sequence of batches on an event of its own; how its reservations ended.
+/// Runs a sequence of batches on an event of its own; returns the final states of its reservations.
 async fn sequence(world: &World, seed: u64) -> Vec<ReservationState> {
     const BATCHES: usize = 12;
     let mut dice = Dice::new(seed);
@@ -130,10 +130,10 @@ async fn sequence(world: &World, seed: u64) -> Vec<ReservationState> {
         step(&office, &mut model, &mut dice, seed).await;
     }
     office.check().await;
-    model.held.into_values().map(|held| held.state).collect()
+    model.held.into_values().map(|reservation| reservation.state).collect()
 }
 
-/// Three types that share what there is.
+/// Creates three ticket types with a shared pool.
 async fn small_show(office: &BoxOffice, terms: Terms) -> Model {
     let shared = office.shared(9).await;
     let mut pools = BTreeMap::from([(PoolId::from(office.event.id), Some(14)), (shared, Some(9))]);
@@ -156,23 +156,23 @@ async fn cancel(office: &BoxOffice) -> Event {
     event
 }
 
-/// Waits until the time of one that is held has run out.
+/// Waits until a hold of the model has expired.
 async fn outlive_a_hold(office: &BoxOffice, model: &Model) {
-    let held = model.held.values().filter(|held| held.state == ReservationState::Held);
-    let Some(end) = held.map(|held| held.expires).min() else { return };
+    let holds = model.held.values().filter(|reservation| reservation.state == ReservationState::Held);
+    let Some(end) = holds.map(|reservation| reservation.expires).min() else { return };
     while office.world.store.now() <= end {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Has a batch judged by the store and by the model, and compares what both answer and what is stored then.
+/// Runs a batch on the store and on the model, and compares results and rows.
 async fn step(office: &BoxOffice, model: &mut Model, dice: &mut Dice, seed: u64) {
     let asked: Vec<_> = (0..=dice.below(5)).map(|_| some_command(dice, model)).collect();
     let jobs: Vec<_> = asked.iter().map(|asked| office.job(asked.command.clone())).collect();
     let said: Vec<_> = office.batch(&jobs).await.iter().map(Said::from).collect();
     let stored: HashMap<_, _> =
         office.reservations().await.into_iter().map(|stored| (stored.id, stored)).collect();
-    // Whatever the store's time makes of a hold is a change, and tells that time; without one it is of no account.
+    // An effect of the store's time is a change that contains the time; without a change the time does not matter.
     model.now = stored.values().map(|stored| stored.updated_at).max().unwrap_or(model.now);
     let expected: Vec<_> = asked.iter().map(|asked| model.judge(asked)).collect();
     assert_eq!(
@@ -188,6 +188,6 @@ async fn step(office: &BoxOffice, model: &mut Model, dice: &mut Dice, seed: u64)
 }
 
 on_every_store! {
-    confirm_against_expiry,
-    random_commands,
+    confirm_and_expiry_exclude_each_other,
+    random_commands_agree_with_the_model,
 }

@@ -1,4 +1,4 @@
-//! A store of its own for each test, and the records to fill it with.
+//! A store for each test, and builders of records.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use tessera_core::plugin::{
 use tessera_core::ports::Store;
 use tessera_core::tenancy::{ApiKey, KeyHash, StoredKey, Tenant, TenantState};
 use tessera_core::tracker::{Issue, Project, User, issue};
-use tessera_core::{Ctx, Result};
+use tessera_core::{Ctx, Result, Timestamp};
 use tessera_store::{PostgresConfig, StoreConfig, open};
 use uuid::Uuid;
 
-/// Which store.
+/// Kind of store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Sqlite,
@@ -33,7 +33,7 @@ pub(crate) enum Kind {
     Postgres,
 }
 
-/// A store and where it lies.
+/// A store and its location.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
@@ -47,7 +47,7 @@ enum Place {
     Database { server: String, name: String },
 }
 
-/// Runs a test on a new store, and removes the store whatever the test's end.
+/// Runs a test on a new store, which is removed whatever the result.
 pub(crate) async fn run<F>(kind: Kind, test: fn(World) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -69,15 +69,12 @@ where
     }
 }
 
-/// Whether `cargo xtask trials` runs the trials, at their full size.
+/// Returns whether `cargo xtask trials` runs the trials at full size.
 pub(crate) fn is_long_trial() -> bool {
     setting("TESSERA_TRIALS").is_some_and(|size| size == "long")
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "where the server is and what is to be tried cannot be told a test otherwise"
-)]
+#[allow(clippy::disallowed_methods, reason = "tests have no other way to get settings")]
 pub(crate) fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -141,13 +138,13 @@ impl World {
         Self { store, place }
     }
 
-    /// Another host's store in the same place; not for memory, which is one host's.
+    /// Opens another host's store on the same database; a store in memory has none.
     pub(crate) async fn other_host(&self, host: &str) -> Self {
         let store = open(self.place.config(), host).await.unwrap();
         Self { store, ..self.clone() }
     }
 
-    /// Another host's store on the same database, which it reaches by another port.
+    /// Opens another host's store on the same database, by another port.
     pub(crate) async fn other_host_at(&self, host: &str, port: u16) -> Self {
         let (_, present) = self.server_address();
         let Place::Database { server, name } = &self.place else { panic!("only PostgreSQL has a port") };
@@ -157,14 +154,14 @@ impl World {
         Self { store, place }
     }
 
-    /// The server's address.
+    /// Returns the server's address.
     pub(crate) fn server_address(&self) -> (String, u16) {
         let Place::Database { server, .. } = &self.place else { panic!("only PostgreSQL has a server") };
         let options: PgConnectOptions = server.parse().unwrap();
         (options.get_host().to_owned(), options.get_port())
     }
 
-    /// A connection to PostgreSQL that knows nothing of the store.
+    /// Opens a connection to the PostgreSQL database, past the store.
     pub(crate) async fn raw(&self) -> PgConnection {
         let Place::Database { server, name } = &self.place else { panic!("only PostgreSQL has a server") };
         let options: PgConnectOptions = server.parse().unwrap();
@@ -189,7 +186,7 @@ impl World {
         }
     }
 
-    /// Where the store lies.
+    /// Returns the configuration of the store.
     pub(crate) fn config(&self) -> StoreConfig {
         self.place.config()
     }
@@ -208,12 +205,12 @@ impl World {
         self.store.commit(changeset).await
     }
 
-    /// Commits what must be stored.
+    /// Commits a changeset that must be stored.
     pub(crate) async fn store(&self, changeset: Changeset) {
         assert_eq!(self.commit(changeset).await.unwrap(), Committed::Stored);
     }
 
-    /// A fact about an object at its version.
+    /// Creates a fact about an object at its version.
     pub(crate) fn fact(&self, tenant: TenantId, what: &'static str, of: &impl Versioned) -> NewFact {
         let row = of.expect();
         let object = ObjectRef { kind: row.kind, id: row.id, version: row.version };
@@ -323,7 +320,7 @@ impl World {
         }
     }
 
-    /// A changeset that makes an issue, as the service does it.
+    /// Creates the changeset of a new issue, as the service does.
     pub(crate) fn creation(&self, tenant: TenantId, project: &Project, issue: &Issue) -> Changeset {
         let fact = self.fact(tenant, "issue.created", issue).in_project(issue.project);
         self.change(tenant).expect(project).insert(issue.clone()).fact(fact)
@@ -346,20 +343,20 @@ impl World {
         issue
     }
 
-    /// The next version of an issue, changed.
+    /// Returns the next version of an issue.
     pub(crate) fn next(&self, issue: &Issue, change: impl FnOnce(&mut Issue)) -> Issue {
         let mut next = Issue { version: issue.version + 1, modified_at: self.store.now(), ..issue.clone() };
         change(&mut next);
         next
     }
 
-    /// A changeset that stores an issue's next version, with its fact.
+    /// Creates the changeset of an issue's next version, with its fact.
     pub(crate) fn update(&self, tenant: TenantId, next: &Issue) -> Changeset {
         let fact = self.fact(tenant, "issue.updated", next).in_project(next.project);
         self.change(tenant).update(next.clone()).fact(fact)
     }
 
-    /// A release of a plugin; its digest is all of that byte.
+    /// Creates a release of a plugin; all bytes of its digest are the same.
     pub(crate) fn new_release(&self, plugin: &str, version: &str, digest: u8) -> Release {
         let manifest = Manifest {
             name: plugin.into(),
@@ -410,7 +407,7 @@ impl World {
         }
     }
 
-    /// Puts a release to work, without a machine.
+    /// Installs a release without a state machine.
     pub(crate) async fn installation(
         &self,
         tenant: TenantId,
@@ -425,7 +422,7 @@ impl World {
         installation
     }
 
-    /// A timer of an issue, due now.
+    /// Creates a timer of an issue that is due now.
     pub(crate) fn new_timer(&self, issue: IssueId, by: InstallationId, name: &str) -> Timer {
         Timer {
             issue,
@@ -438,24 +435,33 @@ impl World {
         }
     }
 
-    /// All facts that are numbered, when there are `count` of them.
+    /// Waits for `count` numbered facts and returns them.
     pub(crate) async fn numbered(&self, count: usize) -> Vec<Fact> {
+        let read = async || self.store.facts_after(0, 100_000).await.unwrap();
+        self.wait_for(&format!("{count} numbered facts"), async || read().await.len() >= count).await;
+        let facts = read().await;
+        assert_eq!(facts.len(), count);
+        facts
+    }
+
+    /// Waits until the store's clock has reached a time.
+    pub(crate) async fn wait_until(&self, at: Timestamp) {
+        self.wait_for("the store's clock", async || self.store.now() >= at).await;
+    }
+
+    /// Waits until a condition holds.
+    pub(crate) async fn wait_for(&self, what: &str, condition: impl AsyncFn() -> bool) {
         let patience = Instant::now() + Duration::from_secs(20);
-        loop {
-            let facts = self.store.facts_after(0, 100_000).await.unwrap();
-            if facts.len() >= count {
-                assert_eq!(facts.len(), count);
-                return facts;
-            }
-            assert!(Instant::now() < patience, "{} of {count} facts are numbered", facts.len());
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        while !condition().await {
+            assert!(Instant::now() < patience, "waited in vain for {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
     pub(crate) async fn history(&self, tenant: TenantId, issue: IssueId) -> Vec<Fact> {
         let object = (ObjectKind::Issue, &*issue.to_string());
-        let asked = page(&tessera_core::outbox::fact::SPEC, 1_000, "");
-        self.store.history(tenant, object, &asked).await.unwrap().items
+        let request = page(&tessera_core::outbox::fact::SPEC, 1_000, "");
+        self.store.history(tenant, object, &request).await.unwrap().items
     }
 
     pub(crate) fn filter(&self, tenant: TenantId, spec: &Spec, text: &str) -> Filter {
@@ -463,28 +469,28 @@ impl World {
     }
 }
 
-/// A release as an installation names it.
+/// Returns the reference of an installation to a release.
 pub(crate) fn reference(release: &Release) -> ReleaseRef {
     ReleaseRef { digest: release.digest(), version: release.admitted.manifest.version.clone(), left: None }
 }
 
-/// The first page of a list in an order.
+/// Requests the first page of a list in an order.
 pub(crate) fn page(spec: &Spec, size: u32, order: &str) -> PageRequest {
     PageRequest { size, after: None, filter: Filter::default(), order: spec.order(order).unwrap() }
 }
 
-/// All rows of a list, read page by page.
-pub(crate) async fn all<T, F>(mut asked: PageRequest, read: impl Fn(PageRequest) -> F) -> Vec<T>
+/// Reads all rows of a list, page by page.
+pub(crate) async fn all<T, F>(mut request: PageRequest, read: impl Fn(PageRequest) -> F) -> Vec<T>
 where
     F: Future<Output = Result<Page<T>>>,
 {
     let mut items = Vec::new();
     loop {
-        let page = read(asked.clone()).await.unwrap();
-        assert!(page.items.len() <= asked.size as usize);
+        let page = read(request.clone()).await.unwrap();
+        assert!(page.items.len() <= request.size as usize);
         items.extend(page.items);
         match page.next {
-            Some(next) => asked.after = Some(next),
+            Some(next) => request.after = Some(next),
             None => return items,
         }
     }

@@ -1,4 +1,4 @@
-//! What a host remembers of an event spares it reading, and is never taken for true.
+//! The event cache: saves reads, and is validated on write.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tessera_core::inventory::{Counts, Job, Outcome, Reservation, TenantHolds};
 use crate::box_office::{BoxOffice, hold, reserve};
 use crate::world::{Kind, World, run};
 
-/// An event that this host has sold from already.
+/// Creates an event that the host has cached.
 async fn warm(world: World, capacity: Option<u64>) -> (BoxOffice, TicketTypeId) {
     let office = BoxOffice::open(world, capacity, |_| ()).await;
     let standing = office.ticket_type(None, &[]).await;
@@ -51,18 +51,18 @@ fn held_for(reservation: &Reservation) -> i64 {
     (reservation.expires_at.micros() - reservation.created_at.micros()) / 1_000_000
 }
 
-async fn other_terms_are_in_force_at_once(world: World) {
+async fn changed_terms_apply_at_once(world: World) {
     let (mut office, standing) = warm(world, None).await;
-    change_type(&office, standing, |held| held.text.price.amount = 900).await;
-    let held = office.run(office.reserve("cem", &[(standing, 2)])).await.unwrap();
-    assert_eq!(held.total().unwrap().amount, 1_800);
+    change_type(&office, standing, |ticket_type| ticket_type.text.price.amount = 900).await;
+    let reservation = office.run(office.reserve("cem", &[(standing, 2)])).await.unwrap();
+    assert_eq!(reservation.total().unwrap().amount, 1_800);
 
     change_event(&mut office, |event| {
         hold(&mut event.text, HoldRules { usual: Some(90), least: Some(60), most: None });
     })
     .await;
-    let held = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
-    assert_eq!(held_for(&held), 90);
+    let reservation = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
+    assert_eq!(held_for(&reservation), 90);
 
     change_event(&mut office, |event| hold(&mut event.text, HoldRules::default())).await;
     office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
@@ -71,8 +71,8 @@ async fn other_terms_are_in_force_at_once(world: World) {
     let holds = TenantHolds { id: office.tenant, rules, updated_at: now, version: 1 };
     let fact = office.world.fact(office.tenant, "hold_rules.updated", &holds);
     office.world.store(office.world.change(office.tenant).insert(holds).fact(fact)).await;
-    let held = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
-    assert_eq!(held_for(&held), 120);
+    let reservation = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
+    assert_eq!(held_for(&reservation), 120);
 
     let queue = Queue { required: true, version: 1, ..Queue::usual(office.event.id, now) };
     let fact = office.world.fact(office.tenant, "queue.updated", &queue);
@@ -92,20 +92,20 @@ async fn other_terms_are_in_force_at_once(world: World) {
     office.check().await;
 }
 
-async fn a_type_that_was_not_remembered_is_read(world: World) {
+async fn uncached_ticket_type_is_read(world: World) {
     let (office, standing) = warm(world, Some(9)).await;
     let seated = office.ticket_type(Some(2), &[]).await;
-    let held = office.run(office.reserve("cem", &[(standing, 1), (seated, 2)])).await.unwrap();
-    assert_eq!(held.quantities(), [1, 2]);
-    let held = office.run(office.reserve("dia", &[(standing, 1)])).await.unwrap();
-    assert_eq!(held.quantities(), [1]);
+    let reservation = office.run(office.reserve("cem", &[(standing, 1), (seated, 2)])).await.unwrap();
+    assert_eq!(reservation.quantities(), [1, 2]);
+    let reservation = office.run(office.reserve("dia", &[(standing, 1)])).await.unwrap();
+    assert_eq!(reservation.quantities(), [1]);
     assert_eq!(refusal(&office, seated).await, "INVENTORY_EXHAUSTED");
     assert_eq!(refusal(&office, TicketTypeId::generate()).await, "TICKET_TYPE_NOT_FOUND");
     office.check().await;
 }
 
-/// A repeat gets its first answer, even where its command would be refused now.
-async fn a_repeat_beside_others_gets_its_first_answer(world: World) {
+/// A repeat is replayed, even if its command would be refused now.
+async fn repeated_key_in_a_cached_batch_is_replayed(world: World) {
     let (office, standing) = warm(world, None).await;
     let other = office.ticket_type(None, &[]).await;
     office.run(office.reserve("cem", &[(other, 1)])).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_repeat_beside_others_gets_its_first_answer(world: World) {
         Arc::new(Job::new(&office.world.ctx(office.tenant), command, Some(key.clone())))
     };
     let first = office.run(job()).await.unwrap();
-    change_type(&office, standing, |held| held.text.status = TypeStatus::Inactive).await;
+    change_type(&office, standing, |ticket_type| ticket_type.text.status = TypeStatus::Inactive).await;
     let jobs = [job(), office.reserve("dia", &[(other, 1)])];
     let verdicts = office.batch(&jobs).await;
     let Ok(Outcome::Replayed(recorded)) = &verdicts[0] else { panic!("{verdicts:?}") };
@@ -131,23 +131,23 @@ async fn a_repeat_beside_others_gets_its_first_answer(world: World) {
 }
 
 on_every_store! {
-    other_terms_are_in_force_at_once,
-    a_repeat_beside_others_gets_its_first_answer,
-    a_type_that_was_not_remembered_is_read,
+    changed_terms_apply_at_once,
+    repeated_key_in_a_cached_batch_is_replayed,
+    uncached_ticket_type_is_read,
 }
 
-/// What one host remembers to be free, another has sold.
+/// Another host has sold supply that the cached event shows as free.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_another_host_took_is_not_sold_again() {
+async fn supply_taken_by_another_host_is_not_sold_again() {
     async fn test(world: World) {
         let (office, standing) = warm(world, Some(10)).await;
         let other = BoxOffice { world: office.world.other_host("host-2").await, ..office.clone() };
         let taken = other.run(other.reserve("cem", &[(standing, 7)])).await.unwrap();
         let jobs = [office.reserve("dia", &[(standing, 1)]), office.reserve("eli", &[(standing, 1)])];
         let verdicts = office.batch(&jobs).await;
-        let said: Vec<_> =
+        let reasons: Vec<_> =
             verdicts.iter().map(|verdict| verdict.as_ref().map_err(|error| error.reason())).collect();
-        assert!(matches!(said[..], [Ok(_), Err("INVENTORY_EXHAUSTED")]), "{said:?}");
+        assert!(matches!(reasons[..], [Ok(_), Err("INVENTORY_EXHAUSTED")]), "{reasons:?}");
         other.release(taken.id, &[taken.units[0].id]).await.unwrap();
         office.run(office.reserve("eli", &[(standing, 1)])).await.unwrap();
         assert_eq!(office.counts(office.event.id).await, Counts { held: 10, sold: 0, locked: 0 });
@@ -157,9 +157,22 @@ async fn what_another_host_took_is_not_sold_again() {
     run(Kind::Postgres, test).await;
 }
 
-/// What was committed while a batch waited for the pools is in force for it, and so is the time.
+/// Waits until a statement waits for a lock of rows.
+async fn waits_for_a_lock(world: &World) {
+    let mut raw = world.raw().await;
+    let patience = std::time::Instant::now() + Duration::from_secs(20);
+    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+         WHERE NOT granted AND datname = current_database()";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut raw).await.unwrap() == 0 {
+        assert!(std::time::Instant::now() < patience, "no statement waits for the pools");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    raw.close().await.unwrap();
+}
+
+/// Commits during a batch's wait for the pools apply to it, and its time is that after the wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_waits_for_the_pools_is_judged_by_what_holds_then() {
+async fn batch_that_waited_for_locks_uses_present_terms() {
     async fn test(world: World) {
         let (office, standing) = warm(world, Some(10)).await;
         for patience in [80, 400] {
@@ -169,14 +182,15 @@ async fn who_waits_for_the_pools_is_judged_by_what_holds_then() {
             let waiting = office.clone();
             let reserved =
                 tokio::spawn(async move { waiting.run(waiting.reserve("cem", &[(standing, 1)])).await });
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            change_type(&office, standing, |held| held.text.price.amount = patience).await;
-            tokio::time::sleep(Duration::from_millis(patience.unsigned_abs())).await;
+            waits_for_a_lock(&office.world).await;
+            change_type(&office, standing, |ticket_type| ticket_type.text.price.amount = patience).await;
+            let longer = office.world.store.now().plus(Duration::from_millis(patience.unsigned_abs()));
+            office.world.wait_until(longer).await;
             let before = office.world.store.now();
             holder.commit().await.unwrap();
-            let held = reserved.await.unwrap().unwrap();
-            assert_eq!(held.total().unwrap().amount, patience);
-            assert!(held.created_at.plus(Duration::from_millis(50)) >= before, "{held:?}");
+            let reservation = reserved.await.unwrap().unwrap();
+            assert_eq!(reservation.total().unwrap().amount, patience);
+            assert!(reservation.created_at.plus(Duration::from_millis(50)) >= before, "{reservation:?}");
             raw.close().await.unwrap();
         }
         office.check().await;
