@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
@@ -151,6 +151,31 @@ async fn calls_at_an_upload_count_as_calls_of_the_uploading_tenant() {
     let error = sandbox.admit(spinning, spinning_component.into()).await.unwrap_err();
     assert_eq!(error.reason(), "PLUGIN_OUT_OF_FUEL", "{error}");
     assert!(sandbox.scheduler.is_slow(spinning) && !sandbox.scheduler.is_slow(other));
+}
+
+#[tokio::test]
+async fn schemas_are_checked_within_the_tenants_permits() {
+    let sandbox = sandbox(CallLimits::standard(), 50);
+    let (greedy, other) = (TenantId::generate(), TenantId::generate());
+    let later = Instant::now() + Duration::from_secs(60);
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel::<()>()).unzip();
+    // Each occupies a permit until its sender is dropped.
+    let mut receivers = receivers.into_iter();
+    let mut occupy = || {
+        let receiver = receivers.next().unwrap();
+        sandbox.scheduler.run_blocking(greedy, later, move || receiver.recv().is_err())
+    };
+    let (first, second) = (occupy(), occupy());
+    let check = |tenant| sandbox.schema_violations(tenant, r#"{"type": "object"}"#, "1", "settings");
+    let checks = async {
+        let mut waiting = check(greedy);
+        assert!(tokio::time::timeout(Duration::ZERO, &mut waiting).await.is_err());
+        assert_eq!(check(other).await.unwrap().len(), 1);
+        assert!(tokio::time::timeout(Duration::ZERO, &mut waiting).await.is_err());
+        drop(senders);
+        assert_eq!(waiting.await.unwrap().len(), 1);
+    };
+    assert_eq!(tokio::join!(first, second, checks), (Some(true), Some(true), ()));
 }
 
 #[tokio::test]

@@ -33,8 +33,8 @@ const LONG_CALL: Duration = Duration::from_micros(250);
 /// others run after it.
 const MIN_COUNTED_FUEL: u64 = 2_000_000;
 
-/// The most threads for work that does not yield.
-const MAX_BLOCKING_THREADS: usize = 2;
+/// The most threads for work that does not yield: more than one tenant has permits.
+const MAX_BLOCKING_THREADS: usize = 4;
 
 /// How much lower than the host's own the priority of the threads for long calls is.
 const NICE: i32 = 10;

@@ -137,7 +137,7 @@ impl<'s> Evaluation<'s> {
             (Keyword::OneOf(rules), _) => self.one_of(rules, value, at, mode, evaluated),
             (Keyword::Not(rule), _) => {
                 let fits = self.rule(*rule, value, at, Mode::Test)?.is_none();
-                self.expect(fits, at, mode, || format!("matches what `not` excludes"))
+                self.expect(fits, at, mode, || "matches what `not` excludes".to_owned())
             }
             (Keyword::If { condition, then, otherwise }, _) => {
                 let holds = self.rule(*condition, value, at, Mode::Test)?;
@@ -258,7 +258,7 @@ impl<'s> Evaluation<'s> {
             Keyword::Properties { named, patterns, rest } => {
                 for (name, member) in members {
                     let at = Path::Member(at, name);
-                    self.charge(1)?;
+                    self.charge_bytes(name.len())?;
                     let mut rules: Vec<_> = named.get(name).copied().into_iter().collect();
                     for (pattern, rule) in patterns {
                         if self.matches(pattern, name)? {
@@ -293,18 +293,19 @@ impl<'s> Evaluation<'s> {
             }
             Keyword::Required(names) => {
                 for name in names {
-                    self.charge(1)?;
+                    self.charge_bytes(name.len())?;
                     let message = || format!("must have the member {:?}", shorten(name));
                     fits &= self.expect(members.contains_key(name), at, mode, message)?;
                 }
             }
             Keyword::DependentRequired(dependents) => {
                 for (name, required) in dependents {
-                    self.charge(1 + required.len() as u64)?;
-                    let missing = required.iter().find(|required| !members.contains_key(*required));
-                    if members.contains_key(name)
-                        && let Some(missing) = missing
-                    {
+                    self.charge_bytes(name.len())?;
+                    if !members.contains_key(name) {
+                        continue;
+                    }
+                    self.charge_bytes(required.iter().map(String::len).sum())?;
+                    if let Some(missing) = required.iter().find(|name| !members.contains_key(*name)) {
                         fits = false;
                         let (name, missing) = (shorten(name), shorten(missing));
                         let message = || format!("must have the member {missing:?}, since it has {name:?}");
@@ -314,7 +315,7 @@ impl<'s> Evaluation<'s> {
             }
             Keyword::DependentSchemas(dependents) => {
                 for (name, rule) in dependents {
-                    self.charge(1)?;
+                    self.charge_bytes(name.len())?;
                     if members.contains_key(name) {
                         fits &= self.in_place(*rule, value, at, mode, evaluated)?;
                     }
@@ -322,6 +323,7 @@ impl<'s> Evaluation<'s> {
             }
             Keyword::UnevaluatedProperties(rule) => {
                 for (name, member) in members {
+                    self.charge_bytes(name.len())?;
                     if !evaluated.members.contains(name.as_str()) {
                         fits &= self.rule(*rule, member, &Path::Member(at, name), mode)?.is_some();
                         self.note_member(evaluated, name)?;
@@ -408,6 +410,8 @@ impl<'s> Evaluation<'s> {
 
     fn merge<'v>(&mut self, into: &mut Evaluated<'v>, more: Option<Evaluated<'v>>) -> Result<(), Stop> {
         let Some(more) = more else { return Ok(()) };
+        let names = more.members.iter().map(|name| name.len()).sum();
+        self.charge_bytes(names)?;
         self.charge((more.members.len() + more.items.len()) as u64)?;
         into.members.extend(more.members);
         into.items.extend(more.items);
@@ -416,7 +420,7 @@ impl<'s> Evaluation<'s> {
 
     fn note_member<'v>(&mut self, evaluated: &mut Evaluated<'v>, name: &'v str) -> Result<(), Stop> {
         if self.schema.tracks_evaluated {
-            self.charge(1)?;
+            self.charge_bytes(name.len())?;
             evaluated.members.insert(name);
         }
         Ok(())
@@ -435,6 +439,7 @@ impl<'s> Evaluation<'s> {
         if self.steps > self.limits.steps { Err(Stop::Steps) } else { Ok(()) }
     }
 
+    /// Charges for a text that is copied, compared or hashed.
     fn charge_bytes(&mut self, bytes: usize) -> Result<(), Stop> {
         self.charge(1 + bytes as u64 / 16)
     }

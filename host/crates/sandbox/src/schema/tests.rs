@@ -162,6 +162,18 @@ fn messages_repeat_no_more_than_the_start_of_a_text() {
 }
 
 #[test]
+fn long_names_take_steps_in_proportion_to_their_length() {
+    let items = Value::Array(vec![json!({"a": 1}); 100]);
+    let steps = |rule: Value| report(&json!({"items": {"not": rule}}), &items).steps;
+    let (short, long) = ("n".to_owned(), "n".repeat(16_000));
+    for rule in
+        [|name: &str| json!({"required": [name]}), |name: &str| json!({"dependentRequired": {"a": [name]}})]
+    {
+        assert!(steps(rule(&long)) > steps(rule(&short)) + 90_000);
+    }
+}
+
+#[test]
 fn equal_items_are_found_in_linear_time() {
     let mut items: Vec<_> = (0..20_000).map(|n| json!(n)).collect();
     let unique = report(&json!({"uniqueItems": true}), &Value::Array(items.clone()));
