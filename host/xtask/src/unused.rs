@@ -59,10 +59,12 @@ fn dependencies<'a>(manifest: &'a str, heading: &str) -> Vec<&'a str> {
     for line in manifest.lines() {
         if line.starts_with('[') {
             is_inside = line.ends_with(heading);
-        } else if is_inside && let Some((name, _)) = line.split_once(['.', ' ', '=']) {
-            if !name.is_empty() && !name.starts_with('#') {
-                names.push(name);
-            }
+        } else if is_inside
+            && let Some((name, _)) = line.split_once(['.', ' ', '='])
+            && !name.is_empty()
+            && !name.starts_with('#')
+        {
+            names.push(name);
         }
     }
     names
