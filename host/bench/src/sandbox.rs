@@ -9,7 +9,7 @@ use pricing_tiers::PricingTiers;
 use required_fields::RequiredFields;
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
-    Ask, Basket, BasketLine, Call, CallContext, CallLimits, Digest, Entity, Reply, Validation,
+    Basket, BasketLine, Call, CallContext, CallLimits, Digest, Entity, PluginRequest, Reply, Validation,
 };
 use tessera_core::ports::Plugins as _;
 use tessera_core::{Field, Timestamp};
@@ -138,7 +138,7 @@ impl Subject {
         Ok(Arc::new(Self { sandbox, tenant, release, settings: settings.into() }))
     }
 
-    async fn call(&self, ask: Ask) -> Result<Reply> {
+    async fn call(&self, ask: PluginRequest) -> Result<Reply> {
         let call = Call {
             tenant: self.tenant,
             release: self.release,

@@ -13,8 +13,8 @@ use tessera_api::rest::plugin_json::{ReplyBody, TrialBody, TriedBody};
 use tessera_core::Timestamp;
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
-    Admitted, Ask, Call, CallContext, CallLimits, CallRecord, Failure, Lookup, LookupError, Outcome, Reply,
-    Trial, Tried, Verdict,
+    AdmittedComponent, Call, CallContext, CallLimits, CallRecord, DryRun, DryRunResult, Failure, Lookup,
+    LookupError, Outcome, PluginRequest, Reply, Verdict,
 };
 use tessera_core::ports::Plugins as _;
 use tessera_sandbox::Sandbox;
@@ -33,7 +33,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// A component that is loaded into a sandbox.
 struct LocalRun {
     sandbox: Sandbox,
-    admitted: Admitted,
+    admitted: AdmittedComponent,
     limits: CallLimits,
 }
 
@@ -206,7 +206,7 @@ impl LocalRun {
             cause: Vec::new(),
             attributes: Vec::new(),
         };
-        let ask: Ask = question.ask(context);
+        let ask: PluginRequest = question.ask(context);
         let (function, subject) = (ask.function(), ask.subject());
         let call = Call {
             tenant: TenantId::generate(),
@@ -234,7 +234,7 @@ impl LocalRun {
             log_was_cut,
             lookups,
         };
-        Ok(Tried { reply: reply.ok(), record })
+        Ok(DryRunResult { reply: reply.ok(), record })
     }
 }
 
@@ -245,9 +245,9 @@ fn current_time() -> Result<Timestamp> {
     at.context("the system clock is out of range")
 }
 
-fn read_trial(json: &str) -> Result<Trial> {
+fn read_trial(json: &str) -> Result<DryRun> {
     let body: TrialBody = read_json(json.as_bytes()).map_err(|error| refused(&error))?;
-    Trial::try_from(body).map_err(|error| refused(&error))
+    DryRun::try_from(body).map_err(|error| refused(&error))
 }
 
 /// Reads a file, or standard input for `-`.

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::inventory::{Availability, Combiner, Holding, Reservations, Supplies, Watches};
 use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
-use crate::plugin::{Caller, Hooks, Installations, Keeper, Releases, Timers};
+use crate::plugin::{Hooks, Installations, Invoker, Preloader, Releases, Timers};
 use crate::ports::{Cache, Plugins, Store};
 use crate::secret::{Sealer, SecretKey};
 use crate::tenancy::key::KeyHasher;
@@ -114,7 +114,7 @@ pub struct App {
     turns: Turns,
     /// Told when somebody comes into a queue or leaves it.
     queue_news: Arc<Notify>,
-    keeper: Arc<Keeper>,
+    preloader: Arc<Preloader>,
     store: Arc<dyn Store>,
     feed: Arc<Feed>,
 }
@@ -136,8 +136,8 @@ impl App {
         }
         let reads = Arc::new(Reads::new(Arc::clone(&store), cache));
         let feed = Feed::open(Arc::clone(&store), Arc::clone(&reads)).await?;
-        let caller = Arc::new(Caller::new(Arc::clone(&store), Arc::clone(&plugins)));
-        let hooks = Hooks::new(Arc::clone(&store), Arc::clone(&reads), Arc::clone(&caller));
+        let invoker = Arc::new(Invoker::new(Arc::clone(&store), Arc::clone(&plugins)));
+        let hooks = Hooks::new(Arc::clone(&store), Arc::clone(&reads), Arc::clone(&invoker));
         let commands = Commands::new(Arc::clone(&store), Arc::clone(&feed), hooks);
         let hasher = KeyHasher::new(secret);
         let codes = Codes::new(Arc::clone(&store), commands.clone(), Sealer::new(secret));
@@ -176,7 +176,7 @@ impl App {
             tickets,
             door: Door::new(Arc::clone(&store), commands, codes.clone()),
             codes,
-            keeper: Arc::new(Keeper::new(Arc::clone(&store), Arc::clone(&feed), caller)),
+            preloader: Arc::new(Preloader::new(Arc::clone(&store), Arc::clone(&feed), invoker)),
             facts: Facts::new(Arc::clone(&store), Arc::clone(&feed), limits.retention),
             store,
             feed,
@@ -201,12 +201,12 @@ impl App {
 
     /// Makes ready all that is installed, before the host is.
     pub async fn prepare_plugins(&self) -> Result<()> {
-        self.keeper.prepare().await
+        self.preloader.prepare().await
     }
 
     /// Keeps up with what is installed until cancelled.
     pub async fn keep_plugins(&self, host: &str, stop: CancellationToken) {
-        self.keeper.run(host, stop).await;
+        self.preloader.run(host, stop).await;
     }
 
     /// Fires timers that are due until cancelled.

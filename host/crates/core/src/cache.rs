@@ -10,7 +10,7 @@ use crate::access::ObjectKind;
 use crate::error::Result;
 use crate::id::{KeyId, TenantId, UserId};
 use crate::outbox::ObjectRef;
-use crate::plugin::InForce;
+use crate::plugin::ActiveInstallations;
 use crate::ports::{Cache, Store};
 use crate::tenancy::{StoredKey, Tenant, lookup};
 use crate::tracker::User;
@@ -25,7 +25,7 @@ pub enum CacheKey {
     /// A user of a tenant.
     User(TenantId, UserId),
     /// What a tenant has installed.
-    InForce(TenantId),
+    ActiveInstallations(TenantId),
     /// The tenant of a host that has only one.
     OnlyTenant,
 }
@@ -40,7 +40,7 @@ pub enum Cached {
     /// A user.
     User(Arc<User>),
     /// What a tenant has installed.
-    InForce(Arc<InForce>),
+    ActiveInstallations(Arc<ActiveInstallations>),
     /// The tenant of a host that has only one; none: there are several.
     OnlyTenant(Option<Arc<Tenant>>),
 }
@@ -117,16 +117,20 @@ impl Reads {
 
     /// What a tenant has installed, of the generation `at_least`: who has seen that one elsewhere does not
     /// go back to an older one.
-    pub async fn in_force(&self, tenant: TenantId, at_least: u64) -> Result<Arc<InForce>> {
-        let slot = CacheKey::InForce(tenant);
-        if let Some(Cached::InForce(held)) = self.cache.get(&slot)
+    pub async fn active_installations(
+        &self,
+        tenant: TenantId,
+        at_least: u64,
+    ) -> Result<Arc<ActiveInstallations>> {
+        let slot = CacheKey::ActiveInstallations(tenant);
+        if let Some(Cached::ActiveInstallations(held)) = self.cache.get(&slot)
             && held.generation >= at_least
         {
             return Ok(held);
         }
         let since = self.tick();
-        let read = Arc::new(self.store.in_force(tenant).await?.sorted());
-        self.fill(slot, Some(Cached::InForce(Arc::clone(&read))), since);
+        let read = Arc::new(self.store.active_installations(tenant).await?.sorted());
+        self.fill(slot, Some(Cached::ActiveInstallations(Arc::clone(&read))), since);
         Ok(read)
     }
 
@@ -147,7 +151,7 @@ impl Reads {
                     self.forget(CacheKey::User(tenant, id));
                 }
             }
-            ObjectKind::Installation => self.forget(CacheKey::InForce(tenant)),
+            ObjectKind::Installation => self.forget(CacheKey::ActiveInstallations(tenant)),
             ObjectKind::Project
             | ObjectKind::Release
             | ObjectKind::Issue
@@ -167,8 +171,8 @@ impl Reads {
     }
 
     /// Reads what a tenant has installed again, for what is kept turned out to be old.
-    pub fn distrust_in_force(&self, tenant: TenantId) {
-        self.forget(CacheKey::InForce(tenant));
+    pub fn invalidate_active_installations(&self, tenant: TenantId) {
+        self.forget(CacheKey::ActiveInstallations(tenant));
     }
 
     /// Forgets everything, as after a gap in the facts.

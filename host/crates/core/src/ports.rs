@@ -25,8 +25,8 @@ use crate::inventory::{Job, Lock, Pool, Reservation, Seat, TenantHolds, job};
 use crate::outbox::{Fact, Mark, ObjectRef, Seq};
 use crate::page::{Page, PageRequest};
 use crate::plugin::{
-    Admitted, Call, CallLimits, Digest, DueTimer, InForce, Installation, Outcome, Release, Scope,
-    StatesInUse, Timer,
+    ActiveInstallations, AdmittedComponent, Call, CallLimits, Digest, DueTimer, Installation, Outcome,
+    Release, Scope, StatesInUse, Timer,
 };
 use crate::tenancy::{ApiKey, StoredKey, Tenant};
 use crate::time::Timestamp;
@@ -135,7 +135,7 @@ pub trait PluginStore: Send + Sync {
     /// The digests of all releases that some tenant's installation uses.
     async fn digests_in_use(&self) -> Result<Vec<Digest>>;
     /// What a tenant has installed.
-    async fn in_force(&self, tenant: TenantId) -> Result<InForce>;
+    async fn active_installations(&self, tenant: TenantId) -> Result<ActiveInstallations>;
     /// An installation.
     async fn installation(&self, tenant: TenantId, id: InstallationId) -> Result<Option<Installation>>;
     /// Installations, a page at a time; sorted by `created`.
@@ -346,7 +346,7 @@ pub trait Plugins: Send + Sync {
     /// Judges an uploaded component by all that could fail later: what it imports and exports, whether it
     /// compiles within bounds, what it says of itself. What it runs for this is the tenant's, as its calls are.
     /// Afterwards it is ready to be called here.
-    async fn admit(&self, tenant: TenantId, component: Arc<[u8]>) -> Result<Admitted>;
+    async fn admit(&self, tenant: TenantId, component: Arc<[u8]>) -> Result<AdmittedComponent>;
 
     /// Makes a release, which was admitted once, ready to be called here. What it runs at its start is the tenant's;
     /// without one, nobody's: it is the host that wants it ready.

@@ -1,6 +1,6 @@
 //! Sizes of requests and replies, before they are lowered into a guest or after they were lifted out.
 
-use tessera_core::plugin::{Action, Ask, CallContext, Effect, Entity, Refusal, Reply};
+use tessera_core::plugin::{Action, CallContext, Effect, Entity, PluginRequest, Refusal, Reply};
 use tessera_core::{Change, Field};
 
 /// Bytes that each part counts beside its text.

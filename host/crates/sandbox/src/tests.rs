@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 use tessera_core::plugin::{
-    Ask, Call, CallContext, CallLimits, Digest, Entity, Footprint, Refusal, Reply, Validation,
+    Call, CallContext, CallLimits, Digest, Entity, Footprint, PluginRequest, Refusal, Reply, Validation,
 };
 use tessera_core::ports::Plugins as _;
 use tessera_core::{ErrorKind, Field};
@@ -64,7 +64,7 @@ fn validate() -> Ask {
     };
     let fields = vec![Field::new("type", "BUG")];
     let subject = Entity { kind: "issue".into(), id: "1".into(), version: 1, fields };
-    Ask::Validate(
+    PluginRequest::Validate(
         context,
         Validation { operation: "create".into(), subject, before: None, changes: Vec::new() },
     )

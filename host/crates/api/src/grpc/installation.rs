@@ -2,7 +2,7 @@
 
 use tessera_core::access::Operation;
 use tessera_core::id::InstallationId;
-use tessera_core::plugin::InForceReport;
+use tessera_core::plugin::Rollout;
 use tessera_core::plugin::installation::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Result};
 use tessera_proto::plugin::v1 as pb;
@@ -21,7 +21,7 @@ pub(super) async fn create(
     ctx: Ctx,
     ask: pb::CreateInstallationRequest,
 ) -> Result<pb::CreateInstallationResponse> {
-    let InForceReport { installation, lagging } = grpc.app.installations.create(&ctx, install(ask)?).await?;
+    let Rollout { installation, lagging } = grpc.app.installations.create(&ctx, install(ask)?).await?;
     Ok(pb::CreateInstallationResponse { installation: Some(shown(installation)), lagging_hosts: lagging })
 }
 
@@ -54,8 +54,7 @@ pub(super) async fn update(
     ask: pb::UpdateInstallationRequest,
 ) -> Result<pb::UpdateInstallationResponse> {
     let (id, ctx) = (id(&ask.installation_id)?, at(ctx, &ask.etag));
-    let InForceReport { installation, lagging } =
-        grpc.app.installations.update(&ctx, id, change(ask)?).await?;
+    let Rollout { installation, lagging } = grpc.app.installations.update(&ctx, id, change(ask)?).await?;
     Ok(pb::UpdateInstallationResponse { installation: Some(shown(installation)), lagging_hosts: lagging })
 }
 
@@ -66,8 +65,7 @@ pub(super) async fn rollback(
 ) -> Result<pb::RollbackInstallationResponse> {
     let (id, ctx) = (id(&ask.installation_id)?, at(ctx, &ask.etag));
     let (to, states) = (name(ask.release)?, sorted(ask.state_map));
-    let InForceReport { installation, lagging } =
-        grpc.app.installations.rollback(&ctx, id, to, states).await?;
+    let Rollout { installation, lagging } = grpc.app.installations.rollback(&ctx, id, to, states).await?;
     Ok(pb::RollbackInstallationResponse { installation: Some(shown(installation)), lagging_hosts: lagging })
 }
 
@@ -77,7 +75,7 @@ pub(super) async fn delete(
     ask: pb::DeleteInstallationRequest,
 ) -> Result<pb::DeleteInstallationResponse> {
     let (id, ctx) = (id(&ask.installation_id)?, at(ctx, &ask.etag));
-    let InForceReport { installation, lagging } = grpc.app.installations.delete(&ctx, id).await?;
+    let Rollout { installation, lagging } = grpc.app.installations.delete(&ctx, id).await?;
     Ok(pb::DeleteInstallationResponse { installation: Some(shown(installation)), lagging_hosts: lagging })
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use tessera_core::Ctx;
 use tessera_core::access::Operation;
 use tessera_core::id::InstallationId;
-use tessera_core::plugin::InForceReport;
+use tessera_core::plugin::Rollout;
 use tessera_core::plugin::installation::{MAX_PAGE, SPEC};
 use utoipa::IntoParams;
 use utoipa_axum::routes;
@@ -38,7 +38,7 @@ struct CallsQuery {
     after: u64,
 }
 
-fn changed(report: InForceReport) -> Reply<InForceAnswer> {
+fn changed(report: Rollout) -> Reply<InForceAnswer> {
     let answer = InForceAnswer::from(report);
     let tag = answer.installation.etag.clone();
     Reply::ok(answer).tagged(&tag)

@@ -10,12 +10,12 @@ use crate::changeset::{Changeset, Expect, Record, Versioned as _, Write};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result, Violation};
 use crate::id::{FactId, IssueId, ProjectId};
-use crate::plugin::asking::merged;
-use crate::plugin::caller::{Caller, Spending, too_much};
-use crate::plugin::work::{By, Happened, Move, Work};
+use crate::plugin::effect_executor::{By, Happened, Move, Work};
+use crate::plugin::entity::merged;
+use crate::plugin::invoker::{Budget, Invoker, too_much};
 use crate::plugin::{
-    Ask, AskedLimits, CallContext, Effect, Entity, Hook, InForce, Installation, PluginCommand, Refusal,
-    Reply, Timer, Validation,
+    ActiveInstallations, CallContext, Effect, Entity, Hook, Installation, LimitOverrides, PluginCommand,
+    PluginRequest, Refusal, Reply, Timer, Validation,
 };
 use crate::ports::Store;
 use crate::time::Timestamp;
@@ -52,36 +52,36 @@ pub struct Hooks {
     store: Arc<dyn Store>,
     reads: Arc<Reads>,
     /// Calls plugins.
-    pub caller: Arc<Caller>,
+    pub invoker: Arc<Invoker>,
 }
 
 impl Hooks {
     /// The hooks of a host.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, caller: Arc<Caller>) -> Self {
-        Self { store, reads, caller }
+    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, invoker: Arc<Invoker>) -> Self {
+        Self { store, reads, invoker }
     }
 
     /// What the request's tenant has in force.
-    pub async fn in_force(&self, ctx: &Ctx) -> Result<Arc<InForce>> {
-        self.reads.in_force(ctx.tenant, 0).await
+    pub async fn active_installations(&self, ctx: &Ctx) -> Result<Arc<ActiveInstallations>> {
+        self.reads.active_installations(ctx.tenant, 0).await
     }
 
     /// The scheme that a project's issues follow: with the machine of the plugin that owns it.
     pub async fn scheme(&self, ctx: &Ctx, project: &Project) -> Result<Arc<Scheme>> {
-        let in_force = self.reads.in_force(ctx.tenant, project.machines).await?;
-        Ok(in_force.scheme(project, issue::KIND))
+        let active = self.reads.active_installations(ctx.tenant, project.machines).await?;
+        Ok(active.scheme(project, issue::KIND))
     }
 
     /// Why each of these moves may not be made now; nothing: it may.
     pub async fn guard(&self, ctx: &Ctx, issue: &Issue, moves: Vec<String>) -> Result<Vec<Vec<Refusal>>> {
-        let in_force = self.in_force(ctx).await?;
-        let Some((owner, _)) = in_force.machine(&issue.kind, issue.project) else {
+        let active = self.active_installations(ctx).await?;
+        let Some((owner, _)) = active.machine(&issue.kind, issue.project) else {
             return Ok(vec![Vec::new(); moves.len()]);
         };
         let context = CallContext::of(ctx, format!("{}/guard", ctx.request_id), Vec::new());
-        let ask = Ask::Guard(context, Entity::issue(issue), moves);
-        match self.caller.call(ctx, (owner, &in_force.limits), ask, &mut Spending::new()).await? {
+        let ask = PluginRequest::Guard(context, Entity::issue(issue), moves);
+        match self.invoker.call(ctx, (owner, &active.limits), ask, &mut Budget::new()).await? {
             Some(Reply::Guard(answers)) => Ok(answers),
             _ => Err(unexpected()),
         }
@@ -91,7 +91,7 @@ impl Hooks {
     pub async fn command(
         &self,
         ctx: &Ctx,
-        (installation, limits): (&Installation, &AskedLimits),
+        (installation, limits): (&Installation, &LimitOverrides),
         issue: &Issue,
         (command, call): (&PluginCommand, &CallCommand),
     ) -> Result<(Vec<Effect>, Vec<Expect>)> {
@@ -108,7 +108,8 @@ impl Hooks {
         }
         let invocation = format!("{}/command/{}", ctx.request_id, installation.id);
         let context = CallContext::of(ctx, invocation, Vec::new());
-        let ask = Ask::OnCommand(context, Entity::issue(issue), command.name.clone(), call.input.clone());
+        let ask =
+            PluginRequest::OnCommand(context, Entity::issue(issue), command.name.clone(), call.input.clone());
         self.effects(ctx, (installation, limits), ask).await
     }
 
@@ -116,35 +117,35 @@ impl Hooks {
     pub async fn timer(
         &self,
         ctx: &Ctx,
-        (installation, limits): (&Installation, &AskedLimits),
+        (installation, limits): (&Installation, &LimitOverrides),
         issue: &Issue,
         timer: &Timer,
     ) -> Result<(Vec<Effect>, Vec<Expect>)> {
         let invocation = format!("timer/{}/{}", timer.generation, installation.id);
         let context = CallContext::of(ctx, invocation, Vec::new());
-        let ask = Ask::OnTimer(context, Entity::issue(issue), timer.name.clone());
+        let ask = PluginRequest::OnTimer(context, Entity::issue(issue), timer.name.clone());
         self.effects(ctx, (installation, limits), ask).await
     }
 
     async fn effects(
         &self,
         ctx: &Ctx,
-        installed: (&Installation, &AskedLimits),
-        ask: Ask,
+        installed: (&Installation, &LimitOverrides),
+        ask: PluginRequest,
     ) -> Result<(Vec<Effect>, Vec<Expect>)> {
-        let mut spending = Spending::new();
-        let effects = match self.caller.call(ctx, installed, ask, &mut spending).await? {
+        let mut budget = Budget::new();
+        let effects = match self.invoker.call(ctx, installed, ask, &mut budget).await? {
             None => Vec::new(),
             Some(Reply::Effects(Ok(effects))) => effects,
             Some(Reply::Effects(Err(refusals))) => refused(installed.0, refusals).map(|()| Vec::new())?,
             Some(_) => return Err(unexpected()),
         };
-        Ok((effects, spending.expects()))
+        Ok((effects, budget.expects()))
     }
 
     /// Whether validations are called for a kind of object that is in no project.
     pub async fn validates(&self, ctx: &Ctx, kind: &'static str) -> Result<bool> {
-        Ok(self.in_force(ctx).await?.called(Hook::Validation, kind, None).next().is_some())
+        Ok(self.active_installations(ctx).await?.called(Hook::Validation, kind, None).next().is_some())
     }
 
     /// Lets validations judge what is about to be done with an object that no changeset writes.
@@ -154,15 +155,15 @@ impl Hooks {
         (operation, kind): (&'static str, &'static str),
         subject: Entity,
     ) -> Result<()> {
-        let in_force = self.in_force(ctx).await?;
-        let called: Vec<_> = in_force.called(Hook::Validation, kind, None).collect();
+        let active = self.active_installations(ctx).await?;
+        let called: Vec<_> = active.called(Hook::Validation, kind, None).collect();
         let changes = Entity::changes(None, &subject);
         let request = Validation { operation: operation.to_owned(), subject, before: None, changes };
-        let (mut spending, mut violations) = (Spending::new(), Vec::new());
+        let (mut budget, mut violations) = (Budget::new(), Vec::new());
         for (index, installation) in called.into_iter().enumerate() {
             let invocation = format!("{}/{}/{}", ctx.request_id, index + 1, installation.id);
-            let ask = Ask::Validate(CallContext::of(ctx, invocation, Vec::new()), request.clone());
-            let reply = self.caller.call(ctx, (installation, &in_force.limits), ask, &mut spending).await?;
+            let ask = PluginRequest::Validate(CallContext::of(ctx, invocation, Vec::new()), request.clone());
+            let reply = self.invoker.call(ctx, (installation, &active.limits), ask, &mut budget).await?;
             violations.extend(verdict(installation, reply)?);
         }
         merged_refusal(violations)
@@ -176,27 +177,27 @@ impl Hooks {
         moves: Vec<Move>,
         reactions: Vec<Reaction>,
     ) -> Result<Changeset> {
-        let in_force = self.in_force(ctx).await?;
-        if in_force.installations.is_empty() || changeset.tenant != ctx.tenant {
+        let active = self.active_installations(ctx).await?;
+        if active.installations.is_empty() || changeset.tenant != ctx.tenant {
             return Ok(changeset);
         }
         let mut run = Run {
             hooks: self,
             ctx,
-            in_force: &in_force,
-            spending: Spending::new(),
-            work: Work::new(ctx, &*self.store, &in_force, changeset),
+            active: &active,
+            budget: Budget::new(),
+            work: Work::new(ctx, &*self.store, &active, changeset),
             queue: VecDeque::new(),
             calls: 0,
             timers_from: ctx.now,
         };
         if let Err(error) = run.all(moves, reactions).await {
             if error.is_stale() {
-                self.reads.distrust_in_force(ctx.tenant);
+                self.reads.invalidate_active_installations(ctx.tenant);
             }
             return Err(error);
         }
-        let expects = run.spending.expects();
+        let expects = run.budget.expects();
         Ok(run.work.finish(expects))
     }
 }
@@ -212,8 +213,8 @@ struct Item {
 struct Run<'a> {
     hooks: &'a Hooks,
     ctx: &'a Ctx,
-    in_force: &'a InForce,
-    spending: Spending,
+    active: &'a ActiveInstallations,
+    budget: Budget,
     work: Work<'a>,
     queue: VecDeque<Item>,
     calls: u32,
@@ -240,7 +241,7 @@ impl Run<'_> {
             let (Write::Insert(Record::Issue(issue)) | Write::Update(Record::Issue(issue), _)) = write else {
                 continue;
             };
-            let owner = self.in_force.machine(&issue.kind, issue.project).map(|(owner, _)| owner.label());
+            let owner = self.active.machine(&issue.kind, issue.project).map(|(owner, _)| owner.label());
             let id = issue.id.to_string();
             for fact in self.work.changeset.facts.iter_mut().filter(|fact| fact.object.id == id) {
                 // The history says which machine let the issue pass.
@@ -256,7 +257,7 @@ impl Run<'_> {
 
     /// Asks the owner of an issue's machine whether a move may be made; `by` made it by an effect.
     async fn may_move(&mut self, made: Move, by: Option<&Item>) -> Result<()> {
-        let Some((owner, _)) = self.in_force.machine(&made.issue.kind, made.issue.project) else {
+        let Some((owner, _)) = self.active.machine(&made.issue.kind, made.issue.project) else {
             return Ok(());
         };
         let chain = by.map(|item| item.chain.clone()).unwrap_or_default();
@@ -264,7 +265,8 @@ impl Run<'_> {
             return Ok(());
         }
         let owner = Arc::clone(owner);
-        let ask = Ask::Guard(self.context(&owner, &chain), Entity::issue(&made.issue), vec![made.name]);
+        let ask =
+            PluginRequest::Guard(self.context(&owner, &chain), Entity::issue(&made.issue), vec![made.name]);
         match self.call(&owner, ask).await? {
             Some(Reply::Guard(answers)) => {
                 let refusals: Vec<_> = answers.into_iter().flatten().collect();
@@ -282,7 +284,7 @@ impl Run<'_> {
         if by_timer {
             self.timers_from = self.ctx.now.plus(TIMER_STEP);
         }
-        self.spending.more_effects(effects.len(), &labels(&chain))?;
+        self.budget.more_effects(effects.len(), &labels(&chain))?;
         let timers_from = self.timers_from;
         let by = By { installation: &installation, cause: None, called: !by_timer, timers_from };
         self.carry_out(by, chain, issue, effects).await
@@ -293,7 +295,7 @@ impl Run<'_> {
         while let Some(item) = self.queue.pop_front() {
             let Some(issue) = self.work.issue(item.happened.issue).await? else { continue };
             let reacting: Vec<_> =
-                self.in_force.called(Hook::Workflow, &issue.kind, Some(issue.project)).cloned().collect();
+                self.active.called(Hook::Workflow, &issue.kind, Some(issue.project)).cloned().collect();
             for installation in reacting {
                 self.tell(&installation, &item).await?;
             }
@@ -305,13 +307,13 @@ impl Run<'_> {
         // As it is now: what plugins before this one did to it is seen.
         let Some(issue) = self.work.issue(item.happened.issue).await? else { return Ok(()) };
         if !item.chain.is_empty() {
-            self.spending.another_call(&labels(&item.chain))?;
+            self.budget.another_call(&labels(&item.chain))?;
         }
         let entity = Entity::issue(&issue);
         let changes = item.happened.changes.clone();
         let created = changes.iter().any(|change| change.field == "project_id" && change.before.is_none());
         let before = (!created).then(|| entity.before(&changes, issue.version.saturating_sub(1)));
-        let ask = Ask::OnChange(self.context(installation, &item.chain), entity, before, changes);
+        let ask = PluginRequest::OnChange(self.context(installation, &item.chain), entity, before, changes);
         let effects = match self.call(installation, ask).await? {
             None => return Ok(()),
             Some(Reply::Effects(Ok(effects))) => effects,
@@ -326,7 +328,7 @@ impl Run<'_> {
         if chain.len() > MAX_DEPTH {
             return Err(too_much(&labels(&chain), format_args!("go on more than {MAX_DEPTH} deep")));
         }
-        self.spending.more_effects(effects.len(), &labels(&chain))?;
+        self.budget.more_effects(effects.len(), &labels(&chain))?;
         let cause = Some(item.happened.fact);
         let by = By { installation, cause, called: false, timers_from: self.timers_from };
         self.carry_out(by, chain, issue.id, effects).await
@@ -353,9 +355,9 @@ impl Run<'_> {
         let mut violations = Vec::new();
         for (request, project) in self.requests() {
             let kind = request.subject.kind.clone();
-            let called: Vec<_> = self.in_force.called(Hook::Validation, &kind, project).cloned().collect();
+            let called: Vec<_> = self.active.called(Hook::Validation, &kind, project).cloned().collect();
             for installation in called {
-                let ask = Ask::Validate(self.context(&installation, &[]), request.clone());
+                let ask = PluginRequest::Validate(self.context(&installation, &[]), request.clone());
                 let reply = self.call(&installation, ask).await?;
                 violations.extend(verdict(&installation, reply)?);
             }
@@ -392,9 +394,9 @@ impl Run<'_> {
         CallContext::of(self.ctx, invocation, chain.iter().map(|held| held.id.to_string()).collect())
     }
 
-    async fn call(&mut self, installation: &Arc<Installation>, ask: Ask) -> Result<Option<Reply>> {
-        let limits = &self.in_force.limits;
-        self.hooks.caller.call(self.ctx, (installation, limits), ask, &mut self.spending).await
+    async fn call(&mut self, installation: &Arc<Installation>, ask: PluginRequest) -> Result<Option<Reply>> {
+        let limits = &self.active.limits;
+        self.hooks.invoker.call(self.ctx, (installation, limits), ask, &mut self.budget).await
     }
 }
 

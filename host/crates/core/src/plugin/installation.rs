@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::filter::{Kind, Spec};
 use crate::id::{InstallationId, ProjectId};
 use crate::outbox::{NewFact, ObjectRef};
-use crate::plugin::{AskedLimits, Digest, Hook, PluginCommand};
+use crate::plugin::{Digest, Hook, LimitOverrides, PluginCommand};
 use crate::time::Timestamp;
 use crate::tracker::{Issue, Machine, Project, Scheme};
 use crate::value::{Change, Field, Snapshot, Value};
@@ -110,12 +110,12 @@ pub struct ReleaseRef {
     /// The version that its manifest says.
     pub version: String,
     /// With what it was at work when another took its place; none: it is at work.
-    pub left: Option<Left>,
+    pub left: Option<PreviousConfig>,
 }
 
 /// With what a release was at work when another took its place, to which a roll-back goes back.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Left {
+pub struct PreviousConfig {
     /// JSON; empty: none.
     pub settings: Arc<str>,
     /// What its effects could do.
@@ -144,7 +144,7 @@ pub struct Installation {
     /// What its effects may do.
     pub grants: BTreeSet<String>,
     /// What holds its calls.
-    pub limits: AskedLimits,
+    pub limits: LimitOverrides,
     /// Whether it is called.
     pub enabled: bool,
     /// What the release can be called for.
@@ -234,16 +234,16 @@ impl Snapshot for Installation {
 
 /// What a tenant has installed, as one command sees it from its beginning to its end.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct InForce {
+pub struct ActiveInstallations {
     /// Counts the changes of the tenant's installations.
     pub generation: u64,
     /// What holds the tenant's calls.
-    pub limits: AskedLimits,
+    pub limits: LimitOverrides,
     /// All installations, in the order in which they are called.
     pub installations: Vec<Arc<Installation>>,
 }
 
-impl InForce {
+impl ActiveInstallations {
     /// Brings the installations into the order in which they are called.
     #[must_use]
     pub fn sorted(mut self) -> Self {

@@ -13,13 +13,14 @@ use crate::filter::{Filter, Order};
 use crate::id::InstallationId;
 use crate::outbox::ObjectRef;
 use crate::page::{Page, PageRequest};
-use crate::plugin::calls::Calls;
-use crate::plugin::fitting::{self, Described};
+use crate::plugin::call_log::Calls;
+use crate::plugin::compatibility::{self, Described};
 use crate::plugin::installation::{MAX_EARLIER, MAX_INSTALLATIONS, RIGHTS};
-use crate::plugin::mapping;
 use crate::plugin::releases::{ReleaseName, check_settings, named};
+use crate::plugin::state_migration;
 use crate::plugin::{
-    AskedLimits, Caller, Hook, InForce, Installation, Left, OnFailure, Release, ReleaseRef, Scope,
+    ActiveInstallations, Hook, Installation, Invoker, LimitOverrides, OnFailure, PreviousConfig, Release,
+    ReleaseRef, Scope,
 };
 use crate::ports::Store;
 use crate::text::Faults;
@@ -47,7 +48,7 @@ pub struct Install {
     /// What its effects may do; none: all that it needs.
     pub grants: Option<Vec<String>>,
     /// What holds its calls.
-    pub limits: AskedLimits,
+    pub limits: LimitOverrides,
     /// Whether it is called.
     pub enabled: bool,
     /// From states that its machine lacks to those that issues go on in.
@@ -68,7 +69,7 @@ pub struct ChangeInstallation {
     /// What its effects may do.
     pub grants: Option<Vec<String>>,
     /// What holds its calls.
-    pub limits: Option<AskedLimits>,
+    pub limits: Option<LimitOverrides>,
     /// Whether it is called.
     pub enabled: Option<bool>,
     /// From states that its machine lacks to those that issues go on in.
@@ -77,7 +78,7 @@ pub struct ChangeInstallation {
 
 /// An installation after a change, and where the change is not in force yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct InForceReport {
+pub struct Rollout {
     /// The installation.
     pub installation: Installation,
     /// Hosts that do not have it in force yet.
@@ -88,7 +89,7 @@ pub struct InForceReport {
 #[derive(Clone)]
 pub struct Installations {
     store: Arc<dyn Store>,
-    caller: Arc<Caller>,
+    invoker: Arc<Invoker>,
     commands: Commands,
 }
 
@@ -96,15 +97,15 @@ impl Installations {
     /// The service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
-        Self { store, caller: Arc::clone(&commands.hooks().caller), commands }
+        Self { store, invoker: Arc::clone(&commands.hooks().invoker), commands }
     }
 
     /// Puts a release to work.
-    pub async fn create(&self, ctx: &Ctx, command: Install) -> Result<InForceReport> {
+    pub async fn create(&self, ctx: &Ctx, command: Install) -> Result<Rollout> {
         let decide = || async {
             let release = named(&*self.store, ctx, &command.release).await?;
-            let in_force = self.present(ctx).await?;
-            if in_force.installations.len() >= MAX_INSTALLATIONS {
+            let active = self.present(ctx).await?;
+            if active.installations.len() >= MAX_INSTALLATIONS {
                 let message = format!("would be one of more than {MAX_INSTALLATIONS} installations");
                 return Err(Error::invalid("release", message));
             }
@@ -113,8 +114,8 @@ impl Installations {
                 found.ok_or_else(|| Error::invalid("project_id", "is not a project of the tenant"))?;
             }
             let draft = self.draft(ctx, &command, &release);
-            let installation = self.fit(ctx, &release, draft, &in_force.limits).await?;
-            let changeset = self.change(ctx, &in_force, None, Some(&installation)).await?;
+            let installation = self.fit(ctx, &release, draft, &active.limits).await?;
+            let changeset = self.change(ctx, &active, None, Some(&installation)).await?;
             let fact = installation.fact(ctx, "plugin.installed", diff(None, Some(&installation)));
             Ok(Decision::change(changeset.fact(fact).insert(installation.clone()), installation))
         };
@@ -140,7 +141,7 @@ impl Installations {
         ctx: &Ctx,
         id: InstallationId,
         command: ChangeInstallation,
-    ) -> Result<InForceReport> {
+    ) -> Result<Rollout> {
         let operation = Operation::InstallationUpdate;
         self.revise(ctx, operation, id, &command, "plugin.updated", |_| Ok(command.clone())).await
     }
@@ -152,7 +153,7 @@ impl Installations {
         id: InstallationId,
         to: Option<ReleaseName>,
         state_map: BTreeMap<String, String>,
-    ) -> Result<InForceReport> {
+    ) -> Result<Rollout> {
         let operation = Operation::InstallationRollback;
         let command = (to.clone(), state_map.clone());
         self.revise(ctx, operation, id, &command, "plugin.rolled_back", |held| {
@@ -178,12 +179,12 @@ impl Installations {
     }
 
     /// Removes an installation, with its timers.
-    pub async fn delete(&self, ctx: &Ctx, id: InstallationId) -> Result<InForceReport> {
+    pub async fn delete(&self, ctx: &Ctx, id: InstallationId) -> Result<Rollout> {
         let decide = || async {
             let held = self.found(ctx, id).await?;
             ctx.check_version(held.version)?;
-            let in_force = self.present(ctx).await?;
-            let changeset = self.change(ctx, &in_force, Some(&held), None).await?;
+            let active = self.present(ctx).await?;
+            let changeset = self.change(ctx, &active, Some(&held), None).await?;
             let mut fact = held.fact(ctx, "plugin.uninstalled", diff(Some(&held), None));
             fact.object = ObjectRef { version: held.version + 1, ..held.object() };
             Ok(Decision::change(changeset.fact(fact).delete(held.clone()), held))
@@ -197,7 +198,7 @@ impl Installations {
     pub async fn calls(&self, ctx: &Ctx, id: InstallationId, after: u64) -> Result<Calls> {
         ctx.allow(Operation::InstallationCalls)?;
         let installation = self.found(ctx, id).await?;
-        Ok(self.caller.calls(&installation, after))
+        Ok(self.invoker.calls(&installation, after))
     }
 
     async fn revise(
@@ -208,22 +209,22 @@ impl Installations {
         command: &(impl std::hash::Hash + Sync),
         fact_type: &'static str,
         asked: impl Fn(&Installation) -> Result<ChangeInstallation> + Sync,
-    ) -> Result<InForceReport> {
+    ) -> Result<Rollout> {
         let decide = || async {
             let before = self.found(ctx, id).await?;
             ctx.check_version(before.version)?;
             let change = asked(&before)?;
             let name = change.release.clone().unwrap_or(ReleaseName::Digest(before.release.digest));
             let release = named(&*self.store, ctx, &name).await?;
-            let in_force = self.present(ctx).await?;
+            let active = self.present(ctx).await?;
             let draft = revised(&before, &release, change)?;
-            let mut after = self.fit(ctx, &release, draft, &in_force.limits).await?;
+            let mut after = self.fit(ctx, &release, draft, &active.limits).await?;
             if after == before {
                 return Ok(Decision::nothing(after));
             }
             after.version += 1;
             after.updated_at = ctx.now;
-            let changeset = self.change(ctx, &in_force, Some(&before), Some(&after)).await?;
+            let changeset = self.change(ctx, &active, Some(&before), Some(&after)).await?;
             let fact = after.fact(ctx, fact_type, diff(Some(&before), Some(&after)));
             Ok(Decision::change(changeset.fact(fact).update(after.clone()), after))
         };
@@ -265,7 +266,7 @@ impl Installations {
         ctx: &Ctx,
         release: &Release,
         mut installation: Installation,
-        tenant: &AskedLimits,
+        tenant: &LimitOverrides,
     ) -> Result<Installation> {
         check_settings(&self.caller, ctx.tenant, release, &installation.settings).await?;
         let mut faults = Faults::default();
@@ -274,7 +275,7 @@ impl Installations {
         faults.into_result()?;
         if release.has(Hook::Workflow) {
             let Described { machines, commands } =
-                fitting::describe(&self.caller, ctx, (&installation, tenant)).await?;
+                compatibility::describe(&self.invoker, ctx, (&installation, tenant)).await?;
             (installation.machines, installation.commands) = (machines, commands);
         }
         if !installation.machines.is_empty() && installation.on_failure == OnFailure::Open {
@@ -290,7 +291,7 @@ impl Installations {
     async fn change(
         &self,
         ctx: &Ctx,
-        in_force: &InForce,
+        active: &ActiveInstallations,
         before: Option<&Installation>,
         after: Option<&Installation>,
     ) -> Result<Changeset> {
@@ -300,13 +301,13 @@ impl Installations {
         let changeset = Changeset::new(ctx);
         let empty = (BTreeMap::new(), BTreeMap::new());
         if changed(before).unwrap_or_else(|| empty.clone()) == changed(after).unwrap_or(empty) {
-            return Ok(changeset.write(Write::NextGeneration(in_force.generation, None)));
+            return Ok(changeset.write(Write::NextGeneration(active.generation, None)));
         }
         let scope = after.or(before).map_or(Scope::Tenant, |held| held.scope);
-        let future = fitting::future(in_force, before, after)?;
+        let future = compatibility::future(active, before, after)?;
         let in_use = self.store.states_in_use(ctx.tenant, scope).await?;
         let schemes = self.store.own_schemes(ctx.tenant, scope).await?;
-        fitting::check_states(&future, &schemes, &in_use)?;
+        compatibility::check_states(&future, &schemes, &in_use)?;
         let states = in_use.into_keys().collect();
         let mut changeset = schemes.iter().fold(changeset, Changeset::expect);
         if let Some(id) = scope.project()
@@ -316,12 +317,12 @@ impl Installations {
             changeset = changeset.expect(&project);
         }
         Ok(changeset
-            .write(Write::NextGeneration(in_force.generation, Some(scope)))
+            .write(Write::NextGeneration(active.generation, Some(scope)))
             .guard(Guard::StatesInUse(scope, states)))
     }
 
-    async fn present(&self, ctx: &Ctx) -> Result<InForce> {
-        Ok(self.store.in_force(ctx.tenant).await?.sorted())
+    async fn present(&self, ctx: &Ctx) -> Result<ActiveInstallations> {
+        Ok(self.store.active_installations(ctx.tenant).await?.sorted())
     }
 
     async fn found(&self, ctx: &Ctx, id: InstallationId) -> Result<Installation> {
@@ -330,13 +331,13 @@ impl Installations {
     }
 
     /// Waits for the change to be in force everywhere, though not for long.
-    async fn report(&self, ctx: &Ctx, installation: Installation) -> Result<InForceReport> {
-        mapping::apply(&self.store, ctx, &installation).await?;
+    async fn report(&self, ctx: &Ctx, installation: Installation) -> Result<Rollout> {
+        state_migration::apply(&self.store, ctx, &installation).await?;
         let until = Instant::now() + IN_FORCE_WITHIN;
         loop {
             let lagging = self.lagging(ctx, &installation).await?;
             if lagging.is_empty() || Instant::now() >= until {
-                return Ok(InForceReport { installation, lagging });
+                return Ok(Rollout { installation, lagging });
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -372,7 +373,7 @@ fn revised(before: &Installation, release: &Release, change: ChangeInstallation)
     let mut after = before.clone();
     if release.digest() != before.release.digest {
         after.earlier.retain(|earlier| earlier.digest != release.digest());
-        let left = Left { settings: Arc::clone(&before.settings), grants: before.grants.clone() };
+        let left = PreviousConfig { settings: Arc::clone(&before.settings), grants: before.grants.clone() };
         after.earlier.push(ReleaseRef { left: Some(left), ..before.release.clone() });
         let surplus = after.earlier.len().saturating_sub(MAX_EARLIER);
         after.earlier.drain(..surplus);

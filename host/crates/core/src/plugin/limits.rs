@@ -50,7 +50,7 @@ impl CallLimits {
 
     /// The smaller of each.
     #[must_use]
-    pub fn at_most(self, asked: &AskedLimits) -> Self {
+    pub fn at_most(self, asked: &LimitOverrides) -> Self {
         let number = |held: u64, asked: Option<u64>| asked.map_or(held, |asked| held.min(asked));
         let millis = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -65,7 +65,7 @@ impl CallLimits {
 
 /// What an operator asks of a tenant, or an admin of an installation; none: what the next one up allows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct AskedLimits {
+pub struct LimitOverrides {
     /// Instructions for a call.
     pub fuel: Option<u64>,
     /// Milliseconds of the guest's own time for a call.
@@ -76,7 +76,7 @@ pub struct AskedLimits {
     pub output: Option<u64>,
 }
 
-impl AskedLimits {
+impl LimitOverrides {
     /// Finds limits that no call could keep.
     pub fn check(&self, field: &str, faults: &mut Faults) {
         let asked = [

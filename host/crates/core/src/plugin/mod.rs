@@ -1,41 +1,44 @@
 //! Plugins: their releases, where they are installed, and how they are called.
 //!
-//! What runs a component is behind [`crate::ports::Plugins`]; nothing here knows of WebAssembly.
+//! What runs a component is behind [`crate::ports::Plugins`]; nothing here depends on WebAssembly.
 
-mod asking;
-pub mod call;
-pub mod caller;
-pub mod calls;
-mod effects;
-mod fitting;
+pub mod call_log;
+mod compatibility;
+pub mod dry_run;
+mod effect_executor;
+mod effect_plan;
+mod entity;
 pub mod hooks;
 pub mod installation;
 pub mod installations;
-mod keeper;
+pub mod invoker;
 pub mod limits;
-mod mapping;
+mod preloader;
+pub mod protocol;
 pub mod release;
 pub mod releases;
+mod state_migration;
 pub mod timer;
 mod timers;
-pub mod trial;
-mod work;
 
-pub use call::{
-    Action, Adjusted, Adjustment, AdjustmentKind, Ask, Basket, BasketLine, Call, CallContext, Draft, Effect,
-    Entity, Failure, FailureReason, LogLevel, LogLine, LookedUp, Lookup, LookupAnswer, LookupAsk,
-    LookupError, Notice, Outcome, PluginCommand, Refusal, Reply, Usage, Validation,
-};
-pub use caller::Caller;
-pub use calls::{CallRecord, Calls, Verdict};
+pub use call_log::{CallRecord, Calls, Verdict};
+pub use dry_run::{DryRun, DryRunRequest, DryRunResult};
+pub use effect_executor::Move;
 pub use hooks::{Hooks, Reaction};
-pub use installation::{InForce, Installation, Left, OnFailure, ReleaseRef, Scope, StatesInUse};
-pub use installations::{ChangeInstallation, InForceReport, Install, Installations};
-pub use keeper::Keeper;
-pub use limits::{AskedLimits, CallLimits};
-pub use release::{Admitted, Digest, Footprint, Hook, Manifest, Release};
+pub use installation::{
+    ActiveInstallations, Installation, OnFailure, PreviousConfig, ReleaseRef, Scope, StatesInUse,
+};
+pub use installations::{ChangeInstallation, Install, Installations, Rollout};
+pub use invoker::Invoker;
+pub use limits::{CallLimits, LimitOverrides};
+pub use preloader::Preloader;
+pub use protocol::{
+    Action, Adjustment, AdjustmentKind, Basket, BasketLine, Call, CallContext, Draft, Effect, Entity,
+    Failure, FailureReason, LogLevel, LogLine, Lookup, LookupError, LookupRecord, LookupRequest,
+    LookupResult, Notice, Outcome, PluginCommand, PluginRequest, PriceAdjustments, Refusal, Reply, Usage,
+    Validation,
+};
+pub use release::{AdmittedComponent, Digest, Footprint, Hook, Manifest, Release};
 pub use releases::{ReleaseName, Releases};
 pub use timer::{DueTimer, RetryTimers, Timer};
 pub use timers::Timers;
-pub use trial::{Question, Trial, Tried};
-pub use work::Move;

@@ -115,7 +115,7 @@ pub struct Footprint {
 
 /// What the check of an uploaded component found.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Admitted {
+pub struct AdmittedComponent {
     /// The component's name.
     pub digest: Digest,
     /// The version of the contract that it was built for: `0.1`.
@@ -132,7 +132,7 @@ pub struct Admitted {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Release {
     /// What the check found.
-    pub admitted: Admitted,
+    pub admitted: AdmittedComponent,
     /// The component's size in bytes.
     pub size: u64,
     /// When it was uploaded.

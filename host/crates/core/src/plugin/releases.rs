@@ -10,11 +10,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::TenantId;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
-use crate::plugin::installation::InForce;
+use crate::plugin::dry_run::{DryRun, DryRunResult};
+use crate::plugin::installation::ActiveInstallations;
 use crate::plugin::release::MAX_RELEASES;
-use crate::plugin::trial::{Trial, Tried};
 use crate::plugin::{
-    Admitted, Call, CallContext, CallRecord, Caller, Digest, Hook, Outcome, Release, Verdict,
+    AdmittedComponent, Call, CallContext, CallRecord, Digest, Hook, Invoker, Outcome, Release, Verdict,
 };
 use crate::ports::{Plugins, Store};
 use crate::value::{Change, Value};
@@ -24,7 +24,7 @@ use crate::value::{Change, Value};
 pub struct Releases {
     store: Arc<dyn Store>,
     plugins: Arc<dyn Plugins>,
-    caller: Arc<Caller>,
+    invoker: Arc<Invoker>,
     commands: Commands,
     max_component: u64,
 }
@@ -52,8 +52,8 @@ impl Releases {
         commands: Commands,
         max_component: u64,
     ) -> Self {
-        let caller = Arc::clone(&commands.hooks().caller);
-        Self { store, plugins, caller, commands, max_component }
+        let invoker = Arc::clone(&commands.hooks().invoker);
+        Self { store, plugins, invoker, commands, max_component }
     }
 
     /// The most bytes of a component.
@@ -112,8 +112,8 @@ impl Releases {
     pub async fn delete(&self, ctx: &Ctx, digest: Digest) -> Result<Release> {
         let decide = || async {
             let release = self.found(ctx, digest).await?;
-            let in_force = self.store.in_force(ctx.tenant).await?;
-            refuse_used(&in_force, digest)?;
+            let active = self.store.active_installations(ctx.tenant).await?;
+            refuse_used(&active, digest)?;
             let changeset = Changeset::new(ctx)
                 .guard(Guard::ReleaseIsUnused(digest))
                 .fact(fact(ctx, "release.deleted", &release, 2))
@@ -128,7 +128,7 @@ impl Releases {
     }
 
     /// Calls a hook with given input; nothing is stored.
-    pub async fn test(&self, ctx: &Ctx, digest: Digest, trial: Trial) -> Result<Tried> {
+    pub async fn test(&self, ctx: &Ctx, digest: Digest, trial: DryRun) -> Result<DryRunResult> {
         ctx.allow(Operation::ReleaseTest)?;
         let release = self.found(ctx, digest).await?;
         check_settings(&self.caller, ctx.tenant, &release, &trial.settings).await?;
@@ -146,15 +146,15 @@ impl Releases {
             tenant: ctx.tenant,
             release: digest,
             settings: trial.settings.into(),
-            limits: self.caller.limits(&tenant, &trial.limits),
+            limits: self.invoker.limits(&tenant, &trial.limits),
             deadline: ctx.deadline,
-            lookup: Some(self.caller.lookup_for(ctx)),
+            lookup: Some(self.invoker.lookup_for(ctx)),
             ask,
         };
-        let outcome = self.caller.carry_out(call).await;
+        let outcome = self.invoker.carry_out(call).await;
         let verdict = Verdict::of(&outcome);
         let Outcome { reply, usage, log, log_was_cut, lookups } = outcome;
-        let Admitted { manifest, .. } = &release.admitted;
+        let AdmittedComponent { manifest, .. } = &release.admitted;
         let record = CallRecord {
             number: 0,
             at: ctx.now,
@@ -168,14 +168,14 @@ impl Releases {
             log_was_cut,
             lookups,
         };
-        Ok(Tried { reply: reply.ok(), record })
+        Ok(DryRunResult { reply: reply.ok(), record })
     }
 
     async fn found(&self, ctx: &Ctx, digest: Digest) -> Result<Release> {
         self.store.release(ctx.tenant, digest).await?.ok_or_else(|| Error::not_found("release"))
     }
 
-    async fn refuse_second(&self, ctx: &Ctx, admitted: &Admitted) -> Result<()> {
+    async fn refuse_second(&self, ctx: &Ctx, admitted: &AdmittedComponent) -> Result<()> {
         let manifest = &admitted.manifest;
         let named = self.store.release_named(ctx.tenant, &manifest.name, &manifest.version).await?;
         named.map_or(Ok(()), |held| {
@@ -218,11 +218,11 @@ pub(super) async fn check_settings(
     if violations.is_empty() { Ok(()) } else { Err(Error::violations(violations)) }
 }
 
-fn refuse_used(in_force: &InForce, digest: Digest) -> Result<()> {
+fn refuse_used(active: &ActiveInstallations, digest: Digest) -> Result<()> {
     let uses = |held: &&Arc<super::Installation>| {
         held.release.digest == digest || held.earlier.iter().any(|earlier| earlier.digest == digest)
     };
-    let users: Vec<_> = in_force.installations.iter().filter(uses).map(|held| held.id.to_string()).collect();
+    let users: Vec<_> = active.installations.iter().filter(uses).map(|held| held.id.to_string()).collect();
     if users.is_empty() {
         return Ok(());
     }
@@ -234,7 +234,7 @@ fn refuse_used(in_force: &InForce, digest: Digest) -> Result<()> {
 }
 
 fn fact(ctx: &Ctx, fact_type: &'static str, release: &Release, version: u64) -> NewFact {
-    let Admitted { manifest, hooks, .. } = &release.admitted;
+    let AdmittedComponent { manifest, hooks, .. } = &release.admitted;
     let said = |field: &str, value: Value| {
         let (before, after) = if version == 1 { (Value::None, value) } else { (value, Value::None) };
         Change { field: field.to_owned(), before, after }

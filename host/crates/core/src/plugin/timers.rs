@@ -104,8 +104,8 @@ impl Timers {
         if held.is_none_or(|tenant| tenant.state != TenantState::Active) {
             return self.store.delay_timer(tenant, &Timer { at: now.plus(LATER), ..timer }).await;
         }
-        let in_force = self.commands.hooks().in_force(&ctx).await?;
-        let owner = in_force.get(timer.installation).filter(|installation| installation.enabled);
+        let active = self.commands.hooks().active_installations(&ctx).await?;
+        let owner = active.get(timer.installation).filter(|installation| installation.enabled);
         let Some(installation) = owner else {
             return self.store.delay_timer(tenant, &Timer { at: now.plus(LATER), ..timer }).await;
         };
@@ -132,8 +132,8 @@ impl Timers {
                 return Ok(Decision::change(take, ()));
             };
             let hooks = self.commands.hooks();
-            let in_force = hooks.in_force(ctx).await?;
-            let installed = (&**installation, &in_force.limits);
+            let active = hooks.active_installations(ctx).await?;
+            let installed = (&**installation, &active.limits);
             let (effects, expects) = hooks.timer(ctx, installed, &issue, timer).await?;
             let installation = Arc::clone(installation);
             let reaction = Reaction { installation, issue: issue.id, effects, by_timer: true, expects };

@@ -2,7 +2,7 @@
 
 use crate::filter::{Kind, Spec};
 use crate::id::TenantId;
-use crate::plugin::AskedLimits;
+use crate::plugin::LimitOverrides;
 use crate::time::Timestamp;
 use crate::value::{Field, Snapshot};
 
@@ -18,7 +18,7 @@ pub struct Tenant {
     /// Whether it is let in.
     pub state: TenantState,
     /// What holds the calls of its plugins, below what the host allows.
-    pub plugin_limits: AskedLimits,
+    pub plugin_limits: LimitOverrides,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::id::TenantId;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
-use crate::plugin::AskedLimits;
+use crate::plugin::LimitOverrides;
 use crate::ports::Store;
 use crate::tenancy::lookup;
 use crate::tenancy::tenant::{Tenant, TenantState};
@@ -36,7 +36,7 @@ pub struct ChangeTenant {
     /// Its name for people.
     pub name: Option<String>,
     /// What holds the calls of its plugins.
-    pub plugin_limits: Option<AskedLimits>,
+    pub plugin_limits: Option<LimitOverrides>,
 }
 
 impl CreateTenant {
@@ -84,7 +84,7 @@ impl Tenants {
                 slug: command.slug.clone(),
                 name: command.name.clone(),
                 state: TenantState::Active,
-                plugin_limits: AskedLimits::default(),
+                plugin_limits: LimitOverrides::default(),
                 created_at: ctx.now,
                 updated_at: ctx.now,
                 version: 1,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::InstallationId;
-use crate::plugin::{Hook, InForce, PluginCommand};
+use crate::plugin::{ActiveInstallations, Hook, PluginCommand};
 use crate::tracker::Issue;
 use crate::value::Field;
 
@@ -33,8 +33,8 @@ pub struct CallCommand {
 }
 
 /// The commands that are offered for an issue in its state.
-pub(super) fn offered(in_force: &InForce, issue: &Issue) -> Vec<OfferedCommand> {
-    let called = in_force.called(Hook::Workflow, &issue.kind, Some(issue.project));
+pub(super) fn offered(active: &ActiveInstallations, issue: &Issue) -> Vec<OfferedCommand> {
+    let called = active.called(Hook::Workflow, &issue.kind, Some(issue.project));
     let offered = called.flat_map(|installation| {
         let commands = installation.commands.get(&issue.kind).into_iter().flatten();
         commands.filter(|command| command.states.is_empty() || command.states.contains(&issue.status)).map(

@@ -232,7 +232,7 @@ impl Issues {
     pub async fn commands(&self, ctx: &Ctx, id: IssueId) -> Result<Vec<OfferedCommand>> {
         ctx.allow(Operation::IssueCommandList)?;
         let issue = load::issue(&*self.store, ctx, id).await?;
-        Ok(issue_command::offered(&*self.commands.hooks().in_force(ctx).await?, &issue))
+        Ok(issue_command::offered(&*self.commands.hooks().active_installations(ctx).await?, &issue))
     }
 
     /// Calls a command that a plugin offers for an issue.
@@ -241,10 +241,10 @@ impl Issues {
             let issue = load::issue(&*self.store, ctx, id).await?;
             ctx.check_version(issue.version)?;
             let hooks = self.commands.hooks();
-            let in_force = hooks.in_force(ctx).await?;
-            let command = issue_command::select(issue_command::offered(&in_force, &issue), &call)?;
-            let installation = in_force.get(command.installation).ok_or_else(Error::stale)?;
-            let installed = (&**installation, &in_force.limits);
+            let active = hooks.active_installations(ctx).await?;
+            let command = issue_command::select(issue_command::offered(&active, &issue), &call)?;
+            let installation = active.get(command.installation).ok_or_else(Error::stale)?;
+            let installed = (&**installation, &active.limits);
             let (effects, expects) = hooks.command(ctx, installed, &issue, (&command.command, &call)).await?;
             let installation = Arc::clone(installation);
             let reaction = Reaction { installation, issue: id, effects, by_timer: false, expects };
@@ -280,7 +280,7 @@ impl Issues {
                 self.project(ctx, stored.project).await?.ok_or_else(|| Error::not_found("issue"))?;
             let hooks = self.commands.hooks();
             let scheme = hooks.scheme(ctx, &project).await?;
-            let before = match hooks.in_force(ctx).await?.mapped(&stored) {
+            let before = match hooks.active_installations(ctx).await?.mapped(&stored) {
                 Some(status) => Issue { status, ..stored.clone() },
                 None => stored.clone(),
             };

@@ -2,7 +2,7 @@
 //! name of the host.
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
 
-use tessera_core::plugin::{Ask, Reply};
+use tessera_core::plugin::{PluginRequest, Reply};
 use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 use wasmtime::{Result, Store};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
-    Ask, Call, CallContext, CallLimits, Digest, Entity, Failure, Lookup, Outcome, Validation,
+    Call, CallContext, CallLimits, Digest, Entity, Failure, Lookup, Outcome, PluginRequest, Validation,
 };
 use tessera_core::ports::Plugins as _;
 use tessera_core::{Field, Timestamp};
@@ -92,14 +92,17 @@ pub fn issue() -> Entity {
     Entity { kind: "issue".into(), id: "1".into(), version: 1, fields }
 }
 
-pub fn validate() -> Ask {
+pub fn validate() -> PluginRequest {
     let subject = issue();
     let changes = Entity::changes(None, &subject);
-    Ask::Validate(context(), Validation { operation: "create".into(), subject, before: None, changes })
+    PluginRequest::Validate(
+        context(),
+        Validation { operation: "create".into(), subject, before: None, changes },
+    )
 }
 
-pub fn on_change() -> Ask {
-    Ask::OnChange(context(), issue(), None, Vec::new())
+pub fn on_change() -> PluginRequest {
+    PluginRequest::OnChange(context(), issue(), None, Vec::new())
 }
 
 /// Creates a call in which the hostile plugin performs an act a number of times.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tessera_core::id::TenantId;
-use tessera_core::plugin::{Ask, CallLimits, FailureReason, Refusal, Reply};
+use tessera_core::plugin::{CallLimits, FailureReason, PluginRequest, Refusal, Reply};
 use tessera_core::ports::Plugins as _;
 
 use crate::guests::{config, failure, hostile_call, hostile_sandbox, on_change, validate};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tessera_core::Result;
 use tessera_core::id::{InstallationId, IssueId, ProjectId, UserId};
 use tessera_core::plugin::{
-    Admitted, AskedLimits, Digest, Footprint, Hook, Installation, Left, Manifest, OnFailure, PluginCommand,
-    Release, ReleaseRef, Scope, Timer,
+    AdmittedComponent, Digest, Footprint, Hook, Installation, LimitOverrides, Manifest, OnFailure,
+    PluginCommand, PreviousConfig, Release, ReleaseRef, Scope, Timer,
 };
 use tessera_core::tracker::Machine;
 

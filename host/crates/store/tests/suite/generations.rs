@@ -50,7 +50,7 @@ async fn one_of_two_concurrent_installations_is_stale(world: World) {
         let (first, second) = tokio::join!(world.commit(one), world.commit(two));
         assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
         assert!(first.err().or(second.err()).unwrap().is_stale());
-        assert_eq!(world.store.in_force(tenant).await.unwrap().generation, generation + 1);
+        assert_eq!(world.store.active_installations(tenant).await.unwrap().generation, generation + 1);
     }
     for stale in [0, 9, 11] {
         assert!(world.commit(next(&world, tenant, stale, None)).await.unwrap_err().is_stale());
@@ -60,7 +60,7 @@ async fn one_of_two_concurrent_installations_is_stale(world: World) {
     let taken = world.new_tenant("other");
     let refused = next(&world, tenant, 10, None).insert(taken);
     assert!(world.commit(refused).await.is_err());
-    assert_eq!(world.store.in_force(tenant).await.unwrap().generation, 10);
+    assert_eq!(world.store.active_installations(tenant).await.unwrap().generation, 10);
 }
 
 async fn machine_generation_changes_with_installations_in_scope(world: World) {
@@ -161,7 +161,7 @@ async fn changed_states_in_use_are_stale(world: World) {
     let attempt = |scope: Scope, states: BTreeSet<(ProjectId, String)>| {
         let (world, states) = (world.clone(), states);
         async move {
-            let generation = world.store.in_force(tenant).await.unwrap().generation;
+            let generation = world.store.active_installations(tenant).await.unwrap().generation;
             let guard = Guard::StatesInUse(scope, states);
             world.commit(next(&world, tenant, generation, Some(scope)).guard(guard)).await
         }
@@ -192,7 +192,7 @@ async fn issue_state_change_and_state_count_are_serialized(world: World) {
         let creation = world.change(tenant).expect_machine(&present).insert(issue);
         let scope = Scope::Project(project.id);
         let guard = Guard::StatesInUse(scope, [].into());
-        let generation = world.store.in_force(tenant).await.unwrap().generation;
+        let generation = world.store.active_installations(tenant).await.unwrap().generation;
         let change = next(&world, tenant, generation, Some(scope)).guard(guard);
         let (created, changed) = if round % 2 == 0 {
             tokio::join!(world.commit(creation), world.commit(change))

@@ -7,8 +7,8 @@ use tessera_core::changeset::Write;
 use tessera_core::id::ProjectId;
 use tessera_core::page::PageRequest;
 use tessera_core::plugin::{
-    AskedLimits, Digest, Hook, InForce, Installation, Left, OnFailure, PluginCommand, ReleaseRef, Scope,
-    installation,
+    ActiveInstallations, Digest, Hook, Installation, LimitOverrides, OnFailure, PluginCommand,
+    PreviousConfig, ReleaseRef, Scope, installation,
 };
 use tessera_core::tenancy::Tenant;
 use tessera_core::tracker::{AssignMove, Machine};
@@ -34,7 +34,7 @@ pub(crate) fn full(mut installation: Installation) -> Installation {
         ReleaseRef {
             digest: Digest([2; 32]),
             version: "0.8.0".into(),
-            left: Some(Left { settings: "{}".into(), grants: ["issue:link".to_owned()].into() }),
+            left: Some(PreviousConfig { settings: "{}".into(), grants: ["issue:link".to_owned()].into() }),
         },
     ];
     installation.settings = "{ \"b\" : 1.50, \"a\":[ ] }".into();
@@ -83,9 +83,9 @@ async fn installation_round_trips(world: World) {
 
 async fn installations_are_read_as_one_snapshot(world: World) {
     let tenant = world.tenant("acme").await;
-    assert_eq!(world.store.in_force(tenant).await.unwrap(), InForce::default());
+    assert_eq!(world.store.active_installations(tenant).await.unwrap(), ActiveInstallations::default());
     let stored = world.store.tenant(tenant).await.unwrap().unwrap();
-    let limits = AskedLimits { fuel: Some(7), output: Some(9), ..AskedLimits::default() };
+    let limits = LimitOverrides { fuel: Some(7), output: Some(9), ..LimitOverrides::default() };
     let bounded = Tenant { plugin_limits: limits, version: 2, ..stored };
     world.store(world.change(tenant).update(bounded.clone())).await;
     assert_eq!(world.store.tenant(tenant).await.unwrap(), Some(bounded));
@@ -96,8 +96,14 @@ async fn installations_are_read_as_one_snapshot(world: World) {
     let changeset = world.change(tenant).write(Write::NextGeneration(1, None)).insert(second.clone());
     world.store(changeset).await;
     let installations = vec![Arc::new(second), Arc::new(first)];
-    assert_eq!(world.store.in_force(tenant).await.unwrap(), InForce { generation: 2, limits, installations });
-    assert_eq!(world.store.in_force(world.tenant("other").await).await.unwrap(), InForce::default());
+    assert_eq!(
+        world.store.active_installations(tenant).await.unwrap(),
+        ActiveInstallations { generation: 2, limits, installations }
+    );
+    assert_eq!(
+        world.store.active_installations(world.tenant("other").await).await.unwrap(),
+        ActiveInstallations::default()
+    );
 }
 
 async fn plugin_is_installed_once_per_scope(world: World) {
@@ -148,8 +154,8 @@ async fn installations_are_deleted_with_their_project(world: World) {
     let timer = Write::PutTimer(world.new_timer(issue.id, inside.id, "soon"));
     world.store(world.change(tenant).write(timer)).await;
     world.store(world.change(tenant).delete(gone.clone())).await;
-    let in_force = world.store.in_force(tenant).await.unwrap().installations;
-    assert_eq!(in_force, [Arc::new(outside)]);
+    let active = world.store.active_installations(tenant).await.unwrap().installations;
+    assert_eq!(active, [Arc::new(outside)]);
     assert_eq!(world.store.installation(tenant, inside.id).await.unwrap(), None);
     assert!(world.store.due_timers(world.store.now(), 9).await.unwrap().is_empty());
     tessera_core::tracker::Purger::new(Arc::clone(&world.store)).run().await.unwrap();
@@ -173,7 +179,7 @@ async fn installation_in_a_deleted_project_is_stale(world: World) {
     }
     let nowhere = world.new_installation(&release, Scope::Project(ProjectId::generate()));
     assert!(world.commit(world.change(tenant).insert(nowhere)).await.unwrap_err().is_stale());
-    assert!(world.store.in_force(tenant).await.unwrap().installations.is_empty());
+    assert!(world.store.active_installations(tenant).await.unwrap().installations.is_empty());
 }
 
 async fn installations_are_paged(world: World) {

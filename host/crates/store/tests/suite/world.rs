@@ -15,8 +15,8 @@ use tessera_core::id::{InstallationId, IssueId, KeyId, ProjectId, TenantId, User
 use tessera_core::outbox::{Fact, NewFact, ObjectRef};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::{
-    Admitted, AskedLimits, Digest, Footprint, Hook, Installation, Manifest, OnFailure, Release, ReleaseRef,
-    Scope, Timer,
+    AdmittedComponent, Digest, Footprint, Hook, Installation, LimitOverrides, Manifest, OnFailure, Release,
+    ReleaseRef, Scope, Timer,
 };
 use tessera_core::ports::Store;
 use tessera_core::tenancy::{ApiKey, KeyHash, StoredKey, Tenant, TenantState};
@@ -231,7 +231,7 @@ impl World {
             slug: slug.into(),
             name: format!("The {slug}"),
             state: TenantState::Active,
-            plugin_limits: AskedLimits::default(),
+            plugin_limits: LimitOverrides::default(),
             created_at: now,
             updated_at: now,
             version: 1,
@@ -369,7 +369,7 @@ impl World {
         };
         let footprint = Footprint { instances: 1, memories: 1, tables: 1 };
         let (digest, contract, hooks) = (Digest([digest; 32]), "0.1".into(), vec![Hook::Workflow]);
-        let admitted = Admitted { digest, contract, hooks, manifest, footprint };
+        let admitted = AdmittedComponent { digest, contract, hooks, manifest, footprint };
         Release { admitted, size: 3, uploaded_at: self.store.now(), uploaded_by: None }
     }
 
@@ -394,7 +394,7 @@ impl World {
             order: 0,
             on_failure: OnFailure::Closed,
             grants: [].into(),
-            limits: AskedLimits::default(),
+            limits: LimitOverrides::default(),
             enabled: true,
             hooks: release.admitted.hooks.clone(),
             kinds: Vec::new(),
@@ -415,7 +415,7 @@ impl World {
         scope: Scope,
     ) -> Installation {
         let installation = self.new_installation(release, scope);
-        let generation = self.store.in_force(tenant).await.unwrap().generation;
+        let generation = self.store.active_installations(tenant).await.unwrap().generation;
         let fact = self.fact(tenant, "plugin.installed", &installation);
         let changeset = self.change(tenant).write(Write::NextGeneration(generation, None));
         self.store(changeset.insert(installation.clone()).fact(fact)).await;

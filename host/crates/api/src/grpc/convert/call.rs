@@ -1,8 +1,8 @@
 //! What calls of plugins did.
 
-use tessera_core::plugin::calls::{Calls, Counters};
+use tessera_core::plugin::call_log::{Calls, Counters};
 use tessera_core::plugin::{
-    CallRecord, Failure, LogLevel, LogLine, LookedUp, LookupAsk, Refusal, Usage, Verdict,
+    CallRecord, Failure, LogLevel, LogLine, LookupRecord, LookupRequest, Refusal, Usage, Verdict,
 };
 use tessera_proto::plugin::v1 as pb;
 
@@ -72,7 +72,7 @@ fn line(line: LogLine) -> pb::LogLine {
     pb::LogLine { level: level.into(), message: line.message }
 }
 
-fn looked_up(looked: LookedUp) -> pb::LookedUp {
+fn looked_up(looked: LookupRecord) -> pb::LookedUp {
     let plain = |function: &str, kind: String| pb::LookedUp {
         function: function.to_owned(),
         kind,
@@ -80,7 +80,7 @@ fn looked_up(looked: LookedUp) -> pb::LookedUp {
         ..Default::default()
     };
     match looked.ask {
-        LookupAsk::Get(kind, id) => pb::LookedUp { id, ..plain("get", kind) },
-        LookupAsk::Find(kind, filter, limit) => pb::LookedUp { filter, limit, ..plain("find", kind) },
+        LookupRequest::Get(kind, id) => pb::LookedUp { id, ..plain("get", kind) },
+        LookupRequest::Find(kind, filter, limit) => pb::LookedUp { filter, limit, ..plain("find", kind) },
     }
 }

@@ -157,7 +157,7 @@ mod tests {
         let change = change(ask(&["enabled", "limits", "grants", "on_failure"])).unwrap();
         assert_eq!((change.order, change.settings), (None, None));
         assert_eq!((change.enabled, change.grants), (Some(false), Some(Vec::new())));
-        assert_eq!(change.limits, Some(tessera_core::plugin::AskedLimits::default()));
+        assert_eq!(change.limits, Some(tessera_core::plugin::LimitOverrides::default()));
         assert_eq!(change.on_failure, Some(tessera_core::plugin::OnFailure::Closed));
         assert_eq!(super::change(ask(&["release"])).unwrap_err().faults()[0].field, "release");
         assert_eq!(super::change(ask(&["plugin"])).unwrap_err().faults()[0].field, "update_mask");

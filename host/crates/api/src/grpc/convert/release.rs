@@ -1,6 +1,6 @@
 //! Releases of plugins, and dry runs of them.
 
-use tessera_core::plugin::{Digest, Footprint, Release, ReleaseName, Trial, Tried};
+use tessera_core::plugin::{Digest, DryRun, DryRunResult, Footprint, Release, ReleaseName};
 use tessera_core::{Error, Result};
 use tessera_proto::plugin::v1 as pb;
 
@@ -46,7 +46,7 @@ pub fn name(name: Option<pb::ReleaseName>) -> Result<Option<ReleaseName>> {
 }
 
 /// A dry run: the same JSON as over REST, in parts.
-pub fn trial(ask: pb::TestReleaseRequest) -> Result<Trial> {
+pub fn trial(ask: pb::TestReleaseRequest) -> Result<DryRun> {
     let now = ask.now.map(|at| read_time("now", &at)).transpose()?;
     let body = TrialBody {
         hook: given(ask.hook),
@@ -58,11 +58,11 @@ pub fn trial(ask: pb::TestReleaseRequest) -> Result<Trial> {
         limits: read_limits(ask.limits).into(),
         input: object("input_json", &ask.input_json)?.unwrap_or_default(),
     };
-    Ok(Trial { now, ..body.try_into()? })
+    Ok(DryRun { now, ..body.try_into()? })
 }
 
 /// What a dry run came to.
-pub fn tried(tried: Tried) -> Result<pb::TestReleaseResponse> {
+pub fn tried(tried: DryRunResult) -> Result<pb::TestReleaseResponse> {
     let reply = tried.reply.map(|reply| serde_json::to_string(&ReplyBody::from(reply)));
     let reply_json = reply.transpose().map_err(Error::internal)?.unwrap_or_default();
     Ok(pb::TestReleaseResponse { reply_json, record: Some(record(tried.record)) })

@@ -85,7 +85,7 @@ pub fn create_key(ask: pb::CreateKeyRequest) -> Result<CreateKey> {
 mod tests {
     use super::*;
     use prost_types::FieldMask;
-    use tessera_core::plugin::AskedLimits;
+    use tessera_core::plugin::LimitOverrides;
     use tessera_proto::common::v1::PluginLimits;
 
     fn ask(name: &str, fuel: Option<u64>, paths: &[&str]) -> ChangeTenant {
@@ -99,12 +99,12 @@ mod tests {
 
     #[test]
     fn a_name_changes_without_its_limits_and_limits_without_a_name() {
-        let limits = AskedLimits { fuel: Some(5), ..AskedLimits::default() };
+        let limits = LimitOverrides { fuel: Some(5), ..LimitOverrides::default() };
         let changed = |change: ChangeTenant| (change.name, change.plugin_limits);
         assert_eq!(changed(ask("N", None, &[])), (Some("N".into()), None));
         assert_eq!(changed(ask("", Some(5), &[])), (None, Some(limits)));
         assert_eq!(changed(ask("N", Some(5), &["plugin_limits"])), (None, Some(limits)));
-        assert_eq!(changed(ask("", None, &["plugin_limits"])), (None, Some(AskedLimits::default())));
+        assert_eq!(changed(ask("", None, &["plugin_limits"])), (None, Some(LimitOverrides::default())));
         // A name that was forgotten is refused, as before there were limits.
         assert_eq!(changed(ask("", None, &[])), (Some(String::new()), None));
     }

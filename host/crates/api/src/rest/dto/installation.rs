@@ -7,8 +7,8 @@ use serde_json::{Map, Value as Json};
 use tessera_core::Result;
 use tessera_core::id::ProjectId;
 use tessera_core::plugin::{
-    AskedLimits, ChangeInstallation, InForceReport, Install, Installation, OnFailure, PluginCommand,
-    ReleaseRef, Scope,
+    ChangeInstallation, Install, Installation, LimitOverrides, OnFailure, PluginCommand, ReleaseRef, Rollout,
+    Scope,
 };
 use tessera_core::text::Faults;
 use utoipa::ToSchema;
@@ -238,8 +238,8 @@ impl From<Installation> for InstallationBody {
     }
 }
 
-impl From<InForceReport> for InForceAnswer {
-    fn from(report: InForceReport) -> Self {
+impl From<Rollout> for InForceAnswer {
+    fn from(report: Rollout) -> Self {
         Self { installation: report.installation.into(), lagging_hosts: report.lagging }
     }
 }
@@ -284,7 +284,7 @@ impl InstallationPatch {
             order: self.order.kept("order", &mut faults),
             on_failure: on_failure.and_then(|read| faults.take(read)),
             grants: self.grants.kept("grants", &mut faults),
-            limits: limits.map(|held| held.map_or_else(AskedLimits::default, Into::into)),
+            limits: limits.map(|held| held.map_or_else(LimitOverrides::default, Into::into)),
             enabled: self.enabled.kept("enabled", &mut faults),
             state_map: self.state_map,
         };

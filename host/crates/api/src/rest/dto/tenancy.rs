@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tessera_core::id::UserId;
-use tessera_core::plugin::AskedLimits;
+use tessera_core::plugin::LimitOverrides;
 use tessera_core::tenancy::{ApiKey, Tenant};
 use tessera_core::tenancy::{ChangeTenant, CreateTenant};
 use tessera_core::tenancy::{CreateKey, NewKey};
@@ -219,7 +219,7 @@ impl TenantPatch {
         let limits = self.plugin_limits.optional();
         let command = ChangeTenant {
             name: self.name.kept("name", &mut faults),
-            plugin_limits: limits.map(|held| held.map_or_else(AskedLimits::default, Into::into)),
+            plugin_limits: limits.map(|held| held.map_or_else(LimitOverrides::default, Into::into)),
         };
         faults.into_result().map(|()| command)
     }

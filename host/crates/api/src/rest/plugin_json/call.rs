@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tessera_core::plugin::calls::{Calls, Counters};
+use tessera_core::plugin::call_log::{Calls, Counters};
 use tessera_core::plugin::{
-    CallRecord, Failure, LogLevel, LogLine, LookedUp, LookupAsk, Refusal, Usage, Verdict,
+    CallRecord, Failure, LogLevel, LogLine, LookupRecord, LookupRequest, Refusal, Usage, Verdict,
 };
 use utoipa::ToSchema;
 
@@ -223,14 +223,14 @@ impl From<LogLine> for LogLineBody {
     }
 }
 
-impl From<LookedUp> for LookedUpBody {
-    fn from(looked: LookedUp) -> Self {
+impl From<LookupRecord> for LookedUpBody {
+    fn from(looked: LookupRecord) -> Self {
         let found = looked.found;
         match looked.ask {
-            LookupAsk::Get(kind, id) => {
+            LookupRequest::Get(kind, id) => {
                 Self { function: "get", kind, id: Some(id), filter: None, limit: None, found }
             }
-            LookupAsk::Find(kind, filter, limit) => {
+            LookupRequest::Find(kind, filter, limit) => {
                 Self { function: "find", kind, id: None, filter: Some(filter), limit: Some(limit), found }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value as Json;
-use tessera_core::plugin::{Adjusted, Manifest, PluginCommand, Reply, Tried};
+use tessera_core::plugin::{DryRunResult, Manifest, PluginCommand, PriceAdjustments, Reply};
 use utoipa::ToSchema;
 
 use crate::rest::dto::scheme::MachineBody;
@@ -108,8 +108,8 @@ pub struct ManifestBody {
     pub attributes: BTreeMap<String, Json>,
 }
 
-impl From<Tried> for TriedBody {
-    fn from(tried: Tried) -> Self {
+impl From<DryRunResult> for TriedBody {
+    fn from(tried: DryRunResult) -> Self {
         Self { reply: tried.reply.map(Into::into), record: tried.record.into() }
     }
 }
@@ -131,7 +131,7 @@ impl From<Reply> for ReplyBody {
             Reply::Effects(Ok(effects)) => {
                 Self::Effects { effects: effects.into_iter().map(Into::into).collect() }
             }
-            Reply::Quote(Ok(Adjusted { adjustments, refused_codes, attributes })) => Self::Quote {
+            Reply::Quote(Ok(PriceAdjustments { adjustments, refused_codes, attributes })) => Self::Quote {
                 adjustments: adjustments.into_iter().map(Into::into).collect(),
                 refused_codes: refused_codes
                     .into_iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
-use tessera_core::plugin::{AskedLimits, Entity, Hook, Question, Trial};
+use tessera_core::plugin::{DryRun, DryRunRequest, Entity, Hook, LimitOverrides};
 use tessera_core::{Error, Result, Timestamp};
 use utoipa::ToSchema;
 
@@ -150,16 +150,16 @@ struct CommandInput {
     input: Map<String, Json>,
 }
 
-impl From<LimitsBody> for AskedLimits {
+impl From<LimitsBody> for LimitOverrides {
     fn from(limits: LimitsBody) -> Self {
         let LimitsBody { fuel, time_ms, memory, output } = limits;
         Self { fuel, time_ms, memory, output }
     }
 }
 
-impl From<AskedLimits> for LimitsBody {
-    fn from(limits: AskedLimits) -> Self {
-        let AskedLimits { fuel, time_ms, memory, output } = limits;
+impl From<LimitOverrides> for LimitsBody {
+    fn from(limits: LimitOverrides) -> Self {
+        let LimitOverrides { fuel, time_ms, memory, output } = limits;
         Self { fuel, time_ms, memory, output }
     }
 }
@@ -187,42 +187,42 @@ impl TrialBody {
     }
 }
 
-fn question(function: Function, input: Map<String, Json>) -> Result<Question> {
+fn question(function: Function, input: Map<String, Json>) -> Result<DryRunRequest> {
     let input = Json::Object(input);
     let entity = |name: &str, body: EntityBody| body.decode(&format!("input.{name}"));
     let before = |body: Option<EntityBody>| body.map(|body| entity("before", body)).transpose();
     Ok(match function {
         Function::Validate => {
             let ValidateInput { operation, subject, before: held } = part("input", &input)?;
-            Question::Validate { operation, subject: entity("subject", subject)?, before: before(held)? }
+            DryRunRequest::Validate { operation, subject: entity("subject", subject)?, before: before(held)? }
         }
         Function::DescribeMachine => {
-            Question::DescribeMachine { kind: part::<KindInput>("input", &input)?.kind }
+            DryRunRequest::DescribeMachine { kind: part::<KindInput>("input", &input)?.kind }
         }
         Function::DescribeCommands => {
-            Question::DescribeCommands { kind: part::<KindInput>("input", &input)?.kind }
+            DryRunRequest::DescribeCommands { kind: part::<KindInput>("input", &input)?.kind }
         }
         Function::Guard => {
             let GuardInput { issue, transitions } = part("input", &input)?;
-            Question::Guard { issue: entity("issue", issue)?, transitions }
+            DryRunRequest::Guard { issue: entity("issue", issue)?, transitions }
         }
         Function::OnChange => {
             let ChangeInput { issue, before: held } = part("input", &input)?;
-            Question::OnChange { issue: entity("issue", issue)?, before: before(held)? }
+            DryRunRequest::OnChange { issue: entity("issue", issue)?, before: before(held)? }
         }
         Function::OnTimer => {
             let TimerInput { issue, timer } = part("input", &input)?;
-            Question::OnTimer { issue: entity("issue", issue)?, timer }
+            DryRunRequest::OnTimer { issue: entity("issue", issue)?, timer }
         }
         Function::OnCommand => {
             let CommandInput { issue, command, input } = part("input", &input)?;
-            Question::OnCommand { issue: entity("issue", issue)?, command, input: decode_input(&input) }
+            DryRunRequest::OnCommand { issue: entity("issue", issue)?, command, input: decode_input(&input) }
         }
-        Function::Quote => Question::Quote(part::<BasketBody>("input", &input)?.decode("input")?),
+        Function::Quote => DryRunRequest::Quote(part::<BasketBody>("input", &input)?.decode("input")?),
     })
 }
 
-impl TryFrom<TrialBody> for Trial {
+impl TryFrom<TrialBody> for DryRun {
     type Error = Error;
 
     fn try_from(body: TrialBody) -> Result<Self> {
@@ -245,7 +245,7 @@ mod tests {
 
     use super::*;
 
-    fn read(json: &Json) -> Result<Trial> {
+    fn read(json: &Json) -> Result<DryRun> {
         part::<TrialBody>("body", json)?.try_into()
     }
 
@@ -259,7 +259,7 @@ mod tests {
         let trial = read(&trial).unwrap();
         assert_eq!(trial.settings, r#"{"a":[1]}"#);
         assert_eq!((trial.limits.fuel, trial.limits.output), (Some(5), None));
-        let Question::Validate { operation, subject, before } = trial.question else {
+        let DryRunRequest::Validate { operation, subject, before } = trial.question else {
             panic!("not validate")
         };
         assert_eq!((operation.as_str(), Some(&subject)), ("update", before.as_ref()));

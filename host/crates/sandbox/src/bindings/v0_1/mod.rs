@@ -88,7 +88,7 @@ impl Exports {
         ask: Ask,
     ) -> GuestResult {
         match ask {
-            Ask::Describe => {
+            PluginRequest::Describe => {
                 let guest = self.manifest.load(&mut *store, instance)?;
                 Ok(from_guest::manifest(guest.call_describe(store).await?).map(Reply::Manifest))
             }
@@ -107,12 +107,12 @@ impl Exports {
                 let result = guest.call_quote(store, &context, &request).await?;
                 Ok(from_guest::quote(result, lines).map(Reply::Quote))
             }
-            Ask::DescribeMachine(_)
-            | Ask::DescribeCommands(_)
-            | Ask::Guard(..)
-            | Ask::OnChange(..)
-            | Ask::OnTimer(..)
-            | Ask::OnCommand(..) => self.call_workflow(store, instance, ask).await,
+            PluginRequest::DescribeMachine(_)
+            | PluginRequest::DescribeCommands(_)
+            | PluginRequest::Guard(..)
+            | PluginRequest::OnChange(..)
+            | PluginRequest::OnTimer(..)
+            | PluginRequest::OnCommand(..) => self.call_workflow(store, instance, ask).await,
         }
     }
 

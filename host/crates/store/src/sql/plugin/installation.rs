@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::filter::Term;
 use tessera_core::id::{InstallationId, ProjectId, TenantId};
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::plugin::{Digest, InForce, Installation, ReleaseRef, Scope};
+use tessera_core::plugin::{ActiveInstallations, Digest, Installation, ReleaseRef, Scope};
 use tessera_core::{Error, Result};
 
 use super::super::page::{Sort, SortType, at};
@@ -174,7 +174,7 @@ pub(in super::super) async fn in_force(conn: &mut Conn, tenant: TenantId) -> Res
             in_force.installations.push(Arc::new(read(row)?));
         }
     }
-    Ok(in_force)
+    Ok(active)
 }
 
 /// Lists the digests of releases in use by any tenant.

@@ -7,7 +7,7 @@ use sqlx::{QueryBuilder, Row as _};
 use tessera_core::filter::Term;
 use tessera_core::id::{TenantId, UserId};
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::plugin::{Admitted, Digest, Release};
+use tessera_core::plugin::{AdmittedComponent, Digest, Release};
 use tessera_core::{Error, Result};
 
 use super::super::page::{Sort, SortType, at};

@@ -10,30 +10,30 @@ use crate::error::{Error, ErrorKind, Result, Violation};
 use crate::filter::Spec;
 use crate::id::{IssueId, ProjectId, TenantId, UserId};
 use crate::page::PageRequest;
-use crate::plugin::calls::{CallLog, CallRecord, Calls, Verdict};
+use crate::plugin::call_log::{CallLog, CallRecord, Calls, Verdict};
 use crate::plugin::{
-    Ask, AskedLimits, Call, CallLimits, Digest, Entity, Failure, FailureReason, Installation, Lookup,
-    LookupAnswer, LookupAsk, LookupError, OnFailure, Outcome, Reply, Usage,
+    Call, CallLimits, Digest, Entity, Failure, FailureReason, Installation, LimitOverrides, Lookup,
+    LookupError, LookupRequest, LookupResult, OnFailure, Outcome, PluginRequest, Reply, Usage,
 };
 use crate::ports::{Plugins, Store};
 use crate::tracker::{issue, project, user};
 
 /// Calls plugins for a tenant.
-pub struct Caller {
+pub struct Invoker {
     store: Arc<dyn Store>,
     plugins: Arc<dyn Plugins>,
     log: CallLog,
 }
 
 /// What one command's calls may use together, and what their look-ups made it depend on.
-pub struct Spending {
+pub struct Budget {
     calls: u32,
     fuel: u64,
     effects: usize,
     expects: Arc<Mutex<Vec<Expect>>>,
 }
 
-impl Spending {
+impl Budget {
     /// The most calls that the effects of one command may lead to.
     const CALLS: u32 = 32;
     /// The most instructions of all calls together.
@@ -76,7 +76,7 @@ impl Spending {
     }
 }
 
-impl Default for Spending {
+impl Default for Budget {
     fn default() -> Self {
         Self::new()
     }
@@ -90,7 +90,7 @@ pub(super) fn too_much(chain: &[String], what: std::fmt::Arguments<'_>) -> Error
     Error::new(ErrorKind::PluginFailed, "PLUGIN_LOOP", message)
 }
 
-impl Caller {
+impl Invoker {
     /// Calls by way of `plugins`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, plugins: Arc<dyn Plugins>) -> Self {
@@ -105,7 +105,7 @@ impl Caller {
 
     /// What holds the calls of an installation.
     #[must_use]
-    pub fn limits(&self, tenant: &AskedLimits, installation: &AskedLimits) -> CallLimits {
+    pub fn limits(&self, tenant: &LimitOverrides, installation: &LimitOverrides) -> CallLimits {
         self.plugins.limits().at_most(&tenant.and(installation))
     }
 
@@ -140,11 +140,11 @@ impl Caller {
     pub async fn call(
         &self,
         ctx: &Ctx,
-        (installation, limits): (&Installation, &AskedLimits),
-        ask: Ask,
-        spending: &mut Spending,
+        (installation, limits): (&Installation, &LimitOverrides),
+        ask: PluginRequest,
+        budget: &mut Budget,
     ) -> Result<Option<Reply>> {
-        let limits = spending.left(self.limits(limits, &installation.limits));
+        let limits = budget.left(self.limits(limits, &installation.limits));
         let (function, subject) = (ask.function(), ask.subject());
         let call = Call {
             tenant: ctx.tenant,
@@ -152,11 +152,11 @@ impl Caller {
             settings: Arc::clone(&installation.settings),
             limits,
             deadline: ctx.deadline,
-            lookup: Some(self.lookup(ctx, &spending.expects)),
+            lookup: Some(self.lookup(ctx, &budget.expects)),
             ask,
         };
         let outcome = self.carry_out(call).await;
-        spending.fuel = spending.fuel.saturating_add(outcome.usage.fuel);
+        budget.fuel = budget.fuel.saturating_add(outcome.usage.fuel);
         let verdict = Verdict::of(&outcome);
         let open = installation.on_failure == OnFailure::Open;
         let passed_over = open && matches!(&outcome.reply, Err(failure) if may_pass(failure.reason));
@@ -246,7 +246,12 @@ fn failed(release: &str, failure: Failure) -> Error {
     }
 }
 
-async fn look_up(store: &dyn Store, ctx: &Ctx, ask: LookupAsk, expects: &Mutex<Vec<Expect>>) -> LookupAnswer {
+async fn look_up(
+    store: &dyn Store,
+    ctx: &Ctx,
+    ask: LookupRequest,
+    expects: &Mutex<Vec<Expect>>,
+) -> LookupResult {
     let away = |error: Error| match error.kind() {
         ErrorKind::Invalid | ErrorKind::Malformed => LookupError::Unsupported(error.message().to_owned()),
         _ => {
@@ -255,13 +260,15 @@ async fn look_up(store: &dyn Store, ctx: &Ctx, ask: LookupAsk, expects: &Mutex<V
         }
     };
     match ask {
-        LookupAsk::Get(kind, id) => {
+        LookupRequest::Get(kind, id) => {
             let got = get(store, ctx.tenant, &kind, &id).await.map_err(away)?;
             let Some((entity, expect)) = got else { return Ok(Vec::new()) };
             expects.lock().unwrap_or_else(PoisonError::into_inner).push(expect);
             Ok(vec![entity])
         }
-        LookupAsk::Find(kind, filter, limit) => find(store, ctx, &kind, &filter, limit).await.map_err(away),
+        LookupRequest::Find(kind, filter, limit) => {
+            find(store, ctx, &kind, &filter, limit).await.map_err(away)
+        }
     }
 }
 

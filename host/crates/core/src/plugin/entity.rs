@@ -6,11 +6,11 @@ use crate::admission::Ticket;
 use crate::catalog::{Event, TicketType};
 use crate::ctx::{Ctx, Principal};
 use crate::inventory::Reservation;
-use crate::plugin::{Ask, CallContext, Entity};
+use crate::plugin::{CallContext, Entity, PluginRequest};
 use crate::tracker::{Issue, Project, User};
 use crate::value::{Change, Field, Snapshot, Value};
 
-impl Ask {
+impl PluginRequest {
     /// The contract's function that is called.
     #[must_use]
     pub const fn function(&self) -> &'static str {

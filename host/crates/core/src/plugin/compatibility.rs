@@ -9,7 +9,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ProjectId, TenantId};
 use crate::plugin::caller::{Caller, Spending};
 use crate::plugin::hooks::unexpected;
-use crate::plugin::{Ask, AskedLimits, InForce, Installation, PluginCommand, Reply, StatesInUse};
+use crate::plugin::invoker::{Budget, Invoker};
+use crate::plugin::{
+    ActiveInstallations, Installation, LimitOverrides, PluginCommand, PluginRequest, Reply, StatesInUse,
+};
 use crate::text::Faults;
 use crate::tracker::issue::KIND;
 use crate::tracker::{FieldDefinition, FieldType, Machine, Project, Scheme};
@@ -30,17 +33,17 @@ pub(super) struct Described {
 
 /// Asks a workflow for its machines and commands.
 pub(super) async fn describe(
-    caller: &Caller,
+    invoker: &Invoker,
     ctx: &Ctx,
-    installed: (&Installation, &AskedLimits),
+    installed: (&Installation, &LimitOverrides),
 ) -> Result<Described> {
     let mut described = Described { machines: BTreeMap::new(), commands: BTreeMap::new() };
     // A plugin that cannot say what it does is not installed, whatever its policy.
     let closed = Installation { on_failure: super::OnFailure::Closed, ..installed.0.clone() };
-    let mut spending = Spending::new();
+    let mut budget = Budget::new();
     for kind in KINDS.into_iter().filter(|kind| sees(installed.0, kind)) {
-        let ask = Ask::DescribeMachine(kind.to_owned());
-        match caller.call(ctx, (&closed, installed.1), ask, &mut spending).await? {
+        let ask = PluginRequest::DescribeMachine(kind.to_owned());
+        match invoker.call(ctx, (&closed, installed.1), ask, &mut budget).await? {
             Some(Reply::Machine(None)) => {}
             Some(Reply::Machine(Some(machine))) => {
                 check_machine(&machine)?;
@@ -48,8 +51,8 @@ pub(super) async fn describe(
             }
             _ => return Err(unexpected()),
         }
-        let ask = Ask::DescribeCommands(kind.to_owned());
-        match caller.call(ctx, (&closed, installed.1), ask, &mut spending).await? {
+        let ask = PluginRequest::DescribeCommands(kind.to_owned());
+        match invoker.call(ctx, (&closed, installed.1), ask, &mut budget).await? {
             Some(Reply::Commands(commands)) if commands.is_empty() => {}
             Some(Reply::Commands(commands)) => {
                 check_commands(caller, ctx.tenant, &commands).await?;
@@ -111,11 +114,11 @@ fn answered(error: &Error) -> Error {
 
 /// What would be in force after a change; refuses a second owner of a machine at one scope.
 pub(super) fn future(
-    in_force: &InForce,
+    active: &ActiveInstallations,
     before: Option<&Installation>,
     after: Option<&Installation>,
-) -> Result<InForce> {
-    let mut future = in_force.clone();
+) -> Result<ActiveInstallations> {
+    let mut future = active.clone();
     if let Some(before) = before {
         future.installations.retain(|held| held.id != before.id);
     }
@@ -141,7 +144,11 @@ pub(super) fn future(
 
 /// Refuses machines that lack states in which issues are, with the counts; a map from old states to new
 /// ones makes up for it.
-pub(super) fn check_states(future: &InForce, schemes: &[Project], in_use: &StatesInUse) -> Result<()> {
+pub(super) fn check_states(
+    future: &ActiveInstallations,
+    schemes: &[Project],
+    in_use: &StatesInUse,
+) -> Result<()> {
     let own: BTreeMap<ProjectId, &Project> = schemes.iter().map(|project| (project.id, project)).collect();
     let built_in = Machine::built_in();
     let mut missing: BTreeMap<&str, u64> = BTreeMap::new();

@@ -8,9 +8,9 @@ use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CommentId, FactId, IssueId, ProjectId, UserId};
 use crate::outbox::{Actor, NewFact};
-use crate::plugin::effects::{Asked, Wanted};
+use crate::plugin::effect_plan::{Asked, Wanted};
 use crate::plugin::timer::{self, MAX_TIMERS};
-use crate::plugin::{Draft, Effect, InForce, Installation, Notice, Timer};
+use crate::plugin::{ActiveInstallations, Draft, Effect, Installation, Notice, Timer};
 use crate::ports::Store;
 use crate::time::Timestamp;
 use crate::tracker::comment::{self, Comment};
@@ -26,7 +26,7 @@ const MAX_DEPTH: usize = 32;
 pub(super) struct Work<'a> {
     ctx: &'a Ctx,
     store: &'a dyn Store,
-    in_force: &'a InForce,
+    active: &'a ActiveInstallations,
     /// What will be stored.
     pub(super) changeset: Changeset,
 }
@@ -67,10 +67,10 @@ impl<'a> Work<'a> {
     pub(super) fn new(
         ctx: &'a Ctx,
         store: &'a dyn Store,
-        in_force: &'a InForce,
+        active: &'a ActiveInstallations,
         changeset: Changeset,
     ) -> Self {
-        Self { ctx, store, in_force, changeset }
+        Self { ctx, store, active, changeset }
     }
 
     /// An issue as it stands in the command's changes, or else as it is stored.
@@ -165,12 +165,12 @@ impl<'a> Work<'a> {
         let project = self.store.project(self.ctx.tenant, id).await?;
         let project =
             project.ok_or_else(|| bad(installation, format_args!("{id} is not a project of the tenant")))?;
-        if project.machines > self.in_force.generation {
+        if project.machines > self.active.generation {
             // Installed on another host a moment ago: it is decided again by what is in force now.
             return Err(Error::stale());
         }
         self.expect(Expect { machines: Some(project.machines), ..project.expect() });
-        let scheme = self.in_force.scheme(&project, crate::tracker::issue::KIND);
+        let scheme = self.active.scheme(&project, crate::tracker::issue::KIND);
         Ok((project, (*scheme).clone()))
     }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{ErrorKind, Result};
 use crate::id::TenantId;
 use crate::outbox::Feed;
-use crate::plugin::{Caller, Digest};
+use crate::plugin::{Digest, Invoker};
 use crate::ports::Store;
 
 /// How often a host says that it lives.
@@ -19,18 +19,18 @@ const BEAT: Duration = Duration::from_secs(10);
 const LEFT_ALONE: Duration = Duration::from_secs(600);
 
 /// Keeps one host up.
-pub struct Keeper {
+pub struct Preloader {
     store: Arc<dyn Store>,
     feed: Arc<Feed>,
-    caller: Arc<Caller>,
+    invoker: Arc<Invoker>,
     failed: Mutex<BTreeMap<Digest, Instant>>,
 }
 
-impl Keeper {
+impl Preloader {
     /// The keeper of a host.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>, caller: Arc<Caller>) -> Self {
-        Self { store, feed, caller, failed: Mutex::default() }
+    pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>, invoker: Arc<Invoker>) -> Self {
+        Self { store, feed, invoker, failed: Mutex::default() }
     }
 
     /// Makes ready all that is installed, and lets go of what is not any more. A release that cannot be made
@@ -45,7 +45,7 @@ impl Keeper {
         for (digest, tenant) in uploaded.into_iter().filter(|(digest, _)| !installed.contains(digest)) {
             self.make_ready(Some(tenant), digest).await;
         }
-        self.caller.forget_idle(&installed);
+        self.invoker.forget_idle(&installed);
         Ok(())
     }
 
@@ -53,7 +53,7 @@ impl Keeper {
         if self.is_left_alone(digest) {
             return;
         }
-        let Err(error) = self.caller.prepare(tenant, digest).await else { return };
+        let Err(error) = self.invoker.prepare(tenant, digest).await else { return };
         tracing::warn!(release = %digest, ?error, "a release cannot be made ready");
         // Where there was only no room for it, it is tried with the next beat.
         if error.kind() != ErrorKind::Unavailable {

@@ -30,13 +30,13 @@ pub struct Call {
     /// Answers its look-ups; none where the hook has none.
     pub lookup: Option<Lookup>,
     /// The question.
-    pub ask: Ask,
+    pub ask: PluginRequest,
 }
 
 /// The question put to a plugin.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a question lives as long as its call")]
-pub enum Ask {
+pub enum PluginRequest {
     /// What are you? Asked once, at the upload.
     Describe,
     /// May this change be stored?
@@ -73,7 +73,7 @@ pub enum Reply {
     /// To `OnChange`, `OnTimer` and `OnCommand`: what to do, or why the command is refused.
     Effects(Result<Vec<Effect>, Vec<Refusal>>),
     /// To `Quote`.
-    Quote(Result<Adjusted, Vec<Refusal>>),
+    Quote(Result<PriceAdjustments, Vec<Refusal>>),
 }
 
 /// What a plugin is told of the circumstances.
@@ -291,7 +291,7 @@ pub struct Adjustment {
 
 /// What a pricing plugin decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Adjusted {
+pub struct PriceAdjustments {
     /// The adjustments.
     pub adjustments: Vec<Adjustment>,
     /// Codes that the plugin knows and refuses, and why.
@@ -312,7 +312,7 @@ pub struct Outcome {
     /// Whether log lines were cut.
     pub log_was_cut: bool,
     /// What it looked up.
-    pub lookups: Vec<LookedUp>,
+    pub lookups: Vec<LookupRecord>,
 }
 
 /// What a call used.
@@ -423,16 +423,16 @@ impl FailureReason {
 
 /// A look-up as it is recorded with its call.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LookedUp {
+pub struct LookupRecord {
     /// What was asked.
-    pub ask: LookupAsk,
+    pub ask: LookupRequest,
     /// How many entities it found; none: it was refused.
     pub found: Option<u32>,
 }
 
 /// What a plugin looks up.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LookupAsk {
+pub enum LookupRequest {
     /// One entity: its kind and id.
     Get(String, String),
     /// Those that match: the kind, the filter, and how many at most.
@@ -449,26 +449,26 @@ pub enum LookupError {
 }
 
 /// What a look-up found.
-pub type LookupAnswer = Result<Vec<Entity>, LookupError>;
+pub type LookupResult = Result<Vec<Entity>, LookupError>;
 
 /// Answers a call's look-ups: reads the tenant's own data, and nobody else's.
 #[derive(Clone)]
-pub struct Lookup(Arc<dyn Fn(LookupAsk) -> Answering + Send + Sync>);
+pub struct Lookup(Arc<dyn Fn(LookupRequest) -> Answering + Send + Sync>);
 
-type Answering = Pin<Box<dyn Future<Output = LookupAnswer> + Send>>;
+type Answering = Pin<Box<dyn Future<Output = LookupResult> + Send>>;
 
 impl Lookup {
     /// Look-ups that `answer` answers.
     pub fn new<F, A>(answer: F) -> Self
     where
-        F: Fn(LookupAsk) -> A + Send + Sync + 'static,
-        A: Future<Output = LookupAnswer> + Send + 'static,
+        F: Fn(LookupRequest) -> A + Send + Sync + 'static,
+        A: Future<Output = LookupResult> + Send + 'static,
     {
         Self(Arc::new(move |ask| Box::pin(answer(ask))))
     }
 
     /// What is found.
-    pub async fn answer(&self, ask: LookupAsk) -> LookupAnswer {
+    pub async fn answer(&self, ask: LookupRequest) -> LookupResult {
         (self.0)(ask).await
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::id::{IssueId, ProjectId, UserId};
-use crate::plugin::work::bad;
+use crate::plugin::effect_executor::bad;
 use crate::plugin::{Action, Draft, Effect, Installation, Notice};
 use crate::text::Faults;
 use crate::time::Timestamp;

@@ -1,5 +1,5 @@
 //! Moves issues out of states that a new machine lacks, in slices. An issue that is not moved yet already
-//! goes on from the state that it is mapped to: see [`InForce::mapped`].
+//! goes on from the state that it is mapped to: see [`ActiveInstallations::mapped`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -64,12 +64,12 @@ async fn slice(
     let page = PageRequest { size: SLICE, after, filter: Filter { terms }, order };
     let Page { items: found, next } = store.issues(ctx.tenant, &page).await?;
     let mut changeset = Changeset::new(ctx);
-    let in_force = store.in_force(ctx.tenant).await?.sorted();
+    let active = store.active_installations(ctx.tenant).await?.sorted();
     // A later change has maps of its own, and applies them itself.
     let same = |held: &Arc<Installation>| {
         (&held.machines, &held.state_map) == (&installation.machines, &installation.state_map)
     };
-    if !in_force.get(installation.id).is_some_and(same) {
+    if !active.get(installation.id).is_some_and(same) {
         return Ok(Slice::Done(None));
     }
     let projects: BTreeSet<_> = found.iter().map(|issue| issue.project).collect();
@@ -77,7 +77,7 @@ async fn slice(
     for id in projects {
         let Some(project) = store.project(ctx.tenant, id).await? else { continue };
         // A project with a machine of its own has nothing to do with this one.
-        let owner = in_force.machine(kind, id).map(|(owner, _)| owner.id);
+        let owner = active.machine(kind, id).map(|(owner, _)| owner.id);
         if owner == Some(installation.id) {
             changeset = changeset.expect_machine(&project);
             theirs.push(id);

@@ -1,16 +1,18 @@
 //! Dry runs: a hook of a release is called with given input, and nothing is stored.
 
-use crate::plugin::{Ask, AskedLimits, Basket, CallContext, CallRecord, Entity, Reply, Validation};
+use crate::plugin::{
+    Basket, CallContext, CallRecord, Entity, LimitOverrides, PluginRequest, Reply, Validation,
+};
 use crate::time::Timestamp;
 use crate::value::Field;
 
 /// A dry run.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Trial {
+pub struct DryRun {
     /// The settings, as JSON; empty: none.
     pub settings: String,
     /// What holds the call, below what the host and the tenant allow.
-    pub limits: AskedLimits,
+    pub limits: LimitOverrides,
     /// The time that the plugin is told; none: now.
     pub now: Option<Timestamp>,
     /// Who it is told acts; none: whoever asks.
@@ -18,13 +20,13 @@ pub struct Trial {
     /// The roles that it is told the actor has.
     pub roles: Vec<String>,
     /// What is asked.
-    pub question: Question,
+    pub question: DryRunRequest,
 }
 
 /// What a dry run asks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a question lives as long as its dry run")]
-pub enum Question {
+pub enum DryRunRequest {
     /// May this change be stored?
     Validate {
         /// `create`, `update`, `delete`.
@@ -80,32 +82,34 @@ pub enum Question {
 
 /// What a dry run came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Tried {
+pub struct DryRunResult {
     /// The answer; none: the call failed, and the record says why.
     pub reply: Option<Reply>,
     /// What it used, logged and looked up.
     pub record: CallRecord,
 }
 
-impl Question {
+impl DryRunRequest {
     /// The question as it is put to the plugin.
     #[must_use]
-    pub fn ask(self, context: CallContext) -> Ask {
+    pub fn ask(self, context: CallContext) -> PluginRequest {
         match self {
             Self::Validate { operation, subject, before } => {
                 let changes = Entity::changes(before.as_ref(), &subject);
-                Ask::Validate(context, Validation { operation, subject, before, changes })
+                PluginRequest::Validate(context, Validation { operation, subject, before, changes })
             }
-            Self::DescribeMachine { kind } => Ask::DescribeMachine(kind),
-            Self::DescribeCommands { kind } => Ask::DescribeCommands(kind),
-            Self::Guard { issue, transitions } => Ask::Guard(context, issue, transitions),
+            Self::DescribeMachine { kind } => PluginRequest::DescribeMachine(kind),
+            Self::DescribeCommands { kind } => PluginRequest::DescribeCommands(kind),
+            Self::Guard { issue, transitions } => PluginRequest::Guard(context, issue, transitions),
             Self::OnChange { issue, before } => {
                 let changes = Entity::changes(before.as_ref(), &issue);
-                Ask::OnChange(context, issue, before, changes)
+                PluginRequest::OnChange(context, issue, before, changes)
             }
-            Self::OnTimer { issue, timer } => Ask::OnTimer(context, issue, timer),
-            Self::OnCommand { issue, command, input } => Ask::OnCommand(context, issue, command, input),
-            Self::Quote(basket) => Ask::Quote(context, basket),
+            Self::OnTimer { issue, timer } => PluginRequest::OnTimer(context, issue, timer),
+            Self::OnCommand { issue, command, input } => {
+                PluginRequest::OnCommand(context, issue, command, input)
+            }
+            Self::Quote(basket) => PluginRequest::Quote(context, basket),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::id::InstallationId;
-use crate::plugin::{Failure, LogLine, LookedUp, Outcome, Refusal, Reply, Usage};
+use crate::plugin::{Failure, LogLine, LookupRecord, Outcome, Refusal, Reply, Usage};
 use crate::time::Timestamp;
 
 /// How many calls of an installation are kept.
@@ -38,7 +38,7 @@ pub struct CallRecord {
     /// Whether log lines were cut.
     pub log_was_cut: bool,
     /// What it looked up.
-    pub lookups: Vec<LookedUp>,
+    pub lookups: Vec<LookupRecord>,
 }
 
 /// How much of a text and of a list a record keeps.
