@@ -151,11 +151,11 @@ impl App {
         let queue_news = Arc::new(Notify::new());
         Ok(Self {
             auth: Arc::new(Authenticator::new(Arc::clone(&store), Arc::clone(&reads), hasher.clone())),
-            tenants: Tenants::new(Arc::clone(&store), reads, commands.clone()),
+            tenants: Tenants::new(Arc::clone(&store), Arc::clone(&reads), commands.clone()),
             keys: Keys::new(Arc::clone(&store), commands.clone(), hasher),
             users: Users::new(Arc::clone(&store), commands.clone()),
-            projects: Projects::new(Arc::clone(&store), commands.clone()),
-            issues: Issues::new(Arc::clone(&store), commands.clone()),
+            projects: Projects::new(Arc::clone(&store), Arc::clone(&reads), commands.clone()),
+            issues: Issues::new(Arc::clone(&store), reads, commands.clone()),
             comments: Comments::new(Arc::clone(&store), commands.clone()),
             links: Links::new(Arc::clone(&store), commands.clone()),
             releases: Releases::new(Arc::clone(&store), plugins, commands.clone(), limits.max_component),

@@ -12,8 +12,9 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::idempotency::{self, Fingerprint, InFlight, InFlightGuard, Scope};
 use crate::outbox::Feed;
-use crate::plugin::{Hooks, Move, Reaction};
+use crate::plugin::{Hooks, Reaction};
 use crate::ports::Store;
+use crate::tracker::PendingTransition;
 
 /// How often a command is decided before its caller is told that others were faster.
 const ATTEMPTS: u32 = 5;
@@ -25,7 +26,7 @@ const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Decision<T> {
     changeset: Option<Changeset>,
     value: T,
-    moves: Vec<Move>,
+    moves: Vec<PendingTransition>,
     reactions: Vec<Reaction>,
 }
 
@@ -42,7 +43,7 @@ impl<T> Decision<T> {
 
     /// The change makes a move, which the owner of the machine may refuse.
     #[must_use]
-    pub fn moving(mut self, made: Option<Move>) -> Self {
+    pub fn moving(mut self, made: Option<PendingTransition>) -> Self {
         self.moves.extend(made);
         self
     }

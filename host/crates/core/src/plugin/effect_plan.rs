@@ -1,10 +1,9 @@
-//! What a plugin wants done, put in order: pure functions of its effects and its rights.
+//! The plan of a call's effects: checks the installation's grants and groups the effects by issue.
 
 use std::collections::BTreeMap;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IssueId, ProjectId, UserId};
-use crate::plugin::effect_executor::bad;
 use crate::plugin::{Action, Draft, Effect, Installation, Notice};
 use crate::text::Faults;
 use crate::time::Timestamp;
@@ -13,39 +12,37 @@ use crate::tracker::link::Relation;
 use crate::tracker::{ChangeIssue, CreateIssue};
 use crate::value::{Field, Value};
 
-/// The effects of one call: first the drafts, then what is done to each issue, in the order in which the
-/// issues were first named.
+/// The effects of one call: first the drafts, then the effects on each issue, in the order in which the
+/// issues are first named.
 #[derive(Default)]
-pub(super) struct Wanted {
-    /// Issues to make.
+pub(super) struct EffectPlan {
+    /// Issues to create.
     pub(super) drafts: Vec<Draft>,
-    /// What is done to which issue; none: the one that the call is about.
-    pub(super) on: Vec<(Option<String>, Asked)>,
+    /// The effects on each issue; `None`: the issue that the call is about.
+    pub(super) issues: Vec<(Option<String>, IssueEffects)>,
 }
 
-/// What is done to one issue.
+/// The effects on one issue.
 #[derive(Default)]
-pub(super) struct Asked {
-    /// Fields, labels, the state and who works on it.
+pub(super) struct IssueEffects {
+    /// Changes of fields, labels, the state and the assignee.
     pub(super) change: ChangeIssue,
-    /// The move among them.
-    pub(super) transition: Option<String>,
-    /// Comments to write.
+    /// Comments to add.
     pub(super) comments: Vec<String>,
-    /// Links: the relation, and the other issue's id or draft's key.
+    /// Links to add: the relation, and the other issue's id or draft's key.
     pub(super) links: Vec<(Relation, String)>,
-    /// Notices to give.
+    /// Notices to send.
     pub(super) notices: Vec<Notice>,
-    /// Facts of the plugin's own: a name and JSON.
+    /// The plugin's own facts: a name and JSON.
     pub(super) emits: Vec<(String, String)>,
     /// Timers to set.
     pub(super) timers: Vec<(String, Timestamp)>,
-    /// Timers to take away.
-    pub(super) cancelled: Vec<String>,
+    /// Names of timers to remove.
+    pub(super) cancelled_timers: Vec<String>,
 }
 
-impl Asked {
-    /// Whether neither fields nor labels nor the state change.
+impl IssueEffects {
+    /// Whether neither fields nor labels nor the state nor the assignee change.
     pub(super) fn changes_nothing(&self) -> bool {
         let ChangeIssue {
             summary,
@@ -74,34 +71,34 @@ impl Asked {
     }
 }
 
-impl Wanted {
-    /// Puts effects in order; refuses those that the installation has no right to.
-    pub(super) fn gather(installation: &Installation, effects: Vec<Effect>) -> Result<Self> {
-        let mut wanted = Self::default();
+impl EffectPlan {
+    /// Groups effects; refuses those that are not granted to the installation.
+    pub(super) fn new(installation: &Installation, effects: Vec<Effect>) -> Result<Self> {
+        let mut plan = Self::default();
         for Effect { on, action } in effects {
-            if let Some(right) = right(&action)
+            if let Some(right) = required_grant(&action)
                 && !installation.grants.contains(right)
             {
-                return Err(bad(installation, format_args!("it was not granted {right}")));
+                return Err(bad_effect(installation, format_args!("it was not granted {right}")));
             }
             if let Action::Create(draft) = action {
-                wanted.drafts.push(draft);
+                plan.drafts.push(draft);
                 continue;
             }
-            let at = wanted.on.iter().position(|(held, _)| *held == on).unwrap_or_else(|| {
-                wanted.on.push((on, Asked::default()));
-                wanted.on.len() - 1
+            let index = plan.issues.iter().position(|(target, _)| *target == on).unwrap_or_else(|| {
+                plan.issues.push((on, IssueEffects::default()));
+                plan.issues.len() - 1
             });
-            if let Some((_, asked)) = wanted.on.get_mut(at) {
-                asked.add(installation, action)?;
+            if let Some((_, effects)) = plan.issues.get_mut(index) {
+                effects.add(installation, action)?;
             }
         }
-        Ok(wanted)
+        Ok(plan)
     }
 }
 
-/// What an installation must be granted for an action; timers are its own affair.
-fn right(action: &Action) -> Option<&'static str> {
+/// The grant that an action requires; timers require none.
+fn required_grant(action: &Action) -> Option<&'static str> {
     match action {
         Action::SetField(_) | Action::AddLabel(_) | Action::RemoveLabel(_) | Action::Assign(_) => {
             Some("issue:update")
@@ -116,18 +113,17 @@ fn right(action: &Action) -> Option<&'static str> {
     }
 }
 
-impl Asked {
+impl IssueEffects {
     fn add(&mut self, installation: &Installation, action: Action) -> Result<()> {
         match action {
             Action::SetField(field) => {
-                set_field(&mut self.change, field).map_err(|error| told(installation, &error))?;
+                set_field(&mut self.change, field).map_err(|error| into_bad_effect(installation, error))?;
             }
             Action::Transition(name) => {
-                if let Some(first) = self.transition.replace(name.clone()) {
-                    return Err(bad(
-                        installation,
-                        format_args!("{first:?} and {name:?} are two moves of one issue at once"),
-                    ));
+                if let Some(first) = &self.change.transition {
+                    let message =
+                        format_args!("one issue makes two transitions at once: {first:?} and {name:?}");
+                    return Err(bad_effect(installation, message));
                 }
                 self.change.transition = Some(name);
             }
@@ -136,30 +132,30 @@ impl Asked {
             Action::RemoveLabel(label) => self.change.remove_labels.push(label),
             Action::Assign(user) => {
                 let user = user.map(|id| UserId::parse("assign", &id)).transpose();
-                self.change.assignee = Some(user.map_err(|error| told(installation, &error))?);
+                self.change.assignee = Some(user.map_err(|error| into_bad_effect(installation, error))?);
             }
             Action::Link(relation, to) => {
                 let relation = Relation::named(&relation).ok_or_else(|| {
-                    bad(installation, format_args!("{relation:?} is not a relation of issues"))
+                    bad_effect(installation, format_args!("{relation:?} is not a relation of issues"))
                 })?;
                 self.links.push((relation, to));
             }
             Action::Create(_) => {}
             Action::Notify(notice) => {
-                check_notice(&notice).map_err(|error| told(installation, &error))?;
+                check_notice(&notice).map_err(|error| into_bad_effect(installation, error))?;
                 self.notices.push(notice);
             }
             Action::SetTimer(name, at) => {
-                check_name("timer", &name).map_err(|error| told(installation, &error))?;
+                check_name("timer", &name).map_err(|error| into_bad_effect(installation, error))?;
                 self.timers.push((name, at));
             }
-            Action::CancelTimer(name) => self.cancelled.push(name),
+            Action::CancelTimer(name) => self.cancelled_timers.push(name),
             Action::Emit(name, data) => {
-                check_name("emit", &name).map_err(|error| told(installation, &error))?;
+                check_name("emit", &name).map_err(|error| into_bad_effect(installation, error))?;
                 self.emits.push((name, data));
             }
             Action::Other(field) => {
-                return Err(bad(
+                return Err(bad_effect(
                     installation,
                     format_args!("this host does not know the effect {:?}", field.name),
                 ));
@@ -169,8 +165,21 @@ impl Asked {
     }
 }
 
-fn told(installation: &Installation, error: &Error) -> Error {
-    bad(installation, format_args!("{}", error.message()))
+/// An effect that cannot be executed.
+pub(super) fn bad_effect(installation: &Installation, reason: std::fmt::Arguments<'_>) -> Error {
+    let message =
+        format!("the plugin {} returned an effect that cannot be executed: {reason}", installation.label());
+    Error::new(ErrorKind::PluginFailed, "PLUGIN_BAD_EFFECT", message)
+}
+
+/// Turns an error that a client would get for the same change into one of the plugin.
+pub(super) fn into_bad_effect(installation: &Installation, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Malformed | ErrorKind::Invalid | ErrorKind::Precondition => {
+            bad_effect(installation, format_args!("{}", error.message()))
+        }
+        _ => error,
+    }
 }
 
 fn check_name(what: &str, name: &str) -> Result<()> {
@@ -242,7 +251,7 @@ fn unknown(name: &str) -> Error {
 }
 
 impl Draft {
-    /// The command that makes the issue.
+    /// Returns the command that creates the issue.
     pub(super) fn command(&self, project: ProjectId) -> Result<CreateIssue> {
         if self.kind != KIND {
             return Err(Error::invalid("kind", format!("is {:?}; {KIND:?} is expected", self.kind)));

@@ -10,7 +10,7 @@ use crate::changeset::{Changeset, Expect, Record, Versioned as _, Write};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result, Violation};
 use crate::id::{FactId, IssueId, ProjectId};
-use crate::plugin::effect_executor::{By, Happened, Move, Work};
+use crate::plugin::effect_executor::{EffectExecutor, IssueChange, Origin};
 use crate::plugin::entity::merged;
 use crate::plugin::invoker::{Budget, Invoker, too_much};
 use crate::plugin::{
@@ -19,7 +19,8 @@ use crate::plugin::{
 };
 use crate::ports::Store;
 use crate::time::Timestamp;
-use crate::tracker::{CallCommand, Issue, Project, Scheme, issue};
+use crate::tracker::issue_editor::PendingTransition;
+use crate::tracker::{CallCommand, Issue};
 use crate::value::Change;
 
 /// How deep effects may lead to effects.
@@ -65,12 +66,6 @@ impl Hooks {
     /// What the request's tenant has in force.
     pub async fn active_installations(&self, ctx: &Ctx) -> Result<Arc<ActiveInstallations>> {
         self.reads.active_installations(ctx.tenant, 0).await
-    }
-
-    /// The scheme that a project's issues follow: with the machine of the plugin that owns it.
-    pub async fn scheme(&self, ctx: &Ctx, project: &Project) -> Result<Arc<Scheme>> {
-        let active = self.reads.active_installations(ctx.tenant, project.machines).await?;
-        Ok(active.scheme(project, issue::KIND))
     }
 
     /// Why each of these moves may not be made now; nothing: it may.
@@ -174,7 +169,7 @@ impl Hooks {
         &self,
         ctx: &Ctx,
         changeset: Changeset,
-        moves: Vec<Move>,
+        moves: Vec<PendingTransition>,
         reactions: Vec<Reaction>,
     ) -> Result<Changeset> {
         let active = self.active_installations(ctx).await?;
@@ -186,10 +181,10 @@ impl Hooks {
             ctx,
             active: &active,
             budget: Budget::new(),
-            work: Work::new(ctx, &*self.store, &active, changeset),
+            work: EffectExecutor::new(ctx, &*self.store, &active, changeset),
             queue: VecDeque::new(),
             calls: 0,
-            timers_from: ctx.now,
+            earliest_timer: ctx.now,
         };
         if let Err(error) = run.all(moves, reactions).await {
             if error.is_stale() {
@@ -204,7 +199,7 @@ impl Hooks {
 
 /// Something that happened to an issue within the command, which workflows are told.
 struct Item {
-    happened: Happened,
+    happened: IssueChange,
     /// The installations whose effects led to it, first to last.
     chain: Vec<Arc<Installation>>,
 }
@@ -215,15 +210,15 @@ struct Run<'a> {
     ctx: &'a Ctx,
     active: &'a ActiveInstallations,
     budget: Budget,
-    work: Work<'a>,
+    work: EffectExecutor<'a>,
     queue: VecDeque<Item>,
     calls: u32,
     /// No timer is set for earlier: what a timer leads to is as far ahead as what it sets itself.
-    timers_from: Timestamp,
+    earliest_timer: Timestamp,
 }
 
 impl Run<'_> {
-    async fn all(&mut self, moves: Vec<Move>, reactions: Vec<Reaction>) -> Result<()> {
+    async fn all(&mut self, moves: Vec<PendingTransition>, reactions: Vec<Reaction>) -> Result<()> {
         self.begin(moves).await?;
         for reaction in reactions {
             self.react(reaction).await?;
@@ -233,22 +228,22 @@ impl Run<'_> {
     }
 
     /// Asks the owner of the machine about the command's own moves, and lines up its changes.
-    async fn begin(&mut self, moves: Vec<Move>) -> Result<()> {
+    async fn begin(&mut self, moves: Vec<PendingTransition>) -> Result<()> {
         for made in moves {
             self.may_move(made, None).await?;
         }
-        for write in &self.work.changeset.writes {
+        for write in &self.work.changeset().writes {
             let (Write::Insert(Record::Issue(issue)) | Write::Update(Record::Issue(issue), _)) = write else {
                 continue;
             };
             let owner = self.active.machine(&issue.kind, issue.project).map(|(owner, _)| owner.label());
             let id = issue.id.to_string();
-            for fact in self.work.changeset.facts.iter_mut().filter(|fact| fact.object.id == id) {
+            for fact in self.work.changeset_mut().facts.iter_mut().filter(|fact| fact.object.id == id) {
                 // The history says which machine let the issue pass.
                 if fact.changes.iter().any(|change| change.field == "status") {
                     fact.release.clone_from(&owner);
                 }
-                let happened = Happened { issue: issue.id, changes: fact.changes.clone(), fact: fact.id };
+                let happened = IssueChange { issue: issue.id, changes: fact.changes.clone(), fact: fact.id };
                 self.queue.push_back(Item { happened, chain: Vec::new() });
             }
         }
@@ -256,7 +251,7 @@ impl Run<'_> {
     }
 
     /// Asks the owner of an issue's machine whether a move may be made; `by` made it by an effect.
-    async fn may_move(&mut self, made: Move, by: Option<&Item>) -> Result<()> {
+    async fn may_move(&mut self, made: PendingTransition, by: Option<&Item>) -> Result<()> {
         let Some((owner, _)) = self.active.machine(&made.issue.kind, made.issue.project) else {
             return Ok(());
         };
@@ -279,15 +274,16 @@ impl Run<'_> {
     /// Carries out what a command or a timer of a plugin wants.
     async fn react(&mut self, reaction: Reaction) -> Result<()> {
         let Reaction { installation, issue, effects, by_timer, expects } = reaction;
-        self.work.changeset.expects.extend(expects);
+        self.work.changeset_mut().expects.extend(expects);
         let chain = vec![Arc::clone(&installation)];
         if by_timer {
-            self.timers_from = self.ctx.now.plus(TIMER_STEP);
+            self.earliest_timer = self.ctx.now.plus(TIMER_STEP);
         }
         self.budget.more_effects(effects.len(), &labels(&chain))?;
-        let timers_from = self.timers_from;
-        let by = By { installation: &installation, cause: None, called: !by_timer, timers_from };
-        self.carry_out(by, chain, issue, effects).await
+        let earliest_timer = self.earliest_timer;
+        let origin =
+            Origin { installation: &installation, cause: None, by_command: !by_timer, earliest_timer };
+        self.carry_out(origin, chain, issue, effects).await
     }
 
     /// Tells workflows what happened, until nothing more follows.
@@ -330,20 +326,21 @@ impl Run<'_> {
         }
         self.budget.more_effects(effects.len(), &labels(&chain))?;
         let cause = Some(item.happened.fact);
-        let by = By { installation, cause, called: false, timers_from: self.timers_from };
-        self.carry_out(by, chain, issue.id, effects).await
+        let origin = Origin { installation, cause, by_command: false, earliest_timer: self.earliest_timer };
+        self.carry_out(origin, chain, issue.id, effects).await
     }
 
     async fn carry_out(
         &mut self,
-        by: By<'_>,
+        origin: Origin<'_>,
         chain: Vec<Arc<Installation>>,
         issue: IssueId,
         effects: Vec<Effect>,
     ) -> Result<()> {
-        let (happened, moves) = self.work.apply(by, issue, effects).await?;
+        let (happened, moves) = self.work.execute(origin, issue, effects).await?;
         for made in moves {
-            let happened = Happened { issue: made.issue.id, changes: Vec::new(), fact: FactId::generate() };
+            let happened =
+                IssueChange { issue: made.issue.id, changes: Vec::new(), fact: FactId::generate() };
             self.may_move(made, Some(&Item { happened, chain: chain.clone() })).await?;
         }
         self.queue.extend(happened.into_iter().map(|happened| Item { happened, chain: chain.clone() }));
@@ -367,7 +364,7 @@ impl Run<'_> {
 
     /// What validations are asked: for each object, from what is stored to what would be.
     fn requests(&self) -> Vec<(Validation, Option<ProjectId>)> {
-        let changeset = &self.work.changeset;
+        let changeset = self.work.changeset();
         let asked = changeset.writes.iter().filter_map(|write| {
             let (operation, record, stored) = match write {
                 Write::Insert(record) => ("create", record, None),

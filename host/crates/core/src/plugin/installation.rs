@@ -279,9 +279,9 @@ impl ActiveInstallations {
         }
     }
 
-    /// The state in which an issue goes on: its own, or what the owner of the machine maps it to.
+    /// Returns the state that an issue is to be migrated to; `None` if the state machine has its own.
     #[must_use]
-    pub fn mapped(&self, issue: &Issue) -> Option<String> {
+    pub fn migrated_state(&self, issue: &Issue) -> Option<String> {
         let (owner, machine) = self.machine(&issue.kind, issue.project)?;
         if machine.state(&issue.status).is_some() {
             return None;

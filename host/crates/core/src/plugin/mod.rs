@@ -23,7 +23,6 @@ mod timers;
 
 pub use call_log::{CallRecord, Calls, Verdict};
 pub use dry_run::{DryRun, DryRunRequest, DryRunResult};
-pub use effect_executor::Move;
 pub use hooks::{Hooks, Reaction};
 pub use installation::{
     ActiveInstallations, Installation, OnFailure, PreviousConfig, ReleaseRef, Scope, StatesInUse,

@@ -1,5 +1,5 @@
 //! Moves issues out of states that a new machine lacks, in slices. An issue that is not moved yet already
-//! goes on from the state that it is mapped to: see [`ActiveInstallations::mapped`].
+//! goes on from the state that it is mapped to: see [`ActiveInstallations::migrated_state`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use crate::id::{CommentId, IssueId};
 use crate::outbox::Actor;
 use crate::text::Faults;
 use crate::time::Timestamp;
+use crate::value::Change;
 
 /// A comment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,7 +30,7 @@ pub struct Comment {
 /// The largest page of comments.
 pub const MAX_PAGE: u32 = 200;
 
-/// Checks what a comment says.
+/// Checks the text of a comment.
 pub fn check(body: &str) -> Result<()> {
     let mut faults = Faults::default();
     faults.text("body", body, 1, 10_000);
@@ -37,6 +38,26 @@ pub fn check(body: &str) -> Result<()> {
 }
 
 impl Comment {
+    /// Returns a new comment on an issue.
+    pub fn new(issue: IssueId, author: Actor, body: String, now: Timestamp) -> Result<Self> {
+        check(&body)?;
+        Ok(Self {
+            id: CommentId::generate(),
+            issue,
+            author,
+            body,
+            created_at: now,
+            edited_at: None,
+            version: 1,
+        })
+    }
+
+    /// Returns the change of its text, as a change of the issue.
+    #[must_use]
+    pub fn change(&self, before: Option<&String>, after: Option<&String>) -> Vec<Change> {
+        vec![Change { field: format!("comments.{}", self.id), before: before.into(), after: after.into() }]
+    }
+
     /// Refuses those who may not change the comment: all but its author and admins.
     pub fn may_change(&self, ctx: &Ctx) -> Result<()> {
         let me = Actor::of(&ctx.principal);

@@ -12,6 +12,7 @@ use crate::outbox::Actor;
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
 use crate::tracker::comment::{self, Comment};
+use crate::tracker::issue_editor::IssueEditor;
 use crate::tracker::load;
 use crate::value::{Change, Value};
 
@@ -32,24 +33,14 @@ impl Comments {
         Self { store, commands }
     }
 
-    /// Comments on an issue.
+    /// Adds a comment to an issue.
     pub async fn add(&self, ctx: &Ctx, issue: IssueId, body: String) -> Result<Comment> {
         let decide = || async {
-            comment::check(&body)?;
-            let after = load::issue_at_version(&*self.store, ctx, issue).await?.touched(ctx);
-            let comment = Comment {
-                id: CommentId::generate(),
-                issue,
-                author: Actor::of(&ctx.principal),
-                body: body.clone(),
-                created_at: ctx.now,
-                edited_at: None,
-                version: 1,
-            };
-            let fact = after.fact_of(ctx, "issue.commented", changes(comment.id, None, Some(&body)));
-            let changeset =
-                Changeset::new(ctx).fact(fact).update(after).write(Write::PutComment(comment.clone()));
-            Ok(Decision::change(changeset, comment))
+            let comment = Comment::new(issue, Actor::of(&ctx.principal), body.clone(), ctx.now)?;
+            let issue = load::issue_at_version(&*self.store, ctx, issue).await?;
+            let mut editor = IssueEditor::new(ctx, &*self.store);
+            editor.add_comment(&issue, comment.clone());
+            Ok(Decision::change(editor.finish(), comment))
         };
         self.commands.run(ctx, Operation::CommentAdd, &(issue, &body, ctx.if_version), decide).await
     }
@@ -72,7 +63,7 @@ impl Comments {
             }
             let version = before.version + 1;
             let after = Comment { body: body.clone(), edited_at: Some(ctx.now), version, ..before.clone() };
-            let changes = changes(id, Some(&before.body), Some(&body));
+            let changes = before.change(Some(&before.body), Some(&body));
             let fact = issue.fact_of(ctx, "issue.comment_edited", changes);
             let changeset =
                 Changeset::new(ctx).fact(fact).update(issue).write(Write::PutComment(after.clone()));
@@ -86,7 +77,7 @@ impl Comments {
         let decide = || async {
             let issue = load::issue(&*self.store, ctx, issue).await?.touched(ctx);
             let comment = self.comment(ctx, issue.id, id).await?;
-            let fact = issue.fact_of(ctx, "issue.comment_deleted", changes(id, Some(&comment.body), None));
+            let fact = issue.fact_of(ctx, "issue.comment_deleted", comment.change(Some(&comment.body), None));
             let drop = Write::DropComment(issue.id, id);
             Ok(Decision::change(Changeset::new(ctx).fact(fact).update(issue).write(drop), comment))
         };
@@ -148,9 +139,4 @@ impl Comments {
         comment.may_change(ctx)?;
         Ok(comment)
     }
-}
-
-fn changes(id: CommentId, before: Option<&String>, after: Option<&String>) -> Vec<Change> {
-    let body = Change { field: format!("comments.{id}"), before: before.into(), after: after.into() };
-    vec![body]
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::{ObjectKind, Operation};
+use crate::cache::Reads;
 use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
@@ -10,10 +11,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IssueId, ProjectId, UserId};
 use crate::outbox::Fact;
 use crate::page::{Page, PageRequest};
-use crate::plugin::{Move, Reaction};
+use crate::plugin::{ActiveInstallations, Reaction};
 use crate::ports::Store;
+use crate::tracker::issue::KIND;
 use crate::tracker::issue_command::{self, CallCommand, OfferedCommand};
-use crate::tracker::links::ancestors;
+use crate::tracker::issue_editor::IssueEditor;
 use crate::tracker::load;
 use crate::tracker::rules::{self, ChangeIssue, CreateIssue};
 use crate::tracker::{Issue, Project, User};
@@ -64,35 +66,27 @@ pub struct IssueDetails {
 #[derive(Clone)]
 pub struct Issues {
     store: Arc<dyn Store>,
+    reads: Arc<Reads>,
     commands: Commands,
 }
 
 impl Issues {
     /// The service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
-        Self { store, commands }
+    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, commands: Commands) -> Self {
+        Self { store, reads, commands }
     }
 
-    /// Makes an issue.
+    /// Creates an issue.
     pub async fn create(&self, ctx: &Ctx, command: CreateIssue) -> Result<Issue> {
         let decide = || async {
             let project = self.project(ctx, command.project).await?;
             let project =
                 project.ok_or_else(|| Error::invalid("project_id", "is not a project of the tenant"))?;
-            let scheme = self.commands.hooks().scheme(ctx, &project).await?;
-            let issue = rules::create(ctx, &command, &scheme)?;
-            let mut changeset = Changeset::new(ctx).expect_machine(&project);
-            if let Some(assignee) = issue.assignee {
-                changeset = changeset.expect(&self.assignable(ctx, assignee).await?);
-            }
-            if let Some(parent) = issue.parent {
-                for ancestor in ancestors(&*self.store, ctx, issue.id, parent).await? {
-                    changeset = changeset.expect(&ancestor);
-                }
-            }
-            let fact = Issue::fact(ctx, "issue.created", None, &issue);
-            Ok(Decision::change(changeset.fact(fact).insert(issue.clone()), issue))
+            let active = self.active(ctx, &project).await?;
+            let mut editor = IssueEditor::new(ctx, &*self.store);
+            let issue = editor.create((&*active, &project), &command, ctx.user()).await?;
+            Ok(Decision::change(editor.finish(), issue))
         };
         self.commands.run(ctx, Operation::IssueCreate, &command, decide).await
     }
@@ -184,7 +178,7 @@ impl Issues {
             if before.project == project {
                 return Ok(Decision::nothing(before));
             }
-            let scheme = self.commands.hooks().scheme(ctx, &target).await?;
+            let scheme = self.active(ctx, &target).await?.scheme(&target, KIND);
             let after = rules::move_to(&before, project, &scheme, ctx.now)?;
             let fact = Issue::fact(ctx, "issue.moved", Some(&before), &after);
             let changeset = Changeset::new(ctx).expect_machine(&target).fact(fact).update(after.clone());
@@ -213,7 +207,7 @@ impl Issues {
         ctx.allow(Operation::IssueTransitions)?;
         let issue = load::issue(&*self.store, ctx, id).await?;
         let project = self.project(ctx, issue.project).await?.ok_or_else(|| Error::not_found("issue"))?;
-        let scheme = self.commands.hooks().scheme(ctx, &project).await?;
+        let scheme = self.active(ctx, &project).await?.scheme(&project, KIND);
         let leaving: Vec<_> = scheme.machine.leaving(&issue.status).collect();
         let names = leaving.iter().map(|move_| move_.name.clone()).collect();
         let refusals = self.commands.hooks().guard(ctx, &issue, names).await?;
@@ -232,7 +226,7 @@ impl Issues {
     pub async fn commands(&self, ctx: &Ctx, id: IssueId) -> Result<Vec<OfferedCommand>> {
         ctx.allow(Operation::IssueCommandList)?;
         let issue = load::issue(&*self.store, ctx, id).await?;
-        Ok(issue_command::offered(&*self.commands.hooks().active_installations(ctx).await?, &issue))
+        Ok(issue_command::offered(&*self.reads.active_installations(ctx.tenant, 0).await?, &issue))
     }
 
     /// Calls a command that a plugin offers for an issue.
@@ -241,7 +235,7 @@ impl Issues {
             let issue = load::issue(&*self.store, ctx, id).await?;
             ctx.check_version(issue.version)?;
             let hooks = self.commands.hooks();
-            let active = hooks.active_installations(ctx).await?;
+            let active = self.reads.active_installations(ctx.tenant, 0).await?;
             let command = issue_command::select(issue_command::offered(&active, &issue), &call)?;
             let installation = active.get(command.installation).ok_or_else(Error::stale)?;
             let installed = (&**installation, &active.limits);
@@ -274,29 +268,14 @@ impl Issues {
         command: &ChangeIssue,
     ) -> Result<Issue> {
         let decide = || async {
-            let stored = load::issue(&*self.store, ctx, id).await?;
-            ctx.check_version(stored.version)?;
+            let before = load::issue_at_version(&*self.store, ctx, id).await?;
             let project =
-                self.project(ctx, stored.project).await?.ok_or_else(|| Error::not_found("issue"))?;
-            let hooks = self.commands.hooks();
-            let scheme = hooks.scheme(ctx, &project).await?;
-            let before = match hooks.active_installations(ctx).await?.mapped(&stored) {
-                Some(status) => Issue { status, ..stored.clone() },
-                None => stored.clone(),
-            };
-            let after = rules::change(&before, command, &scheme, ctx.now)?;
-            if after == before {
-                return Ok(Decision::nothing(stored));
-            }
-            let made =
-                rules::move_of(&before, command, &scheme)?.map(|name| Move { issue: before.clone(), name });
-            let before = stored;
-            let mut changeset = Changeset::new(ctx).expect_machine(&project);
-            if let Some(assignee) = after.assignee.filter(|_| after.assignee != before.assignee) {
-                changeset = changeset.expect(&self.assignable(ctx, assignee).await?);
-            }
-            let fact = Issue::fact(ctx, "issue.updated", Some(&before), &after);
-            Ok(Decision::change(changeset.fact(fact).update(after.clone()), after).moving(made))
+                self.project(ctx, before.project).await?.ok_or_else(|| Error::not_found("issue"))?;
+            let active = self.active(ctx, &project).await?;
+            let mut editor = IssueEditor::new(ctx, &*self.store);
+            let changed = editor.change((&*active, &project), &before, command).await?;
+            let Some((after, transition)) = changed else { return Ok(Decision::nothing(before)) };
+            Ok(Decision::change(editor.finish(), after).moving(transition))
         };
         self.commands.run(ctx, operation, &(id, command, ctx.if_version), decide).await
     }
@@ -305,12 +284,9 @@ impl Issues {
         self.store.project(ctx.tenant, id).await
     }
 
-    async fn assignable(&self, ctx: &Ctx, id: UserId) -> Result<User> {
-        let user = self.store.user(ctx.tenant, id).await?;
-        let user = user.ok_or_else(|| Error::invalid("assignee_id", "is not a user of the tenant"))?;
-        if !user.is_active {
-            return Err(Error::invalid("assignee_id", "is a user who is not active"));
-        }
-        Ok(user)
+    /// The installations that are active for a project: at least of the generation that gave the project's
+    /// issues their state machine.
+    async fn active(&self, ctx: &Ctx, project: &Project) -> Result<Arc<ActiveInstallations>> {
+        self.reads.active_installations(ctx.tenant, project.machines).await
     }
 }

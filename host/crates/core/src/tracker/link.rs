@@ -1,7 +1,9 @@
 //! Links between issues, as seen from one of the two.
 
+use crate::error::{Error, Result};
 use crate::id::IssueId;
 use crate::time::Timestamp;
+use crate::value::{Change, Value};
 
 /// What an issue is to another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -37,6 +39,9 @@ pub struct Link {
 
 /// The most links of one issue.
 pub const MAX_LINKS: usize = 200;
+
+/// The most ancestors of one issue: its parent, the parent's parent, and so on.
+pub const MAX_ANCESTORS: usize = 32;
 
 impl Relation {
     /// All relations.
@@ -86,6 +91,22 @@ impl Relation {
 }
 
 impl Link {
+    /// Returns a new link between two issues.
+    pub fn new(issue: IssueId, relation: Relation, other: IssueId, now: Timestamp) -> Result<Self> {
+        if issue == other {
+            return Err(Error::invalid("other_id", "must be another issue"));
+        }
+        Ok(Self { issue, relation, other, created_at: now })
+    }
+
+    /// Returns the change that adds or removes it, as a change of the issue.
+    #[must_use]
+    pub fn change(&self, added: bool) -> Vec<Change> {
+        let value = Value::Text(self.other.to_string());
+        let (before, after) = if added { (Value::None, value) } else { (value, Value::None) };
+        vec![Change { field: format!("links.{}", self.relation.name()), before, after }]
+    }
+
     /// The same link, seen from the other issue.
     #[must_use]
     pub fn inverse(&self) -> Self {

@@ -3,6 +3,7 @@
 pub mod comment;
 pub mod issue;
 pub mod issue_command;
+pub mod issue_editor;
 pub mod link;
 pub mod machine;
 pub mod project;
@@ -24,6 +25,7 @@ pub use comment::Comment;
 pub use comments::Comments;
 pub use issue::Issue;
 pub use issue_command::{CallCommand, OfferedCommand};
+pub use issue_editor::PendingTransition;
 pub use issues::{BulkChange, IssueDetails, Issues, OpenTransition};
 pub use link::{Link, Relation};
 pub use links::Links;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::{ObjectKind, Operation};
+use crate::cache::Reads;
 use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
@@ -11,6 +12,7 @@ use crate::id::ProjectId;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
+use crate::tracker::issue::KIND;
 use crate::tracker::{Project, Scheme};
 use crate::value::diff;
 
@@ -36,14 +38,15 @@ pub struct ChangeProject {
 #[derive(Clone)]
 pub struct Projects {
     store: Arc<dyn Store>,
+    reads: Arc<Reads>,
     commands: Commands,
 }
 
 impl Projects {
     /// The service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
-        Self { store, commands }
+    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, commands: Commands) -> Self {
+        Self { store, reads, commands }
     }
 
     /// Makes a project.
@@ -153,7 +156,8 @@ impl Projects {
         ctx.check_version(before.version)?;
         let after = Project { scheme, ..before.clone() };
         // Where a plugin owns the machine, its states count, not the scheme's.
-        let fits = self.commands.hooks().scheme(ctx, &after).await?;
+        let active = self.reads.active_installations(ctx.tenant, after.machines).await?;
+        let fits = active.scheme(&after, KIND);
         fits.check_usage(&self.store.usage(ctx.tenant, id).await?)?;
         let guard = Guard::SchemeFits(id, fits);
         Ok(changed(ctx, "project.scheme_changed", &before, after, |changeset| {

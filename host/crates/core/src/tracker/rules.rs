@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IssueId, ProjectId, UserId};
 use crate::text::Faults;
@@ -68,8 +67,13 @@ pub struct ChangeIssue {
     pub remove_labels: Vec<String>,
 }
 
-/// A new issue of a project with that scheme.
-pub fn create(ctx: &Ctx, command: &CreateIssue, scheme: &Scheme) -> Result<Issue> {
+/// Returns a new issue of a project with that scheme.
+pub fn create(
+    command: &CreateIssue,
+    scheme: &Scheme,
+    reporter: Option<UserId>,
+    now: Timestamp,
+) -> Result<Issue> {
     let mut faults = Faults::default();
     let given = |text: &Option<String>, default: &String| text.clone().unwrap_or_else(|| default.clone());
     let issue = Issue {
@@ -83,12 +87,12 @@ pub fn create(ctx: &Ctx, command: &CreateIssue, scheme: &Scheme) -> Result<Issue
         issue_type: given(&command.issue_type, &scheme.default_type),
         priority: given(&command.priority, &scheme.default_priority),
         assignee: command.assignee,
-        reporter: ctx.user(),
+        reporter,
         parent: command.parent,
         labels: labels(&command.labels, &mut faults),
         fields: command.fields.clone().into_iter().filter(|(_, value)| !value.is_none()).collect(),
-        created_at: ctx.now,
-        modified_at: ctx.now,
+        created_at: now,
+        modified_at: now,
         version: 1,
     };
     check_texts(&issue, &mut faults);
@@ -100,8 +104,8 @@ pub fn create(ctx: &Ctx, command: &CreateIssue, scheme: &Scheme) -> Result<Issue
     Ok(issue)
 }
 
-/// The move that a command makes along the machine, by its name.
-pub fn move_of(before: &Issue, command: &ChangeIssue, scheme: &Scheme) -> Result<Option<String>> {
+/// Returns the name of the transition that a command makes.
+pub fn transition_name(before: &Issue, command: &ChangeIssue, scheme: &Scheme) -> Result<Option<String>> {
     Ok(target(before, command, scheme)?.map(|made| made.name.clone()))
 }
 

@@ -1,17 +1,11 @@
 //! What the rules of issues promise.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use super::*;
-use crate::ctx::{Principal, Transport};
-use crate::id::TenantId;
 use crate::tracker::machine::{Category, State};
 use crate::tracker::scheme::{FieldDefinition, FieldType, Usage};
 
-fn ctx() -> Ctx {
-    let clock = (Timestamp::default(), Instant::now() + Duration::from_secs(1));
-    Ctx::new(TenantId::generate(), Principal::System, Arc::from("r"), clock, Transport::Internal)
+fn new_issue(command: &CreateIssue, scheme: &Scheme) -> Result<Issue> {
+    create(command, scheme, None, Timestamp::default())
 }
 
 fn command(summary: &str) -> CreateIssue {
@@ -29,7 +23,7 @@ fn command(summary: &str) -> CreateIssue {
 }
 
 fn issue_in(status: &str) -> Issue {
-    let issue = create(&ctx(), &command("One"), &Scheme::built_in()).unwrap();
+    let issue = new_issue(&command("One"), &Scheme::built_in()).unwrap();
     let done = ["RESOLVED", "CLOSED"].contains(&status);
     Issue { status: status.into(), resolution: done.then(|| "FIXED".into()), ..issue }
 }
@@ -129,7 +123,7 @@ fn assigning_an_unassigned_new_issue_makes_it_assigned_and_nothing_else_does() {
     assert_eq!(changed(&held, &nobody).unwrap().status, "NEW");
     // Who is assigned at the creation is assigned to a new issue.
     let made = CreateIssue { assignee: Some(UserId::generate()), ..command("One") };
-    let made = create(&ctx(), &made, &Scheme::built_in()).unwrap();
+    let made = new_issue(&made, &Scheme::built_in()).unwrap();
     assert_eq!((made.status.as_str(), made.version), ("NEW", 1));
 }
 
@@ -171,7 +165,7 @@ fn every_fault_of_a_new_issue_is_told_at_once() {
         fields: [("unknown".to_owned(), Value::Integer(1))].into(),
         ..command("")
     };
-    let error = create(&ctx(), &bad, &Scheme::built_in()).unwrap_err();
+    let error = new_issue(&bad, &Scheme::built_in()).unwrap_err();
     let fields: BTreeSet<_> = error.faults().iter().map(|fault| fault.field.as_str()).collect();
     let expected = ["description", "fields.unknown", "labels", "priority", "summary", "type"];
     assert_eq!(fields, expected.into());
@@ -184,7 +178,7 @@ fn texts_are_bounded_in_characters_at_their_bounds() {
             description: Some("\u{e9}".repeat(description)),
             ..command(&"\u{1f980}".repeat(summary))
         };
-        create(&ctx(), &command, &Scheme::built_in())
+        new_issue(&command, &Scheme::built_in())
     };
     assert!(with(1, 1).is_ok());
     assert!(with(100, 500).is_ok());
@@ -195,7 +189,7 @@ fn texts_are_bounded_in_characters_at_their_bounds() {
 #[test]
 fn an_issue_has_at_most_fifty_labels_however_they_come() {
     let labels: Vec<_> = (0..50).map(|n| format!("l{n}")).collect();
-    let full = create(&ctx(), &CreateIssue { labels, ..command("One") }, &Scheme::built_in()).unwrap();
+    let full = new_issue(&CreateIssue { labels, ..command("One") }, &Scheme::built_in()).unwrap();
     let add = |label: &str| ChangeIssue { add_labels: vec![label.into()], ..ChangeIssue::default() };
     assert!(changed(&full, &add("l7")).is_ok());
     assert_eq!(field_of(&changed(&full, &add("more")).unwrap_err()), "labels");
@@ -226,7 +220,7 @@ fn a_field_takes_its_own_type_only() {
         let scheme = scheme_with(vec![definition("x", *held, false, &[])]);
         for (given, value) in &values {
             let command = CreateIssue { fields: [("x".to_owned(), value.clone())].into(), ..command("One") };
-            let outcome = create(&ctx(), &command, &scheme);
+            let outcome = new_issue(&command, &scheme);
             assert_eq!(outcome.is_ok(), held == given, "{held:?} takes {given:?}");
         }
     }
@@ -235,14 +229,14 @@ fn a_field_takes_its_own_type_only() {
 #[test]
 fn a_required_field_must_be_there_and_stay() {
     let scheme = scheme_with(vec![definition("team", FieldType::Text, true, &["red", "blue"])]);
-    let error = create(&ctx(), &command("One"), &scheme).unwrap_err();
+    let error = new_issue(&command("One"), &scheme).unwrap_err();
     assert_eq!(field_of(&error), "fields.team");
     let with = |team: &str| CreateIssue {
         fields: [("team".to_owned(), Value::Text(team.into()))].into(),
         ..command("One")
     };
-    assert_eq!(field_of(&create(&ctx(), &with("green"), &scheme).unwrap_err()), "fields.team");
-    let issue = create(&ctx(), &with("red"), &scheme).unwrap();
+    assert_eq!(field_of(&new_issue(&with("green"), &scheme).unwrap_err()), "fields.team");
+    let issue = new_issue(&with("red"), &scheme).unwrap();
     let take = ChangeIssue { fields: [("team".to_owned(), Value::None)].into(), ..ChangeIssue::default() };
     assert_eq!(field_of(&change(&issue, &take, &scheme, later()).unwrap_err()), "fields.team");
     let other = ChangeIssue { summary: Some("Two".into()), ..ChangeIssue::default() };
@@ -255,7 +249,7 @@ fn the_fields_of_an_issue_are_bounded_in_sum() {
     let scheme = scheme_with(fields);
     let with = |count: usize, length: usize| {
         let fields = (0..count).map(|n| (format!("f{n}"), Value::Text("x".repeat(length)))).collect();
-        create(&ctx(), &CreateIssue { fields, ..command("One") }, &scheme)
+        new_issue(&CreateIssue { fields, ..command("One") }, &scheme)
     };
     assert!(with(5, 32_768).is_ok());
     assert_eq!(field_of(&with(7, 32_768).unwrap_err()), "fields");
@@ -277,7 +271,7 @@ fn a_move_of_a_custom_machine_needs_its_fields_at_once_or_before() {
         attributes: Vec::new(),
     });
     scheme.check().unwrap();
-    let issue = create(&ctx(), &command("One"), &scheme).unwrap();
+    let issue = new_issue(&command("One"), &scheme).unwrap();
     let bare = ChangeIssue { transition: Some("analyse".into()), ..ChangeIssue::default() };
     let error = change(&issue, &bare, &scheme, later()).unwrap_err();
     let missing: Vec<_> = error.faults().iter().map(|fault| fault.field.as_str()).collect();
