@@ -138,7 +138,7 @@ impl Subject {
         Ok(Arc::new(Self { sandbox, tenant, release, settings: settings.into() }))
     }
 
-    async fn call(&self, ask: PluginRequest) -> Result<Reply> {
+    async fn call(&self, request: PluginRequest) -> Result<Reply> {
         let call = Call {
             tenant: self.tenant,
             release: self.release,
@@ -146,7 +146,7 @@ impl Subject {
             limits: self.sandbox.limits(),
             deadline: Instant::now() + Duration::from_secs(10),
             lookup: None,
-            ask,
+            request,
         };
         let outcome = self.sandbox.call(call).await;
         outcome.reply.map_err(|failure| anyhow!("{}", failure.message))

@@ -14,7 +14,7 @@ use tessera_core::Timestamp;
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
     AdmittedComponent, Call, CallContext, CallLimits, CallRecord, DryRun, DryRunResult, Failure, Lookup,
-    LookupError, Outcome, PluginRequest, Reply, Verdict,
+    LookupError, Manifest, Reply, Verdict,
 };
 use tessera_core::ports::Plugins as _;
 use tessera_sandbox::Sandbox;
@@ -206,8 +206,8 @@ impl LocalRun {
             cause: Vec::new(),
             attributes: Vec::new(),
         };
-        let ask: PluginRequest = question.ask(context);
-        let (function, subject) = (ask.function(), ask.subject());
+        let request = request.into_request(context);
+        let (function, subject) = (request.function(), request.subject());
         let call = Call {
             tenant: TenantId::generate(),
             release: self.admitted.digest,
@@ -215,25 +215,12 @@ impl LocalRun {
             limits: self.limits.at_most(&limits),
             deadline: Instant::now() + DEADLINE,
             lookup: Some(Lookup::new(|_| async { Err(LookupError::Unavailable) })),
-            ask,
+            request,
         };
         let outcome = self.sandbox.call(call).await;
-        let verdict = Verdict::of(&outcome);
-        let Outcome { reply, usage, log, log_was_cut, lookups } = outcome;
-        let manifest = &self.admitted.manifest;
-        let record = CallRecord {
-            number: 0,
-            at,
-            function,
-            release: format!("{}@{}", manifest.name, manifest.version),
-            request_id: String::new(),
-            subject,
-            verdict,
-            usage,
-            log,
-            log_was_cut,
-            lookups,
-        };
+        let Manifest { name, version, .. } = &self.admitted.manifest;
+        let release = format!("{name}@{version}");
+        let (record, reply) = CallRecord::new((at, String::new()), release, (function, subject), outcome);
         Ok(DryRunResult { reply: reply.ok(), record })
     }
 }

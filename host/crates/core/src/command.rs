@@ -111,7 +111,7 @@ impl Commands {
             }
             let Decision { changeset, value, moves, reactions } = decide().await?;
             let Some(changeset) = changeset else { return Ok(value) };
-            let mut changeset = match self.hooks.judge(ctx, changeset, moves, reactions).await {
+            let mut changeset = match self.hooks.run(ctx, changeset, moves, reactions).await {
                 Err(error) if error.is_stale() => {
                     pause(attempt).await;
                     continue;

@@ -46,6 +46,32 @@ const MAX_TEXT: usize = 1_024;
 const MAX_LIST: usize = 20;
 
 impl CallRecord {
+    /// Splits the outcome of a call into its record and its reply.
+    #[must_use]
+    pub fn new(
+        (at, request_id): (Timestamp, String),
+        release: String,
+        (function, subject): (&'static str, Option<(String, String)>),
+        outcome: Outcome,
+    ) -> (Self, Result<Reply, Failure>) {
+        let verdict = Verdict::of(&outcome);
+        let Outcome { reply, usage, log, log_was_cut, lookups } = outcome;
+        let record = Self {
+            number: 0,
+            at,
+            function,
+            release,
+            request_id,
+            subject,
+            verdict,
+            usage,
+            log,
+            log_was_cut,
+            lookups,
+        };
+        (record, reply)
+    }
+
     /// Cuts what a plugin said at length: it is kept for each of many calls.
     fn cut(&mut self) {
         if let Verdict::Refused(refusals) = &mut self.verdict {
@@ -138,7 +164,7 @@ pub struct CallLog(Mutex<Rings>);
 
 impl CallLog {
     /// Notes a call; its number is given here.
-    pub fn note(&self, installation: InstallationId, mut record: CallRecord, passed_over: bool) {
+    pub fn add(&self, installation: InstallationId, mut record: CallRecord, passed_over: bool) {
         let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         rings.next += 1;
         record.number = rings.next;
@@ -204,7 +230,7 @@ mod tests {
     fn the_last_calls_are_kept_and_all_are_counted() {
         let (log, id) = (CallLog::default(), InstallationId::generate());
         for _ in 0..KEPT + 5 {
-            log.note(id, record(), false);
+            log.add(id, record(), false);
         }
         let calls = log.of(id, 0);
         assert_eq!(calls.records.len(), KEPT);

@@ -24,7 +24,7 @@ const KINDS: [&str; 1] = [KIND];
 const MAX_COMMANDS: usize = 50;
 
 /// What a workflow describes, by kind of issue.
-pub(super) struct Described {
+pub(super) struct WorkflowDescription {
     /// Its machines.
     pub(super) machines: BTreeMap<String, Arc<Machine>>,
     /// Its commands.
@@ -36,8 +36,8 @@ pub(super) async fn describe(
     invoker: &Invoker,
     ctx: &Ctx,
     installed: (&Installation, &LimitOverrides),
-) -> Result<Described> {
-    let mut described = Described { machines: BTreeMap::new(), commands: BTreeMap::new() };
+) -> Result<WorkflowDescription> {
+    let mut described = WorkflowDescription { machines: BTreeMap::new(), commands: BTreeMap::new() };
     // A plugin that cannot say what it does is not installed, whatever its policy.
     let closed = Installation { on_failure: super::OnFailure::Closed, ..installed.0.clone() };
     let mut budget = Budget::new();
@@ -49,7 +49,7 @@ pub(super) async fn describe(
                 check_machine(&machine)?;
                 described.machines.insert(kind.to_owned(), Arc::new(machine));
             }
-            _ => return Err(unexpected()),
+            _ => return Err(unexpected_reply()),
         }
         let ask = PluginRequest::DescribeCommands(kind.to_owned());
         match invoker.call(ctx, (&closed, installed.1), ask, &mut budget).await? {
@@ -58,7 +58,7 @@ pub(super) async fn describe(
                 check_commands(caller, ctx.tenant, &commands).await?;
                 described.commands.insert(kind.to_owned(), commands);
             }
-            _ => return Err(unexpected()),
+            _ => return Err(unexpected_reply()),
         }
     }
     Ok(described)

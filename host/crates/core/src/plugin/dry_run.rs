@@ -20,7 +20,7 @@ pub struct DryRun {
     /// The roles that it is told the actor has.
     pub roles: Vec<String>,
     /// What is asked.
-    pub question: DryRunRequest,
+    pub request: DryRunRequest,
 }
 
 /// What a dry run asks.
@@ -90,9 +90,9 @@ pub struct DryRunResult {
 }
 
 impl DryRunRequest {
-    /// The question as it is put to the plugin.
+    /// Returns the request to the plugin.
     #[must_use]
-    pub fn ask(self, context: CallContext) -> PluginRequest {
+    pub fn into_request(self, context: CallContext) -> PluginRequest {
         match self {
             Self::Validate { operation, subject, before } => {
                 let changes = Entity::changes(before.as_ref(), &subject);

@@ -1,143 +1,99 @@
-//! How plugins are told of objects: as entities, from what a changeset writes.
+//! Entities: the tenant's objects as plugins see them.
 
 use std::collections::BTreeMap;
 
 use crate::admission::Ticket;
 use crate::catalog::{Event, TicketType};
-use crate::ctx::{Ctx, Principal};
 use crate::inventory::Reservation;
-use crate::plugin::{CallContext, Entity, PluginRequest};
 use crate::tracker::{Issue, Project, User};
 use crate::value::{Change, Field, Snapshot, Value};
 
-impl PluginRequest {
-    /// The contract's function that is called.
-    #[must_use]
-    pub const fn function(&self) -> &'static str {
-        match self {
-            Self::Describe => "describe",
-            Self::Validate(..) => "validate",
-            Self::DescribeMachine(_) => "describe-machine",
-            Self::DescribeCommands(_) => "describe-commands",
-            Self::Guard(..) => "guard",
-            Self::OnChange(..) => "on-change",
-            Self::OnTimer(..) => "on-timer",
-            Self::OnCommand(..) => "on-command",
-            Self::Quote(..) => "quote",
-        }
-    }
-
-    /// What it is about: a kind and an id.
-    #[must_use]
-    pub fn subject(&self) -> Option<(String, String)> {
-        let entity = match self {
-            Self::Validate(_, request) => &request.subject,
-            Self::Guard(_, issue, _)
-            | Self::OnChange(_, issue, ..)
-            | Self::OnTimer(_, issue, _)
-            | Self::OnCommand(_, issue, ..) => issue,
-            Self::Describe | Self::DescribeMachine(_) | Self::DescribeCommands(_) | Self::Quote(..) => {
-                return None;
-            }
-        };
-        Some((entity.kind.clone(), entity.id.clone()))
-    }
-}
-
-impl CallContext {
-    /// The circumstances of a request; `invocation` is the same for every attempt at one call.
-    #[must_use]
-    pub fn of(ctx: &Ctx, invocation: String, cause: Vec<String>) -> Self {
-        let (actor, roles) = match &ctx.principal {
-            Principal::Key { user: Some(user), roles, .. } => (user.to_string(), &**roles),
-            Principal::Key { roles, .. } => (ctx.principal.to_string(), &**roles),
-            Principal::System | Principal::Anonymous => (ctx.principal.to_string(), &[][..]),
-        };
-        Self {
-            tenant: ctx.tenant.to_string(),
-            invocation,
-            now: ctx.now,
-            actor,
-            roles: roles.iter().map(|role| role.name().to_owned()).collect(),
-            dry_run: false,
-            cause,
-            attributes: vec![Field::new("transport", ctx.transport.name())],
-        }
-    }
+/// An object as plugins see it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entity {
+    /// `issue`, `project`, `user`.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// Its version; 0 if it is not stored yet.
+    pub version: u64,
+    /// Its fields.
+    pub fields: Vec<Field>,
 }
 
 impl Entity {
-    /// An issue.
+    /// Returns an issue as an entity.
     #[must_use]
     pub fn issue(issue: &Issue) -> Self {
         let times = [("created_at", issue.created_at), ("modified_at", issue.modified_at)];
         Self::of(&issue.kind, issue.id.to_string(), issue.version, issue, &times)
     }
 
-    /// A project.
+    /// Returns a project as an entity.
     #[must_use]
     pub fn project(project: &Project) -> Self {
         let times = [("created_at", project.created_at), ("updated_at", project.updated_at)];
         Self::of("project", project.id.to_string(), project.version, project, &times)
     }
 
-    /// A user.
+    /// Returns a user as an entity.
     #[must_use]
     pub fn user(user: &User) -> Self {
         let times = [("created_at", user.created_at), ("updated_at", user.updated_at)];
         Self::of("user", user.id.to_string(), user.version, user, &times)
     }
 
-    /// An event.
+    /// Returns an event as an entity.
     #[must_use]
     pub fn event(event: &Event) -> Self {
         let times = [("created_at", event.created_at), ("updated_at", event.updated_at)];
         Self::of("event", event.id.to_string(), event.version, event, &times)
     }
 
-    /// A ticket type.
+    /// Returns a ticket type as an entity.
     #[must_use]
-    pub fn ticket_type(held: &TicketType) -> Self {
-        let times = [("created_at", held.created_at), ("updated_at", held.updated_at)];
-        Self::of("ticket-type", held.id.to_string(), held.version, held, &times)
+    pub fn ticket_type(ticket_type: &TicketType) -> Self {
+        let times = [("created_at", ticket_type.created_at), ("updated_at", ticket_type.updated_at)];
+        Self::of("ticket-type", ticket_type.id.to_string(), ticket_type.version, ticket_type, &times)
     }
 
-    /// A reservation.
+    /// Returns a reservation as an entity.
     #[must_use]
-    pub fn reservation(held: &Reservation) -> Self {
-        let times = [("created_at", held.created_at), ("updated_at", held.updated_at)];
-        let mut entity = Self::of("reservation", held.id.to_string(), held.version, held, &times);
-        entity.fields.push(Field::new("quantity", Value::count(Some(held.units.len() as u64))));
+    pub fn reservation(reservation: &Reservation) -> Self {
+        let times = [("created_at", reservation.created_at), ("updated_at", reservation.updated_at)];
+        let mut entity =
+            Self::of("reservation", reservation.id.to_string(), reservation.version, reservation, &times);
+        entity.fields.push(Field::new("quantity", Value::count(Some(reservation.units.len() as u64))));
         entity
     }
 
-    /// A ticket.
+    /// Returns a ticket as an entity.
     #[must_use]
-    pub fn ticket(held: &Ticket) -> Self {
-        let times = [("created_at", held.created_at), ("updated_at", held.updated_at)];
-        Self::of("ticket", held.id.to_string(), held.version, held, &times)
+    pub fn ticket(ticket: &Ticket) -> Self {
+        let times = [("created_at", ticket.created_at), ("updated_at", ticket.updated_at)];
+        Self::of("ticket", ticket.id.to_string(), ticket.version, ticket, &times)
     }
 
     fn of(
         kind: &str,
         id: String,
         version: u64,
-        held: &impl Snapshot,
+        object: &impl Snapshot,
         times: &[(&str, crate::Timestamp)],
     ) -> Self {
-        let mut fields = held.snapshot();
+        let mut fields = object.snapshot();
         fields.retain(|field| !field.value.is_none());
         fields.extend(times.iter().map(|(name, at)| Field::new(*name, *at)));
         Self { kind: kind.to_owned(), id, version, fields }
     }
 
-    /// The entity as it was before the changes.
+    /// Returns the entity as it was before the changes.
     #[must_use]
     pub fn before(&self, changes: &[Change], version: u64) -> Self {
         let mut fields = self.fields.clone();
         for change in changes {
             fields.retain(|field| field.name != change.field);
-            // What hangs on the object is told as a change, and is no field of it.
+            // Comments and links are changes of the object, but not fields of it.
             let is_field = !change.field.starts_with("comments.") && !change.field.starts_with("links.");
             if is_field && !change.before.is_none() {
                 fields.push(Field { name: change.field.clone(), value: change.before.clone() });
@@ -146,35 +102,38 @@ impl Entity {
         Self { kind: self.kind.clone(), id: self.id.clone(), version, fields }
     }
 
-    /// What differs between two entities; none stands for absence.
+    /// Returns the differences between two entities; without `before`, all fields are new.
     #[must_use]
     pub fn changes(before: Option<&Self>, after: &Self) -> Vec<Change> {
-        let olds: BTreeMap<_, _> =
-            before.into_iter().flat_map(|held| &held.fields).map(|f| (f.name.as_str(), &f.value)).collect();
+        let olds: BTreeMap<_, _> = before
+            .into_iter()
+            .flat_map(|entity| &entity.fields)
+            .map(|f| (f.name.as_str(), &f.value))
+            .collect();
         let news: BTreeMap<_, _> = after.fields.iter().map(|f| (f.name.as_str(), &f.value)).collect();
         let names = olds.keys().chain(news.keys()).collect::<std::collections::BTreeSet<_>>();
-        let held = |fields: &BTreeMap<&str, &Value>, name: &str| {
+        let value = |fields: &BTreeMap<&str, &Value>, name: &str| {
             fields.get(name).map_or(Value::None, |value| (*value).clone())
         };
         names
             .into_iter()
             .map(|name| Change {
                 field: (*name).to_owned(),
-                before: held(&olds, name),
-                after: held(&news, name),
+                before: value(&olds, name),
+                after: value(&news, name),
             })
             .filter(|change| change.before != change.after)
             .collect()
     }
 }
 
-/// One change out of two that followed each other.
+/// Merges two lists of changes that followed each other.
 #[must_use]
-pub(crate) fn merged(first: &[Change], then: &[Change]) -> Vec<Change> {
+pub(crate) fn merge_changes(first: &[Change], then: &[Change]) -> Vec<Change> {
     let mut all = first.to_vec();
     for change in then {
-        match all.iter_mut().find(|held| held.field == change.field) {
-            Some(held) => held.after = change.after.clone(),
+        match all.iter_mut().find(|earlier| earlier.field == change.field) {
+            Some(earlier) => earlier.after = change.after.clone(),
             None => all.push(change.clone()),
         }
     }
@@ -192,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_before_is_found_from_what_changed() {
+    fn earlier_entity_is_derived_from_changes() {
         let entity = |fields: &[(&str, &str)], version| Entity {
             kind: "issue".into(),
             id: "1".into(),
@@ -203,14 +162,14 @@ mod tests {
         let changes = [change("new", "", "2"), change("changed", "3", "4"), change("comments.x", "", "hi")];
         let before = after.before(&changes, 6);
         assert_eq!(before, entity(&[("same", "1"), ("changed", "3")], 6));
-        let said = Entity::changes(Some(&before), &after);
-        assert_eq!(said, [change("changed", "3", "4"), change("new", "", "2")]);
+        let changes = Entity::changes(Some(&before), &after);
+        assert_eq!(changes, [change("changed", "3", "4"), change("new", "", "2")]);
     }
 
     #[test]
-    fn changes_that_follow_each_other_are_one() {
+    fn consecutive_changes_are_merged() {
         let first = [change("a", "1", "2"), change("b", "", "x")];
         let then = [change("a", "2", "3"), change("b", "x", ""), change("c", "", "y")];
-        assert_eq!(merged(&first, &then), [change("a", "1", "3"), change("c", "", "y")]);
+        assert_eq!(merge_changes(&first, &then), [change("a", "1", "3"), change("c", "", "y")]);
     }
 }

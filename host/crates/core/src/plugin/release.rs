@@ -128,6 +128,20 @@ pub struct AdmittedComponent {
     pub footprint: Footprint,
 }
 
+/// A release as clients name it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ReleaseName {
+    /// By its digest.
+    Digest(Digest),
+    /// By the plugin and its version.
+    Named {
+        /// The plugin's name.
+        plugin: String,
+        /// The version.
+        version: String,
+    },
+}
+
 /// A release of a plugin.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Release {

@@ -10,11 +10,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::TenantId;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
-use crate::plugin::dry_run::{DryRun, DryRunResult};
-use crate::plugin::installation::ActiveInstallations;
 use crate::plugin::release::MAX_RELEASES;
 use crate::plugin::{
-    AdmittedComponent, Call, CallContext, CallRecord, Digest, Hook, Invoker, Outcome, Release, Verdict,
+    ActiveInstallations, AdmittedComponent, Call, CallContext, CallRecord, Digest, DryRun, DryRunResult,
+    Hook, Invoker, Manifest, Release, ReleaseName,
 };
 use crate::ports::{Plugins, Store};
 use crate::value::{Change, Value};
@@ -27,20 +26,6 @@ pub struct Releases {
     invoker: Arc<Invoker>,
     commands: Commands,
     max_component: u64,
-}
-
-/// A release as clients name it.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum ReleaseName {
-    /// By its digest.
-    Digest(Digest),
-    /// By the plugin and its version.
-    Named {
-        /// The plugin's name.
-        plugin: String,
-        /// The version.
-        version: String,
-    },
 }
 
 impl Releases {
@@ -128,46 +113,34 @@ impl Releases {
     }
 
     /// Calls a hook with given input; nothing is stored.
-    pub async fn test(&self, ctx: &Ctx, digest: Digest, trial: DryRun) -> Result<DryRunResult> {
+    pub async fn test(&self, ctx: &Ctx, digest: Digest, dry_run: DryRun) -> Result<DryRunResult> {
         ctx.allow(Operation::ReleaseTest)?;
         let release = self.found(ctx, digest).await?;
         check_settings(&self.caller, ctx.tenant, &release, &trial.settings).await?;
         let tenant = self.commands.hooks().in_force(ctx).await?.limits;
         let mut context = CallContext::of(ctx, format!("test/{}", ctx.request_id), Vec::new());
         context.dry_run = true;
-        context.now = trial.now.unwrap_or(ctx.now);
-        if let Some(actor) = trial.actor {
+        context.now = dry_run.now.unwrap_or(ctx.now);
+        if let Some(actor) = dry_run.actor {
             context.actor = actor;
-            context.roles = trial.roles;
+            context.roles = dry_run.roles;
         }
-        let ask = trial.question.ask(context);
-        let (function, subject) = (ask.function(), ask.subject());
+        let request = dry_run.request.into_request(context);
+        let (function, subject) = (request.function(), request.subject());
         let call = Call {
             tenant: ctx.tenant,
             release: digest,
-            settings: trial.settings.into(),
-            limits: self.invoker.limits(&tenant, &trial.limits),
+            settings: dry_run.settings.into(),
+            limits: self.invoker.limits(&tenant, &dry_run.limits),
             deadline: ctx.deadline,
-            lookup: Some(self.invoker.lookup_for(ctx)),
-            ask,
+            lookup: Some(self.invoker.dry_run_lookup(ctx)),
+            request,
         };
-        let outcome = self.invoker.carry_out(call).await;
-        let verdict = Verdict::of(&outcome);
-        let Outcome { reply, usage, log, log_was_cut, lookups } = outcome;
-        let AdmittedComponent { manifest, .. } = &release.admitted;
-        let record = CallRecord {
-            number: 0,
-            at: ctx.now,
-            function,
-            release: format!("{}@{}", manifest.name, manifest.version),
-            request_id: ctx.request_id.to_string(),
-            subject,
-            verdict,
-            usage,
-            log,
-            log_was_cut,
-            lookups,
-        };
+        let outcome = self.invoker.call_release(call).await;
+        let Manifest { name, version, .. } = &release.admitted.manifest;
+        let received = (ctx.now, ctx.request_id.to_string());
+        let label = format!("{name}@{version}");
+        let (record, reply) = CallRecord::new(received, label, (function, subject), outcome);
         Ok(DryRunResult { reply: reply.ok(), record })
     }
 
@@ -190,8 +163,8 @@ impl Releases {
     }
 }
 
-/// The release that a client names.
-pub(super) async fn named(store: &dyn Store, ctx: &Ctx, name: &ReleaseName) -> Result<Release> {
+/// Returns the release that a client names.
+pub(super) async fn load_release(store: &dyn Store, ctx: &Ctx, name: &ReleaseName) -> Result<Release> {
     let found = match name {
         ReleaseName::Digest(digest) => store.release(ctx.tenant, *digest).await?,
         ReleaseName::Named { plugin, version } => store.release_named(ctx.tenant, plugin, version).await?,

@@ -114,7 +114,7 @@ pub fn hostile_call(tenant: TenantId, release: Digest, act: &str, amount: u64, a
         limits: CallLimits::standard(),
         deadline: Instant::now() + Duration::from_secs(30),
         lookup: Some(Lookup::new(|_| async { Ok(Vec::new()) })),
-        ask,
+        request,
     }
 }
 

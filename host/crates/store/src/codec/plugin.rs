@@ -190,8 +190,8 @@ pub(crate) fn stored_release_ref(release: &ReleaseRef) -> StoredReleaseRef {
     StoredReleaseRef {
         digest: release.digest.to_string(),
         version: release.version.clone(),
-        settings: release.left.as_ref().map(|left| left.settings.to_string()),
-        grants: release.left.as_ref().map(|left| left.grants.clone()),
+        settings: release.previous_config.as_ref().map(|config| config.settings.to_string()),
+        grants: release.previous_config.as_ref().map(|config| config.grants.clone()),
     }
 }
 

@@ -34,7 +34,10 @@ pub(crate) fn full(mut installation: Installation) -> Installation {
         ReleaseRef {
             digest: Digest([2; 32]),
             version: "0.8.0".into(),
-            left: Some(PreviousConfig { settings: "{}".into(), grants: ["issue:link".to_owned()].into() }),
+            previous_config: Some(PreviousConfig {
+                settings: "{}".into(),
+                grants: ["issue:link".to_owned()].into(),
+            }),
         },
     ];
     installation.settings = "{ \"b\" : 1.50, \"a\":[ ] }".into();
@@ -134,7 +137,7 @@ async fn stale_installation_is_not_updated(world: World) {
         world.change(tenant).delete(installation.clone()),
         world.change(tenant).expect(&installation),
         world.change(tenant).update(Installation {
-            release: ReleaseRef { digest: Digest([9; 32]), version: "9".into(), left: None },
+            release: ReleaseRef { digest: Digest([9; 32]), version: "9".into(), previous_config: None },
             version: 3,
             ..next.clone()
         }),

@@ -471,7 +471,11 @@ impl World {
 
 /// Returns the reference of an installation to a release.
 pub(crate) fn reference(release: &Release) -> ReleaseRef {
-    ReleaseRef { digest: release.digest(), version: release.admitted.manifest.version.clone(), left: None }
+    ReleaseRef {
+        digest: release.digest(),
+        version: release.admitted.manifest.version.clone(),
+        previous_config: None,
+    }
 }
 
 /// Requests the first page of a list in an order.

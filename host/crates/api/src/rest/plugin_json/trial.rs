@@ -229,7 +229,7 @@ impl TryFrom<TrialBody> for DryRun {
         let function = body.called()?;
         let now = body.now.as_deref().map(|at| Timestamp::parse("now", at)).transpose()?;
         Ok(Self {
-            question: question(function, body.input)?,
+            request: question(function, body.input)?,
             settings: as_text(body.settings),
             limits: body.limits.into(),
             now,
@@ -259,7 +259,7 @@ mod tests {
         let trial = read(&trial).unwrap();
         assert_eq!(trial.settings, r#"{"a":[1]}"#);
         assert_eq!((trial.limits.fuel, trial.limits.output), (Some(5), None));
-        let DryRunRequest::Validate { operation, subject, before } = trial.question else {
+        let DryRunRequest::Validate { operation, subject, before } = trial.request else {
             panic!("not validate")
         };
         assert_eq!((operation.as_str(), Some(&subject)), ("update", before.as_ref()));
