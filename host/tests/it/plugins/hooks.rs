@@ -7,7 +7,7 @@ use tonic_types::StatusExt as _;
 
 use super::{component, install, upload};
 use crate::harness::{Kind, Rest};
-use crate::tracker::{all_pages, count, done, issue, memory, on, on_every_store};
+use crate::tracker::{all_pages, count, done, faults, found, issue, memory, on, on_every_store};
 
 on_every_store! {
     validations_refuse_together_and_nothing_is_stored
@@ -138,6 +138,29 @@ async fn what_cannot_be_done_refuses_the_whole_command(kind: Kind) {
     // Switched off, it is not in the way.
     done(&rest.patch(&path, json!({"enabled": false})).await);
     done(&rest.patch(&format!("/v1/issues/{id}"), json!({"summary": "t"})).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_and_effects_share_the_limit_of_ancestors() {
+    let (_home, _host, rest) = memory().await;
+    let project = rest.project("P").await;
+    let mut chain = vec![rest.issue(&project, "root").await];
+    for _ in 0..32 {
+        let body = json!({"project_id": project, "summary": "child", "parent_id": chain.last()});
+        let created = rest.post("/v1/issues", body).await;
+        chain.push(created.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned());
+    }
+    hostile(&rest, json!({"act": "create-child"}), json!({"project_id": project})).await;
+    let with_31_ancestors = rest.patch(&format!("/v1/issues/{}", chain[31]), json!({"summary": "s"})).await;
+    done(&with_31_ancestors);
+    let children = found(&rest, &format!("parent:{}", chain[31])).await;
+    assert_eq!(children.len(), 2, "one by the client, one by the effect");
+    let with_32_ancestors = rest.patch(&format!("/v1/issues/{}", chain[32]), json!({"summary": "s"})).await;
+    assert_eq!(with_32_ancestors.code(424), "PLUGIN_BAD_EFFECT");
+    let detail = with_32_ancestors.body["detail"].as_str().unwrap();
+    assert!(detail.contains("more than 32 ancestors"), "{detail}");
+    let body = json!({"project_id": project, "summary": "child", "parent_id": chain[32]});
+    assert_eq!(faults(&rest.post("/v1/issues", body).await), ["parent_id"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
