@@ -8,26 +8,26 @@ use crate::plugin::limits::LimitOverrides;
 use crate::plugin::release::Hook;
 use crate::tracker::{Issue, Machine, Project, Scheme};
 
-/// What a tenant has installed, as one command sees it from its beginning to its end.
+/// The installations of a tenant, with the generation that identifies their state.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ActiveInstallations {
-    /// Counts the changes of the tenant's installations.
+    /// The number of changes of the tenant's installations so far.
     pub generation: u64,
-    /// What holds the tenant's calls.
+    /// The tenant's limits of calls.
     pub limits: LimitOverrides,
-    /// All installations, in the order in which they are called.
+    /// All installations, in the order of their calls.
     pub installations: Vec<Arc<Installation>>,
 }
 
 impl ActiveInstallations {
-    /// Brings the installations into the order in which they are called.
+    /// Sorts the installations into the order of their calls.
     #[must_use]
     pub fn sorted(mut self) -> Self {
         self.installations.sort_by_key(|installation| (installation.order, installation.id));
         self
     }
 
-    /// Those that are called with this hook for an entity of that kind, in their order.
+    /// Returns the installations whose hook is called for an entity of that kind, in order.
     pub fn called<'a>(
         &'a self,
         hook: Hook,
@@ -37,10 +37,12 @@ impl ActiveInstallations {
         self.installations.iter().filter(move |installation| installation.is_called(hook, kind, project))
     }
 
-    /// Who owns the machine of that kind in a project: the project's own installation before the tenant's.
+    /// Returns the owner of the state machine of that kind in a project: the project's own installation before
+    /// the tenant's.
     #[must_use]
     pub fn machine(&self, kind: &str, project: ProjectId) -> Option<(&Arc<Installation>, &Arc<Machine>)> {
-        let owners = self.installations.iter().filter_map(|held| Some((held, held.machine(kind, project)?)));
+        let owners =
+            self.installations.iter().filter_map(|owner| Some((owner, owner.machine(kind, project)?)));
         owners.max_by_key(|(installation, _)| installation.scope.project().is_some())
     }
 
@@ -65,7 +67,7 @@ impl ActiveInstallations {
         owner.state_map.get(&issue.status).cloned()
     }
 
-    /// The installation with that id.
+    /// Returns the installation with that id.
     #[must_use]
     pub fn get(&self, id: InstallationId) -> Option<&Arc<Installation>> {
         self.installations.iter().find(|installation| installation.id == id)

@@ -1,4 +1,4 @@
-//! What the last calls of each installation did, kept in memory for its tenant to look at.
+//! The log of calls: the latest calls of each installation on this host, kept in memory.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -8,40 +8,40 @@ use crate::id::InstallationId;
 use crate::plugin::{Failure, LogLine, LookupRecord, Outcome, Refusal, Reply, Usage};
 use crate::time::Timestamp;
 
-/// How many calls of an installation are kept.
-pub const KEPT: usize = 100;
+/// The number of calls that are kept of an installation.
+pub const MAX_RECORDS: usize = 100;
 
-/// How many installations' calls are kept at most; what lies longest without a call goes first.
+/// The most installations whose calls are kept; those without a call for the longest time are dropped first.
 const MAX_INSTALLATIONS: usize = 10_000;
 
-/// One call, as its tenant sees it.
+/// The record of one call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallRecord {
-    /// Counts the calls on this host; later calls have greater numbers.
+    /// Its number on this host; later calls have greater numbers.
     pub number: u64,
-    /// When it began.
+    /// The time of its begin.
     pub at: Timestamp,
-    /// What was called: `validate`, `on-change`.
+    /// The function that was called, such as `validate` or `on-change`.
     pub function: &'static str,
-    /// The plugin with its version: `support-sla@1.2.0`.
+    /// The plugin with its version, such as `support-sla@1.2.0`.
     pub release: String,
-    /// In which request.
+    /// The id of the request.
     pub request_id: String,
-    /// What it was about: a kind and an id.
+    /// The kind and the id of the entity that it was about.
     pub subject: Option<(String, String)>,
     /// How it ended.
     pub verdict: Verdict,
-    /// What it used.
+    /// The resources that it used.
     pub usage: Usage,
-    /// What it logged.
+    /// Its log.
     pub log: Vec<LogLine>,
     /// Whether log lines were cut.
     pub log_was_cut: bool,
-    /// What it looked up.
+    /// Its look-ups.
     pub lookups: Vec<LookupRecord>,
 }
 
-/// How much of a text and of a list a record keeps.
+/// The most bytes of a text and the most entries of a list in a record.
 const MAX_TEXT: usize = 1_024;
 const MAX_LIST: usize = 20;
 
@@ -72,7 +72,7 @@ impl CallRecord {
         (record, reply)
     }
 
-    /// Cuts what a plugin said at length: it is kept for each of many calls.
+    /// Cuts long refusals: many records are kept.
     fn cut(&mut self) {
         if let Verdict::Refused(refusals) = &mut self.verdict {
             refusals.truncate(MAX_LIST);
@@ -87,28 +87,28 @@ impl CallRecord {
     }
 }
 
-/// How a call ended.
+/// The way in which a call ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// It allowed what it was asked about, or answered.
+    /// It accepted the request, or replied.
     Accepted,
-    /// It wants so many effects.
+    /// It returned this number of effects.
     Effects(usize),
-    /// It refused, for these reasons.
+    /// It refused the request, for these reasons.
     Refused(Vec<Refusal>),
     /// It failed.
     Failed(Failure),
 }
 
 impl Verdict {
-    /// What an outcome means.
+    /// Returns the verdict of an outcome.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
         match &outcome.reply {
             Err(failure) => Self::Failed(failure.clone()),
             Ok(Reply::Verdict(refusals)) if refusals.is_empty() => Self::Accepted,
-            Ok(Reply::Guard(answers)) if answers.iter().all(Vec::is_empty) => Self::Accepted,
-            Ok(Reply::Guard(answers)) => Self::Refused(answers.iter().flatten().cloned().collect()),
+            Ok(Reply::Guard(refusals)) if refusals.iter().all(Vec::is_empty) => Self::Accepted,
+            Ok(Reply::Guard(refusals)) => Self::Refused(refusals.iter().flatten().cloned().collect()),
             Ok(Reply::Verdict(refusals) | Reply::Effects(Err(refusals)) | Reply::Quote(Err(refusals))) => {
                 Self::Refused(refusals.clone())
             }
@@ -120,29 +120,29 @@ impl Verdict {
     }
 }
 
-/// What all calls of an installation on this host came to.
+/// Counts of all calls of an installation on this host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counters {
     /// Calls.
     pub calls: u64,
-    /// Those that refused.
+    /// Calls that refused.
     pub refused: u64,
-    /// Those that failed.
+    /// Calls that failed.
     pub failed: u64,
-    /// Those that failed and were passed over, for the installation's policy is `open`.
+    /// Calls that failed and were passed over because the installation's policy is `open`.
     pub passed_over: u64,
-    /// Instructions.
+    /// Instructions, in units of fuel.
     pub fuel: u64,
-    /// The guests' own time.
+    /// The time that the guest ran.
     pub time: Duration,
 }
 
-/// The last calls of an installation on this host, and what all came to.
+/// The latest calls of an installation on this host, and the counts of all.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Calls {
-    /// What all came to.
+    /// The counts of all calls.
     pub counters: Counters,
-    /// The last calls, oldest first.
+    /// The latest calls, oldest first.
     pub records: Vec<CallRecord>,
 }
 
@@ -158,12 +158,12 @@ struct Rings {
     of: HashMap<InstallationId, Ring>,
 }
 
-/// Keeps the last calls of each installation.
+/// Keeps the latest calls of each installation.
 #[derive(Default)]
 pub struct CallLog(Mutex<Rings>);
 
 impl CallLog {
-    /// Notes a call; its number is given here.
+    /// Adds a call, and assigns its number.
     pub fn add(&self, installation: InstallationId, mut record: CallRecord, passed_over: bool) {
         let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         rings.next += 1;
@@ -175,7 +175,7 @@ impl CallLog {
         }
         let ring = rings.of.entry(installation).or_default();
         ring.counters.add(&record, passed_over);
-        if ring.records.len() >= KEPT {
+        if ring.records.len() >= MAX_RECORDS {
             ring.records.pop_front();
         }
         record.cut();
@@ -227,13 +227,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_calls_are_kept_and_all_are_counted() {
+    fn latest_calls_are_kept_and_all_are_counted() {
         let (log, id) = (CallLog::default(), InstallationId::generate());
-        for _ in 0..KEPT + 5 {
+        for _ in 0..MAX_RECORDS + 5 {
             log.add(id, record(), false);
         }
         let calls = log.of(id, 0);
-        assert_eq!(calls.records.len(), KEPT);
+        assert_eq!(calls.records.len(), MAX_RECORDS);
         assert_eq!((calls.counters.calls, calls.counters.refused), (105, 105));
         assert_eq!(calls.counters.fuel, 1_050);
         let last = calls.records.last().unwrap().number;

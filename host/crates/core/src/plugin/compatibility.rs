@@ -1,5 +1,5 @@
-//! Whether an installation fits what is there: the machines that it describes, who owns which, and
-//! whether every issue can go on.
+//! Compatibility of an installation with the others and with the stored issues: its state machines are valid,
+//! each has one owner, and every issue has a state of its machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,48 +11,49 @@ use crate::plugin::caller::{Caller, Spending};
 use crate::plugin::hooks::unexpected;
 use crate::plugin::invoker::{Budget, Invoker};
 use crate::plugin::{
-    ActiveInstallations, Installation, LimitOverrides, PluginCommand, PluginRequest, Reply, StatesInUse,
+    ActiveInstallations, Installation, LimitOverrides, OnFailure, PluginCommand, PluginRequest, Reply,
+    StatesInUse,
 };
 use crate::text::Faults;
 use crate::tracker::issue::KIND;
 use crate::tracker::{FieldDefinition, FieldType, Machine, Project, Scheme};
 
-/// The kinds of issue that a workflow is asked about.
+/// The kinds of issue that a workflow describes.
 const KINDS: [&str; 1] = [KIND];
 
 /// The most commands of a plugin for one kind.
 const MAX_COMMANDS: usize = 50;
 
-/// What a workflow describes, by kind of issue.
+/// The description of a workflow, by kind of issue.
 pub(super) struct WorkflowDescription {
-    /// Its machines.
+    /// Its state machines.
     pub(super) machines: BTreeMap<String, Arc<Machine>>,
     /// Its commands.
     pub(super) commands: BTreeMap<String, Vec<PluginCommand>>,
 }
 
-/// Asks a workflow for its machines and commands.
+/// Calls a workflow for its state machines and commands.
 pub(super) async fn describe(
     invoker: &Invoker,
     ctx: &Ctx,
-    installed: (&Installation, &LimitOverrides),
+    (installation, limits): (&Installation, &LimitOverrides),
 ) -> Result<WorkflowDescription> {
-    let mut described = WorkflowDescription { machines: BTreeMap::new(), commands: BTreeMap::new() };
-    // A plugin that cannot say what it does is not installed, whatever its policy.
-    let closed = Installation { on_failure: super::OnFailure::Closed, ..installed.0.clone() };
+    let mut description = WorkflowDescription { machines: BTreeMap::new(), commands: BTreeMap::new() };
+    // A plugin whose description fails is not installed, whatever its policy.
+    let closed = Installation { on_failure: OnFailure::Closed, ..installation.clone() };
     let mut budget = Budget::new();
-    for kind in KINDS.into_iter().filter(|kind| sees(installed.0, kind)) {
-        let ask = PluginRequest::DescribeMachine(kind.to_owned());
-        match invoker.call(ctx, (&closed, installed.1), ask, &mut budget).await? {
+    for kind in KINDS.into_iter().filter(|kind| sees(installation, kind)) {
+        let request = PluginRequest::DescribeMachine(kind.to_owned());
+        match invoker.call(ctx, (&closed, limits), request, &mut budget).await? {
             Some(Reply::Machine(None)) => {}
             Some(Reply::Machine(Some(machine))) => {
                 check_machine(&machine)?;
-                described.machines.insert(kind.to_owned(), Arc::new(machine));
+                description.machines.insert(kind.to_owned(), Arc::new(machine));
             }
             _ => return Err(unexpected_reply()),
         }
-        let ask = PluginRequest::DescribeCommands(kind.to_owned());
-        match invoker.call(ctx, (&closed, installed.1), ask, &mut budget).await? {
+        let request = PluginRequest::DescribeCommands(kind.to_owned());
+        match invoker.call(ctx, (&closed, limits), request, &mut budget).await? {
             Some(Reply::Commands(commands)) if commands.is_empty() => {}
             Some(Reply::Commands(commands)) => {
                 check_commands(caller, ctx.tenant, &commands).await?;
@@ -61,16 +62,16 @@ pub(super) async fn describe(
             _ => return Err(unexpected_reply()),
         }
     }
-    Ok(described)
+    Ok(description)
 }
 
 fn sees(installation: &Installation, kind: &str) -> bool {
-    installation.kinds.is_empty() || installation.kinds.iter().any(|held| held == kind)
+    installation.kinds.is_empty() || installation.kinds.iter().any(|own| own == kind)
 }
 
-/// A machine of a plugin obeys the same rules as one in a scheme.
+/// Checks a plugin's state machine by the rules of schemes.
 fn check_machine(machine: &Machine) -> Result<()> {
-    let required = machine.transitions.iter().flat_map(|made| &made.requires);
+    let required = machine.transitions.iter().flat_map(|transition| &transition.requires);
     let own: BTreeSet<_> = required.filter_map(|field| field.strip_prefix("fields.")).collect();
     let fields = own.into_iter().map(|name| FieldDefinition {
         name: name.to_owned(),
@@ -79,13 +80,13 @@ fn check_machine(machine: &Machine) -> Result<()> {
         options: Vec::new(),
     });
     let scheme = Scheme { machine: machine.clone(), fields: fields.collect(), ..Scheme::built_in() };
-    scheme.check().map_err(|error| answered(&error))
+    scheme.check().map_err(|error| bad_description(&error))
 }
 
 async fn check_commands(caller: &Caller, tenant: TenantId, commands: &[PluginCommand]) -> Result<()> {
     let mut faults = Faults::default();
     if commands.len() > MAX_COMMANDS {
-        faults.add("commands", format_args!("are {}; at most {MAX_COMMANDS}", commands.len()));
+        faults.add("commands", format_args!("has {} entries; at most {MAX_COMMANDS}", commands.len()));
     }
     let mut names = BTreeSet::new();
     for (index, command) in commands.iter().enumerate() {
@@ -93,7 +94,7 @@ async fn check_commands(caller: &Caller, tenant: TenantId, commands: &[PluginCom
         faults.text(&format!("{at}.name"), &command.name, 1, 63);
         faults.text(&format!("{at}.title"), &command.title, 1, 100);
         if !names.insert(&command.name) {
-            faults.add(&at, format_args!("names {:?} a second time", command.name));
+            faults.add(&at, format_args!("repeats the name {:?}", command.name));
         }
         if command.input_schema.is_empty() {
             continue;
@@ -104,15 +105,15 @@ async fn check_commands(caller: &Caller, tenant: TenantId, commands: &[PluginCom
             Err(error) => faults.add(&format!("{at}.input_schema"), error.message()),
         }
     }
-    faults.into_result().map_err(|error| answered(&error))
+    faults.into_result().map_err(|error| bad_description(&error))
 }
 
-fn answered(error: &Error) -> Error {
-    let message = format!("the plugin describes what is against the rules: {}", error.message());
+fn bad_description(error: &Error) -> Error {
+    let message = format!("the description of the plugin is invalid: {}", error.message());
     Error::new(ErrorKind::PluginFailed, "PLUGIN_BAD_ANSWER", message)
 }
 
-/// What would be in force after a change; refuses a second owner of a machine at one scope.
+/// Returns the active installations after a change; refuses a second owner of a state machine at one scope.
 pub(super) fn future(
     active: &ActiveInstallations,
     before: Option<&Installation>,
@@ -120,17 +121,17 @@ pub(super) fn future(
 ) -> Result<ActiveInstallations> {
     let mut future = active.clone();
     if let Some(before) = before {
-        future.installations.retain(|held| held.id != before.id);
+        future.installations.retain(|installation| installation.id != before.id);
     }
     let Some(after) = after else { return Ok(future) };
     if after.enabled {
         for kind in after.machines.keys() {
-            let owns = |held: &&Arc<Installation>| {
-                held.enabled && held.scope == after.scope && held.machines.contains_key(kind)
+            let owns = |other: &&Arc<Installation>| {
+                other.enabled && other.scope == after.scope && other.machines.contains_key(kind)
             };
             if let Some(owner) = future.installations.iter().find(owns) {
                 let message = format!(
-                    "{} ({}) owns the machine of the kind {kind} at this scope already; disable or uninstall it first",
+                    "{} ({}) already owns the state machine of the kind {kind} at this scope; disable or uninstall it first",
                     owner.label(),
                     owner.id
                 );
@@ -142,8 +143,7 @@ pub(super) fn future(
     Ok(future.sorted())
 }
 
-/// Refuses machines that lack states in which issues are, with the counts; a map from old states to new
-/// ones makes up for it.
+/// Refuses state machines that lack states of stored issues, with the counts, unless the state map has them.
 pub(super) fn check_states(
     future: &ActiveInstallations,
     schemes: &[Project],
@@ -170,9 +170,7 @@ pub(super) fn check_states(
         let issues = if count == 1 { "1 issue is".to_owned() } else { format!("{count} issues are") };
         faults.add(
             "state_map",
-            format_args!(
-                "must say what becomes of the state {state:?}: {issues} in it, and the machine lacks it"
-            ),
+            format_args!("must map the state {state:?}: {issues} in it, and the state machine lacks it"),
         );
     }
     faults.into_result().map_err(|error| error.with_reason("MACHINE_LACKS_STATES"))

@@ -1,4 +1,4 @@
-//! Dry runs: a hook of a release is called with given input, and nothing is stored.
+//! Dry runs: calls of a hook of a release with given input, without storing anything.
 
 use crate::plugin::{
     Basket, CallContext, CallRecord, Entity, LimitOverrides, PluginRequest, Reply, Validation,
@@ -9,65 +9,65 @@ use crate::value::Field;
 /// A dry run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DryRun {
-    /// The settings, as JSON; empty: none.
+    /// The settings as JSON; empty: none.
     pub settings: String,
-    /// What holds the call, below what the host and the tenant allow.
+    /// The limits of the call, within those of the host and the tenant.
     pub limits: LimitOverrides,
-    /// The time that the plugin is told; none: now.
+    /// The time in the context of the call; `None`: now.
     pub now: Option<Timestamp>,
-    /// Who it is told acts; none: whoever asks.
+    /// The actor in the context of the call; `None`: the caller.
     pub actor: Option<String>,
-    /// The roles that it is told the actor has.
+    /// The roles of that actor.
     pub roles: Vec<String>,
-    /// What is asked.
+    /// The request.
     pub request: DryRunRequest,
 }
 
-/// What a dry run asks.
+/// The request of a dry run.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[allow(clippy::large_enum_variant, reason = "a question lives as long as its dry run")]
+#[allow(clippy::large_enum_variant, reason = "a request lives as long as its dry run")]
 pub enum DryRunRequest {
-    /// May this change be stored?
+    /// Accepts or refuses a change before it is stored.
     Validate {
         /// `create`, `update`, `delete`.
         operation: String,
-        /// As it would be stored.
+        /// The object as it would be stored.
         subject: Entity,
-        /// As it is stored.
+        /// The object as it is stored.
         before: Option<Entity>,
     },
-    /// The machine for a kind of issue?
+    /// Returns the state machine of a kind of issue.
     DescribeMachine {
         /// The kind.
         kind: String,
     },
-    /// The commands for a kind of issue?
+    /// Returns the commands for a kind of issue.
     DescribeCommands {
         /// The kind.
         kind: String,
     },
-    /// May these moves be made?
+    /// Accepts or refuses transitions.
     Guard {
         /// The issue.
         issue: Entity,
-        /// The moves' names.
+        /// The names of the transitions.
         transitions: Vec<String>,
     },
-    /// What follows from this change?
+    /// Reacts to a change.
     OnChange {
-        /// The issue, changed.
+        /// The changed issue.
         issue: Entity,
-        /// As it was; none: it is new.
+        /// The issue before; `None`: it is new.
         before: Option<Entity>,
     },
-    /// What follows now that a timer is due?
+    /// Reacts to a timer that is due.
     OnTimer {
         /// The issue.
         issue: Entity,
         /// The timer's name.
         timer: String,
     },
-    /// What does a command do?
+    /// Runs a command.
     OnCommand {
         /// The issue.
         issue: Entity,
@@ -76,16 +76,16 @@ pub enum DryRunRequest {
         /// Its input.
         input: Vec<Field>,
     },
-    /// What does this basket cost?
+    /// Adjusts the price of a basket.
     Quote(Basket),
 }
 
-/// What a dry run came to.
+/// The result of a dry run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DryRunResult {
-    /// The answer; none: the call failed, and the record says why.
+    /// The reply; `None`: the call failed, and the record has the reason.
     pub reply: Option<Reply>,
-    /// What it used, logged and looked up.
+    /// The record of the call.
     pub record: CallRecord,
 }
 

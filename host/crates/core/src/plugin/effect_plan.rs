@@ -157,7 +157,7 @@ impl IssueEffects {
             Action::Other(field) => {
                 return Err(bad_effect(
                     installation,
-                    format_args!("this host does not know the effect {:?}", field.name),
+                    format_args!("this host does not support the effect {:?}", field.name),
                 ));
             }
         }
@@ -190,7 +190,9 @@ fn check_name(what: &str, name: &str) -> Result<()> {
     }
     Err(Error::invalid(
         what,
-        format!("has the name {name:?}; a lower-case letter, then letters, digits, -, _ or ., at most 63"),
+        format!(
+            "has the name {name:?}; must be a lower-case letter, then letters, digits, -, _ or ., at most 63"
+        ),
     ))
 }
 
@@ -237,16 +239,16 @@ fn set_field(change: &mut ChangeIssue, field: Field) -> Result<()> {
             Some(own) => {
                 change.fields.insert(own.to_owned(), field.value);
             }
-            None => return Err(unknown(name)),
+            None => return Err(unknown_field(name)),
         },
     }
     Ok(())
 }
 
-fn unknown(name: &str) -> Error {
+fn unknown_field(name: &str) -> Error {
     Error::invalid(
         name,
-        "is no field that a plugin can set; summary, description, resolution, type, priority, assignee_id or fields.<name> is expected",
+        "cannot be set by a plugin; must be summary, description, resolution, type, priority, assignee_id or fields.<name>",
     )
 }
 
@@ -254,7 +256,7 @@ impl Draft {
     /// Returns the command that creates the issue.
     pub(super) fn command(&self, project: ProjectId) -> Result<CreateIssue> {
         if self.kind != KIND {
-            return Err(Error::invalid("kind", format!("is {:?}; {KIND:?} is expected", self.kind)));
+            return Err(Error::invalid("kind", format!("is {:?}; must be {KIND:?}", self.kind)));
         }
         let mut command = CreateIssue {
             project,
@@ -281,7 +283,7 @@ impl Draft {
                 },
                 name => match name.strip_prefix("fields.") {
                     Some(own) => drop(command.fields.insert(own.to_owned(), field.value.clone())),
-                    None => return Err(unknown(name)),
+                    None => return Err(unknown_field(name)),
                 },
             }
         }

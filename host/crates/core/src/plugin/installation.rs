@@ -1,4 +1,4 @@
-//! Installations: a release at work at a scope, with settings, and what a tenant has in force.
+//! Installations: a release at a scope, with its settings, grants and limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,13 +18,13 @@ use crate::value::{Change, Field, Snapshot, Value};
 /// The most installations of a tenant.
 pub const MAX_INSTALLATIONS: usize = 100;
 
-/// How many earlier releases an installation remembers.
+/// The most earlier releases that an installation keeps.
 pub const MAX_EARLIER: usize = 10;
 
 /// The largest page of installations.
 pub const MAX_PAGE: u32 = 100;
 
-/// What an effect may do, as manifests ask for it and tenants grant it.
+/// The rights of effects, which manifests need and tenants grant.
 pub const RIGHTS: [&str; 7] = [
     "issue:update",
     "issue:transition",
@@ -35,17 +35,17 @@ pub const RIGHTS: [&str; 7] = [
     "fact:emit",
 ];
 
-/// Where an installation is at work.
+/// The scope of an installation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Scope {
-    /// Everywhere in the tenant.
+    /// The whole tenant.
     Tenant,
-    /// In one project.
+    /// One project.
     Project(ProjectId),
 }
 
 impl Scope {
-    /// Whether what is in `project` (none: in no project) is within it.
+    /// Whether an object of `project` (`None`: of no project) is within it.
     #[must_use]
     pub fn holds(self, project: Option<ProjectId>) -> bool {
         match self {
@@ -54,7 +54,7 @@ impl Scope {
         }
     }
 
-    /// The project, where it is one.
+    /// Returns the project, if it is one.
     #[must_use]
     pub fn project(self) -> Option<ProjectId> {
         match self {
@@ -73,18 +73,18 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What happens to a request when a plugin fails.
+/// The policy for failures of a plugin.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum OnFailure {
-    /// It fails.
+    /// The request fails.
     #[default]
     Closed,
-    /// It goes on without the plugin, and the failure is counted.
+    /// The request continues without the plugin, and the failure is counted.
     Open,
 }
 
 impl OnFailure {
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -93,92 +93,92 @@ impl OnFailure {
         }
     }
 
-    /// The policy with that name.
+    /// Returns the policy with that name.
     pub fn parse(field: &str, name: &str) -> Result<Self> {
         [Self::Closed, Self::Open]
             .into_iter()
             .find(|policy| policy.name() == name)
-            .ok_or_else(|| Error::invalid(field, "is not a policy; closed or open is expected"))
+            .ok_or_else(|| Error::invalid(field, "is not a policy; must be closed or open"))
     }
 }
 
-/// A release as an installation names it.
+/// A release of an installation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ReleaseRef {
     /// Its digest.
     pub digest: Digest,
-    /// The version that its manifest says.
+    /// The version of its manifest.
     pub version: String,
-    /// With what it was at work when another took its place; none: it is at work.
+    /// For an earlier release, the configuration that it had; `None` for the present one.
     pub previous_config: Option<PreviousConfig>,
 }
 
-/// With what a release was at work when another took its place, to which a roll-back goes back.
+/// The configuration of an earlier release, which a roll-back restores.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct PreviousConfig {
-    /// JSON; empty: none.
+    /// The settings as JSON; empty: none.
     pub settings: Arc<str>,
-    /// What its effects could do.
+    /// The rights of its effects.
     pub grants: BTreeSet<String>,
 }
 
-/// A release at work.
+/// An installation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Installation {
     /// Its id.
     pub id: InstallationId,
     /// The plugin's name.
     pub plugin: String,
-    /// The release that is at work.
+    /// The present release.
     pub release: ReleaseRef,
-    /// Those that were at work before, oldest first.
+    /// The earlier releases, oldest first.
     pub earlier: Vec<ReleaseRef>,
-    /// Where.
+    /// The scope.
     pub scope: Scope,
-    /// JSON that has passed the release's schema; empty: none.
+    /// The settings as JSON, valid by the release's schema; empty: none.
     pub settings: Arc<str>,
-    /// Plugins of a hook are called in this order, then in that of their ids.
+    /// The order in which the plugins of a hook are called; ties are broken by id.
     pub order: i32,
-    /// What happens when it fails.
+    /// The policy for failures.
     pub on_failure: OnFailure,
-    /// What its effects may do.
+    /// The rights of its effects.
     pub grants: BTreeSet<String>,
-    /// What holds its calls.
+    /// The limits of its calls.
     pub limits: LimitOverrides,
     /// Whether it is called.
     pub enabled: bool,
-    /// What the release can be called for.
+    /// The hooks of the release.
     pub hooks: Vec<Hook>,
-    /// The kinds of entity that the release wants to see; empty: all.
+    /// The kinds of entity that it is called for; empty: all.
     pub kinds: Vec<String>,
-    /// The machines that the release describes, by kind of issue.
+    /// The state machines that the release describes, by kind of issue.
     pub machines: BTreeMap<String, Arc<Machine>>,
-    /// The commands that it describes, by kind of issue.
+    /// The commands that the release describes, by kind of issue.
     pub commands: BTreeMap<String, Vec<PluginCommand>>,
-    /// From states that its machines lack to those that issues go on in; applied in slices.
+    /// From states that its state machines lack to those that issues are migrated to.
     pub state_map: BTreeMap<String, String>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of its last change.
     pub updated_at: Timestamp,
-    /// Counts its changes.
+    /// Its version.
     pub version: u64,
 }
 
-/// What installations can be listed by.
+/// The filters and orders of lists of installations.
 pub const SPEC: Spec = Spec {
     fields: &[("plugin", Kind::Text), ("project", Kind::Id), ("enabled", Kind::Boolean)],
     orders: &["created"],
 };
 
 impl Installation {
-    /// The installation as facts name it.
+    /// Returns the reference of this version for facts.
     #[must_use]
     pub fn object(&self) -> ObjectRef {
         ObjectRef { kind: ObjectKind::Installation, id: self.id.to_string(), version: self.version }
     }
 
-    /// A fact about this version.
+    /// Returns a fact about this version.
     #[must_use]
     pub fn fact(&self, ctx: &Ctx, fact_type: &'static str, changes: Vec<Change>) -> NewFact {
         let fact = NewFact::new(ctx, fact_type, self.object(), changes);
@@ -188,22 +188,22 @@ impl Installation {
         }
     }
 
-    /// The plugin with its version, as people name it: `support-sla@1.2.0`.
+    /// Returns the plugin with its version, such as `support-sla@1.2.0`.
     #[must_use]
     pub fn label(&self) -> String {
         format!("{}@{}", self.plugin, self.release.version)
     }
 
-    /// Whether it is called with this hook for an entity of that kind.
+    /// Whether its hook is called for an entity of that kind.
     #[must_use]
     pub fn is_called(&self, hook: Hook, kind: &str, project: Option<ProjectId>) -> bool {
         self.enabled
             && self.hooks.contains(&hook)
             && self.scope.holds(project)
-            && (self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind))
+            && (self.kinds.is_empty() || self.kinds.iter().any(|own| own == kind))
     }
 
-    /// The machine that it gives issues of that kind in a project.
+    /// Returns its state machine of issues of that kind in a project.
     #[must_use]
     pub fn machine(&self, kind: &str, project: ProjectId) -> Option<&Arc<Machine>> {
         if !self.enabled || !self.scope.holds(Some(project)) {
@@ -220,7 +220,7 @@ impl Snapshot for Installation {
             Field::new("release", self.release.digest.to_string().as_str()),
             Field::new("release_version", self.release.version.as_str()),
             Field::new("scope", self.scope.to_string().as_str()),
-            // Settings may hold what is nobody's business; that they changed is said, not how.
+            // Settings may be confidential: their hash only shows that they changed.
             Field::new("settings", blake3::hash(self.settings.as_bytes()).to_hex().as_str()),
             Field::new("order", Value::Integer(i64::from(self.order))),
             Field::new("on_failure", self.on_failure.name()),
@@ -232,5 +232,5 @@ impl Snapshot for Installation {
     }
 }
 
-/// The states that issues of a tenant are in, and how many are in each.
+/// The number of issues in each state of each project.
 pub type StatesInUse = BTreeMap<(ProjectId, String), u64>;

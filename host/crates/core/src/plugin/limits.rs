@@ -1,22 +1,22 @@
-//! What holds a call. The host's maxima, the tenant's and the installation's: the smallest wins.
+//! Limits of a call. Of the host's maxima, the tenant's and the installation's limits the smallest applies.
 
 use std::time::Duration;
 
 use crate::text::Faults;
 use crate::value::{Field, Value};
 
-/// What holds one call.
+/// Limits of one call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CallLimits {
-    /// Instructions, as fuel counts them.
+    /// Instructions, in units of fuel.
     pub fuel: u64,
-    /// The guest's own time.
+    /// The time that the guest runs.
     pub time: Duration,
     /// Bytes of memory and tables, summed over the instance.
     pub memory: u64,
-    /// Bytes of what it is told.
+    /// Bytes of the request.
     pub input: u64,
-    /// Bytes of what it answers.
+    /// Bytes of the reply.
     pub output: u64,
     /// Bytes of log, in at most [`CallLimits::LOG_LINES`] lines.
     pub log: u64,
@@ -27,13 +27,13 @@ pub struct CallLimits {
 }
 
 impl CallLimits {
-    /// The most lines of log that a call keeps.
+    /// The most log lines of a call.
     pub const LOG_LINES: usize = 100;
 
-    /// The most entities that a look-up finds.
+    /// The most entities that a look-up returns.
     pub const LOOKUP_ENTITIES: u32 = 100;
 
-    /// What holds a call when nobody says otherwise.
+    /// Returns the default limits.
     #[must_use]
     pub const fn standard() -> Self {
         Self {
@@ -48,52 +48,49 @@ impl CallLimits {
         }
     }
 
-    /// The smaller of each.
+    /// Returns the smaller of each limit.
     #[must_use]
-    pub fn at_most(self, asked: &LimitOverrides) -> Self {
-        let number = |held: u64, asked: Option<u64>| asked.map_or(held, |asked| held.min(asked));
+    pub fn at_most(self, overrides: &LimitOverrides) -> Self {
+        let least = |limit: u64, other: Option<u64>| other.map_or(limit, |other| limit.min(other));
         let millis = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
         Self {
-            fuel: number(self.fuel, asked.fuel),
-            time: Duration::from_millis(number(millis, asked.time_ms)),
-            memory: number(self.memory, asked.memory),
-            output: number(self.output, asked.output),
+            fuel: least(self.fuel, overrides.fuel),
+            time: Duration::from_millis(least(millis, overrides.time_ms)),
+            memory: least(self.memory, overrides.memory),
+            output: least(self.output, overrides.output),
             ..self
         }
     }
 }
 
-/// What an operator asks of a tenant, or an admin of an installation; none: what the next one up allows.
+/// Limits that an operator sets for a tenant, or an admin for an installation; `None`: no limit of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LimitOverrides {
     /// Instructions for a call.
     pub fuel: Option<u64>,
-    /// Milliseconds of the guest's own time for a call.
+    /// Milliseconds that the guest runs in a call.
     pub time_ms: Option<u64>,
     /// Bytes of memory for an instance.
     pub memory: Option<u64>,
-    /// Bytes of an answer.
+    /// Bytes of a reply.
     pub output: Option<u64>,
 }
 
 impl LimitOverrides {
-    /// Finds limits that no call could keep.
+    /// Finds limits of zero, with which every call would fail.
     pub fn check(&self, field: &str, faults: &mut Faults) {
-        let asked = [
+        let limits = [
             ("fuel", self.fuel),
             ("time_ms", self.time_ms),
             ("memory", self.memory),
             ("output", self.output),
         ];
-        for (name, _) in asked.iter().filter(|(_, held)| *held == Some(0)) {
-            faults.add(
-                &format!("{field}.{name}"),
-                "is 0, with which no call could end well; leave it out for no limit of its own",
-            );
+        for (name, _) in limits.iter().filter(|(_, limit)| *limit == Some(0)) {
+            faults.add(&format!("{field}.{name}"), "must be greater than 0; omit it for no limit of its own");
         }
     }
 
-    /// The smaller of each.
+    /// Returns the smaller of each limit.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let least = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
@@ -105,12 +102,12 @@ impl LimitOverrides {
         }
     }
 
-    /// The limits that are asked for, as fields below `name`.
+    /// Returns the limits as fields below `name`.
     pub(crate) fn snapshot(&self, name: &str) -> Vec<Field> {
-        let number = |held: Option<u64>| held.and_then(|n| i64::try_from(n).ok()).map(Value::Integer);
+        let number = |limit: Option<u64>| limit.and_then(|n| i64::try_from(n).ok()).map(Value::Integer);
         [("fuel", self.fuel), ("time_ms", self.time_ms), ("memory", self.memory), ("output", self.output)]
             .into_iter()
-            .filter_map(|(limit, held)| Some(Field { name: format!("{name}.{limit}"), value: number(held)? }))
+            .filter_map(|(key, limit)| Some(Field { name: format!("{name}.{key}"), value: number(limit)? }))
             .collect()
     }
 }

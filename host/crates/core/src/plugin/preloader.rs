@@ -1,4 +1,5 @@
-//! Keeps a host up with what is installed: compiles releases as they come, and says how far it is.
+//! The preloader: compiles the releases of all installations ahead of their calls, and publishes how far this
+//! host has followed the installations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,13 +13,13 @@ use crate::outbox::Feed;
 use crate::plugin::{Digest, Invoker};
 use crate::ports::Store;
 
-/// How often a host says that it lives.
-const BEAT: Duration = Duration::from_secs(10);
+/// The interval of heartbeats.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// How long a release that could not be made ready is left alone; a call tries it all the same.
-const LEFT_ALONE: Duration = Duration::from_secs(600);
+/// The time before a release whose preparation failed is preloaded again; a call tries at once.
+const RETRY_AFTER: Duration = Duration::from_secs(600);
 
-/// Keeps one host up.
+/// Preloads releases on one host.
 pub struct Preloader {
     store: Arc<dyn Store>,
     feed: Arc<Feed>,
@@ -27,45 +28,45 @@ pub struct Preloader {
 }
 
 impl Preloader {
-    /// The keeper of a host.
+    /// Creates the preloader of a host.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>, invoker: Arc<Invoker>) -> Self {
         Self { store, feed, invoker, failed: Mutex::default() }
     }
 
-    /// Makes ready all that is installed, and lets go of what is not any more. A release that cannot be made
-    /// ready is said in the log, and tried again when it is called.
+    /// Prepares the releases of all installations, and drops those that are no longer installed. Failures are
+    /// logged; a call tries again.
     pub async fn prepare(&self) -> Result<()> {
         let installed: BTreeSet<_> = self.store.digests_in_use().await?.into_iter().collect();
         let uploaded = self.feed.take_uploaded();
         for digest in &installed {
-            self.make_ready(None, *digest).await;
+            self.prepare_release(None, *digest).await;
         }
-        // What is only uploaded is the business of who uploaded it.
+        // A release that is not installed is prepared on behalf of the tenant that uploaded it.
         for (digest, tenant) in uploaded.into_iter().filter(|(digest, _)| !installed.contains(digest)) {
-            self.make_ready(Some(tenant), digest).await;
+            self.prepare_release(Some(tenant), digest).await;
         }
         self.invoker.forget_idle(&installed);
         Ok(())
     }
 
-    async fn make_ready(&self, tenant: Option<TenantId>, digest: Digest) {
-        if self.is_left_alone(digest) {
+    async fn prepare_release(&self, tenant: Option<TenantId>, digest: Digest) {
+        if self.failed_recently(digest) {
             return;
         }
         let Err(error) = self.invoker.prepare(tenant, digest).await else { return };
-        tracing::warn!(release = %digest, ?error, "a release cannot be made ready");
-        // Where there was only no room for it, it is tried with the next beat.
+        tracing::warn!(release = %digest, ?error, "release preparation failed");
+        // If only the capacity was missing, the next heartbeat tries again.
         if error.kind() != ErrorKind::Unavailable {
             let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
             failed.insert(digest, Instant::now());
         }
     }
 
-    /// Whether a release failed just now: compiling it again and again would cost more than it is worth.
-    fn is_left_alone(&self, digest: Digest) -> bool {
+    /// Whether the preparation of a release failed recently: repeated compilation would waste processor time.
+    fn failed_recently(&self, digest: Digest) -> bool {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.retain(|_, at| at.elapsed() < LEFT_ALONE);
+        failed.retain(|_, at| at.elapsed() < RETRY_AFTER);
         failed.contains_key(&digest)
     }
 
@@ -73,16 +74,16 @@ impl Preloader {
     pub async fn run(&self, host: &str, stop: CancellationToken) {
         let mut changed = self.feed.plugins_changed();
         while !stop.is_cancelled() {
-            // What was seen before the work began is in force after it.
+            // The facts that were read before the preparation are active after it.
             let seen = self.feed.head();
             changed.mark_unchanged();
             if let Err(error) = self.catch_up(host, seen).await {
-                tracing::warn!(?error, "the installations could not be followed; they are looked at again");
+                tracing::warn!(?error, "preloading failed; retrying");
             }
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = changed.changed() => {}
-                () = tokio::time::sleep(BEAT) => {}
+                () = tokio::time::sleep(HEARTBEAT) => {}
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Releases: what was uploaded, by its digest, and what it says of itself.
+//! Releases: uploaded components, named by their digests, with their manifests.
 
 use std::fmt;
 
@@ -8,31 +8,31 @@ use crate::id::UserId;
 use crate::time::Timestamp;
 use crate::value::Field;
 
-/// What releases can be listed by.
+/// The filters and orders of lists of releases.
 pub const SPEC: Spec = Spec { fields: &[("plugin", Kind::Text)], orders: &["created"] };
 
-/// The most releases that a tenant keeps.
+/// The most releases of a tenant.
 pub const MAX_RELEASES: u64 = 500;
 
 /// The largest page of releases.
 pub const MAX_PAGE: u32 = 100;
 
-/// The sha-256 of a component: the name of a release.
+/// The SHA-256 digest of a component, which names a release.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// Reads a digest that a client sent in `field`: 64 hex digits, with or without `sha256:` before them.
+    /// Parses a digest that a client sent in `field`: 64 hex digits, optionally after `sha256:`.
     pub fn parse(field: &str, text: &str) -> Result<Self> {
-        let wrong = || Error::malformed(field, "is not a release's digest; 64 hex digits are expected");
+        let malformed = || Error::malformed(field, "is not a digest of a release; must be 64 hex digits");
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
         if digits.len() != 64 || !digits.is_ascii() {
-            return Err(wrong());
+            return Err(malformed());
         }
         let mut bytes = [0; 32];
         for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-            let pair = digits.get(at..at + 2).ok_or_else(wrong)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+            let pair = digits.get(at..at + 2).ok_or_else(malformed)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| malformed())?;
         }
         Ok(Self(bytes))
     }
@@ -50,14 +50,14 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Where plugins are called.
+/// A hook where plugins are called.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Hook {
     /// Adjusts a price.
     Pricing,
     /// Accepts or refuses a change.
     Validation,
-    /// Owns or follows the life of an issue.
+    /// Owns the state machine of issues, or reacts to their changes.
     Workflow,
 }
 
@@ -65,7 +65,7 @@ impl Hook {
     /// All hooks.
     pub const ALL: [Self; 3] = [Self::Pricing, Self::Validation, Self::Workflow];
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,34 +75,35 @@ impl Hook {
         }
     }
 
-    /// The hook with that name.
+    /// Returns the hook with that name.
     pub fn parse(field: &str, name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|hook| hook.name() == name).ok_or_else(|| {
-            Error::invalid(field, "is not a hook; pricing, validation or workflow is expected")
-        })
+        Self::ALL
+            .into_iter()
+            .find(|hook| hook.name() == name)
+            .ok_or_else(|| Error::invalid(field, "is not a hook; must be pricing, validation or workflow"))
     }
 }
 
-/// What a plugin says of itself.
+/// A plugin's description of itself.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Manifest {
-    /// Unique within the tenant.
+    /// The plugin's name.
     pub name: String,
-    /// A semantic version.
+    /// The semantic version.
     pub version: String,
-    /// In a line.
+    /// A summary of one line.
     pub summary: String,
-    /// A JSON Schema that an installation's settings must pass; empty: no settings.
+    /// A JSON Schema of an installation's settings; empty: no settings.
     pub settings_schema: String,
-    /// The kinds of entity that its hooks want to see; empty: all.
+    /// The kinds of entity that its hooks are called for; empty: all.
     pub kinds: Vec<String>,
-    /// What its effects may do, as `issue:update`.
+    /// The rights that its effects need, such as `issue:update`.
     pub needs: Vec<String>,
-    /// What else it says.
+    /// Further attributes.
     pub attributes: Vec<Field>,
 }
 
-/// How much of the sandbox's pool one instance takes.
+/// The share of the sandbox's pool that one instance uses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Footprint {
     /// Core instances.
@@ -113,22 +114,22 @@ pub struct Footprint {
     pub tables: u32,
 }
 
-/// What the check of an uploaded component found.
+/// An uploaded component that passed the checks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct AdmittedComponent {
-    /// The component's name.
+    /// Its digest.
     pub digest: Digest,
-    /// The version of the contract that it was built for: `0.1`.
+    /// The version of the contract that it was built for, such as `0.1`.
     pub contract: String,
-    /// What it can be called for.
+    /// Its hooks.
     pub hooks: Vec<Hook>,
-    /// What it says of itself.
+    /// Its manifest.
     pub manifest: Manifest,
-    /// What an instance takes.
+    /// The footprint of an instance.
     pub footprint: Footprint,
 }
 
-/// A release as clients name it.
+/// The name of a release in requests.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ReleaseName {
     /// By its digest.
@@ -145,24 +146,24 @@ pub enum ReleaseName {
 /// A release of a plugin.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Release {
-    /// What the check found.
+    /// The component.
     pub admitted: AdmittedComponent,
     /// The component's size in bytes.
     pub size: u64,
-    /// When it was uploaded.
+    /// The time of the upload.
     pub uploaded_at: Timestamp,
-    /// By whom, where the key stood for a user.
+    /// The user of the API key that uploaded it, if any.
     pub uploaded_by: Option<UserId>,
 }
 
 impl Release {
-    /// Its digest.
+    /// Returns its digest.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.admitted.digest
     }
 
-    /// Whether it can be called for a hook.
+    /// Whether it has a hook.
     #[must_use]
     pub fn has(&self, hook: Hook) -> bool {
         self.admitted.hooks.contains(&hook)

@@ -1,4 +1,4 @@
-//! What tenants do with releases: upload, look, try, remove.
+//! Operations on releases: upload, read, dry run, delete.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::page::{Page, PageRequest};
 use crate::plugin::release::MAX_RELEASES;
 use crate::plugin::{
     ActiveInstallations, AdmittedComponent, Call, CallContext, CallRecord, Digest, DryRun, DryRunResult,
-    Hook, Invoker, Manifest, Release, ReleaseName,
+    Hook, Installation, Invoker, Manifest, Release, ReleaseName,
 };
 use crate::ports::{Plugins, Store};
 use crate::value::{Change, Value};
 
-/// Carries out what is done with releases.
+/// Performs the operations on releases.
 #[derive(Clone)]
 pub struct Releases {
     store: Arc<dyn Store>,
@@ -29,7 +29,7 @@ pub struct Releases {
 }
 
 impl Releases {
-    /// The service; no component is larger than `max_component` bytes.
+    /// Creates the service; components have at most `max_component` bytes.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
@@ -41,31 +41,30 @@ impl Releases {
         Self { store, plugins, invoker, commands, max_component }
     }
 
-    /// The most bytes of a component.
+    /// Returns the most bytes of a component.
     #[must_use]
     pub fn max_component(&self) -> u64 {
         self.max_component
     }
 
-    /// Checks a component and keeps it. The same bytes again are the release that is there.
+    /// Checks a component and stores it. The same bytes again return the existing release.
     pub async fn upload(&self, ctx: &Ctx, component: Arc<[u8]>) -> Result<Release> {
         ctx.allow(Operation::ReleaseUpload)?;
         let size = component.len() as u64;
         if size > self.max_component {
-            let message = format!("the component has {size} bytes; this host takes {}", self.max_component);
+            let message = format!("the component has {size} bytes; at most {}", self.max_component);
             return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
         }
         let admitted = self.plugins.admit(ctx.tenant, Arc::clone(&component)).await?;
         let decide = || async {
-            if let Some(held) = self.store.release(ctx.tenant, admitted.digest).await? {
-                return Ok(Decision::nothing(held));
+            if let Some(existing) = self.store.release(ctx.tenant, admitted.digest).await? {
+                return Ok(Decision::nothing(existing));
             }
             if self.store.release_count(ctx.tenant).await? >= MAX_RELEASES {
-                let message =
-                    format!("the tenant has {MAX_RELEASES} releases, and may have no more; delete some");
+                let message = format!("the tenant has the maximum of {MAX_RELEASES} releases; delete some");
                 return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
             }
-            self.refuse_second(ctx, &admitted).await?;
+            self.check_version_is_new(ctx, &admitted).await?;
             let release =
                 Release { admitted: admitted.clone(), size, uploaded_at: ctx.now, uploaded_by: ctx.user() };
             let put = Write::PutComponent(admitted.digest, Arc::clone(&component));
@@ -74,17 +73,17 @@ impl Releases {
             Ok(Decision::change(changeset, release))
         };
         let release = self.commands.run(ctx, Operation::ReleaseUpload, &admitted.digest, decide).await;
-        // What is not kept does not stay ready, nor its machine code on the disk.
+        // A component that was not stored is dropped from memory, and its machine code from the disk.
         if release.is_err() && matches!(self.store.has_component(admitted.digest).await, Ok(false)) {
             self.plugins.forget(admitted.digest);
         }
         release
     }
 
-    /// Shows a release.
+    /// Returns a release.
     pub async fn get(&self, ctx: &Ctx, digest: Digest) -> Result<Release> {
         ctx.allow(Operation::ReleaseGet)?;
-        self.found(ctx, digest).await
+        self.load(ctx, digest).await
     }
 
     /// Lists releases.
@@ -93,12 +92,12 @@ impl Releases {
         self.store.releases(ctx.tenant, page).await
     }
 
-    /// Removes a release that no installation uses, now or to roll back to.
+    /// Deletes a release that no installation uses, neither as the present one nor as an earlier one.
     pub async fn delete(&self, ctx: &Ctx, digest: Digest) -> Result<Release> {
         let decide = || async {
-            let release = self.found(ctx, digest).await?;
+            let release = self.load(ctx, digest).await?;
             let active = self.store.active_installations(ctx.tenant).await?;
-            refuse_used(&active, digest)?;
+            check_unused(&active, digest)?;
             let changeset = Changeset::new(ctx)
                 .guard(Guard::ReleaseIsUnused(digest))
                 .fact(fact(ctx, "release.deleted", &release, 2))
@@ -112,7 +111,7 @@ impl Releases {
         Ok(release)
     }
 
-    /// Calls a hook with given input; nothing is stored.
+    /// Calls a hook with given input, without storing anything.
     pub async fn test(&self, ctx: &Ctx, digest: Digest, dry_run: DryRun) -> Result<DryRunResult> {
         ctx.allow(Operation::ReleaseTest)?;
         let release = self.found(ctx, digest).await?;
@@ -131,7 +130,7 @@ impl Releases {
             tenant: ctx.tenant,
             release: digest,
             settings: dry_run.settings.into(),
-            limits: self.invoker.limits(&tenant, &dry_run.limits),
+            limits: self.invoker.limits(&tenant_limits, &dry_run.limits),
             deadline: ctx.deadline,
             lookup: Some(self.invoker.dry_run_lookup(ctx)),
             request,
@@ -144,19 +143,19 @@ impl Releases {
         Ok(DryRunResult { reply: reply.ok(), record })
     }
 
-    async fn found(&self, ctx: &Ctx, digest: Digest) -> Result<Release> {
+    async fn load(&self, ctx: &Ctx, digest: Digest) -> Result<Release> {
         self.store.release(ctx.tenant, digest).await?.ok_or_else(|| Error::not_found("release"))
     }
 
-    async fn refuse_second(&self, ctx: &Ctx, admitted: &AdmittedComponent) -> Result<()> {
+    async fn check_version_is_new(&self, ctx: &Ctx, admitted: &AdmittedComponent) -> Result<()> {
         let manifest = &admitted.manifest;
-        let named = self.store.release_named(ctx.tenant, &manifest.name, &manifest.version).await?;
-        named.map_or(Ok(()), |held| {
+        let existing = self.store.release_named(ctx.tenant, &manifest.name, &manifest.version).await?;
+        existing.map_or(Ok(()), |existing| {
             let message = format!(
-                "{} has a release {} already, with the digest {}; give this one another version",
+                "{} already has a release {}, with the digest {}; change the version of this one",
                 manifest.name,
                 manifest.version,
-                held.digest()
+                existing.digest()
             );
             Err(Error::exists("release", message))
         })
@@ -165,11 +164,11 @@ impl Releases {
 
 /// Returns the release that a client names.
 pub(super) async fn load_release(store: &dyn Store, ctx: &Ctx, name: &ReleaseName) -> Result<Release> {
-    let found = match name {
+    let release = match name {
         ReleaseName::Digest(digest) => store.release(ctx.tenant, *digest).await?,
         ReleaseName::Named { plugin, version } => store.release_named(ctx.tenant, plugin, version).await?,
     };
-    found.ok_or_else(|| Error::invalid("release", "is not a release of the tenant; upload it first"))
+    release.ok_or_else(|| Error::invalid("release", "is not a release of the tenant; upload it first"))
 }
 
 /// Refuses settings that the release's schema does not let pass.
@@ -184,39 +183,41 @@ pub(super) async fn check_settings(
         if settings.is_empty() || settings == "{}" {
             return Ok(());
         }
-        return Err(Error::invalid("settings", "are given, but the plugin takes none"));
+        return Err(Error::invalid("settings", "must be empty: the plugin takes none"));
     }
     let settings = if settings.is_empty() { "{}" } else { settings };
     let violations = caller.schema_violations(tenant, schema, settings, "settings").await?;
     if violations.is_empty() { Ok(()) } else { Err(Error::violations(violations)) }
 }
 
-fn refuse_used(active: &ActiveInstallations, digest: Digest) -> Result<()> {
-    let uses = |held: &&Arc<super::Installation>| {
-        held.release.digest == digest || held.earlier.iter().any(|earlier| earlier.digest == digest)
+fn check_unused(active: &ActiveInstallations, digest: Digest) -> Result<()> {
+    let uses = |installation: &&Arc<Installation>| {
+        installation.release.digest == digest
+            || installation.earlier.iter().any(|earlier| earlier.digest == digest)
     };
-    let users: Vec<_> = active.installations.iter().filter(uses).map(|held| held.id.to_string()).collect();
-    if users.is_empty() {
+    let using = active.installations.iter().filter(uses);
+    let ids: Vec<_> = using.map(|installation| installation.id.to_string()).collect();
+    if ids.is_empty() {
         return Ok(());
     }
     let message = format!(
-        "installations use the release, now or to roll back to: {}; uninstall them first",
-        users.join(", ")
+        "installations use the release, as the present or an earlier one: {}; uninstall them first",
+        ids.join(", ")
     );
     Err(Error::new(ErrorKind::Precondition, "RELEASE_IN_USE", message))
 }
 
 fn fact(ctx: &Ctx, fact_type: &'static str, release: &Release, version: u64) -> NewFact {
     let AdmittedComponent { manifest, hooks, .. } = &release.admitted;
-    let said = |field: &str, value: Value| {
+    let change = |field: &str, value: Value| {
         let (before, after) = if version == 1 { (Value::None, value) } else { (value, Value::None) };
         Change { field: field.to_owned(), before, after }
     };
     let hooks = hooks.iter().map(|hook: &Hook| hook.name().to_owned()).collect();
     let changes = vec![
-        said("plugin", Value::from(manifest.name.as_str())),
-        said("version", Value::from(manifest.version.as_str())),
-        said("hooks", Value::Texts(hooks)),
+        change("plugin", Value::from(manifest.name.as_str())),
+        change("version", Value::from(manifest.version.as_str())),
+        change("hooks", Value::Texts(hooks)),
     ];
     let object = ObjectRef { kind: ObjectKind::Release, id: release.digest().to_string(), version };
     NewFact::new(ctx, fact_type, object, changes)

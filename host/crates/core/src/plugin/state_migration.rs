@@ -1,5 +1,5 @@
-//! Moves issues out of states that a new machine lacks, in slices. An issue that is not moved yet already
-//! goes on from the state that it is mapped to: see [`ActiveInstallations::migrated_state`].
+//! State migration: moves issues out of states that a new state machine lacks, in slices. Until then, changes of
+//! an issue start from the state that its own is mapped to: see `ActiveInstallations::migrated_state`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::plugin::{Installation, Scope};
 use crate::ports::Store;
 use crate::tracker::Issue;
 
-/// How many issues are moved by one transaction.
+/// The number of issues that one transaction migrates.
 const SLICE: u32 = 200;
 
-/// Moves what is in a mapped state, until nothing is left or nobody waits any more.
+/// Migrates the issues in mapped states, until none is left or the deadline has passed.
 pub(super) async fn apply(store: &Arc<dyn Store>, ctx: &Ctx, installation: &Installation) -> Result<()> {
     if !installation.enabled {
         return Ok(());
@@ -27,8 +27,8 @@ pub(super) async fn apply(store: &Arc<dyn Store>, ctx: &Ctx, installation: &Inst
         for (old, new) in lacking {
             let mut after = None;
             while !ctx.is_late() {
-                match slice(&**store, ctx, installation, (kind, old, new), after.clone()).await? {
-                    Slice::Again => {}
+                match migrate_slice(&**store, ctx, installation, (kind, old, new), after.clone()).await? {
+                    Slice::Retry => {}
                     Slice::Done(Some(next)) => after = Some(next),
                     Slice::Done(None) => break,
                 }
@@ -38,16 +38,16 @@ pub(super) async fn apply(store: &Arc<dyn Store>, ctx: &Ctx, installation: &Inst
     Ok(())
 }
 
-/// How a slice ended.
+/// The result of one slice.
 enum Slice {
-    /// Somebody else changed an issue at the same moment: it is looked at again.
-    Again,
-    /// It is done; where the next begins, if there is one.
+    /// An issue was changed concurrently: the slice is repeated.
+    Retry,
+    /// It is done; the begin of the next slice, if there is one.
     Done(Option<Keyset>),
 }
 
-/// Moves one slice.
-async fn slice(
+/// Migrates one slice.
+async fn migrate_slice(
     store: &dyn Store,
     ctx: &Ctx,
     installation: &Installation,
@@ -62,28 +62,28 @@ async fn slice(
     }
     let order = Order { field: "created", descending: false };
     let page = PageRequest { size: SLICE, after, filter: Filter { terms }, order };
-    let Page { items: found, next } = store.issues(ctx.tenant, &page).await?;
+    let Page { items: issues, next } = store.issues(ctx.tenant, &page).await?;
     let mut changeset = Changeset::new(ctx);
     let active = store.active_installations(ctx.tenant).await?.sorted();
-    // A later change has maps of its own, and applies them itself.
-    let same = |held: &Arc<Installation>| {
-        (&held.machines, &held.state_map) == (&installation.machines, &installation.state_map)
+    // A later change of the installation runs a migration of its own.
+    let same = |present: &Arc<Installation>| {
+        (&present.machines, &present.state_map) == (&installation.machines, &installation.state_map)
     };
     if !active.get(installation.id).is_some_and(same) {
         return Ok(Slice::Done(None));
     }
-    let projects: BTreeSet<_> = found.iter().map(|issue| issue.project).collect();
-    let mut theirs = Vec::new();
+    let projects: BTreeSet<_> = issues.iter().map(|issue| issue.project).collect();
+    let mut affected = Vec::new();
     for id in projects {
         let Some(project) = store.project(ctx.tenant, id).await? else { continue };
-        // A project with a machine of its own has nothing to do with this one.
+        // Another installation may own the state machine of the project.
         let owner = active.machine(kind, id).map(|(owner, _)| owner.id);
         if owner == Some(installation.id) {
             changeset = changeset.expect_machine(&project);
-            theirs.push(id);
+            affected.push(id);
         }
     }
-    for before in found.iter().filter(|issue| theirs.contains(&issue.project)) {
+    for before in issues.iter().filter(|issue| affected.contains(&issue.project)) {
         let after = Issue { status: new.to_owned(), ..before.touched(ctx) };
         let mut fact = Issue::fact(ctx, "issue.updated", Some(before), &after);
         fact.actor = Actor { kind: "plugin".into(), id: installation.id.to_string(), user: None };
@@ -95,7 +95,7 @@ async fn slice(
     }
     match store.commit(changeset).await {
         Ok(Committed::Stored | Committed::Replayed(_)) => Ok(Slice::Done(next)),
-        Err(error) if error.is_stale() => Ok(Slice::Again),
+        Err(error) if error.is_stale() => Ok(Slice::Retry),
         Err(error) => Err(error),
     }
 }

@@ -1,4 +1,4 @@
-//! Timers: when a workflow wants to be called again for an issue.
+//! Timers: scheduled calls of a workflow about an issue.
 
 use crate::filter::{Filter, Kind, Op, Operand, Order, Spec, Term};
 use crate::id::{FactId, InstallationId, IssueId, TenantId};
@@ -8,19 +8,19 @@ use crate::time::Timestamp;
 /// The most timers of an issue.
 pub const MAX_TIMERS: usize = 32;
 
-/// After so many failures a timer is parked.
+/// The number of failures after which a timer is parked.
 pub const MAX_FAILURES: u32 = 10;
 
 /// The largest page of timers.
 pub const MAX_PAGE: u32 = 200;
 
-/// The most parked timers that one command has tried again.
+/// The most parked timers that one command retries.
 pub const MAX_RETRIED: u32 = 100;
 
-/// The most bytes that are kept of why a call failed.
+/// The most bytes of the message of a failure.
 pub const MAX_FAILURE: usize = 1_024;
 
-/// What an installation's timers can be listed by.
+/// The filters and orders of lists of an installation's timers.
 pub const SPEC: Spec = Spec {
     fields: &[("issue", Kind::Id), ("name", Kind::Text), ("parked", Kind::Boolean), ("due", Kind::Time)],
     orders: &["due"],
@@ -31,51 +31,51 @@ pub const SPEC: Spec = Spec {
 pub struct Timer {
     /// The issue that it is about.
     pub issue: IssueId,
-    /// Who is called.
+    /// The installation to call.
     pub installation: InstallationId,
     /// Its name, unique for the issue and installation.
     pub name: String,
-    /// When it is due.
+    /// The time at which it is due.
     pub at: Timestamp,
-    /// Made anew whenever it is set: of two hosts that fire it, only one consumes it.
+    /// New whenever it is set: of two hosts that fire it, only one consumes it.
     pub generation: u64,
-    /// How often its call has failed since it was set.
+    /// The number of failed calls since it was set.
     pub failures: u32,
-    /// Why the last call failed.
+    /// The message of the last failure.
     pub last_failure: Option<String>,
 }
 
 impl Timer {
-    /// Whether it has failed too often to be tried again.
+    /// Whether it has failed too often to be fired again.
     #[must_use]
     pub fn is_parked(&self) -> bool {
         self.failures >= MAX_FAILURES
     }
 
-    /// The same set anew: due at once, as if it had never failed. Who still calls the old one is late.
+    /// Returns the timer with a new generation, due now and without failures.
     #[must_use]
-    pub fn anew(&self, now: Timestamp) -> Self {
+    pub fn reset(&self, now: Timestamp) -> Self {
         Self { at: now, generation: generation(), failures: 0, last_failure: None, ..self.clone() }
     }
 }
 
-/// A generation that no other timer has.
+/// Returns a unique generation.
 #[must_use]
 pub fn generation() -> u64 {
     FactId::generate().0.as_u64_pair().1 >> 2
 }
 
-/// Which of an installation's parked timers are tried again; without any condition, all.
+/// The command that retries an installation's parked timers; without a condition, all of them.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct RetryTimers {
-    /// Those of this issue.
+    /// Only those of this issue.
     pub issue: Option<IssueId>,
-    /// Those of this name.
+    /// Only those of this name.
     pub name: Option<String>,
 }
 
 impl RetryTimers {
-    /// The page of timers that it means: those that wait longest.
+    /// Returns the page of these timers, those due first.
     pub(super) fn page(&self) -> PageRequest {
         let term =
             |field, value| Term { negated: false, field, name: None, op: Op::OneOf, values: vec![value] };
@@ -87,7 +87,7 @@ impl RetryTimers {
     }
 }
 
-/// A timer that is due, and whose.
+/// A due timer with its tenant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DueTimer {
     /// The tenant.

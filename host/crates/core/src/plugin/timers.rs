@@ -1,5 +1,5 @@
-//! Fires timers: whoever consumes a timer's generation carries out what its plugin wants, once. And what
-//! admins do with those of an installation: look at them, and have parked ones tried again.
+//! Firing of timers, and the operations on them: list, and retry parked ones. A timer's effects are executed once:
+//! by the host that consumes its generation.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,19 +18,20 @@ use crate::tenancy::TenantState;
 use crate::time::Timestamp;
 use crate::value::{Change, Value};
 
-/// How many timers are fired before the host looks again.
+/// The number of timers that are fired in one round.
 const BATCH: u32 = 100;
 
-/// How long a timer's command may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The deadline of a timer's command.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a timer of a disabled installation or a suspended tenant, or one that the host could not serve, waits.
-const LATER: Duration = Duration::from_secs(60);
+/// The delay of a timer whose installation is disabled, whose tenant is suspended, or for which the host has no
+/// capacity.
+const DELAY: Duration = Duration::from_secs(60);
 
-/// The first pause after a failure; each further one is twice as long.
+/// The delay after the first failure; it doubles with each further one.
 const BACK_OFF: Duration = Duration::from_secs(5);
 
-/// Fires timers that are due, and carries out what admins do with them.
+/// Fires due timers, and performs the operations on timers.
 #[derive(Clone)]
 pub struct Timers {
     store: Arc<dyn Store>,
@@ -38,7 +39,7 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
         Self { store, commands }
@@ -51,35 +52,35 @@ impl Timers {
         self.store.timers_of(ctx.tenant, id, page).await
     }
 
-    /// Has parked timers of an installation tried again, those that wait longest first; which they were.
-    /// It is a change of the installation: its history says who did it.
+    /// Retries parked timers of an installation, those due first, and returns them. It is recorded as a change of
+    /// the installation.
     pub async fn retry(&self, ctx: &Ctx, id: InstallationId, command: RetryTimers) -> Result<Vec<Timer>> {
         let decide = || async {
             let before = self.installation(ctx, id).await?;
             ctx.check_version(before.version)?;
             let parked = self.store.timers_of(ctx.tenant, id, &command.page()).await?.items;
-            let anew: Vec<_> = parked.iter().map(|timer| timer.anew(ctx.now)).collect();
-            if anew.is_empty() {
-                return Ok(Decision::nothing(anew));
+            let reset: Vec<_> = parked.iter().map(|timer| timer.reset(ctx.now)).collect();
+            if reset.is_empty() {
+                return Ok(Decision::nothing(reset));
             }
             let after = Installation { version: before.version + 1, updated_at: ctx.now, ..before };
-            let fact = after.fact(ctx, "plugin.timers_retried", parked.iter().map(retried).collect());
+            let fact = after.fact(ctx, "plugin.timers_retried", parked.iter().map(retry_change).collect());
             let changeset = Changeset::new(ctx).fact(fact).update(after);
-            let changeset = parked.into_iter().zip(&anew).fold(changeset, |changeset, (before, after)| {
+            let changeset = parked.into_iter().zip(&reset).fold(changeset, |changeset, (before, after)| {
                 changeset.write(Write::TakeTimer(before)).write(Write::PutTimer(after.clone()))
             });
-            Ok(Decision::change(changeset, anew))
+            Ok(Decision::change(changeset, reset))
         };
         let retry = (id, &command, ctx.if_version);
         self.commands.run(ctx, Operation::TimerRetry, &retry, decide).await
     }
 
     async fn installation(&self, ctx: &Ctx, id: InstallationId) -> Result<Installation> {
-        let found = self.store.installation(ctx.tenant, id).await?;
-        found.ok_or_else(|| Error::not_found("installation"))
+        let installation = self.store.installation(ctx.tenant, id).await?;
+        installation.ok_or_else(|| Error::not_found("installation"))
     }
 
-    /// Fires what is due, as much as is taken at once; whether there may be more.
+    /// Fires one round of due timers. Returns whether there may be more.
     pub async fn run(&self) -> Result<bool> {
         let due = self.store.due_timers(self.store.now(), BATCH).await?;
         let more = due.len() == BATCH as usize;
@@ -97,35 +98,35 @@ impl Timers {
             tenant,
             Principal::System,
             request_id.into(),
-            (now, Instant::now() + PATIENCE),
+            (now, Instant::now() + TIMEOUT),
             Transport::Internal,
         );
-        let held = self.store.tenant(tenant).await?;
-        if held.is_none_or(|tenant| tenant.state != TenantState::Active) {
-            return self.store.delay_timer(tenant, &Timer { at: now.plus(LATER), ..timer }).await;
+        let stored = self.store.tenant(tenant).await?;
+        if stored.is_none_or(|tenant| tenant.state != TenantState::Active) {
+            return self.store.delay_timer(tenant, &Timer { at: now.plus(DELAY), ..timer }).await;
         }
         let active = self.commands.hooks().active_installations(&ctx).await?;
         let owner = active.get(timer.installation).filter(|installation| installation.enabled);
         let Some(installation) = owner else {
-            return self.store.delay_timer(tenant, &Timer { at: now.plus(LATER), ..timer }).await;
+            return self.store.delay_timer(tenant, &Timer { at: now.plus(DELAY), ..timer }).await;
         };
-        let Err(error) = self.carry_out(&ctx, installation, &timer).await else { return Ok(()) };
+        let Err(error) = self.run_timer(&ctx, installation, &timer).await else { return Ok(()) };
         if error.is_stale() {
-            // Another host was faster, or the issue changes all the time: it is looked at again.
+            // Another host fired it, or the issue changed too often: the next round tries again.
             return Ok(());
         }
-        tracing::debug!(?error, timer = timer.name, issue = %timer.issue, "a timer failed");
-        let back = set_back(timer, &error, now);
-        if back.is_parked() {
+        tracing::debug!(?error, timer = timer.name, issue = %timer.issue, "timer failed");
+        let delayed = delay(timer, &error, now);
+        if delayed.is_parked() {
             tracing::warn!(
-                %tenant, installation = %back.installation, issue = %back.issue, timer = back.name,
-                reason = error.reason(), "a timer failed too often and is parked"
+                %tenant, installation = %delayed.installation, issue = %delayed.issue, timer = delayed.name,
+                reason = error.reason(), "timer parked after repeated failures"
             );
         }
-        self.store.delay_timer(tenant, &back).await
+        self.store.delay_timer(tenant, &delayed).await
     }
 
-    async fn carry_out(&self, ctx: &Ctx, installation: &Arc<Installation>, timer: &Timer) -> Result<()> {
+    async fn run_timer(&self, ctx: &Ctx, installation: &Arc<Installation>, timer: &Timer) -> Result<()> {
         let decide = || async {
             let take = Changeset::new(ctx).write(Write::TakeTimer(timer.clone()));
             let Some(issue) = self.store.issue(ctx.tenant, timer.issue).await? else {
@@ -143,10 +144,10 @@ impl Timers {
     }
 }
 
-/// A timer after a call that failed: later, and after too many failures parked.
-fn set_back(timer: Timer, error: &Error, now: Timestamp) -> Timer {
+/// Returns a timer after a failed call: delayed, and parked after too many failures.
+fn delay(timer: Timer, error: &Error, now: Timestamp) -> Timer {
     if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::DeadlineExceeded) {
-        return Timer { at: now.plus(LATER), ..timer };
+        return Timer { at: now.plus(DELAY), ..timer };
     }
     let failures = (timer.failures + 1).min(MAX_FAILURES);
     let pause = BACK_OFF * (1 << timer.failures.min(MAX_FAILURES));
@@ -155,8 +156,8 @@ fn set_back(timer: Timer, error: &Error, now: Timestamp) -> Timer {
     Timer { at: now.plus(pause), failures, last_failure: Some(failure), ..timer }
 }
 
-/// What the history says of a parked timer that is tried again.
-fn retried(timer: &Timer) -> Change {
+/// Returns the change that records the retry of a parked timer.
+fn retry_change(timer: &Timer) -> Change {
     Change {
         field: format!("timers.{}.{}.failures", timer.issue, timer.name),
         before: Value::Integer(timer.failures.into()),
@@ -170,7 +171,7 @@ mod tests {
     use crate::id::{InstallationId, IssueId};
 
     #[test]
-    fn a_timer_that_fails_waits_longer_each_time_and_is_parked_at_last() {
+    fn failing_timer_is_delayed_longer_each_time_and_then_parked() {
         let now = Timestamp::from_micros(0).unwrap();
         let mut timer = Timer {
             issue: IssueId::generate(),
@@ -183,12 +184,12 @@ mod tests {
         };
         let error = Error::new(ErrorKind::PluginFailed, "PLUGIN_TRAPPED", "it trapped");
         for failures in 1..=MAX_FAILURES {
-            let next = set_back(timer.clone(), &error, now);
+            let next = delay(timer.clone(), &error, now);
             assert!(next.at > timer.at && next.failures == failures);
             timer = next;
         }
         assert!(timer.is_parked() && timer.last_failure.unwrap().contains("PLUGIN_TRAPPED"));
         let busy = Error::unavailable("later", Duration::from_secs(1));
-        assert_eq!(set_back(Timer { failures: 3, last_failure: None, ..timer }, &busy, now).failures, 3);
+        assert_eq!(delay(Timer { failures: 3, last_failure: None, ..timer }, &busy, now).failures, 3);
     }
 }

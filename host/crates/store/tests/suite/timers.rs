@@ -253,7 +253,7 @@ async fn parked_timer_is_due_after_being_set_again(world: World) {
     let parked = world.new_timer(issue.id, by.id, "soon");
     let parked = Timer { failures: MAX_FAILURES, last_failure, ..parked };
     put(&world, tenant, &parked).await;
-    let anew = parked.anew(now);
+    let anew = parked.reset(now);
     let retry = world.change(tenant).write(Write::TakeTimer(parked.clone()));
     world.store(retry.write(Write::PutTimer(anew.clone()))).await;
     let due = world.store.due_timers(now, 9).await.unwrap();

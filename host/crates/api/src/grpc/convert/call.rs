@@ -79,7 +79,7 @@ fn looked_up(looked: LookupRecord) -> pb::LookedUp {
         found: looked.found,
         ..Default::default()
     };
-    match looked.ask {
+    match looked.request {
         LookupRequest::Get(kind, id) => pb::LookedUp { id, ..plain("get", kind) },
         LookupRequest::Find(kind, filter, limit) => pb::LookedUp { filter, limit, ..plain("find", kind) },
     }

@@ -226,7 +226,7 @@ impl From<LogLine> for LogLineBody {
 impl From<LookupRecord> for LookedUpBody {
     fn from(looked: LookupRecord) -> Self {
         let found = looked.found;
-        match looked.ask {
+        match looked.request {
             LookupRequest::Get(kind, id) => {
                 Self { function: "get", kind, id: Some(id), filter: None, limit: None, found }
             }

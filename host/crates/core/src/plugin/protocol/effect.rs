@@ -3,66 +3,66 @@
 use crate::time::Timestamp;
 use crate::value::Field;
 
-/// What a plugin wants done.
+/// A change that a plugin requests.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Effect {
-    /// None: the issue that the call is about. Otherwise an issue's id, or a draft's key.
+    /// An issue's id or a draft's key; `None`: the issue that the call is about.
     pub on: Option<String>,
-    /// What.
+    /// The action.
     pub action: Action,
 }
 
-/// What a plugin can want done to an issue.
+/// An action on an issue.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Action {
-    /// A field gets a value; `Value::None` takes it away.
+    /// Sets a field; `Value::None` removes it.
     SetField(Field),
-    /// A move of the machine is made.
+    /// Makes a transition of the state machine.
     Transition(String),
-    /// A comment is written.
+    /// Adds a comment.
     Comment(String),
-    /// A label is put on.
+    /// Adds a label.
     AddLabel(String),
-    /// A label is taken off.
+    /// Removes a label.
     RemoveLabel(String),
-    /// It is given to a user, or to nobody.
+    /// Assigns it to a user; `None` removes the assignee.
     Assign(Option<String>),
-    /// It is linked: the relation, and the other issue's id or draft's key.
+    /// Links it: the relation, and the other issue's id or draft's key.
     Link(String, String),
-    /// Another issue is made.
+    /// Creates another issue.
     Create(Draft),
-    /// Somebody is told something.
+    /// Sends a notice.
     Notify(Notice),
-    /// A timer is set; one of the same name is replaced.
+    /// Sets a timer; one of the same name is replaced.
     SetTimer(String, Timestamp),
-    /// A timer is taken away.
+    /// Removes a timer.
     CancelTimer(String),
-    /// A fact of the plugin's own is published: a name and JSON.
+    /// Publishes a fact of the plugin's own: a name and JSON.
     Emit(String, String),
-    /// What a later contract adds, by name.
+    /// An action of a later contract, by name.
     Other(Field),
 }
 
-/// An issue that a plugin wants made.
+/// An issue to create.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Draft {
-    /// By this the call's other effects speak of it.
+    /// The key by which the call's other effects name it.
     pub key: String,
-    /// None: the subject's project.
+    /// The project; `None`: the subject's.
     pub project: Option<String>,
-    /// `issue`, or another kind that shares its life.
+    /// The kind: `issue`.
     pub kind: String,
-    /// What it says.
+    /// Its fields.
     pub fields: Vec<Field>,
 }
 
-/// What somebody is told.
+/// A notice to users.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Notice {
     /// Users' ids, or `role:<name>`.
     pub to: Vec<String>,
-    /// What it is about.
+    /// The subject line.
     pub subject: String,
-    /// What it says.
+    /// The text.
     pub body: String,
 }

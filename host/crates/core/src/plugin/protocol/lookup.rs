@@ -7,55 +7,55 @@ use std::sync::Arc;
 
 use crate::plugin::entity::Entity;
 
-/// A look-up as it is recorded with its call.
+/// A look-up as the record of its call has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LookupRecord {
-    /// What was asked.
-    pub ask: LookupRequest,
-    /// How many entities it found; none: it was refused.
+    /// The request.
+    pub request: LookupRequest,
+    /// The number of entities that were found; `None`: it was refused.
     pub found: Option<u32>,
 }
 
-/// What a plugin looks up.
+/// A request of a look-up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LookupRequest {
-    /// One entity: its kind and id.
+    /// Returns one entity, by its kind and id.
     Get(String, String),
-    /// Those that match: the kind, the filter, and how many at most.
+    /// Returns matching entities: their kind, the filter, and the maximum.
     Find(String, String, u32),
 }
 
-/// Why a look-up found nothing.
+/// The reason why a look-up failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LookupError {
-    /// No such kind or field, or a filter that cannot be read.
+    /// An unknown kind or field, or an invalid filter.
     Unsupported(String),
-    /// The store does not answer.
+    /// The store is unavailable.
     Unavailable,
 }
 
-/// What a look-up found.
+/// The entities that a look-up found.
 pub type LookupResult = Result<Vec<Entity>, LookupError>;
 
-/// Answers a call's look-ups: reads the tenant's own data, and nobody else's.
+/// Executes a call's look-ups within the data of its tenant.
 #[derive(Clone)]
-pub struct Lookup(Arc<dyn Fn(LookupRequest) -> Answering + Send + Sync>);
+pub struct Lookup(Arc<dyn Fn(LookupRequest) -> LookupFuture + Send + Sync>);
 
-type Answering = Pin<Box<dyn Future<Output = LookupResult> + Send>>;
+type LookupFuture = Pin<Box<dyn Future<Output = LookupResult> + Send>>;
 
 impl Lookup {
-    /// Look-ups that `answer` answers.
-    pub fn new<F, A>(answer: F) -> Self
+    /// Executes look-ups with `execute`.
+    pub fn new<F, A>(execute: F) -> Self
     where
         F: Fn(LookupRequest) -> A + Send + Sync + 'static,
         A: Future<Output = LookupResult> + Send + 'static,
     {
-        Self(Arc::new(move |ask| Box::pin(answer(ask))))
+        Self(Arc::new(move |request| Box::pin(execute(request))))
     }
 
-    /// What is found.
-    pub async fn answer(&self, ask: LookupRequest) -> LookupResult {
-        (self.0)(ask).await
+    /// Executes a look-up.
+    pub async fn execute(&self, request: LookupRequest) -> LookupResult {
+        (self.0)(request).await
     }
 }
 

@@ -5,94 +5,94 @@ use std::time::Duration;
 use crate::plugin::protocol::lookup::LookupRecord;
 use crate::plugin::protocol::request::Reply;
 
-/// How a call ended, and what it used.
+/// The outcome of a call.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The answer, or why there is none.
+    /// The reply, or the failure.
     pub reply: Result<Reply, Failure>,
-    /// What it used.
+    /// The resources that it used.
     pub usage: Usage,
-    /// What it logged, cut at the limit.
+    /// Its log, cut at the limit.
     pub log: Vec<LogLine>,
     /// Whether log lines were cut.
     pub log_was_cut: bool,
-    /// What it looked up.
+    /// Its look-ups.
     pub lookups: Vec<LookupRecord>,
 }
 
-/// What a call used.
+/// The resources that a call used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Usage {
-    /// Instructions, as fuel counts them.
+    /// Instructions, in units of fuel.
     pub fuel: u64,
-    /// The guest's own time.
+    /// The time that the guest ran.
     pub time: Duration,
-    /// The most memory that its instance held, in bytes.
+    /// The peak memory of its instance, in bytes.
     pub memory: u64,
 }
 
-/// A line that a guest logged.
+/// A line of a guest's log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogLine {
-    /// How grave.
+    /// The level.
     pub level: LogLevel,
-    /// What it says.
+    /// The message.
     pub message: String,
 }
 
-/// How grave a guest thinks a line is.
+/// The level of a log line.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum LogLevel {
-    /// For its author.
+    /// Details for the author.
     Debug,
-    /// As it should be.
+    /// Normal operation.
     Info,
-    /// Strange.
+    /// Unexpected, but handled.
     Warn,
-    /// Wrong.
+    /// An error.
     Error,
 }
 
-/// Why a call has no answer. Its author may read all of it.
+/// The failure of a call; all of it is for the author of the plugin.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
-    /// What happened.
+    /// The reason.
     pub reason: FailureReason,
-    /// For the author: which limit, how much was used, how to see more.
+    /// A message for the author: the limit, the usage, and how to see more.
     pub message: String,
-    /// The guest's functions that were running, innermost first.
+    /// The guest's stack, innermost function first.
     pub backtrace: Vec<String>,
 }
 
-/// Why a call has no answer.
+/// The reason of a failure.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FailureReason {
-    /// It used more instructions than it had.
+    /// It ran out of fuel.
     OutOfFuel,
-    /// It ran for longer than the host's guard allows.
+    /// It ran for longer than allowed.
     TimedOut,
-    /// It wanted more memory, tables or instances than it may have.
+    /// It exceeded the limits of memory, tables or instances.
     OutOfMemory,
-    /// What it was to be told is larger than allowed.
+    /// The request is larger than allowed.
     InputTooLarge,
-    /// What it answered is larger than allowed.
+    /// The reply is larger than allowed.
     OutputTooLarge,
-    /// It wants more effects than allowed.
+    /// The reply has more effects than allowed.
     TooManyEffects,
-    /// It trapped: a panic, a division by zero, a stack that ran over.
+    /// It trapped: a panic, a division by zero, a stack overflow.
     Trapped,
-    /// Its answer breaks the contract.
+    /// The reply breaks the contract.
     BadAnswer,
-    /// Nobody waits for the answer any more.
+    /// The deadline of the request has passed.
     Late,
-    /// The tenant's share of the sandbox is taken; later there may be room.
+    /// The tenant's share of the sandbox is in use; a retry may succeed.
     Busy,
-    /// The host cannot run it: its own fault.
+    /// The host cannot run it, by a fault of its own.
     Host,
 }
 
 impl FailureReason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 11] = [
         Self::OutOfFuel,
         Self::TimedOut,
@@ -107,7 +107,7 @@ impl FailureReason {
         Self::Host,
     ];
 
-    /// Its stable name.
+    /// Returns its stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -3,58 +3,58 @@
 use crate::time::Timestamp;
 use crate::value::Field;
 
-/// A basket whose price is asked for.
+/// A basket to price.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Basket {
-    /// What is known of the event.
+    /// The event's fields.
     pub event: Vec<Field>,
     /// When it starts.
     pub starts_at: Option<Timestamp>,
-    /// Minutes that the venue's clock is ahead of UTC now.
+    /// The venue's offset from UTC now, in minutes.
     pub offset_now: i16,
-    /// Minutes that it will be ahead when the event starts.
+    /// The venue's offset from UTC when the event starts, in minutes.
     pub offset_start: i16,
-    /// ISO 4217, the same for all lines.
+    /// The ISO 4217 currency of all lines.
     pub currency: String,
-    /// How many decimals the currency has.
+    /// The number of the currency's decimals.
     pub currency_exponent: u8,
-    /// What is bought.
+    /// The lines.
     pub lines: Vec<BasketLine>,
     /// Discount codes that the buyer entered.
     pub codes: Vec<String>,
-    /// By what channel it is bought.
+    /// The sales channel.
     pub channel: String,
-    /// What is known of the buyer.
+    /// The buyer's fields.
     pub buyer: Vec<Field>,
-    /// What was adjusted before, and by whom.
+    /// The adjustments of earlier plugins, each with its source.
     pub applied: Vec<(String, Adjustment)>,
 }
 
 /// A line of a basket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BasketLine {
-    /// The ticket type's id.
+    /// The id of the ticket type.
     pub ticket_type: String,
-    /// Its name.
+    /// The name of the ticket type.
     pub name: String,
-    /// How many.
+    /// The quantity.
     pub quantity: u32,
-    /// The price of one.
+    /// The unit price in minor units.
     pub unit_price: i64,
-    /// How many can still be had.
+    /// The number of units that are available.
     pub available: u32,
-    /// How many there are in all.
+    /// The number of units in total.
     pub capacity: u32,
-    /// What else is known.
+    /// Further attributes.
     pub attributes: Vec<Field>,
 }
 
-/// What sort of adjustment.
+/// The kind of an adjustment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AdjustmentKind {
-    /// More.
+    /// Raises the price.
     Surcharge,
-    /// Less.
+    /// Reduces the price.
     Discount,
     /// A fee.
     Fee,
@@ -65,29 +65,29 @@ pub enum AdjustmentKind {
 /// An adjustment of a price.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Adjustment {
-    /// What sort.
+    /// The kind.
     pub kind: AdjustmentKind,
-    /// The line that it belongs to; none: the whole basket.
+    /// The index of its line; `None`: the whole basket.
     pub line: Option<u32>,
     /// Minor units of the basket's currency, negative to reduce the price.
     pub amount: i64,
-    /// It is shown, not added, for the prices contain it already.
+    /// Whether the prices already contain it: it is shown and not added.
     pub included: bool,
-    /// For a person.
+    /// A label for people.
     pub label: String,
     /// The discount code that earned it.
     pub code: Option<String>,
-    /// What else is known.
+    /// Further attributes.
     pub attributes: Vec<Field>,
 }
 
-/// What a pricing plugin decided.
+/// A pricing plugin's adjustments.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PriceAdjustments {
     /// The adjustments.
     pub adjustments: Vec<Adjustment>,
-    /// Codes that the plugin knows and refuses, and why.
+    /// Codes that the plugin refuses, each with the reason.
     pub refused_codes: Vec<(String, String)>,
-    /// What else it says.
+    /// Further attributes.
     pub attributes: Vec<Field>,
 }

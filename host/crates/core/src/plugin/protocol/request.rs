@@ -18,83 +18,83 @@ use crate::value::{Change, Field};
 /// One call of a release.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Whose share of the sandbox it takes.
+    /// The tenant whose share of the sandbox it uses.
     pub tenant: TenantId,
-    /// What is called.
+    /// The release to call.
     pub release: Digest,
     /// The installation's settings, as JSON; empty when there are none.
     pub settings: Arc<str>,
-    /// What holds it.
+    /// Its limits.
     pub limits: CallLimits,
-    /// After this nobody waits for the answer any more.
+    /// The caller waits no longer than this.
     pub deadline: Instant,
-    /// Answers its look-ups; none where the hook has none.
+    /// Executes its look-ups; `None` if the hook has none.
     pub lookup: Option<Lookup>,
     /// The request.
     pub request: PluginRequest,
 }
 
-/// The question put to a plugin.
+/// A request to a plugin: the function of the contract and its arguments.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[allow(clippy::large_enum_variant, reason = "a question lives as long as its call")]
+#[allow(clippy::large_enum_variant, reason = "a request lives as long as its call")]
 pub enum PluginRequest {
-    /// What are you? Asked once, at the upload.
+    /// Describes the plugin; called once, at the upload.
     Describe,
-    /// May this change be stored?
+    /// Accepts or refuses a change before it is stored.
     Validate(CallContext, Validation),
-    /// The machine for a kind of issue?
+    /// Returns the state machine of a kind of issue.
     DescribeMachine(String),
-    /// Your commands for a kind of issue?
+    /// Returns the commands for a kind of issue.
     DescribeCommands(String),
-    /// May these moves be made now?
+    /// Accepts or refuses transitions.
     Guard(CallContext, Entity, Vec<String>),
-    /// What follows from this change?
+    /// Reacts to a change: the issue, the issue before, and the changes.
     OnChange(CallContext, Entity, Option<Entity>, Vec<Change>),
-    /// What follows, now that the timer of this name is due?
+    /// Reacts to a timer that is due, by its name.
     OnTimer(CallContext, Entity, String),
-    /// What does your command of this name do?
+    /// Runs a command, by its name, with its input.
     OnCommand(CallContext, Entity, String, Vec<Field>),
-    /// What does this basket cost?
+    /// Adjusts the price of a basket.
     Quote(CallContext, Basket),
 }
 
-/// A plugin's answer.
+/// A plugin's reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     /// To `Describe`.
     Manifest(Manifest),
-    /// To `Validate`: why not; empty: it may.
+    /// To `Validate`: the refusals; empty: accepted.
     Verdict(Vec<Refusal>),
     /// To `DescribeMachine`.
     Machine(Option<Machine>),
     /// To `DescribeCommands`.
     Commands(Vec<PluginCommand>),
-    /// To `Guard`: for each move, why not; empty: it may be made.
+    /// To `Guard`: the refusals of each transition; empty: accepted.
     Guard(Vec<Vec<Refusal>>),
-    /// To `OnChange`, `OnTimer` and `OnCommand`: what to do, or why the command is refused.
+    /// To `OnChange`, `OnTimer` and `OnCommand`: the effects, or the refusals.
     Effects(Result<Vec<Effect>, Vec<Refusal>>),
     /// To `Quote`.
     Quote(Result<PriceAdjustments, Vec<Refusal>>),
 }
 
-/// What a plugin is told of the circumstances.
+/// The context of a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallContext {
     /// The tenant's id.
     pub tenant: String,
     /// The same for every attempt at one call.
     pub invocation: String,
-    /// The host's clock.
+    /// The time of the host's clock.
     pub now: Timestamp,
-    /// Who acts: the user's id where the principal is one, else `key:<id>` or `system`.
+    /// The actor: the id of the principal's user, or else `key:<id>` or `system`.
     pub actor: String,
     /// The names of the actor's roles.
     pub roles: Vec<String>,
-    /// Nothing that the call answers will be stored.
+    /// Whether the reply is discarded.
     pub dry_run: bool,
     /// The installations whose effects led to this call, first to last.
     pub cause: Vec<String>,
-    /// What else is known.
+    /// Further attributes.
     pub attributes: Vec<Field>,
 }
 
@@ -103,22 +103,22 @@ pub struct CallContext {
 pub struct Validation {
     /// `create`, `update`, `delete`.
     pub operation: String,
-    /// As it would be stored; for a delete, as it is.
+    /// The object as it would be stored; for a delete, as it is stored.
     pub subject: Entity,
-    /// As it is stored.
+    /// The object as it is stored.
     pub before: Option<Entity>,
-    /// What differs.
+    /// The differences.
     pub changes: Vec<Change>,
 }
 
-/// Why a plugin refuses a request; written for the caller.
+/// A reason for a refusal, written for the caller.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Refusal {
-    /// The field at fault, where it is one.
+    /// The field at fault, if any.
     pub field: Option<String>,
-    /// Stable, for programs.
+    /// A stable code for programs.
     pub code: String,
-    /// For a person.
+    /// A message for people.
     pub message: String,
 }
 
@@ -127,16 +127,16 @@ pub struct Refusal {
 pub struct PluginCommand {
     /// Its name.
     pub name: String,
-    /// What the button says.
+    /// The label of its button.
     pub title: String,
-    /// The states in which it is offered; empty: all.
+    /// The states in which it is offered; empty: all states.
     pub states: Vec<String>,
-    /// A JSON Schema of its input; empty: it takes none.
+    /// A JSON Schema of its input; empty: no input.
     pub input_schema: String,
 }
 
 impl PluginRequest {
-    /// The contract's function that is called.
+    /// Returns the name of the contract's function.
     #[must_use]
     pub const fn function(&self) -> &'static str {
         match self {
@@ -152,7 +152,7 @@ impl PluginRequest {
         }
     }
 
-    /// What it is about: a kind and an id.
+    /// Returns the kind and the id of the entity that it is about.
     #[must_use]
     pub fn subject(&self) -> Option<(String, String)> {
         let entity = match self {
@@ -170,7 +170,7 @@ impl PluginRequest {
 }
 
 impl CallContext {
-    /// The circumstances of a request; `invocation` is the same for every attempt at one call.
+    /// Returns the context of a request; `invocation` is the same for every attempt at one call.
     #[must_use]
     pub fn of(ctx: &Ctx, invocation: String, cause: Vec<String>) -> Self {
         let (actor, roles) = match &ctx.principal {
