@@ -12,7 +12,7 @@ use crate::id::{InstallationId, ProjectId};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::plugin::{Digest, Hook, LimitOverrides, PluginCommand};
 use crate::time::Timestamp;
-use crate::tracker::{Issue, Machine, Project, Scheme};
+use crate::tracker::Machine;
 use crate::value::{Change, Field, Snapshot, Value};
 
 /// The most installations of a tenant.

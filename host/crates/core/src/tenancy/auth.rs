@@ -1,4 +1,4 @@
-//! Who is asking: from the text of a credential to a principal and its tenant.
+//! Authentication: turns a credential into a principal and its tenant.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,50 +18,53 @@ use crate::tenancy::{StoredKey, Tenant, TenantState};
 use crate::time::Timestamp;
 use crate::value::{Change, Value};
 
-/// Refused logins are written down at most so often for one key; the others are counted.
-const NOTE_EVERY: Duration = Duration::from_secs(60);
-const MAX_NOTED: usize = 10_000;
+/// The shortest time between two audit records of refused logins with one key; the others are counted.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What a refused credential is told, however near it was.
-const REFUSED: &str = "the API key is not valid, or no longer";
+/// The most keys whose refused logins are counted.
+const MAX_AUDITED_KEYS: usize = 10_000;
 
-/// What a request is told that neither has a key nor says whose public offers it asks for.
-const NOBODY: &str = "name the tenant (X-Tenant: <id or slug>, or a host name that begins with the slug), \
+/// The message for every refused credential: it does not disclose the reason.
+const REFUSED: &str = "the API key is invalid, expired or revoked";
+
+/// The message for a request without an API key and without a tenant.
+const NO_TENANT: &str = "name the tenant (X-Tenant: <id or slug>, or a host name that begins with the slug), \
     or send an API key: Authorization: Bearer tsk_<id>_<secret>";
 
-/// The labels of the shortest host name whose first may be a tenant's slug: `acme.example.com`.
-const LABELS: usize = 3;
+/// The least labels of a host name that can begin with a tenant's slug, such as `acme.example.com`.
+const MIN_LABELS: usize = 3;
 
 /// Turns credentials into principals.
 pub struct Authenticator {
     store: Arc<dyn Store>,
     reads: Arc<Reads>,
     hasher: KeyHasher,
-    noted: Mutex<HashMap<KeyId, Noted>>,
+    refused: Mutex<HashMap<KeyId, RefusedLogins>>,
 }
 
-struct Noted {
-    at: Instant,
+/// The refused logins with one key.
+struct RefusedLogins {
+    audited_at: Instant,
     since: i64,
 }
 
-/// A principal and where it acts.
+/// An authenticated principal.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// Its tenant.
     pub tenant: TenantId,
-    /// Who it is.
+    /// The principal.
     pub principal: Principal,
 }
 
 impl Authenticator {
-    /// Checks credentials against the store, through the cache.
+    /// Creates an authenticator that reads through the cache.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, hasher: KeyHasher) -> Self {
-        Self { store, reads, hasher, noted: Mutex::default() }
+        Self { store, reads, hasher, refused: Mutex::default() }
     }
 
-    /// Who holds an API key.
+    /// Authenticates an API key.
     pub async fn authenticate(
         &self,
         text: &str,
@@ -74,56 +77,57 @@ impl Authenticator {
         let Some(stored) = self.reads.key(&parts.id).await? else {
             return Err(Error::unauthenticated(REFUSED));
         };
-        match self.judge(&stored, parts.secret).await? {
+        match self.check_key(&stored, parts.secret).await? {
             None => Ok(self.identity(&stored)),
-            Some(why) => {
-                self.note(&stored, why, transport, request_id).await?;
+            Some(reason) => {
+                self.audit_refusal(&stored, reason, transport, request_id).await?;
                 Err(Error::unauthenticated(REFUSED))
             }
         }
     }
 
-    /// Somebody without a key, in the tenant that the request names, else that of the host name, else the
-    /// only one.
+    /// Returns the anonymous identity in the tenant that the request names, or else the only tenant, or else that of
+    /// the host name.
     pub async fn public(&self, named: Option<&str>, host: Option<&str>) -> Result<Identity> {
         let tenant = match named {
             Some(named) => self.reads.tenant(named).await?,
-            None => Some(self.unnamed(host).await?.ok_or_else(|| Error::unauthenticated(NOBODY))?),
+            None => Some(self.default_tenant(host).await?.ok_or_else(|| Error::unauthenticated(NO_TENANT))?),
         };
-        let open = tenant.filter(|tenant| tenant.state == TenantState::Active);
-        let tenant = open.ok_or_else(|| Error::not_found("tenant"))?.id;
+        let active = tenant.filter(|tenant| tenant.state == TenantState::Active);
+        let tenant = active.ok_or_else(|| Error::not_found("tenant"))?.id;
         Ok(Identity { tenant, principal: Principal::Anonymous })
     }
 
-    /// The tenant that a request means without saying so. A host with one tenant means it by every name.
-    async fn unnamed(&self, host: Option<&str>) -> Result<Option<Arc<Tenant>>> {
+    /// Returns the tenant of a request that names none: the only one, or else that of the host name.
+    async fn default_tenant(&self, host: Option<&str>) -> Result<Option<Arc<Tenant>>> {
         if let Some(only) = self.reads.only_tenant().await? {
             return Ok(Some(only));
         }
-        match host.and_then(slug_in) {
+        match host.and_then(slug_of) {
             Some(slug) => self.reads.tenant(&slug).await,
             None => Ok(None),
         }
     }
 
-    /// Whether the host has a key with this text, whatever it may still do.
-    pub async fn knows(&self, text: &str) -> Result<bool> {
+    /// Whether the API key exists, whether or not it is still valid.
+    pub async fn key_exists(&self, text: &str) -> Result<bool> {
         let Some(parts) = KeyText::split(text) else { return Ok(false) };
         let stored = self.reads.key(&parts.id).await?;
         Ok(stored.is_some_and(|stored| stored.hash == self.hasher.hash(parts.secret)))
     }
 
-    /// Whether the holder of a key may still act: streams ask when a fact touches it.
+    /// Whether a key is still valid. Streams check it when a fact concerns the key.
     pub async fn is_valid(&self, id: &KeyId) -> Result<bool> {
         let Some(stored) = self.reads.key(id).await? else { return Ok(false) };
-        Ok(self.standing(&stored).await?.is_none())
+        Ok(self.refusal_reason(&stored).await?.is_none())
     }
 
-    /// Who holds a key, for a pass that lets its holder in once; a second use is refused, on every host.
+    /// Authenticates the key of a pass, which is valid once on all hosts.
     pub async fn admit_once(&self, key: &KeyId, nonce: &str, until: Timestamp) -> Result<Identity> {
-        let refused = || Error::unauthenticated("the pass was used before, or its key is no longer valid");
+        let refused =
+            || Error::unauthenticated("the pass was used before, or its API key is no longer valid");
         let Some(stored) = self.reads.key(key).await? else { return Err(refused()) };
-        if self.standing(&stored).await?.is_some() {
+        if self.refusal_reason(&stored).await?.is_some() {
             return Err(refused());
         }
         let identity = self.identity(&stored);
@@ -153,15 +157,15 @@ impl Authenticator {
         Identity { tenant: key.tenant, principal }
     }
 
-    async fn judge(&self, stored: &StoredKey, secret: &str) -> Result<Option<&'static str>> {
+    async fn check_key(&self, stored: &StoredKey, secret: &str) -> Result<Option<&'static str>> {
         if self.hasher.hash(secret) != stored.hash {
             return Ok(Some("wrong secret"));
         }
-        self.standing(stored).await
+        self.refusal_reason(stored).await
     }
 
-    /// Why a key is refused although its secret is right.
-    async fn standing(&self, stored: &StoredKey) -> Result<Option<&'static str>> {
+    /// Returns why a key is refused although its secret is right.
+    async fn refusal_reason(&self, stored: &StoredKey) -> Result<Option<&'static str>> {
         let key = &stored.key;
         if key.revoked_at.is_some() {
             return Ok(Some("revoked"));
@@ -182,15 +186,15 @@ impl Authenticator {
         Ok(None)
     }
 
-    /// Writes a refused login into the tenant's audit log.
-    async fn note(
+    /// Records a refused login in the tenant's audit log.
+    async fn audit_refusal(
         &self,
         stored: &StoredKey,
-        why: &str,
+        reason: &str,
         transport: Transport,
         request_id: &Arc<str>,
     ) -> Result<()> {
-        let Some(count) = self.count(&stored.key.id) else { return Ok(()) };
+        let Some(count) = self.count_refusal(&stored.key.id) else { return Ok(()) };
         let now = self.store.now();
         let deadline = Instant::now() + Duration::from_secs(10);
         let ctx = Ctx::new(
@@ -202,41 +206,42 @@ impl Authenticator {
         );
         let key = &stored.key;
         let object = ObjectRef { kind: ObjectKind::Key, id: key.id.to_string(), version: key.version };
-        let said = |field: &str, after: Value| Change { field: field.to_owned(), before: Value::None, after };
-        let changes = vec![said("reason", why.into()), said("attempts", Value::Integer(count))];
+        let change =
+            |field: &str, after: Value| Change { field: field.to_owned(), before: Value::None, after };
+        let changes = vec![change("reason", reason.into()), change("attempts", Value::Integer(count))];
         let fact = NewFact::new(&ctx, "login.refused", object, changes);
         self.store.commit(Changeset::new(&ctx).fact(fact)).await?;
         Ok(())
     }
 
-    /// How many refusals to write down now, those before included; none: only count this one.
-    fn count(&self, key: &KeyId) -> Option<i64> {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.len() >= MAX_NOTED {
-            noted.retain(|_, noted| noted.at.elapsed() < NOTE_EVERY);
+    /// Counts a refused login. Returns the count to record now, or `None` if the last record is too recent.
+    fn count_refusal(&self, key: &KeyId) -> Option<i64> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() >= MAX_AUDITED_KEYS {
+            refused.retain(|_, logins| logins.audited_at.elapsed() < AUDIT_INTERVAL);
         }
-        if noted.len() >= MAX_NOTED && !noted.contains_key(key) {
+        if refused.len() >= MAX_AUDITED_KEYS && !refused.contains_key(key) {
             return None;
         }
-        let Some(before) = noted.get_mut(key) else {
-            noted.insert(key.clone(), Noted { at: Instant::now(), since: 0 });
+        let Some(logins) = refused.get_mut(key) else {
+            refused.insert(key.clone(), RefusedLogins { audited_at: Instant::now(), since: 0 });
             return Some(1);
         };
-        if before.at.elapsed() < NOTE_EVERY {
-            before.since += 1;
+        if logins.audited_at.elapsed() < AUDIT_INTERVAL {
+            logins.since += 1;
             return None;
         }
-        let count = before.since + 1;
-        *before = Noted { at: Instant::now(), since: 0 };
+        let count = logins.since + 1;
+        *logins = RefusedLogins { audited_at: Instant::now(), since: 0 };
         Some(count)
     }
 }
 
-/// What may be a slug at the front of a host name.
-fn slug_in(host: &str) -> Option<String> {
+/// Returns the first label of a host name if it can be a slug.
+fn slug_of(host: &str) -> Option<String> {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_end_matches('.');
     let (first, _) = name.split_once('.')?;
-    let fits = name.split('.').count() >= LABELS && first.starts_with(|c: char| c.is_ascii_alphabetic());
+    let fits = name.split('.').count() >= MIN_LABELS && first.starts_with(|c: char| c.is_ascii_alphabetic());
     fits.then(|| first.to_ascii_lowercase())
 }
 
@@ -245,14 +250,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_name_of_three_labels_begins_with_a_slug() {
+    fn slug_is_first_of_at_least_three_labels() {
         for host in ["acme.example.com", "acme.example.com:8080", "ACME.example.com.", "acme.a.b.example"] {
-            assert_eq!(slug_in(host).as_deref(), Some("acme"), "{host}");
+            assert_eq!(slug_of(host).as_deref(), Some("acme"), "{host}");
         }
         for host in
             ["", "localhost:8080", "example.com", "127.0.0.1:8080", "[::1]:8080", ".example.com", "..."]
         {
-            assert_eq!(slug_in(host), None, "{host}");
+            assert_eq!(slug_of(host), None, "{host}");
         }
     }
 }

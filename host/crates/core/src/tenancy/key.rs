@@ -10,27 +10,27 @@ use crate::value::{Field, Snapshot, Value};
 /// An API key, without its secret.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ApiKey {
-    /// Its public part.
+    /// Its id, the public part of its text.
     pub id: KeyId,
-    /// Whose it is.
+    /// Its tenant.
     pub tenant: TenantId,
-    /// What it is for.
+    /// Its name.
     pub name: String,
-    /// What it may do.
+    /// Its roles.
     pub roles: Vec<Role>,
-    /// The user that `me` is.
+    /// The user that it acts for, if any.
     pub user: Option<UserId>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// From when on it is refused.
+    /// The time of its expiry.
     pub expires_at: Option<Timestamp>,
-    /// Since when it is refused.
+    /// The time of its revocation.
     pub revoked_at: Option<Timestamp>,
-    /// Counts its changes.
+    /// Its version.
     pub version: u64,
 }
 
-/// The keyed hash of a key's secret. Compared in constant time.
+/// The keyed hash of an API key's secret, compared in constant time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeyHash(blake3::Hash);
 
@@ -39,11 +39,11 @@ pub struct KeyHash(blake3::Hash);
 pub struct StoredKey {
     /// The key.
     pub key: ApiKey,
-    /// What its secret is checked against.
+    /// The hash of its secret.
     pub hash: KeyHash,
 }
 
-/// What keys can be listed by.
+/// The filters and orders of lists of API keys.
 pub const SPEC: Spec = Spec { fields: &[("user", Kind::User)], orders: &["created"] };
 
 /// The largest page of keys.
@@ -54,13 +54,13 @@ pub const MAX_PAGE: u32 = 100;
 pub struct KeyHasher([u8; 32]);
 
 impl KeyHasher {
-    /// The hasher of this host.
+    /// Creates the hasher of this host.
     #[must_use]
     pub fn new(secret: &SecretKey) -> Self {
         Self(secret.derive("api key hash"))
     }
 
-    /// The hash of a secret.
+    /// Returns the hash of a secret.
     #[must_use]
     pub fn hash(&self, secret: &str) -> KeyHash {
         KeyHash(blake3::keyed_hash(&self.0, secret.as_bytes()))
@@ -68,20 +68,20 @@ impl KeyHasher {
 }
 
 impl KeyHash {
-    /// From stored bytes.
+    /// Restores a hash from stored bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes.into())
     }
 
-    /// As bytes to store.
+    /// Returns the bytes to store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
 }
 
-/// The two parts of the text of a key.
+/// The two parts of the text of an API key.
 #[derive(Debug)]
 pub struct KeyText<'a> {
     /// The public part.
@@ -91,7 +91,7 @@ pub struct KeyText<'a> {
 }
 
 impl<'a> KeyText<'a> {
-    /// Takes a key's text apart; none if it is not one.
+    /// Splits the text of an API key; `None` if it is not one.
     #[must_use]
     pub fn split(text: &'a str) -> Option<Self> {
         let (id, secret) = text.strip_prefix("tsk_")?.split_once('_')?;
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_whole_key_is_taken_apart() {
+    fn only_complete_keys_are_split() {
         let secret = "0123456789abcdef0123456789abcdef";
         let text = format!("tsk_boot_{secret}");
         assert_eq!(KeyText::split(&text).unwrap().secret, secret);

@@ -18,31 +18,31 @@ use crate::text::Faults;
 use crate::time::Timestamp;
 use crate::value::diff;
 
-/// What makes a key.
+/// The command that creates an API key.
 #[derive(Clone, Hash, Debug)]
 pub struct CreateKey {
-    /// What it is for.
+    /// Its name.
     pub name: String,
-    /// What it may do.
+    /// Its roles.
     pub roles: Vec<Role>,
-    /// The user that it stands for.
+    /// The user that it acts for, if any.
     pub user: Option<UserId>,
-    /// When it ends by itself.
+    /// The time of its expiry.
     pub expires_at: Option<Timestamp>,
-    /// The tenant, by id or slug; none: the caller's. Only operators may name another.
+    /// The tenant, by id or slug; `None`: the caller's. Only operators may name another.
     pub tenant: Option<String>,
 }
 
-/// A key that was just made.
+/// A newly created API key.
 #[derive(Clone, Debug)]
 pub struct NewKey {
     /// The key.
     pub key: ApiKey,
-    /// Its whole text, shown this once; none in a repeat.
+    /// Its text, which is returned only once; `None` in a repeated request.
     pub text: Option<String>,
 }
 
-/// Carries out what admins do with keys.
+/// Performs the operations on API keys.
 #[derive(Clone)]
 pub struct Keys {
     store: Arc<dyn Store>,
@@ -51,13 +51,13 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands, hasher: KeyHasher) -> Self {
         Self { store, commands, hasher }
     }
 
-    /// Makes a key and shows its secret, this once.
+    /// Creates a key and returns its secret, which is never returned again.
     pub async fn create(&self, ctx: &Ctx, command: CreateKey) -> Result<NewKey> {
         let text = format!("tsk_{}_{}", random_hex::<8>()?, random_hex::<32>()?);
         let key = self.create_as(ctx, command, &text).await?;
@@ -65,7 +65,7 @@ impl Keys {
         Ok(NewKey { key, text })
     }
 
-    /// Makes the key with this text.
+    /// Creates a key with this text.
     pub async fn create_as(&self, ctx: &Ctx, command: CreateKey, text: &str) -> Result<ApiKey> {
         let expected = "must be tsk_<id>_<secret> with a secret of at least 32 hex digits";
         let parts = KeyText::split(text).ok_or_else(|| Error::invalid("key", expected))?;
@@ -96,7 +96,7 @@ impl Keys {
         self.commands.run(ctx, Operation::KeyCreate, &command, decide).await
     }
 
-    /// Shows a key of the caller's tenant.
+    /// Returns a key of the caller's tenant.
     pub async fn get(&self, ctx: &Ctx, id: &KeyId) -> Result<ApiKey> {
         ctx.allow(Operation::KeyGet)?;
         Ok(self.stored(ctx, id).await?.key)
@@ -108,7 +108,7 @@ impl Keys {
         self.store.keys(ctx.tenant, page).await
     }
 
-    /// Ends a key, at once and for good.
+    /// Revokes a key, immediately and permanently.
     pub async fn revoke(&self, ctx: &Ctx, id: &KeyId) -> Result<ApiKey> {
         let decide = || async {
             let before = self.stored(ctx, id).await?;
@@ -133,8 +133,8 @@ impl Keys {
 
     async fn tenant_for(&self, ctx: &Ctx, command: &CreateKey) -> Result<TenantId> {
         let Some(named) = &command.tenant else { return Ok(ctx.tenant) };
-        let found = lookup::tenant(&*self.store, named).await?;
-        match found {
+        let tenant = lookup::tenant(&*self.store, named).await?;
+        match tenant {
             Some(tenant) if tenant.id == ctx.tenant || ctx.has_role(Role::Operator) => Ok(tenant.id),
             Some(_) | None => Err(Error::not_found("tenant")),
         }
@@ -145,13 +145,13 @@ fn check(ctx: &Ctx, command: &CreateKey) -> Result<()> {
     let mut faults = Faults::default();
     faults.text("name", &command.name, 1, 100);
     if command.roles.is_empty() {
-        faults.add("roles", "must name at least one of operator, admin, agent, gate, viewer");
+        faults.add("roles", "must include at least one of operator, admin, agent, gate, viewer");
     }
     if command.roles.contains(&Role::Operator) && !ctx.has_role(Role::Operator) {
-        faults.add("roles", "may name operator only when an operator asks");
+        faults.add("roles", "may include operator only if the caller is an operator");
     }
     if command.expires_at.is_some_and(|at| at <= ctx.now) {
-        faults.add("expires_at", "lies in the past");
+        faults.add("expires_at", "must be in the future");
     }
     faults.into_result()
 }

@@ -11,33 +11,33 @@ use crate::value::{Field, Snapshot};
 pub struct Tenant {
     /// Its id.
     pub id: TenantId,
-    /// Its name in addresses: `acme`.
+    /// Its name in addresses, such as `acme`.
     pub slug: String,
     /// Its name for people.
     pub name: String,
-    /// Whether it is let in.
+    /// Its state.
     pub state: TenantState,
-    /// What holds the calls of its plugins, below what the host allows.
+    /// The limits of its plugins' calls, within those of the host.
     pub plugin_limits: LimitOverrides,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of its last change.
     pub updated_at: Timestamp,
-    /// Counts its changes.
+    /// Its version.
     pub version: u64,
 }
 
-/// Whether a tenant is let in.
+/// The state of a tenant.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TenantState {
-    /// It is.
+    /// Its API keys are accepted.
     Active,
-    /// All its keys are refused.
+    /// All its API keys are refused.
     Suspended,
 }
 
 impl TenantState {
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,14 +47,14 @@ impl TenantState {
     }
 }
 
-/// What tenants can be listed by.
+/// The filters and orders of lists of tenants.
 pub const SPEC: Spec =
     Spec { fields: &[("slug", Kind::Text), ("state", Kind::Text)], orders: &["created", "slug"] };
 
 /// The largest page of tenants.
 pub const MAX_PAGE: u32 = 100;
 
-/// The slug of the tenant that the first start makes.
+/// The slug of the tenant that the first start creates.
 pub const DEFAULT_SLUG: &str = "default";
 
 impl Snapshot for Tenant {

@@ -1,4 +1,4 @@
-//! Operations on tenants, which only operators may create and suspend.
+//! Operations on tenants, for operators.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -21,21 +21,21 @@ use crate::tenancy::tenant::{Tenant, TenantState};
 use crate::text::Faults;
 use crate::value::diff;
 
-/// What makes a tenant.
+/// The command that creates a tenant.
 #[derive(Clone, Hash, Debug)]
 pub struct CreateTenant {
-    /// Its name in addresses; never changes.
+    /// Its name in addresses, which never changes.
     pub slug: String,
     /// Its name for people.
     pub name: String,
 }
 
-/// What changes a tenant; what is not named stays.
+/// The command that changes a tenant; `None` keeps a value.
 #[derive(Clone, Hash, Debug, Default)]
 pub struct ChangeTenant {
     /// Its name for people.
     pub name: Option<String>,
-    /// What holds the calls of its plugins.
+    /// The limits of its plugins' calls.
     pub plugin_limits: Option<LimitOverrides>,
 }
 
@@ -60,7 +60,7 @@ fn check_name(faults: &mut Faults, name: &str) {
     faults.text("name", name, 1, 100);
 }
 
-/// Carries out what operators do with tenants.
+/// Performs the operations on tenants.
 #[derive(Clone)]
 pub struct Tenants {
     store: Arc<dyn Store>,
@@ -69,13 +69,13 @@ pub struct Tenants {
 }
 
 impl Tenants {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, commands: Commands) -> Self {
         Self { store, reads, commands }
     }
 
-    /// Makes a tenant.
+    /// Creates a tenant.
     pub async fn create(&self, ctx: &Ctx, command: CreateTenant) -> Result<Tenant> {
         let decide = || async {
             command.check()?;
@@ -98,9 +98,9 @@ impl Tenants {
         self.commands.run(ctx, Operation::TenantCreate, &command, decide).await
     }
 
-    /// Shows a tenant, named by id or slug. Everybody may see their own.
-    pub async fn get(&self, ctx: &Ctx, named: &str) -> Result<Tenant> {
-        let tenant = self.reads.tenant(named).await?;
+    /// Returns a tenant by id or slug. Every caller may read its own.
+    pub async fn get(&self, ctx: &Ctx, id_or_slug: &str) -> Result<Tenant> {
+        let tenant = self.reads.tenant(id_or_slug).await?;
         let own = tenant.as_ref().is_some_and(|tenant| tenant.id == ctx.tenant);
         if !own {
             ctx.allow(Operation::TenantGet)?;
@@ -114,9 +114,9 @@ impl Tenants {
         self.store.tenants(page).await
     }
 
-    /// Renames a tenant, or bounds its plugins.
-    pub async fn update(&self, ctx: &Ctx, named: &str, command: ChangeTenant) -> Result<Tenant> {
-        self.change(ctx, Operation::TenantUpdate, named, &command, |tenant| {
+    /// Changes the name of a tenant or the limits of its plugins.
+    pub async fn update(&self, ctx: &Ctx, id_or_slug: &str, command: ChangeTenant) -> Result<Tenant> {
+        self.change(ctx, Operation::TenantUpdate, id_or_slug, &command, |tenant| {
             let mut faults = Faults::default();
             if let Some(name) = &command.name {
                 check_name(&mut faults, name);
@@ -132,11 +132,11 @@ impl Tenants {
         .await
     }
 
-    /// Shuts a tenant out: its keys are refused from now on. The caller's own cannot be.
-    pub async fn suspend(&self, ctx: &Ctx, named: &str) -> Result<Tenant> {
-        self.change(ctx, Operation::TenantSuspend, named, &(), |tenant| {
+    /// Suspends a tenant: its API keys are refused from now on. The caller's own cannot be suspended.
+    pub async fn suspend(&self, ctx: &Ctx, id_or_slug: &str) -> Result<Tenant> {
+        self.change(ctx, Operation::TenantSuspend, id_or_slug, &(), |tenant| {
             if tenant.id == ctx.tenant {
-                return Err(Error::invalid("tenant", "is the caller's own; it would shut itself out"));
+                return Err(Error::invalid("tenant", "must not be the caller's own"));
             }
             tenant.state = TenantState::Suspended;
             Ok("tenant.suspended")
@@ -144,9 +144,9 @@ impl Tenants {
         .await
     }
 
-    /// Lets a tenant in again.
-    pub async fn resume(&self, ctx: &Ctx, named: &str) -> Result<Tenant> {
-        self.change(ctx, Operation::TenantResume, named, &(), |tenant| {
+    /// Resumes a suspended tenant.
+    pub async fn resume(&self, ctx: &Ctx, id_or_slug: &str) -> Result<Tenant> {
+        self.change(ctx, Operation::TenantResume, id_or_slug, &(), |tenant| {
             tenant.state = TenantState::Active;
             Ok("tenant.resumed")
         })
@@ -157,13 +157,13 @@ impl Tenants {
         &self,
         ctx: &Ctx,
         operation: Operation,
-        named: &str,
-        with: &(impl Hash + Sync),
+        id_or_slug: &str,
+        command: &(impl Hash + Sync),
         change: impl Fn(&mut Tenant) -> Result<&'static str> + Sync,
     ) -> Result<Tenant> {
         let decide = || async {
             let before =
-                lookup::tenant(&*self.store, named).await?.ok_or_else(|| Error::not_found("tenant"))?;
+                lookup::tenant(&*self.store, id_or_slug).await?.ok_or_else(|| Error::not_found("tenant"))?;
             ctx.check_version(before.version)?;
             let mut after = before.clone();
             let fact_type = change(&mut after)?;
@@ -178,7 +178,7 @@ impl Tenants {
                 .update(after.clone());
             Ok(Decision::change(changeset, after))
         };
-        self.commands.run(ctx, operation, &(named, with, ctx.if_version), decide).await
+        self.commands.run(ctx, operation, &(id_or_slug, command, ctx.if_version), decide).await
     }
 }
 

@@ -15,15 +15,15 @@ pub struct Comment {
     pub id: CommentId,
     /// The issue that it is on.
     pub issue: IssueId,
-    /// Who wrote it.
+    /// Its author.
     pub author: Actor,
-    /// What it says.
+    /// Its text.
     pub body: String,
-    /// When it was written.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it was last edited.
+    /// The time of its last edit.
     pub edited_at: Option<Timestamp>,
-    /// Counts its edits.
+    /// Its version.
     pub version: u64,
 }
 
@@ -58,11 +58,11 @@ impl Comment {
         vec![Change { field: format!("comments.{}", self.id), before: before.into(), after: after.into() }]
     }
 
-    /// Refuses those who may not change the comment: all but its author and admins.
+    /// Checks that the caller is the author of the comment or an admin.
     pub fn may_change(&self, ctx: &Ctx) -> Result<()> {
-        let me = Actor::of(&ctx.principal);
-        let same_user = me.user.is_some() && me.user == self.author.user;
-        let same_key = me.kind == self.author.kind && me.id == self.author.id;
+        let caller = Actor::of(&ctx.principal);
+        let same_user = caller.user.is_some() && caller.user == self.author.user;
+        let same_key = caller.kind == self.author.kind && caller.id == self.author.id;
         if same_user || same_key || ctx.has_role(Role::Admin) {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! What can be done with comments and watchers. Each change makes a new version of the issue.
+//! Operations on comments and watchers. Each change makes a new version of the issue.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::tracker::issue_editor::IssueEditor;
 use crate::tracker::load;
 use crate::value::{Change, Value};
 
-/// The most users who watch one issue.
+/// The most watchers of one issue.
 pub const MAX_WATCHERS: usize = 1_000;
 
-/// Carries out what is done with comments and watchers.
+/// Performs the operations on comments and watchers.
 #[derive(Clone)]
 pub struct Comments {
     store: Arc<dyn Store>,
@@ -27,7 +27,7 @@ pub struct Comments {
 }
 
 impl Comments {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
         Self { store, commands }
@@ -40,7 +40,7 @@ impl Comments {
             let issue = load::issue_at_version(&*self.store, ctx, issue).await?;
             let mut editor = IssueEditor::new(ctx, &*self.store);
             editor.add_comment(&issue, comment.clone());
-            Ok(Decision::change(editor.finish(), comment))
+            Ok(Decision::change(editor.changeset, comment))
         };
         self.commands.run(ctx, Operation::CommentAdd, &(issue, &body, ctx.if_version), decide).await
     }
@@ -84,7 +84,7 @@ impl Comments {
         self.commands.run(ctx, Operation::CommentDelete, &(issue, id, ctx.if_version), decide).await
     }
 
-    /// Makes a user watch an issue.
+    /// Adds a watcher to an issue.
     pub async fn watch(&self, ctx: &Ctx, issue: IssueId, user: UserId) -> Result<()> {
         let decide = || async {
             let issue = load::issue_at_version(&*self.store, ctx, issue).await?.touched(ctx);
@@ -97,7 +97,7 @@ impl Comments {
             if watchers.len() >= MAX_WATCHERS {
                 return Err(Error::invalid(
                     "user_id",
-                    format!("would be one of more than {MAX_WATCHERS} watchers"),
+                    format!("would exceed the maximum of {MAX_WATCHERS} watchers"),
                 ));
             }
             let watcher =
@@ -109,7 +109,7 @@ impl Comments {
         self.commands.run(ctx, Operation::WatcherAdd, &(issue, user, ctx.if_version), decide).await
     }
 
-    /// Ends a user's watching.
+    /// Removes a watcher from an issue.
     pub async fn unwatch(&self, ctx: &Ctx, issue: IssueId, user: UserId) -> Result<()> {
         let decide = || async {
             let issue = load::issue_at_version(&*self.store, ctx, issue).await?.touched(ctx);
@@ -124,14 +124,14 @@ impl Comments {
         self.commands.run(ctx, Operation::WatcherRemove, &(issue, user, ctx.if_version), decide).await
     }
 
-    /// Lists who watches an issue.
+    /// Lists the watchers of an issue.
     pub async fn watchers(&self, ctx: &Ctx, issue: IssueId) -> Result<Vec<UserId>> {
         ctx.allow(Operation::WatcherList)?;
         load::issue(&*self.store, ctx, issue).await?;
         self.store.watchers(ctx.tenant, issue).await
     }
 
-    /// A comment that the caller may change, at the version that it named.
+    /// Returns a comment that the caller may change, at the version that it named.
     async fn comment(&self, ctx: &Ctx, issue: IssueId, id: CommentId) -> Result<Comment> {
         let comment = self.store.comment(ctx.tenant, issue, id).await?;
         let comment = comment.ok_or_else(|| Error::not_found("comment"))?;

@@ -1,4 +1,4 @@
-//! Issues: what they are. What may become of them is in `rules`.
+//! The model of issues. The rules of changes are in `rules`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,42 +17,42 @@ pub struct Issue {
     pub id: IssueId,
     /// Its project.
     pub project: ProjectId,
-    /// `issue`, or another kind that shares its life.
+    /// Its kind: `issue`.
     pub kind: String,
-    /// What it is about, in a line.
+    /// A summary of one line.
     pub summary: String,
-    /// What it is about.
+    /// The description.
     pub description: Option<String>,
-    /// Its state in the machine.
+    /// Its state in the state machine.
     pub status: String,
-    /// How it ended; only in a state where work is over.
+    /// Its resolution; only in a done state.
     pub resolution: Option<String>,
-    /// What sort of work it is.
+    /// Its type.
     pub issue_type: String,
-    /// How urgent it is.
+    /// Its priority.
     pub priority: String,
-    /// Who works on it.
+    /// Its assignee.
     pub assignee: Option<UserId>,
-    /// Who reported it, where the key stood for a user.
+    /// The user of the API key that created it, if any.
     pub reporter: Option<UserId>,
-    /// The issue that it is a part of.
+    /// Its parent.
     pub parent: Option<IssueId>,
     /// Its labels.
     pub labels: BTreeSet<String>,
-    /// Fields of the project's own.
+    /// The fields that the project's scheme defines.
     pub fields: BTreeMap<String, Value>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of its last change.
     pub modified_at: Timestamp,
-    /// Counts its changes, those of its comments, links and watchers included.
+    /// Its version, which changes of its comments, links and watchers increment too.
     pub version: u64,
 }
 
 /// The kind of an ordinary issue.
 pub const KIND: &str = "issue";
 
-/// What issues can be listed by.
+/// The filters and orders of lists of issues.
 pub const SPEC: Spec = Spec {
     fields: &[
         ("status", Kind::Text),
@@ -101,31 +101,31 @@ impl Snapshot for Issue {
 }
 
 impl Issue {
-    /// The issue as facts name it.
+    /// Returns the reference of this version for facts.
     #[must_use]
     pub fn object(&self) -> ObjectRef {
         ObjectRef { kind: ObjectKind::Issue, id: self.id.to_string(), version: self.version }
     }
 
-    /// The next version of an issue, of which something else than its own fields changes.
+    /// Returns the next version with the same fields.
     #[must_use]
     pub fn touched(&self, ctx: &Ctx) -> Self {
         Self { version: self.version + 1, modified_at: ctx.now, ..self.clone() }
     }
 
-    /// The fact that made `after` out of `before`.
+    /// Returns the fact of the change from `before` to `after`.
     #[must_use]
     pub fn fact(ctx: &Ctx, fact_type: &'static str, before: Option<&Self>, after: &Self) -> NewFact {
         after.fact_of(ctx, fact_type, diff(before, Some(after)))
     }
 
-    /// A fact about this version.
+    /// Returns a fact about this version.
     #[must_use]
     pub fn fact_of(&self, ctx: &Ctx, fact_type: &'static str, changes: Vec<Change>) -> NewFact {
         NewFact::new(ctx, fact_type, self.object(), changes).in_project(self.project)
     }
 
-    /// The fact that the issue is gone.
+    /// Returns the fact of its deletion.
     #[must_use]
     pub fn deleted(&self, ctx: &Ctx) -> NewFact {
         let object = ObjectRef { version: self.version + 1, ..self.object() };

@@ -11,28 +11,28 @@ use crate::value::Field;
 /// A command that a plugin offers for an issue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OfferedCommand {
-    /// The installation that carries it out.
+    /// The installation that offers it.
     pub installation: InstallationId,
     /// The plugin's name.
     pub plugin: String,
-    /// What it is.
+    /// The command.
     pub command: PluginCommand,
 }
 
 /// A call of a plugin's command.
 #[derive(Clone, Hash, Debug)]
 pub struct CallCommand {
-    /// Whose command; it must be named where two installations offer the same.
+    /// The installation; required if several offer the command.
     pub installation: Option<InstallationId>,
-    /// The command.
+    /// The name of the command.
     pub name: String,
     /// Its input by field.
     pub input: Vec<Field>,
-    /// The same as JSON, for its schema.
+    /// The input as JSON, which is checked against the schema.
     pub input_json: String,
 }
 
-/// The commands that are offered for an issue in its state.
+/// Returns the commands that are offered for an issue in its state.
 pub(super) fn offered(active: &ActiveInstallations, issue: &Issue) -> Vec<OfferedCommand> {
     let called = active.called(Hook::Workflow, &issue.kind, Some(issue.project));
     let offered = called.flat_map(|installation| {
@@ -48,23 +48,24 @@ pub(super) fn offered(active: &ActiveInstallations, issue: &Issue) -> Vec<Offere
     offered.collect()
 }
 
-/// The command that a call means.
+/// Returns the command that a call names.
 pub(super) fn select(offered: Vec<OfferedCommand>, call: &CallCommand) -> Result<OfferedCommand> {
     let names: BTreeSet<_> = offered.iter().map(|command| command.command.name.clone()).collect();
-    let mut meant = offered.into_iter().filter(|command| {
+    let mut matching = offered.into_iter().filter(|command| {
         command.command.name == call.name && call.installation.is_none_or(|id| id == command.installation)
     });
-    let Some(first) = meant.next() else {
-        let open = if names.is_empty() {
+    let Some(first) = matching.next() else {
+        let offers = if names.is_empty() {
             "none".to_owned()
         } else {
             names.into_iter().collect::<Vec<_>>().join(", ")
         };
-        let message = format!("no plugin offers {:?} for the issue in its state; offered: {open}", call.name);
+        let message =
+            format!("no plugin offers {:?} for the issue in its state; offered: {offers}", call.name);
         return Err(Error::new(ErrorKind::Precondition, "COMMAND_NOT_OFFERED", message));
     };
-    if meant.next().is_some() {
-        return Err(Error::invalid("installation_id", "must be given: several plugins offer this command"));
+    if matching.next().is_some() {
+        return Err(Error::invalid("installation_id", "is required: several plugins offer this command"));
     }
     Ok(first)
 }

@@ -1,4 +1,4 @@
-//! What can be done with issues.
+//! Operations on issues.
 
 use std::sync::Arc;
 
@@ -21,48 +21,48 @@ use crate::tracker::rules::{self, ChangeIssue, CreateIssue};
 use crate::tracker::{Issue, Project, User};
 use crate::value::Field;
 
-/// The most issues that are changed at once.
+/// The most issues that one command changes.
 pub const MAX_BULK: usize = 100;
 
 /// The largest page of an issue's history.
 pub const MAX_HISTORY_PAGE: u32 = 200;
 
-/// A move that leaves an issue's state.
+/// A transition that is open for an issue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OpenTransition {
     /// Its name.
     pub name: String,
-    /// Where it leads.
+    /// The state that it leads to.
     pub to: String,
-    /// Fields that it requires.
+    /// The fields that it requires.
     pub requires: Vec<String>,
-    /// Those of them that the issue does not hold yet.
+    /// Those of them that the issue lacks.
     pub missing: Vec<String>,
-    /// What else its machine says of it.
+    /// Further attributes.
     pub attributes: Vec<Field>,
 }
 
-/// What is done to several issues alike.
+/// The command that changes several issues alike.
 #[derive(Clone, Hash, Debug, Default)]
 pub struct BulkChange {
     /// The issues.
     pub issues: Vec<IssueId>,
-    /// What becomes of each.
+    /// The change of each.
     pub change: ChangeIssue,
 }
 
-/// An issue with what it refers to.
+/// An issue with its project and assignee.
 #[derive(Clone, Debug)]
 pub struct IssueDetails {
     /// The issue.
     pub issue: Issue,
     /// Its project.
     pub project: Option<Project>,
-    /// Who works on it.
+    /// Its assignee.
     pub assignee: Option<User>,
 }
 
-/// Carries out what is done with issues.
+/// Performs the operations on issues.
 #[derive(Clone)]
 pub struct Issues {
     store: Arc<dyn Store>,
@@ -71,7 +71,7 @@ pub struct Issues {
 }
 
 impl Issues {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, commands: Commands) -> Self {
         Self { store, reads, commands }
@@ -86,18 +86,18 @@ impl Issues {
             let active = self.active(ctx, &project).await?;
             let mut editor = IssueEditor::new(ctx, &*self.store);
             let issue = editor.create((&*active, &project), &command, ctx.user()).await?;
-            Ok(Decision::change(editor.finish(), issue))
+            Ok(Decision::change(editor.changeset, issue))
         };
         self.commands.run(ctx, Operation::IssueCreate, &command, decide).await
     }
 
-    /// Shows an issue.
+    /// Returns an issue.
     pub async fn get(&self, ctx: &Ctx, id: IssueId) -> Result<Issue> {
         ctx.allow(Operation::IssueGet)?;
         load::issue(&*self.store, ctx, id).await
     }
 
-    /// Shows an issue with its project and assignee.
+    /// Returns an issue with its project and assignee.
     pub async fn details(&self, ctx: &Ctx, id: IssueId) -> Result<IssueDetails> {
         let issue = self.get(ctx, id).await?;
         let project = self.project(ctx, issue.project).await?;
@@ -119,57 +119,57 @@ impl Issues {
         self.change(ctx, Operation::IssueUpdate, id, &command).await
     }
 
-    /// Moves an issue along its machine.
+    /// Makes a transition of an issue.
     pub async fn transition(&self, ctx: &Ctx, id: IssueId, command: ChangeIssue) -> Result<Issue> {
         if command.status.is_some() == command.transition.is_some() {
-            return Err(Error::invalid("transition", "or status must be given, and only one of them"));
+            return Err(Error::invalid("transition", "or status is required, but not both"));
         }
         self.change(ctx, Operation::IssueTransition, id, &command).await
     }
 
-    /// Gives an issue to somebody, or to nobody.
+    /// Assigns an issue to a user; `None` removes the assignee.
     pub async fn assign(&self, ctx: &Ctx, id: IssueId, assignee: Option<UserId>) -> Result<Issue> {
         let command = ChangeIssue { assignee: Some(assignee), ..ChangeIssue::default() };
         self.change(ctx, Operation::IssueAssign, id, &command).await
     }
 
-    /// Puts a label on an issue.
+    /// Adds a label to an issue.
     pub async fn add_label(&self, ctx: &Ctx, id: IssueId, label: String) -> Result<Issue> {
         let command = ChangeIssue { add_labels: vec![label], ..ChangeIssue::default() };
         self.change(ctx, Operation::LabelAdd, id, &command).await
     }
 
-    /// Takes a label off an issue.
+    /// Removes a label from an issue.
     pub async fn remove_label(&self, ctx: &Ctx, id: IssueId, label: String) -> Result<Issue> {
         let command = ChangeIssue { remove_labels: vec![label], ..ChangeIssue::default() };
         self.change(ctx, Operation::LabelRemove, id, &command).await
     }
 
-    /// Changes several issues, each by itself and with its own verdict, in their order.
+    /// Changes several issues, each in a transaction of its own. Returns the result of each, in order.
     pub async fn bulk_update(&self, ctx: &Ctx, command: BulkChange) -> Result<Vec<(IssueId, Result<Issue>)>> {
         ctx.allow(Operation::IssueBulkUpdate)?;
         if command.issues.is_empty() || command.issues.len() > MAX_BULK {
-            return Err(Error::invalid("issue_ids", format!("must be 1 to {MAX_BULK} issues")));
+            return Err(Error::invalid("issue_ids", format!("must have between 1 and {MAX_BULK} entries")));
         }
-        let mut verdicts = Vec::with_capacity(command.issues.len());
+        let mut results = Vec::with_capacity(command.issues.len());
         for (index, id) in command.issues.iter().enumerate() {
             let mut each = ctx.clone();
             each.idempotency = ctx.idempotency.as_ref().map(|key| key.part(&index.to_string()));
-            let verdict = self.change(&each, Operation::IssueBulkUpdate, *id, &command.change).await;
-            if let Err(error) = &verdict
+            let result = self.change(&each, Operation::IssueBulkUpdate, *id, &command.change).await;
+            if let Err(error) = &result
                 && matches!(
                     error.kind(),
                     ErrorKind::Unavailable | ErrorKind::DeadlineExceeded | ErrorKind::Internal
                 )
             {
-                return verdict.map(|_| Vec::new());
+                return result.map(|_| Vec::new());
             }
-            verdicts.push((*id, verdict));
+            results.push((*id, result));
         }
-        Ok(verdicts)
+        Ok(results)
     }
 
-    /// Moves an issue into a project; says whether it was elsewhere before.
+    /// Moves an issue into a project.
     pub async fn move_to(&self, ctx: &Ctx, id: IssueId, project: ProjectId) -> Result<Issue> {
         let decide = || async {
             let target = self.project(ctx, project).await?.ok_or_else(|| Error::not_found("project"))?;
@@ -187,13 +187,13 @@ impl Issues {
         self.commands.run(ctx, Operation::ProjectAddIssue, &(id, project, ctx.if_version), decide).await
     }
 
-    /// Removes an issue with all that hangs on it. One that has children is not removed.
+    /// Deletes an issue with its comments, links and watchers. It must have no children.
     pub async fn delete(&self, ctx: &Ctx, id: IssueId) -> Result<Issue> {
         let decide = || async {
             let issue = load::issue(&*self.store, ctx, id).await?;
             ctx.check_version(issue.version)?;
             if !self.store.children(ctx.tenant, &[id], 1).await?.is_empty() {
-                let message = "other issues have this one as their parent; take them away first";
+                let message = "the issue has children; remove or move them first";
                 return Err(Error::new(ErrorKind::Precondition, "ISSUE_HAS_CHILDREN", message));
             }
             let changeset = Changeset::new(ctx).guard(Guard::HasNoChildren(id)).fact(issue.deleted(ctx));
@@ -202,27 +202,27 @@ impl Issues {
         self.commands.run(ctx, Operation::IssueDelete, &(id, ctx.if_version), decide).await
     }
 
-    /// The moves that leave an issue's state, and what each still needs.
+    /// Returns the open transitions of an issue, with the fields that each requires.
     pub async fn transitions(&self, ctx: &Ctx, id: IssueId) -> Result<Vec<OpenTransition>> {
         ctx.allow(Operation::IssueTransitions)?;
         let issue = load::issue(&*self.store, ctx, id).await?;
         let project = self.project(ctx, issue.project).await?.ok_or_else(|| Error::not_found("issue"))?;
         let scheme = self.active(ctx, &project).await?.scheme(&project, KIND);
         let leaving: Vec<_> = scheme.machine.leaving(&issue.status).collect();
-        let names = leaving.iter().map(|move_| move_.name.clone()).collect();
+        let names = leaving.iter().map(|transition| transition.name.clone()).collect();
         let refusals = self.commands.hooks().guard(ctx, &issue, names).await?;
         let open = leaving.into_iter().zip(refusals).filter(|(_, refusals)| refusals.is_empty());
-        let open = open.map(|(move_, _)| OpenTransition {
-            name: move_.name.clone(),
-            to: move_.to.clone(),
-            requires: move_.requires.clone(),
-            missing: rules::missing(&issue, move_).into_iter().map(str::to_owned).collect(),
-            attributes: move_.attributes.clone(),
+        let open = open.map(|(transition, _)| OpenTransition {
+            name: transition.name.clone(),
+            to: transition.to.clone(),
+            requires: transition.requires.clone(),
+            missing: rules::missing(&issue, transition).into_iter().map(str::to_owned).collect(),
+            attributes: transition.attributes.clone(),
         });
         Ok(open.collect())
     }
 
-    /// The commands that plugins offer for an issue in its state.
+    /// Returns the commands that plugins offer for an issue in its state.
     pub async fn commands(&self, ctx: &Ctx, id: IssueId) -> Result<Vec<OfferedCommand>> {
         ctx.allow(Operation::IssueCommandList)?;
         let issue = load::issue(&*self.store, ctx, id).await?;
@@ -247,7 +247,7 @@ impl Issues {
         self.commands.run(ctx, Operation::IssueCommand, &(id, &call, ctx.if_version), decide).await
     }
 
-    /// What happened to an issue, newest first. It can be read after the issue is gone, by admins.
+    /// Returns an issue's history, newest first. Admins can read that of a deleted issue.
     pub async fn history(&self, ctx: &Ctx, id: IssueId, page: &PageRequest) -> Result<Page<Fact>> {
         ctx.allow(Operation::IssueHistory)?;
         if self.store.issue(ctx.tenant, id).await?.is_none() && !ctx.has_role(crate::Role::Admin) {
@@ -275,7 +275,7 @@ impl Issues {
             let mut editor = IssueEditor::new(ctx, &*self.store);
             let changed = editor.change((&*active, &project), &before, command).await?;
             let Some((after, transition)) = changed else { return Ok(Decision::nothing(before)) };
-            Ok(Decision::change(editor.finish(), after).moving(transition))
+            Ok(Decision::change(editor.changeset, after).moving(transition))
         };
         self.commands.run(ctx, operation, &(id, command, ctx.if_version), decide).await
     }
@@ -284,7 +284,7 @@ impl Issues {
         self.store.project(ctx.tenant, id).await
     }
 
-    /// The installations that are active for a project: at least of the generation that gave the project's
+    /// Returns the installations that are active for a project: at least of the generation that gave the project's
     /// issues their state machine.
     async fn active(&self, ctx: &Ctx, project: &Project) -> Result<Arc<ActiveInstallations>> {
         self.reads.active_installations(ctx.tenant, project.machines).await

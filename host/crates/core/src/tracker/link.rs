@@ -1,22 +1,22 @@
-//! Links between issues, as seen from one of the two.
+//! The model of links between issues.
 
 use crate::error::{Error, Result};
 use crate::id::IssueId;
 use crate::time::Timestamp;
 use crate::value::{Change, Value};
 
-/// What an issue is to another.
+/// The relation of an issue to another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Relation {
-    /// It keeps the other from going on.
+    /// It blocks the other.
     Blocks,
-    /// The other keeps it from going on.
+    /// The other blocks it.
     BlockedBy,
-    /// It says what the other says already.
+    /// It duplicates the other.
     Duplicates,
-    /// The other says what it says already.
+    /// The other duplicates it.
     DuplicatedBy,
-    /// They have to do with each other.
+    /// They are related.
     Relates,
     /// The other is its parent.
     Parent,
@@ -24,16 +24,16 @@ pub enum Relation {
     Child,
 }
 
-/// A link: `issue` is `relation` to `other`.
+/// A link: `issue` has the `relation` to `other`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
-    /// From where it is seen.
+    /// The issue.
     pub issue: IssueId,
-    /// What it is to the other.
+    /// Its relation to the other.
     pub relation: Relation,
     /// The other issue.
     pub other: IssueId,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
 }
 
@@ -55,7 +55,7 @@ impl Relation {
         Self::Child,
     ];
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -69,13 +69,13 @@ impl Relation {
         }
     }
 
-    /// The relation of that name.
+    /// Returns the relation of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|relation| relation.name() == name)
     }
 
-    /// What the other is to it.
+    /// Returns the relation from the other side.
     #[must_use]
     pub const fn inverse(self) -> Self {
         match self {
@@ -107,20 +107,20 @@ impl Link {
         vec![Change { field: format!("links.{}", self.relation.name()), before, after }]
     }
 
-    /// The same link, seen from the other issue.
+    /// Returns the same link from the side of the other issue.
     #[must_use]
     pub fn inverse(&self) -> Self {
         Self { issue: self.other, relation: self.relation.inverse(), other: self.issue, ..self.clone() }
     }
 
-    /// The one form in which a link is stored, from whichever side it was made.
+    /// Returns the direction in which a link is stored.
     #[must_use]
     pub fn stored(&self) -> Self {
-        let turn = match self.relation {
+        let reversed = match self.relation {
             Relation::BlockedBy | Relation::DuplicatedBy | Relation::Child => true,
             Relation::Relates => self.issue > self.other,
             Relation::Blocks | Relation::Duplicates | Relation::Parent => false,
         };
-        if turn { self.inverse() } else { self.clone() }
+        if reversed { self.inverse() } else { self.clone() }
     }
 }

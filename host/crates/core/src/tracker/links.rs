@@ -1,5 +1,5 @@
-//! What can be done with links. The issue that the request names gets the new version, save that of a
-//! parent and its child it is always the child.
+//! Operations on links. A change makes a new version of the issue that the request names; of a parent and its
+//! child, always of the child.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::tracker::issue_editor::IssueEditor;
 use crate::tracker::link::{Link, Relation};
 use crate::tracker::load;
 
-/// Carries out what is done with links.
+/// Performs the operations on links.
 #[derive(Clone)]
 pub struct Links {
     store: Arc<dyn Store>,
@@ -23,7 +23,7 @@ pub struct Links {
 }
 
 impl Links {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
         Self { store, commands }
@@ -38,13 +38,13 @@ impl Links {
             let other = other.ok_or_else(|| Error::invalid("other_id", "is not an issue of the tenant"))?;
             let mut editor = IssueEditor::new(ctx, &*self.store);
             let link = editor.add_link(link, &issue, &other).await?;
-            let changeset = editor.finish();
+            let changeset = editor.changeset;
             Ok(if changeset.is_empty() { Decision::nothing(link) } else { Decision::change(changeset, link) })
         };
         self.commands.run(ctx, Operation::LinkAdd, &(issue, relation, other, ctx.if_version), decide).await
     }
 
-    /// Takes a link away.
+    /// Removes a link.
     pub async fn remove(&self, ctx: &Ctx, issue: IssueId, relation: Relation, other: IssueId) -> Result<()> {
         let decide = || async {
             load::issue_at_version(&*self.store, ctx, issue).await?;

@@ -1,15 +1,15 @@
-//! The machine of an issue as data: states, moves, and what a move needs.
+//! The state machine of issues as data: states, transitions, and the fields that a transition requires.
 
 use crate::value::Field;
 
-/// How far work in a state has come.
+/// The progress of work in a state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Category {
-    /// Not begun.
+    /// Work has not begun.
     Open,
-    /// Begun.
+    /// Work is in progress.
     Active,
-    /// Over; only here an issue has a resolution.
+    /// Work is done; only here an issue has a resolution.
     Done,
 }
 
@@ -18,51 +18,51 @@ pub enum Category {
 pub struct State {
     /// Its name.
     pub name: String,
-    /// How far work has come.
+    /// The progress of work.
     pub category: Category,
-    /// What else is known of it, for whoever shows it.
+    /// Further attributes for user interfaces.
     pub attributes: Vec<Field>,
 }
 
-/// A move.
+/// A transition.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Transition {
     /// Its name.
     pub name: String,
-    /// The states that it leaves; empty: any.
+    /// The states that it starts from; empty: any.
     pub from: Vec<String>,
-    /// The state that it reaches.
+    /// The state that it leads to.
     pub to: String,
-    /// Fields that must hold a value.
+    /// The fields that must have a value.
     pub requires: Vec<String>,
-    /// What else is known of it, for whoever shows it.
+    /// Further attributes for user interfaces.
     pub attributes: Vec<Field>,
 }
 
-/// What assigning an unassigned issue does to its state.
+/// The state change of an unassigned issue that is assigned.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct AssignMove {
-    /// In this state,
+    /// The state before.
     pub from: String,
-    /// it moves there.
+    /// The state after.
     pub to: String,
 }
 
-/// A machine.
+/// A state machine.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Machine {
     /// The state of a new issue.
     pub initial: String,
     /// All states.
     pub states: Vec<State>,
-    /// All moves.
+    /// All transitions.
     pub transitions: Vec<Transition>,
-    /// What assigning does.
+    /// The state change on assignment.
     pub on_assign: Option<AssignMove>,
 }
 
 impl Machine {
-    /// The machine that every project begins with.
+    /// Returns the built-in state machine.
     #[must_use]
     pub fn built_in() -> Self {
         let state = |name: &str, category| State { name: name.to_owned(), category, attributes: Vec::new() };
@@ -94,20 +94,21 @@ impl Machine {
         }
     }
 
-    /// The state of that name.
+    /// Returns the state of that name.
     #[must_use]
     pub fn state(&self, name: &str) -> Option<&State> {
         self.states.iter().find(|state| state.name == name)
     }
 
-    /// The moves that leave a state.
+    /// Returns the transitions that start from a state.
     pub fn leaving<'a>(&'a self, state: &str) -> impl Iterator<Item = &'a Transition> {
-        self.transitions.iter().filter(move |move_| {
-            (move_.from.is_empty() || move_.from.iter().any(|from| from == state)) && move_.to != state
+        self.transitions.iter().filter(move |transition| {
+            let starts_here = transition.from.is_empty() || transition.from.iter().any(|from| from == state);
+            starts_here && transition.to != state
         })
     }
 
-    /// Whether work in a state is over.
+    /// Whether work in a state is done.
     #[must_use]
     pub fn is_done(&self, state: &str) -> bool {
         self.state(state).is_some_and(|state| state.category == Category::Done)

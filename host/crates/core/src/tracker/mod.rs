@@ -1,4 +1,4 @@
-//! Users, projects, issues, and what hangs on issues.
+//! Users, projects, issues, and the comments, links and watchers of issues.
 
 pub mod comment;
 pub mod issue;

@@ -1,4 +1,4 @@
-//! Projects: where issues live.
+//! The model of projects.
 
 use std::sync::Arc;
 
@@ -16,23 +16,23 @@ pub struct Project {
     pub id: ProjectId,
     /// Its name.
     pub name: String,
-    /// What it is about.
+    /// Its description.
     pub description: String,
-    /// Its own scheme; none: the built-in one.
+    /// Its own scheme; `None`: the built-in one.
     pub scheme: Option<Arc<Scheme>>,
-    /// The tenant's generation of installations that last changed the machine of its issues.
+    /// The tenant's generation of installations that last changed the state machine of its issues.
     pub machines: u64,
-    /// How many issues it has: counted when it was read, no part of what is written.
+    /// The number of its issues, counted when it is read and not written.
     pub issue_count: u64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of its last change.
     pub updated_at: Timestamp,
-    /// Counts its changes.
+    /// Its version.
     pub version: u64,
 }
 
-/// What projects can be listed by.
+/// The filters and orders of lists of projects.
 pub const SPEC: Spec = Spec {
     fields: &[("name", Kind::Text), ("created", Kind::Time), ("modified", Kind::Time)],
     orders: &["created", "modified", "name"],
@@ -42,13 +42,13 @@ pub const SPEC: Spec = Spec {
 pub const MAX_PAGE: u32 = 1_000;
 
 impl Project {
-    /// The scheme that its issues follow.
+    /// Returns its own scheme, or the built-in one.
     #[must_use]
     pub fn scheme(&self) -> Arc<Scheme> {
         self.scheme.clone().unwrap_or_else(|| Arc::new(Scheme::built_in()))
     }
 
-    /// Checks what clients may write.
+    /// Checks the fields that clients write.
     pub fn check(&self) -> crate::Result<()> {
         let mut faults = Faults::default();
         faults.text("name", &self.name, 1, 100);

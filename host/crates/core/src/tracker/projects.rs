@@ -1,4 +1,4 @@
-//! What can be done with projects and their schemes.
+//! Operations on projects and their schemes.
 
 use std::sync::Arc;
 
@@ -16,25 +16,25 @@ use crate::tracker::issue::KIND;
 use crate::tracker::{Project, Scheme};
 use crate::value::diff;
 
-/// What makes a project.
+/// The command that creates a project.
 #[derive(Clone, Hash, Debug)]
 pub struct CreateProject {
     /// Its name.
     pub name: String,
-    /// What it is about.
+    /// Its description.
     pub description: String,
 }
 
-/// What changes a project; what is not named stays.
+/// The command that changes a project; `None` keeps a value.
 #[derive(Clone, Hash, Debug, Default)]
 pub struct ChangeProject {
     /// Its name.
     pub name: Option<String>,
-    /// What it is about.
+    /// Its description.
     pub description: Option<String>,
 }
 
-/// Carries out what is done with projects.
+/// Performs the operations on projects.
 #[derive(Clone)]
 pub struct Projects {
     store: Arc<dyn Store>,
@@ -43,13 +43,13 @@ pub struct Projects {
 }
 
 impl Projects {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, commands: Commands) -> Self {
         Self { store, reads, commands }
     }
 
-    /// Makes a project.
+    /// Creates a project.
     pub async fn create(&self, ctx: &Ctx, command: CreateProject) -> Result<Project> {
         let decide = || async {
             let project = Project {
@@ -70,10 +70,10 @@ impl Projects {
         self.commands.run(ctx, Operation::ProjectCreate, &command, decide).await
     }
 
-    /// Shows a project with its count of issues.
+    /// Returns a project with the number of its issues.
     pub async fn get(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {
         ctx.allow(Operation::ProjectGet)?;
-        self.found(ctx, id).await
+        self.load(ctx, id).await
     }
 
     /// Lists projects.
@@ -85,7 +85,7 @@ impl Projects {
     /// Changes a project.
     pub async fn update(&self, ctx: &Ctx, id: ProjectId, command: ChangeProject) -> Result<Project> {
         let decide = || async {
-            let before = self.found(ctx, id).await?;
+            let before = self.load(ctx, id).await?;
             ctx.check_version(before.version)?;
             let ChangeProject { name, description } = command.clone();
             let after = Project {
@@ -99,18 +99,18 @@ impl Projects {
         self.commands.run(ctx, Operation::ProjectUpdate, &(id, &command, ctx.if_version), decide).await
     }
 
-    /// Removes a project. One that has issues is only removed when told to, then with all of them: it is
-    /// invisible at once, and its issues are purged in slices.
+    /// Deletes a project, with its issues if `with_issues`; otherwise it must have none. It is invisible at once,
+    /// and its issues are purged in slices.
     pub async fn delete(&self, ctx: &Ctx, id: ProjectId, with_issues: bool) -> Result<()> {
         let decide = || async {
-            let project = self.found(ctx, id).await?;
+            let project = self.load(ctx, id).await?;
             ctx.check_version(project.version)?;
             let mut changeset = Changeset::new(ctx);
             if !with_issues {
                 if project.issue_count > 0 {
                     let count = project.issue_count;
                     let message =
-                        format!("the project has {count} issues; say delete_issues to remove them with it");
+                        format!("the project has {count} issues; set delete_issues to delete them too");
                     return Err(Error::new(ErrorKind::Precondition, "PROJECT_NOT_EMPTY", message));
                 }
                 changeset = changeset.guard(Guard::ProjectIsEmpty(id));
@@ -124,48 +124,48 @@ impl Projects {
         self.commands.run(ctx, Operation::ProjectDelete, &command, decide).await
     }
 
-    /// The project with the scheme that its issues follow.
+    /// Returns a project with its scheme.
     pub async fn scheme(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {
         ctx.allow(Operation::SchemeGet)?;
-        self.found(ctx, id).await
+        self.load(ctx, id).await
     }
 
-    /// Gives a project a scheme of its own. One that lacks what issues use is refused with the counts.
+    /// Sets a scheme for a project. One that lacks names in use is refused with the counts.
     pub async fn set_scheme(&self, ctx: &Ctx, id: ProjectId, scheme: Scheme) -> Result<Project> {
         let scheme = Arc::new(scheme);
         let decide = || async {
             scheme.check()?;
-            self.rescheme(ctx, id, Some(Arc::clone(&scheme))).await
+            self.replace_scheme(ctx, id, Some(Arc::clone(&scheme))).await
         };
         self.commands.run(ctx, Operation::SchemeSet, &(id, &scheme, ctx.if_version), decide).await
     }
 
-    /// Goes back to the built-in scheme.
+    /// Resets the scheme to the built-in one.
     pub async fn reset_scheme(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {
-        let decide = || self.rescheme(ctx, id, None);
+        let decide = || self.replace_scheme(ctx, id, None);
         self.commands.run(ctx, Operation::SchemeReset, &(id, ctx.if_version), decide).await
     }
 
-    async fn rescheme(
+    async fn replace_scheme(
         &self,
         ctx: &Ctx,
         id: ProjectId,
         scheme: Option<Arc<Scheme>>,
     ) -> Result<Decision<Project>> {
-        let before = self.found(ctx, id).await?;
+        let before = self.load(ctx, id).await?;
         ctx.check_version(before.version)?;
         let after = Project { scheme, ..before.clone() };
-        // Where a plugin owns the machine, its states count, not the scheme's.
+        // If a plugin owns the state machine, its states apply instead of the scheme's.
         let active = self.reads.active_installations(ctx.tenant, after.machines).await?;
-        let fits = active.scheme(&after, KIND);
-        fits.check_usage(&self.store.usage(ctx.tenant, id).await?)?;
-        let guard = Guard::SchemeFits(id, fits);
+        let effective = active.scheme(&after, KIND);
+        effective.check_usage(&self.store.usage(ctx.tenant, id).await?)?;
+        let guard = Guard::SchemeFits(id, effective);
         Ok(changed(ctx, "project.scheme_changed", &before, after, |changeset| {
             changeset.guard(guard).expect_machine(&before)
         }))
     }
 
-    async fn found(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {
+    async fn load(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {
         self.store.project(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("project"))
     }
 }

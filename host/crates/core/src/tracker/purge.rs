@@ -2,25 +2,25 @@
 
 use crate::id::{FactId, ProjectId, TenantId, UserId};
 
-/// Something deleted, on which issues may still hang.
+/// A deleted project or user that issues may still refer to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Purge {
-    /// A project: its issues go.
+    /// A project: its issues are deleted.
     Project {
-        /// Whose it was.
+        /// The tenant.
         tenant: TenantId,
         /// The project.
         id: ProjectId,
-        /// The fact that it was deleted.
+        /// The fact of its deletion.
         cause: Option<FactId>,
     },
     /// A user: its issues become unassigned.
     User {
-        /// Whose it was.
+        /// The tenant.
         tenant: TenantId,
         /// The user.
         id: UserId,
-        /// The fact that it was deleted.
+        /// The fact of its deletion.
         cause: Option<FactId>,
     },
 }

@@ -14,20 +14,20 @@ use crate::tracker::{Issue, Purge};
 /// The number of issues that one transaction purges.
 const SLICE: u32 = 200;
 
-/// Purges what is deleted.
+/// Purges deleted projects and users.
 #[derive(Clone)]
 pub struct Purger {
     store: Arc<dyn Store>,
 }
 
 impl Purger {
-    /// Purges in this store.
+    /// Creates a purger of a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
     }
 
-    /// Purges all that there is to purge now; how many slices it took.
+    /// Purges everything that is deleted by now. Returns the number of slices.
     pub async fn run(&self) -> Result<u64> {
         let mut slices = 0;
         loop {
@@ -42,7 +42,7 @@ impl Purger {
         }
     }
 
-    /// One slice; where nothing hangs on it any more, the mark of the deleted object goes.
+    /// Purges one slice. When no issue is left, the mark of the deleted object is removed.
     async fn slice(&self, purge: &Purge) -> Result<()> {
         let ctx = self.ctx(purge);
         let issues = self.store.purgeable(purge, SLICE).await?;
@@ -67,7 +67,7 @@ impl Purger {
         }
     }
 
-    /// Deletes issues; children that they have elsewhere first lose their parent.
+    /// Deletes issues; their children in other projects lose their parent first.
     async fn delete(&self, ctx: &Ctx, issues: &[Issue], cause: Option<FactId>) -> Result<Changeset> {
         let ids: Vec<_> = issues.iter().map(|issue| issue.id).collect();
         let children = self.store.children(ctx.tenant, &ids, SLICE).await?;

@@ -1,4 +1,4 @@
-//! What may become of an issue: pure functions of the issue, its project's scheme and a command.
+//! The rules of changes of issues: pure functions of the issue, its project's scheme and a command.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,62 +8,62 @@ use crate::text::Faults;
 use crate::time::Timestamp;
 use crate::tracker::issue::{Issue, KIND};
 use crate::tracker::machine::Transition;
-use crate::tracker::scheme::{Scheme, named};
+use crate::tracker::scheme::{Scheme, check_name};
 use crate::value::Value;
 
 /// The most labels of an issue.
 const MAX_LABELS: usize = 50;
 
-/// The most bytes in an issue's own fields together.
+/// The most bytes of an issue's scheme-defined fields in total.
 pub const MAX_FIELD_BYTES: usize = 192 * 1024;
 
-/// What makes an issue.
+/// The command that creates an issue.
 #[derive(Clone, Hash, Debug)]
 pub struct CreateIssue {
-    /// Where it will live.
+    /// The project.
     pub project: ProjectId,
-    /// What it is about, in a line.
+    /// A summary of one line.
     pub summary: String,
-    /// What it is about.
+    /// The description.
     pub description: Option<String>,
-    /// What sort of work; none: the scheme's default.
+    /// The type; `None`: the scheme's default.
     pub issue_type: Option<String>,
-    /// How urgent; none: the scheme's default.
+    /// The priority; `None`: the scheme's default.
     pub priority: Option<String>,
-    /// Who works on it.
+    /// The assignee.
     pub assignee: Option<UserId>,
-    /// The issue that it is a part of.
+    /// The parent.
     pub parent: Option<IssueId>,
-    /// Its labels.
+    /// The labels.
     pub labels: Vec<String>,
-    /// Fields of the project's own.
+    /// The fields that the scheme defines.
     pub fields: BTreeMap<String, Value>,
 }
 
-/// What changes an issue; what is not named stays.
+/// The command that changes an issue; `None` keeps a value.
 #[derive(Clone, Hash, Debug, Default)]
 pub struct ChangeIssue {
-    /// What it is about, in a line.
+    /// A summary of one line.
     pub summary: Option<String>,
-    /// What it is about.
+    /// The description.
     pub description: Option<Option<String>>,
-    /// The state to move to.
+    /// The state to change to.
     pub status: Option<String>,
-    /// The move to make, by its name; instead of a state.
+    /// The name of the transition to make, instead of a state.
     pub transition: Option<String>,
-    /// How it ended.
+    /// The resolution.
     pub resolution: Option<Option<String>>,
-    /// What sort of work.
+    /// The type.
     pub issue_type: Option<String>,
-    /// How urgent.
+    /// The priority.
     pub priority: Option<String>,
-    /// Who works on it.
+    /// The assignee.
     pub assignee: Option<Option<UserId>>,
-    /// Fields of the project's own; `Value::None` takes one away.
+    /// The fields that the scheme defines; `Value::None` removes one.
     pub fields: BTreeMap<String, Value>,
-    /// Labels to put on.
+    /// Labels to add.
     pub add_labels: Vec<String>,
-    /// Labels to take off.
+    /// Labels to remove.
     pub remove_labels: Vec<String>,
 }
 
@@ -96,8 +96,8 @@ pub fn create(
         version: 1,
     };
     check_texts(&issue, &mut faults);
-    faults.take(named("type", &issue.issue_type, &scheme.types));
-    faults.take(named("priority", &issue.priority, &scheme.priorities));
+    faults.take(check_name("type", &issue.issue_type, &scheme.types));
+    faults.take(check_name("priority", &issue.priority, &scheme.priorities));
     check_fields(&issue, scheme, issue.fields.keys(), &mut faults);
     check_required(&issue, scheme, &mut faults);
     faults.into_result()?;
@@ -106,10 +106,10 @@ pub fn create(
 
 /// Returns the name of the transition that a command makes.
 pub fn transition_name(before: &Issue, command: &ChangeIssue, scheme: &Scheme) -> Result<Option<String>> {
-    Ok(target(before, command, scheme)?.map(|made| made.name.clone()))
+    Ok(target(before, command, scheme)?.map(|transition| transition.name.clone()))
 }
 
-/// The issue after a command; the same issue, of the same version, when nothing changes.
+/// Returns the issue after a command; with the same version if nothing changes.
 pub fn change(before: &Issue, command: &ChangeIssue, scheme: &Scheme, now: Timestamp) -> Result<Issue> {
     let mut faults = Faults::default();
     let mut after = before.clone();
@@ -120,13 +120,13 @@ pub fn change(before: &Issue, command: &ChangeIssue, scheme: &Scheme, now: Times
         after.description = description.clone().filter(|text| !text.is_empty());
     }
     check_texts(&after, &mut faults);
-    for (field, new, held, known) in [
+    for (field, new, value, known) in [
         ("type", &command.issue_type, &mut after.issue_type, &scheme.types),
         ("priority", &command.priority, &mut after.priority, &scheme.priorities),
     ] {
         if let Some(name) = new {
-            faults.take(named(field, name, known));
-            held.clone_from(name);
+            faults.take(check_name(field, name, known));
+            value.clone_from(name);
         }
     }
     if let Some(assignee) = command.assignee {
@@ -143,15 +143,15 @@ pub fn change(before: &Issue, command: &ChangeIssue, scheme: &Scheme, now: Times
     Ok(after)
 }
 
-/// The issue in another project, if it fits there.
+/// Returns the issue in another project, if it fits the scheme there.
 pub fn move_to(before: &Issue, project: ProjectId, scheme: &Scheme, now: Timestamp) -> Result<Issue> {
     let mut faults = Faults::default();
     let states: Vec<_> = scheme.machine.states.iter().map(|state| state.name.clone()).collect();
-    faults.take(named("status", &before.status, &states));
-    faults.take(named("type", &before.issue_type, &scheme.types));
-    faults.take(named("priority", &before.priority, &scheme.priorities));
+    faults.take(check_name("status", &before.status, &states));
+    faults.take(check_name("type", &before.issue_type, &scheme.types));
+    faults.take(check_name("priority", &before.priority, &scheme.priorities));
     if let Some(resolution) = &before.resolution {
-        faults.take(named("resolution", resolution, &scheme.resolutions));
+        faults.take(check_name("resolution", resolution, &scheme.resolutions));
     }
     check_fields(before, scheme, before.fields.keys(), &mut faults);
     check_required(before, scheme, &mut faults);
@@ -159,36 +159,39 @@ pub fn move_to(before: &Issue, project: ProjectId, scheme: &Scheme, now: Timesta
     Ok(Issue { project, version: before.version + 1, modified_at: now, ..before.clone() })
 }
 
-/// Fields that a move requires and the issue does not hold.
+/// Returns the fields that a transition requires and the issue lacks.
 #[must_use]
-pub fn missing<'a>(issue: &Issue, move_: &'a Transition) -> Vec<&'a str> {
-    let holds = |field: &str| match field {
+pub fn missing<'a>(issue: &Issue, transition: &'a Transition) -> Vec<&'a str> {
+    let has_value = |field: &str| match field {
         "description" => issue.description.is_some(),
         "resolution" => issue.resolution.is_some(),
         "assignee_id" => issue.assignee.is_some(),
         "parent_id" => issue.parent.is_some(),
         own => own.strip_prefix("fields.").is_some_and(|name| issue.fields.contains_key(name)),
     };
-    move_.requires.iter().map(String::as_str).filter(|field| !holds(field)).collect()
+    transition.requires.iter().map(String::as_str).filter(|field| !has_value(field)).collect()
 }
 
 fn change_state(before: &Issue, after: &mut Issue, command: &ChangeIssue, scheme: &Scheme) -> Result<()> {
     let machine = &scheme.machine;
-    let asked = target(before, command, scheme)?;
+    let transition = target(before, command, scheme)?;
     let assigned = before.assignee.is_none() && after.assignee.is_some();
     let automatic =
-        machine.on_assign.as_ref().filter(|on| assigned && asked.is_none() && on.from == before.status);
+        machine.on_assign.as_ref().filter(|on| assigned && transition.is_none() && on.from == before.status);
     if let Some(on_assign) = automatic {
         after.status.clone_from(&on_assign.to);
     }
-    if let Some(move_) = asked {
-        after.status.clone_from(&move_.to);
+    if let Some(transition) = transition {
+        after.status.clone_from(&transition.to);
     }
     change_resolution(after, command, scheme)?;
-    let missing = asked.map(|move_| missing(after, move_)).unwrap_or_default();
+    let missing = transition.map(|transition| missing(after, transition)).unwrap_or_default();
     let mut faults = Faults::default();
     for field in missing {
-        faults.add(field, format_args!("is required to move from {} to {}", before.status, after.status));
+        faults.add(
+            field,
+            format_args!("is required for the transition from {} to {}", before.status, after.status),
+        );
     }
     faults.into_result()
 }
@@ -197,9 +200,9 @@ fn change_resolution(after: &mut Issue, command: &ChangeIssue, scheme: &Scheme) 
     let done = scheme.machine.is_done(&after.status);
     match &command.resolution {
         Some(Some(resolution)) => {
-            named("resolution", resolution, &scheme.resolutions)?;
+            check_name("resolution", resolution, &scheme.resolutions)?;
             if !done {
-                let message = format!("is given, but in the state {} work is not over", after.status);
+                let message = format!("must be empty in the state {}: work is not done", after.status);
                 return Err(Error::invalid("resolution", message));
             }
             after.resolution = Some(resolution.clone());
@@ -211,19 +214,18 @@ fn change_resolution(after: &mut Issue, command: &ChangeIssue, scheme: &Scheme) 
         after.resolution = None;
         return Ok(());
     }
-    let needs =
-        scheme.machine.transitions.iter().any(|move_| {
-            move_.to == after.status && move_.requires.iter().any(|field| field == "resolution")
-        });
+    let needs = scheme.machine.transitions.iter().any(|transition| {
+        transition.to == after.status && transition.requires.iter().any(|field| field == "resolution")
+    });
     if needs && after.resolution.is_none() {
         let known = scheme.resolutions.join(", ");
-        let message = format!("is required in the state {}; one of {known} is expected", after.status);
+        let message = format!("is required in the state {}; must be one of {known}", after.status);
         return Err(Error::invalid("resolution", message));
     }
     Ok(())
 }
 
-/// The move that a command asks for; none if it asks for none, or for the state that the issue is in.
+/// Returns the transition that a command makes; `None` if it names none, or the present state.
 fn target<'a>(before: &Issue, command: &ChangeIssue, scheme: &'a Scheme) -> Result<Option<&'a Transition>> {
     let machine = &scheme.machine;
     let open = || machine.leaving(&before.status).collect::<Vec<_>>();
@@ -232,18 +234,22 @@ fn target<'a>(before: &Issue, command: &ChangeIssue, scheme: &'a Scheme) -> Resu
         if names.is_empty() { "none".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
     };
     if let Some(name) = &command.transition {
-        let found = machine.leaving(&before.status).find(|move_| move_.name == *name);
-        return found.map(Some).ok_or_else(|| {
-            not_allowed(format!("no move {name:?} leaves {}; open: {}", before.status, names(|m| &m.name)))
+        let transition = machine.leaving(&before.status).find(|transition| transition.name == *name);
+        return transition.map(Some).ok_or_else(|| {
+            not_allowed(format!(
+                "there is no transition {name:?} from {}; open: {}",
+                before.status,
+                names(|m| &m.name)
+            ))
         });
     }
     let Some(status) = command.status.as_ref().filter(|status| **status != before.status) else {
         return Ok(None);
     };
     let states: Vec<_> = machine.states.iter().map(|state| state.name.clone()).collect();
-    named("status", status, &states)?;
-    let found = machine.leaving(&before.status).find(|move_| move_.to == *status);
-    found.map(Some).ok_or_else(|| {
+    check_name("status", status, &states)?;
+    let transition = machine.leaving(&before.status).find(|transition| transition.to == *status);
+    transition.map(Some).ok_or_else(|| {
         not_allowed(format!("{} cannot become {status}; open: {}", before.status, names(|m| &m.to)))
     })
 }
@@ -265,7 +271,7 @@ fn labels(given: &[String], faults: &mut Faults) -> BTreeSet<String> {
         if label.is_empty() || label.chars().count() > 50 || !plain {
             faults.add(
                 "labels",
-                format_args!("has {label:?}; 1 to 50 characters without spaces, commas or quotes"),
+                format_args!("has {label:?}; must be 1 to 50 characters without spaces, commas or quotes"),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! A project's scheme: its types, priorities, resolutions, machine and fields.
+//! A project's scheme: its types, priorities, resolutions, state machine and fields.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -8,38 +8,38 @@ use crate::text::Faults;
 use crate::tracker::machine::Machine;
 use crate::value::{Field, Value};
 
-/// Bounds of a scheme.
+/// Limits of a scheme.
 const MAX_NAMES: usize = 50;
 const MAX_TRANSITIONS: usize = 200;
 const MAX_FIELDS: usize = 100;
 const MAX_OPTIONS: usize = 200;
-/// The most attributes of a state or a move, and the most bytes of each one's value.
+/// The most attributes of a state or a transition, and the most bytes of a value.
 const MAX_ATTRIBUTES: usize = 20;
 const MAX_ATTRIBUTE: usize = 1_024;
 
-/// Fields of every issue that a move may require.
+/// The fields of every issue that a transition may require.
 const OWN_FIELDS: [&str; 4] = ["description", "resolution", "assignee_id", "parent_id"];
 
 /// A scheme.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Scheme {
-    /// What sorts of work there are.
+    /// The types of issues.
     pub types: Vec<String>,
-    /// How urgent it can be, most urgent first.
+    /// The priorities, most urgent first.
     pub priorities: Vec<String>,
-    /// How it can end.
+    /// The resolutions.
     pub resolutions: Vec<String>,
     /// The type of an issue that names none.
     pub default_type: String,
     /// The priority of an issue that names none.
     pub default_priority: String,
-    /// Its states and moves.
+    /// The state machine.
     pub machine: Machine,
-    /// Its own fields.
+    /// The fields that it defines.
     pub fields: Vec<FieldDefinition>,
 }
 
-/// What a field of a project's own holds.
+/// The type of a field.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FieldType {
     /// Text.
@@ -50,26 +50,26 @@ pub enum FieldType {
     Decimal,
     /// True or false.
     Boolean,
-    /// A moment.
+    /// A time.
     Time,
     /// Several texts.
     Texts,
 }
 
-/// A field of a project's own.
+/// The definition of a field.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FieldDefinition {
     /// Its name.
     pub name: String,
-    /// What it holds.
+    /// Its type.
     pub field_type: FieldType,
-    /// Whether an issue must have it.
+    /// Whether every issue must have it.
     pub required: bool,
-    /// The texts that it may hold; empty: any.
+    /// The texts that it may have; empty: any.
     pub options: Vec<String>,
 }
 
-/// How many issues of a project use each name of its scheme.
+/// The number of issues of a project that use each name of its scheme.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Usage {
     /// By state.
@@ -93,7 +93,7 @@ impl FieldType {
         (Self::Texts, "texts"),
     ];
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -108,7 +108,7 @@ impl FieldType {
 }
 
 impl Scheme {
-    /// The scheme that every project begins with.
+    /// Returns the built-in scheme.
     #[must_use]
     pub fn built_in() -> Self {
         let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
@@ -123,7 +123,7 @@ impl Scheme {
         }
     }
 
-    /// Finds every fault of a scheme that a client wrote.
+    /// Checks a scheme, and reports all its faults.
     pub fn check(&self) -> Result<()> {
         let mut faults = Faults::default();
         let states: Vec<_> = self.machine.states.iter().map(|state| state.name.clone()).collect();
@@ -148,27 +148,27 @@ impl Scheme {
     fn check_machine(&self, faults: &mut Faults, states: &[String]) {
         let machine = &self.machine;
         one_of(faults, "machine.initial", &machine.initial, "machine.states", states);
-        let names: Vec<_> = machine.transitions.iter().map(|move_| move_.name.clone()).collect();
+        let names: Vec<_> = machine.transitions.iter().map(|transition| transition.name.clone()).collect();
         check_names(faults, "machine.transitions", &names, MAX_TRANSITIONS);
         for (index, state) in machine.states.iter().enumerate() {
             check_attributes(faults, &format!("machine.states[{index}].attributes"), &state.attributes);
         }
-        for (index, move_) in machine.transitions.iter().enumerate() {
+        for (index, transition) in machine.transitions.iter().enumerate() {
             let at = format!("machine.transitions[{index}]");
-            one_of(faults, &format!("{at}.to"), &move_.to, "machine.states", states);
-            for from in &move_.from {
+            one_of(faults, &format!("{at}.to"), &transition.to, "machine.states", states);
+            for from in &transition.from {
                 one_of(faults, &format!("{at}.from"), from, "machine.states", states);
             }
-            for field in &move_.requires {
+            for field in &transition.requires {
                 if !self.has_field(field) {
                     let own = OWN_FIELDS.join(", ");
                     faults.add(
                         &format!("{at}.requires"),
-                        format_args!("names {field:?}; {own} or fields.<name> of the scheme is expected"),
+                        format_args!("names {field:?}; must be {own} or fields.<name> of the scheme"),
                     );
                 }
             }
-            check_attributes(faults, &format!("{at}.attributes"), &move_.attributes);
+            check_attributes(faults, &format!("{at}.attributes"), &transition.attributes);
         }
         if let Some(assign) = &machine.on_assign {
             one_of(faults, "machine.on_assign.from", &assign.from, "machine.states", states);
@@ -183,7 +183,7 @@ impl Scheme {
             let at = format!("fields[{index}].options");
             let takes_options = matches!(field.field_type, FieldType::Text | FieldType::Texts);
             if !field.options.is_empty() && !takes_options {
-                faults.add(&at, "are only for text and texts");
+                faults.add(&at, "are only allowed for text and texts");
             }
             if field.options.len() > MAX_OPTIONS {
                 faults.add(&at, format_args!("has {} entries; at most {MAX_OPTIONS}", field.options.len()));
@@ -199,13 +199,13 @@ impl Scheme {
             || name.strip_prefix("fields.").is_some_and(|name| self.field(name).is_some())
     }
 
-    /// The field of that name.
+    /// Returns the field of that name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&FieldDefinition> {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Refuses a scheme that lacks what issues use, with the counts.
+    /// Refuses a scheme that lacks names in use, with the counts.
     pub fn check_usage(&self, usage: &Usage) -> Result<()> {
         let mut faults = Faults::default();
         let states: Vec<_> = self.machine.states.iter().map(|state| state.name.clone()).collect();
@@ -223,15 +223,15 @@ impl Scheme {
         faults.into_result().map_err(|error| error.with_reason("SCHEME_IN_USE"))
     }
 
-    /// The names of the list.
+    /// Returns the message for a name that is not in a list.
     #[must_use]
-    pub fn missing(name: &str, known: &[String]) -> String {
-        format!("is {name:?}; one of {} is expected", known.join(", "))
+    pub fn unknown_name(name: &str, known: &[String]) -> String {
+        format!("is {name:?}; must be one of {}", known.join(", "))
     }
 }
 
 impl FieldDefinition {
-    /// Checks a value that a client gave the field.
+    /// Checks a value of the field.
     pub fn check(&self, value: &Value, faults: &mut Faults) {
         let at = format!("fields.{}", self.name);
         let known = |text: &String| self.options.is_empty() || self.options.contains(text);
@@ -239,7 +239,7 @@ impl FieldDefinition {
             (FieldType::Text, Value::Text(text)) => {
                 faults.text(&at, text, 0, 32_768);
                 if !known(text) {
-                    faults.add(&at, Scheme::missing(text, &self.options));
+                    faults.add(&at, Scheme::unknown_name(text, &self.options));
                 }
             }
             (FieldType::Texts, Value::Texts(texts)) => {
@@ -249,7 +249,7 @@ impl FieldDefinition {
                 for text in texts {
                     faults.text(&at, text, 0, 1_000);
                     if !known(text) {
-                        faults.add(&at, Scheme::missing(text, &self.options));
+                        faults.add(&at, Scheme::unknown_name(text, &self.options));
                     }
                 }
             }
@@ -274,11 +274,13 @@ fn check_names(faults: &mut Faults, field: &str, names: &[String], max: usize) {
             let at = format!("{field}[{index}]");
             faults.add(
                 &at,
-                format_args!("is {name:?}; a letter, then letters, digits, spaces, _ or -, at most 50"),
+                format_args!(
+                    "is {name:?}; must be a letter, then letters, digits, spaces, _ or -, at most 50"
+                ),
             );
         }
         if !seen.insert(name) {
-            faults.add(&format!("{field}[{index}]"), format_args!("names {name:?} a second time"));
+            faults.add(&format!("{field}[{index}]"), format_args!("repeats {name:?}"));
         }
     }
 }
@@ -291,7 +293,7 @@ fn check_attributes(faults: &mut Faults, at: &str, attributes: &[Field]) {
     for Field { name, value } in attributes {
         faults.text(at, name, 1, 63);
         if !seen.insert(name) {
-            faults.add(at, format_args!("names {name:?} a second time"));
+            faults.add(at, format_args!("repeats {name:?}"));
         }
         let at = format!("{at}.{name}");
         if value.size() > MAX_ATTRIBUTE {
@@ -307,16 +309,16 @@ fn check_attributes(faults: &mut Faults, at: &str, attributes: &[Field]) {
 
 fn one_of(faults: &mut Faults, field: &str, name: &String, list: &str, known: &[String]) {
     if !known.contains(name) {
-        faults.add(field, format_args!("is {name:?}, which is not in {list}"));
+        faults.add(field, format_args!("is {name:?}; must be one of {list}"));
     }
 }
 
-/// Finds a name in a scheme's list, or says what would be right.
-pub fn named(field: &str, name: &str, known: &[String]) -> Result<()> {
+/// Checks that a name is in a scheme's list.
+pub fn check_name(field: &str, name: &str, known: &[String]) -> Result<()> {
     if known.iter().any(|one| one == name) {
         return Ok(());
     }
-    Err(Error::invalid(field, Scheme::missing(name, known)))
+    Err(Error::invalid(field, Scheme::unknown_name(name, known)))
 }
 
 #[cfg(test)]
@@ -324,12 +326,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_scheme_has_no_fault() {
+    fn built_in_scheme_is_valid() {
         Scheme::built_in().check().unwrap();
     }
 
     #[test]
-    fn every_fault_of_a_scheme_is_named_at_once() {
+    fn all_faults_of_a_scheme_are_reported_together() {
         let mut scheme = Scheme::built_in();
         scheme.default_type = "NONE".into();
         scheme.types.push("BUG".into());
@@ -358,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_few_short_and_named_once() {
+    fn attributes_are_bounded_and_unique() {
         let mut scheme = Scheme::built_in();
         let named = |name: String| Field::new(name, "x");
         scheme.machine.states[0].attributes = (0..MAX_ATTRIBUTES).map(|n| named(format!("a{n}"))).collect();
@@ -374,13 +376,13 @@ mod tests {
         ];
         let error = scheme.check().unwrap_err();
         let fields: Vec<_> = error.faults().iter().map(|fault| fault.field.as_str()).collect();
-        let (state, made) = ("machine.states[0].attributes", "machine.transitions[2].attributes");
-        let (texts, text) = (format!("{made}.texts"), format!("{made}.text"));
-        assert_eq!(fields, [state, state, &texts, &text, made]);
+        let (state, transition) = ("machine.states[0].attributes", "machine.transitions[2].attributes");
+        let (texts, text) = (format!("{transition}.texts"), format!("{transition}.text"));
+        assert_eq!(fields, [state, state, &texts, &text, transition]);
     }
 
     #[test]
-    fn a_scheme_that_lacks_a_state_in_use_is_refused_with_the_count() {
+    fn scheme_without_a_state_in_use_is_refused_with_the_count() {
         let mut scheme = Scheme::built_in();
         scheme.machine.states.retain(|state| state.name != "CLOSED");
         let usage = Usage { states: [("CLOSED".to_owned(), 3)].into(), ..Usage::default() };

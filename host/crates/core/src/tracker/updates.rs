@@ -1,4 +1,4 @@
-//! Following projects' counts of issues, as `StreamProjectUpdates` does.
+//! Streams of updates of projects: the number of their issues.
 
 use std::collections::BTreeSet;
 
@@ -13,18 +13,18 @@ use crate::value::Value;
 /// The most projects that one stream follows.
 pub const MAX_FOLLOWED: usize = 100;
 
-/// The present count of a project's issues, and why it is told.
+/// An update of a project.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProjectUpdate {
     /// The project.
     pub project: ProjectId,
-    /// Its count of issues.
+    /// The number of its issues.
     pub issue_count: u64,
-    /// What happened.
+    /// The reason of the update.
     pub message: String,
 }
 
-/// The projects that one stream follows.
+/// A stream of updates of the projects that it follows.
 pub struct ProjectUpdates {
     app: App,
     ctx: Ctx,
@@ -34,34 +34,34 @@ pub struct ProjectUpdates {
 }
 
 impl ProjectUpdates {
-    /// Follows no project yet.
+    /// Opens a stream that follows no project yet.
     pub async fn open(app: &App, ctx: &Ctx) -> Result<Self> {
         ctx.allow(Operation::ProjectStream)?;
         let facts = app.facts.follow(ctx);
         Ok(Self { app: app.clone(), ctx: ctx.clone(), facts, followed: BTreeSet::new(), due: Vec::new() })
     }
 
-    /// Follows a project from now on, and says how it stands.
+    /// Follows a project from now on, and returns its present state.
     pub async fn subscribe(&mut self, project: ProjectId) -> Result<ProjectUpdate> {
         let update = self.present(project, "subscribed").await?;
         if self.followed.len() >= MAX_FOLLOWED && !self.followed.contains(&project) {
             return Err(Error::invalid(
                 "project_id",
-                format!("would be one of more than {MAX_FOLLOWED} projects"),
+                format!("would exceed the maximum of {MAX_FOLLOWED} projects"),
             ));
         }
         self.followed.insert(project);
         Ok(update)
     }
 
-    /// How a project stands; changes nothing.
+    /// Returns the present state of a project.
     pub async fn present(&self, project: ProjectId, message: &str) -> Result<ProjectUpdate> {
-        let found = self.app.projects.get(&self.ctx, project).await?;
-        Ok(ProjectUpdate { project, issue_count: found.issue_count, message: message.to_owned() })
+        let stored = self.app.projects.get(&self.ctx, project).await?;
+        Ok(ProjectUpdate { project, issue_count: stored.issue_count, message: message.to_owned() })
     }
 
-    /// The next updates of followed projects, at least one; waits for them. May be dropped and called
-    /// again at any time: what is due stays due until it was told.
+    /// Waits for updates of followed projects, and returns at least one. Cancel-safe: updates stay due until they
+    /// are returned.
     pub async fn next(&mut self) -> Result<Vec<ProjectUpdate>> {
         while self.due.is_empty() {
             let facts = self.facts.next().await?;
@@ -69,7 +69,7 @@ impl ProjectUpdates {
                 return Ok(Vec::new());
             }
             for fact in &facts {
-                self.note(fact);
+                self.enqueue(fact);
             }
         }
         let mut updates = Vec::with_capacity(self.due.len());
@@ -90,10 +90,10 @@ impl ProjectUpdates {
         Ok(updates)
     }
 
-    /// A project that is due already is told once, with the newest message.
-    fn note(&mut self, fact: &Fact) {
+    /// Enqueues the projects of a fact. A project that is due already is returned once, with the newest message.
+    fn enqueue(&mut self, fact: &Fact) {
         for project in projects_of(fact).intersection(&self.followed) {
-            self.due.retain(|(held, _)| held != project);
+            self.due.retain(|(due, _)| due != project);
             self.due.push((*project, fact.what.fact_type.to_string()));
         }
     }

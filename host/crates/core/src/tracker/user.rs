@@ -1,4 +1,4 @@
-//! Users: the people of a tenant.
+//! The model of users.
 
 use crate::filter::{Kind, Spec};
 use crate::id::UserId;
@@ -11,23 +11,23 @@ use crate::value::{Field, Snapshot};
 pub struct User {
     /// Its id.
     pub id: UserId,
-    /// Given name.
+    /// The given name.
     pub first_name: String,
-    /// Family name.
+    /// The family name.
     pub last_name: String,
-    /// Address, unique in the tenant whatever its case.
+    /// The e-mail address, unique in the tenant regardless of case.
     pub email: String,
-    /// Whether the user is at work: may be assigned, and may use the keys bound to it.
+    /// Whether the user can be assigned, and can use the API keys that are bound to it.
     pub is_active: bool,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of its last change.
     pub updated_at: Timestamp,
-    /// Counts its changes.
+    /// Its version.
     pub version: u64,
 }
 
-/// What users can be listed by.
+/// The filters and orders of lists of users.
 pub const SPEC: Spec = Spec {
     fields: &[
         ("name", Kind::Text),
@@ -54,7 +54,7 @@ impl Snapshot for User {
 }
 
 impl User {
-    /// Checks what clients may write; `at` precedes the names of fields.
+    /// Checks the fields that clients write; `at` precedes their names.
     pub fn check(&self, at: &str, faults: &mut Faults) {
         faults.text(&format!("{at}first_name"), &self.first_name, 1, 50);
         faults.text(&format!("{at}last_name"), &self.last_name, 1, 50);
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_has_a_name_and_a_domain() {
+    fn email_has_local_part_and_domain() {
         for good in ["a@b.cd", "ada.lovelace+x@example.co.uk", "jörg@müller.de", "o'neil@example.com"] {
             assert!(is_email(good), "{good}");
         }

@@ -1,4 +1,4 @@
-//! What can be done with users.
+//! Operations on users.
 
 use std::sync::Arc;
 
@@ -15,32 +15,32 @@ use crate::text::Faults;
 use crate::tracker::User;
 use crate::value::diff;
 
-/// The most users that are made at once.
+/// The most users that one command creates.
 pub const MAX_BULK: usize = 100;
 
-/// What makes a user.
+/// The command that creates a user.
 #[derive(Clone, Hash, Debug)]
 pub struct CreateUser {
-    /// Given name.
+    /// The given name.
     pub first_name: String,
-    /// Family name.
+    /// The family name.
     pub last_name: String,
-    /// Address.
+    /// The e-mail address.
     pub email: String,
 }
 
-/// What changes a user; what is not named stays.
+/// The command that changes a user; `None` keeps a value.
 #[derive(Clone, Hash, Debug, Default)]
 pub struct ChangeUser {
-    /// Given name.
+    /// The given name.
     pub first_name: Option<String>,
-    /// Family name.
+    /// The family name.
     pub last_name: Option<String>,
-    /// Address.
+    /// The e-mail address.
     pub email: Option<String>,
 }
 
-/// Carries out what is done with users.
+/// Performs the operations on users.
 #[derive(Clone)]
 pub struct Users {
     store: Arc<dyn Store>,
@@ -48,13 +48,13 @@ pub struct Users {
 }
 
 impl Users {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
         Self { store, commands }
     }
 
-    /// Makes a user.
+    /// Creates a user.
     pub async fn create(&self, ctx: &Ctx, command: CreateUser) -> Result<User> {
         let decide = || async {
             let user = new_user(ctx, &command);
@@ -67,11 +67,11 @@ impl Users {
         self.commands.run(ctx, Operation::UserCreate, &command, decide).await
     }
 
-    /// Makes several users, or none.
+    /// Creates several users, or none.
     pub async fn bulk_create(&self, ctx: &Ctx, command: Vec<CreateUser>) -> Result<Vec<User>> {
         let decide = || async {
             if command.is_empty() || command.len() > MAX_BULK {
-                return Err(Error::invalid("users", format!("must be 1 to {MAX_BULK} users")));
+                return Err(Error::invalid("users", format!("must have between 1 and {MAX_BULK} entries")));
             }
             let users: Vec<_> = command.iter().map(|one| new_user(ctx, one)).collect();
             let mut faults = Faults::default();
@@ -87,10 +87,10 @@ impl Users {
         self.commands.run(ctx, Operation::UserBulkCreate, &command, decide).await
     }
 
-    /// Shows a user.
+    /// Returns a user.
     pub async fn get(&self, ctx: &Ctx, id: UserId) -> Result<User> {
         ctx.allow(Operation::UserGet)?;
-        self.found(ctx, id).await
+        self.load(ctx, id).await
     }
 
     /// Lists users.
@@ -99,7 +99,7 @@ impl Users {
         self.store.users(ctx.tenant, None, page).await
     }
 
-    /// Finds users by a part of their name or address.
+    /// Finds users by a part of their name or e-mail address.
     pub async fn search(&self, ctx: &Ctx, query: &str, page: &PageRequest) -> Result<Page<User>> {
         ctx.allow(Operation::UserSearch)?;
         let mut faults = Faults::default();
@@ -119,25 +119,25 @@ impl Users {
         .await
     }
 
-    /// Takes a user out of work: it cannot be assigned, and its keys are refused.
+    /// Deactivates a user: it cannot be assigned, and its API keys are refused.
     pub async fn deactivate(&self, ctx: &Ctx, id: UserId) -> Result<User> {
         let fact_type = "user.deactivated";
         self.change(ctx, Operation::UserDeactivate, fact_type, id, &(), |user| user.is_active = false).await
     }
 
-    /// Puts a user back to work.
+    /// Activates a user.
     pub async fn activate(&self, ctx: &Ctx, id: UserId) -> Result<User> {
         self.change(ctx, Operation::UserActivate, "user.activated", id, &(), |user| user.is_active = true)
             .await
     }
 
-    /// Removes a user. Issues that were assigned to it become unassigned.
+    /// Deletes a user. Issues that were assigned to it become unassigned.
     pub async fn delete(&self, ctx: &Ctx, id: UserId) -> Result<User> {
         let decide = || async {
-            let user = self.found(ctx, id).await?;
+            let user = self.load(ctx, id).await?;
             ctx.check_version(user.version)?;
             if ctx.user() == Some(id) {
-                let message = "a key cannot remove the user that it is bound to";
+                let message = "an API key cannot delete the user that it is bound to";
                 return Err(Error::new(ErrorKind::Precondition, "USER_IN_USE", message));
             }
             let object = object(&user, user.version + 1);
@@ -157,7 +157,7 @@ impl Users {
         change: impl Fn(&mut User) + Sync,
     ) -> Result<User> {
         let decide = || async {
-            let before = self.found(ctx, id).await?;
+            let before = self.load(ctx, id).await?;
             ctx.check_version(before.version)?;
             let mut after = before.clone();
             change(&mut after);
@@ -175,7 +175,7 @@ impl Users {
         self.commands.run(ctx, operation, &(id, command, ctx.if_version), decide).await
     }
 
-    async fn found(&self, ctx: &Ctx, id: UserId) -> Result<User> {
+    async fn load(&self, ctx: &Ctx, id: UserId) -> Result<User> {
         self.store.user(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("user"))
     }
 }

@@ -1,4 +1,4 @@
-//! What the rules of issues promise.
+//! Tests of the rules of issues.
 
 use super::*;
 use crate::tracker::machine::{Category, State};
@@ -53,7 +53,7 @@ const OPEN: [(&str, &[&str]); 6] = [
 ];
 
 #[test]
-fn every_pair_of_states_is_open_or_closed_as_documented() {
+fn transitions_between_all_states_match_the_documentation() {
     for (from, open) in OPEN {
         for to in STATES {
             let before = issue_in(from);
@@ -79,7 +79,7 @@ fn every_pair_of_states_is_open_or_closed_as_documented() {
 }
 
 #[test]
-fn the_end_of_work_needs_a_resolution_and_only_the_end_has_one() {
+fn resolution_is_required_in_done_states_and_refused_in_others() {
     for (from, to) in [("ASSIGNED", "RESOLVED"), ("IN_PROGRESS", "RESOLVED"), ("IN_PROGRESS", "CLOSED")] {
         let status = Some(to.to_owned());
         let bare = ChangeIssue { status: status.clone(), ..ChangeIssue::default() };
@@ -99,36 +99,36 @@ fn the_end_of_work_needs_a_resolution_and_only_the_end_has_one() {
 }
 
 #[test]
-fn an_issue_that_goes_on_from_resolved_to_closed_keeps_its_resolution() {
+fn closing_a_resolved_issue_keeps_its_resolution() {
     let close = ChangeIssue { status: Some("CLOSED".into()), ..ChangeIssue::default() };
     assert_eq!(changed(&issue_in("RESOLVED"), &close).unwrap().resolution.as_deref(), Some("FIXED"));
 }
 
 #[test]
-fn an_issue_that_is_reopened_loses_its_resolution() {
+fn reopening_clears_the_resolution() {
     let reopen = ChangeIssue { transition: Some("reopen".into()), ..ChangeIssue::default() };
     let after = changed(&issue_in("CLOSED"), &reopen).unwrap();
     assert_eq!((after.status.as_str(), after.resolution), ("REOPENED", None));
 }
 
 #[test]
-fn assigning_an_unassigned_new_issue_makes_it_assigned_and_nothing_else_does() {
-    let somebody = Some(Some(UserId::generate()));
-    let assign = ChangeIssue { assignee: somebody, ..ChangeIssue::default() };
+fn only_assigning_an_unassigned_new_issue_changes_its_state() {
+    let assignee = Some(Some(UserId::generate()));
+    let assign = ChangeIssue { assignee, ..ChangeIssue::default() };
     assert_eq!(changed(&issue_in("NEW"), &assign).unwrap().status, "ASSIGNED");
     assert_eq!(changed(&issue_in("REOPENED"), &assign).unwrap().status, "REOPENED");
-    let held = Issue { assignee: Some(UserId::generate()), ..issue_in("NEW") };
-    assert_eq!(changed(&held, &assign).unwrap().status, "NEW");
-    let nobody = ChangeIssue { assignee: Some(None), ..ChangeIssue::default() };
-    assert_eq!(changed(&held, &nobody).unwrap().status, "NEW");
-    // Who is assigned at the creation is assigned to a new issue.
-    let made = CreateIssue { assignee: Some(UserId::generate()), ..command("One") };
-    let made = new_issue(&made, &Scheme::built_in()).unwrap();
-    assert_eq!((made.status.as_str(), made.version), ("NEW", 1));
+    let assigned = Issue { assignee: Some(UserId::generate()), ..issue_in("NEW") };
+    assert_eq!(changed(&assigned, &assign).unwrap().status, "NEW");
+    let unassign = ChangeIssue { assignee: Some(None), ..ChangeIssue::default() };
+    assert_eq!(changed(&assigned, &unassign).unwrap().status, "NEW");
+    // An assignee at the creation does not change the initial state.
+    let command = CreateIssue { assignee: Some(UserId::generate()), ..command("One") };
+    let issue = new_issue(&command, &Scheme::built_in()).unwrap();
+    assert_eq!((issue.status.as_str(), issue.version), ("NEW", 1));
 }
 
 #[test]
-fn a_change_that_changes_nothing_is_the_same_version() {
+fn unchanged_issue_keeps_its_version() {
     let before = Issue { labels: ["a".to_owned()].into(), ..issue_in("NEW") };
     for nothing in [
         ChangeIssue::default(),
@@ -144,7 +144,7 @@ fn a_change_that_changes_nothing_is_the_same_version() {
 }
 
 #[test]
-fn a_move_by_its_name_leads_from_the_present_state_only() {
+fn transition_by_name_must_start_from_the_present_state() {
     let by = |name: &str| ChangeIssue { transition: Some(name.into()), ..ChangeIssue::default() };
     assert_eq!(changed(&issue_in("ASSIGNED"), &by("start")).unwrap().status, "IN_PROGRESS");
     let error = changed(&issue_in("NEW"), &by("start")).unwrap_err();
@@ -156,7 +156,7 @@ fn a_move_by_its_name_leads_from_the_present_state_only() {
 }
 
 #[test]
-fn every_fault_of_a_new_issue_is_told_at_once() {
+fn all_faults_of_a_new_issue_are_reported_together() {
     let bad = CreateIssue {
         description: Some("d".repeat(501)),
         issue_type: Some("WISH".into()),
@@ -172,7 +172,7 @@ fn every_fault_of_a_new_issue_is_told_at_once() {
 }
 
 #[test]
-fn texts_are_bounded_in_characters_at_their_bounds() {
+fn texts_are_limited_in_characters() {
     let with = |summary: usize, description: usize| {
         let command = CreateIssue {
             description: Some("\u{e9}".repeat(description)),
@@ -187,7 +187,7 @@ fn texts_are_bounded_in_characters_at_their_bounds() {
 }
 
 #[test]
-fn an_issue_has_at_most_fifty_labels_however_they_come() {
+fn labels_are_limited_on_create_and_on_change() {
     let labels: Vec<_> = (0..50).map(|n| format!("l{n}")).collect();
     let full = new_issue(&CreateIssue { labels, ..command("One") }, &Scheme::built_in()).unwrap();
     let add = |label: &str| ChangeIssue { add_labels: vec![label.into()], ..ChangeIssue::default() };
@@ -207,7 +207,7 @@ fn definition(name: &str, field_type: FieldType, required: bool, options: &[&str
 }
 
 #[test]
-fn a_field_takes_its_own_type_only() {
+fn field_accepts_only_its_own_type() {
     let values = [
         (FieldType::Text, Value::Text("a".into())),
         (FieldType::Integer, Value::Integer(1)),
@@ -216,18 +216,18 @@ fn a_field_takes_its_own_type_only() {
         (FieldType::Time, Value::Time(later())),
         (FieldType::Texts, Value::Texts(vec!["a".into()])),
     ];
-    for (held, _) in &values {
-        let scheme = scheme_with(vec![definition("x", *held, false, &[])]);
+    for (field_type, _) in &values {
+        let scheme = scheme_with(vec![definition("x", *field_type, false, &[])]);
         for (given, value) in &values {
             let command = CreateIssue { fields: [("x".to_owned(), value.clone())].into(), ..command("One") };
             let outcome = new_issue(&command, &scheme);
-            assert_eq!(outcome.is_ok(), held == given, "{held:?} takes {given:?}");
+            assert_eq!(outcome.is_ok(), field_type == given, "{field_type:?} takes {given:?}");
         }
     }
 }
 
 #[test]
-fn a_required_field_must_be_there_and_stay() {
+fn required_field_must_be_set_and_cannot_be_removed() {
     let scheme = scheme_with(vec![definition("team", FieldType::Text, true, &["red", "blue"])]);
     let error = new_issue(&command("One"), &scheme).unwrap_err();
     assert_eq!(field_of(&error), "fields.team");
@@ -244,7 +244,7 @@ fn a_required_field_must_be_there_and_stay() {
 }
 
 #[test]
-fn the_fields_of_an_issue_are_bounded_in_sum() {
+fn total_size_of_fields_is_limited() {
     let fields = (0..10).map(|n| definition(&format!("f{n}"), FieldType::Text, false, &[])).collect();
     let scheme = scheme_with(fields);
     let with = |count: usize, length: usize| {
@@ -256,7 +256,7 @@ fn the_fields_of_an_issue_are_bounded_in_sum() {
 }
 
 #[test]
-fn a_move_of_a_custom_machine_needs_its_fields_at_once_or_before() {
+fn transition_requires_its_fields() {
     let mut scheme = scheme_with(vec![definition("cause", FieldType::Text, false, &[])]);
     scheme.machine.states.push(State {
         name: "ANALYSED".into(),
@@ -286,7 +286,7 @@ fn a_move_of_a_custom_machine_needs_its_fields_at_once_or_before() {
 }
 
 #[test]
-fn an_issue_moves_only_to_a_project_whose_scheme_knows_it() {
+fn issue_moves_only_to_a_project_with_a_matching_scheme() {
     let issue = issue_in("RESOLVED");
     let other = ProjectId::generate();
     let moved = move_to(&issue, other, &Scheme::built_in(), later()).unwrap();
@@ -302,7 +302,7 @@ fn an_issue_moves_only_to_a_project_whose_scheme_knows_it() {
 }
 
 #[test]
-fn a_scheme_in_use_is_refused_with_every_count() {
+fn scheme_without_names_in_use_is_refused_with_all_counts() {
     let mut scheme = Scheme::built_in();
     scheme.types.retain(|name| name != "BUG");
     scheme.priorities.retain(|name| name != "MINOR");
