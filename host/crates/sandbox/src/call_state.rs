@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tessera_core::plugin::{CallLimits, Entity, LogLevel, LogLine, LookedUp, Lookup, LookupAsk, LookupError};
+use tessera_core::plugin::{
+    CallLimits, Entity, LogLevel, LogLine, Lookup, LookupError, LookupRecord, LookupRequest,
+};
 use tokio::runtime::Handle;
 use wasmtime::{Error, ResourceLimiter};
 
@@ -36,7 +38,7 @@ pub(crate) struct CallState {
     pub(crate) log: Vec<LogLine>,
     log_bytes: u64,
     pub(crate) log_was_cut: bool,
-    pub(crate) lookups: Vec<LookedUp>,
+    pub(crate) lookups: Vec<LookupRecord>,
     clock: Arc<GuestClock>,
 }
 
@@ -113,25 +115,25 @@ impl CallState {
     }
 
     /// Looks something up, within the limits of the call and the deadline of the request.
-    pub(crate) async fn look_up(&mut self, lookup: LookupAsk) -> Result<Vec<Entity>, LookupRefusal> {
+    pub(crate) async fn look_up(&mut self, lookup: LookupRequest) -> Result<Vec<Entity>, LookupRefusal> {
         let Some((handler, runtime)) = self.lookup.clone() else { return Err(LookupRefusal::NotAvailable) };
         if self.lookups.len() >= self.limits.lookups as usize {
             return Err(LookupRefusal::TooMany);
         }
-        let (LookupAsk::Get(kind, text) | LookupAsk::Find(kind, text, _)) = &lookup;
+        let (LookupRequest::Get(kind, text) | LookupRequest::Find(kind, text, _)) = &lookup;
         if kind.len() + text.len() > MAX_LOOKUP_BYTES {
             let message = format!("the look-up has more than {MAX_LOOKUP_BYTES} bytes");
             return Err(LookupRefusal::Failed(LookupError::Unsupported(message)));
         }
         let deadline = tokio::time::Instant::from_std(self.deadline);
         let arguments = lookup.clone();
-        let task = runtime.spawn(async move { handler.answer(arguments).await });
+        let task = runtime.spawn(async move { handler.execute(arguments).await });
         let answer = match tokio::time::timeout_at(deadline, task).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(LookupError::Unavailable),
         };
         let found = answer.as_ref().ok().map(|entities| u32::try_from(entities.len()).unwrap_or(u32::MAX));
-        self.lookups.push(LookedUp { ask: lookup, found });
+        self.lookups.push(LookupRecord { request: lookup, found });
         answer.map_err(LookupRefusal::Failed)
     }
 

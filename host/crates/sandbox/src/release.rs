@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tessera_core::id::TenantId;
-use tessera_core::plugin::{Ask, Call, CallLimits, Failure, FailureReason, Footprint, Outcome, Reply, Usage};
+use tessera_core::plugin::{
+    Call, CallLimits, Failure, FailureReason, Footprint, Outcome, PluginRequest, Reply, Usage,
+};
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -71,8 +73,8 @@ impl LoadedRelease {
 
     /// Calls the release in a fresh instance; nothing survives the call.
     pub(crate) async fn call(self: Arc<Self>, engine: &Engine, scheduler: &Scheduler, call: Call) -> Outcome {
-        let Call { tenant, settings, limits, deadline, lookup, ask, .. } = call;
-        let input = size::of_ask(&ask) + settings.len();
+        let Call { tenant, settings, limits, deadline, lookup, request, .. } = call;
+        let input = size::of_request(&request) + settings.len();
         if input as u64 > limits.input {
             let message = format!(
                 "the input has {input} bytes; {} are allowed: fields that plugins need not see should be smaller",
@@ -87,7 +89,7 @@ impl LoadedRelease {
         if let Err(error) = set_limits(&mut store, limits) {
             return not_begun(FailureReason::Host, format!("the call cannot be prepared: {error}"));
         }
-        let work = Box::pin(async move { (self.run(&mut store, ask).await, store) });
+        let work = Box::pin(async move { (self.run(&mut store, request).await, store) });
         let Some((result, store)) = scheduler.run(tenant, Arc::clone(&clock), work).await else {
             return not_begun(FailureReason::Host, "the host is stopping".to_owned());
         };
@@ -106,9 +108,9 @@ impl LoadedRelease {
         Outcome { reply, usage, log, log_was_cut, lookups }
     }
 
-    async fn run(&self, store: &mut Store<CallState>, ask: Ask) -> GuestResult {
+    async fn run(&self, store: &mut Store<CallState>, request: PluginRequest) -> GuestResult {
         let instance = self.pre.instantiate_async(&mut *store).await?;
-        self.exports.call(store, &instance, ask).await
+        self.exports.call(store, &instance, request).await
     }
 }
 

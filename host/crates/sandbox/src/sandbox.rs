@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
-    Admitted, Ask, Call, CallLimits, Digest, Failure, FailureReason, Manifest, Outcome, Reply,
+    AdmittedComponent, Call, CallLimits, Digest, Failure, FailureReason, Manifest, Outcome, PluginRequest,
+    Reply,
 };
 use tessera_core::ports::Plugins;
 use tessera_core::{Error, ErrorKind, Result, Violation};
@@ -198,7 +199,7 @@ impl Sandbox {
             limits: self.config.limits,
             deadline: Instant::now() + ADMISSION_TIME,
             lookup: None,
-            ask: Ask::Describe,
+            request: PluginRequest::Describe,
         };
         match self.run(release, call).await.reply {
             Ok(Reply::Manifest(manifest)) => Ok(manifest),
@@ -231,7 +232,7 @@ impl Sandbox {
         let Some(_permit) = self.pool.acquire(call.tenant, release.footprint, call.deadline).await else {
             return not_begun(FailureReason::Busy, CALLS_BUSY.to_owned());
         };
-        if matches!(call.ask, Ask::Describe | Ask::Quote(..)) {
+        if matches!(call.request, PluginRequest::Describe | PluginRequest::Quote(..)) {
             call.lookup = None;
         }
         let _tick_guard = self.ticker.enter();
@@ -241,7 +242,7 @@ impl Sandbox {
 
 #[async_trait]
 impl Plugins for Sandbox {
-    async fn admit(&self, tenant: TenantId, component: Arc<[u8]>) -> Result<Admitted> {
+    async fn admit(&self, tenant: TenantId, component: Arc<[u8]>) -> Result<AdmittedComponent> {
         let size = component.len() as u64;
         if size > self.config.max_component {
             let most = self.config.max_component;
@@ -258,7 +259,7 @@ impl Plugins for Sandbox {
             let manifest = self.check_schema(tenant, check).await?;
             let footprint = release.footprint;
             let contract = kind.contract.name().to_owned();
-            Ok(Admitted { digest, contract, hooks: kind.hooks, manifest, footprint })
+            Ok(AdmittedComponent { digest, contract, hooks: kind.hooks, manifest, footprint })
         };
         let admitted: Result<_> = admitted.await;
         // A release that was ready before may be in use by another tenant; and one that could not be called for want

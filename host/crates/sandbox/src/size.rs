@@ -34,26 +34,26 @@ fn context(context: &CallContext) -> usize {
 }
 
 /// Returns the size of a request, without the settings.
-pub(crate) fn of_ask(ask: &Ask) -> usize {
-    match ask {
-        Ask::Describe => 0,
-        Ask::DescribeMachine(kind) | Ask::DescribeCommands(kind) => kind.len(),
-        Ask::Validate(call, request) => {
+pub(crate) fn of_request(request: &PluginRequest) -> usize {
+    match request {
+        PluginRequest::Describe => 0,
+        PluginRequest::DescribeMachine(kind) | PluginRequest::DescribeCommands(kind) => kind.len(),
+        PluginRequest::Validate(call, request) => {
             context(call)
                 + request.operation.len()
                 + entity(&request.subject)
                 + request.before.as_ref().map_or(0, entity)
                 + changes(&request.changes)
         }
-        Ask::Guard(call, issue, transitions) => context(call) + entity(issue) + texts(transitions),
-        Ask::OnChange(call, issue, before, changed) => {
+        PluginRequest::Guard(call, issue, transitions) => context(call) + entity(issue) + texts(transitions),
+        PluginRequest::OnChange(call, issue, before, changed) => {
             context(call) + entity(issue) + before.as_ref().map_or(0, entity) + changes(changed)
         }
-        Ask::OnTimer(call, issue, timer) => context(call) + entity(issue) + timer.len(),
-        Ask::OnCommand(call, issue, command, input) => {
+        PluginRequest::OnTimer(call, issue, timer) => context(call) + entity(issue) + timer.len(),
+        PluginRequest::OnCommand(call, issue, command, input) => {
             context(call) + entity(issue) + command.len() + fields(input)
         }
-        Ask::Quote(call, basket) => {
+        PluginRequest::Quote(call, basket) => {
             let lines = basket.lines.iter();
             let lines: usize = lines
                 .map(|line| {

@@ -51,7 +51,7 @@ fn replaced(component: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     changed
 }
 
-fn validate() -> Ask {
+fn validate() -> PluginRequest {
     let context = CallContext {
         tenant: String::new(),
         invocation: String::new(),
@@ -98,7 +98,7 @@ async fn two_versions_of_the_contract_are_served() {
             limits: CallLimits::standard(),
             deadline: Instant::now() + Duration::from_secs(10),
             lookup: None,
-            ask: validate(),
+            request: validate(),
         };
         let refusal = Refusal {
             field: Some("description".into()),

@@ -6,7 +6,7 @@
 pub(crate) mod next;
 pub(crate) mod v0_1;
 
-use tessera_core::plugin::Ask;
+use tessera_core::plugin::PluginRequest;
 use wasmtime::component::{Instance, InstancePre, Linker};
 use wasmtime::{Result, Store};
 
@@ -55,12 +55,12 @@ impl Exports {
         &self,
         store: &mut Store<CallState>,
         instance: &Instance,
-        ask: Ask,
+        request: PluginRequest,
     ) -> GuestResult {
         match self {
-            Self::V0_1(exports) => exports.call(store, instance, ask).await,
+            Self::V0_1(exports) => exports.call(store, instance, request).await,
             #[cfg(test)]
-            Self::Next(exports) => exports.call(store, instance, ask).await,
+            Self::Next(exports) => exports.call(store, instance, request).await,
         }
     }
 }

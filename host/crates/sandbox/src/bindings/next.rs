@@ -92,9 +92,9 @@ impl Exports {
         &self,
         store: &mut Store<CallState>,
         instance: &Instance,
-        ask: Ask,
+        request: PluginRequest,
     ) -> GuestResult {
-        let Ask::Validate(context, request) = ask else {
+        let PluginRequest::Validate(context, request) = request else {
             return Ok(Err(InvalidReply("this version has only validation".to_owned())));
         };
         let guest = self.0.load(&mut *store, instance)?;

@@ -106,7 +106,13 @@ pub fn on_change() -> PluginRequest {
 }
 
 /// Creates a call in which the hostile plugin performs an act a number of times.
-pub fn hostile_call(tenant: TenantId, release: Digest, act: &str, amount: u64, ask: Ask) -> Call {
+pub fn hostile_call(
+    tenant: TenantId,
+    release: Digest,
+    act: &str,
+    amount: u64,
+    request: PluginRequest,
+) -> Call {
     Call {
         tenant,
         release,

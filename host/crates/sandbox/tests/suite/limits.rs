@@ -9,9 +9,14 @@ use tessera_core::ports::Plugins as _;
 use crate::guests::{config, failure, hostile_call, hostile_sandbox, on_change, validate};
 
 /// Calls the hostile plugin; returns how the call failed.
-async fn fail(act: &str, amount: u64, ask: Ask, limits: CallLimits) -> (FailureReason, String, Vec<String>) {
+async fn fail(
+    act: &str,
+    amount: u64,
+    request: PluginRequest,
+    limits: CallLimits,
+) -> (FailureReason, String, Vec<String>) {
     let (sandbox, release) = hostile_sandbox(config()).await;
-    let mut call = hostile_call(TenantId::generate(), release, act, amount, ask);
+    let mut call = hostile_call(TenantId::generate(), release, act, amount, request);
     call.limits = limits;
     let outcome = sandbox.call(call).await;
     let failure = failure(&outcome).clone();

@@ -1,8 +1,8 @@
 //! Replies of guests, from the contract's types to the core's.
 
 use tessera_core::plugin::{
-    Action, Adjusted, Adjustment, AdjustmentKind, Draft, Effect, LogLevel, Manifest, Notice, PluginCommand,
-    Refusal,
+    Action, Adjustment, AdjustmentKind, Draft, Effect, LogLevel, Manifest, Notice, PluginCommand,
+    PriceAdjustments, Refusal,
 };
 use tessera_core::tracker::{Category, Machine, State, Transition};
 
@@ -157,7 +157,7 @@ fn effect(index: usize, effect: ww::Effect) -> Checked<Effect> {
 pub(super) fn quote(
     result: Result<wp::Decision, Vec<wt::Violation>>,
     lines: usize,
-) -> Checked<Result<Adjusted, Vec<Refusal>>> {
+) -> Checked<Result<PriceAdjustments, Vec<Refusal>>> {
     let decision = match result {
         Ok(decision) => decision,
         Err(violations) => return refusals(violations).map(Err),
@@ -168,7 +168,7 @@ pub(super) fn quote(
     let codes = codes.map(|refused| {
         Ok((from_text("refused-codes", refused.code)?, from_text("refused-codes", refused.reason)?))
     });
-    Ok(Ok(Adjusted {
+    Ok(Ok(PriceAdjustments {
         adjustments: adjustments.collect::<Checked<_>>()?,
         refused_codes: codes.collect::<Checked<_>>()?,
         attributes: from_fields("attributes", decision.attributes)?,

@@ -1,6 +1,6 @@
 //! Functions that guests of this version import: the log, the settings, and look-ups.
 
-use tessera_core::plugin::{LookupAsk, LookupError};
+use tessera_core::plugin::{LookupError, LookupRequest};
 use wasmtime::Result;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -34,7 +34,7 @@ impl lookup::Host for CallState {
         kind: String,
         id: String,
     ) -> Result<std::result::Result<Option<types::Entity>, lookup::LookupError>> {
-        let found = self.look_up(LookupAsk::Get(kind, id)).await;
+        let found = self.look_up(LookupRequest::Get(kind, id)).await;
         Ok(found.map(|found| found.into_iter().next().map(to_guest::entity)).map_err(to_error))
     }
 
@@ -44,7 +44,7 @@ impl lookup::Host for CallState {
         filter: String,
         limit: u32,
     ) -> Result<std::result::Result<Vec<types::Entity>, lookup::LookupError>> {
-        let found = self.look_up(LookupAsk::Find(kind, filter, limit)).await;
+        let found = self.look_up(LookupRequest::Find(kind, filter, limit)).await;
         Ok(found.map(|found| found.into_iter().map(to_guest::entity).collect()).map_err(to_error))
     }
 }

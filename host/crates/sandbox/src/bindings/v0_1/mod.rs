@@ -6,7 +6,7 @@ mod imports;
 mod to_guest;
 mod values;
 
-use tessera_core::plugin::{Ask, Reply};
+use tessera_core::plugin::{PluginRequest, Reply};
 use wasmtime::component::{Component, Instance, InstancePre};
 use wasmtime::{Result, Store};
 
@@ -85,21 +85,21 @@ impl Exports {
         &self,
         store: &mut Store<CallState>,
         instance: &Instance,
-        ask: Ask,
+        request: PluginRequest,
     ) -> GuestResult {
-        match ask {
+        match request {
             PluginRequest::Describe => {
                 let guest = self.manifest.load(&mut *store, instance)?;
                 Ok(from_guest::manifest(guest.call_describe(store).await?).map(Reply::Manifest))
             }
-            Ask::Validate(context, request) => {
+            PluginRequest::Validate(context, request) => {
                 let Some(indices) = &self.validation else { return Ok(Err(not_exported("validation"))) };
                 let guest = indices.load(&mut *store, instance)?;
                 let (context, request) = (to_guest::context(context), to_guest::validation(request));
                 let result = guest.call_validate(store, &context, &request).await?;
                 Ok(result.map_or_else(from_guest::refusals, |()| Ok(Vec::new())).map(Reply::Verdict))
             }
-            Ask::Quote(context, basket) => {
+            PluginRequest::Quote(context, basket) => {
                 let Some(indices) = &self.pricing else { return Ok(Err(not_exported("pricing"))) };
                 let guest = indices.load(&mut *store, instance)?;
                 let lines = basket.lines.len();
@@ -112,7 +112,7 @@ impl Exports {
             | PluginRequest::Guard(..)
             | PluginRequest::OnChange(..)
             | PluginRequest::OnTimer(..)
-            | PluginRequest::OnCommand(..) => self.call_workflow(store, instance, ask).await,
+            | PluginRequest::OnCommand(..) => self.call_workflow(store, instance, request).await,
         }
     }
 
@@ -120,40 +120,42 @@ impl Exports {
         &self,
         store: &mut Store<CallState>,
         instance: &Instance,
-        ask: Ask,
+        request: PluginRequest,
     ) -> GuestResult {
         let Some(indices) = &self.workflow else { return Ok(Err(not_exported("workflow"))) };
         let guest = indices.load(&mut *store, instance)?;
-        let result = match ask {
-            Ask::DescribeMachine(kind) => {
+        let result = match request {
+            PluginRequest::DescribeMachine(kind) => {
                 let machine = guest.call_describe_machine(store, &kind).await?;
                 return Ok(machine.map(from_guest::machine).transpose().map(Reply::Machine));
             }
-            Ask::DescribeCommands(kind) => {
+            PluginRequest::DescribeCommands(kind) => {
                 let commands = guest.call_describe_commands(store, &kind).await?;
                 return Ok(Ok(Reply::Commands(commands.into_iter().map(from_guest::command).collect())));
             }
-            Ask::Guard(context, issue, transitions) => {
+            PluginRequest::Guard(context, issue, transitions) => {
                 let (context, issue) = (to_guest::context(context), to_guest::entity(issue));
                 let results = guest.call_guard(store, &context, &issue, &transitions).await?;
                 return Ok(from_guest::guard(results, transitions.len()).map(Reply::Guard));
             }
-            Ask::OnChange(context, issue, before, changes) => {
+            PluginRequest::OnChange(context, issue, before, changes) => {
                 let (context, issue) = (to_guest::context(context), to_guest::entity(issue));
                 let before = before.map(to_guest::entity);
                 let changes: Vec<_> = changes.into_iter().map(to_guest::change).collect();
                 guest.call_on_change(store, &context, &issue, before.as_ref(), &changes).await?
             }
-            Ask::OnTimer(context, issue, timer) => {
+            PluginRequest::OnTimer(context, issue, timer) => {
                 let (context, issue) = (to_guest::context(context), to_guest::entity(issue));
                 guest.call_on_timer(store, &context, &issue, &timer).await?
             }
-            Ask::OnCommand(context, issue, command, input) => {
+            PluginRequest::OnCommand(context, issue, command, input) => {
                 let (context, issue) = (to_guest::context(context), to_guest::entity(issue));
                 let input = values::to_fields(input);
                 guest.call_on_command(store, &context, &issue, &command, &input).await?
             }
-            Ask::Describe | Ask::Validate(..) | Ask::Quote(..) => return Ok(Err(not_exported("workflow"))),
+            PluginRequest::Describe | PluginRequest::Validate(..) | PluginRequest::Quote(..) => {
+                return Ok(Err(not_exported("workflow")));
+            }
         };
         Ok(from_guest::effects(result).map(Reply::Effects))
     }
