@@ -49,7 +49,7 @@ async fn ensure_key(app: &App, ctx: &Ctx, text: &str) -> Result<()> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::Exists => {
             anyhow::ensure!(
-                app.auth.knows(text).await?,
+                app.auth.key_exists(text).await?,
                 "a key with this id exists already, and its secret or the host's secret key differs"
             );
             Ok(())

@@ -206,9 +206,13 @@ async fn measure_validations(options: &Options, components: &Components, rows: &
             || {
                 let (subject, request) = (Arc::clone(&subject), request.clone());
                 load::closed_loop(1, span, move |_, _| {
-                    let (subject, ask) = (Arc::clone(&subject), Ask::Validate(context(), request.clone()));
+                    let (subject, request) =
+                        (Arc::clone(&subject), PluginRequest::Validate(context(), request.clone()));
                     async move {
-                        ensure!(subject.call(ask).await? == Reply::Verdict(Vec::new()), "the plugin refuses");
+                        ensure!(
+                            subject.call(request).await? == Reply::Verdict(Vec::new()),
+                            "the plugin refuses"
+                        );
                         Ok(())
                     }
                 })
@@ -256,9 +260,10 @@ async fn measure_quotes(options: &Options, components: &Components, rows: &mut V
             || {
                 let (subject, basket) = (Arc::clone(&subject), basket.clone());
                 load::closed_loop(1, span, move |_, _| {
-                    let (subject, ask) = (Arc::clone(&subject), Ask::Quote(context(), basket.clone()));
+                    let (subject, request) =
+                        (Arc::clone(&subject), PluginRequest::Quote(context(), basket.clone()));
                     async move {
-                        let Reply::Quote(Ok(decision)) = subject.call(ask).await? else {
+                        let Reply::Quote(Ok(decision)) = subject.call(request).await? else {
                             return Err(anyhow!("no quote"));
                         };
                         ensure!(decision.adjustments.len() == lines, "some lines have no adjustment");

@@ -102,6 +102,13 @@ impl Workflow for Hostile {
                 kind: "issue".into(),
                 fields: Vec::new(),
             }))]),
+            "create-child" if before.is_some() => Ok(vec![Effect::create(
+                "child",
+                vec![
+                    tessera_plugin::Field::new("summary", "child"),
+                    tessera_plugin::Field::new("parent_id", issue.id.as_str()),
+                ],
+            )]),
             // Each new issue gets a timer, `amount` minutes ahead.
             "timer" | "trap-on-timer" if before.is_none() => {
                 Ok(vec![Effect::set_timer("tick", context.now + settings.amount * MINUTE)])

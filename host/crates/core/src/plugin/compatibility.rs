@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ProjectId, TenantId};
-use crate::plugin::caller::{Caller, Spending};
-use crate::plugin::hooks::unexpected;
-use crate::plugin::invoker::{Budget, Invoker};
+use crate::plugin::budget::Budget;
+use crate::plugin::invoker::Invoker;
+use crate::plugin::refusal::unexpected_reply;
 use crate::plugin::{
     ActiveInstallations, Installation, LimitOverrides, OnFailure, PluginCommand, PluginRequest, Reply,
     StatesInUse,
@@ -56,8 +56,8 @@ pub(super) async fn describe(
         match invoker.call(ctx, (&closed, limits), request, &mut budget).await? {
             Some(Reply::Commands(commands)) if commands.is_empty() => {}
             Some(Reply::Commands(commands)) => {
-                check_commands(caller, ctx.tenant, &commands).await?;
-                described.commands.insert(kind.to_owned(), commands);
+                check_commands(invoker, ctx.tenant, &commands).await?;
+                description.commands.insert(kind.to_owned(), commands);
             }
             _ => return Err(unexpected_reply()),
         }
@@ -83,7 +83,7 @@ fn check_machine(machine: &Machine) -> Result<()> {
     scheme.check().map_err(|error| bad_description(&error))
 }
 
-async fn check_commands(caller: &Caller, tenant: TenantId, commands: &[PluginCommand]) -> Result<()> {
+async fn check_commands(invoker: &Invoker, tenant: TenantId, commands: &[PluginCommand]) -> Result<()> {
     let mut faults = Faults::default();
     if commands.len() > MAX_COMMANDS {
         faults.add("commands", format_args!("has {} entries; at most {MAX_COMMANDS}", commands.len()));
@@ -99,7 +99,7 @@ async fn check_commands(caller: &Caller, tenant: TenantId, commands: &[PluginCom
         if command.input_schema.is_empty() {
             continue;
         }
-        match caller.schema_violations(tenant, &command.input_schema, "{}", &at).await {
+        match invoker.schema_violations(tenant, &command.input_schema, "{}", &at).await {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
             Err(error) => faults.add(&format!("{at}.input_schema"), error.message()),

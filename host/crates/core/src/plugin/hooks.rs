@@ -71,7 +71,7 @@ impl Hooks {
             }
         } else {
             let (schema, input) = (&command.input_schema, &call.input_json);
-            let violations = self.caller.schema_violations(ctx.tenant, schema, input, "input").await?;
+            let violations = self.invoker.schema_violations(ctx.tenant, schema, input, "input").await?;
             if !violations.is_empty() {
                 return Err(Error::violations(violations));
             }

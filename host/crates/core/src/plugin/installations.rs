@@ -167,7 +167,7 @@ impl Installations {
         mut installation: Installation,
         tenant: &LimitOverrides,
     ) -> Result<Installation> {
-        check_settings(&self.caller, ctx.tenant, release, &installation.settings).await?;
+        check_settings(&self.invoker, ctx.tenant, release, &installation.settings).await?;
         let mut faults = Faults::default();
         check_grants(&installation.grants, &release.admitted.manifest.needs, &mut faults);
         installation.limits.check("limits", &mut faults);

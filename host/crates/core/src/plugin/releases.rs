@@ -114,9 +114,9 @@ impl Releases {
     /// Calls a hook with given input, without storing anything.
     pub async fn test(&self, ctx: &Ctx, digest: Digest, dry_run: DryRun) -> Result<DryRunResult> {
         ctx.allow(Operation::ReleaseTest)?;
-        let release = self.found(ctx, digest).await?;
-        check_settings(&self.caller, ctx.tenant, &release, &trial.settings).await?;
-        let tenant = self.commands.hooks().in_force(ctx).await?.limits;
+        let release = self.load(ctx, digest).await?;
+        check_settings(&self.invoker, ctx.tenant, &release, &dry_run.settings).await?;
+        let tenant_limits = self.commands.hooks().active_installations(ctx).await?.limits;
         let mut context = CallContext::of(ctx, format!("test/{}", ctx.request_id), Vec::new());
         context.dry_run = true;
         context.now = dry_run.now.unwrap_or(ctx.now);
@@ -171,9 +171,9 @@ pub(super) async fn load_release(store: &dyn Store, ctx: &Ctx, name: &ReleaseNam
     release.ok_or_else(|| Error::invalid("release", "is not a release of the tenant; upload it first"))
 }
 
-/// Refuses settings that the release's schema does not let pass.
+/// Checks settings against the release's schema.
 pub(super) async fn check_settings(
-    caller: &Caller,
+    invoker: &Invoker,
     tenant: TenantId,
     release: &Release,
     settings: &str,
@@ -186,7 +186,7 @@ pub(super) async fn check_settings(
         return Err(Error::invalid("settings", "must be empty: the plugin takes none"));
     }
     let settings = if settings.is_empty() { "{}" } else { settings };
-    let violations = caller.schema_violations(tenant, schema, settings, "settings").await?;
+    let violations = invoker.schema_violations(tenant, schema, settings, "settings").await?;
     if violations.is_empty() { Ok(()) } else { Err(Error::violations(violations)) }
 }
 
