@@ -83,7 +83,7 @@ pub(super) async fn inspect(path: &Path) -> Result<()> {
     ))?;
     let limits = LimitArgs { fuel: 10_000_000, memory: 16 << 20, time_ms: 250 };
     let LocalRun { admitted, .. } = load(path, limits).await?;
-    let Admitted { digest, contract, footprint, manifest, .. } = admitted;
+    let AdmittedComponent { digest, contract, footprint, manifest, .. } = admitted;
     let manifest = serde_json::to_string_pretty(&ReplyBody::from(Reply::Manifest(manifest)))?;
     print(&format!(
         "contract {contract}, digest {digest}\nan instance needs {} memories, {} tables, {} core instances\n{manifest}\n",
@@ -183,8 +183,8 @@ fn differences(at: &str, expected: &Value, found: &Value, faults: &mut Vec<Strin
 }
 
 impl LocalRun {
-    async fn call(&self, trial: Trial) -> Result<Tried> {
-        let Trial { settings, limits, now, actor, roles, question } = trial;
+    async fn call(&self, dry_run: DryRun) -> Result<DryRunResult> {
+        let DryRun { settings, limits, now, actor, roles, request } = dry_run;
         let schema = &self.admitted.manifest.settings_schema;
         if !schema.is_empty() {
             let json = if settings.is_empty() { "{}" } else { &settings };

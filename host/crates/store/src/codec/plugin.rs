@@ -117,14 +117,14 @@ pub(crate) struct StoredTimer {
     last_failure: Option<String>,
 }
 
-pub(crate) fn stored_limits(limits: &AskedLimits) -> StoredLimits {
-    let AskedLimits { fuel, time_ms, memory, output } = *limits;
+pub(crate) fn stored_limits(limits: &LimitOverrides) -> StoredLimits {
+    let LimitOverrides { fuel, time_ms, memory, output } = *limits;
     StoredLimits { fuel, time_ms, memory, output }
 }
 
-pub(crate) fn limits(stored: &StoredLimits) -> AskedLimits {
+pub(crate) fn limits(stored: &StoredLimits) -> LimitOverrides {
     let StoredLimits { fuel, time_ms, memory, output } = *stored;
-    AskedLimits { fuel, time_ms, memory, output }
+    LimitOverrides { fuel, time_ms, memory, output }
 }
 
 pub(crate) fn stored_hooks(hooks: &[Hook]) -> Vec<String> {
@@ -158,7 +158,7 @@ pub(crate) fn footprint(stored: &StoredFootprint) -> Footprint {
 }
 
 pub(crate) fn stored_release(release: &Release) -> StoredRelease {
-    let Admitted { digest, contract, hooks, manifest, footprint } = &release.admitted;
+    let AdmittedComponent { digest, contract, hooks, manifest, footprint } = &release.admitted;
     StoredRelease {
         digest: digest.to_string(),
         contract: contract.clone(),
@@ -173,7 +173,7 @@ pub(crate) fn stored_release(release: &Release) -> StoredRelease {
 
 pub(crate) fn release(stored: StoredRelease) -> Result<Release> {
     Ok(Release {
-        admitted: Admitted {
+        admitted: AdmittedComponent {
             digest: Digest::parse("digest", &stored.digest)?,
             contract: stored.contract,
             hooks: hooks(&stored.hooks)?,
@@ -196,9 +196,14 @@ pub(crate) fn stored_release_ref(release: &ReleaseRef) -> StoredReleaseRef {
 }
 
 pub(crate) fn release_ref(stored: StoredReleaseRef) -> Result<ReleaseRef> {
-    let left = stored.settings.zip(stored.grants);
-    let left = left.map(|(settings, grants)| Left { settings: settings.into(), grants });
-    Ok(ReleaseRef { digest: Digest::parse("digest", &stored.digest)?, version: stored.version, left })
+    let config = stored.settings.zip(stored.grants);
+    let previous_config =
+        config.map(|(settings, grants)| PreviousConfig { settings: settings.into(), grants });
+    Ok(ReleaseRef {
+        digest: Digest::parse("digest", &stored.digest)?,
+        version: stored.version,
+        previous_config,
+    })
 }
 
 pub(crate) fn stored_machines(machines: &BTreeMap<String, Arc<Machine>>) -> StoredMachines {

@@ -55,7 +55,7 @@ async fn one_of_two_concurrent_installations_is_stale(world: World) {
     for stale in [0, 9, 11] {
         assert!(world.commit(next(&world, tenant, stale, None)).await.unwrap_err().is_stale());
     }
-    assert_eq!(world.store.in_force(other).await.unwrap().generation, 0);
+    assert_eq!(world.store.active_installations(other).await.unwrap().generation, 0);
     // A refused changeset does not advance the generation.
     let taken = world.new_tenant("other");
     let refused = next(&world, tenant, 10, None).insert(taken);

@@ -30,7 +30,7 @@ on_every_store! {
 /// Sets every field of an installation.
 pub(crate) fn full(mut installation: Installation) -> Installation {
     installation.earlier = vec![
-        ReleaseRef { digest: Digest([3; 32]), version: "0.9.0".into(), left: None },
+        ReleaseRef { digest: Digest([3; 32]), version: "0.9.0".into(), previous_config: None },
         ReleaseRef {
             digest: Digest([2; 32]),
             version: "0.8.0".into(),
@@ -44,7 +44,8 @@ pub(crate) fn full(mut installation: Installation) -> Installation {
     installation.order = -5;
     installation.on_failure = OnFailure::Open;
     installation.grants = ["issue:update".to_owned(), "fact:emit".to_owned()].into();
-    installation.limits = AskedLimits { fuel: Some(1 << 40), time_ms: None, memory: Some(1), output: None };
+    installation.limits =
+        LimitOverrides { fuel: Some(1 << 40), time_ms: None, memory: Some(1), output: None };
     installation.enabled = false;
     installation.hooks = vec![Hook::Workflow, Hook::Validation];
     installation.kinds = vec!["issue".into()];

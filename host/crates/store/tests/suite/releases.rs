@@ -169,7 +169,7 @@ async fn other_tenants_releases_are_not_visible(world: World) {
     assert_eq!(store.release_named(other, "sla", "1.0.0").await.unwrap(), None);
     assert!(store.releases(other, &page(&release::SPEC, 9, "")).await.unwrap().items.is_empty());
     assert_eq!(store.installation(other, installation.id).await.unwrap(), None);
-    assert!(store.in_force(other).await.unwrap().installations.is_empty());
+    assert!(store.active_installations(other).await.unwrap().installations.is_empty());
     let foreign = world.new_installation(&release, Scope::Tenant);
     for changeset in [
         world.change(other).delete(release.clone()),

@@ -253,15 +253,15 @@ async fn parked_timer_is_due_after_being_set_again(world: World) {
     let parked = world.new_timer(issue.id, by.id, "soon");
     let parked = Timer { failures: MAX_FAILURES, last_failure, ..parked };
     put(&world, tenant, &parked).await;
-    let anew = parked.reset(now);
+    let reset = parked.reset(now);
     let retry = world.change(tenant).write(Write::TakeTimer(parked.clone()));
-    world.store(retry.write(Write::PutTimer(anew.clone()))).await;
+    world.store(retry.write(Write::PutTimer(reset.clone()))).await;
     let due = world.store.due_timers(now, 9).await.unwrap();
-    assert_eq!(due, [DueTimer { tenant, timer: anew.clone() }]);
-    assert!(anew.failures == 0 && anew.last_failure.is_none() && anew.generation != parked.generation);
+    assert_eq!(due, [DueTimer { tenant, timer: reset.clone() }]);
+    assert!(reset.failures == 0 && reset.last_failure.is_none() && reset.generation != parked.generation);
     // A late failure of the old call does not park the new timer.
     world.store.delay_timer(tenant, &parked).await.unwrap();
-    assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), [anew]);
+    assert_eq!(world.store.timers(tenant, issue.id).await.unwrap(), [reset]);
     let again = world.change(tenant).write(Write::TakeTimer(parked));
     assert!(world.commit(again).await.unwrap_err().is_stale());
 }

@@ -153,7 +153,10 @@ pub(in super::super) async fn list(
 }
 
 /// Reads a tenant's installations as one snapshot, by one statement.
-pub(in super::super) async fn in_force(conn: &mut Conn, tenant: TenantId) -> Result<InForce> {
+pub(in super::super) async fn active_installations(
+    conn: &mut Conn,
+    tenant: TenantId,
+) -> Result<ActiveInstallations> {
     let sql = format!(
         "SELECT t.plugins, t.plugin_limits, {} FROM tenants t LEFT JOIN installations i ON i.tenant_id = t.tenant_id
          WHERE t.tenant_id = $1 ORDER BY i.call_order, i.id",
@@ -161,9 +164,9 @@ pub(in super::super) async fn in_force(conn: &mut Conn, tenant: TenantId) -> Res
     );
     let query = sqlx::query(AssertSqlSafe(sql));
     let rows = query.bind(tenant.0).fetch_all(conn).await.map_err(db_error)?;
-    let Some(first) = rows.first() else { return Ok(InForce::default()) };
+    let Some(first) = rows.first() else { return Ok(ActiveInstallations::default()) };
     let Json(stored) = first.try_get::<Json<StoredLimits>, _>("plugin_limits").map_err(db_error)?;
-    let mut in_force = InForce {
+    let mut active = ActiveInstallations {
         generation: unsigned(first.try_get("plugins").map_err(db_error)?)?,
         limits: limits(&stored),
         installations: Vec::new(),
@@ -171,7 +174,7 @@ pub(in super::super) async fn in_force(conn: &mut Conn, tenant: TenantId) -> Res
     // Without installations the outer join returns one row without an id.
     for row in &rows {
         if row.try_get::<Option<uuid::Uuid>, _>("id").map_err(db_error)?.is_some() {
-            in_force.installations.push(Arc::new(read(row)?));
+            active.installations.push(Arc::new(read(row)?));
         }
     }
     Ok(active)
@@ -224,7 +227,7 @@ fn read(row: &Row) -> Result<Installation> {
         release: ReleaseRef {
             digest: digest(row.try_get("release_digest").map_err(db_error)?)?,
             version: row.try_get("release_version").map_err(db_error)?,
-            left: None,
+            previous_config: None,
         },
         earlier: earlier(row)?,
         scope: project.map_or(Scope::Tenant, Scope::Project),

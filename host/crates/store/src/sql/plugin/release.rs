@@ -38,7 +38,7 @@ static RELEASES: Table = Table::new(
 );
 
 pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, release: &Release) -> Result<()> {
-    let Admitted { digest, contract, hooks, manifest, footprint } = &release.admitted;
+    let AdmittedComponent { digest, contract, hooks, manifest, footprint } = &release.admitted;
     let query = sqlx::query(RELEASES.insert());
     query
         .bind(tenant.0)
@@ -153,7 +153,7 @@ fn read(row: &Row) -> Result<Release> {
     let Json(taken) = row.try_get::<Json<StoredFootprint>, _>("footprint").map_err(db_error)?;
     let Ts(uploaded_at) = row.try_get("uploaded_at").map_err(db_error)?;
     Ok(Release {
-        admitted: Admitted {
+        admitted: AdmittedComponent {
             digest: digest(row.try_get("digest").map_err(db_error)?)?,
             contract: row.try_get("contract").map_err(db_error)?,
             hooks: hooks(&names)?,

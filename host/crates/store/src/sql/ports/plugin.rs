@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use tessera_core::id::{InstallationId, IssueId, TenantId};
 use tessera_core::outbox::Seq;
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::plugin::{Digest, DueTimer, InForce, Installation, Release, Scope, StatesInUse, Timer};
+use tessera_core::plugin::{
+    ActiveInstallations, Digest, DueTimer, Installation, Release, Scope, StatesInUse, Timer,
+};
 use tessera_core::ports::{PluginStore, Store as _};
 use tessera_core::tracker::Project;
 use tessera_core::{Result, Timestamp};
@@ -47,8 +49,8 @@ impl PluginStore for DbStore {
         read!(self.host_reader().await?, installation::digests)
     }
 
-    async fn in_force(&self, tenant: TenantId) -> Result<InForce> {
-        read!(self.read(tenant).await?, installation::in_force, tenant)
+    async fn active_installations(&self, tenant: TenantId) -> Result<ActiveInstallations> {
+        read!(self.read(tenant).await?, installation::active_installations, tenant)
     }
 
     async fn installation(&self, tenant: TenantId, id: InstallationId) -> Result<Option<Installation>> {
