@@ -35,7 +35,7 @@ pub(crate) fn run(paths: &Paths, args: &BenchArgs) -> Result<()> {
 fn build_description(paths: &Paths) -> Result<String> {
     let git = ["describe", "--always", "--dirty", "--exclude", "*"];
     let commit = process::output(Command::new("git").args(git).current_dir(&paths.root))?;
-    let day = process::output(Command::new("date").args(["--utc", "+%F"]))?;
+    let day = process::output(Command::new("date").args(["-u", "+%F"]))?;
     let processors = thread::available_parallelism()?;
     Ok(format!(
         "Build of {} with the profile `dist`, measured on {} with {processors} processors.",
