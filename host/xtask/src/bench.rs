@@ -25,8 +25,9 @@ pub(crate) fn run(paths: &Paths, args: &BenchArgs) -> Result<()> {
     build.args(["build", "--profile", "dist", "--locked", "-p", "tessera", "-p", "tessera-bench"]);
     process::run(&mut build)?;
     let services = Temporary::start(paths, true)?;
-    let mut bench = paths.cargo()?;
-    bench.args(["run", "--quiet", "--profile", "dist", "--locked", "-p", "tessera-bench", "--"]);
+    // Not by `cargo run`, which would build again: for one package alone, features of dependencies are others.
+    let mut bench = Command::new(paths.target.join("dist/tessera-bench"));
+    bench.current_dir(&paths.root).env("CARGO_TARGET_DIR", &paths.target);
     bench.args(&args.args).envs(services.env()).env("TESSERA_BENCH_BUILD", build_description(paths)?);
     process::run(&mut bench)
 }
