@@ -1,4 +1,4 @@
-//! The links of the Markdown documents: each leads to a file of the repository, and to a heading of it.
+//! The links of the Markdown documents lead to files and headings, and the architecture page names files that exist.
 
 use std::path::{Path, PathBuf};
 
@@ -56,4 +56,29 @@ fn links_lead_to_files_and_headings() {
         }
     }
     assert!(checked >= 50, "only {checked} links were found");
+}
+
+/// The file or folder that the architecture page means: it leaves out where the crates are, and the `.rs` of a module.
+fn file_of(path: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (first, rest) = path.split_once('/')?;
+    let full = match first {
+        "core" | "api" | "store" | "sandbox" | "backends" => {
+            root.join("host/crates").join(first).join("src").join(rest)
+        }
+        "host" | "migrations" | "proto" | "wit" | "plugins" | "plugin-sdk" => root.join(path),
+        _ => return None,
+    };
+    Some(if full.exists() { full } else { full.with_extension("rs") })
+}
+
+#[test]
+fn architecture_names_files_that_exist() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ARCHITECTURE.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let named: Vec<_> =
+        text.split('`').skip(1).step_by(2).filter_map(|path| Some((path, file_of(path)?))).collect();
+    let missing: Vec<_> = named.iter().filter(|(_, file)| !file.exists()).map(|(path, _)| path).collect();
+    assert!(missing.is_empty(), "host/docs/ARCHITECTURE.md names what does not exist: {missing:?}");
+    assert!(named.len() >= 80, "only {} paths were found", named.len());
 }
