@@ -17,7 +17,6 @@ mod errors;
 mod harness;
 mod house;
 mod idempotency;
-mod imports;
 mod logs;
 mod operations;
 mod parity;

@@ -1,5 +1,5 @@
-//! Implementations of the core's ports: caches, buses and search engines.
+//! Caches, buses and search engines behind the core's ports.
 //!
-//! The in-process bus is the host's own feed of facts in `tessera_core::outbox`.
+//! The in-process bus needs no room here: a host's own feed of facts (`tessera_core::outbox`) is it.
 
 pub mod cache;

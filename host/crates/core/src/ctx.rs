@@ -1,47 +1,86 @@
-//! The context of a request: tenant, principal, request id, time and deadline.
+//! Who asks, for which tenant, when and until when: one argument through every call.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::access::{Operation, Role};
+use crate::access::Operation;
 use crate::error::{Error, Result};
 use crate::id::{KeyId, TenantId, UserId};
 use crate::idempotency::IdempotencyKey;
 use crate::time::Timestamp;
 
-/// The party that acts.
+/// What a principal may do, roughly.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Role {
+    /// Runs the host: tenants.
+    Operator,
+    /// May do everything in its tenant.
+    Admin,
+    /// Works on issues and tickets.
+    Agent,
+    /// Checks tickets at the door.
+    Gate,
+    /// Only looks.
+    Viewer,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 5] = [Self::Operator, Self::Admin, Self::Agent, Self::Gate, Self::Viewer];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+            Self::Agent => "agent",
+            Self::Gate => "gate",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// The role with that name.
+    pub fn parse(field: &str, name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| {
+            Error::invalid(field, "is not a role; operator, admin, agent, gate or viewer is expected")
+        })
+    }
+}
+
+/// Who acts.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Principal {
     /// A client with an API key.
     Key {
         /// The key.
         id: KeyId,
-        /// The user that the key is bound to.
+        /// The user that it is bound to.
         user: Option<UserId>,
-        /// The roles of the key.
+        /// What it may do.
         roles: Arc<[Role]>,
     },
-    /// The host itself, for seeding and background work.
+    /// Tessera itself: seeding, sweeps, purges.
     System,
-    /// An unauthenticated caller.
+    /// Somebody whom nobody knows, as in a refused login.
     Anonymous,
 }
 
-/// The transport of a request.
+/// By what way a command came.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Transport {
-    /// HTTP with JSON.
+    /// HTTP and JSON.
     Rest,
     /// gRPC.
     Grpc,
-    /// None: the host itself.
+    /// Tessera itself.
     Internal,
 }
 
 impl Transport {
-    /// Returns its name in facts and logs.
+    /// Its name in facts and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -55,27 +94,27 @@ impl Transport {
 /// The context of one request.
 #[derive(Clone, Debug)]
 pub struct Ctx {
-    /// The tenant of the request.
+    /// The tenant in which everything of this request happens.
     pub tenant: TenantId,
-    /// The caller.
+    /// Who asks.
     pub principal: Principal,
-    /// The id of the request in logs, facts and errors.
+    /// Names the request in logs, facts and errors.
     pub request_id: Arc<str>,
-    /// The time of the store's clock at the begin of the request.
+    /// The store's clock when the request began.
     pub now: Timestamp,
-    /// When the caller stops waiting.
+    /// After this nobody waits for the answer any more.
     pub deadline: Instant,
-    /// The transport.
+    /// By what way it came.
     pub transport: Transport,
-    /// The idempotency key, if the request has one.
+    /// Makes a repeat of the command return the first answer.
     pub idempotency: Option<IdempotencyKey>,
-    /// The version that the caller requires (`If-Match`, `etag`).
+    /// The version that the caller changes, if it named one (`If-Match`, `etag`).
     pub if_version: Option<u64>,
     replayed: Arc<AtomicBool>,
 }
 
 impl Ctx {
-    /// Creates a context without idempotency key and version.
+    /// A context with neither idempotency key nor version.
     #[must_use]
     pub fn new(
         tenant: TenantId,
@@ -98,28 +137,28 @@ impl Ctx {
         }
     }
 
-    /// Sets the version that the caller requires, if any.
+    /// The same context with the version that the caller named.
     #[must_use]
     pub fn if_version(mut self, version: Option<u64>) -> Self {
         self.if_version = version.or(self.if_version);
         self
     }
 
-    /// Refuses a change if the caller requires a version other than the present one.
+    /// Refuses a change when the caller named a version other than the present one.
     pub fn check_version(&self, present: u64) -> Result<()> {
         match self.if_version {
-            Some(required) if required != present => Err(Error::version_mismatch()),
+            Some(asked) if asked != present => Err(Error::version_mismatch()),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Refuses an operation that the principal may not carry out. Objects that it may not see are not found.
+    /// Refuses what the principal may not do, as if hidden objects did not exist.
     pub fn allow(&self, operation: Operation) -> Result<()> {
         let roles = match &self.principal {
             Principal::System => return Ok(()),
             Principal::Key { roles, .. } => &**roles,
             Principal::Anonymous if operation.is_public() => return Ok(()),
-            Principal::Anonymous => return Err(Error::unauthenticated("an API key is required")),
+            Principal::Anonymous => return Err(Error::unauthenticated("a key is needed for this")),
         };
         if operation.is_open_to(roles) {
             return Ok(());
@@ -130,7 +169,7 @@ impl Ctx {
         })
     }
 
-    /// Returns whether the principal has a role.
+    /// Whether the principal has a role.
     #[must_use]
     pub fn has_role(&self, role: Role) -> bool {
         match &self.principal {
@@ -140,13 +179,13 @@ impl Ctx {
         }
     }
 
-    /// Returns whether the caller is authenticated, and not the public.
+    /// Whether somebody of the tenant asks, and not the public.
     #[must_use]
-    pub fn is_authenticated(&self) -> bool {
+    pub fn is_known(&self) -> bool {
         !matches!(self.principal, Principal::Anonymous)
     }
 
-    /// Returns the user that the principal is bound to.
+    /// The user that the principal is, where it is one.
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
         match self.principal {
@@ -155,33 +194,33 @@ impl Ctx {
         }
     }
 
-    /// Returns the user that `me` in `field` stands for.
+    /// The user that `me` stands for.
     pub fn me(&self, field: &str) -> Result<UserId> {
         self.user().ok_or_else(|| {
             Error::invalid(field, "says \"me\", but this key is not bound to a user; name the user's id")
         })
     }
 
-    /// Marks the answer as a replay.
+    /// Notes that the answer was given before.
     pub fn note_replay(&self) {
         self.replayed.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether the answer is a replay.
+    /// Whether the answer was given before.
     #[must_use]
     pub fn was_replayed(&self) -> bool {
         self.replayed.load(Ordering::Relaxed)
     }
 
-    /// Returns whether the deadline has passed.
+    /// Whether nobody waits for the answer any more.
     #[must_use]
-    pub fn deadline_passed(&self) -> bool {
+    pub fn is_late(&self) -> bool {
         Instant::now() >= self.deadline
     }
 }
 
 impl Principal {
-    /// Returns its kind in facts and logs.
+    /// What sort of principal it is, for facts and logs.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -1,64 +1,65 @@
-//! The error of the domain. Each transport maps it to a status at the very end.
+//! The one error of the domain. Each transport maps it once, last of all.
 //!
-//! The parts for clients (`reason`, `message`, `violations`) are separate from the part for the log (`cause`).
+//! What a client may read (`reason`, `message`, `violations`) and what only the log may say (`cause`)
+//! are separate.
 
 use std::backtrace::Backtrace;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// The result of operations of the domain.
+/// The result of everything in the domain.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The kind of an error, which determines the status code.
+/// What went wrong, for whoever has to choose a status code.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ErrorKind {
-    /// The caller is not authenticated.
+    /// Nobody that we know asks.
     Unauthenticated,
-    /// The principal lacks a role.
+    /// The principal may see it, but may not do this.
     PermissionDenied,
-    /// The object does not exist, or the principal may not see it.
+    /// It does not exist, or not for this principal.
     NotFound,
-    /// The request cannot be decoded.
+    /// The request cannot be read.
     Malformed,
-    /// A value of the request is not allowed.
+    /// The request can be read, and breaks a rule.
     Invalid,
-    /// An object with this identity exists already.
+    /// Something with that identity exists already.
     Exists,
-    /// The state of an object does not allow the operation.
+    /// The object's state does not allow it.
     Precondition,
-    /// A plugin of the tenant refuses the request.
+    /// A plugin of the tenant refuses it.
     Refused,
-    /// A required call of a plugin failed.
+    /// A plugin that must be asked failed.
     PluginFailed,
-    /// The object is no longer available, permanently.
+    /// What was asked about is over, for good.
     Gone,
-    /// The object does not have the version that the caller requires.
+    /// Somebody else changed it, and the caller had named a version.
     PreconditionFailed,
-    /// Concurrent changes prevented the operation.
+    /// Somebody else changes it all the time, or right now.
     Conflict,
-    /// More bytes or entries than allowed.
+    /// More bytes or entries than are taken.
     TooLarge,
-    /// More requests than allowed.
+    /// More requests than are taken.
     RateLimited,
-    /// A service is unavailable; the same request may succeed later.
+    /// A part is away; the same request may succeed later.
     Unavailable,
-    /// The deadline of the request has passed.
+    /// The caller's deadline passed.
     DeadlineExceeded,
-    /// An internal error.
+    /// Our fault.
     Internal,
 }
 
-/// One fault of a request, with its field.
+/// One fault of a request, and where it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
     /// The field's path, as the client wrote it.
     pub field: String,
-    /// A stable code, for programs.
+    /// Stable, for programs.
     pub code: Cow<'static, str>,
-    /// A message for people: what is wrong, and what is allowed.
+    /// For a person: the value's fault and what would be right.
     pub message: String,
-    /// The plugin that reported it; `None` for Tessera itself.
+    /// The plugin that found it; none: Tessera itself.
     pub plugin: Option<String>,
 }
 
@@ -76,7 +77,7 @@ struct Inner {
 }
 
 impl Error {
-    /// Creates an error with a stable reason and a message for the client.
+    /// An error of `kind` with a stable `reason` and a message for the client.
     pub fn new(kind: ErrorKind, reason: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -89,41 +90,41 @@ impl Error {
         }))
     }
 
-    /// Creates an error about a field. The message continues after the field's name.
+    /// A field breaks a rule: `message` goes on after the field's name.
     pub fn invalid(field: &str, message: impl fmt::Display) -> Self {
         Self::violations(vec![Violation::new(field, message)])
     }
 
-    /// Creates an error of several faults.
+    /// Several faults at once.
     #[must_use]
     pub fn violations(violations: Vec<Violation>) -> Self {
-        let mut error = Self::new(ErrorKind::Invalid, "INVALID_ARGUMENT", summary(&violations));
+        let mut error = Self::new(ErrorKind::Invalid, "INVALID_ARGUMENT", told(&violations));
         error.0.violations = violations;
         error
     }
 
-    /// Creates an error about a field that cannot be decoded.
+    /// The request cannot be read at all.
     pub fn malformed(field: &str, message: impl fmt::Display) -> Self {
         let mut error = Self::invalid(field, message);
         error.0.kind = ErrorKind::Malformed;
         error
     }
 
-    /// Creates an error about an object that does not exist, or that the principal may not see.
+    /// No such object, or not for this principal.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         let reason = format!("{}_NOT_FOUND", what.to_uppercase().replace([' ', '-'], "_"));
         Self::new(ErrorKind::NotFound, reason, format!("no such {what}"))
     }
 
-    /// Creates an error about an object that exists already.
+    /// Something with that identity exists already.
     #[must_use]
     pub fn exists(what: &str, message: impl Into<String>) -> Self {
         let reason = format!("{}_EXISTS", what.to_uppercase().replace([' ', '-'], "_"));
         Self::new(ErrorKind::Exists, reason, message)
     }
 
-    /// Creates an error of plugins' refusals. The code of the first one is the reason.
+    /// Plugins refuse the request; the first one's code is the reason.
     #[must_use]
     pub fn refused(violations: Vec<Violation>) -> Self {
         let reason = violations.first().map_or("PLUGIN_REFUSED".into(), |first| first.code.clone());
@@ -133,37 +134,41 @@ impl Error {
         error
     }
 
-    /// Creates an error about a missing role.
+    /// The principal lacks the right.
     pub fn denied(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::PermissionDenied, "PERMISSION_DENIED", message)
     }
 
-    /// Creates an error about missing or wrong credentials. The message must not reveal which part was wrong.
+    /// Nobody that we know asks. The message never says how near the credentials were.
     pub fn unauthenticated(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unauthenticated, "UNAUTHENTICATED", message)
     }
 
-    /// Creates the error of a decision that was made from outdated rows. The command is decided again.
+    /// A row is no longer what the decision was made from: the command is decided again.
     #[must_use]
     pub fn stale() -> Self {
-        Self::new(ErrorKind::Conflict, "VERSION_MISMATCH", "it was changed at the same time; try again")
+        Self::new(
+            ErrorKind::Conflict,
+            "VERSION_MISMATCH",
+            "somebody else changed it at the same time; try again",
+        )
     }
 
-    /// Creates the error of a required version that is not the present one.
+    /// The caller named a version, and it is not the present one.
     #[must_use]
     pub fn version_mismatch() -> Self {
         let message = "it was changed since the version that the request names; read it again";
         Self::new(ErrorKind::PreconditionFailed, "VERSION_MISMATCH", message)
     }
 
-    /// Creates an error about an unavailable or overloaded service, to be retried after a while.
+    /// A part is away or has too much to do; `after` is when to try again.
     pub fn unavailable(message: impl Into<String>, after: Duration) -> Self {
         let mut error = Self::new(ErrorKind::Unavailable, "UNAVAILABLE", message);
         error.0.retry_after = Some(after);
         error
     }
 
-    /// Creates the error of a deadline that passed before the work began.
+    /// The caller's deadline passed before the work began.
     #[must_use]
     pub fn deadline() -> Self {
         Self::new(
@@ -173,7 +178,7 @@ impl Error {
         )
     }
 
-    /// Creates an internal error. Its cause and backtrace go to the log.
+    /// Our fault; the cause and the place where it was noticed go to the log.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         let message = "an internal error; the log has it under the request id";
         let mut error = Self::new(ErrorKind::Internal, "INTERNAL", message).caused_by(cause);
@@ -181,103 +186,103 @@ impl Error {
         error
     }
 
-    /// Attaches a cause for the log.
+    /// Attaches what only the log may say.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }
 
-    /// Replaces the stable reason.
+    /// The same error with another stable reason.
     #[must_use]
     pub fn with_reason(mut self, reason: &'static str) -> Self {
         self.0.reason = reason.into();
         self
     }
 
-    /// Turns the error into the fault of a field. The message continues after the field's name.
+    /// The same error as the fault of a field: `message` goes on after the field's name.
     #[must_use]
     pub fn at(mut self, field: &str, message: impl fmt::Display) -> Self {
         let fault = Violation { code: self.0.reason.clone(), ..Violation::new(field, message) };
         self.0.violations = vec![fault];
-        self.0.message = summary(&self.0.violations);
+        self.0.message = told(&self.0.violations);
         self
     }
 
-    /// Renames fields; a field for which `name` returns `None` keeps its name.
+    /// The same error with its fields by other names; none: the name stays.
     #[must_use]
     pub fn renamed(mut self, name: impl Fn(&str) -> Option<String>) -> Self {
-        let is_summary = self.0.message == summary(&self.0.violations);
+        let is_told = self.0.message == told(&self.0.violations);
         for fault in &mut self.0.violations {
             if let Some(name) = name(&fault.field) {
                 fault.field = name;
             }
         }
-        if is_summary {
-            self.0.message = summary(&self.0.violations);
+        if is_told {
+            self.0.message = told(&self.0.violations);
         }
         self
     }
 
-    /// Returns the kind.
+    /// What sort of error it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Returns the stable reason, for programs.
+    /// Stable, for programs.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.0.reason
     }
 
-    /// Returns the message for the client.
+    /// For a person; holds nothing of the inside.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Returns the faults of the request.
+    /// Each fault of the request.
     #[must_use]
     pub fn faults(&self) -> &[Violation] {
         &self.0.violations
     }
 
-    /// Returns the time after which a retry makes sense, if any.
+    /// When to try again, if that makes sense.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Returns the cause, which is only for the log.
+    /// What only the log may say.
     #[must_use]
     pub fn cause(&self) -> Option<&anyhow::Error> {
         self.0.cause.as_ref()
     }
 
-    /// Returns where an internal error was created, which is only for the log.
+    /// Where an internal error was noticed; only for the log.
     #[must_use]
     pub fn backtrace(&self) -> Option<&Backtrace> {
         self.0.backtrace.as_ref()
     }
 
-    /// Returns whether the command should be decided again.
+    /// Whether deciding the command again may end otherwise.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.0.kind == ErrorKind::Conflict && self.0.reason == "VERSION_MISMATCH"
     }
 }
 
-fn summary(violations: &[Violation]) -> String {
+fn told(violations: &[Violation]) -> String {
     match violations {
-        [] => "the request is not valid".to_owned(),
+        [] => "the request breaks a rule".to_owned(),
         [one] => one.sentence(),
         [first, rest @ ..] => format!("{} (and {} more)", first.sentence(), rest.len()),
     }
 }
 
 impl Violation {
-    /// Creates the fault of a field. The message continues after the field's name.
+    /// A fault of `field`; `message` goes on after the field's name.
     pub fn new(field: &str, message: impl fmt::Display) -> Self {
         Self {
             field: field.to_owned(),
@@ -287,7 +292,7 @@ impl Violation {
         }
     }
 
-    /// Returns the fault as a sentence that begins with the field or the plugin.
+    /// The fault as a sentence that begins with the field, or with the plugin that found it.
     #[must_use]
     pub fn sentence(&self) -> String {
         match &self.plugin {
@@ -324,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn internal_error_hides_its_cause_from_the_client() {
+    fn an_internal_error_keeps_its_cause_and_place_from_the_client() {
         let error = Error::internal(std::io::Error::other("the disk is on fire"));
         assert!(!error.message().contains("fire"));
         assert!(format!("{:?}", error.cause().unwrap()).contains("fire"));

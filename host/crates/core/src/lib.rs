@@ -1,6 +1,7 @@
-//! The domain of Tessera: models, rules, services, and the ports that they need.
+//! What is true whatever Tessera runs on: the models, the rules, the services that carry commands
+//! out, and the ports that they need.
 //!
-//! Nothing here depends on HTTP, gRPC, SQL, WebAssembly, a broker or JSON.
+//! Nothing here knows of HTTP, gRPC, SQL, WebAssembly, a broker or JSON.
 
 pub mod access;
 pub mod admission;
@@ -29,12 +30,10 @@ pub mod tracker;
 pub mod value;
 
 mod app;
-mod retry;
 
-pub use access::Role;
 pub use app::{App, Limits};
 pub use changeset::Changeset;
-pub use ctx::{Ctx, Principal, Transport};
+pub use ctx::{Ctx, Principal, Role, Transport};
 pub use error::{Error, ErrorKind, Result, Violation};
 pub use page::{Page, PageRequest};
 pub use time::Timestamp;

@@ -1,4 +1,4 @@
-//! The secret of the host, and keys that are derived from it.
+//! The host's one secret, and the keys that are derived from it for each purpose.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub struct SecretKey([u8; 32]);
 
 impl SecretKey {
-    /// Derives the secret from a text of at least 32 characters.
+    /// From text of at least 32 characters, as an operator sets it.
     pub fn from_text(text: &str) -> Result<Self> {
         let text = text.trim();
         if text.chars().count() < 32 {
@@ -23,12 +23,12 @@ impl SecretKey {
         Ok(Self(blake3::derive_key("tessera 2026 host secret", text.as_bytes())))
     }
 
-    /// Generates a new secret as text.
+    /// A new secret as text, from the system's randomness.
     pub fn generate_text() -> Result<String> {
         random_hex::<32>()
     }
 
-    /// Derives the key for a purpose. Keys of other purposes cannot be computed from it.
+    /// The key for one purpose; purposes do not learn each other's keys.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         blake3::derive_key(&format!("tessera 2026 {purpose}"), &self.0)
@@ -41,18 +41,18 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// Encrypts secrets before they are stored.
+/// Seals secrets before they are stored, and opens them again.
 #[derive(Clone)]
 pub struct Sealer([u8; 32]);
 
 impl Sealer {
-    /// Creates a sealer with the key of the host.
+    /// With the host's secret.
     #[must_use]
     pub fn new(secret: &SecretKey) -> Self {
         Self(secret.derive("seals"))
     }
 
-    /// Encrypts bytes for a purpose.
+    /// Seals something for one purpose: it opens for no other.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>> {
         let nonce = random::<NONCE_LEN>()?;
         let mut sealed = plain.to_vec();
@@ -62,25 +62,25 @@ impl Sealer {
                 Aad::from(purpose.as_bytes()),
                 &mut sealed,
             )
-            .map_err(|_| sealing_failed(purpose))?;
+            .map_err(|_| broken(purpose))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    /// Decrypts bytes that were encrypted for the same purpose with the same secret.
+    /// Opens what was sealed for the same purpose with the same secret.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>> {
-        let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(|| sealing_failed(purpose))?;
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(|| broken(purpose))?;
         let mut rest = rest.to_vec();
         let plain = self
             .key()?
             .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(purpose.as_bytes()), &mut rest)
-            .map_err(|_| sealing_failed(purpose))?;
+            .map_err(|_| broken(purpose))?;
         Ok(plain.to_vec())
     }
 
     fn key(&self) -> Result<LessSafeKey> {
         let key = UnboundKey::new(&CHACHA20_POLY1305, &self.0);
         key.map(LessSafeKey::new)
-            .map_err(|_| Error::internal(anyhow::anyhow!("the sealing key has the wrong length")))
+            .map_err(|_| Error::internal(anyhow::anyhow!("a sealing key of another length")))
     }
 }
 
@@ -90,19 +90,19 @@ impl fmt::Debug for Sealer {
     }
 }
 
-fn sealing_failed(purpose: &str) -> Error {
-    Error::internal(anyhow::anyhow!("cannot decrypt the secret for {purpose:?}"))
+fn broken(purpose: &str) -> Error {
+    Error::internal(anyhow::anyhow!("what was sealed for {purpose:?} does not open"))
 }
 
-/// Returns `N` random bytes.
+/// `N` random bytes.
 pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0_u8; N];
     getrandom::fill(&mut bytes)
-        .map_err(|error| Error::internal(anyhow::anyhow!("cannot read random bytes: {error}")))?;
+        .map_err(|error| Error::internal(anyhow::anyhow!("no randomness: {error}")))?;
     Ok(bytes)
 }
 
-/// Returns `N` random bytes as hex digits.
+/// `N` random bytes as hex digits.
 pub fn random_hex<const N: usize>() -> Result<String> {
     use std::fmt::Write as _;
     let bytes = random::<N>()?;
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sealed_bytes_open_only_with_the_same_purpose_and_secret() {
+    fn what_is_sealed_opens_for_its_purpose_and_with_its_secret_alone() {
         let secret = SecretKey::from_text(&"s".repeat(32)).unwrap();
         let sealer = Sealer::new(&secret);
         let sealed = sealer.seal("one", b"plain").unwrap();

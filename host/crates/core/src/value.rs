@@ -1,4 +1,4 @@
-//! Values of named fields, in custom fields, facts and entities of plugins.
+//! Values of fields by name: what custom fields hold, what facts say changed, what plugins will see.
 
 use std::fmt;
 
@@ -19,30 +19,30 @@ pub enum Value {
     Decimal(Decimal),
     /// True or false.
     Boolean(bool),
-    /// A time.
+    /// A moment.
     Time(Timestamp),
     /// An amount of money.
     Money(Money),
-    /// A list of texts.
+    /// Several texts, in their order.
     Texts(Vec<String>),
-    /// Any other value, as JSON text.
+    /// Whatever else, as JSON text.
     Json(String),
 }
 
 impl Value {
-    /// Returns whether it is `None`.
+    /// Whether there is nothing in it.
     #[must_use]
     pub fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
-    /// Converts a count, if there is one.
+    /// A count, where there is one.
     #[must_use]
     pub fn count(number: Option<u64>) -> Self {
         number.map_or(Self::None, |number| Self::Integer(i64::try_from(number).unwrap_or(i64::MAX)))
     }
 
-    /// Returns the size in bytes that counts towards the bound of an object's fields.
+    /// Its size in bytes, for the bound on an object's fields.
     #[must_use]
     pub fn size(&self) -> usize {
         match self {
@@ -80,12 +80,12 @@ impl<T: fmt::Display> From<Option<T>> for Value {
     }
 }
 
-/// An exact decimal, stored as text: an optional minus, digits, an optional fraction.
+/// An exact decimal, kept as the text that was given: an optional minus, digits, an optional fraction.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Decimal(String);
 
 impl Decimal {
-    /// Parses a decimal of at most 38 digits.
+    /// Reads a decimal of at most 38 digits.
     pub fn parse(field: &str, text: &str) -> Result<Self> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
@@ -100,7 +100,7 @@ impl Decimal {
         }
     }
 
-    /// Returns the decimal as text.
+    /// The decimal as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -110,46 +110,46 @@ impl Decimal {
 /// An amount in minor units of a currency.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Money {
-    /// The number of minor units.
+    /// Minor units.
     pub amount: i64,
-    /// The currency, a code of ISO 4217.
+    /// ISO 4217.
     pub currency: String,
 }
 
-/// A named value.
+/// A value with its name.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Field {
-    /// The name.
+    /// The field.
     pub name: String,
-    /// The value.
+    /// What it holds.
     pub value: Value,
 }
 
 impl Field {
-    /// Creates a field.
+    /// A field that holds `value`.
     pub fn new(name: impl Into<String>, value: impl Into<Value>) -> Self {
         Self { name: name.into(), value: value.into() }
     }
 }
 
-/// The change of a field.
+/// What became of one field.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Change {
-    /// The name of the field.
+    /// The field.
     pub field: String,
-    /// The value before.
+    /// What it held.
     pub before: Value,
-    /// The value after.
+    /// What it holds now.
     pub after: Value,
 }
 
-/// An object that can be represented by named fields.
+/// An object that can be shown as fields by name.
 pub trait Snapshot {
-    /// Returns the fields, with unique names.
+    /// All that can be said of it, each name once.
     fn snapshot(&self) -> Vec<Field>;
 }
 
-/// Returns the differences between two states of an object; `None` means that it does not exist.
+/// What differs between two snapshots of one object; none stands for its absence.
 pub fn diff<T: Snapshot>(before: Option<&T>, after: Option<&T>) -> Vec<Change> {
     let mut olds = before.map(Snapshot::snapshot).unwrap_or_default();
     let mut changes = Vec::new();
@@ -183,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn diff_lists_added_removed_and_changed_fields() {
+    fn a_diff_names_what_came_what_went_and_what_changed() {
         let before = Bag(vec![("same", "1"), ("gone", "2"), ("changed", "3")]);
         let after = Bag(vec![("same", "1"), ("changed", "4"), ("came", "5")]);
         let changes = diff(Some(&before), Some(&after));
-        let fields: Vec<_> = changes.iter().map(|c| (c.field.as_str(), &c.before, &c.after)).collect();
+        let said: Vec<_> = changes.iter().map(|c| (c.field.as_str(), &c.before, &c.after)).collect();
         assert_eq!(
-            fields,
+            said,
             [
                 ("changed", &Value::from("3"), &Value::from("4")),
                 ("came", &Value::None, &Value::from("5")),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn decimal_is_digits_with_an_optional_fraction() {
+    fn a_decimal_is_digits_and_at_most_one_point() {
         for good in ["0", "12.50", "-1.0", "00012"] {
             assert_eq!(Decimal::parse("d", good).unwrap().as_str(), good);
         }

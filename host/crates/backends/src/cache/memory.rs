@@ -1,4 +1,4 @@
-//! The in-process cache.
+//! The cache in the process.
 
 use std::time::Duration;
 
@@ -6,14 +6,13 @@ use moka::sync::Cache as Moka;
 use tessera_core::cache::{CacheKey, Cached};
 use tessera_core::ports::Cache;
 
-/// A cache of a bounded number of entries, which evicts the least used ones.
+/// Keeps a bounded number of entries; what is asked for least goes first.
 pub struct Memory {
     entries: Moka<CacheKey, Cached>,
 }
 
 impl Memory {
-    /// Creates a cache of at most `entries`. The lifetime bounds how long an entry stays outdated after a lost
-    /// invalidation.
+    /// A cache of at most `entries`, each kept for at most `lifetime`: it bounds what a lost message costs.
     #[must_use]
     pub fn new(entries: u64, lifetime: Duration) -> Self {
         Self { entries: Moka::builder().max_capacity(entries).time_to_live(lifetime).build() }
@@ -65,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn entry_is_returned_until_it_is_removed() {
+    fn what_was_put_is_found_until_it_is_removed() {
         let cache = Memory::new(10, Duration::from_secs(60));
         let (key, value) = entry();
         assert!(cache.get(&key).is_none());
@@ -79,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn number_of_entries_is_bounded() {
+    fn it_never_holds_more_than_its_bound() {
         let cache = Memory::new(10, Duration::from_secs(60));
         for _ in 0..1_000 {
             let (key, value) = entry();

@@ -1,7 +1,7 @@
-//! Check-ins: scans of tickets on the way in or out.
+//! Check-ins: who came in or went out with which ticket, where and when.
 //!
-//! The verdict of each follows from all check-ins of its ticket, in the order of their times. So offline scanners may
-//! report late and in any order, with the same result.
+//! What each was worth follows from all check-ins of its ticket together, in the order of their times. So scanners that
+//! were offline can report late and in any order, and all come to the same end.
 
 use crate::admission::Ticket;
 use crate::admission::ticket::Presence;
@@ -16,7 +16,7 @@ pub const MAX_OF_TICKET: usize = 500;
 /// The largest page of check-ins.
 pub const MAX_PAGE: u32 = 200;
 
-/// The direction of a check-in.
+/// Which way somebody went.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Direction {
     /// Into the event.
@@ -26,25 +26,25 @@ pub enum Direction {
     Out,
 }
 
-/// The verdict on a check-in.
+/// What a check-in was worth.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Verdict {
-    /// Admitted, or let out.
+    /// It admitted, or let out.
     Accepted,
-    /// Refused: the ticket was used before.
+    /// The ticket had been used before.
     Duplicate,
-    /// Refused: a check-out without a check-in.
+    /// It went out without being inside.
     Stray,
-    /// Refused: the ticket or the code was no longer valid.
+    /// The ticket, or the code that was shown, was not good any more.
     Void,
 }
 
-/// When and by which principal a check-in was undone.
+/// Who took a check-in back, and when.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Undone {
     /// The principal.
     pub by: String,
-    /// The time.
+    /// When.
     pub at: Timestamp,
 }
 
@@ -57,33 +57,33 @@ pub struct CheckIn {
     pub event: EventId,
     /// The ticket.
     pub ticket: TicketId,
-    /// In or out.
+    /// Which way.
     pub direction: Direction,
-    /// Its verdict.
+    /// What it was worth.
     pub verdict: Verdict,
-    /// The time of the scan, by the clock of the store or of an offline scanner.
+    /// When it happened, by the clock of the store or of a scanner that was offline.
     pub at: Timestamp,
-    /// The gate.
+    /// At which gate.
     pub gate: String,
-    /// The device; empty if unknown.
+    /// With which device; empty: it is not known.
     pub device: String,
-    /// The staff member; empty if unknown.
+    /// By whom of the staff; empty: it is not known.
     pub staff: String,
-    /// The device's own id of the scan; `None` if it was recorded online.
+    /// What the device calls it by; none: the host recorded it as it happened.
     pub nonce: Option<String>,
-    /// The serial of the scanned code; `None` if the ticket was given by its id.
+    /// The number of the code that was shown; none: the ticket was named by its id.
     pub serial: Option<u16>,
-    /// Whether the event allowed re-entry at that time. The verdict depends on this, whatever the event allows later.
+    /// Whether the event let in again who had left, when it happened: by this it is judged for good.
     pub reentry: bool,
-    /// The principal that reported it.
+    /// The principal who reported it.
     pub created_by: String,
     /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// When and by which principal it was undone.
+    /// Who took it back.
     pub undone: Option<Undone>,
 }
 
-/// The filters and orders of lists of check-ins.
+/// What check-ins can be listed by.
 pub const SPEC: Spec = Spec {
     fields: &[
         ("ticket", Kind::Id),
@@ -99,10 +99,10 @@ pub const SPEC: Spec = Spec {
 };
 
 impl Direction {
-    /// All values.
+    /// All of them.
     pub const ALL: [Self; 2] = [Self::In, Self::Out];
 
-    /// Returns its stable name.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -111,7 +111,7 @@ impl Direction {
         }
     }
 
-    /// Reads a direction that a client sent in `field`; empty means in.
+    /// Reads what a client sent in `field`; empty: in.
     pub fn parse(field: &str, text: &str) -> Result<Self> {
         match text {
             "" | "in" => Ok(Self::In),
@@ -122,10 +122,10 @@ impl Direction {
 }
 
 impl Verdict {
-    /// All values.
+    /// All of them.
     pub const ALL: [Self; 4] = [Self::Accepted, Self::Duplicate, Self::Stray, Self::Void];
 
-    /// Returns its stable name.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -137,62 +137,60 @@ impl Verdict {
     }
 }
 
-/// Sets the verdict of each check-in of a ticket, and returns their result.
-pub fn evaluate(ticket: &Ticket, check_ins: &mut [CheckIn]) -> Presence {
-    // The order must be the same on every host, so it does not depend on when they were recorded.
+/// Gives each check-in of a ticket its verdict, and answers what they make of the ticket.
+pub fn settle(ticket: &Ticket, check_ins: &mut [CheckIn]) -> Presence {
+    // By what every host sees alike: never by the order in which they were recorded.
     check_ins.sort_by(|one, other| order(one).cmp(&order(other)));
     let mut presence = Presence::default();
-    for check_in in check_ins.iter_mut().filter(|check_in| check_in.undone.is_none()) {
-        check_in.verdict = verdict(ticket, check_in, &presence);
-        if check_in.verdict != Verdict::Accepted {
+    for held in check_ins.iter_mut().filter(|held| held.undone.is_none()) {
+        held.verdict = judge(ticket, held, &presence);
+        if held.verdict != Verdict::Accepted {
             continue;
         }
-        presence.inside = check_in.direction == Direction::In;
+        presence.inside = held.direction == Direction::In;
         presence.entries += u32::from(presence.inside);
-        presence.last_at = Some(check_in.at);
-        presence.last_gate = Some(check_in.gate.clone());
+        presence.last_at = Some(held.at);
+        presence.last_gate = Some(held.gate.clone());
     }
     presence
 }
 
-fn order(check_in: &CheckIn) -> (Timestamp, &str, Option<&str>, CheckInId) {
-    // Ids differ between hosts for reported scans; those without a nonce are recorded in the order of their times.
-    let id = if check_in.nonce.is_some() { CheckInId(uuid::Uuid::nil()) } else { check_in.id };
-    (check_in.at, &check_in.device, check_in.nonce.as_deref(), id)
+fn order(held: &CheckIn) -> (Timestamp, &str, Option<&str>, CheckInId) {
+    // Only what has no nonce is told apart by its id, and that is recorded in the order in which it happens.
+    let id = if held.nonce.is_some() { CheckInId(uuid::Uuid::nil()) } else { held.id };
+    (held.at, &held.device, held.nonce.as_deref(), id)
 }
 
-fn verdict(ticket: &Ticket, check_in: &CheckIn, presence: &Presence) -> Verdict {
-    let cancelled = ticket.cancelled_at.is_some_and(|at| at <= check_in.at);
-    let other_code = check_in.serial.is_some_and(|serial| serial != ticket.serial);
-    let outdated = other_code && ticket.code_since <= check_in.at;
+fn judge(ticket: &Ticket, held: &CheckIn, presence: &Presence) -> Verdict {
+    let cancelled = ticket.cancelled_at.is_some_and(|at| at <= held.at);
+    let outdated = held.serial.is_some_and(|serial| serial != ticket.serial) && ticket.code_since <= held.at;
     if cancelled || outdated {
         return Verdict::Void;
     }
-    match check_in.direction {
-        Direction::In if presence.entries == 0 || (check_in.reentry && !presence.inside) => Verdict::Accepted,
+    match held.direction {
+        Direction::In if presence.entries == 0 || (held.reentry && !presence.inside) => Verdict::Accepted,
         Direction::In => Verdict::Duplicate,
-        Direction::Out if check_in.reentry && presence.inside => Verdict::Accepted,
+        Direction::Out if held.reentry && presence.inside => Verdict::Accepted,
         Direction::Out => Verdict::Stray,
     }
 }
 
-/// Returns the refusal of a check-in that was not accepted, for the staff at the gate.
+/// Why a check-in that was not accepted was not, told to who stands at the gate.
 #[must_use]
-pub fn refusal(ticket: &Ticket, check_in: &CheckIn) -> Error {
+pub fn refusal(ticket: &Ticket, tried: &CheckIn) -> Error {
     let presence = &ticket.presence;
     let last = match (presence.last_at, &presence.last_gate) {
         (Some(at), Some(gate)) => format!(" at {at}, at gate {gate:?}"),
         _ => String::new(),
     };
-    let (code, message) = match check_in.verdict {
-        Verdict::Duplicate if presence.inside || !check_in.reentry => {
+    let (code, message) = match tried.verdict {
+        Verdict::Duplicate if presence.inside || !tried.reentry => {
             ("ALREADY_CHECKED_IN", format!("the ticket was used already{last}"))
         }
         Verdict::Duplicate => ("ALREADY_CHECKED_IN", "the ticket was used already".to_owned()),
-        Verdict::Stray if !check_in.reentry => (
-            "REENTRY_NOT_ALLOWED",
-            "the event does not allow re-entry, so no ticket is checked out".to_owned(),
-        ),
+        Verdict::Stray if !tried.reentry => {
+            ("REENTRY_NOT_ALLOWED", "the event lets nobody in again, so nobody is let out".to_owned())
+        }
         Verdict::Stray => ("NOT_INSIDE", format!("the ticket's holder is not inside{}", left(&last))),
         Verdict::Void if ticket.cancelled_at.is_some() => {
             ("TICKET_CANCELLED", "the ticket was cancelled".to_owned())
@@ -216,15 +214,15 @@ mod tests {
         Timestamp::from_micros(1_800_000_000_000_000 + seconds * 1_000_000).unwrap()
     }
 
-    fn sample() -> Ticket {
+    fn ticket() -> Ticket {
         Ticket::sample(1, at(-100))
     }
 
-    fn scan(ticket: &Ticket, seconds: i64, direction: Direction, (device, nonce): (&str, &str)) -> CheckIn {
+    fn scan(of: &Ticket, seconds: i64, direction: Direction, (device, nonce): (&str, &str)) -> CheckIn {
         CheckIn {
             id: CheckInId::generate(),
-            event: ticket.event,
-            ticket: ticket.id,
+            event: of.event,
+            ticket: of.id,
             direction,
             verdict: Verdict::Void,
             at: at(seconds),
@@ -241,84 +239,79 @@ mod tests {
     }
 
     fn verdicts(ticket: &Ticket, mut all: Vec<CheckIn>, reentry: bool) -> (Vec<Verdict>, Presence) {
-        all.iter_mut().for_each(|check_in| check_in.reentry = reentry);
-        let presence = evaluate(ticket, &mut all);
-        (all.iter().map(|check_in| check_in.verdict).collect(), presence)
+        all.iter_mut().for_each(|held| held.reentry = reentry);
+        let presence = settle(ticket, &mut all);
+        (all.iter().map(|held| held.verdict).collect(), presence)
     }
 
     #[test]
-    fn without_reentry_only_the_first_scan_is_accepted() {
+    fn without_re_entry_the_first_scan_is_the_one_that_counts() {
         use Direction::{In, Out};
         use Verdict::{Accepted, Duplicate, Stray};
-        let ticket = sample();
+        let held = ticket();
         let scans = vec![
-            scan(&ticket, 9, In, ("b", "1")),
-            scan(&ticket, 5, In, ("a", "1")),
-            scan(&ticket, 7, Out, ("a", "2")),
+            scan(&held, 9, In, ("b", "1")),
+            scan(&held, 5, In, ("a", "1")),
+            scan(&held, 7, Out, ("a", "2")),
         ];
-        let (found, presence) = verdicts(&ticket, scans, false);
-        assert_eq!(found, [Accepted, Stray, Duplicate]);
+        let (worth, presence) = verdicts(&held, scans, false);
+        assert_eq!(worth, [Accepted, Stray, Duplicate]);
         assert_eq!((presence.entries, presence.inside, presence.last_at), (1, true, Some(at(5))));
         assert_eq!(presence.last_gate.as_deref(), Some("gate of a"));
     }
 
     #[test]
-    fn with_reentry_a_ticket_is_accepted_again_after_a_check_out() {
+    fn with_re_entry_who_went_out_comes_in_again() {
         use Direction::{In, Out};
         use Verdict::{Accepted, Duplicate, Stray};
-        let ticket = sample();
+        let held = ticket();
         let steps = [(1, Out), (2, In), (3, In), (4, Out), (5, Out), (6, In)];
-        let scans =
-            steps.iter().map(|(second, way)| scan(&ticket, *second, *way, ("a", &second.to_string())));
-        let (found, presence) = verdicts(&ticket, scans.collect(), true);
-        assert_eq!(found, [Stray, Accepted, Duplicate, Accepted, Stray, Accepted]);
+        let scans = steps.iter().map(|(second, way)| scan(&held, *second, *way, ("a", &second.to_string())));
+        let (worth, presence) = verdicts(&held, scans.collect(), true);
+        assert_eq!(worth, [Stray, Accepted, Duplicate, Accepted, Stray, Accepted]);
         assert_eq!((presence.entries, presence.inside), (2, true));
     }
 
     #[test]
-    fn change_of_reentry_does_not_affect_earlier_check_ins() {
+    fn a_switch_of_the_rule_judges_nothing_again_that_happened_before() {
         use Direction::{In, Out};
         use Verdict::{Accepted, Duplicate, Stray};
-        let ticket = sample();
-        let evaluated = |steps: &[(Direction, bool)]| {
+        let held = ticket();
+        let settled = |steps: &[(Direction, bool)]| {
             let scans = steps.iter().zip(1..).map(|((way, reentry), second)| {
-                let scan = scan(&ticket, second, *way, ("a", &second.to_string()));
+                let scan = scan(&held, second, *way, ("a", &second.to_string()));
                 CheckIn { reentry: *reentry, ..scan }
             });
             let mut all: Vec<_> = scans.collect();
-            let presence = evaluate(&ticket, &mut all);
-            (
-                all.iter().map(|check_in| check_in.verdict).collect::<Vec<_>>(),
-                presence.entries,
-                presence.inside,
-            )
+            let presence = settle(&held, &mut all);
+            (all.iter().map(|held| held.verdict).collect::<Vec<_>>(), presence.entries, presence.inside)
         };
-        // A ticket that was accepted twice stays inside after re-entry is switched off.
+        // Who came in twice stays in when nobody is let in again any more.
         let off = [(In, true), (Out, true), (In, true), (Out, false), (In, false)];
-        assert_eq!(evaluated(&off), (vec![Accepted, Accepted, Accepted, Stray, Duplicate], 2, true));
-        // A refused check-in stays refused after re-entry is switched on.
+        assert_eq!(settled(&off), (vec![Accepted, Accepted, Accepted, Stray, Duplicate], 2, true));
+        // What was refused stays refused when re-entry begins.
         let on = [(In, false), (Out, false), (In, false), (Out, true), (In, true)];
-        assert_eq!(evaluated(&on), (vec![Accepted, Stray, Duplicate, Accepted, Accepted], 2, true));
+        assert_eq!(settled(&on), (vec![Accepted, Stray, Duplicate, Accepted, Accepted], 2, true));
     }
 
     #[test]
-    fn scans_after_a_cancellation_or_transfer_are_void() {
+    fn what_was_not_good_any_more_is_void_from_then_on() {
         use Direction::In;
         use Verdict::{Accepted, Void};
-        let cancelled = Ticket { cancelled_at: Some(at(5)), ..sample() };
-        let scans = |ticket: &Ticket| vec![scan(ticket, 4, In, ("a", "1")), scan(ticket, 5, In, ("a", "2"))];
+        let cancelled = Ticket { cancelled_at: Some(at(5)), ..ticket() };
+        let scans = |held: &Ticket| vec![scan(held, 4, In, ("a", "1")), scan(held, 5, In, ("a", "2"))];
         assert_eq!(verdicts(&cancelled, scans(&cancelled), false).0, [Accepted, Void]);
-        let moved = Ticket { serial: 2, code_since: at(5), ..sample() };
+        let moved = Ticket { serial: 2, code_since: at(5), ..ticket() };
         assert_eq!(verdicts(&moved, scans(&moved), false).0, [Accepted, Void]);
         let mut undone = scans(&cancelled);
         undone[0].undone = Some(Undone { by: "key:k".into(), at: at(9) });
         assert_eq!(verdicts(&cancelled, undone, false).1, Presence::default());
     }
 
-    /// Reports of several devices in random orders.
+    /// Reports of several devices, in every order in which they may come, with repeats: one end.
     #[test]
-    fn result_does_not_depend_on_the_order_of_reports() {
-        let ticket = sample();
+    fn in_whatever_order_scans_are_reported_the_end_is_the_same() {
+        let held = ticket();
         let mut seed = 88_172_645_463_325_252_u64;
         let mut random = move |below: u64| {
             seed ^= seed << 13;
@@ -334,28 +327,28 @@ mod tests {
                     let device = if random(2) == 0 { "a" } else { "b" };
                     // Few moments, so that many scans share one.
                     let second = i64::try_from(random(4)).unwrap();
-                    let scan = scan(&ticket, second, direction, (device, &index.to_string()));
+                    let scan = scan(&held, second, direction, (device, &index.to_string()));
                     // The rule changes in half of the rounds, at the second moment.
                     CheckIn { reentry: (round % 2 == 0) != (round % 4 > 1 && second > 1), ..scan }
                 })
                 .collect();
-            let result = |order: &[usize]| {
+            let end = |order: &[usize]| {
                 let (mut all, mut presence) = (Vec::new(), Presence::default());
                 for index in order {
-                    // Each host assigns its own ids.
+                    // A host that reads them back gives them ids of its own.
                     all.push(CheckIn { id: CheckInId::generate(), ..scans[*index].clone() });
-                    presence = evaluate(&ticket, &mut all);
+                    presence = settle(&held, &mut all);
                 }
-                let verdicts = all.iter().map(|each| (each.device.clone(), each.nonce.clone(), each.verdict));
-                (verdicts.collect::<Vec<_>>(), presence)
+                let worth = all.iter().map(|held| (held.device.clone(), held.nonce.clone(), held.verdict));
+                (worth.collect::<Vec<_>>(), presence)
             };
             let mut order: Vec<_> = (0..count).collect();
-            let first = result(&order);
+            let first = end(&order);
             for _ in 0..10 {
                 for index in (1..count).rev() {
                     order.swap(index, usize::try_from(random(index as u64 + 1)).unwrap());
                 }
-                assert_eq!(result(&order), first, "{order:?}");
+                assert_eq!(end(&order), first, "{order:?}");
             }
         }
     }

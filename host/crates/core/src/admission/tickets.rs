@@ -1,15 +1,16 @@
-//! The service of tickets. Only the confirmation of a reservation issues them.
+//! What can be done with tickets. They are issued when a reservation is confirmed; nothing else makes one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::access::{ObjectKind, Operation, Role};
+use crate::access::{ObjectKind, Operation};
 use crate::admission::code::Code;
-use crate::admission::{Codes, RevokedCodes, Ticket};
+use crate::admission::{Codes, Ticket};
 use crate::changeset::{Changeset, Write};
 use crate::command::{Commands, Decision};
-use crate::ctx::{Ctx, Principal, Transport};
+use crate::ctx::{Ctx, Principal, Role, Transport};
 use crate::error::{Error, Result};
+use crate::filter::{Kind, Spec};
 use crate::id::{EventId, TenantId, TicketId};
 use crate::inventory::Reservation;
 use crate::outbox::{NewFact, ObjectRef};
@@ -17,13 +18,30 @@ use crate::page::{Page, PageRequest};
 use crate::ports::Store;
 use crate::value::{Change, diff};
 
-/// How many tickets of a cancelled event are cancelled in one changeset, each with a row and a fact.
+/// How many tickets of a cancelled event are cancelled at once: a row and a fact for each go into one changeset.
 const SLICE: u32 = 400;
 
 /// How long a slice may take.
-const SLICE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Reads, transfers and cancels tickets.
+/// The largest page of revoked codes.
+pub const MAX_REVOKED: u32 = 1_000;
+
+/// What revoked codes can be listed by; those that were revoked first come first.
+pub const REVOKED: Spec = Spec { fields: &[("revoked", Kind::Time)], orders: &["revoked"] };
+
+/// Codes of a ticket that are void though they are authentic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Revoked {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// The number of the code that is good; none: no code of the ticket is.
+    pub good: Option<u16>,
+    /// Since when.
+    pub at: crate::time::Timestamp,
+}
+
+/// Carries out what is done with tickets.
 #[derive(Clone)]
 pub struct Tickets {
     store: Arc<dyn Store>,
@@ -32,19 +50,19 @@ pub struct Tickets {
 }
 
 impl Tickets {
-    /// Creates the service.
+    /// The service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands, codes: Codes) -> Self {
         Self { store, commands, codes }
     }
 
-    /// Returns a ticket, with its code if the caller may sell.
+    /// Shows a ticket, with its code for those who may sell.
     pub async fn get(&self, ctx: &Ctx, id: TicketId) -> Result<(Ticket, Option<Code>)> {
         ctx.allow(Operation::TicketGet)?;
         self.with_code(ctx, self.found(ctx, id).await?).await
     }
 
-    /// Returns a ticket with its code for printing.
+    /// Shows a ticket as it is printed.
     pub async fn printed(&self, ctx: &Ctx, id: TicketId) -> Result<(Ticket, Code)> {
         ctx.allow(Operation::TicketPrint)?;
         let ticket = self.found(ctx, id).await?;
@@ -54,19 +72,16 @@ impl Tickets {
         Ok((ticket, code))
     }
 
-    /// Returns a page of tickets, with their codes if the caller may sell.
+    /// Lists tickets.
     pub async fn list(&self, ctx: &Ctx, page: &PageRequest) -> Result<Page<(Ticket, Option<Code>)>> {
         ctx.allow(Operation::TicketList)?;
         let Page { items, next } = self.store.tickets(ctx.tenant, page).await?;
-        let codes = if may_see_codes(ctx) {
-            self.codes.of(ctx.tenant, &items).await?
-        } else {
-            vec![None; items.len()]
-        };
+        let codes =
+            if sells(ctx) { self.codes.of(ctx.tenant, &items).await? } else { vec![None; items.len()] };
         Ok(Page { items: items.into_iter().zip(codes).collect(), next })
     }
 
-    /// Transfers an unused ticket to another holder. It gets a new code, and the old one becomes invalid.
+    /// Gives a ticket that was not used to another holder. It gets a new code; the old one is void.
     pub async fn transfer(&self, ctx: &Ctx, id: TicketId, holder: String) -> Result<(Ticket, Option<Code>)> {
         let decide = || async {
             let before = self.found(ctx, id).await?;
@@ -80,51 +95,45 @@ impl Tickets {
         self.with_code(ctx, ticket).await
     }
 
-    /// Cancels a ticket. With `restock`, its unit and seat can be sold again.
+    /// Cancels a ticket. Its unit, and its seat, can be sold again if `restock` says so.
     pub async fn cancel(&self, ctx: &Ctx, id: TicketId, restock: bool) -> Result<Ticket> {
         let decide = || async {
             let before = self.found(ctx, id).await?;
             ctx.check_version(before.version)?;
             let after = before.cancelled(ctx.now)?;
-            let reservation = self.store.reservation(ctx.tenant, before.reservation).await?;
-            let reservation = reservation.ok_or_else(Error::stale)?;
+            let held = self.store.reservation(ctx.tenant, before.reservation).await?;
+            let held = held.ok_or_else(Error::stale)?;
             let mut changeset = Changeset::new(ctx)
                 .fact(fact(ctx, "ticket.cancelled", diff(Some(&before), Some(&after)), &after))
                 .update(after.clone());
             if restock {
-                changeset = changeset.write(return_unit(&reservation, id)?);
+                changeset = changeset.write(returned(&held, id)?);
             }
-            // The ticket no longer counts towards the buyer's limit.
-            let mut rest =
-                Reservation { version: reservation.version + 1, updated_at: ctx.now, ..reservation.clone() };
+            // What the buyer has of the event, as limits count it, is one less.
+            let mut rest = Reservation { version: held.version + 1, updated_at: ctx.now, ..held.clone() };
             rest.units.retain(|unit| unit.id != id);
             let object =
                 ObjectRef { kind: ObjectKind::Reservation, id: rest.id.to_string(), version: rest.version };
-            let changes = diff(Some(&reservation), Some(&rest));
+            let changes = diff(Some(&held), Some(&rest));
             let reduced = NewFact::new(ctx, "reservation.reduced", object, changes).in_event(rest.event);
             Ok(Decision::change(changeset.fact(reduced).update(rest), after))
         };
         self.commands.run(ctx, Operation::TicketCancel, &(id, restock, ctx.if_version), decide).await
     }
 
-    /// Returns a page of an event's revoked codes, which offline scanners need.
-    pub async fn revoked(&self, ctx: &Ctx, event: EventId, page: &PageRequest) -> Result<Page<RevokedCodes>> {
+    /// Lists codes of an event's tickets that are void: what a scanner without a connection must know.
+    pub async fn revoked(&self, ctx: &Ctx, event: EventId, page: &PageRequest) -> Result<Page<Revoked>> {
         ctx.allow(Operation::TicketRevoked)?;
         self.store.event(ctx.tenant, event).await?.ok_or_else(|| Error::not_found("event"))?;
         self.store.revoked(ctx.tenant, event, page).await
     }
 
-    /// Cancels some tickets of a cancelled event. Returns whether there may be more.
+    /// Cancels some of the tickets of an event that was cancelled; whether there may be more.
     pub async fn cancel_slice(&self, tenant: TenantId, event: EventId) -> Result<bool> {
-        let deadline = std::time::Instant::now() + SLICE_TIMEOUT;
+        let until = std::time::Instant::now() + PATIENCE;
         let request_id = format!("sweep-{event}").into();
-        let ctx = Ctx::new(
-            tenant,
-            Principal::System,
-            request_id,
-            (self.store.now(), deadline),
-            Transport::Internal,
-        );
+        let ctx =
+            Ctx::new(tenant, Principal::System, request_id, (self.store.now(), until), Transport::Internal);
         let full = AtomicBool::new(false);
         let decide = || async {
             let mut changeset = Changeset::new(&ctx);
@@ -141,12 +150,12 @@ impl Tickets {
             Ok(Decision::change(changeset, ()))
         };
         self.commands.run(&ctx, Operation::TicketCancel, &event, decide).await?;
-        // A full slice may be the last one; then the next slice is empty.
+        // A slice that was full may have been the last; the next one finds nothing then.
         Ok(full.into_inner())
     }
 
     async fn with_code(&self, ctx: &Ctx, ticket: Ticket) -> Result<(Ticket, Option<Code>)> {
-        if !may_see_codes(ctx) {
+        if !sells(ctx) {
             return Ok((ticket, None));
         }
         let code = self.codes.of(ctx.tenant, std::slice::from_ref(&ticket)).await?.pop().flatten();
@@ -158,19 +167,19 @@ impl Tickets {
     }
 }
 
-/// Creates a fact about a ticket.
+/// A fact about a ticket.
 pub(crate) fn fact(ctx: &Ctx, fact_type: &'static str, changes: Vec<Change>, after: &Ticket) -> NewFact {
     let object = ObjectRef { kind: ObjectKind::Ticket, id: after.id.to_string(), version: after.version };
     NewFact::new(ctx, fact_type, object, changes).in_event(after.event)
 }
 
-/// Returns whether the caller may see codes. A code admits, so only callers that hand out tickets see them.
-fn may_see_codes(ctx: &Ctx) -> bool {
+/// Who has a code can come in: it is for those who hand tickets out.
+fn sells(ctx: &Ctx) -> bool {
     ctx.has_role(Role::Admin) || ctx.has_role(Role::Agent)
 }
 
-/// Creates the write that returns a ticket's unit to its pools.
-fn return_unit(of: &Reservation, id: TicketId) -> Result<Write> {
+/// Gives a ticket's unit back to the pools from which it was taken.
+fn returned(of: &Reservation, id: TicketId) -> Result<Write> {
     let unit = of.units.iter().find(|unit| unit.id == id).ok_or_else(Error::stale)?;
     let line = of.lines.get(unit.line).ok_or_else(Error::stale)?;
     let seat = unit.seat.as_ref().map(|seat| (line.ticket_type, seat.id));

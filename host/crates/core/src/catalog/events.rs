@@ -1,4 +1,4 @@
-//! The service of events.
+//! What can be done with events.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,21 +11,20 @@ use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
 use crate::id::{EventId, PoolId};
-use crate::inventory::resize::resize_pool;
 use crate::inventory::{Pool, PoolSort};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
 use crate::value::diff;
 
-/// How many events are ended in one round, and how long each may take.
-const MAX_ENDED: u32 = 100;
-const END_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many events that are over are ended at once, and how long each may take.
+const OVER: u32 = 100;
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The time zone of events without another.
-const DEFAULT_TIME_ZONE: &str = "UTC";
+/// Where an event is when nobody says so.
+const UTC: &str = "UTC";
 
-/// Creates, reads, changes and deletes events.
+/// Carries out what is done with events.
 #[derive(Clone)]
 pub struct Events {
     store: Arc<dyn Store>,
@@ -33,22 +32,21 @@ pub struct Events {
 }
 
 impl Events {
-    /// Creates the service.
+    /// The service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
         Self { store, commands }
     }
 
-    /// Creates an event, with the pool of all its units.
+    /// Makes an event, with the pool of all that it admits.
     pub async fn create(&self, ctx: &Ctx, command: WriteEvent) -> Result<Event> {
         let decide = || async {
             command.check()?;
             command.check_status(EventStatus::Draft)?;
-            let (mut changeset, time_zone) =
-                self.check_references(ctx, &command, Changeset::new(ctx)).await?;
+            let (mut changeset, zone) = self.bound(ctx, &command, Changeset::new(ctx)).await?;
             let event = Event {
                 id: EventId::generate(),
-                attributes: WriteEvent { time_zone: Some(time_zone), ..command.clone() },
+                text: WriteEvent { time_zone: Some(zone), ..command.clone() },
                 reentry_switches: Vec::new(),
                 created_by: ctx.principal.to_string(),
                 created_at: ctx.now,
@@ -56,79 +54,73 @@ impl Events {
                 version: 1,
             };
             let pool = Pool::new(event.id, (PoolSort::Event, event.id.into()), "event", ctx.now);
-            changeset = changeset.insert(event.clone()).insert(pool.with_capacity(event.attributes.capacity));
+            changeset = changeset.insert(event.clone()).insert(pool.holding(event.text.capacity));
             Ok(Decision::change(changeset.fact(fact(ctx, "event.created", None, &event)), event))
         };
         self.commands.run(ctx, Operation::EventCreate, &command, decide).await
     }
 
-    /// Returns an event. Drafts are hidden from the public.
+    /// Shows an event. Only who works here sees a draft.
     pub async fn get(&self, ctx: &Ctx, id: EventId) -> Result<Event> {
         ctx.allow(Operation::EventGet)?;
         let event = self.found(ctx, id).await?;
-        if event.is_public() || ctx.is_authenticated() {
-            Ok(redacted(ctx, event))
+        if event.is_public() || sees_drafts(ctx) {
+            Ok(shown(ctx, event))
         } else {
             Err(Error::not_found("event"))
         }
     }
 
-    /// Returns a page of events.
+    /// Lists events.
     pub async fn list(&self, ctx: &Ctx, page: &PageRequest) -> Result<Page<Event>> {
         ctx.allow(Operation::EventList)?;
-        let page = self.store.events(ctx.tenant, !ctx.is_authenticated(), page).await?;
-        Ok(page.map(|event| redacted(ctx, event)))
+        let page = self.store.events(ctx.tenant, !sees_drafts(ctx), page).await?;
+        Ok(page.map(|event| shown(ctx, event)))
     }
 
-    /// Counts events that are not drafts by category.
+    /// The categories of events that are not drafts, with how many there are of each.
     pub async fn categories(&self, ctx: &Ctx) -> Result<BTreeMap<String, u64>> {
         ctx.allow(Operation::EventCategories)?;
         self.store.event_categories(ctx.tenant).await
     }
 
-    /// Changes an event. If it is cancelled, its holds are released and its tickets cancelled later, in slices.
+    /// Changes an event. One that is cancelled sells nothing any more: its holds are released and its
+    /// tickets marked, in slices.
     pub async fn update(&self, ctx: &Ctx, id: EventId, command: ChangeEvent) -> Result<Event> {
         let decide = || async {
             let before = self.found(ctx, id).await?;
             ctx.check_version(before.version)?;
-            let mut after =
-                Event { attributes: command.clone().apply_to(&before.attributes), ..before.clone() };
-            after.attributes.check()?;
-            after.attributes.check_status(before.attributes.status)?;
+            let mut after = Event { text: command.clone().apply_to(&before.text), ..before.clone() };
+            after.text.check()?;
+            after.text.check_status(before.text.status)?;
             if after == before {
                 return Ok(Decision::nothing(after));
             }
-            let (mut changeset, time_zone) =
-                self.check_references(ctx, &after.attributes, Changeset::new(ctx)).await?;
-            after.attributes.time_zone = Some(time_zone);
+            let (mut changeset, zone) = self.bound(ctx, &after.text, Changeset::new(ctx)).await?;
+            after.text.time_zone = Some(zone);
             after.version += 1;
             after.updated_at = ctx.now;
-            if after.attributes.reentry != before.attributes.reentry {
-                after.record_reentry_switch(ctx.now)?;
+            if after.text.reentry != before.text.reentry {
+                after.switched(ctx.now)?;
             }
-            if after.attributes.capacity != before.attributes.capacity {
-                changeset = self.resize_pool(ctx, changeset, id, after.attributes.capacity).await?;
+            if after.text.capacity != before.text.capacity {
+                changeset = self.resized(ctx, changeset, id, after.text.capacity).await?;
             }
-            if after.attributes.status != before.attributes.status {
-                // Batches in progress finish first.
+            if after.text.status != before.text.status {
+                // Whatever is being reserved meanwhile is finished first.
                 changeset = changeset.guard(Guard::SalesPaused(id));
             }
-            let fact = fact(
-                ctx,
-                fact_type(before.attributes.status, after.attributes.status),
-                Some(&before),
-                &after,
-            );
+            let fact = fact(ctx, fact_type(before.text.status, after.text.status), Some(&before), &after);
             Ok(Decision::change(changeset.fact(fact).update(after.clone()), after))
         };
         self.commands.run(ctx, Operation::EventUpdate, &(id, &command, ctx.if_version), decide).await
     }
 
-    /// Ends active events whose end has passed, and returns their number.
+    /// Ends events that are over; how many there were.
     pub async fn end_over(&self) -> Result<usize> {
-        let events = self.store.events_over(MAX_ENDED).await?;
-        for (tenant, id) in &events {
-            let until = Instant::now() + END_TIMEOUT;
+        let over = self.store.events_over(OVER).await?;
+        for (tenant, id) in &over {
+            let until = Instant::now() + PATIENCE;
             let request_id = format!("over-{id}").into();
             let ctx = Ctx::new(
                 *tenant,
@@ -140,14 +132,14 @@ impl Events {
             let ended = ChangeEvent { status: Some(EventStatus::Ended), ..ChangeEvent::default() };
             match self.update(&ctx, *id, ended).await {
                 Ok(_) => {}
-                // It was deleted, cancelled or prolonged meanwhile, or a plugin refuses. It is not on sale in any case.
-                Err(error) => tracing::debug!(?error, event = %id, "event not ended after its end date"),
+                // Somebody removed, cancelled or prolonged it meanwhile, or a plugin refuses: it sells nothing any more.
+                Err(error) => tracing::debug!(?error, event = %id, "an event that is over was not ended"),
             }
         }
-        Ok(events.len())
+        Ok(over.len())
     }
 
-    /// Deletes an event without sales and holds. Its dependent rows are purged later, in slices.
+    /// Removes an event of which nothing was sold or is held; what hangs on it is purged in slices.
     pub async fn delete(&self, ctx: &Ctx, id: EventId) -> Result<()> {
         let decide = || async {
             let event = self.found(ctx, id).await?;
@@ -163,30 +155,30 @@ impl Events {
         self.commands.run(ctx, Operation::EventDelete, &(id, ctx.if_version), decide).await
     }
 
-    /// Adds dependencies on the venue and the series that an event refers to. Returns the event's time zone, too.
-    async fn check_references(
+    /// Depends on the venue and the series that an event names; answers its time zone, too.
+    async fn bound(
         &self,
         ctx: &Ctx,
-        attributes: &WriteEvent,
+        text: &WriteEvent,
         mut changeset: Changeset,
     ) -> Result<(Changeset, String)> {
-        let mut time_zone = attributes.time_zone.clone();
-        if let Some(id) = attributes.venue {
+        let mut zone = text.time_zone.clone();
+        if let Some(id) = text.venue {
             let venue = self.store.venue(ctx.tenant, id).await?;
             let venue = venue.ok_or_else(|| Error::invalid("venue_id", "is not a venue of the tenant"))?;
             changeset = changeset.expect(&venue);
-            time_zone = time_zone.or(Some(venue.attributes.time_zone));
+            zone = zone.or(Some(venue.text.time_zone));
         }
-        if let Some(id) = attributes.series {
+        if let Some(id) = text.series {
             let series = self.store.series(ctx.tenant, id).await?;
             let series =
                 series.ok_or_else(|| Error::invalid("series_id", "is not a series of the tenant"))?;
             changeset = changeset.expect(&series);
         }
-        Ok((changeset, time_zone.unwrap_or_else(|| DEFAULT_TIME_ZONE.to_owned())))
+        Ok((changeset, zone.unwrap_or_else(|| UTC.to_owned())))
     }
 
-    async fn resize_pool(
+    async fn resized(
         &self,
         ctx: &Ctx,
         changeset: Changeset,
@@ -195,7 +187,7 @@ impl Events {
     ) -> Result<Changeset> {
         let pool = self.store.pool(ctx.tenant, id, PoolId::from(id)).await?;
         let pool = pool.ok_or_else(Error::stale)?;
-        resize_pool(ctx, changeset, pool, ("max_capacity", capacity))
+        super::ticket_types::resized(ctx, changeset, pool, ("max_capacity", capacity))
     }
 
     async fn found(&self, ctx: &Ctx, id: EventId) -> Result<Event> {
@@ -203,12 +195,18 @@ impl Events {
     }
 }
 
-/// Hides from the public which principal created the event.
-fn redacted(ctx: &Ctx, mut event: Event) -> Event {
-    if !ctx.is_authenticated() {
+/// An event as the principal may see it: the public does not learn by which key it was made.
+fn shown(ctx: &Ctx, mut event: Event) -> Event {
+    if !ctx.is_known() {
         event.created_by.clear();
     }
     event
+}
+
+/// Whether the principal sees what is not public yet.
+#[must_use]
+pub fn sees_drafts(ctx: &Ctx) -> bool {
+    ctx.is_known()
 }
 
 fn fact_type(before: EventStatus, after: EventStatus) -> &'static str {

@@ -1,4 +1,4 @@
-//! Ticket types: the kinds of admission that an event sells, with prices and pools.
+//! Ticket types: what can be bought for an event, at what price and from which supply.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,27 @@ use crate::text::Faults;
 use crate::time::Timestamp;
 use crate::value::{Field, Money, Snapshot, Value};
 
-/// The most units of a type in one purchase.
+/// The most units that one purchase may have of a type.
 pub const MAX_PURCHASE: u32 = 1_000;
 
-/// The most entries of metadata.
+/// The most entries of its metadata.
 const MAX_METADATA: usize = 50;
 
-/// The status of a ticket type.
+/// Whether a type is sold.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum TypeStatus {
-    /// On sale, within its sales window.
+    /// It is, within its window of sale.
     #[default]
     Active,
-    /// Not on sale.
+    /// It is not.
     Inactive,
 }
 
 impl TypeStatus {
-    /// All statuses.
+    /// Both.
     pub const ALL: [Self; 2] = [Self::Active, Self::Inactive];
 
-    /// Returns its stable name.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl TypeStatus {
         }
     }
 
-    /// Reads a status that a client sent in `field`.
+    /// The status with that name.
     pub fn parse(field: &str, name: &str) -> Result<Self> {
         Self::ALL
             .into_iter()
@@ -50,31 +50,31 @@ impl TypeStatus {
 }
 
 input! {
-    /// The attributes of a ticket type that clients write.
+    /// What a client writes of a ticket type.
     WriteTicketType,
-    /// A change of a ticket type; absent attributes stay as they are.
+    /// What changes a ticket type; what is absent stays.
     ChangeTicketType {
         /// Its name.
         name: String,
-        /// Its description.
+        /// What it is.
         description: String,
-        /// The price of one unit.
+        /// The price of one.
         price: Money,
-        /// The fewest units in one purchase.
+        /// The least that one purchase may have of it.
         min_per_purchase: u32,
-        /// The most units in one purchase.
+        /// The most.
         max_per_purchase: u32,
-        /// The begin of its sales window.
+        /// When its sale begins.
         valid_from: Option<Timestamp>,
-        /// The end of its sales window.
+        /// When its sale ends.
         valid_until: Option<Timestamp>,
-        /// Its status.
+        /// Whether it is sold.
         status: TypeStatus,
-        /// Further texts of the client, by name.
+        /// Whatever else, by name.
         metadata: BTreeMap<String, String>,
-        /// The number of its units; `None` for no bound of its own.
+        /// How many there are of it; none: as many as the pools say.
         quantity: Option<u64>,
-        /// Shared pools that its units are taken from, too.
+        /// Shared pools that it draws on as well.
         pools: Vec<PoolId>,
     }
 }
@@ -86,15 +86,15 @@ pub struct TicketType {
     pub id: TicketTypeId,
     /// Its event.
     pub event: EventId,
-    /// The attributes that clients write. The quantity is stored in a pool.
-    pub attributes: WriteTicketType,
+    /// What clients write. Its quantity is that of a pool.
+    pub text: WriteTicketType,
     /// Whether its units have seats.
     pub seated: bool,
-    /// When it was created.
+    /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Its version, incremented by each change.
+    /// Counts its changes.
     pub version: u64,
 }
 
@@ -141,19 +141,19 @@ impl WriteTicketType {
 }
 
 impl TicketType {
-    /// Returns whether it is on sale at a moment.
+    /// Whether it is sold at that moment.
     #[must_use]
     pub fn is_on_sale(&self, now: Timestamp) -> bool {
-        let attributes = &self.attributes;
-        attributes.status == TypeStatus::Active
-            && attributes.valid_from.is_none_or(|from| from <= now)
-            && attributes.valid_until.is_none_or(|until| now < until)
+        let text = &self.text;
+        text.status == TypeStatus::Active
+            && text.valid_from.is_none_or(|from| from <= now)
+            && text.valid_until.is_none_or(|until| now < until)
     }
 
-    /// Returns all pools that a unit is taken from, in the order in which they are locked.
+    /// All pools that a unit of it is taken from, in the order in which they are locked.
     #[must_use]
-    pub fn all_pools(&self) -> Vec<PoolId> {
-        let mut pools = self.attributes.pools.clone();
+    pub fn draws_on(&self) -> Vec<PoolId> {
+        let mut pools = self.text.pools.clone();
         pools.extend([PoolId::from(self.event), PoolId::from(self.id)]);
         pools.sort_unstable();
         pools
@@ -162,24 +162,24 @@ impl TicketType {
 
 impl Snapshot for TicketType {
     fn snapshot(&self) -> Vec<Field> {
-        let attributes = &self.attributes;
+        let text = &self.text;
         let time = |at: Option<Timestamp>| at.map_or(Value::None, Value::Time);
         let mut fields = vec![
             Field::new("event_id", Value::from(Some(self.event))),
-            Field::new("name", attributes.name.as_str()),
-            Field::new("description", attributes.description.as_str()),
-            Field::new("price", Value::Money(attributes.price.clone())),
-            Field::new("min_per_purchase", Value::count(Some(attributes.min_per_purchase.into()))),
-            Field::new("max_per_purchase", Value::count(Some(attributes.max_per_purchase.into()))),
-            Field::new("valid_from", time(attributes.valid_from)),
-            Field::new("valid_until", time(attributes.valid_until)),
-            Field::new("status", attributes.status.name()),
-            Field::new("quantity", Value::count(attributes.quantity)),
-            Field::new("pools", Value::Texts(attributes.pools.iter().map(ToString::to_string).collect())),
+            Field::new("name", text.name.as_str()),
+            Field::new("description", text.description.as_str()),
+            Field::new("price", Value::Money(text.price.clone())),
+            Field::new("min_per_purchase", Value::count(Some(text.min_per_purchase.into()))),
+            Field::new("max_per_purchase", Value::count(Some(text.max_per_purchase.into()))),
+            Field::new("valid_from", time(text.valid_from)),
+            Field::new("valid_until", time(text.valid_until)),
+            Field::new("status", text.status.name()),
+            Field::new("quantity", Value::count(text.quantity)),
+            Field::new("pools", Value::Texts(text.pools.iter().map(ToString::to_string).collect())),
             Field::new("seated", self.seated),
         ];
-        let metadata = attributes.metadata.iter();
-        fields.extend(metadata.map(|(name, value)| Field::new(format!("metadata.{name}"), value.as_str())));
+        let metadata = text.metadata.iter();
+        fields.extend(metadata.map(|(name, held)| Field::new(format!("metadata.{name}"), held.as_str())));
         fields
     }
 }

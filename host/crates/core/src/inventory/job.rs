@@ -1,51 +1,51 @@
-//! A reservation command in an event's queue, with everything that its decision needs.
+//! What waits in an event's queue: one command with all that its outcome needs, decided before it waits.
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::changeset::{Answer, Claim, Recorded};
 use crate::ctx::Ctx;
-use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ReservationId, TicketId, TicketTypeId};
-use crate::idempotency::{IdempotencyRecord, RequestKey};
+use crate::idempotency::{Fingerprint, Scope};
 use crate::inventory::Reservation;
 use crate::outbox::{Actor, NewFact, ObjectRef};
 use crate::time::Timestamp;
 use crate::value::Change;
 
-/// A reservation command.
+/// What is to be done.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Command {
-    /// Holds units.
+    /// Claims units.
     Reserve(Reserve),
-    /// Sells the units of a held reservation.
+    /// Sells what is held.
     Confirm {
         /// The reservation.
         id: ReservationId,
-        /// The client's reference to the payment.
+        /// What the payment is known by.
         payment_reference: String,
-        /// The version that the caller requires.
+        /// The version that the caller named.
         if_version: Option<u64>,
     },
-    /// Extends a held reservation.
+    /// Holds for longer.
     Extend {
         /// The reservation.
         id: ReservationId,
-        /// The seconds from now; `None` for the default.
+        /// How many seconds from now; none: as long as is usual.
         seconds: Option<u32>,
-        /// The version that the caller requires.
+        /// The version that the caller named.
         if_version: Option<u64>,
     },
-    /// Returns units of a held reservation.
+    /// Gives back what is held.
     Release {
         /// The reservation.
         id: ReservationId,
-        /// The units; all if empty.
+        /// Which units; none: all.
         units: Vec<TicketId>,
-        /// The version that the caller requires.
+        /// The version that the caller named.
         if_version: Option<u64>,
     },
-    /// Ends holds that have expired, or whose event was cancelled.
+    /// Ends holds whose time has run out, or whose event was cancelled.
     Sweep,
 }
 
@@ -54,33 +54,33 @@ pub enum Command {
 pub struct Reserve {
     /// Its id.
     pub id: ReservationId,
-    /// Its buyer.
+    /// For whom it is.
     pub buyer: String,
-    /// Its lines.
-    pub lines: Vec<ReserveLine>,
-    /// The seconds that it is held; `None` for the default.
+    /// What is wanted.
+    pub lines: Vec<Wanted>,
+    /// How many seconds it is held; none: as long as is usual.
     pub seconds: Option<u32>,
 }
 
-/// A line of a new reservation.
+/// Units of a ticket type that are wanted.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct ReserveLine {
-    /// The ticket type.
+pub struct Wanted {
+    /// The type.
     pub ticket_type: TicketTypeId,
-    /// The ids of its units.
+    /// The ids that the units get, as many as are wanted.
     pub units: Vec<TicketId>,
-    /// The labels of its seats; any free ones if empty.
+    /// Labels of seats; none: any that are free.
     pub seats: Vec<String>,
 }
 
-/// A command in a queue.
+/// A command that waits.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The command.
     pub command: Command,
-    /// The idempotency key, if the request has one.
-    pub key: Option<RequestKey>,
-    /// The command does not begin after this.
+    /// The idempotency key and the command's fingerprint.
+    pub key: Option<(Scope, Fingerprint)>,
+    /// After this it is not begun any more.
     pub deadline: Instant,
     actor: Actor,
     transport: Cow<'static, str>,
@@ -88,21 +88,21 @@ pub struct Job {
     principal: String,
 }
 
-/// The outcome of a command that was not refused.
+/// How a command ended that was not refused.
 #[derive(Clone, Debug)]
-pub enum JobOutcome {
-    /// The reservation after the command.
+pub enum Outcome {
+    /// The reservation as it is now.
     Done(Box<Reservation>),
-    /// The number of holds that were ended.
+    /// How many holds were ended.
     Swept(u32),
-    /// The record of the command that used the key first.
-    Replayed(Box<IdempotencyRecord>),
+    /// It was carried out before.
+    Replayed(Box<Recorded>),
 }
 
 impl Job {
-    /// Creates the job of a request's command.
+    /// A command of a request.
     #[must_use]
-    pub fn new(ctx: &Ctx, command: Command, key: Option<RequestKey>) -> Self {
+    pub fn new(ctx: &Ctx, command: Command, key: Option<(Scope, Fingerprint)>) -> Self {
         Self {
             command,
             key,
@@ -114,13 +114,13 @@ impl Job {
         }
     }
 
-    /// Returns the principal of the request.
+    /// The principal whose command it is.
     #[must_use]
     pub fn principal(&self) -> &str {
         &self.principal
     }
 
-    /// Creates a fact about a change that the command makes.
+    /// A fact that the command brings about.
     #[must_use]
     pub fn fact(
         &self,
@@ -143,17 +143,17 @@ impl Job {
             changes,
         }
     }
-}
 
-/// The reason of a refusal because too few units are left.
-const EXHAUSTED: &str = "INVENTORY_EXHAUSTED";
-
-pub(super) fn exhausted(message: String) -> Error {
-    Error::new(ErrorKind::Precondition, EXHAUSTED, message)
-}
-
-/// Returns whether a command was refused because too few units are left.
-#[must_use]
-pub fn is_exhausted(outcome: &Result<JobOutcome>) -> bool {
-    outcome.as_ref().is_err_and(|error| error.reason() == EXHAUSTED)
+    /// The record that makes a repeat return the first answer.
+    #[must_use]
+    pub fn claim(&self, now: Timestamp, answer: &Reservation) -> Option<Claim> {
+        let (scope, fingerprint) = self.key.clone()?;
+        let lifetime = Duration::from_secs(24 * 60 * 60);
+        Some(Claim {
+            scope,
+            fingerprint,
+            answer: Answer::Reservation(answer.clone()),
+            expires: now.plus(lifetime),
+        })
+    }
 }

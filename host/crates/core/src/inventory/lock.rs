@@ -1,10 +1,10 @@
-//! Locks: units that an administrator took out of sale.
+//! Locks: units that an admin took out of sale.
 
 use crate::id::{EventId, LockId, PoolId};
 use crate::time::Timestamp;
 use crate::value::{Field, Snapshot, Value};
 
-/// Units taken out of sale.
+/// Units that are out of sale.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Lock {
     /// Its id.
@@ -13,13 +13,13 @@ pub struct Lock {
     pub event: EventId,
     /// The pool.
     pub pool: PoolId,
-    /// The number of units.
+    /// How many units.
     pub quantity: u64,
-    /// The reason.
+    /// Why.
     pub reason: String,
-    /// When the lock ends by itself; `None` if it must be removed.
+    /// When they come back by themselves; none: when somebody gives them back.
     pub until: Option<Timestamp>,
-    /// When it was created.
+    /// When they were taken.
     pub created_at: Timestamp,
     /// Always 1: a lock never changes.
     pub version: u64,

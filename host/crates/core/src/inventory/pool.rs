@@ -1,7 +1,7 @@
-//! Pools: counted units that ticket types are sold from.
+//! Pools: counted supply that ticket types draw on.
 //!
-//! Every event and every ticket type has a pool with the same id; further pools are shared by several ticket types. A
-//! unit is taken from all pools of its ticket type at once.
+//! Every event has a pool of its own, with the event's id, and so has every ticket type; further ones are
+//! shared by several types. A unit of a type is taken from all of them at once.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, PoolId, TicketTypeId};
@@ -12,25 +12,25 @@ use crate::value::{Field, Snapshot, Value};
 /// The most units of a pool.
 pub const MAX_CAPACITY: u64 = 10_000_000;
 
-/// The most shared pools of one event, and the most ticket types. A batch locks all of them.
+/// The most shared pools of one event, and the most ticket types: all are locked together.
 pub const MAX_POOLS: usize = 100;
 
-/// The sort of a pool.
+/// Whose supply it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PoolSort {
-    /// The pool of an event.
+    /// All of the event's.
     Event,
-    /// The pool of a ticket type.
+    /// One ticket type's.
     Type,
-    /// A pool that several ticket types use.
+    /// That of the types which name it.
     Shared,
 }
 
 impl PoolSort {
-    /// All sorts.
+    /// All of them.
     pub const ALL: [Self; 3] = [Self::Event, Self::Type, Self::Shared];
 
-    /// Returns its stable name.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,19 +41,19 @@ impl PoolSort {
     }
 }
 
-/// The used units of a pool.
+/// Where a pool's units are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Counts {
-    /// Units of held reservations.
+    /// In reservations that are held.
     pub held: u64,
-    /// Units of confirmed reservations.
+    /// In tickets.
     pub sold: u64,
-    /// Units of locks.
+    /// Taken out of sale.
     pub locked: u64,
 }
 
 impl Counts {
-    /// Returns the number of used units.
+    /// All that are not free.
     #[must_use]
     pub const fn used(self) -> u64 {
         self.held.saturating_add(self.sold).saturating_add(self.locked)
@@ -63,28 +63,28 @@ impl Counts {
 /// A pool.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Pool {
-    /// Its id: that of the event, of the ticket type, or its own.
+    /// Its id: the event's, the type's, or its own.
     pub id: PoolId,
     /// Its event.
     pub event: EventId,
-    /// Its sort.
+    /// Whose supply it is.
     pub sort: PoolSort,
     /// Its name.
     pub name: String,
-    /// The number of its units; `None` for no bound.
+    /// How many units it has; none: it sets no bound.
     pub capacity: Option<u64>,
-    /// Its used units when it was read. Updates of the pool do not write them.
+    /// Where they are: counted when it was read, no part of what is written.
     pub counts: Counts,
-    /// When it was created.
+    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last changed, except for its counts.
+    /// When it was last changed, its counts aside.
     pub updated_at: Timestamp,
-    /// Its version, incremented by each change except those of its counts.
+    /// Counts its changes, those of its counts aside.
     pub version: u64,
 }
 
 impl Pool {
-    /// Creates a pool.
+    /// A new pool.
     #[must_use]
     pub fn new(event: EventId, (sort, id): (PoolSort, PoolId), name: &str, now: Timestamp) -> Self {
         Self {
@@ -100,20 +100,20 @@ impl Pool {
         }
     }
 
-    /// Sets the capacity.
+    /// The same with so many units.
     #[must_use]
-    pub fn with_capacity(mut self, capacity: Option<u64>) -> Self {
+    pub fn holding(mut self, capacity: Option<u64>) -> Self {
         self.capacity = capacity;
         self
     }
 
-    /// Returns the number of free units; `None` for no bound.
+    /// Units that can still be reserved; none: it sets no bound.
     #[must_use]
     pub fn free(&self) -> Option<u64> {
         self.capacity.map(|capacity| capacity.saturating_sub(self.counts.used()))
     }
 
-    /// Checks what a client wrote.
+    /// Checks what clients may write.
     pub fn check(&self, faults: &mut Faults) {
         faults.text("name", &self.name, 1, 100);
         if self.capacity.is_some_and(|capacity| capacity > MAX_CAPACITY) {
@@ -121,7 +121,7 @@ impl Pool {
         }
     }
 
-    /// Refuses a capacity below the number of used units.
+    /// Refuses a capacity below what is held, sold and locked.
     pub fn check_capacity(&self, field: &str) -> Result<()> {
         let Counts { held, sold, locked } = self.counts;
         match self.capacity {
@@ -136,7 +136,7 @@ impl Pool {
         }
     }
 
-    /// Refuses to delete a pool with used units.
+    /// Refuses to do away with supply from which something was taken.
     pub fn check_unused(&self, reason: &'static str) -> Result<()> {
         let Counts { held, sold, locked } = self.counts;
         if self.counts.used() == 0 {
@@ -165,7 +165,7 @@ impl From<EventId> for PoolId {
 }
 
 impl From<TicketTypeId> for PoolId {
-    fn from(ticket_type: TicketTypeId) -> Self {
-        Self(ticket_type.0)
+    fn from(of: TicketTypeId) -> Self {
+        Self(of.0)
     }
 }

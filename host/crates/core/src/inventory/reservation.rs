@@ -1,4 +1,4 @@
-//! Reservations: units that are held for a while, then confirmed, released or expired.
+//! Reservations: claims on pools, held for a while, then confirmed, released or expired.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Kind, Spec};
@@ -12,24 +12,24 @@ pub const MAX_UNITS: u32 = 1_000;
 /// The most lines of one reservation.
 pub const MAX_LINES: usize = 50;
 
-/// The state of a reservation.
+/// Where a reservation is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum ReservationState {
-    /// Its units are held until it expires.
+    /// Its units are nobody else's until it expires.
     Held,
     /// Its units were sold.
     Confirmed,
-    /// Its units were released.
+    /// It was given back.
     Released,
-    /// It expired.
+    /// Its time ran out.
     Expired,
 }
 
 impl ReservationState {
-    /// All states.
+    /// All of them.
     pub const ALL: [Self; 4] = [Self::Held, Self::Confirmed, Self::Released, Self::Expired];
 
-    /// Returns its stable name.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,11 +44,11 @@ impl ReservationState {
 /// Units of one ticket type.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Line {
-    /// The ticket type.
+    /// The type.
     pub ticket_type: TicketTypeId,
-    /// The price of one unit at the time of the reservation.
+    /// The price of one, as it was when it was reserved.
     pub price: Money,
-    /// The pools that each unit was taken from and returns to.
+    /// The pools from which each unit was taken; they take it back.
     pub pools: Vec<PoolId>,
 }
 
@@ -57,7 +57,7 @@ pub struct Line {
 pub struct Unit {
     /// Its id, which becomes the ticket's.
     pub id: TicketId,
-    /// The index of its line.
+    /// The line to which it belongs.
     pub line: usize,
     /// Its seat.
     pub seat: Option<UnitSeat>,
@@ -68,7 +68,7 @@ pub struct Unit {
 pub struct UnitSeat {
     /// The seat.
     pub id: SeatId,
-    /// Its label.
+    /// What it says on it.
     pub label: String,
 }
 
@@ -79,29 +79,29 @@ pub struct Reservation {
     pub id: ReservationId,
     /// The event.
     pub event: EventId,
-    /// The buyer.
+    /// For whom it is.
     pub buyer: String,
-    /// Its state.
+    /// Where it is in its life.
     pub state: ReservationState,
-    /// Its lines.
+    /// What was reserved.
     pub lines: Vec<Line>,
-    /// The units that it still has.
+    /// The units that are still in it.
     pub units: Vec<Unit>,
-    /// The client's reference to the payment.
+    /// What was said of the payment.
     pub payment_reference: Option<String>,
-    /// The principal that created it.
+    /// The principal who made it.
     pub created_by: String,
-    /// When it was created.
+    /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// When the hold expires.
+    /// When a hold ends.
     pub expires_at: Timestamp,
-    /// Its version, incremented by each change.
+    /// Counts its changes.
     pub version: u64,
 }
 
-/// The filters and orders of lists of reservations.
+/// What reservations can be listed by.
 pub const SPEC: Spec = Spec {
     fields: &[
         ("event", Kind::Id),
@@ -117,7 +117,7 @@ pub const SPEC: Spec = Spec {
 pub const MAX_PAGE: u32 = 200;
 
 impl Reservation {
-    /// Returns the price of all units; `None` if there are no units or the currencies differ.
+    /// What its units cost together; none: it has no units or its currencies differ.
     #[must_use]
     pub fn total(&self) -> Option<Money> {
         let mut total: Option<Money> = None;
@@ -134,7 +134,7 @@ impl Reservation {
         total
     }
 
-    /// Returns the number of units of each line.
+    /// How many units it still has of each line.
     #[must_use]
     pub fn quantities(&self) -> Vec<u32> {
         let mut quantities = vec![0; self.lines.len()];
@@ -146,7 +146,7 @@ impl Reservation {
         quantities
     }
 
-    /// Refuses a reservation that is not held.
+    /// Refuses to do with it what can only be done with a hold.
     pub fn check_held(&self) -> Result<()> {
         match self.state {
             ReservationState::Held => Ok(()),
@@ -160,7 +160,7 @@ impl Reservation {
     }
 }
 
-/// The refusal of a command on an expired reservation.
+/// The hold is over.
 #[must_use]
 pub fn expired() -> Error {
     Error::new(ErrorKind::Gone, "RESERVATION_EXPIRED", "the hold is over; reserve again")

@@ -1,65 +1,66 @@
-//! The terms of sale of events and ticket types, and the checks of requests that depend on them alone.
+//! What events and their ticket types say of their sale, and what can be told of a wish by that alone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
+use crate::catalog::event::HoldRules;
 use crate::catalog::{EventStatus, TicketType, TypeStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PoolId, TicketTypeId};
-use crate::inventory::{HoldRules, HoldSeconds};
+use crate::inventory::seating::check_labels;
 use crate::time::Timestamp;
 use crate::value::Money;
 
-/// The terms of sale of an event.
+/// What an event says of its sale.
 #[derive(Clone, Debug)]
 pub struct EventTerms {
-    /// Its status.
+    /// Whether it sells.
     pub status: EventStatus,
-    /// When it ends.
+    /// When it is over.
     pub ends_at: Timestamp,
-    /// Its hold rules, completed by the tenant's.
-    pub hold_rules: HoldRules,
+    /// How long is held, the tenant's rules included.
+    pub holds: HoldRules,
     /// The most units of one buyer.
     pub buyer_limit: Option<u32>,
-    /// Whether only buyers that are active in the event's queue may reserve.
-    pub queue_required: bool,
+    /// Whether only those reserve whose turn it is in the event's queue.
+    pub queued: bool,
 }
 
-/// The terms of sale of a ticket type.
+/// What a ticket type says of its sale.
 #[derive(Clone, Debug)]
 pub struct TypeTerms {
     /// Its name.
     pub name: String,
-    /// The price of one unit.
+    /// The price of one.
     pub price: Money,
-    /// The fewest and the most units of one purchase.
+    /// The least and the most of one purchase.
     pub bounds: (u32, u32),
-    /// The begin and the end of its sales window.
+    /// When its sale begins and ends.
     pub window: (Option<Timestamp>, Option<Timestamp>),
-    /// Its status.
+    /// Whether it is sold.
     pub status: TypeStatus,
-    /// The pools that its units are taken from.
+    /// The pools that it draws on.
     pub pools: Vec<PoolId>,
     /// Whether its units have seats.
     pub seated: bool,
 }
 
 impl TypeTerms {
-    /// Returns the terms of a ticket type.
-    pub(crate) fn of(ticket_type: &TicketType) -> Self {
-        let attributes = &ticket_type.attributes;
+    /// What a type says.
+    pub(crate) fn of(held: &TicketType) -> Self {
+        let text = &held.text;
         Self {
-            name: attributes.name.clone(),
-            price: attributes.price.clone(),
-            bounds: (attributes.min_per_purchase, attributes.max_per_purchase),
-            window: (attributes.valid_from, attributes.valid_until),
-            status: attributes.status,
-            pools: ticket_type.all_pools(),
-            seated: ticket_type.seated,
+            name: text.name.clone(),
+            price: text.price.clone(),
+            bounds: (text.min_per_purchase, text.max_per_purchase),
+            window: (text.valid_from, text.valid_until),
+            status: text.status,
+            pools: held.draws_on(),
+            seated: held.seated,
         }
     }
 
-    /// Refuses a ticket type that is not on sale.
-    pub(crate) fn check_on_sale(&self, now: Timestamp) -> Result<()> {
+    /// Refuses to sell when it is not sold.
+    pub(crate) fn check(&self, now: Timestamp) -> Result<()> {
         let (from, until) = self.window;
         let why = if self.status == TypeStatus::Inactive {
             "is not sold"
@@ -74,74 +75,58 @@ impl TypeTerms {
         Err(Error::new(ErrorKind::Precondition, "TICKET_TYPE_NOT_ON_SALE", message))
     }
 
-    /// Refuses a quantity outside the bounds of one purchase.
+    /// Refuses to sell so many at once.
     pub(crate) fn check_quantity(&self, field: &str, quantity: usize) -> Result<()> {
-        let (min, max) = self.bounds;
-        if (min as usize..=max as usize).contains(&quantity) {
+        let (least, most) = self.bounds;
+        if (least as usize..=most as usize).contains(&quantity) {
             return Ok(());
         }
-        let message = format!("is {quantity} of {:?}; {min} to {max} can be bought at once", self.name);
+        let message = format!("is {quantity} of {:?}; {least} to {most} can be bought at once", self.name);
         Err(Error::invalid(field, message))
     }
 }
 
-/// The refusal of a line whose ticket type is not one of the event.
+/// A line wants a type that the event does not have.
 pub(crate) fn unknown_type(index: usize, id: TicketTypeId) -> Error {
     let message = format!("is {id}, which is no ticket type of the event");
     Error::not_found("ticket-type").at(&format!("lines[{index}].ticket_type_id"), message)
 }
 
-/// Refuses seat labels that are not one for each unit, or that name a seat twice.
-pub(super) fn check_labels(field: &str, labels: &[String], units: usize) -> Result<()> {
-    if labels.is_empty() {
-        return Ok(());
-    }
-    if labels.len() != units {
-        return Err(Error::invalid(field, format!("names {} seats for {units} units", labels.len())));
-    }
-    let mut seen = HashSet::with_capacity(units);
-    match labels.iter().find(|label| !seen.insert(label.as_str())) {
-        Some(label) => Err(Error::invalid(field, format!("names {label:?} twice"))),
-        None => Ok(()),
-    }
-}
-
-/// Checks requested lines, each a ticket type with a number of units and seat labels, against terms that do not depend
-/// on the time.
-pub(crate) fn check_lines<'a>(
+/// Checks what is wanted of types, each with how many and which seats, by what they say at any time.
+pub(crate) fn check_wanted<'a>(
     types: &BTreeMap<TicketTypeId, TypeTerms>,
-    lines: impl Iterator<Item = (TicketTypeId, usize, &'a [String])>,
+    wanted: impl Iterator<Item = (TicketTypeId, usize, &'a [String])>,
 ) -> Result<()> {
-    // The first line of each type, and the units of all its lines.
-    let mut quantities: BTreeMap<TicketTypeId, (usize, usize)> = BTreeMap::new();
+    // With the first line that wants the type.
+    let mut of_type: BTreeMap<TicketTypeId, (usize, usize)> = BTreeMap::new();
     let mut currency = None;
-    let mut currencies_differ = false;
-    for (index, (id, units, seats)) in lines.enumerate() {
+    let mut differ = false;
+    for (index, (id, units, seats)) in wanted.enumerate() {
         let terms = types.get(&id).ok_or_else(|| unknown_type(index, id))?;
         let field = format!("lines[{index}].seat_numbers");
         if !seats.is_empty() && !terms.seated {
             return Err(Error::invalid(&field, format!("are given, but {:?} has no seats", terms.name)));
         }
         check_labels(&field, seats, units)?;
-        quantities.entry(id).or_insert((index, 0)).1 += units;
-        currencies_differ |= *currency.get_or_insert(&terms.price.currency) != &terms.price.currency;
+        of_type.entry(id).or_insert((index, 0)).1 += units;
+        differ |= *currency.get_or_insert(&terms.price.currency) != &terms.price.currency;
     }
-    for (id, (index, quantity)) in quantities {
+    for (id, (index, quantity)) in of_type {
         if let Some(terms) = types.get(&id) {
             terms.check_quantity(&format!("lines[{index}].quantity"), quantity)?;
         }
     }
-    if currencies_differ {
+    if differ {
         return Err(Error::invalid(
             "lines",
-            "have prices in different currencies; reserve each currency separately",
+            "have prices in different currencies; reserve them by themselves",
         ));
     }
     Ok(())
 }
 
-/// Refuses an event that is not on sale.
-pub(crate) fn check_on_sale((status, ends_at): (EventStatus, Timestamp), now: Timestamp) -> Result<()> {
+/// Refuses what is wanted of an event that sells nothing.
+pub(crate) fn on_sale((status, ends_at): (EventStatus, Timestamp), now: Timestamp) -> Result<()> {
     let why = match status {
         EventStatus::Active if now < ends_at => return Ok(()),
         EventStatus::Active | EventStatus::Ended => "the event is over",
@@ -151,14 +136,14 @@ pub(crate) fn check_on_sale((status, ends_at): (EventStatus, Timestamp), now: Ti
     Err(Error::new(ErrorKind::Precondition, "EVENT_NOT_ON_SALE", why))
 }
 
-/// Returns the seconds that units are held when a client requests so many.
-pub(crate) fn hold_seconds(rules: HoldRules, requested: Option<u32>) -> Result<u32> {
-    let HoldSeconds { default, min, max } = rules.seconds();
-    match requested {
-        None | Some(0) => Ok(default),
-        Some(seconds) if (min..=max).contains(&seconds) => Ok(seconds),
+/// How many seconds are held where a client asks for so many.
+pub(crate) fn hold_for(holds: HoldRules, seconds: Option<u32>) -> Result<u32> {
+    let (usual, least, most) = holds.seconds();
+    match seconds {
+        None | Some(0) => Ok(usual),
+        Some(seconds) if (least..=most).contains(&seconds) => Ok(seconds),
         Some(seconds) => {
-            let message = format!("is {seconds}; {min} to {max} seconds are allowed, or 0 for {default}");
+            let message = format!("is {seconds}; {least} to {most} seconds are allowed, or 0 for {usual}");
             Err(Error::invalid("timeout_seconds", message))
         }
     }

@@ -1,4 +1,4 @@
-//! Facts, and how hosts follow them.
+//! Facts: what happened, recorded with the change itself, and how a host follows them.
 
 pub mod audit;
 pub mod fact;

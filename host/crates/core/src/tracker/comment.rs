@@ -1,7 +1,6 @@
 //! Comments on issues.
 
-use crate::access::Role;
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, Role};
 use crate::error::{Error, Result};
 use crate::id::{CommentId, IssueId};
 use crate::outbox::Actor;

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqlitePoolOptions;
-use tessera_core::changeset::{Changeset, Committed};
+use tessera_core::changeset::{Changeset, Committed, Recorded};
 use tessera_core::id::{EventId, TenantId};
-use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::Scope;
 use tessera_core::inventory::Job;
-use tessera_core::ports::{BatchResult, Store};
+use tessera_core::ports::{BatchDone, Store};
 use tessera_core::{Error, Result, Timestamp};
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -115,7 +114,7 @@ impl DbStore {
     }
 
     /// Queues a write and waits for its outcome.
-    async fn write(&self, tenant: TenantId, op: WriteOp) -> Result<JobOutcome> {
+    async fn write(&self, tenant: TenantId, op: WriteOp) -> Result<Outcome> {
         let (reply, answer) = oneshot::channel();
         self.shared.queue.push(tenant, WriteRequest { op, reply })?;
         answer.await.unwrap_or_else(|_| Err(unavailable_because("the writer stopped without an answer")))
@@ -128,9 +127,9 @@ impl DbStore {
         }
     }
 
-    async fn batch(&self, tenant: TenantId, event: EventId, jobs: Vec<Arc<Job>>) -> Result<BatchResult> {
+    async fn batch(&self, tenant: TenantId, event: EventId, jobs: Vec<Arc<Job>>) -> Result<BatchDone> {
         match self.write(tenant, WriteOp::Batch(tenant, event, jobs)).await? {
-            Outcome::Batch(done) => Ok(BatchResult { outcomes: done.verdicts, objects: done.objects }),
+            Outcome::Batch(done) => Ok(BatchDone { verdicts: done.verdicts, objects: done.objects }),
             Outcome::Committed(_) | Outcome::Rows(_) => Err(unexpected_outcome()),
         }
     }
@@ -149,7 +148,7 @@ impl Store for DbStore {
         }
     }
 
-    async fn recorded(&self, scope: &Scope) -> Result<Option<IdempotencyRecord>> {
+    async fn recorded(&self, scope: &Scope) -> Result<Option<Recorded>> {
         sql::idempotency::recorded(&mut *self.read(scope.tenant).await?, scope, self.now()).await
     }
 

@@ -15,7 +15,7 @@ use super::sql::maintenance::Maintenance;
 /// A write and where its outcome is sent.
 pub(super) struct WriteRequest {
     pub(super) op: WriteOp,
-    pub(super) reply: oneshot::Sender<Result<JobOutcome>>,
+    pub(super) reply: oneshot::Sender<Result<Outcome>>,
 }
 
 /// A write.
@@ -48,7 +48,7 @@ impl WriteRequest {
         Some(self)
     }
 
-    pub(super) fn reply(self, result: Result<JobOutcome>) {
+    pub(super) fn reply(self, result: Result<Outcome>) {
         // A caller that has left reads the outcome later, by its key or by the rows.
         let _ = self.reply.send(result);
     }

@@ -75,7 +75,7 @@ impl Writer {
 
     /// Executes all requests in one transaction, and again if a cached event was stale: it is evicted then and read the
     /// second time, so that a stale entry does not cost the others a flush of their own.
-    async fn attempt(&mut self, requests: &[WriteRequest]) -> Result<Vec<Result<JobOutcome>>> {
+    async fn attempt(&mut self, requests: &[WriteRequest]) -> Result<Vec<Result<Outcome>>> {
         match self.transact(requests).await {
             Err(error) if error.is_stale() => self.transact(requests).await,
             results => results,
@@ -83,7 +83,7 @@ impl Writer {
     }
 
     /// Executes all requests in one transaction: each gets its own result, or the transaction fails.
-    async fn transact(&mut self, requests: &[WriteRequest]) -> Result<Vec<Result<JobOutcome>>> {
+    async fn transact(&mut self, requests: &[WriteRequest]) -> Result<Vec<Result<Outcome>>> {
         let shared = Arc::clone(&self.shared);
         let conn = self.connected().await?;
         execute(conn, "BEGIN IMMEDIATE").await?;
@@ -119,7 +119,7 @@ impl Writer {
     }
 }
 
-fn missing() -> Result<JobOutcome> {
+fn missing() -> Result<Outcome> {
     Err(Error::internal(anyhow::anyhow!("a request without a result")))
 }
 
@@ -127,7 +127,7 @@ async fn execute_all(
     conn: &mut SqliteConnection,
     requests: &[WriteRequest],
     shared: &Shared,
-) -> Result<Vec<Result<JobOutcome>>> {
+) -> Result<Vec<Result<Outcome>>> {
     let mut results = Vec::with_capacity(requests.len());
     for request in requests {
         // A cached event is seldom stale, so the batch has no savepoint: on failure all requests are rolled back and run
@@ -171,7 +171,7 @@ async fn run_cached(conn: &mut SqliteConnection, shared: &Shared, op: &WriteOp) 
     Ok(Some(decided.done(&cached)))
 }
 
-async fn execute_one(conn: &mut SqliteConnection, op: &WriteOp, shared: &Shared) -> Result<JobOutcome> {
+async fn execute_one(conn: &mut SqliteConnection, op: &WriteOp, shared: &Shared) -> Result<Outcome> {
     let now = shared.clock.now();
     let changeset = match op {
         WriteOp::Maintenance(maintenance) => {
