@@ -150,188 +150,7 @@ pub mod tessera {
                                                 .cast::<usize>();
                                             let base42 = l13;
                                             let len42 = l14;
-                                            let mut result42 = _rt::Vec::with_capacity(len42);
-                                            for i in 0..len42 {
-                                                let base = base42
-                                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                                let e42 = {
-                                                    let l15 = *base.add(0).cast::<*mut u8>();
-                                                    let l16 = *base
-                                                        .add(::core::mem::size_of::<*const u8>())
-                                                        .cast::<usize>();
-                                                    let len17 = l16;
-                                                    let bytes17 = _rt::Vec::from_raw_parts(
-                                                        l15.cast(),
-                                                        len17,
-                                                        len17,
-                                                    );
-                                                    let l18 = i32::from(
-                                                        *base
-                                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<u8>(),
-                                                    );
-                                                    use super::super::super::__with_name0::Value as V41;
-                                                    let v41 = match l18 {
-                                                        0 => V41::None,
-                                                        1 => {
-                                                            let e41 = {
-                                                                let l19 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<*mut u8>();
-                                                                let l20 = *base
-                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let len21 = l20;
-                                                                let bytes21 = _rt::Vec::from_raw_parts(
-                                                                    l19.cast(),
-                                                                    len21,
-                                                                    len21,
-                                                                );
-                                                                _rt::string_lift(bytes21)
-                                                            };
-                                                            V41::Text(e41)
-                                                        }
-                                                        2 => {
-                                                            let e41 = {
-                                                                let l22 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<i64>();
-                                                                l22
-                                                            };
-                                                            V41::Integer(e41)
-                                                        }
-                                                        3 => {
-                                                            let e41 = {
-                                                                let l23 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<*mut u8>();
-                                                                let l24 = *base
-                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let len25 = l24;
-                                                                let bytes25 = _rt::Vec::from_raw_parts(
-                                                                    l23.cast(),
-                                                                    len25,
-                                                                    len25,
-                                                                );
-                                                                _rt::string_lift(bytes25)
-                                                            };
-                                                            V41::Decimal(e41)
-                                                        }
-                                                        4 => {
-                                                            let e41 = {
-                                                                let l26 = i32::from(
-                                                                    *base
-                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<u8>(),
-                                                                );
-                                                                _rt::bool_lift(l26 as u8)
-                                                            };
-                                                            V41::Boolean(e41)
-                                                        }
-                                                        5 => {
-                                                            let e41 = {
-                                                                let l27 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<i64>();
-                                                                l27 as u64
-                                                            };
-                                                            V41::Time(e41)
-                                                        }
-                                                        6 => {
-                                                            let e41 = {
-                                                                let l28 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<i64>();
-                                                                let l29 = *base
-                                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<*mut u8>();
-                                                                let l30 = *base
-                                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let len31 = l30;
-                                                                let bytes31 = _rt::Vec::from_raw_parts(
-                                                                    l29.cast(),
-                                                                    len31,
-                                                                    len31,
-                                                                );
-                                                                super::super::super::__with_name0::Money {
-                                                                    amount: l28,
-                                                                    currency: _rt::string_lift(bytes31),
-                                                                }
-                                                            };
-                                                            V41::Money(e41)
-                                                        }
-                                                        7 => {
-                                                            let e41 = {
-                                                                let l32 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<*mut u8>();
-                                                                let l33 = *base
-                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let base37 = l32;
-                                                                let len37 = l33;
-                                                                let mut result37 = _rt::Vec::with_capacity(len37);
-                                                                for i in 0..len37 {
-                                                                    let base = base37
-                                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                                    let e37 = {
-                                                                        let l34 = *base.add(0).cast::<*mut u8>();
-                                                                        let l35 = *base
-                                                                            .add(::core::mem::size_of::<*const u8>())
-                                                                            .cast::<usize>();
-                                                                        let len36 = l35;
-                                                                        let bytes36 = _rt::Vec::from_raw_parts(
-                                                                            l34.cast(),
-                                                                            len36,
-                                                                            len36,
-                                                                        );
-                                                                        _rt::string_lift(bytes36)
-                                                                    };
-                                                                    result37.push(e37);
-                                                                }
-                                                                _rt::cabi_dealloc(
-                                                                    base37,
-                                                                    len37 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                                    ::core::mem::size_of::<*const u8>(),
-                                                                );
-                                                                result37
-                                                            };
-                                                            V41::Texts(e41)
-                                                        }
-                                                        n => {
-                                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                                            let e41 = {
-                                                                let l38 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<*mut u8>();
-                                                                let l39 = *base
-                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let len40 = l39;
-                                                                let bytes40 = _rt::Vec::from_raw_parts(
-                                                                    l38.cast(),
-                                                                    len40,
-                                                                    len40,
-                                                                );
-                                                                _rt::string_lift(bytes40)
-                                                            };
-                                                            V41::Json(e41)
-                                                        }
-                                                    };
-                                                    super::super::super::__with_name0::Field {
-                                                        name: _rt::string_lift(bytes17),
-                                                        value: v41,
-                                                    }
-                                                };
-                                                result42.push(e42);
-                                            }
-                                            _rt::cabi_dealloc(
-                                                base42,
-                                                len42 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                                8,
-                                            );
+                                            let result42 = super::super::super::lift_fields(base42, len42);
                                             super::super::super::__with_name0::Entity {
                                                 kind: _rt::string_lift(bytes8),
                                                 id: _rt::string_lift(bytes11),
@@ -494,188 +313,7 @@ pub mod tessera {
                                             .cast::<usize>();
                                         let base43 = l14;
                                         let len43 = l15;
-                                        let mut result43 = _rt::Vec::with_capacity(len43);
-                                        for i in 0..len43 {
-                                            let base = base43
-                                                .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                            let e43 = {
-                                                let l16 = *base.add(0).cast::<*mut u8>();
-                                                let l17 = *base
-                                                    .add(::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len18 = l17;
-                                                let bytes18 = _rt::Vec::from_raw_parts(
-                                                    l16.cast(),
-                                                    len18,
-                                                    len18,
-                                                );
-                                                let l19 = i32::from(
-                                                    *base
-                                                        .add(2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                use super::super::super::__with_name0::Value as V42;
-                                                let v42 = match l19 {
-                                                    0 => V42::None,
-                                                    1 => {
-                                                        let e42 = {
-                                                            let l20 = *base
-                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<*mut u8>();
-                                                            let l21 = *base
-                                                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<usize>();
-                                                            let len22 = l21;
-                                                            let bytes22 = _rt::Vec::from_raw_parts(
-                                                                l20.cast(),
-                                                                len22,
-                                                                len22,
-                                                            );
-                                                            _rt::string_lift(bytes22)
-                                                        };
-                                                        V42::Text(e42)
-                                                    }
-                                                    2 => {
-                                                        let e42 = {
-                                                            let l23 = *base
-                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<i64>();
-                                                            l23
-                                                        };
-                                                        V42::Integer(e42)
-                                                    }
-                                                    3 => {
-                                                        let e42 = {
-                                                            let l24 = *base
-                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<*mut u8>();
-                                                            let l25 = *base
-                                                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<usize>();
-                                                            let len26 = l25;
-                                                            let bytes26 = _rt::Vec::from_raw_parts(
-                                                                l24.cast(),
-                                                                len26,
-                                                                len26,
-                                                            );
-                                                            _rt::string_lift(bytes26)
-                                                        };
-                                                        V42::Decimal(e42)
-                                                    }
-                                                    4 => {
-                                                        let e42 = {
-                                                            let l27 = i32::from(
-                                                                *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<u8>(),
-                                                            );
-                                                            _rt::bool_lift(l27 as u8)
-                                                        };
-                                                        V42::Boolean(e42)
-                                                    }
-                                                    5 => {
-                                                        let e42 = {
-                                                            let l28 = *base
-                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<i64>();
-                                                            l28 as u64
-                                                        };
-                                                        V42::Time(e42)
-                                                    }
-                                                    6 => {
-                                                        let e42 = {
-                                                            let l29 = *base
-                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<i64>();
-                                                            let l30 = *base
-                                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<*mut u8>();
-                                                            let l31 = *base
-                                                                .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<usize>();
-                                                            let len32 = l31;
-                                                            let bytes32 = _rt::Vec::from_raw_parts(
-                                                                l30.cast(),
-                                                                len32,
-                                                                len32,
-                                                            );
-                                                            super::super::super::__with_name0::Money {
-                                                                amount: l29,
-                                                                currency: _rt::string_lift(bytes32),
-                                                            }
-                                                        };
-                                                        V42::Money(e42)
-                                                    }
-                                                    7 => {
-                                                        let e42 = {
-                                                            let l33 = *base
-                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<*mut u8>();
-                                                            let l34 = *base
-                                                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<usize>();
-                                                            let base38 = l33;
-                                                            let len38 = l34;
-                                                            let mut result38 = _rt::Vec::with_capacity(len38);
-                                                            for i in 0..len38 {
-                                                                let base = base38
-                                                                    .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                                let e38 = {
-                                                                    let l35 = *base.add(0).cast::<*mut u8>();
-                                                                    let l36 = *base
-                                                                        .add(::core::mem::size_of::<*const u8>())
-                                                                        .cast::<usize>();
-                                                                    let len37 = l36;
-                                                                    let bytes37 = _rt::Vec::from_raw_parts(
-                                                                        l35.cast(),
-                                                                        len37,
-                                                                        len37,
-                                                                    );
-                                                                    _rt::string_lift(bytes37)
-                                                                };
-                                                                result38.push(e38);
-                                                            }
-                                                            _rt::cabi_dealloc(
-                                                                base38,
-                                                                len38 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                                ::core::mem::size_of::<*const u8>(),
-                                                            );
-                                                            result38
-                                                        };
-                                                        V42::Texts(e42)
-                                                    }
-                                                    n => {
-                                                        debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                                        let e42 = {
-                                                            let l39 = *base
-                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<*mut u8>();
-                                                            let l40 = *base
-                                                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<usize>();
-                                                            let len41 = l40;
-                                                            let bytes41 = _rt::Vec::from_raw_parts(
-                                                                l39.cast(),
-                                                                len41,
-                                                                len41,
-                                                            );
-                                                            _rt::string_lift(bytes41)
-                                                        };
-                                                        V42::Json(e42)
-                                                    }
-                                                };
-                                                super::super::super::__with_name0::Field {
-                                                    name: _rt::string_lift(bytes18),
-                                                    value: v42,
-                                                }
-                                            };
-                                            result43.push(e43);
-                                        }
-                                        _rt::cabi_dealloc(
-                                            base43,
-                                            len43 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                            8,
-                                        );
+                                        let result43 = super::super::super::lift_fields(base43, len43);
                                         super::super::super::__with_name0::Entity {
                                             kind: _rt::string_lift(bytes9),
                                             id: _rt::string_lift(bytes12),
@@ -870,4 +508,192 @@ ucers\x01\x0cprocessed-by\x02\x0dwit-component\x070.247.0\x10wit-bindgen-rust\x0
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {
     wit_bindgen::rt::maybe_link_cabi_realloc();
+}
+#[inline(never)]
+unsafe fn lift_fields(base42: *mut u8, len42: usize) -> _rt::Vec<__with_name0::Field> {
+    unsafe {
+let mut result42 = _rt::Vec::with_capacity(len42);
+                                            for i in 0..len42 {
+                                                let base = base42
+                                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
+                                                let e42 = {
+                                                    let l15 = *base.add(0).cast::<*mut u8>();
+                                                    let l16 = *base
+                                                        .add(::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>();
+                                                    let len17 = l16;
+                                                    let bytes17 = _rt::Vec::from_raw_parts(
+                                                        l15.cast(),
+                                                        len17,
+                                                        len17,
+                                                    );
+                                                    let l18 = i32::from(
+                                                        *base
+                                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<u8>(),
+                                                    );
+                                                    use __with_name0::Value as V41;
+                                                    let v41 = match l18 {
+                                                        0 => V41::None,
+                                                        1 => {
+                                                            let e41 = {
+                                                                let l19 = *base
+                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l20 = *base
+                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len21 = l20;
+                                                                let bytes21 = _rt::Vec::from_raw_parts(
+                                                                    l19.cast(),
+                                                                    len21,
+                                                                    len21,
+                                                                );
+                                                                _rt::string_lift(bytes21)
+                                                            };
+                                                            V41::Text(e41)
+                                                        }
+                                                        2 => {
+                                                            let e41 = {
+                                                                let l22 = *base
+                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<i64>();
+                                                                l22
+                                                            };
+                                                            V41::Integer(e41)
+                                                        }
+                                                        3 => {
+                                                            let e41 = {
+                                                                let l23 = *base
+                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l24 = *base
+                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len25 = l24;
+                                                                let bytes25 = _rt::Vec::from_raw_parts(
+                                                                    l23.cast(),
+                                                                    len25,
+                                                                    len25,
+                                                                );
+                                                                _rt::string_lift(bytes25)
+                                                            };
+                                                            V41::Decimal(e41)
+                                                        }
+                                                        4 => {
+                                                            let e41 = {
+                                                                let l26 = i32::from(
+                                                                    *base
+                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<u8>(),
+                                                                );
+                                                                _rt::bool_lift(l26 as u8)
+                                                            };
+                                                            V41::Boolean(e41)
+                                                        }
+                                                        5 => {
+                                                            let e41 = {
+                                                                let l27 = *base
+                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<i64>();
+                                                                l27 as u64
+                                                            };
+                                                            V41::Time(e41)
+                                                        }
+                                                        6 => {
+                                                            let e41 = {
+                                                                let l28 = *base
+                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<i64>();
+                                                                let l29 = *base
+                                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l30 = *base
+                                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len31 = l30;
+                                                                let bytes31 = _rt::Vec::from_raw_parts(
+                                                                    l29.cast(),
+                                                                    len31,
+                                                                    len31,
+                                                                );
+                                                                __with_name0::Money {
+                                                                    amount: l28,
+                                                                    currency: _rt::string_lift(bytes31),
+                                                                }
+                                                            };
+                                                            V41::Money(e41)
+                                                        }
+                                                        7 => {
+                                                            let e41 = {
+                                                                let l32 = *base
+                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l33 = *base
+                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let base37 = l32;
+                                                                let len37 = l33;
+                                                                let mut result37 = _rt::Vec::with_capacity(len37);
+                                                                for i in 0..len37 {
+                                                                    let base = base37
+                                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                                    let e37 = {
+                                                                        let l34 = *base.add(0).cast::<*mut u8>();
+                                                                        let l35 = *base
+                                                                            .add(::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len36 = l35;
+                                                                        let bytes36 = _rt::Vec::from_raw_parts(
+                                                                            l34.cast(),
+                                                                            len36,
+                                                                            len36,
+                                                                        );
+                                                                        _rt::string_lift(bytes36)
+                                                                    };
+                                                                    result37.push(e37);
+                                                                }
+                                                                _rt::cabi_dealloc(
+                                                                    base37,
+                                                                    len37 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                                    ::core::mem::size_of::<*const u8>(),
+                                                                );
+                                                                result37
+                                                            };
+                                                            V41::Texts(e41)
+                                                        }
+                                                        n => {
+                                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
+                                                            let e41 = {
+                                                                let l38 = *base
+                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l39 = *base
+                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len40 = l39;
+                                                                let bytes40 = _rt::Vec::from_raw_parts(
+                                                                    l38.cast(),
+                                                                    len40,
+                                                                    len40,
+                                                                );
+                                                                _rt::string_lift(bytes40)
+                                                            };
+                                                            V41::Json(e41)
+                                                        }
+                                                    };
+                                                    __with_name0::Field {
+                                                        name: _rt::string_lift(bytes17),
+                                                        value: v41,
+                                                    }
+                                                };
+                                                result42.push(e42);
+                                            }
+                                            _rt::cabi_dealloc(
+                                                base42,
+                                                len42 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
+                                                8,
+                                            );
+ result42
+    }
 }

@@ -338,188 +338,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base52 = l23;
                             let len52 = l24;
-                            let mut result52 = _rt::Vec::with_capacity(len52);
-                            for i in 0..len52 {
-                                let base = base52
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e52 = {
-                                    let l25 = *base.add(0).cast::<*mut u8>();
-                                    let l26 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len27 = l26;
-                                    let bytes27 = _rt::Vec::from_raw_parts(
-                                        l25.cast(),
-                                        len27,
-                                        len27,
-                                    );
-                                    let l28 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V51;
-                                    let v51 = match l28 {
-                                        0 => V51::None,
-                                        1 => {
-                                            let e51 = {
-                                                let l29 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l30 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len31 = l30;
-                                                let bytes31 = _rt::Vec::from_raw_parts(
-                                                    l29.cast(),
-                                                    len31,
-                                                    len31,
-                                                );
-                                                _rt::string_lift(bytes31)
-                                            };
-                                            V51::Text(e51)
-                                        }
-                                        2 => {
-                                            let e51 = {
-                                                let l32 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l32
-                                            };
-                                            V51::Integer(e51)
-                                        }
-                                        3 => {
-                                            let e51 = {
-                                                let l33 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l34 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len35 = l34;
-                                                let bytes35 = _rt::Vec::from_raw_parts(
-                                                    l33.cast(),
-                                                    len35,
-                                                    len35,
-                                                );
-                                                _rt::string_lift(bytes35)
-                                            };
-                                            V51::Decimal(e51)
-                                        }
-                                        4 => {
-                                            let e51 = {
-                                                let l36 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l36 as u8)
-                                            };
-                                            V51::Boolean(e51)
-                                        }
-                                        5 => {
-                                            let e51 = {
-                                                let l37 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l37 as u64
-                                            };
-                                            V51::Time(e51)
-                                        }
-                                        6 => {
-                                            let e51 = {
-                                                let l38 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l39 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l40 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len41 = l40;
-                                                let bytes41 = _rt::Vec::from_raw_parts(
-                                                    l39.cast(),
-                                                    len41,
-                                                    len41,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l38,
-                                                    currency: _rt::string_lift(bytes41),
-                                                }
-                                            };
-                                            V51::Money(e51)
-                                        }
-                                        7 => {
-                                            let e51 = {
-                                                let l42 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l43 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base47 = l42;
-                                                let len47 = l43;
-                                                let mut result47 = _rt::Vec::with_capacity(len47);
-                                                for i in 0..len47 {
-                                                    let base = base47
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e47 = {
-                                                        let l44 = *base.add(0).cast::<*mut u8>();
-                                                        let l45 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len46 = l45;
-                                                        let bytes46 = _rt::Vec::from_raw_parts(
-                                                            l44.cast(),
-                                                            len46,
-                                                            len46,
-                                                        );
-                                                        _rt::string_lift(bytes46)
-                                                    };
-                                                    result47.push(e47);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base47,
-                                                    len47 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result47
-                                            };
-                                            V51::Texts(e51)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e51 = {
-                                                let l48 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l49 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len50 = l49;
-                                                let bytes50 = _rt::Vec::from_raw_parts(
-                                                    l48.cast(),
-                                                    len50,
-                                                    len50,
-                                                );
-                                                _rt::string_lift(bytes50)
-                                            };
-                                            V51::Json(e51)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes27),
-                                        value: v51,
-                                    }
-                                };
-                                result52.push(e52);
-                            }
-                            _rt::cabi_dealloc(
-                                base52,
-                                len52 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result52 = super::super::super::super::lift_fields(base52, len52);
                             let l53 = *arg0
                                 .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>();
@@ -528,188 +347,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base82 = l53;
                             let len82 = l54;
-                            let mut result82 = _rt::Vec::with_capacity(len82);
-                            for i in 0..len82 {
-                                let base = base82
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e82 = {
-                                    let l55 = *base.add(0).cast::<*mut u8>();
-                                    let l56 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len57 = l56;
-                                    let bytes57 = _rt::Vec::from_raw_parts(
-                                        l55.cast(),
-                                        len57,
-                                        len57,
-                                    );
-                                    let l58 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V81;
-                                    let v81 = match l58 {
-                                        0 => V81::None,
-                                        1 => {
-                                            let e81 = {
-                                                let l59 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l60 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len61 = l60;
-                                                let bytes61 = _rt::Vec::from_raw_parts(
-                                                    l59.cast(),
-                                                    len61,
-                                                    len61,
-                                                );
-                                                _rt::string_lift(bytes61)
-                                            };
-                                            V81::Text(e81)
-                                        }
-                                        2 => {
-                                            let e81 = {
-                                                let l62 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l62
-                                            };
-                                            V81::Integer(e81)
-                                        }
-                                        3 => {
-                                            let e81 = {
-                                                let l63 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l64 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len65 = l64;
-                                                let bytes65 = _rt::Vec::from_raw_parts(
-                                                    l63.cast(),
-                                                    len65,
-                                                    len65,
-                                                );
-                                                _rt::string_lift(bytes65)
-                                            };
-                                            V81::Decimal(e81)
-                                        }
-                                        4 => {
-                                            let e81 = {
-                                                let l66 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l66 as u8)
-                                            };
-                                            V81::Boolean(e81)
-                                        }
-                                        5 => {
-                                            let e81 = {
-                                                let l67 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l67 as u64
-                                            };
-                                            V81::Time(e81)
-                                        }
-                                        6 => {
-                                            let e81 = {
-                                                let l68 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l69 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l70 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len71 = l70;
-                                                let bytes71 = _rt::Vec::from_raw_parts(
-                                                    l69.cast(),
-                                                    len71,
-                                                    len71,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l68,
-                                                    currency: _rt::string_lift(bytes71),
-                                                }
-                                            };
-                                            V81::Money(e81)
-                                        }
-                                        7 => {
-                                            let e81 = {
-                                                let l72 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l73 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base77 = l72;
-                                                let len77 = l73;
-                                                let mut result77 = _rt::Vec::with_capacity(len77);
-                                                for i in 0..len77 {
-                                                    let base = base77
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e77 = {
-                                                        let l74 = *base.add(0).cast::<*mut u8>();
-                                                        let l75 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len76 = l75;
-                                                        let bytes76 = _rt::Vec::from_raw_parts(
-                                                            l74.cast(),
-                                                            len76,
-                                                            len76,
-                                                        );
-                                                        _rt::string_lift(bytes76)
-                                                    };
-                                                    result77.push(e77);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base77,
-                                                    len77 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result77
-                                            };
-                                            V81::Texts(e81)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e81 = {
-                                                let l78 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l79 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len80 = l79;
-                                                let bytes80 = _rt::Vec::from_raw_parts(
-                                                    l78.cast(),
-                                                    len80,
-                                                    len80,
-                                                );
-                                                _rt::string_lift(bytes80)
-                                            };
-                                            V81::Json(e81)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes57),
-                                        value: v81,
-                                    }
-                                };
-                                result82.push(e82);
-                            }
-                            _rt::cabi_dealloc(
-                                base82,
-                                len82 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result82 = super::super::super::super::lift_fields(base82, len82);
                             let l83 = i32::from(
                                 *arg0
                                     .add(16 + 14 * ::core::mem::size_of::<*const u8>())
@@ -797,188 +435,7 @@ pub mod exports {
                                         .cast::<usize>();
                                     let base132 = l103;
                                     let len132 = l104;
-                                    let mut result132 = _rt::Vec::with_capacity(len132);
-                                    for i in 0..len132 {
-                                        let base = base132
-                                            .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                        let e132 = {
-                                            let l105 = *base.add(0).cast::<*mut u8>();
-                                            let l106 = *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len107 = l106;
-                                            let bytes107 = _rt::Vec::from_raw_parts(
-                                                l105.cast(),
-                                                len107,
-                                                len107,
-                                            );
-                                            let l108 = i32::from(
-                                                *base
-                                                    .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>(),
-                                            );
-                                            use super::super::super::super::__with_name0::Value as V131;
-                                            let v131 = match l108 {
-                                                0 => V131::None,
-                                                1 => {
-                                                    let e131 = {
-                                                        let l109 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>();
-                                                        let l110 = *base
-                                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len111 = l110;
-                                                        let bytes111 = _rt::Vec::from_raw_parts(
-                                                            l109.cast(),
-                                                            len111,
-                                                            len111,
-                                                        );
-                                                        _rt::string_lift(bytes111)
-                                                    };
-                                                    V131::Text(e131)
-                                                }
-                                                2 => {
-                                                    let e131 = {
-                                                        let l112 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<i64>();
-                                                        l112
-                                                    };
-                                                    V131::Integer(e131)
-                                                }
-                                                3 => {
-                                                    let e131 = {
-                                                        let l113 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>();
-                                                        let l114 = *base
-                                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len115 = l114;
-                                                        let bytes115 = _rt::Vec::from_raw_parts(
-                                                            l113.cast(),
-                                                            len115,
-                                                            len115,
-                                                        );
-                                                        _rt::string_lift(bytes115)
-                                                    };
-                                                    V131::Decimal(e131)
-                                                }
-                                                4 => {
-                                                    let e131 = {
-                                                        let l116 = i32::from(
-                                                            *base
-                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<u8>(),
-                                                        );
-                                                        _rt::bool_lift(l116 as u8)
-                                                    };
-                                                    V131::Boolean(e131)
-                                                }
-                                                5 => {
-                                                    let e131 = {
-                                                        let l117 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<i64>();
-                                                        l117 as u64
-                                                    };
-                                                    V131::Time(e131)
-                                                }
-                                                6 => {
-                                                    let e131 = {
-                                                        let l118 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<i64>();
-                                                        let l119 = *base
-                                                            .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>();
-                                                        let l120 = *base
-                                                            .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len121 = l120;
-                                                        let bytes121 = _rt::Vec::from_raw_parts(
-                                                            l119.cast(),
-                                                            len121,
-                                                            len121,
-                                                        );
-                                                        super::super::super::super::__with_name0::Money {
-                                                            amount: l118,
-                                                            currency: _rt::string_lift(bytes121),
-                                                        }
-                                                    };
-                                                    V131::Money(e131)
-                                                }
-                                                7 => {
-                                                    let e131 = {
-                                                        let l122 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>();
-                                                        let l123 = *base
-                                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let base127 = l122;
-                                                        let len127 = l123;
-                                                        let mut result127 = _rt::Vec::with_capacity(len127);
-                                                        for i in 0..len127 {
-                                                            let base = base127
-                                                                .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                            let e127 = {
-                                                                let l124 = *base.add(0).cast::<*mut u8>();
-                                                                let l125 = *base
-                                                                    .add(::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let len126 = l125;
-                                                                let bytes126 = _rt::Vec::from_raw_parts(
-                                                                    l124.cast(),
-                                                                    len126,
-                                                                    len126,
-                                                                );
-                                                                _rt::string_lift(bytes126)
-                                                            };
-                                                            result127.push(e127);
-                                                        }
-                                                        _rt::cabi_dealloc(
-                                                            base127,
-                                                            len127 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                            ::core::mem::size_of::<*const u8>(),
-                                                        );
-                                                        result127
-                                                    };
-                                                    V131::Texts(e131)
-                                                }
-                                                n => {
-                                                    debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                                    let e131 = {
-                                                        let l128 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>();
-                                                        let l129 = *base
-                                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len130 = l129;
-                                                        let bytes130 = _rt::Vec::from_raw_parts(
-                                                            l128.cast(),
-                                                            len130,
-                                                            len130,
-                                                        );
-                                                        _rt::string_lift(bytes130)
-                                                    };
-                                                    V131::Json(e131)
-                                                }
-                                            };
-                                            super::super::super::super::__with_name0::Field {
-                                                name: _rt::string_lift(bytes107),
-                                                value: v131,
-                                            }
-                                        };
-                                        result132.push(e132);
-                                    }
-                                    _rt::cabi_dealloc(
-                                        base132,
-                                        len132 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                        8,
-                                    );
+                                    let result132 = super::super::super::super::lift_fields(base132, len132);
                                     Line {
                                         ticket_type: _rt::string_lift(bytes95),
                                         name: _rt::string_lift(bytes98),
@@ -1048,188 +505,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base172 = l143;
                             let len172 = l144;
-                            let mut result172 = _rt::Vec::with_capacity(len172);
-                            for i in 0..len172 {
-                                let base = base172
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e172 = {
-                                    let l145 = *base.add(0).cast::<*mut u8>();
-                                    let l146 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len147 = l146;
-                                    let bytes147 = _rt::Vec::from_raw_parts(
-                                        l145.cast(),
-                                        len147,
-                                        len147,
-                                    );
-                                    let l148 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V171;
-                                    let v171 = match l148 {
-                                        0 => V171::None,
-                                        1 => {
-                                            let e171 = {
-                                                let l149 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l150 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len151 = l150;
-                                                let bytes151 = _rt::Vec::from_raw_parts(
-                                                    l149.cast(),
-                                                    len151,
-                                                    len151,
-                                                );
-                                                _rt::string_lift(bytes151)
-                                            };
-                                            V171::Text(e171)
-                                        }
-                                        2 => {
-                                            let e171 = {
-                                                let l152 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l152
-                                            };
-                                            V171::Integer(e171)
-                                        }
-                                        3 => {
-                                            let e171 = {
-                                                let l153 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l154 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len155 = l154;
-                                                let bytes155 = _rt::Vec::from_raw_parts(
-                                                    l153.cast(),
-                                                    len155,
-                                                    len155,
-                                                );
-                                                _rt::string_lift(bytes155)
-                                            };
-                                            V171::Decimal(e171)
-                                        }
-                                        4 => {
-                                            let e171 = {
-                                                let l156 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l156 as u8)
-                                            };
-                                            V171::Boolean(e171)
-                                        }
-                                        5 => {
-                                            let e171 = {
-                                                let l157 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l157 as u64
-                                            };
-                                            V171::Time(e171)
-                                        }
-                                        6 => {
-                                            let e171 = {
-                                                let l158 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l159 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l160 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len161 = l160;
-                                                let bytes161 = _rt::Vec::from_raw_parts(
-                                                    l159.cast(),
-                                                    len161,
-                                                    len161,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l158,
-                                                    currency: _rt::string_lift(bytes161),
-                                                }
-                                            };
-                                            V171::Money(e171)
-                                        }
-                                        7 => {
-                                            let e171 = {
-                                                let l162 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l163 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base167 = l162;
-                                                let len167 = l163;
-                                                let mut result167 = _rt::Vec::with_capacity(len167);
-                                                for i in 0..len167 {
-                                                    let base = base167
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e167 = {
-                                                        let l164 = *base.add(0).cast::<*mut u8>();
-                                                        let l165 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len166 = l165;
-                                                        let bytes166 = _rt::Vec::from_raw_parts(
-                                                            l164.cast(),
-                                                            len166,
-                                                            len166,
-                                                        );
-                                                        _rt::string_lift(bytes166)
-                                                    };
-                                                    result167.push(e167);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base167,
-                                                    len167 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result167
-                                            };
-                                            V171::Texts(e171)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e171 = {
-                                                let l168 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l169 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len170 = l169;
-                                                let bytes170 = _rt::Vec::from_raw_parts(
-                                                    l168.cast(),
-                                                    len170,
-                                                    len170,
-                                                );
-                                                _rt::string_lift(bytes170)
-                                            };
-                                            V171::Json(e171)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes147),
-                                        value: v171,
-                                    }
-                                };
-                                result172.push(e172);
-                            }
-                            _rt::cabi_dealloc(
-                                base172,
-                                len172 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result172 = super::super::super::super::lift_fields(base172, len172);
                             let l173 = *arg0
                                 .add(32 + 26 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>();
@@ -1296,188 +572,7 @@ pub mod exports {
                                         .cast::<usize>();
                                     let base219 = l190;
                                     let len219 = l191;
-                                    let mut result219 = _rt::Vec::with_capacity(len219);
-                                    for i in 0..len219 {
-                                        let base = base219
-                                            .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                        let e219 = {
-                                            let l192 = *base.add(0).cast::<*mut u8>();
-                                            let l193 = *base
-                                                .add(::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len194 = l193;
-                                            let bytes194 = _rt::Vec::from_raw_parts(
-                                                l192.cast(),
-                                                len194,
-                                                len194,
-                                            );
-                                            let l195 = i32::from(
-                                                *base
-                                                    .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>(),
-                                            );
-                                            use super::super::super::super::__with_name0::Value as V218;
-                                            let v218 = match l195 {
-                                                0 => V218::None,
-                                                1 => {
-                                                    let e218 = {
-                                                        let l196 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>();
-                                                        let l197 = *base
-                                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len198 = l197;
-                                                        let bytes198 = _rt::Vec::from_raw_parts(
-                                                            l196.cast(),
-                                                            len198,
-                                                            len198,
-                                                        );
-                                                        _rt::string_lift(bytes198)
-                                                    };
-                                                    V218::Text(e218)
-                                                }
-                                                2 => {
-                                                    let e218 = {
-                                                        let l199 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<i64>();
-                                                        l199
-                                                    };
-                                                    V218::Integer(e218)
-                                                }
-                                                3 => {
-                                                    let e218 = {
-                                                        let l200 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>();
-                                                        let l201 = *base
-                                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len202 = l201;
-                                                        let bytes202 = _rt::Vec::from_raw_parts(
-                                                            l200.cast(),
-                                                            len202,
-                                                            len202,
-                                                        );
-                                                        _rt::string_lift(bytes202)
-                                                    };
-                                                    V218::Decimal(e218)
-                                                }
-                                                4 => {
-                                                    let e218 = {
-                                                        let l203 = i32::from(
-                                                            *base
-                                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<u8>(),
-                                                        );
-                                                        _rt::bool_lift(l203 as u8)
-                                                    };
-                                                    V218::Boolean(e218)
-                                                }
-                                                5 => {
-                                                    let e218 = {
-                                                        let l204 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<i64>();
-                                                        l204 as u64
-                                                    };
-                                                    V218::Time(e218)
-                                                }
-                                                6 => {
-                                                    let e218 = {
-                                                        let l205 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<i64>();
-                                                        let l206 = *base
-                                                            .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>();
-                                                        let l207 = *base
-                                                            .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len208 = l207;
-                                                        let bytes208 = _rt::Vec::from_raw_parts(
-                                                            l206.cast(),
-                                                            len208,
-                                                            len208,
-                                                        );
-                                                        super::super::super::super::__with_name0::Money {
-                                                            amount: l205,
-                                                            currency: _rt::string_lift(bytes208),
-                                                        }
-                                                    };
-                                                    V218::Money(e218)
-                                                }
-                                                7 => {
-                                                    let e218 = {
-                                                        let l209 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>();
-                                                        let l210 = *base
-                                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let base214 = l209;
-                                                        let len214 = l210;
-                                                        let mut result214 = _rt::Vec::with_capacity(len214);
-                                                        for i in 0..len214 {
-                                                            let base = base214
-                                                                .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                            let e214 = {
-                                                                let l211 = *base.add(0).cast::<*mut u8>();
-                                                                let l212 = *base
-                                                                    .add(::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let len213 = l212;
-                                                                let bytes213 = _rt::Vec::from_raw_parts(
-                                                                    l211.cast(),
-                                                                    len213,
-                                                                    len213,
-                                                                );
-                                                                _rt::string_lift(bytes213)
-                                                            };
-                                                            result214.push(e214);
-                                                        }
-                                                        _rt::cabi_dealloc(
-                                                            base214,
-                                                            len214 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                            ::core::mem::size_of::<*const u8>(),
-                                                        );
-                                                        result214
-                                                    };
-                                                    V218::Texts(e218)
-                                                }
-                                                n => {
-                                                    debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                                    let e218 = {
-                                                        let l215 = *base
-                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>();
-                                                        let l216 = *base
-                                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len217 = l216;
-                                                        let bytes217 = _rt::Vec::from_raw_parts(
-                                                            l215.cast(),
-                                                            len217,
-                                                            len217,
-                                                        );
-                                                        _rt::string_lift(bytes217)
-                                                    };
-                                                    V218::Json(e218)
-                                                }
-                                            };
-                                            super::super::super::super::__with_name0::Field {
-                                                name: _rt::string_lift(bytes194),
-                                                value: v218,
-                                            }
-                                        };
-                                        result219.push(e219);
-                                    }
-                                    _rt::cabi_dealloc(
-                                        base219,
-                                        len219 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                        8,
-                                    );
+                                    let result219 = super::super::super::super::lift_fields(base219, len219);
                                     Applied {
                                         source: _rt::string_lift(bytes177),
                                         adjustment: Adjustment {
@@ -2733,4 +1828,192 @@ t\x060.57.1";
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {
     wit_bindgen::rt::maybe_link_cabi_realloc();
+}
+#[inline(never)]
+unsafe fn lift_fields(base52: *mut u8, len52: usize) -> _rt::Vec<__with_name0::Field> {
+    unsafe {
+let mut result52 = _rt::Vec::with_capacity(len52);
+                            for i in 0..len52 {
+                                let base = base52
+                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
+                                let e52 = {
+                                    let l25 = *base.add(0).cast::<*mut u8>();
+                                    let l26 = *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len27 = l26;
+                                    let bytes27 = _rt::Vec::from_raw_parts(
+                                        l25.cast(),
+                                        len27,
+                                        len27,
+                                    );
+                                    let l28 = i32::from(
+                                        *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>(),
+                                    );
+                                    use __with_name0::Value as V51;
+                                    let v51 = match l28 {
+                                        0 => V51::None,
+                                        1 => {
+                                            let e51 = {
+                                                let l29 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l30 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len31 = l30;
+                                                let bytes31 = _rt::Vec::from_raw_parts(
+                                                    l29.cast(),
+                                                    len31,
+                                                    len31,
+                                                );
+                                                _rt::string_lift(bytes31)
+                                            };
+                                            V51::Text(e51)
+                                        }
+                                        2 => {
+                                            let e51 = {
+                                                let l32 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                l32
+                                            };
+                                            V51::Integer(e51)
+                                        }
+                                        3 => {
+                                            let e51 = {
+                                                let l33 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l34 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len35 = l34;
+                                                let bytes35 = _rt::Vec::from_raw_parts(
+                                                    l33.cast(),
+                                                    len35,
+                                                    len35,
+                                                );
+                                                _rt::string_lift(bytes35)
+                                            };
+                                            V51::Decimal(e51)
+                                        }
+                                        4 => {
+                                            let e51 = {
+                                                let l36 = i32::from(
+                                                    *base
+                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                _rt::bool_lift(l36 as u8)
+                                            };
+                                            V51::Boolean(e51)
+                                        }
+                                        5 => {
+                                            let e51 = {
+                                                let l37 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                l37 as u64
+                                            };
+                                            V51::Time(e51)
+                                        }
+                                        6 => {
+                                            let e51 = {
+                                                let l38 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                let l39 = *base
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l40 = *base
+                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len41 = l40;
+                                                let bytes41 = _rt::Vec::from_raw_parts(
+                                                    l39.cast(),
+                                                    len41,
+                                                    len41,
+                                                );
+                                                __with_name0::Money {
+                                                    amount: l38,
+                                                    currency: _rt::string_lift(bytes41),
+                                                }
+                                            };
+                                            V51::Money(e51)
+                                        }
+                                        7 => {
+                                            let e51 = {
+                                                let l42 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l43 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let base47 = l42;
+                                                let len47 = l43;
+                                                let mut result47 = _rt::Vec::with_capacity(len47);
+                                                for i in 0..len47 {
+                                                    let base = base47
+                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                    let e47 = {
+                                                        let l44 = *base.add(0).cast::<*mut u8>();
+                                                        let l45 = *base
+                                                            .add(::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len46 = l45;
+                                                        let bytes46 = _rt::Vec::from_raw_parts(
+                                                            l44.cast(),
+                                                            len46,
+                                                            len46,
+                                                        );
+                                                        _rt::string_lift(bytes46)
+                                                    };
+                                                    result47.push(e47);
+                                                }
+                                                _rt::cabi_dealloc(
+                                                    base47,
+                                                    len47 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                    ::core::mem::size_of::<*const u8>(),
+                                                );
+                                                result47
+                                            };
+                                            V51::Texts(e51)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
+                                            let e51 = {
+                                                let l48 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l49 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len50 = l49;
+                                                let bytes50 = _rt::Vec::from_raw_parts(
+                                                    l48.cast(),
+                                                    len50,
+                                                    len50,
+                                                );
+                                                _rt::string_lift(bytes50)
+                                            };
+                                            V51::Json(e51)
+                                        }
+                                    };
+                                    __with_name0::Field {
+                                        name: _rt::string_lift(bytes27),
+                                        value: v51,
+                                    }
+                                };
+                                result52.push(e52);
+                            }
+                            _rt::cabi_dealloc(
+                                base52,
+                                len52 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
+                                8,
+                            );
+ result52
+    }
 }

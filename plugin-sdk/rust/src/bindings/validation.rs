@@ -158,188 +158,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base52 = l23;
                             let len52 = l24;
-                            let mut result52 = _rt::Vec::with_capacity(len52);
-                            for i in 0..len52 {
-                                let base = base52
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e52 = {
-                                    let l25 = *base.add(0).cast::<*mut u8>();
-                                    let l26 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len27 = l26;
-                                    let bytes27 = _rt::Vec::from_raw_parts(
-                                        l25.cast(),
-                                        len27,
-                                        len27,
-                                    );
-                                    let l28 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V51;
-                                    let v51 = match l28 {
-                                        0 => V51::None,
-                                        1 => {
-                                            let e51 = {
-                                                let l29 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l30 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len31 = l30;
-                                                let bytes31 = _rt::Vec::from_raw_parts(
-                                                    l29.cast(),
-                                                    len31,
-                                                    len31,
-                                                );
-                                                _rt::string_lift(bytes31)
-                                            };
-                                            V51::Text(e51)
-                                        }
-                                        2 => {
-                                            let e51 = {
-                                                let l32 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l32
-                                            };
-                                            V51::Integer(e51)
-                                        }
-                                        3 => {
-                                            let e51 = {
-                                                let l33 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l34 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len35 = l34;
-                                                let bytes35 = _rt::Vec::from_raw_parts(
-                                                    l33.cast(),
-                                                    len35,
-                                                    len35,
-                                                );
-                                                _rt::string_lift(bytes35)
-                                            };
-                                            V51::Decimal(e51)
-                                        }
-                                        4 => {
-                                            let e51 = {
-                                                let l36 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l36 as u8)
-                                            };
-                                            V51::Boolean(e51)
-                                        }
-                                        5 => {
-                                            let e51 = {
-                                                let l37 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l37 as u64
-                                            };
-                                            V51::Time(e51)
-                                        }
-                                        6 => {
-                                            let e51 = {
-                                                let l38 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l39 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l40 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len41 = l40;
-                                                let bytes41 = _rt::Vec::from_raw_parts(
-                                                    l39.cast(),
-                                                    len41,
-                                                    len41,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l38,
-                                                    currency: _rt::string_lift(bytes41),
-                                                }
-                                            };
-                                            V51::Money(e51)
-                                        }
-                                        7 => {
-                                            let e51 = {
-                                                let l42 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l43 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base47 = l42;
-                                                let len47 = l43;
-                                                let mut result47 = _rt::Vec::with_capacity(len47);
-                                                for i in 0..len47 {
-                                                    let base = base47
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e47 = {
-                                                        let l44 = *base.add(0).cast::<*mut u8>();
-                                                        let l45 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len46 = l45;
-                                                        let bytes46 = _rt::Vec::from_raw_parts(
-                                                            l44.cast(),
-                                                            len46,
-                                                            len46,
-                                                        );
-                                                        _rt::string_lift(bytes46)
-                                                    };
-                                                    result47.push(e47);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base47,
-                                                    len47 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result47
-                                            };
-                                            V51::Texts(e51)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e51 = {
-                                                let l48 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l49 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len50 = l49;
-                                                let bytes50 = _rt::Vec::from_raw_parts(
-                                                    l48.cast(),
-                                                    len50,
-                                                    len50,
-                                                );
-                                                _rt::string_lift(bytes50)
-                                            };
-                                            V51::Json(e51)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes27),
-                                        value: v51,
-                                    }
-                                };
-                                result52.push(e52);
-                            }
-                            _rt::cabi_dealloc(
-                                base52,
-                                len52 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result52 = super::super::super::super::lift_fields(base52, len52);
                             let l53 = *arg0
                                 .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>();
@@ -387,188 +206,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base92 = l63;
                             let len92 = l64;
-                            let mut result92 = _rt::Vec::with_capacity(len92);
-                            for i in 0..len92 {
-                                let base = base92
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e92 = {
-                                    let l65 = *base.add(0).cast::<*mut u8>();
-                                    let l66 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len67 = l66;
-                                    let bytes67 = _rt::Vec::from_raw_parts(
-                                        l65.cast(),
-                                        len67,
-                                        len67,
-                                    );
-                                    let l68 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V91;
-                                    let v91 = match l68 {
-                                        0 => V91::None,
-                                        1 => {
-                                            let e91 = {
-                                                let l69 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l70 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len71 = l70;
-                                                let bytes71 = _rt::Vec::from_raw_parts(
-                                                    l69.cast(),
-                                                    len71,
-                                                    len71,
-                                                );
-                                                _rt::string_lift(bytes71)
-                                            };
-                                            V91::Text(e91)
-                                        }
-                                        2 => {
-                                            let e91 = {
-                                                let l72 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l72
-                                            };
-                                            V91::Integer(e91)
-                                        }
-                                        3 => {
-                                            let e91 = {
-                                                let l73 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l74 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len75 = l74;
-                                                let bytes75 = _rt::Vec::from_raw_parts(
-                                                    l73.cast(),
-                                                    len75,
-                                                    len75,
-                                                );
-                                                _rt::string_lift(bytes75)
-                                            };
-                                            V91::Decimal(e91)
-                                        }
-                                        4 => {
-                                            let e91 = {
-                                                let l76 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l76 as u8)
-                                            };
-                                            V91::Boolean(e91)
-                                        }
-                                        5 => {
-                                            let e91 = {
-                                                let l77 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l77 as u64
-                                            };
-                                            V91::Time(e91)
-                                        }
-                                        6 => {
-                                            let e91 = {
-                                                let l78 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l79 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l80 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len81 = l80;
-                                                let bytes81 = _rt::Vec::from_raw_parts(
-                                                    l79.cast(),
-                                                    len81,
-                                                    len81,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l78,
-                                                    currency: _rt::string_lift(bytes81),
-                                                }
-                                            };
-                                            V91::Money(e91)
-                                        }
-                                        7 => {
-                                            let e91 = {
-                                                let l82 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l83 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base87 = l82;
-                                                let len87 = l83;
-                                                let mut result87 = _rt::Vec::with_capacity(len87);
-                                                for i in 0..len87 {
-                                                    let base = base87
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e87 = {
-                                                        let l84 = *base.add(0).cast::<*mut u8>();
-                                                        let l85 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len86 = l85;
-                                                        let bytes86 = _rt::Vec::from_raw_parts(
-                                                            l84.cast(),
-                                                            len86,
-                                                            len86,
-                                                        );
-                                                        _rt::string_lift(bytes86)
-                                                    };
-                                                    result87.push(e87);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base87,
-                                                    len87 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result87
-                                            };
-                                            V91::Texts(e91)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e91 = {
-                                                let l88 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l89 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len90 = l89;
-                                                let bytes90 = _rt::Vec::from_raw_parts(
-                                                    l88.cast(),
-                                                    len90,
-                                                    len90,
-                                                );
-                                                _rt::string_lift(bytes90)
-                                            };
-                                            V91::Json(e91)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes67),
-                                        value: v91,
-                                    }
-                                };
-                                result92.push(e92);
-                            }
-                            _rt::cabi_dealloc(
-                                base92,
-                                len92 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result92 = super::super::super::super::lift_fields(base92, len92);
                             let l93 = i32::from(
                                 *arg0
                                     .add(24 + 20 * ::core::mem::size_of::<*const u8>())
@@ -980,188 +618,7 @@ pub mod exports {
                                                     .cast::<usize>();
                                                 let base130 = l101;
                                                 let len130 = l102;
-                                                let mut result130 = _rt::Vec::with_capacity(len130);
-                                                for i in 0..len130 {
-                                                    let base = base130
-                                                        .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                                    let e130 = {
-                                                        let l103 = *base.add(0).cast::<*mut u8>();
-                                                        let l104 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len105 = l104;
-                                                        let bytes105 = _rt::Vec::from_raw_parts(
-                                                            l103.cast(),
-                                                            len105,
-                                                            len105,
-                                                        );
-                                                        let l106 = i32::from(
-                                                            *base
-                                                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                                                .cast::<u8>(),
-                                                        );
-                                                        use super::super::super::super::__with_name0::Value as V129;
-                                                        let v129 = match l106 {
-                                                            0 => V129::None,
-                                                            1 => {
-                                                                let e129 = {
-                                                                    let l107 = *base
-                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<*mut u8>();
-                                                                    let l108 = *base
-                                                                        .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<usize>();
-                                                                    let len109 = l108;
-                                                                    let bytes109 = _rt::Vec::from_raw_parts(
-                                                                        l107.cast(),
-                                                                        len109,
-                                                                        len109,
-                                                                    );
-                                                                    _rt::string_lift(bytes109)
-                                                                };
-                                                                V129::Text(e129)
-                                                            }
-                                                            2 => {
-                                                                let e129 = {
-                                                                    let l110 = *base
-                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<i64>();
-                                                                    l110
-                                                                };
-                                                                V129::Integer(e129)
-                                                            }
-                                                            3 => {
-                                                                let e129 = {
-                                                                    let l111 = *base
-                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<*mut u8>();
-                                                                    let l112 = *base
-                                                                        .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<usize>();
-                                                                    let len113 = l112;
-                                                                    let bytes113 = _rt::Vec::from_raw_parts(
-                                                                        l111.cast(),
-                                                                        len113,
-                                                                        len113,
-                                                                    );
-                                                                    _rt::string_lift(bytes113)
-                                                                };
-                                                                V129::Decimal(e129)
-                                                            }
-                                                            4 => {
-                                                                let e129 = {
-                                                                    let l114 = i32::from(
-                                                                        *base
-                                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                            .cast::<u8>(),
-                                                                    );
-                                                                    _rt::bool_lift(l114 as u8)
-                                                                };
-                                                                V129::Boolean(e129)
-                                                            }
-                                                            5 => {
-                                                                let e129 = {
-                                                                    let l115 = *base
-                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<i64>();
-                                                                    l115 as u64
-                                                                };
-                                                                V129::Time(e129)
-                                                            }
-                                                            6 => {
-                                                                let e129 = {
-                                                                    let l116 = *base
-                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<i64>();
-                                                                    let l117 = *base
-                                                                        .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<*mut u8>();
-                                                                    let l118 = *base
-                                                                        .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<usize>();
-                                                                    let len119 = l118;
-                                                                    let bytes119 = _rt::Vec::from_raw_parts(
-                                                                        l117.cast(),
-                                                                        len119,
-                                                                        len119,
-                                                                    );
-                                                                    super::super::super::super::__with_name0::Money {
-                                                                        amount: l116,
-                                                                        currency: _rt::string_lift(bytes119),
-                                                                    }
-                                                                };
-                                                                V129::Money(e129)
-                                                            }
-                                                            7 => {
-                                                                let e129 = {
-                                                                    let l120 = *base
-                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<*mut u8>();
-                                                                    let l121 = *base
-                                                                        .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<usize>();
-                                                                    let base125 = l120;
-                                                                    let len125 = l121;
-                                                                    let mut result125 = _rt::Vec::with_capacity(len125);
-                                                                    for i in 0..len125 {
-                                                                        let base = base125
-                                                                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                                        let e125 = {
-                                                                            let l122 = *base.add(0).cast::<*mut u8>();
-                                                                            let l123 = *base
-                                                                                .add(::core::mem::size_of::<*const u8>())
-                                                                                .cast::<usize>();
-                                                                            let len124 = l123;
-                                                                            let bytes124 = _rt::Vec::from_raw_parts(
-                                                                                l122.cast(),
-                                                                                len124,
-                                                                                len124,
-                                                                            );
-                                                                            _rt::string_lift(bytes124)
-                                                                        };
-                                                                        result125.push(e125);
-                                                                    }
-                                                                    _rt::cabi_dealloc(
-                                                                        base125,
-                                                                        len125 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                                        ::core::mem::size_of::<*const u8>(),
-                                                                    );
-                                                                    result125
-                                                                };
-                                                                V129::Texts(e129)
-                                                            }
-                                                            n => {
-                                                                debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                                                let e129 = {
-                                                                    let l126 = *base
-                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<*mut u8>();
-                                                                    let l127 = *base
-                                                                        .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<usize>();
-                                                                    let len128 = l127;
-                                                                    let bytes128 = _rt::Vec::from_raw_parts(
-                                                                        l126.cast(),
-                                                                        len128,
-                                                                        len128,
-                                                                    );
-                                                                    _rt::string_lift(bytes128)
-                                                                };
-                                                                V129::Json(e129)
-                                                            }
-                                                        };
-                                                        super::super::super::super::__with_name0::Field {
-                                                            name: _rt::string_lift(bytes105),
-                                                            value: v129,
-                                                        }
-                                                    };
-                                                    result130.push(e130);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base130,
-                                                    len130 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                                    8,
-                                                );
+                                                let result130 = super::super::super::super::lift_fields(base130, len130);
                                                 super::super::super::super::__with_name0::Entity {
                                                     kind: _rt::string_lift(bytes96),
                                                     id: _rt::string_lift(bytes99),
@@ -1492,4 +949,192 @@ ndgen-rust\x060.57.1";
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {
     wit_bindgen::rt::maybe_link_cabi_realloc();
+}
+#[inline(never)]
+unsafe fn lift_fields(base52: *mut u8, len52: usize) -> _rt::Vec<__with_name0::Field> {
+    unsafe {
+let mut result52 = _rt::Vec::with_capacity(len52);
+                            for i in 0..len52 {
+                                let base = base52
+                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
+                                let e52 = {
+                                    let l25 = *base.add(0).cast::<*mut u8>();
+                                    let l26 = *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len27 = l26;
+                                    let bytes27 = _rt::Vec::from_raw_parts(
+                                        l25.cast(),
+                                        len27,
+                                        len27,
+                                    );
+                                    let l28 = i32::from(
+                                        *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>(),
+                                    );
+                                    use __with_name0::Value as V51;
+                                    let v51 = match l28 {
+                                        0 => V51::None,
+                                        1 => {
+                                            let e51 = {
+                                                let l29 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l30 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len31 = l30;
+                                                let bytes31 = _rt::Vec::from_raw_parts(
+                                                    l29.cast(),
+                                                    len31,
+                                                    len31,
+                                                );
+                                                _rt::string_lift(bytes31)
+                                            };
+                                            V51::Text(e51)
+                                        }
+                                        2 => {
+                                            let e51 = {
+                                                let l32 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                l32
+                                            };
+                                            V51::Integer(e51)
+                                        }
+                                        3 => {
+                                            let e51 = {
+                                                let l33 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l34 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len35 = l34;
+                                                let bytes35 = _rt::Vec::from_raw_parts(
+                                                    l33.cast(),
+                                                    len35,
+                                                    len35,
+                                                );
+                                                _rt::string_lift(bytes35)
+                                            };
+                                            V51::Decimal(e51)
+                                        }
+                                        4 => {
+                                            let e51 = {
+                                                let l36 = i32::from(
+                                                    *base
+                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                _rt::bool_lift(l36 as u8)
+                                            };
+                                            V51::Boolean(e51)
+                                        }
+                                        5 => {
+                                            let e51 = {
+                                                let l37 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                l37 as u64
+                                            };
+                                            V51::Time(e51)
+                                        }
+                                        6 => {
+                                            let e51 = {
+                                                let l38 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                let l39 = *base
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l40 = *base
+                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len41 = l40;
+                                                let bytes41 = _rt::Vec::from_raw_parts(
+                                                    l39.cast(),
+                                                    len41,
+                                                    len41,
+                                                );
+                                                __with_name0::Money {
+                                                    amount: l38,
+                                                    currency: _rt::string_lift(bytes41),
+                                                }
+                                            };
+                                            V51::Money(e51)
+                                        }
+                                        7 => {
+                                            let e51 = {
+                                                let l42 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l43 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let base47 = l42;
+                                                let len47 = l43;
+                                                let mut result47 = _rt::Vec::with_capacity(len47);
+                                                for i in 0..len47 {
+                                                    let base = base47
+                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                    let e47 = {
+                                                        let l44 = *base.add(0).cast::<*mut u8>();
+                                                        let l45 = *base
+                                                            .add(::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len46 = l45;
+                                                        let bytes46 = _rt::Vec::from_raw_parts(
+                                                            l44.cast(),
+                                                            len46,
+                                                            len46,
+                                                        );
+                                                        _rt::string_lift(bytes46)
+                                                    };
+                                                    result47.push(e47);
+                                                }
+                                                _rt::cabi_dealloc(
+                                                    base47,
+                                                    len47 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                    ::core::mem::size_of::<*const u8>(),
+                                                );
+                                                result47
+                                            };
+                                            V51::Texts(e51)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
+                                            let e51 = {
+                                                let l48 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l49 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len50 = l49;
+                                                let bytes50 = _rt::Vec::from_raw_parts(
+                                                    l48.cast(),
+                                                    len50,
+                                                    len50,
+                                                );
+                                                _rt::string_lift(bytes50)
+                                            };
+                                            V51::Json(e51)
+                                        }
+                                    };
+                                    __with_name0::Field {
+                                        name: _rt::string_lift(bytes27),
+                                        value: v51,
+                                    }
+                                };
+                                result52.push(e52);
+                            }
+                            _rt::cabi_dealloc(
+                                base52,
+                                len52 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
+                                8,
+                            );
+ result52
+    }
 }

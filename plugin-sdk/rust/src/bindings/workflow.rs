@@ -1490,188 +1490,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base52 = l23;
                             let len52 = l24;
-                            let mut result52 = _rt::Vec::with_capacity(len52);
-                            for i in 0..len52 {
-                                let base = base52
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e52 = {
-                                    let l25 = *base.add(0).cast::<*mut u8>();
-                                    let l26 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len27 = l26;
-                                    let bytes27 = _rt::Vec::from_raw_parts(
-                                        l25.cast(),
-                                        len27,
-                                        len27,
-                                    );
-                                    let l28 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V51;
-                                    let v51 = match l28 {
-                                        0 => V51::None,
-                                        1 => {
-                                            let e51 = {
-                                                let l29 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l30 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len31 = l30;
-                                                let bytes31 = _rt::Vec::from_raw_parts(
-                                                    l29.cast(),
-                                                    len31,
-                                                    len31,
-                                                );
-                                                _rt::string_lift(bytes31)
-                                            };
-                                            V51::Text(e51)
-                                        }
-                                        2 => {
-                                            let e51 = {
-                                                let l32 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l32
-                                            };
-                                            V51::Integer(e51)
-                                        }
-                                        3 => {
-                                            let e51 = {
-                                                let l33 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l34 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len35 = l34;
-                                                let bytes35 = _rt::Vec::from_raw_parts(
-                                                    l33.cast(),
-                                                    len35,
-                                                    len35,
-                                                );
-                                                _rt::string_lift(bytes35)
-                                            };
-                                            V51::Decimal(e51)
-                                        }
-                                        4 => {
-                                            let e51 = {
-                                                let l36 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l36 as u8)
-                                            };
-                                            V51::Boolean(e51)
-                                        }
-                                        5 => {
-                                            let e51 = {
-                                                let l37 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l37 as u64
-                                            };
-                                            V51::Time(e51)
-                                        }
-                                        6 => {
-                                            let e51 = {
-                                                let l38 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l39 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l40 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len41 = l40;
-                                                let bytes41 = _rt::Vec::from_raw_parts(
-                                                    l39.cast(),
-                                                    len41,
-                                                    len41,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l38,
-                                                    currency: _rt::string_lift(bytes41),
-                                                }
-                                            };
-                                            V51::Money(e51)
-                                        }
-                                        7 => {
-                                            let e51 = {
-                                                let l42 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l43 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base47 = l42;
-                                                let len47 = l43;
-                                                let mut result47 = _rt::Vec::with_capacity(len47);
-                                                for i in 0..len47 {
-                                                    let base = base47
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e47 = {
-                                                        let l44 = *base.add(0).cast::<*mut u8>();
-                                                        let l45 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len46 = l45;
-                                                        let bytes46 = _rt::Vec::from_raw_parts(
-                                                            l44.cast(),
-                                                            len46,
-                                                            len46,
-                                                        );
-                                                        _rt::string_lift(bytes46)
-                                                    };
-                                                    result47.push(e47);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base47,
-                                                    len47 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result47
-                                            };
-                                            V51::Texts(e51)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e51 = {
-                                                let l48 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l49 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len50 = l49;
-                                                let bytes50 = _rt::Vec::from_raw_parts(
-                                                    l48.cast(),
-                                                    len50,
-                                                    len50,
-                                                );
-                                                _rt::string_lift(bytes50)
-                                            };
-                                            V51::Json(e51)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes27),
-                                        value: v51,
-                                    }
-                                };
-                                result52.push(e52);
-                            }
-                            _rt::cabi_dealloc(
-                                base52,
-                                len52 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result52 = super::super::super::super::lift_fields(base52, len52);
                             let l53 = *arg0
                                 .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>();
@@ -1707,188 +1526,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base89 = l60;
                             let len89 = l61;
-                            let mut result89 = _rt::Vec::with_capacity(len89);
-                            for i in 0..len89 {
-                                let base = base89
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e89 = {
-                                    let l62 = *base.add(0).cast::<*mut u8>();
-                                    let l63 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len64 = l63;
-                                    let bytes64 = _rt::Vec::from_raw_parts(
-                                        l62.cast(),
-                                        len64,
-                                        len64,
-                                    );
-                                    let l65 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V88;
-                                    let v88 = match l65 {
-                                        0 => V88::None,
-                                        1 => {
-                                            let e88 = {
-                                                let l66 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l67 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len68 = l67;
-                                                let bytes68 = _rt::Vec::from_raw_parts(
-                                                    l66.cast(),
-                                                    len68,
-                                                    len68,
-                                                );
-                                                _rt::string_lift(bytes68)
-                                            };
-                                            V88::Text(e88)
-                                        }
-                                        2 => {
-                                            let e88 = {
-                                                let l69 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l69
-                                            };
-                                            V88::Integer(e88)
-                                        }
-                                        3 => {
-                                            let e88 = {
-                                                let l70 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l71 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len72 = l71;
-                                                let bytes72 = _rt::Vec::from_raw_parts(
-                                                    l70.cast(),
-                                                    len72,
-                                                    len72,
-                                                );
-                                                _rt::string_lift(bytes72)
-                                            };
-                                            V88::Decimal(e88)
-                                        }
-                                        4 => {
-                                            let e88 = {
-                                                let l73 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l73 as u8)
-                                            };
-                                            V88::Boolean(e88)
-                                        }
-                                        5 => {
-                                            let e88 = {
-                                                let l74 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l74 as u64
-                                            };
-                                            V88::Time(e88)
-                                        }
-                                        6 => {
-                                            let e88 = {
-                                                let l75 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l76 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l77 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len78 = l77;
-                                                let bytes78 = _rt::Vec::from_raw_parts(
-                                                    l76.cast(),
-                                                    len78,
-                                                    len78,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l75,
-                                                    currency: _rt::string_lift(bytes78),
-                                                }
-                                            };
-                                            V88::Money(e88)
-                                        }
-                                        7 => {
-                                            let e88 = {
-                                                let l79 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l80 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base84 = l79;
-                                                let len84 = l80;
-                                                let mut result84 = _rt::Vec::with_capacity(len84);
-                                                for i in 0..len84 {
-                                                    let base = base84
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e84 = {
-                                                        let l81 = *base.add(0).cast::<*mut u8>();
-                                                        let l82 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len83 = l82;
-                                                        let bytes83 = _rt::Vec::from_raw_parts(
-                                                            l81.cast(),
-                                                            len83,
-                                                            len83,
-                                                        );
-                                                        _rt::string_lift(bytes83)
-                                                    };
-                                                    result84.push(e84);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base84,
-                                                    len84 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result84
-                                            };
-                                            V88::Texts(e88)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e88 = {
-                                                let l85 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l86 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len87 = l86;
-                                                let bytes87 = _rt::Vec::from_raw_parts(
-                                                    l85.cast(),
-                                                    len87,
-                                                    len87,
-                                                );
-                                                _rt::string_lift(bytes87)
-                                            };
-                                            V88::Json(e88)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes64),
-                                        value: v88,
-                                    }
-                                };
-                                result89.push(e89);
-                            }
-                            _rt::cabi_dealloc(
-                                base89,
-                                len89 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result89 = super::super::super::super::lift_fields(base89, len89);
                             let l90 = *arg0
                                 .add(24 + 18 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>();
@@ -2236,188 +1874,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base52 = l23;
                             let len52 = l24;
-                            let mut result52 = _rt::Vec::with_capacity(len52);
-                            for i in 0..len52 {
-                                let base = base52
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e52 = {
-                                    let l25 = *base.add(0).cast::<*mut u8>();
-                                    let l26 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len27 = l26;
-                                    let bytes27 = _rt::Vec::from_raw_parts(
-                                        l25.cast(),
-                                        len27,
-                                        len27,
-                                    );
-                                    let l28 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V51;
-                                    let v51 = match l28 {
-                                        0 => V51::None,
-                                        1 => {
-                                            let e51 = {
-                                                let l29 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l30 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len31 = l30;
-                                                let bytes31 = _rt::Vec::from_raw_parts(
-                                                    l29.cast(),
-                                                    len31,
-                                                    len31,
-                                                );
-                                                _rt::string_lift(bytes31)
-                                            };
-                                            V51::Text(e51)
-                                        }
-                                        2 => {
-                                            let e51 = {
-                                                let l32 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l32
-                                            };
-                                            V51::Integer(e51)
-                                        }
-                                        3 => {
-                                            let e51 = {
-                                                let l33 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l34 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len35 = l34;
-                                                let bytes35 = _rt::Vec::from_raw_parts(
-                                                    l33.cast(),
-                                                    len35,
-                                                    len35,
-                                                );
-                                                _rt::string_lift(bytes35)
-                                            };
-                                            V51::Decimal(e51)
-                                        }
-                                        4 => {
-                                            let e51 = {
-                                                let l36 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l36 as u8)
-                                            };
-                                            V51::Boolean(e51)
-                                        }
-                                        5 => {
-                                            let e51 = {
-                                                let l37 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l37 as u64
-                                            };
-                                            V51::Time(e51)
-                                        }
-                                        6 => {
-                                            let e51 = {
-                                                let l38 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l39 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l40 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len41 = l40;
-                                                let bytes41 = _rt::Vec::from_raw_parts(
-                                                    l39.cast(),
-                                                    len41,
-                                                    len41,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l38,
-                                                    currency: _rt::string_lift(bytes41),
-                                                }
-                                            };
-                                            V51::Money(e51)
-                                        }
-                                        7 => {
-                                            let e51 = {
-                                                let l42 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l43 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base47 = l42;
-                                                let len47 = l43;
-                                                let mut result47 = _rt::Vec::with_capacity(len47);
-                                                for i in 0..len47 {
-                                                    let base = base47
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e47 = {
-                                                        let l44 = *base.add(0).cast::<*mut u8>();
-                                                        let l45 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len46 = l45;
-                                                        let bytes46 = _rt::Vec::from_raw_parts(
-                                                            l44.cast(),
-                                                            len46,
-                                                            len46,
-                                                        );
-                                                        _rt::string_lift(bytes46)
-                                                    };
-                                                    result47.push(e47);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base47,
-                                                    len47 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result47
-                                            };
-                                            V51::Texts(e51)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e51 = {
-                                                let l48 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l49 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len50 = l49;
-                                                let bytes50 = _rt::Vec::from_raw_parts(
-                                                    l48.cast(),
-                                                    len50,
-                                                    len50,
-                                                );
-                                                _rt::string_lift(bytes50)
-                                            };
-                                            V51::Json(e51)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes27),
-                                        value: v51,
-                                    }
-                                };
-                                result52.push(e52);
-                            }
-                            _rt::cabi_dealloc(
-                                base52,
-                                len52 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result52 = super::super::super::super::lift_fields(base52, len52);
                             let l53 = *arg0
                                 .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>();
@@ -2453,188 +1910,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base89 = l60;
                             let len89 = l61;
-                            let mut result89 = _rt::Vec::with_capacity(len89);
-                            for i in 0..len89 {
-                                let base = base89
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e89 = {
-                                    let l62 = *base.add(0).cast::<*mut u8>();
-                                    let l63 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len64 = l63;
-                                    let bytes64 = _rt::Vec::from_raw_parts(
-                                        l62.cast(),
-                                        len64,
-                                        len64,
-                                    );
-                                    let l65 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V88;
-                                    let v88 = match l65 {
-                                        0 => V88::None,
-                                        1 => {
-                                            let e88 = {
-                                                let l66 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l67 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len68 = l67;
-                                                let bytes68 = _rt::Vec::from_raw_parts(
-                                                    l66.cast(),
-                                                    len68,
-                                                    len68,
-                                                );
-                                                _rt::string_lift(bytes68)
-                                            };
-                                            V88::Text(e88)
-                                        }
-                                        2 => {
-                                            let e88 = {
-                                                let l69 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l69
-                                            };
-                                            V88::Integer(e88)
-                                        }
-                                        3 => {
-                                            let e88 = {
-                                                let l70 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l71 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len72 = l71;
-                                                let bytes72 = _rt::Vec::from_raw_parts(
-                                                    l70.cast(),
-                                                    len72,
-                                                    len72,
-                                                );
-                                                _rt::string_lift(bytes72)
-                                            };
-                                            V88::Decimal(e88)
-                                        }
-                                        4 => {
-                                            let e88 = {
-                                                let l73 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l73 as u8)
-                                            };
-                                            V88::Boolean(e88)
-                                        }
-                                        5 => {
-                                            let e88 = {
-                                                let l74 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l74 as u64
-                                            };
-                                            V88::Time(e88)
-                                        }
-                                        6 => {
-                                            let e88 = {
-                                                let l75 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l76 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l77 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len78 = l77;
-                                                let bytes78 = _rt::Vec::from_raw_parts(
-                                                    l76.cast(),
-                                                    len78,
-                                                    len78,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l75,
-                                                    currency: _rt::string_lift(bytes78),
-                                                }
-                                            };
-                                            V88::Money(e88)
-                                        }
-                                        7 => {
-                                            let e88 = {
-                                                let l79 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l80 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base84 = l79;
-                                                let len84 = l80;
-                                                let mut result84 = _rt::Vec::with_capacity(len84);
-                                                for i in 0..len84 {
-                                                    let base = base84
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e84 = {
-                                                        let l81 = *base.add(0).cast::<*mut u8>();
-                                                        let l82 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len83 = l82;
-                                                        let bytes83 = _rt::Vec::from_raw_parts(
-                                                            l81.cast(),
-                                                            len83,
-                                                            len83,
-                                                        );
-                                                        _rt::string_lift(bytes83)
-                                                    };
-                                                    result84.push(e84);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base84,
-                                                    len84 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result84
-                                            };
-                                            V88::Texts(e88)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e88 = {
-                                                let l85 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l86 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len87 = l86;
-                                                let bytes87 = _rt::Vec::from_raw_parts(
-                                                    l85.cast(),
-                                                    len87,
-                                                    len87,
-                                                );
-                                                _rt::string_lift(bytes87)
-                                            };
-                                            V88::Json(e88)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes64),
-                                        value: v88,
-                                    }
-                                };
-                                result89.push(e89);
-                            }
-                            _rt::cabi_dealloc(
-                                base89,
-                                len89 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result89 = super::super::super::super::lift_fields(base89, len89);
                             let l90 = i32::from(
                                 *arg0
                                     .add(24 + 18 * ::core::mem::size_of::<*const u8>())
@@ -3044,188 +2320,7 @@ pub mod exports {
                                                 .cast::<usize>();
                                             let base127 = l98;
                                             let len127 = l99;
-                                            let mut result127 = _rt::Vec::with_capacity(len127);
-                                            for i in 0..len127 {
-                                                let base = base127
-                                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                                let e127 = {
-                                                    let l100 = *base.add(0).cast::<*mut u8>();
-                                                    let l101 = *base
-                                                        .add(::core::mem::size_of::<*const u8>())
-                                                        .cast::<usize>();
-                                                    let len102 = l101;
-                                                    let bytes102 = _rt::Vec::from_raw_parts(
-                                                        l100.cast(),
-                                                        len102,
-                                                        len102,
-                                                    );
-                                                    let l103 = i32::from(
-                                                        *base
-                                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<u8>(),
-                                                    );
-                                                    use super::super::super::super::__with_name0::Value as V126;
-                                                    let v126 = match l103 {
-                                                        0 => V126::None,
-                                                        1 => {
-                                                            let e126 = {
-                                                                let l104 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<*mut u8>();
-                                                                let l105 = *base
-                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let len106 = l105;
-                                                                let bytes106 = _rt::Vec::from_raw_parts(
-                                                                    l104.cast(),
-                                                                    len106,
-                                                                    len106,
-                                                                );
-                                                                _rt::string_lift(bytes106)
-                                                            };
-                                                            V126::Text(e126)
-                                                        }
-                                                        2 => {
-                                                            let e126 = {
-                                                                let l107 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<i64>();
-                                                                l107
-                                                            };
-                                                            V126::Integer(e126)
-                                                        }
-                                                        3 => {
-                                                            let e126 = {
-                                                                let l108 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<*mut u8>();
-                                                                let l109 = *base
-                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let len110 = l109;
-                                                                let bytes110 = _rt::Vec::from_raw_parts(
-                                                                    l108.cast(),
-                                                                    len110,
-                                                                    len110,
-                                                                );
-                                                                _rt::string_lift(bytes110)
-                                                            };
-                                                            V126::Decimal(e126)
-                                                        }
-                                                        4 => {
-                                                            let e126 = {
-                                                                let l111 = i32::from(
-                                                                    *base
-                                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                        .cast::<u8>(),
-                                                                );
-                                                                _rt::bool_lift(l111 as u8)
-                                                            };
-                                                            V126::Boolean(e126)
-                                                        }
-                                                        5 => {
-                                                            let e126 = {
-                                                                let l112 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<i64>();
-                                                                l112 as u64
-                                                            };
-                                                            V126::Time(e126)
-                                                        }
-                                                        6 => {
-                                                            let e126 = {
-                                                                let l113 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<i64>();
-                                                                let l114 = *base
-                                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<*mut u8>();
-                                                                let l115 = *base
-                                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let len116 = l115;
-                                                                let bytes116 = _rt::Vec::from_raw_parts(
-                                                                    l114.cast(),
-                                                                    len116,
-                                                                    len116,
-                                                                );
-                                                                super::super::super::super::__with_name0::Money {
-                                                                    amount: l113,
-                                                                    currency: _rt::string_lift(bytes116),
-                                                                }
-                                                            };
-                                                            V126::Money(e126)
-                                                        }
-                                                        7 => {
-                                                            let e126 = {
-                                                                let l117 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<*mut u8>();
-                                                                let l118 = *base
-                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let base122 = l117;
-                                                                let len122 = l118;
-                                                                let mut result122 = _rt::Vec::with_capacity(len122);
-                                                                for i in 0..len122 {
-                                                                    let base = base122
-                                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                                    let e122 = {
-                                                                        let l119 = *base.add(0).cast::<*mut u8>();
-                                                                        let l120 = *base
-                                                                            .add(::core::mem::size_of::<*const u8>())
-                                                                            .cast::<usize>();
-                                                                        let len121 = l120;
-                                                                        let bytes121 = _rt::Vec::from_raw_parts(
-                                                                            l119.cast(),
-                                                                            len121,
-                                                                            len121,
-                                                                        );
-                                                                        _rt::string_lift(bytes121)
-                                                                    };
-                                                                    result122.push(e122);
-                                                                }
-                                                                _rt::cabi_dealloc(
-                                                                    base122,
-                                                                    len122 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                                    ::core::mem::size_of::<*const u8>(),
-                                                                );
-                                                                result122
-                                                            };
-                                                            V126::Texts(e126)
-                                                        }
-                                                        n => {
-                                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                                            let e126 = {
-                                                                let l123 = *base
-                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<*mut u8>();
-                                                                let l124 = *base
-                                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>();
-                                                                let len125 = l124;
-                                                                let bytes125 = _rt::Vec::from_raw_parts(
-                                                                    l123.cast(),
-                                                                    len125,
-                                                                    len125,
-                                                                );
-                                                                _rt::string_lift(bytes125)
-                                                            };
-                                                            V126::Json(e126)
-                                                        }
-                                                    };
-                                                    super::super::super::super::__with_name0::Field {
-                                                        name: _rt::string_lift(bytes102),
-                                                        value: v126,
-                                                    }
-                                                };
-                                                result127.push(e127);
-                                            }
-                                            _rt::cabi_dealloc(
-                                                base127,
-                                                len127 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                                8,
-                                            );
+                                            let result127 = super::super::super::super::lift_fields(base127, len127);
                                             super::super::super::super::__with_name0::Entity {
                                                 kind: _rt::string_lift(bytes93),
                                                 id: _rt::string_lift(bytes96),
@@ -4804,188 +3899,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base52 = l23;
                             let len52 = l24;
-                            let mut result52 = _rt::Vec::with_capacity(len52);
-                            for i in 0..len52 {
-                                let base = base52
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e52 = {
-                                    let l25 = *base.add(0).cast::<*mut u8>();
-                                    let l26 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len27 = l26;
-                                    let bytes27 = _rt::Vec::from_raw_parts(
-                                        l25.cast(),
-                                        len27,
-                                        len27,
-                                    );
-                                    let l28 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V51;
-                                    let v51 = match l28 {
-                                        0 => V51::None,
-                                        1 => {
-                                            let e51 = {
-                                                let l29 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l30 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len31 = l30;
-                                                let bytes31 = _rt::Vec::from_raw_parts(
-                                                    l29.cast(),
-                                                    len31,
-                                                    len31,
-                                                );
-                                                _rt::string_lift(bytes31)
-                                            };
-                                            V51::Text(e51)
-                                        }
-                                        2 => {
-                                            let e51 = {
-                                                let l32 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l32
-                                            };
-                                            V51::Integer(e51)
-                                        }
-                                        3 => {
-                                            let e51 = {
-                                                let l33 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l34 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len35 = l34;
-                                                let bytes35 = _rt::Vec::from_raw_parts(
-                                                    l33.cast(),
-                                                    len35,
-                                                    len35,
-                                                );
-                                                _rt::string_lift(bytes35)
-                                            };
-                                            V51::Decimal(e51)
-                                        }
-                                        4 => {
-                                            let e51 = {
-                                                let l36 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l36 as u8)
-                                            };
-                                            V51::Boolean(e51)
-                                        }
-                                        5 => {
-                                            let e51 = {
-                                                let l37 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l37 as u64
-                                            };
-                                            V51::Time(e51)
-                                        }
-                                        6 => {
-                                            let e51 = {
-                                                let l38 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l39 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l40 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len41 = l40;
-                                                let bytes41 = _rt::Vec::from_raw_parts(
-                                                    l39.cast(),
-                                                    len41,
-                                                    len41,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l38,
-                                                    currency: _rt::string_lift(bytes41),
-                                                }
-                                            };
-                                            V51::Money(e51)
-                                        }
-                                        7 => {
-                                            let e51 = {
-                                                let l42 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l43 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base47 = l42;
-                                                let len47 = l43;
-                                                let mut result47 = _rt::Vec::with_capacity(len47);
-                                                for i in 0..len47 {
-                                                    let base = base47
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e47 = {
-                                                        let l44 = *base.add(0).cast::<*mut u8>();
-                                                        let l45 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len46 = l45;
-                                                        let bytes46 = _rt::Vec::from_raw_parts(
-                                                            l44.cast(),
-                                                            len46,
-                                                            len46,
-                                                        );
-                                                        _rt::string_lift(bytes46)
-                                                    };
-                                                    result47.push(e47);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base47,
-                                                    len47 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result47
-                                            };
-                                            V51::Texts(e51)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e51 = {
-                                                let l48 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l49 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len50 = l49;
-                                                let bytes50 = _rt::Vec::from_raw_parts(
-                                                    l48.cast(),
-                                                    len50,
-                                                    len50,
-                                                );
-                                                _rt::string_lift(bytes50)
-                                            };
-                                            V51::Json(e51)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes27),
-                                        value: v51,
-                                    }
-                                };
-                                result52.push(e52);
-                            }
-                            _rt::cabi_dealloc(
-                                base52,
-                                len52 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result52 = super::super::super::super::lift_fields(base52, len52);
                             let l53 = *arg0
                                 .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>();
@@ -5021,188 +3935,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base89 = l60;
                             let len89 = l61;
-                            let mut result89 = _rt::Vec::with_capacity(len89);
-                            for i in 0..len89 {
-                                let base = base89
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e89 = {
-                                    let l62 = *base.add(0).cast::<*mut u8>();
-                                    let l63 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len64 = l63;
-                                    let bytes64 = _rt::Vec::from_raw_parts(
-                                        l62.cast(),
-                                        len64,
-                                        len64,
-                                    );
-                                    let l65 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V88;
-                                    let v88 = match l65 {
-                                        0 => V88::None,
-                                        1 => {
-                                            let e88 = {
-                                                let l66 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l67 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len68 = l67;
-                                                let bytes68 = _rt::Vec::from_raw_parts(
-                                                    l66.cast(),
-                                                    len68,
-                                                    len68,
-                                                );
-                                                _rt::string_lift(bytes68)
-                                            };
-                                            V88::Text(e88)
-                                        }
-                                        2 => {
-                                            let e88 = {
-                                                let l69 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l69
-                                            };
-                                            V88::Integer(e88)
-                                        }
-                                        3 => {
-                                            let e88 = {
-                                                let l70 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l71 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len72 = l71;
-                                                let bytes72 = _rt::Vec::from_raw_parts(
-                                                    l70.cast(),
-                                                    len72,
-                                                    len72,
-                                                );
-                                                _rt::string_lift(bytes72)
-                                            };
-                                            V88::Decimal(e88)
-                                        }
-                                        4 => {
-                                            let e88 = {
-                                                let l73 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l73 as u8)
-                                            };
-                                            V88::Boolean(e88)
-                                        }
-                                        5 => {
-                                            let e88 = {
-                                                let l74 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l74 as u64
-                                            };
-                                            V88::Time(e88)
-                                        }
-                                        6 => {
-                                            let e88 = {
-                                                let l75 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l76 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l77 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len78 = l77;
-                                                let bytes78 = _rt::Vec::from_raw_parts(
-                                                    l76.cast(),
-                                                    len78,
-                                                    len78,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l75,
-                                                    currency: _rt::string_lift(bytes78),
-                                                }
-                                            };
-                                            V88::Money(e88)
-                                        }
-                                        7 => {
-                                            let e88 = {
-                                                let l79 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l80 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base84 = l79;
-                                                let len84 = l80;
-                                                let mut result84 = _rt::Vec::with_capacity(len84);
-                                                for i in 0..len84 {
-                                                    let base = base84
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e84 = {
-                                                        let l81 = *base.add(0).cast::<*mut u8>();
-                                                        let l82 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len83 = l82;
-                                                        let bytes83 = _rt::Vec::from_raw_parts(
-                                                            l81.cast(),
-                                                            len83,
-                                                            len83,
-                                                        );
-                                                        _rt::string_lift(bytes83)
-                                                    };
-                                                    result84.push(e84);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base84,
-                                                    len84 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result84
-                                            };
-                                            V88::Texts(e88)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e88 = {
-                                                let l85 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l86 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len87 = l86;
-                                                let bytes87 = _rt::Vec::from_raw_parts(
-                                                    l85.cast(),
-                                                    len87,
-                                                    len87,
-                                                );
-                                                _rt::string_lift(bytes87)
-                                            };
-                                            V88::Json(e88)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes64),
-                                        value: v88,
-                                    }
-                                };
-                                result89.push(e89);
-                            }
-                            _rt::cabi_dealloc(
-                                base89,
-                                len89 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result89 = super::super::super::super::lift_fields(base89, len89);
                             let l90 = *arg0
                                 .add(24 + 18 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>();
@@ -6801,188 +5534,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base52 = l23;
                             let len52 = l24;
-                            let mut result52 = _rt::Vec::with_capacity(len52);
-                            for i in 0..len52 {
-                                let base = base52
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e52 = {
-                                    let l25 = *base.add(0).cast::<*mut u8>();
-                                    let l26 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len27 = l26;
-                                    let bytes27 = _rt::Vec::from_raw_parts(
-                                        l25.cast(),
-                                        len27,
-                                        len27,
-                                    );
-                                    let l28 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V51;
-                                    let v51 = match l28 {
-                                        0 => V51::None,
-                                        1 => {
-                                            let e51 = {
-                                                let l29 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l30 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len31 = l30;
-                                                let bytes31 = _rt::Vec::from_raw_parts(
-                                                    l29.cast(),
-                                                    len31,
-                                                    len31,
-                                                );
-                                                _rt::string_lift(bytes31)
-                                            };
-                                            V51::Text(e51)
-                                        }
-                                        2 => {
-                                            let e51 = {
-                                                let l32 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l32
-                                            };
-                                            V51::Integer(e51)
-                                        }
-                                        3 => {
-                                            let e51 = {
-                                                let l33 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l34 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len35 = l34;
-                                                let bytes35 = _rt::Vec::from_raw_parts(
-                                                    l33.cast(),
-                                                    len35,
-                                                    len35,
-                                                );
-                                                _rt::string_lift(bytes35)
-                                            };
-                                            V51::Decimal(e51)
-                                        }
-                                        4 => {
-                                            let e51 = {
-                                                let l36 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l36 as u8)
-                                            };
-                                            V51::Boolean(e51)
-                                        }
-                                        5 => {
-                                            let e51 = {
-                                                let l37 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l37 as u64
-                                            };
-                                            V51::Time(e51)
-                                        }
-                                        6 => {
-                                            let e51 = {
-                                                let l38 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l39 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l40 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len41 = l40;
-                                                let bytes41 = _rt::Vec::from_raw_parts(
-                                                    l39.cast(),
-                                                    len41,
-                                                    len41,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l38,
-                                                    currency: _rt::string_lift(bytes41),
-                                                }
-                                            };
-                                            V51::Money(e51)
-                                        }
-                                        7 => {
-                                            let e51 = {
-                                                let l42 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l43 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base47 = l42;
-                                                let len47 = l43;
-                                                let mut result47 = _rt::Vec::with_capacity(len47);
-                                                for i in 0..len47 {
-                                                    let base = base47
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e47 = {
-                                                        let l44 = *base.add(0).cast::<*mut u8>();
-                                                        let l45 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len46 = l45;
-                                                        let bytes46 = _rt::Vec::from_raw_parts(
-                                                            l44.cast(),
-                                                            len46,
-                                                            len46,
-                                                        );
-                                                        _rt::string_lift(bytes46)
-                                                    };
-                                                    result47.push(e47);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base47,
-                                                    len47 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result47
-                                            };
-                                            V51::Texts(e51)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e51 = {
-                                                let l48 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l49 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len50 = l49;
-                                                let bytes50 = _rt::Vec::from_raw_parts(
-                                                    l48.cast(),
-                                                    len50,
-                                                    len50,
-                                                );
-                                                _rt::string_lift(bytes50)
-                                            };
-                                            V51::Json(e51)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes27),
-                                        value: v51,
-                                    }
-                                };
-                                result52.push(e52);
-                            }
-                            _rt::cabi_dealloc(
-                                base52,
-                                len52 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result52 = super::super::super::super::lift_fields(base52, len52);
                             let l53 = *arg0
                                 .add(16 + 12 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>();
@@ -7018,188 +5570,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base89 = l60;
                             let len89 = l61;
-                            let mut result89 = _rt::Vec::with_capacity(len89);
-                            for i in 0..len89 {
-                                let base = base89
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e89 = {
-                                    let l62 = *base.add(0).cast::<*mut u8>();
-                                    let l63 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len64 = l63;
-                                    let bytes64 = _rt::Vec::from_raw_parts(
-                                        l62.cast(),
-                                        len64,
-                                        len64,
-                                    );
-                                    let l65 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V88;
-                                    let v88 = match l65 {
-                                        0 => V88::None,
-                                        1 => {
-                                            let e88 = {
-                                                let l66 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l67 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len68 = l67;
-                                                let bytes68 = _rt::Vec::from_raw_parts(
-                                                    l66.cast(),
-                                                    len68,
-                                                    len68,
-                                                );
-                                                _rt::string_lift(bytes68)
-                                            };
-                                            V88::Text(e88)
-                                        }
-                                        2 => {
-                                            let e88 = {
-                                                let l69 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l69
-                                            };
-                                            V88::Integer(e88)
-                                        }
-                                        3 => {
-                                            let e88 = {
-                                                let l70 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l71 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len72 = l71;
-                                                let bytes72 = _rt::Vec::from_raw_parts(
-                                                    l70.cast(),
-                                                    len72,
-                                                    len72,
-                                                );
-                                                _rt::string_lift(bytes72)
-                                            };
-                                            V88::Decimal(e88)
-                                        }
-                                        4 => {
-                                            let e88 = {
-                                                let l73 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l73 as u8)
-                                            };
-                                            V88::Boolean(e88)
-                                        }
-                                        5 => {
-                                            let e88 = {
-                                                let l74 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l74 as u64
-                                            };
-                                            V88::Time(e88)
-                                        }
-                                        6 => {
-                                            let e88 = {
-                                                let l75 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l76 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l77 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len78 = l77;
-                                                let bytes78 = _rt::Vec::from_raw_parts(
-                                                    l76.cast(),
-                                                    len78,
-                                                    len78,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l75,
-                                                    currency: _rt::string_lift(bytes78),
-                                                }
-                                            };
-                                            V88::Money(e88)
-                                        }
-                                        7 => {
-                                            let e88 = {
-                                                let l79 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l80 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base84 = l79;
-                                                let len84 = l80;
-                                                let mut result84 = _rt::Vec::with_capacity(len84);
-                                                for i in 0..len84 {
-                                                    let base = base84
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e84 = {
-                                                        let l81 = *base.add(0).cast::<*mut u8>();
-                                                        let l82 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len83 = l82;
-                                                        let bytes83 = _rt::Vec::from_raw_parts(
-                                                            l81.cast(),
-                                                            len83,
-                                                            len83,
-                                                        );
-                                                        _rt::string_lift(bytes83)
-                                                    };
-                                                    result84.push(e84);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base84,
-                                                    len84 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result84
-                                            };
-                                            V88::Texts(e88)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e88 = {
-                                                let l85 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l86 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len87 = l86;
-                                                let bytes87 = _rt::Vec::from_raw_parts(
-                                                    l85.cast(),
-                                                    len87,
-                                                    len87,
-                                                );
-                                                _rt::string_lift(bytes87)
-                                            };
-                                            V88::Json(e88)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes64),
-                                        value: v88,
-                                    }
-                                };
-                                result89.push(e89);
-                            }
-                            _rt::cabi_dealloc(
-                                base89,
-                                len89 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result89 = super::super::super::super::lift_fields(base89, len89);
                             let l90 = *arg0
                                 .add(24 + 18 * ::core::mem::size_of::<*const u8>())
                                 .cast::<*mut u8>();
@@ -7220,188 +5591,7 @@ pub mod exports {
                                 .cast::<usize>();
                             let base122 = l93;
                             let len122 = l94;
-                            let mut result122 = _rt::Vec::with_capacity(len122);
-                            for i in 0..len122 {
-                                let base = base122
-                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
-                                let e122 = {
-                                    let l95 = *base.add(0).cast::<*mut u8>();
-                                    let l96 = *base
-                                        .add(::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len97 = l96;
-                                    let bytes97 = _rt::Vec::from_raw_parts(
-                                        l95.cast(),
-                                        len97,
-                                        len97,
-                                    );
-                                    let l98 = i32::from(
-                                        *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
-                                    );
-                                    use super::super::super::super::__with_name0::Value as V121;
-                                    let v121 = match l98 {
-                                        0 => V121::None,
-                                        1 => {
-                                            let e121 = {
-                                                let l99 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l100 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len101 = l100;
-                                                let bytes101 = _rt::Vec::from_raw_parts(
-                                                    l99.cast(),
-                                                    len101,
-                                                    len101,
-                                                );
-                                                _rt::string_lift(bytes101)
-                                            };
-                                            V121::Text(e121)
-                                        }
-                                        2 => {
-                                            let e121 = {
-                                                let l102 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l102
-                                            };
-                                            V121::Integer(e121)
-                                        }
-                                        3 => {
-                                            let e121 = {
-                                                let l103 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l104 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len105 = l104;
-                                                let bytes105 = _rt::Vec::from_raw_parts(
-                                                    l103.cast(),
-                                                    len105,
-                                                    len105,
-                                                );
-                                                _rt::string_lift(bytes105)
-                                            };
-                                            V121::Decimal(e121)
-                                        }
-                                        4 => {
-                                            let e121 = {
-                                                let l106 = i32::from(
-                                                    *base
-                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<u8>(),
-                                                );
-                                                _rt::bool_lift(l106 as u8)
-                                            };
-                                            V121::Boolean(e121)
-                                        }
-                                        5 => {
-                                            let e121 = {
-                                                let l107 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                l107 as u64
-                                            };
-                                            V121::Time(e121)
-                                        }
-                                        6 => {
-                                            let e121 = {
-                                                let l108 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<i64>();
-                                                let l109 = *base
-                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l110 = *base
-                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len111 = l110;
-                                                let bytes111 = _rt::Vec::from_raw_parts(
-                                                    l109.cast(),
-                                                    len111,
-                                                    len111,
-                                                );
-                                                super::super::super::super::__with_name0::Money {
-                                                    amount: l108,
-                                                    currency: _rt::string_lift(bytes111),
-                                                }
-                                            };
-                                            V121::Money(e121)
-                                        }
-                                        7 => {
-                                            let e121 = {
-                                                let l112 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l113 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let base117 = l112;
-                                                let len117 = l113;
-                                                let mut result117 = _rt::Vec::with_capacity(len117);
-                                                for i in 0..len117 {
-                                                    let base = base117
-                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                    let e117 = {
-                                                        let l114 = *base.add(0).cast::<*mut u8>();
-                                                        let l115 = *base
-                                                            .add(::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>();
-                                                        let len116 = l115;
-                                                        let bytes116 = _rt::Vec::from_raw_parts(
-                                                            l114.cast(),
-                                                            len116,
-                                                            len116,
-                                                        );
-                                                        _rt::string_lift(bytes116)
-                                                    };
-                                                    result117.push(e117);
-                                                }
-                                                _rt::cabi_dealloc(
-                                                    base117,
-                                                    len117 * (2 * ::core::mem::size_of::<*const u8>()),
-                                                    ::core::mem::size_of::<*const u8>(),
-                                                );
-                                                result117
-                                            };
-                                            V121::Texts(e121)
-                                        }
-                                        n => {
-                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
-                                            let e121 = {
-                                                let l118 = *base
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l119 = *base
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                let len120 = l119;
-                                                let bytes120 = _rt::Vec::from_raw_parts(
-                                                    l118.cast(),
-                                                    len120,
-                                                    len120,
-                                                );
-                                                _rt::string_lift(bytes120)
-                                            };
-                                            V121::Json(e121)
-                                        }
-                                    };
-                                    super::super::super::super::__with_name0::Field {
-                                        name: _rt::string_lift(bytes97),
-                                        value: v121,
-                                    }
-                                };
-                                result122.push(e122);
-                            }
-                            _rt::cabi_dealloc(
-                                base122,
-                                len122 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
-                                8,
-                            );
+                            let result122 = super::super::super::super::lift_fields(base122, len122);
                             T_::on_command(
                                 super::super::super::super::__with_name0::Context {
                                     tenant: _rt::string_lift(bytes2),
@@ -9170,4 +7360,192 @@ t\x060.57.1";
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {
     wit_bindgen::rt::maybe_link_cabi_realloc();
+}
+#[inline(never)]
+unsafe fn lift_fields(base52: *mut u8, len52: usize) -> _rt::Vec<__with_name0::Field> {
+    unsafe {
+let mut result52 = _rt::Vec::with_capacity(len52);
+                            for i in 0..len52 {
+                                let base = base52
+                                    .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
+                                let e52 = {
+                                    let l25 = *base.add(0).cast::<*mut u8>();
+                                    let l26 = *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len27 = l26;
+                                    let bytes27 = _rt::Vec::from_raw_parts(
+                                        l25.cast(),
+                                        len27,
+                                        len27,
+                                    );
+                                    let l28 = i32::from(
+                                        *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>(),
+                                    );
+                                    use __with_name0::Value as V51;
+                                    let v51 = match l28 {
+                                        0 => V51::None,
+                                        1 => {
+                                            let e51 = {
+                                                let l29 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l30 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len31 = l30;
+                                                let bytes31 = _rt::Vec::from_raw_parts(
+                                                    l29.cast(),
+                                                    len31,
+                                                    len31,
+                                                );
+                                                _rt::string_lift(bytes31)
+                                            };
+                                            V51::Text(e51)
+                                        }
+                                        2 => {
+                                            let e51 = {
+                                                let l32 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                l32
+                                            };
+                                            V51::Integer(e51)
+                                        }
+                                        3 => {
+                                            let e51 = {
+                                                let l33 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l34 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len35 = l34;
+                                                let bytes35 = _rt::Vec::from_raw_parts(
+                                                    l33.cast(),
+                                                    len35,
+                                                    len35,
+                                                );
+                                                _rt::string_lift(bytes35)
+                                            };
+                                            V51::Decimal(e51)
+                                        }
+                                        4 => {
+                                            let e51 = {
+                                                let l36 = i32::from(
+                                                    *base
+                                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                _rt::bool_lift(l36 as u8)
+                                            };
+                                            V51::Boolean(e51)
+                                        }
+                                        5 => {
+                                            let e51 = {
+                                                let l37 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                l37 as u64
+                                            };
+                                            V51::Time(e51)
+                                        }
+                                        6 => {
+                                            let e51 = {
+                                                let l38 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i64>();
+                                                let l39 = *base
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l40 = *base
+                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len41 = l40;
+                                                let bytes41 = _rt::Vec::from_raw_parts(
+                                                    l39.cast(),
+                                                    len41,
+                                                    len41,
+                                                );
+                                                __with_name0::Money {
+                                                    amount: l38,
+                                                    currency: _rt::string_lift(bytes41),
+                                                }
+                                            };
+                                            V51::Money(e51)
+                                        }
+                                        7 => {
+                                            let e51 = {
+                                                let l42 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l43 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let base47 = l42;
+                                                let len47 = l43;
+                                                let mut result47 = _rt::Vec::with_capacity(len47);
+                                                for i in 0..len47 {
+                                                    let base = base47
+                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                    let e47 = {
+                                                        let l44 = *base.add(0).cast::<*mut u8>();
+                                                        let l45 = *base
+                                                            .add(::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len46 = l45;
+                                                        let bytes46 = _rt::Vec::from_raw_parts(
+                                                            l44.cast(),
+                                                            len46,
+                                                            len46,
+                                                        );
+                                                        _rt::string_lift(bytes46)
+                                                    };
+                                                    result47.push(e47);
+                                                }
+                                                _rt::cabi_dealloc(
+                                                    base47,
+                                                    len47 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                    ::core::mem::size_of::<*const u8>(),
+                                                );
+                                                result47
+                                            };
+                                            V51::Texts(e51)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 8, "invalid enum discriminant");
+                                            let e51 = {
+                                                let l48 = *base
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l49 = *base
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len50 = l49;
+                                                let bytes50 = _rt::Vec::from_raw_parts(
+                                                    l48.cast(),
+                                                    len50,
+                                                    len50,
+                                                );
+                                                _rt::string_lift(bytes50)
+                                            };
+                                            V51::Json(e51)
+                                        }
+                                    };
+                                    __with_name0::Field {
+                                        name: _rt::string_lift(bytes27),
+                                        value: v51,
+                                    }
+                                };
+                                result52.push(e52);
+                            }
+                            _rt::cabi_dealloc(
+                                base52,
+                                len52 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
+                                8,
+                            );
+ result52
+    }
 }
