@@ -47,7 +47,9 @@ fn check_target() -> Result<()> {
 /// Runs cargo and returns the path of the module.
 fn cargo(folder: &Path) -> Result<PathBuf> {
     let output = Command::new("cargo")
-        .args(["build", "--release", "--target", TARGET, "--message-format=json-render-diagnostics"])
+        // Cargo applies link-time optimization only if the module is the crate's single output.
+        .args(["rustc", "--lib", "--crate-type", "cdylib", "--release", "--target", TARGET])
+        .arg("--message-format=json-render-diagnostics")
         .current_dir(folder)
         .stderr(Stdio::inherit())
         .output();
@@ -65,7 +67,7 @@ fn cargo(folder: &Path) -> Result<PathBuf> {
     let module = files
         .filter_map(|file| file.as_str().map(PathBuf::from))
         .rfind(|file| file.extension().is_some_and(|extension| extension == "wasm"));
-    module.context("the crate builds no module; add to its Cargo.toml: [lib] crate-type = [\"cdylib\"]")
+    module.context("cargo built no module")
 }
 
 /// Formats a size for a person.
