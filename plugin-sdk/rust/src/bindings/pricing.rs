@@ -134,7 +134,7 @@ pub mod exports {
                 /// An adjustment by an earlier step.
                 #[derive(Clone, PartialEq)]
                 pub struct Applied {
-                    /// "rule:<id>" or "plugin:<installation>".
+                    /// `rule:<id>` or `plugin:<installation>`.
                     pub source: _rt::String,
                     pub adjustment: Adjustment,
                 }
