@@ -16,6 +16,7 @@ mod connections;
 mod error;
 mod event_cache;
 mod fair;
+mod migrations;
 mod notifier;
 mod postgres;
 mod sqlite;

@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor};
 use tessera_core::changeset::{Changeset, Committed, Recorded};
@@ -24,6 +23,7 @@ use crate::connections::{Connections, MAX_IDLE, Reader};
 use crate::error::{db_error, unavailable, unavailable_because};
 use crate::event_cache::EventCache;
 use crate::fair::{ACQUIRE_TIMEOUT, HOST, Limiter};
+use crate::migrations::POSTGRES_MIGRATOR;
 use crate::notifier::Notifier;
 
 use self::dialect::{Conn, Db};
@@ -45,8 +45,6 @@ mod shared;
 mod sql;
 mod statements;
 mod tasks;
-
-static MIGRATOR: Migrator = sqlx::migrate!("../../../migrations/postgres");
 
 /// Connections that are reserved for the sequencer, the listener, the notifier and the clock.
 const OWN_CONNECTIONS: u32 = 4;
@@ -73,7 +71,7 @@ pub(crate) async fn migrate(options: PgConnectOptions) -> Result<()> {
     connected.map_err(unavailable)?.map_err(db_error)?.close().await.map_err(db_error)?;
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT).connect_with(options);
     let pool = pool.await.map_err(db_error)?;
-    MIGRATOR.run(&pool).await.map_err(Error::internal)?;
+    POSTGRES_MIGRATOR.run(&pool).await.map_err(Error::internal)?;
     pool.close().await;
     Ok(())
 }

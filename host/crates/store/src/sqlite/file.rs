@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 use tessera_core::{Error, Result};
 
 use super::memory::TempFolder;
 use crate::error::db_error;
-
-static MIGRATOR: Migrator = sqlx::migrate!("../../../migrations/sqlite");
+use crate::migrations::SQLITE_MIGRATOR;
 
 /// Timeout for locks of other processes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -96,7 +94,7 @@ impl DatabaseFile {
         let mut conn = self.to_write().await?;
         // One transaction for all migrations, so that processes that start at once migrate one after the other.
         let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
-        MIGRATOR.run_direct(None, &mut *transaction, false).await.map_err(sqlx::Error::from)?;
+        SQLITE_MIGRATOR.run_direct(None, &mut *transaction, false).await.map_err(sqlx::Error::from)?;
         transaction.commit().await?;
         Ok(conn)
     }
