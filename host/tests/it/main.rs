@@ -17,6 +17,7 @@ mod errors;
 mod harness;
 mod house;
 mod idempotency;
+mod imports;
 mod logs;
 mod operations;
 mod parity;
