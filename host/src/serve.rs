@@ -40,7 +40,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     });
     tasks.spawn({
         let (app, stop, host) = (app.clone(), background.clone(), host.clone());
-        async move { app.sweep(&host, stop).await }
+        async move { app.run_maintenance(&host, stop).await }
     });
     tasks.spawn({
         let (app, stop, host) = (app.clone(), background.clone(), host.clone());
@@ -56,7 +56,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     });
     tasks.spawn({
         let (app, stop, host) = (app.clone(), background.clone(), host.clone());
-        async move { app.take_turns(&host, stop).await }
+        async move { app.run_queue_worker(&host, stop).await }
     });
 
     print_welcome(&servers, first_key.as_deref())?;

@@ -375,7 +375,7 @@ async fn an_extension_that_adds_nothing_says_how_much_would() {
     let longer = extend(json!({"timeout_seconds": 1800})).await;
     let until = done(&longer)["reservation"]["expires_at"].as_str().unwrap().to_owned();
     for (asked, told) in
-        [(json!({"timeout_seconds": 60}), "is 60, which"), (json!({}), "is 600, as is usual, which")]
+        [(json!({"timeout_seconds": 60}), "is 60, which"), (json!({}), "is 600 by default, which")]
     {
         let fault = extend(asked).await.expect(422)["violations"][0].clone();
         let message = fault["message"].as_str().unwrap();
@@ -424,7 +424,7 @@ async fn what_would_be_refused_is_not_said_to_be_available() {
     assert_eq!(fault(2, json!(["A1", "A1"])).await, "seat_numbers names \"A1\" twice");
     assert_eq!(fault(2, json!(["A1"])).await, "seat_numbers names 1 seats for 2 units");
     let missing = told(2, json!(["A1", "A9"])).await;
-    assert_eq!((missing.0, missing.2.as_str()), (json!(false), "the seat \"A9\" cannot be had"));
+    assert_eq!((missing.0, missing.2.as_str()), (json!(false), "the seat \"A9\" is not available"));
     assert_eq!(told(2, json!(["A1", "A2"])).await.0, true);
     let change = async |path: String, change: Value| {
         done(&rest.patch(&path, change).await);

@@ -2,7 +2,7 @@
 //! are told in words.
 
 use tessera_core::admission::{
-    AskedCheckIn, CheckIn, Code, Direction, Noted, Presented, Scan, Ticket, Verdict,
+    CheckIn, Code, CreateCheckIn, Direction, ReportedScan, Scan, ScannedCode, Ticket, Verdict,
 };
 use tessera_core::id::{EventId, TicketId};
 use tessera_core::{Result, Timestamp};
@@ -34,12 +34,12 @@ pub struct WrittenCheckIn {
 
 impl WrittenCheckIn {
     /// What is asked for.
-    pub fn read(self, event: EventId) -> Result<AskedCheckIn> {
+    pub fn read(self, event: EventId) -> Result<CreateCheckIn> {
         let ticket = match self.ticket_id.as_str() {
             "" => None,
             id => Some(TicketId::parse("ticket_id", id)?),
         };
-        Ok(AskedCheckIn {
+        Ok(CreateCheckIn {
             event,
             ticket,
             code: Some(self.qr_code).filter(|code| !code.is_empty()),
@@ -53,9 +53,13 @@ impl WrittenCheckIn {
 
 /// What a device noted at a moment, as far as it can be read.
 #[must_use]
-pub fn noted(event: EventId, nonce: String, (at, asked): (Result<Timestamp>, WrittenCheckIn)) -> Noted {
-    let read = at.and_then(|at| Ok(Scan { asked: asked.read(event)?, nonce: nonce.clone(), at }));
-    Noted { nonce, read }
+pub fn noted(
+    event: EventId,
+    nonce: String,
+    (at, asked): (Result<Timestamp>, WrittenCheckIn),
+) -> ReportedScan {
+    let scan = at.and_then(|at| Ok(Scan { request: asked.read(event)?, nonce: nonce.clone(), at }));
+    ReportedScan { nonce, scan }
 }
 
 /// What a check-in was worth, in words.
@@ -73,6 +77,6 @@ pub fn told(held: &CheckIn) -> &'static str {
 /// The entity tag of a ticket. Its code changes with the key that signs, without the ticket's version.
 #[must_use]
 pub fn ticket_etag(held: &Ticket, code: Option<&Code>) -> String {
-    let signed_by = code.and_then(|code| Presented::parse("code", &code.0).ok()).map(|code| code.key);
+    let signed_by = code.and_then(|code| ScannedCode::parse("code", &code.0).ok()).map(|code| code.key);
     signed_by.map_or_else(|| etag(held.version), |key| etag_with_count(held.version, key.into()))
 }

@@ -2,7 +2,7 @@
 //! of what is shown.
 
 use tessera_core::Result;
-use tessera_core::booking::{AskedBooking, QueueStatus, Standing};
+use tessera_core::booking::{BookingPosition, CreateBooking, QueueStatus};
 use tessera_core::id::EventId;
 use tessera_core::text::Faults;
 
@@ -26,13 +26,13 @@ pub struct WrittenBooking {
 
 impl WrittenBooking {
     /// What is asked for.
-    pub fn read(self, event: EventId) -> Result<AskedBooking> {
+    pub fn read(self, event: EventId) -> Result<CreateBooking> {
         let mut faults = Faults::default();
         let seconds = small("timeout_seconds", Some(self.timeout_seconds), &mut faults);
         let lines = read_lines(self.lines)?;
         faults.into_result()?;
         let hold_seconds = seconds.filter(|seconds| *seconds > 0);
-        Ok(AskedBooking { event, buyer: self.user_id, lines, hold_seconds })
+        Ok(CreateBooking { event, buyer: self.user_id, lines, hold_seconds })
     }
 }
 
@@ -47,7 +47,7 @@ pub fn terms(max_active: i32, active_seconds: i32, required: bool) -> Result<(u3
 
 /// The entity tag of a booking; its place changes without its version.
 #[must_use]
-pub fn standing_etag(held: &Standing) -> String {
+pub fn standing_etag(held: &BookingPosition) -> String {
     let version = held.booking.version;
     held.position.map_or_else(|| etag(version), |position| etag_with_count(version, position))
 }
@@ -71,7 +71,7 @@ mod tests {
     fn every_place_and_count_has_a_tag_of_its_own_that_names_the_version() {
         let now = Timestamp::from_micros(0).unwrap();
         let tag = |(waiting, active)| {
-            let queue = Queue { version: 3, ..Queue::usual(EventId::generate(), now) };
+            let queue = Queue { version: 3, ..Queue::default_of(EventId::generate(), now) };
             status_etag(&QueueStatus { queue, waiting, active })
         };
         let tags: Vec<_> = [(0, 0), (0, 1), (1, 0), (1, 1), (10, 0)].map(tag).into();

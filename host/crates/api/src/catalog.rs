@@ -1,10 +1,10 @@
 //! What both transports need of the catalogue: how degrees and counts are read, and what fields that change
 //! together are told.
 
-use tessera_core::catalog::event::HoldRules;
-use tessera_core::catalog::{Place, TicketType};
+use tessera_core::catalog::{GeoPoint, TicketType};
 use tessera_core::filter::{Op, Operand, Term};
 use tessera_core::id::TicketTypeId;
+use tessera_core::inventory::HoldRules;
 use tessera_core::text::Faults;
 use tessera_core::{App, Ctx, ErrorKind, PageRequest, Result};
 
@@ -17,13 +17,13 @@ const UTC: &str = "UTC";
 const PER_PURCHASE: (u32, u32) = (1, 10);
 
 /// The point at these degrees; both are given, or none.
-pub fn place(latitude: Option<f64>, longitude: Option<f64>, faults: &mut Faults) -> Option<Place> {
+pub fn place(latitude: Option<f64>, longitude: Option<f64>, faults: &mut Faults) -> Option<GeoPoint> {
     let missing = match (latitude, longitude) {
         (None, None) => return None,
         (Some(latitude), Some(longitude)) => {
             let latitude = parts("latitude", latitude, faults);
             let longitude = parts("longitude", longitude, faults);
-            return Some(Place { latitude, longitude });
+            return Some(GeoPoint { latitude, longitude });
         }
         (None, Some(_)) => "latitude",
         (Some(_), None) => "longitude",
@@ -48,7 +48,7 @@ fn parts(field: &str, degrees: f64, faults: &mut Faults) -> i64 {
 #[must_use]
 pub fn degrees(parts: i64) -> f64 {
     let sign = if parts < 0 { "-" } else { "" };
-    let whole = tessera_core::catalog::place::PARTS.unsigned_abs();
+    let whole = tessera_core::catalog::geo::UNITS_PER_DEGREE.unsigned_abs();
     let parts = parts.unsigned_abs();
     format!("{sign}{}.{:08}", parts / whole, parts % whole).parse().unwrap_or_default()
 }
@@ -107,7 +107,7 @@ pub const HOLDS: [&str; 3] = ["hold_seconds", "hold_min_seconds", "hold_max_seco
 /// What is said of them, in their order.
 pub fn holds(seconds: [Option<i32>; 3], faults: &mut Faults) -> HoldRules {
     let [usual, least, most] = [0, 1, 2].map(|at| small(HOLDS[at], seconds[at], faults));
-    HoldRules { usual, least, most }
+    HoldRules { default: usual, min: least, max: most }
 }
 
 /// Whether fields that change together are all named; what is missing is told.
@@ -150,7 +150,7 @@ pub async fn available(app: &App, ctx: &Ctx, id: TicketTypeId) -> Result<Option<
 mod tests {
     use super::*;
 
-    fn read(latitude: Option<f64>, longitude: Option<f64>) -> Result<Option<Place>> {
+    fn read(latitude: Option<f64>, longitude: Option<f64>) -> Result<Option<GeoPoint>> {
         let mut faults = Faults::default();
         let read = place(latitude, longitude, &mut faults);
         faults.into_result().map(|()| read)
@@ -164,7 +164,7 @@ mod tests {
             let place = read(Some(0.0), Some(given)).unwrap().unwrap();
             assert_eq!(degrees(place.longitude).to_bits(), given.to_bits(), "{given}");
         }
-        assert_eq!(read(Some(-0.0), Some(0.0)).unwrap(), Some(Place { latitude: 0, longitude: 0 }));
+        assert_eq!(read(Some(-0.0), Some(0.0)).unwrap(), Some(GeoPoint { latitude: 0, longitude: 0 }));
         assert_eq!(read(None, None).unwrap(), None);
     }
 

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tessera_core::access::ObjectKind;
-use tessera_core::booking::{Following, Standing};
+use tessera_core::booking::{BookingPosition, PositionStream};
 use tessera_core::filter::Filter;
 use tessera_core::id::{BookingId, EventId};
-use tessera_core::inventory::{LevelsUpdate, Watcher};
+use tessera_core::inventory::{AvailabilityStream, AvailabilityUpdate};
 use tessera_core::outbox::fact::{SPEC, type_matches};
 use tessera_core::outbox::{Fact, Seq, Subscription};
 use tessera_core::tracker::{ProjectUpdate, ProjectUpdates};
@@ -73,7 +73,7 @@ impl Streams {
         let principal = format!("{}/{}", ctx.tenant, ctx.principal);
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(principal.clone()).or_default();
-        let most = if ctx.is_known() { MAX_STREAMS } else { MAX_PUBLIC_STREAMS };
+        let most = if ctx.is_authenticated() { MAX_STREAMS } else { MAX_PUBLIC_STREAMS };
         if *count >= most {
             let message = format!("{most} streams are open already; close one first");
             return Err(Error::new(ErrorKind::RateLimited, "TOO_MANY_STREAMS", message));
@@ -119,7 +119,7 @@ pub struct FactFollower {
 /// What is left of an event, for one caller.
 pub struct AvailabilityFollower {
     watch: Watch,
-    levels: Watcher,
+    levels: AvailabilityStream,
     /// The event.
     pub event: EventId,
 }
@@ -127,7 +127,7 @@ pub struct AvailabilityFollower {
 /// A booking's place, for one caller.
 pub struct BookingFollower {
     watch: Watch,
-    booking: Following,
+    booking: PositionStream,
 }
 
 /// The counts of projects for one caller.
@@ -164,7 +164,7 @@ impl Watch {
 
 /// Whether a fact may have ended somebody's right to listen.
 fn touches_rights(fact: &Fact) -> bool {
-    match fact.what.object.kind {
+    match fact.body.object.kind {
         ObjectKind::Key | ObjectKind::Tenant | ObjectKind::User => true,
         ObjectKind::Project
         | ObjectKind::Release
@@ -181,7 +181,7 @@ fn touches_rights(fact: &Fact) -> bool {
         | ObjectKind::SigningKey
         | ObjectKind::Queue
         | ObjectKind::Booking
-        | ObjectKind::TenantHolds => false,
+        | ObjectKind::TenantHoldRules => false,
     }
 }
 
@@ -251,7 +251,7 @@ impl FactFollower {
     }
 
     fn wants(&self, fact: &Fact) -> bool {
-        let what = &fact.what;
+        let what = &fact.body;
         let typed =
             self.types.is_empty() || self.types.iter().any(|asked| type_matches(asked, &what.fact_type));
         let named = self.object.is_empty() || self.object == what.object.id;
@@ -262,12 +262,12 @@ impl FactFollower {
 impl AvailabilityFollower {
     /// Follows an event from now on.
     pub async fn open(gate: &Gate, ctx: &Ctx, event: EventId) -> Result<Self> {
-        let levels = gate.app.watches.watch(ctx, event).await?;
+        let levels = gate.app.availability_streams.open(ctx, event).await?;
         Ok(Self { watch: Watch::new(gate, ctx)?, levels, event })
     }
 
     /// What comes next; waits for it. May be dropped and called again at any time.
-    pub async fn next(&mut self) -> Result<Next<LevelsUpdate>> {
+    pub async fn next(&mut self) -> Result<Next<AvailabilityUpdate>> {
         tokio::select! {
             biased;
             () = self.watch.gate.stop.cancelled() => Ok(Next::Shutdown),
@@ -282,12 +282,12 @@ impl AvailabilityFollower {
 impl BookingFollower {
     /// Follows a booking from now on.
     pub async fn open(gate: &Gate, ctx: &Ctx, id: BookingId) -> Result<Self> {
-        let booking = gate.app.bookings.follow(ctx, id).await?;
+        let booking = gate.app.bookings.stream(ctx, id).await?;
         Ok(Self { watch: Watch::new(gate, ctx)?, booking })
     }
 
     /// What comes next; waits for it. None: the booking is over, and that was told.
-    pub async fn next(&mut self) -> Result<Option<Next<Standing>>> {
+    pub async fn next(&mut self) -> Result<Option<Next<BookingPosition>>> {
         let standing = tokio::select! {
             biased;
             () = self.watch.gate.stop.cancelled() => return Ok(Some(Next::Shutdown)),

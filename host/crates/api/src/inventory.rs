@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tessera_core::id::{EventId, PoolId, TicketId, TicketTypeId};
-use tessera_core::inventory::{AskedLine, AskedReservation, Reservation};
+use tessera_core::inventory::{CreateReservation, LineRequest, Reservation};
 use tessera_core::text::Faults;
 use tessera_core::{App, Ctx, Error, Result};
 
@@ -53,7 +53,7 @@ impl WrittenReservation {
     }
 
     /// What is asked for.
-    fn read(self) -> Result<AskedReservation> {
+    fn read(self) -> Result<CreateReservation> {
         let single = &self.single;
         let names_one =
             !single.ticket_type_id.is_empty() || single.quantity != 0 || !single.seat_numbers.is_empty();
@@ -75,7 +75,7 @@ impl WrittenReservation {
         let event = EventId::parse("event_id", &self.event_id)?;
         let lines = read_lines(lines)?;
         faults.into_result()?;
-        Ok(AskedReservation {
+        Ok(CreateReservation {
             event,
             buyer: self.user_id,
             lines,
@@ -126,17 +126,17 @@ pub fn capacities<'a>(
 }
 
 /// The lines that are asked for.
-pub(crate) fn read_lines(lines: Vec<WrittenLine>) -> Result<Vec<AskedLine>> {
+pub(crate) fn read_lines(lines: Vec<WrittenLine>) -> Result<Vec<LineRequest>> {
     lines.into_iter().enumerate().map(|(index, line)| read_line(index, line)).collect()
 }
 
-fn read_line(index: usize, line: WrittenLine) -> Result<AskedLine> {
+fn read_line(index: usize, line: WrittenLine) -> Result<LineRequest> {
     let at = |name: &str| format!("lines[{index}].{name}");
     let ticket_type = TicketTypeId::parse(&at("ticket_type_id"), &line.ticket_type_id)?;
     let mut faults = Faults::default();
     let quantity = small(&at("quantity"), Some(line.quantity), &mut faults).unwrap_or_default();
     faults.into_result()?;
-    Ok(AskedLine { ticket_type, quantity, seats: line.seat_numbers })
+    Ok(LineRequest { ticket_type, quantity, seats: line.seat_numbers })
 }
 
 #[cfg(test)]

@@ -118,16 +118,16 @@ pub async fn print(app: &App, ctx: &Ctx, id: TicketId, format: Format) -> Result
         Format::Pdf => {
             let event = app.events.get(ctx, ticket.event).await?;
             let (ticket_type, _) = app.ticket_types.get(ctx, ticket.ticket_type).await?;
-            let venue = match event.text.venue {
+            let venue = match event.attributes.venue {
                 Some(venue) => Some(place(&app.venues.get(ctx, venue).await?)),
                 None => None,
             };
             pdf(&Pass {
                 code: &code,
-                event: &event.text.title,
+                event: &event.attributes.title,
                 venue: venue.as_deref(),
                 when: &begins(&event)?,
-                ticket_type: &ticket_type.text.name,
+                ticket_type: &ticket_type.attributes.name,
                 seat: ticket.seat.as_ref().map(|seat| seat.label.as_str()),
                 holder: &ticket.holder,
                 price: &price(&ticket.price),
@@ -138,13 +138,13 @@ pub async fn print(app: &App, ctx: &Ctx, id: TicketId, format: Format) -> Result
 }
 
 fn place(venue: &Venue) -> String {
-    let text = &venue.text;
+    let text = &venue.attributes;
     [text.name.as_str(), &text.address, &text.city].join(", ")
 }
 
 /// When an event begins, by the clocks of the place.
 fn begins(event: &Event) -> Result<String> {
-    local(event.text.starts_at, event.text.time_zone.as_deref().unwrap_or(UTC))
+    local(event.attributes.starts_at, event.attributes.time_zone.as_deref().unwrap_or(UTC))
 }
 
 fn local(at: Timestamp, zone: &str) -> Result<String> {

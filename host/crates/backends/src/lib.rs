@@ -1,5 +1,5 @@
-//! Caches, buses and search engines behind the core's ports.
+//! Implementations of the core's ports: caches, buses and search engines.
 //!
-//! The in-process bus needs no room here: a host's own feed of facts (`tessera_core::outbox`) is it.
+//! The in-process bus is the host's own feed of facts in `tessera_core::outbox`.
 
 pub mod cache;

@@ -1,54 +1,49 @@
-//! How every command is carried out: allowed, repeated or decided, committed, and decided again when
-//! somebody else was faster.
+//! Commands: authorized, replayed or decided, committed, and decided again when another command was faster.
 
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::access::Operation;
-use crate::changeset::{Answer, Changeset, Claim, Committed, Recorded};
+use crate::changeset::{Changeset, Committed};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::idempotency::{self, Fingerprint, InFlight, InFlightGuard, Scope};
+use crate::idempotency::{
+    Fingerprint, IdempotencyRecord, InFlight, InFlightGuard, Recordable, RequestKey, Scope,
+};
 use crate::outbox::Feed;
 use crate::plugin::{Hooks, Reaction};
 use crate::ports::Store;
+use crate::retry::Attempts;
 use crate::tracker::PendingTransition;
-
-/// How often a command is decided before its caller is told that others were faster.
-const ATTEMPTS: u32 = 5;
-
-/// How long a key is remembered.
-const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a command decided.
 pub struct Decision<T> {
     changeset: Option<Changeset>,
     value: T,
-    moves: Vec<PendingTransition>,
+    transitions: Vec<PendingTransition>,
     reactions: Vec<Reaction>,
 }
 
 impl<T> Decision<T> {
-    /// Changes something.
+    /// Creates a decision that writes a changeset and returns a value.
     pub fn change(changeset: Changeset, value: T) -> Self {
-        Self { changeset: Some(changeset), value, moves: Vec::new(), reactions: Vec::new() }
+        Self { changeset: Some(changeset), value, transitions: Vec::new(), reactions: Vec::new() }
     }
 
-    /// All is as it should be already.
+    /// Creates a decision that writes nothing.
     pub fn nothing(value: T) -> Self {
-        Self { changeset: None, value, moves: Vec::new(), reactions: Vec::new() }
+        Self { changeset: None, value, transitions: Vec::new(), reactions: Vec::new() }
     }
 
-    /// The change makes a move, which the owner of the machine may refuse.
+    /// Adds a transition, which the owner of the state machine may refuse.
     #[must_use]
-    pub fn moving(mut self, made: Option<PendingTransition>) -> Self {
-        self.moves.extend(made);
+    pub fn moving(mut self, transition: Option<PendingTransition>) -> Self {
+        self.transitions.extend(transition);
         self
     }
 
-    /// A plugin wants more done with the change.
+    /// Adds effects of a plugin that go with the change.
     #[must_use]
     pub fn reacting(mut self, reaction: Reaction) -> Self {
         self.reactions.push(reaction);
@@ -56,7 +51,7 @@ impl<T> Decision<T> {
     }
 }
 
-/// Carries commands out.
+/// Runs commands.
 #[derive(Clone)]
 pub struct Commands {
     store: Arc<dyn Store>,
@@ -65,27 +60,21 @@ pub struct Commands {
     in_flight: InFlight,
 }
 
-/// The place of a command with a key.
-struct Entry {
-    fingerprint: Fingerprint,
-    place: InFlightGuard,
-}
-
 impl Commands {
-    /// Carries commands out against a store; plugins judge what they change, and the feed learns of it.
+    /// Creates a runner that commits to `store`, calls plugins through `hooks` and notifies `feed` of changes.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>, hooks: Hooks) -> Self {
         Self { store, feed, hooks, in_flight: InFlight::default() }
     }
 
-    /// Where commands meet plugins.
+    /// Returns the hooks that commands call.
     #[must_use]
     pub fn hooks(&self) -> &Hooks {
         &self.hooks
     }
 
-    /// Carries a command out. `decide` loads, judges and says what to write; it is called again when
-    /// what it had read has changed before the commit.
+    /// Runs a command. `decide` reads what it needs and decides what to write; it is called again if a row that it
+    /// read has changed before the commit.
     pub async fn run<T, D, F>(
         &self,
         ctx: &Ctx,
@@ -94,91 +83,88 @@ impl Commands {
         decide: D,
     ) -> Result<T>
     where
-        T: Into<Answer> + TryFrom<Answer, Error = Error>,
+        T: Recordable,
         D: Fn() -> F,
         F: Future<Output = Result<Decision<T>>>,
     {
         ctx.allow(operation)?;
-        let entry = self.enter(ctx, operation, command)?;
-        if let Some(entry) = &entry
-            && let Some(recorded) = self.store.recorded(entry.place.scope()).await?
+        let in_flight = self.enter(ctx, operation, command)?;
+        let key = in_flight.as_ref().map(InFlightGuard::key);
+        if let Some(key) = key
+            && let Some(record) = self.store.recorded(&key.scope).await?
         {
-            return replay(ctx, entry, recorded);
+            return replay(ctx, key, record);
         }
-        for attempt in 0..ATTEMPTS {
-            if ctx.is_late() {
-                return Err(Error::deadline());
-            }
-            let Decision { changeset, value, moves, reactions } = decide().await?;
-            let Some(changeset) = changeset else { return Ok(value) };
-            let mut changeset = match self.hooks.run(ctx, changeset, moves, reactions).await {
-                Err(error) if error.is_stale() => {
-                    pause(attempt).await;
-                    continue;
-                }
-                judged => judged?,
-            };
-            changeset.check()?;
-            let answer = value.into().as_stored(&changeset);
-            let value = T::try_from(answer.clone())?;
-            if changeset.is_empty() {
-                return Ok(value);
-            }
-            changeset.claim = entry.as_ref().map(|entry| entry.claim(ctx, answer));
-            let tenant = changeset.tenant;
-            let objects: Vec<_> = changeset.facts.iter().map(|fact| fact.object.clone()).collect();
-            match self.store.commit(changeset).await {
-                Ok(Committed::Stored) => {
-                    self.feed.committed(tenant, &objects);
-                    return Ok(value);
-                }
-                Ok(Committed::Replayed(recorded)) => {
-                    let entry =
-                        entry.ok_or_else(|| Error::internal(anyhow::anyhow!("replay without a key")))?;
-                    return replay(ctx, &entry, *recorded);
-                }
-                Err(error) if error.is_stale() => pause(attempt).await,
-                Err(error) => return Err(error),
+        let mut attempts = Attempts::new(ctx.deadline);
+        loop {
+            attempts.next().await?;
+            let decision = decide().await?;
+            match self.commit(ctx, key, decision).await {
+                Err(error) if error.is_stale() => {}
+                result => return result,
             }
         }
-        Err(Error::stale())
     }
 
-    /// Takes the place of the request's idempotency key, if it has one.
-    pub fn place(&self, ctx: &Ctx, operation: Operation) -> Result<Option<InFlightGuard>> {
-        let Some(key) = ctx.idempotency.clone() else { return Ok(None) };
-        let principal = ctx.principal.to_string();
-        self.in_flight.enter(&Scope { tenant: ctx.tenant, principal, operation, key }).map(Some)
+    /// Commits a decision, or returns the answer of the command that used its key first.
+    async fn commit<T: Recordable>(
+        &self,
+        ctx: &Ctx,
+        key: Option<&RequestKey>,
+        decision: Decision<T>,
+    ) -> Result<T> {
+        let Decision { changeset, value, transitions, reactions } = decision;
+        let Some(changeset) = changeset else { return Ok(value) };
+        let mut changeset = self.hooks.run(ctx, changeset, transitions, reactions).await?;
+        changeset.check()?;
+        let value = value.as_written(&changeset.writes);
+        if changeset.is_empty() {
+            return Ok(value);
+        }
+        changeset.claim = key.map(|key| key.claim(value.clone().into(), ctx.now));
+        let tenant = changeset.tenant;
+        let objects: Vec<_> = changeset.facts.iter().map(|fact| fact.object.clone()).collect();
+        match self.store.commit(changeset).await? {
+            Committed::Stored => {
+                self.feed.committed(tenant, &objects);
+                Ok(value)
+            }
+            Committed::Replayed(record) => {
+                let key = key.ok_or_else(|| Error::internal(anyhow::anyhow!("replay without a key")))?;
+                replay(ctx, key, *record)
+            }
+        }
     }
 
-    fn enter(&self, ctx: &Ctx, operation: Operation, command: &impl Hash) -> Result<Option<Entry>> {
-        let place = self.place(ctx, operation)?;
-        Ok(place.map(|place| Entry { fingerprint: Fingerprint::of(command), place }))
+    /// Marks the request's idempotency key, if it has one, as in use by the command.
+    pub fn enter(
+        &self,
+        ctx: &Ctx,
+        operation: Operation,
+        command: &impl Hash,
+    ) -> Result<Option<InFlightGuard>> {
+        let Some(scope) = scope(ctx, operation) else { return Ok(None) };
+        let fingerprint = Fingerprint::of(command);
+        self.in_flight.enter(RequestKey { scope, fingerprint }).map(Some)
+    }
+
+    /// Returns whether the request repeats a command that was carried out before.
+    pub async fn is_repeat(&self, ctx: &Ctx, operation: Operation) -> Result<bool> {
+        match scope(ctx, operation) {
+            Some(scope) => Ok(self.store.recorded(&scope).await?.is_some()),
+            None => Ok(false),
+        }
     }
 }
 
-impl Entry {
-    fn claim(&self, ctx: &Ctx, answer: Answer) -> Claim {
-        Claim {
-            scope: self.place.scope().clone(),
-            fingerprint: self.fingerprint,
-            answer,
-            expires: ctx.now.plus(KEY_LIFETIME),
-        }
-    }
+/// Returns the scope of the request's idempotency key, if it has one.
+fn scope(ctx: &Ctx, operation: Operation) -> Option<Scope> {
+    let key = ctx.idempotency.clone()?;
+    Some(Scope { tenant: ctx.tenant, principal: ctx.principal.to_string(), operation, key })
 }
 
-fn replay<T: TryFrom<Answer, Error = Error>>(ctx: &Ctx, entry: &Entry, recorded: Recorded) -> Result<T> {
-    if recorded.fingerprint != entry.fingerprint {
-        return Err(idempotency::reused());
-    }
+fn replay<T: Recordable>(ctx: &Ctx, key: &RequestKey, record: IdempotencyRecord) -> Result<T> {
+    key.check(&record)?;
     ctx.note_replay();
-    recorded.answer.try_into()
-}
-
-/// Waits a little, and not as long as the others that lost.
-async fn pause(attempt: u32) {
-    let mut byte = [0_u8; 1];
-    let jitter = if getrandom::fill(&mut byte).is_ok() { u64::from(byte[0]) } else { 128 };
-    tokio::time::sleep(Duration::from_micros(jitter * 20 * (1 << attempt))).await;
+    record.answer.try_into()
 }

@@ -1,86 +1,47 @@
-//! Who asks, for which tenant, when and until when: one argument through every call.
+//! The context of a request: tenant, principal, request id, time and deadline.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::access::Operation;
+use crate::access::{Operation, Role};
 use crate::error::{Error, Result};
 use crate::id::{KeyId, TenantId, UserId};
 use crate::idempotency::IdempotencyKey;
 use crate::time::Timestamp;
 
-/// What a principal may do, roughly.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Role {
-    /// Runs the host: tenants.
-    Operator,
-    /// May do everything in its tenant.
-    Admin,
-    /// Works on issues and tickets.
-    Agent,
-    /// Checks tickets at the door.
-    Gate,
-    /// Only looks.
-    Viewer,
-}
-
-impl Role {
-    /// All roles.
-    pub const ALL: [Self; 5] = [Self::Operator, Self::Admin, Self::Agent, Self::Gate, Self::Viewer];
-
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-            Self::Agent => "agent",
-            Self::Gate => "gate",
-            Self::Viewer => "viewer",
-        }
-    }
-
-    /// The role with that name.
-    pub fn parse(field: &str, name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| {
-            Error::invalid(field, "is not a role; operator, admin, agent, gate or viewer is expected")
-        })
-    }
-}
-
-/// Who acts.
+/// The party that acts.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Principal {
     /// A client with an API key.
     Key {
         /// The key.
         id: KeyId,
-        /// The user that it is bound to.
+        /// The user that the key is bound to.
         user: Option<UserId>,
-        /// What it may do.
+        /// The roles of the key.
         roles: Arc<[Role]>,
     },
-    /// Tessera itself: seeding, sweeps, purges.
+    /// The host itself, for seeding and background work.
     System,
-    /// Somebody whom nobody knows, as in a refused login.
+    /// An unauthenticated caller.
     Anonymous,
 }
 
-/// By what way a command came.
+/// The transport of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Transport {
-    /// HTTP and JSON.
+    /// HTTP with JSON.
     Rest,
     /// gRPC.
     Grpc,
-    /// Tessera itself.
+    /// None: the host itself.
     Internal,
 }
 
 impl Transport {
-    /// Its name in facts and logs.
+    /// Returns its name in facts and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -94,27 +55,27 @@ impl Transport {
 /// The context of one request.
 #[derive(Clone, Debug)]
 pub struct Ctx {
-    /// The tenant in which everything of this request happens.
+    /// The tenant of the request.
     pub tenant: TenantId,
-    /// Who asks.
+    /// The caller.
     pub principal: Principal,
-    /// Names the request in logs, facts and errors.
+    /// The id of the request in logs, facts and errors.
     pub request_id: Arc<str>,
-    /// The store's clock when the request began.
+    /// The time of the store's clock at the begin of the request.
     pub now: Timestamp,
-    /// After this nobody waits for the answer any more.
+    /// When the caller stops waiting.
     pub deadline: Instant,
-    /// By what way it came.
+    /// The transport.
     pub transport: Transport,
-    /// Makes a repeat of the command return the first answer.
+    /// The idempotency key, if the request has one.
     pub idempotency: Option<IdempotencyKey>,
-    /// The version that the caller changes, if it named one (`If-Match`, `etag`).
+    /// The version that the caller requires (`If-Match`, `etag`).
     pub if_version: Option<u64>,
     replayed: Arc<AtomicBool>,
 }
 
 impl Ctx {
-    /// A context with neither idempotency key nor version.
+    /// Creates a context without idempotency key and version.
     #[must_use]
     pub fn new(
         tenant: TenantId,
@@ -137,28 +98,28 @@ impl Ctx {
         }
     }
 
-    /// The same context with the version that the caller named.
+    /// Sets the version that the caller requires, if any.
     #[must_use]
     pub fn if_version(mut self, version: Option<u64>) -> Self {
         self.if_version = version.or(self.if_version);
         self
     }
 
-    /// Refuses a change when the caller named a version other than the present one.
+    /// Refuses a change if the caller requires a version other than the present one.
     pub fn check_version(&self, present: u64) -> Result<()> {
         match self.if_version {
-            Some(asked) if asked != present => Err(Error::version_mismatch()),
+            Some(required) if required != present => Err(Error::version_mismatch()),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Refuses what the principal may not do, as if hidden objects did not exist.
+    /// Refuses an operation that the principal may not carry out. Objects that it may not see are not found.
     pub fn allow(&self, operation: Operation) -> Result<()> {
         let roles = match &self.principal {
             Principal::System => return Ok(()),
             Principal::Key { roles, .. } => &**roles,
             Principal::Anonymous if operation.is_public() => return Ok(()),
-            Principal::Anonymous => return Err(Error::unauthenticated("a key is needed for this")),
+            Principal::Anonymous => return Err(Error::unauthenticated("an API key is required")),
         };
         if operation.is_open_to(roles) {
             return Ok(());
@@ -169,7 +130,7 @@ impl Ctx {
         })
     }
 
-    /// Whether the principal has a role.
+    /// Returns whether the principal has a role.
     #[must_use]
     pub fn has_role(&self, role: Role) -> bool {
         match &self.principal {
@@ -179,13 +140,13 @@ impl Ctx {
         }
     }
 
-    /// Whether somebody of the tenant asks, and not the public.
+    /// Returns whether the caller is authenticated, and not the public.
     #[must_use]
-    pub fn is_known(&self) -> bool {
+    pub fn is_authenticated(&self) -> bool {
         !matches!(self.principal, Principal::Anonymous)
     }
 
-    /// The user that the principal is, where it is one.
+    /// Returns the user that the principal is bound to.
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
         match self.principal {
@@ -194,33 +155,33 @@ impl Ctx {
         }
     }
 
-    /// The user that `me` stands for.
+    /// Returns the user that `me` in `field` stands for.
     pub fn me(&self, field: &str) -> Result<UserId> {
         self.user().ok_or_else(|| {
             Error::invalid(field, "says \"me\", but this key is not bound to a user; name the user's id")
         })
     }
 
-    /// Notes that the answer was given before.
+    /// Marks the answer as a replay.
     pub fn note_replay(&self) {
         self.replayed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the answer was given before.
+    /// Returns whether the answer is a replay.
     #[must_use]
     pub fn was_replayed(&self) -> bool {
         self.replayed.load(Ordering::Relaxed)
     }
 
-    /// Whether nobody waits for the answer any more.
+    /// Returns whether the deadline has passed.
     #[must_use]
-    pub fn is_late(&self) -> bool {
+    pub fn deadline_passed(&self) -> bool {
         Instant::now() >= self.deadline
     }
 }
 
 impl Principal {
-    /// What sort of principal it is, for facts and logs.
+    /// Returns its kind in facts and logs.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {

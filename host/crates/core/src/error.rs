@@ -1,65 +1,64 @@
-//! The one error of the domain. Each transport maps it once, last of all.
+//! The error of the domain. Each transport maps it to a status at the very end.
 //!
-//! What a client may read (`reason`, `message`, `violations`) and what only the log may say (`cause`)
-//! are separate.
+//! The parts for clients (`reason`, `message`, `violations`) are separate from the part for the log (`cause`).
 
 use std::backtrace::Backtrace;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// The result of everything in the domain.
+/// The result of operations of the domain.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, for whoever has to choose a status code.
+/// The kind of an error, which determines the status code.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ErrorKind {
-    /// Nobody that we know asks.
+    /// The caller is not authenticated.
     Unauthenticated,
-    /// The principal may see it, but may not do this.
+    /// The principal lacks a role.
     PermissionDenied,
-    /// It does not exist, or not for this principal.
+    /// The object does not exist, or the principal may not see it.
     NotFound,
-    /// The request cannot be read.
+    /// The request cannot be decoded.
     Malformed,
-    /// The request can be read, and breaks a rule.
+    /// A value of the request is not allowed.
     Invalid,
-    /// Something with that identity exists already.
+    /// An object with this identity exists already.
     Exists,
-    /// The object's state does not allow it.
+    /// The state of an object does not allow the operation.
     Precondition,
-    /// A plugin of the tenant refuses it.
+    /// A plugin of the tenant refuses the request.
     Refused,
-    /// A plugin that must be asked failed.
+    /// A required call of a plugin failed.
     PluginFailed,
-    /// What was asked about is over, for good.
+    /// The object is no longer available, permanently.
     Gone,
-    /// Somebody else changed it, and the caller had named a version.
+    /// The object does not have the version that the caller requires.
     PreconditionFailed,
-    /// Somebody else changes it all the time, or right now.
+    /// Concurrent changes prevented the operation.
     Conflict,
-    /// More bytes or entries than are taken.
+    /// More bytes or entries than allowed.
     TooLarge,
-    /// More requests than are taken.
+    /// More requests than allowed.
     RateLimited,
-    /// A part is away; the same request may succeed later.
+    /// A service is unavailable; the same request may succeed later.
     Unavailable,
-    /// The caller's deadline passed.
+    /// The deadline of the request has passed.
     DeadlineExceeded,
-    /// Our fault.
+    /// An internal error.
     Internal,
 }
 
-/// One fault of a request, and where it is.
+/// One fault of a request, with its field.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
     /// The field's path, as the client wrote it.
     pub field: String,
-    /// Stable, for programs.
+    /// A stable code, for programs.
     pub code: Cow<'static, str>,
-    /// For a person: the value's fault and what would be right.
+    /// A message for people: what is wrong, and what is allowed.
     pub message: String,
-    /// The plugin that found it; none: Tessera itself.
+    /// The plugin that reported it; `None` for Tessera itself.
     pub plugin: Option<String>,
 }
 
@@ -77,7 +76,7 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of `kind` with a stable `reason` and a message for the client.
+    /// Creates an error with a stable reason and a message for the client.
     pub fn new(kind: ErrorKind, reason: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -90,41 +89,41 @@ impl Error {
         }))
     }
 
-    /// A field breaks a rule: `message` goes on after the field's name.
+    /// Creates an error about a field. The message continues after the field's name.
     pub fn invalid(field: &str, message: impl fmt::Display) -> Self {
         Self::violations(vec![Violation::new(field, message)])
     }
 
-    /// Several faults at once.
+    /// Creates an error of several faults.
     #[must_use]
     pub fn violations(violations: Vec<Violation>) -> Self {
-        let mut error = Self::new(ErrorKind::Invalid, "INVALID_ARGUMENT", told(&violations));
+        let mut error = Self::new(ErrorKind::Invalid, "INVALID_ARGUMENT", summary(&violations));
         error.0.violations = violations;
         error
     }
 
-    /// The request cannot be read at all.
+    /// Creates an error about a field that cannot be decoded.
     pub fn malformed(field: &str, message: impl fmt::Display) -> Self {
         let mut error = Self::invalid(field, message);
         error.0.kind = ErrorKind::Malformed;
         error
     }
 
-    /// No such object, or not for this principal.
+    /// Creates an error about an object that does not exist, or that the principal may not see.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         let reason = format!("{}_NOT_FOUND", what.to_uppercase().replace([' ', '-'], "_"));
         Self::new(ErrorKind::NotFound, reason, format!("no such {what}"))
     }
 
-    /// Something with that identity exists already.
+    /// Creates an error about an object that exists already.
     #[must_use]
     pub fn exists(what: &str, message: impl Into<String>) -> Self {
         let reason = format!("{}_EXISTS", what.to_uppercase().replace([' ', '-'], "_"));
         Self::new(ErrorKind::Exists, reason, message)
     }
 
-    /// Plugins refuse the request; the first one's code is the reason.
+    /// Creates an error of plugins' refusals. The code of the first one is the reason.
     #[must_use]
     pub fn refused(violations: Vec<Violation>) -> Self {
         let reason = violations.first().map_or("PLUGIN_REFUSED".into(), |first| first.code.clone());
@@ -134,41 +133,37 @@ impl Error {
         error
     }
 
-    /// The principal lacks the right.
+    /// Creates an error about a missing role.
     pub fn denied(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::PermissionDenied, "PERMISSION_DENIED", message)
     }
 
-    /// Nobody that we know asks. The message never says how near the credentials were.
+    /// Creates an error about missing or wrong credentials. The message must not reveal which part was wrong.
     pub fn unauthenticated(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unauthenticated, "UNAUTHENTICATED", message)
     }
 
-    /// A row is no longer what the decision was made from: the command is decided again.
+    /// Creates the error of a decision that was made from outdated rows. The command is decided again.
     #[must_use]
     pub fn stale() -> Self {
-        Self::new(
-            ErrorKind::Conflict,
-            "VERSION_MISMATCH",
-            "somebody else changed it at the same time; try again",
-        )
+        Self::new(ErrorKind::Conflict, "VERSION_MISMATCH", "it was changed at the same time; try again")
     }
 
-    /// The caller named a version, and it is not the present one.
+    /// Creates the error of a required version that is not the present one.
     #[must_use]
     pub fn version_mismatch() -> Self {
         let message = "it was changed since the version that the request names; read it again";
         Self::new(ErrorKind::PreconditionFailed, "VERSION_MISMATCH", message)
     }
 
-    /// A part is away or has too much to do; `after` is when to try again.
+    /// Creates an error about an unavailable or overloaded service, to be retried after a while.
     pub fn unavailable(message: impl Into<String>, after: Duration) -> Self {
         let mut error = Self::new(ErrorKind::Unavailable, "UNAVAILABLE", message);
         error.0.retry_after = Some(after);
         error
     }
 
-    /// The caller's deadline passed before the work began.
+    /// Creates the error of a deadline that passed before the work began.
     #[must_use]
     pub fn deadline() -> Self {
         Self::new(
@@ -178,7 +173,7 @@ impl Error {
         )
     }
 
-    /// Our fault; the cause and the place where it was noticed go to the log.
+    /// Creates an internal error. Its cause and backtrace go to the log.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         let message = "an internal error; the log has it under the request id";
         let mut error = Self::new(ErrorKind::Internal, "INTERNAL", message).caused_by(cause);
@@ -186,103 +181,103 @@ impl Error {
         error
     }
 
-    /// Attaches what only the log may say.
+    /// Attaches a cause for the log.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }
 
-    /// The same error with another stable reason.
+    /// Replaces the stable reason.
     #[must_use]
     pub fn with_reason(mut self, reason: &'static str) -> Self {
         self.0.reason = reason.into();
         self
     }
 
-    /// The same error as the fault of a field: `message` goes on after the field's name.
+    /// Turns the error into the fault of a field. The message continues after the field's name.
     #[must_use]
     pub fn at(mut self, field: &str, message: impl fmt::Display) -> Self {
         let fault = Violation { code: self.0.reason.clone(), ..Violation::new(field, message) };
         self.0.violations = vec![fault];
-        self.0.message = told(&self.0.violations);
+        self.0.message = summary(&self.0.violations);
         self
     }
 
-    /// The same error with its fields by other names; none: the name stays.
+    /// Renames fields; a field for which `name` returns `None` keeps its name.
     #[must_use]
     pub fn renamed(mut self, name: impl Fn(&str) -> Option<String>) -> Self {
-        let is_told = self.0.message == told(&self.0.violations);
+        let is_summary = self.0.message == summary(&self.0.violations);
         for fault in &mut self.0.violations {
             if let Some(name) = name(&fault.field) {
                 fault.field = name;
             }
         }
-        if is_told {
-            self.0.message = told(&self.0.violations);
+        if is_summary {
+            self.0.message = summary(&self.0.violations);
         }
         self
     }
 
-    /// What sort of error it is.
+    /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Stable, for programs.
+    /// Returns the stable reason, for programs.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.0.reason
     }
 
-    /// For a person; holds nothing of the inside.
+    /// Returns the message for the client.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Each fault of the request.
+    /// Returns the faults of the request.
     #[must_use]
     pub fn faults(&self) -> &[Violation] {
         &self.0.violations
     }
 
-    /// When to try again, if that makes sense.
+    /// Returns the time after which a retry makes sense, if any.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// What only the log may say.
+    /// Returns the cause, which is only for the log.
     #[must_use]
     pub fn cause(&self) -> Option<&anyhow::Error> {
         self.0.cause.as_ref()
     }
 
-    /// Where an internal error was noticed; only for the log.
+    /// Returns where an internal error was created, which is only for the log.
     #[must_use]
     pub fn backtrace(&self) -> Option<&Backtrace> {
         self.0.backtrace.as_ref()
     }
 
-    /// Whether deciding the command again may end otherwise.
+    /// Returns whether the command should be decided again.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.0.kind == ErrorKind::Conflict && self.0.reason == "VERSION_MISMATCH"
     }
 }
 
-fn told(violations: &[Violation]) -> String {
+fn summary(violations: &[Violation]) -> String {
     match violations {
-        [] => "the request breaks a rule".to_owned(),
+        [] => "the request is not valid".to_owned(),
         [one] => one.sentence(),
         [first, rest @ ..] => format!("{} (and {} more)", first.sentence(), rest.len()),
     }
 }
 
 impl Violation {
-    /// A fault of `field`; `message` goes on after the field's name.
+    /// Creates the fault of a field. The message continues after the field's name.
     pub fn new(field: &str, message: impl fmt::Display) -> Self {
         Self {
             field: field.to_owned(),
@@ -292,7 +287,7 @@ impl Violation {
         }
     }
 
-    /// The fault as a sentence that begins with the field, or with the plugin that found it.
+    /// Returns the fault as a sentence that begins with the field or the plugin.
     #[must_use]
     pub fn sentence(&self) -> String {
         match &self.plugin {
@@ -329,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_internal_error_keeps_its_cause_and_place_from_the_client() {
+    fn internal_error_hides_its_cause_from_the_client() {
         let error = Error::internal(std::io::Error::other("the disk is on fire"));
         assert!(!error.message().contains("fire"));
         assert!(format!("{:?}", error.cause().unwrap()).contains("fire"));

@@ -1,4 +1,4 @@
-//! Identifiers: UUIDv7, one type for each kind of object, so that none is taken for another.
+//! Identifiers: UUIDv7, with a type for each kind of object.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ macro_rules! ids {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new id; later ones sort after earlier ones.
+            /// Generates an id that sorts after earlier ones.
             #[must_use]
             pub fn generate() -> Self {
                 Self(Uuid::now_v7())
@@ -73,23 +73,23 @@ ids! {
     TicketTypeId = "a ticket type";
     /// A pool.
     PoolId = "a pool";
-    /// Units that are out of sale.
+    /// A lock: units taken out of sale.
     LockId = "a lock";
     /// A reservation.
     ReservationId = "a reservation";
     /// A seat.
     SeatId = "a seat";
-    /// A ticket, and the unit of a reservation that becomes it.
+    /// A ticket, and the unit of a reservation that it is issued for.
     TicketId = "a ticket";
-    /// A passage through the door.
+    /// A check-in.
     CheckInId = "a check-in";
-    /// A place in an event's queue.
+    /// A booking: a place in an event's queue.
     BookingId = "a booking";
     /// A fact.
     FactId = "a fact";
 }
 
-/// The public part of an API key: `tsk_<id>_<secret>`. Text, for an operator may choose it.
+/// The public part of an API key, `tsk_<id>_<secret>`. Text, since operators may choose it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct KeyId(String);
 
@@ -104,7 +104,7 @@ impl KeyId {
         Ok(Self(text.to_owned()))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,7 +1,6 @@
-//! What is true whatever Tessera runs on: the models, the rules, the services that carry commands
-//! out, and the ports that they need.
+//! The domain of Tessera: models, rules, services, and the ports that they need.
 //!
-//! Nothing here knows of HTTP, gRPC, SQL, WebAssembly, a broker or JSON.
+//! Nothing here depends on HTTP, gRPC, SQL, WebAssembly, a broker or JSON.
 
 pub mod access;
 pub mod admission;
@@ -30,10 +29,12 @@ pub mod tracker;
 pub mod value;
 
 mod app;
+mod retry;
 
+pub use access::Role;
 pub use app::{App, Limits};
 pub use changeset::Changeset;
-pub use ctx::{Ctx, Principal, Role, Transport};
+pub use ctx::{Ctx, Principal, Transport};
 pub use error::{Error, ErrorKind, Result, Violation};
 pub use page::{Page, PageRequest};
 pub use time::Timestamp;

@@ -1,65 +1,66 @@
-//! Keyset pages: a page begins after the last row of the page before, whatever happened in between.
+//! Keyset pagination: a page begins after the last row of the previous page.
 
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Order};
 use crate::time::Timestamp;
 
-/// What a list is sorted by, in one row.
+/// The value that a row is sorted by.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SortKey {
-    /// A moment.
+    /// A time.
     Time(Timestamp),
-    /// A text.
+    /// Text.
     Text(String),
     /// A number.
     Integer(i64),
 }
 
-/// The last row of a page.
+/// The position of a row in its order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Keyset {
-    /// Its sort key.
+    /// The value that it is sorted by.
     pub key: SortKey,
-    /// Its id, which orders rows with equal keys.
+    /// Its id, which orders rows with equal values.
     pub id: String,
 }
 
-/// Which page of a list is asked for.
+/// A request for a page.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PageRequest {
-    /// At most so many rows; within the list's bounds.
+    /// The most rows.
     pub size: u32,
-    /// Where the page before ended.
+    /// The last row of the previous page.
     pub after: Option<Keyset>,
-    /// Which rows.
+    /// The filter.
     pub filter: Filter,
-    /// In what order.
+    /// The order.
     pub order: Order,
 }
 
-/// One page of a list.
+/// A page of a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// Where the next page begins; none: this was the last.
+    /// The last row, if there is a next page.
     pub next: Option<Keyset>,
 }
 
-/// The number of rows when a client names none.
+/// The number of rows if a client requests none.
 const DEFAULT_SIZE: u32 = 50;
 
-/// The page size that a client gets: 0 means 50, too much means the maximum, less than 0 is refused.
-pub fn size(asked: i64, max: u32) -> Result<u32> {
-    match asked {
+/// Returns the page size for a request: 0 means the default, more than the maximum means the maximum. Refuses negative
+/// numbers.
+pub fn size(requested: i64, max: u32) -> Result<u32> {
+    match requested {
         ..0 => Err(Error::invalid("page_size", format!("is negative; 1 to {max}, or 0 for {DEFAULT_SIZE}"))),
         0 => Ok(DEFAULT_SIZE.min(max)),
-        _ => Ok(u32::try_from(asked).unwrap_or(max).min(max)),
+        _ => Ok(u32::try_from(requested).unwrap_or(max).min(max)),
     }
 }
 
 impl<T> Page<T> {
-    /// A page from at most `size + 1` rows that were read; the extra row says that there are more.
+    /// Creates a page from at most `size + 1` rows. The extra row indicates that there is a next page.
     pub fn cut(mut items: Vec<T>, size: u32, keyset: impl Fn(&T) -> Keyset) -> Self {
         let size = size as usize;
         let more = items.len() > size;
@@ -68,7 +69,7 @@ impl<T> Page<T> {
         Self { items, next }
     }
 
-    /// The same page of something else.
+    /// Converts the rows.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next: self.next }
     }
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_out_of_range_are_coerced_and_negative_ones_refused() {
+    fn large_sizes_are_reduced_and_negative_ones_refused() {
         assert_eq!(size(0, 100).unwrap(), 50);
         assert_eq!(size(0, 20).unwrap(), 20);
         assert_eq!(size(7, 100).unwrap(), 7);

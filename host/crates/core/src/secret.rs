@@ -1,4 +1,4 @@
-//! The host's one secret, and the keys that are derived from it for each purpose.
+//! The secret of the host, and keys that are derived from it.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub struct SecretKey([u8; 32]);
 
 impl SecretKey {
-    /// From text of at least 32 characters, as an operator sets it.
+    /// Derives the secret from a text of at least 32 characters.
     pub fn from_text(text: &str) -> Result<Self> {
         let text = text.trim();
         if text.chars().count() < 32 {
@@ -23,12 +23,12 @@ impl SecretKey {
         Ok(Self(blake3::derive_key("tessera 2026 host secret", text.as_bytes())))
     }
 
-    /// A new secret as text, from the system's randomness.
+    /// Generates a new secret as text.
     pub fn generate_text() -> Result<String> {
         random_hex::<32>()
     }
 
-    /// The key for one purpose; purposes do not learn each other's keys.
+    /// Derives the key for a purpose. Keys of other purposes cannot be computed from it.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         blake3::derive_key(&format!("tessera 2026 {purpose}"), &self.0)
@@ -41,18 +41,18 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// Seals secrets before they are stored, and opens them again.
+/// Encrypts secrets before they are stored.
 #[derive(Clone)]
 pub struct Sealer([u8; 32]);
 
 impl Sealer {
-    /// With the host's secret.
+    /// Creates a sealer with the key of the host.
     #[must_use]
     pub fn new(secret: &SecretKey) -> Self {
         Self(secret.derive("seals"))
     }
 
-    /// Seals something for one purpose: it opens for no other.
+    /// Encrypts bytes for a purpose.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>> {
         let nonce = random::<NONCE_LEN>()?;
         let mut sealed = plain.to_vec();
@@ -62,25 +62,25 @@ impl Sealer {
                 Aad::from(purpose.as_bytes()),
                 &mut sealed,
             )
-            .map_err(|_| broken(purpose))?;
+            .map_err(|_| sealing_failed(purpose))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    /// Opens what was sealed for the same purpose with the same secret.
+    /// Decrypts bytes that were encrypted for the same purpose with the same secret.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>> {
-        let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(|| broken(purpose))?;
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(|| sealing_failed(purpose))?;
         let mut rest = rest.to_vec();
         let plain = self
             .key()?
             .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(purpose.as_bytes()), &mut rest)
-            .map_err(|_| broken(purpose))?;
+            .map_err(|_| sealing_failed(purpose))?;
         Ok(plain.to_vec())
     }
 
     fn key(&self) -> Result<LessSafeKey> {
         let key = UnboundKey::new(&CHACHA20_POLY1305, &self.0);
         key.map(LessSafeKey::new)
-            .map_err(|_| Error::internal(anyhow::anyhow!("a sealing key of another length")))
+            .map_err(|_| Error::internal(anyhow::anyhow!("the sealing key has the wrong length")))
     }
 }
 
@@ -90,19 +90,19 @@ impl fmt::Debug for Sealer {
     }
 }
 
-fn broken(purpose: &str) -> Error {
-    Error::internal(anyhow::anyhow!("what was sealed for {purpose:?} does not open"))
+fn sealing_failed(purpose: &str) -> Error {
+    Error::internal(anyhow::anyhow!("cannot decrypt the secret for {purpose:?}"))
 }
 
-/// `N` random bytes.
+/// Returns `N` random bytes.
 pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0_u8; N];
     getrandom::fill(&mut bytes)
-        .map_err(|error| Error::internal(anyhow::anyhow!("no randomness: {error}")))?;
+        .map_err(|error| Error::internal(anyhow::anyhow!("cannot read random bytes: {error}")))?;
     Ok(bytes)
 }
 
-/// `N` random bytes as hex digits.
+/// Returns `N` random bytes as hex digits.
 pub fn random_hex<const N: usize>() -> Result<String> {
     use std::fmt::Write as _;
     let bytes = random::<N>()?;
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sealed_opens_for_its_purpose_and_with_its_secret_alone() {
+    fn sealed_bytes_open_only_with_the_same_purpose_and_secret() {
         let secret = SecretKey::from_text(&"s".repeat(32)).unwrap();
         let sealer = Sealer::new(&secret);
         let sealed = sealer.seal("one", b"plain").unwrap();

@@ -1,19 +1,19 @@
-//! Checks on text that clients send: lengths in characters, and no control characters.
+//! Checks of text that clients send.
 
 use crate::error::Violation;
 use crate::input::FieldMask;
 
-/// Collects the faults of a request, so that a client learns of all at once.
+/// Collects the faults of a request, so that a client gets all of them at once.
 #[derive(Default, Debug)]
 pub struct Faults(Vec<Violation>);
 
 impl Faults {
-    /// Notes a fault.
+    /// Adds a fault.
     pub fn add(&mut self, field: &str, message: impl std::fmt::Display) {
         self.0.push(Violation::new(field, message));
     }
 
-    /// Checks a text of `min` to `max` characters.
+    /// Checks that a text has `min` to `max` characters, and no control characters.
     pub fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
         let length = text.chars().count();
         if length < min && min == 1 {
@@ -26,9 +26,9 @@ impl Faults {
         }
     }
 
-    /// Keeps the fault of a failed reading, and gives back what was read.
-    pub fn take<T>(&mut self, read: crate::Result<T>) -> Option<T> {
-        match read {
+    /// Returns the value, or adds the faults of the error.
+    pub fn take<T>(&mut self, result: crate::Result<T>) -> Option<T> {
+        match result {
             Ok(value) => Some(value),
             Err(error) => {
                 self.0.extend_from_slice(error.faults());
@@ -43,7 +43,7 @@ impl Faults {
         self.0.retain(|fault| mask.contains(fault.field.split(['.', '[']).next().unwrap_or_default()));
     }
 
-    /// All faults as one error, if there are any.
+    /// Returns all faults as one error, if there are any.
     pub fn into_result(self) -> crate::Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(crate::Error::violations(self.0)) }
     }
@@ -53,7 +53,7 @@ fn is_forbidden(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\r' | '\t')
 }
 
-/// Text as it is compared without regard to case.
+/// Returns text for comparisons that ignore case.
 #[must_use]
 pub fn folded(text: &str) -> String {
     text.to_lowercase()

@@ -1,4 +1,4 @@
-//! Values of fields by name: what custom fields hold, what facts say changed, what plugins will see.
+//! Values of named fields, in custom fields, facts and entities of plugins.
 
 use std::fmt;
 
@@ -19,30 +19,30 @@ pub enum Value {
     Decimal(Decimal),
     /// True or false.
     Boolean(bool),
-    /// A moment.
+    /// A time.
     Time(Timestamp),
     /// An amount of money.
     Money(Money),
-    /// Several texts, in their order.
+    /// A list of texts.
     Texts(Vec<String>),
-    /// Whatever else, as JSON text.
+    /// Any other value, as JSON text.
     Json(String),
 }
 
 impl Value {
-    /// Whether there is nothing in it.
+    /// Returns whether it is `None`.
     #[must_use]
     pub fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
-    /// A count, where there is one.
+    /// Converts a count, if there is one.
     #[must_use]
     pub fn count(number: Option<u64>) -> Self {
         number.map_or(Self::None, |number| Self::Integer(i64::try_from(number).unwrap_or(i64::MAX)))
     }
 
-    /// Its size in bytes, for the bound on an object's fields.
+    /// Returns the size in bytes that counts towards the bound of an object's fields.
     #[must_use]
     pub fn size(&self) -> usize {
         match self {
@@ -80,12 +80,12 @@ impl<T: fmt::Display> From<Option<T>> for Value {
     }
 }
 
-/// An exact decimal, kept as the text that was given: an optional minus, digits, an optional fraction.
+/// An exact decimal, stored as text: an optional minus, digits, an optional fraction.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Decimal(String);
 
 impl Decimal {
-    /// Reads a decimal of at most 38 digits.
+    /// Parses a decimal of at most 38 digits.
     pub fn parse(field: &str, text: &str) -> Result<Self> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
@@ -100,7 +100,7 @@ impl Decimal {
         }
     }
 
-    /// The decimal as text.
+    /// Returns the decimal as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -110,46 +110,46 @@ impl Decimal {
 /// An amount in minor units of a currency.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Money {
-    /// Minor units.
+    /// The number of minor units.
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency, a code of ISO 4217.
     pub currency: String,
 }
 
-/// A value with its name.
+/// A named value.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Field {
-    /// The field.
+    /// The name.
     pub name: String,
-    /// What it holds.
+    /// The value.
     pub value: Value,
 }
 
 impl Field {
-    /// A field that holds `value`.
+    /// Creates a field.
     pub fn new(name: impl Into<String>, value: impl Into<Value>) -> Self {
         Self { name: name.into(), value: value.into() }
     }
 }
 
-/// What became of one field.
+/// The change of a field.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Change {
-    /// The field.
+    /// The name of the field.
     pub field: String,
-    /// What it held.
+    /// The value before.
     pub before: Value,
-    /// What it holds now.
+    /// The value after.
     pub after: Value,
 }
 
-/// An object that can be shown as fields by name.
+/// An object that can be represented by named fields.
 pub trait Snapshot {
-    /// All that can be said of it, each name once.
+    /// Returns the fields, with unique names.
     fn snapshot(&self) -> Vec<Field>;
 }
 
-/// What differs between two snapshots of one object; none stands for its absence.
+/// Returns the differences between two states of an object; `None` means that it does not exist.
 pub fn diff<T: Snapshot>(before: Option<&T>, after: Option<&T>) -> Vec<Change> {
     let mut olds = before.map(Snapshot::snapshot).unwrap_or_default();
     let mut changes = Vec::new();
@@ -183,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn a_diff_names_what_came_what_went_and_what_changed() {
+    fn diff_lists_added_removed_and_changed_fields() {
         let before = Bag(vec![("same", "1"), ("gone", "2"), ("changed", "3")]);
         let after = Bag(vec![("same", "1"), ("changed", "4"), ("came", "5")]);
         let changes = diff(Some(&before), Some(&after));
-        let said: Vec<_> = changes.iter().map(|c| (c.field.as_str(), &c.before, &c.after)).collect();
+        let fields: Vec<_> = changes.iter().map(|c| (c.field.as_str(), &c.before, &c.after)).collect();
         assert_eq!(
-            said,
+            fields,
             [
                 ("changed", &Value::from("3"), &Value::from("4")),
                 ("came", &Value::None, &Value::from("5")),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decimal_is_digits_and_at_most_one_point() {
+    fn decimal_is_digits_with_an_optional_fraction() {
         for good in ["0", "12.50", "-1.0", "00012"] {
             assert_eq!(Decimal::parse("d", good).unwrap().as_str(), good);
         }

@@ -1,6 +1,6 @@
 //! Queues before events' sales.
 
-use tessera_core::booking::Standing;
+use tessera_core::booking::BookingPosition;
 use tessera_core::id::{BookingId, EventId};
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
@@ -34,7 +34,7 @@ pub(super) async fn cancel(
 ) -> Result<pb::CancelQueueItemResponse> {
     let (id, ctx) = (BookingId::parse("booking_id", &ask.booking_id)?, at(ctx, &ask.etag));
     let booking = grpc.app.bookings.cancel(&ctx, id).await?;
-    Ok(pb::CancelQueueItemResponse { booking: Some(standing(Standing { booking, position: None })) })
+    Ok(pb::CancelQueueItemResponse { booking: Some(standing(BookingPosition { booking, position: None })) })
 }
 
 pub(super) async fn status(

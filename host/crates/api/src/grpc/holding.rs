@@ -1,6 +1,6 @@
 //! How long a tenant's reservations are held.
 
-use tessera_core::inventory::TenantHolds;
+use tessera_core::inventory::TenantHoldRules;
 use tessera_core::text::Faults;
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
@@ -9,12 +9,12 @@ use crate::catalog::holds;
 use crate::grpc::call::{Grpc, at};
 use crate::request::etag;
 
-fn shown(held: &TenantHolds) -> pb::HoldRules {
+fn shown(held: &TenantHoldRules) -> pb::HoldRules {
     let seconds = |seconds: Option<u32>| seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX));
     pb::HoldRules {
-        hold_seconds: seconds(held.rules.usual),
-        hold_min_seconds: seconds(held.rules.least),
-        hold_max_seconds: seconds(held.rules.most),
+        hold_seconds: seconds(held.rules.default),
+        hold_min_seconds: seconds(held.rules.min),
+        hold_max_seconds: seconds(held.rules.max),
         etag: etag(held.version),
     }
 }
@@ -24,7 +24,7 @@ pub(super) async fn get(
     ctx: Ctx,
     _: pb::GetHoldRulesRequest,
 ) -> Result<pb::GetHoldRulesResponse> {
-    Ok(pb::GetHoldRulesResponse { rules: Some(shown(&grpc.app.holding.get(&ctx).await?)) })
+    Ok(pb::GetHoldRulesResponse { rules: Some(shown(&grpc.app.hold_rules.get(&ctx).await?)) })
 }
 
 pub(super) async fn set(
@@ -35,6 +35,6 @@ pub(super) async fn set(
     let mut faults = Faults::default();
     let rules = holds([ask.hold_seconds, ask.hold_min_seconds, ask.hold_max_seconds], &mut faults);
     faults.into_result()?;
-    let held = grpc.app.holding.set(&at(ctx, &ask.etag), rules).await?;
+    let held = grpc.app.hold_rules.set(&at(ctx, &ask.etag), rules).await?;
     Ok(pb::SetHoldRulesResponse { rules: Some(shown(&held)) })
 }

@@ -4,7 +4,7 @@ use tessera_core::access::Operation;
 use tessera_core::catalog::TicketType;
 use tessera_core::id::{EventId, LockId, PoolId, TicketTypeId};
 use tessera_core::inventory::seat::SPEC;
-use tessera_core::inventory::supply::MAX_PAGE;
+use tessera_core::inventory::seats::MAX_PAGE;
 use tessera_core::text::Faults;
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
@@ -103,7 +103,7 @@ pub(super) async fn locks(grpc: &Grpc, ctx: Ctx, ask: pb::ListLocksRequest) -> R
 }
 
 fn seats_of(held: &TicketType) -> i64 {
-    held.text.quantity.map(large).unwrap_or_default()
+    held.attributes.quantity.map(large).unwrap_or_default()
 }
 
 pub(super) async fn import_seats(

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use tessera_core::Ctx;
-use tessera_core::booking::Standing;
+use tessera_core::booking::BookingPosition;
 use tessera_core::id::{BookingId, EventId};
 use utoipa_axum::routes;
 
@@ -18,7 +18,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes.with(routes!(enqueue, status, set)).with(routes!(get, cancel))
 }
 
-fn shown(held: Standing) -> Reply<BookingAnswer> {
+fn shown(held: BookingPosition) -> Reply<BookingAnswer> {
     let booking = BookingBody::from(held);
     let tag = booking.etag.clone();
     Reply::ok(BookingAnswer { booking }).tagged(&tag)
@@ -82,5 +82,5 @@ async fn get(ctx: Ctx, State(rest): State<Rest>, Id(id): Id<BookingId>) -> Answe
     responses((status = 200, description = "The booking, cancelled", body = BookingAnswer)))]
 async fn cancel(ctx: Ctx, State(rest): State<Rest>, Id(id): Id<BookingId>) -> Answer<BookingAnswer> {
     let booking = rest.app.bookings.cancel(&ctx, id).await?;
-    Ok(shown(Standing { booking, position: None }))
+    Ok(shown(BookingPosition { booking, position: None }))
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tessera_core::Ctx;
-use tessera_core::inventory::TenantHolds;
+use tessera_core::inventory::TenantHoldRules;
 use tessera_core::text::Faults;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -51,12 +51,12 @@ struct SetHoldRulesBody {
     hold_max_seconds: Option<i32>,
 }
 
-fn shown(held: &TenantHolds) -> Reply<HoldRulesAnswer> {
+fn shown(held: &TenantHoldRules) -> Reply<HoldRulesAnswer> {
     let tag = etag(held.version);
     let rules = HoldRulesBody {
-        hold_seconds: held.rules.usual,
-        hold_min_seconds: held.rules.least,
-        hold_max_seconds: held.rules.most,
+        hold_seconds: held.rules.default,
+        hold_min_seconds: held.rules.min,
+        hold_max_seconds: held.rules.max,
         etag: tag.clone(),
     };
     Reply::ok(HoldRulesAnswer { rules }).tagged(&tag)
@@ -66,7 +66,7 @@ fn shown(held: &TenantHolds) -> Reply<HoldRulesAnswer> {
 #[utoipa::path(get, path = "/v1/hold-rules", operation_id = "hold_rules.get", tag = "inventory",
     responses((status = 200, description = "The rules", body = HoldRulesAnswer)))]
 async fn get(ctx: Ctx, State(rest): State<Rest>) -> Answer<HoldRulesAnswer> {
-    Ok(shown(&rest.app.holding.get(&ctx).await?))
+    Ok(shown(&rest.app.hold_rules.get(&ctx).await?))
 }
 
 /// Says how long the tenant's reservations are held; it counts for what is reserved or extended from then on.
@@ -81,5 +81,5 @@ async fn set(
     let mut faults = Faults::default();
     let rules = holds([body.hold_seconds, body.hold_min_seconds, body.hold_max_seconds], &mut faults);
     faults.into_result()?;
-    Ok(shown(&rest.app.holding.set(&ctx, rules).await?))
+    Ok(shown(&rest.app.hold_rules.set(&ctx, rules).await?))
 }

@@ -7,7 +7,7 @@ use tessera_core::access::Operation;
 use tessera_core::catalog::TicketType;
 use tessera_core::id::{EventId, LockId, PoolId, TicketTypeId};
 use tessera_core::inventory::seat::SPEC;
-use tessera_core::inventory::supply::MAX_PAGE;
+use tessera_core::inventory::seats::MAX_PAGE;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
@@ -125,7 +125,8 @@ async fn unlock(ctx: Ctx, State(rest): State<Rest>, Id(id): Id<LockId>) -> Answe
 }
 
 fn seated(held: &TicketType) -> Reply<SeatCount> {
-    Reply::ok(SeatCount { quantity: held.text.quantity.unwrap_or_default() }).tagged(&etag(held.version))
+    Reply::ok(SeatCount { quantity: held.attributes.quantity.unwrap_or_default() })
+        .tagged(&etag(held.version))
 }
 
 /// Adds seats to a ticket type of which nothing was sold without one. Their number is its quantity.

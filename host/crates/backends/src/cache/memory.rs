@@ -1,4 +1,4 @@
-//! The cache in the process.
+//! The in-process cache.
 
 use std::time::Duration;
 
@@ -6,13 +6,14 @@ use moka::sync::Cache as Moka;
 use tessera_core::cache::{CacheKey, Cached};
 use tessera_core::ports::Cache;
 
-/// Keeps a bounded number of entries; what is asked for least goes first.
+/// A cache of a bounded number of entries, which evicts the least used ones.
 pub struct Memory {
     entries: Moka<CacheKey, Cached>,
 }
 
 impl Memory {
-    /// A cache of at most `entries`, each kept for at most `lifetime`: it bounds what a lost message costs.
+    /// Creates a cache of at most `entries`. The lifetime bounds how long an entry stays outdated after a lost
+    /// invalidation.
     #[must_use]
     pub fn new(entries: u64, lifetime: Duration) -> Self {
         Self { entries: Moka::builder().max_capacity(entries).time_to_live(lifetime).build() }
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_is_found_until_it_is_removed() {
+    fn entry_is_returned_until_it_is_removed() {
         let cache = Memory::new(10, Duration::from_secs(60));
         let (key, value) = entry();
         assert!(cache.get(&key).is_none());
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn it_never_holds_more_than_its_bound() {
+    fn number_of_entries_is_bounded() {
         let cache = Memory::new(10, Duration::from_secs(60));
         for _ in 0..1_000 {
             let (key, value) = entry();

@@ -1,7 +1,7 @@
-//! Check-ins: who came in or went out with which ticket, where and when.
+//! Check-ins: scans of tickets on the way in or out.
 //!
-//! What each was worth follows from all check-ins of its ticket together, in the order of their times. So scanners that
-//! were offline can report late and in any order, and all come to the same end.
+//! The verdict of each follows from all check-ins of its ticket, in the order of their times. So offline scanners may
+//! report late and in any order, with the same result.
 
 use crate::admission::Ticket;
 use crate::admission::ticket::Presence;
@@ -16,7 +16,7 @@ pub const MAX_OF_TICKET: usize = 500;
 /// The largest page of check-ins.
 pub const MAX_PAGE: u32 = 200;
 
-/// Which way somebody went.
+/// The direction of a check-in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Direction {
     /// Into the event.
@@ -26,25 +26,25 @@ pub enum Direction {
     Out,
 }
 
-/// What a check-in was worth.
+/// The verdict on a check-in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Verdict {
-    /// It admitted, or let out.
+    /// Admitted, or let out.
     Accepted,
-    /// The ticket had been used before.
+    /// Refused: the ticket was used before.
     Duplicate,
-    /// It went out without being inside.
+    /// Refused: a check-out without a check-in.
     Stray,
-    /// The ticket, or the code that was shown, was not good any more.
+    /// Refused: the ticket or the code was no longer valid.
     Void,
 }
 
-/// Who took a check-in back, and when.
+/// When and by which principal a check-in was undone.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Undone {
     /// The principal.
     pub by: String,
-    /// When.
+    /// The time.
     pub at: Timestamp,
 }
 
@@ -57,33 +57,33 @@ pub struct CheckIn {
     pub event: EventId,
     /// The ticket.
     pub ticket: TicketId,
-    /// Which way.
+    /// In or out.
     pub direction: Direction,
-    /// What it was worth.
+    /// Its verdict.
     pub verdict: Verdict,
-    /// When it happened, by the clock of the store or of a scanner that was offline.
+    /// The time of the scan, by the clock of the store or of an offline scanner.
     pub at: Timestamp,
-    /// At which gate.
+    /// The gate.
     pub gate: String,
-    /// With which device; empty: it is not known.
+    /// The device; empty if unknown.
     pub device: String,
-    /// By whom of the staff; empty: it is not known.
+    /// The staff member; empty if unknown.
     pub staff: String,
-    /// What the device calls it by; none: the host recorded it as it happened.
+    /// The device's own id of the scan; `None` if it was recorded online.
     pub nonce: Option<String>,
-    /// The number of the code that was shown; none: the ticket was named by its id.
+    /// The serial of the scanned code; `None` if the ticket was given by its id.
     pub serial: Option<u16>,
-    /// Whether the event let in again who had left, when it happened: by this it is judged for good.
+    /// Whether the event allowed re-entry at that time. The verdict depends on this, whatever the event allows later.
     pub reentry: bool,
-    /// The principal who reported it.
+    /// The principal that reported it.
     pub created_by: String,
     /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// Who took it back.
+    /// When and by which principal it was undone.
     pub undone: Option<Undone>,
 }
 
-/// What check-ins can be listed by.
+/// The filters and orders of lists of check-ins.
 pub const SPEC: Spec = Spec {
     fields: &[
         ("ticket", Kind::Id),
@@ -99,10 +99,10 @@ pub const SPEC: Spec = Spec {
 };
 
 impl Direction {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 2] = [Self::In, Self::Out];
 
-    /// Its name.
+    /// Returns its stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -111,7 +111,7 @@ impl Direction {
         }
     }
 
-    /// Reads what a client sent in `field`; empty: in.
+    /// Reads a direction that a client sent in `field`; empty means in.
     pub fn parse(field: &str, text: &str) -> Result<Self> {
         match text {
             "" | "in" => Ok(Self::In),
@@ -122,10 +122,10 @@ impl Direction {
 }
 
 impl Verdict {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 4] = [Self::Accepted, Self::Duplicate, Self::Stray, Self::Void];
 
-    /// Its name.
+    /// Returns its stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -137,60 +137,62 @@ impl Verdict {
     }
 }
 
-/// Gives each check-in of a ticket its verdict, and answers what they make of the ticket.
-pub fn settle(ticket: &Ticket, check_ins: &mut [CheckIn]) -> Presence {
-    // By what every host sees alike: never by the order in which they were recorded.
+/// Sets the verdict of each check-in of a ticket, and returns their result.
+pub fn evaluate(ticket: &Ticket, check_ins: &mut [CheckIn]) -> Presence {
+    // The order must be the same on every host, so it does not depend on when they were recorded.
     check_ins.sort_by(|one, other| order(one).cmp(&order(other)));
     let mut presence = Presence::default();
-    for held in check_ins.iter_mut().filter(|held| held.undone.is_none()) {
-        held.verdict = judge(ticket, held, &presence);
-        if held.verdict != Verdict::Accepted {
+    for check_in in check_ins.iter_mut().filter(|check_in| check_in.undone.is_none()) {
+        check_in.verdict = verdict(ticket, check_in, &presence);
+        if check_in.verdict != Verdict::Accepted {
             continue;
         }
-        presence.inside = held.direction == Direction::In;
+        presence.inside = check_in.direction == Direction::In;
         presence.entries += u32::from(presence.inside);
-        presence.last_at = Some(held.at);
-        presence.last_gate = Some(held.gate.clone());
+        presence.last_at = Some(check_in.at);
+        presence.last_gate = Some(check_in.gate.clone());
     }
     presence
 }
 
-fn order(held: &CheckIn) -> (Timestamp, &str, Option<&str>, CheckInId) {
-    // Only what has no nonce is told apart by its id, and that is recorded in the order in which it happens.
-    let id = if held.nonce.is_some() { CheckInId(uuid::Uuid::nil()) } else { held.id };
-    (held.at, &held.device, held.nonce.as_deref(), id)
+fn order(check_in: &CheckIn) -> (Timestamp, &str, Option<&str>, CheckInId) {
+    // Ids differ between hosts for reported scans; those without a nonce are recorded in the order of their times.
+    let id = if check_in.nonce.is_some() { CheckInId(uuid::Uuid::nil()) } else { check_in.id };
+    (check_in.at, &check_in.device, check_in.nonce.as_deref(), id)
 }
 
-fn judge(ticket: &Ticket, held: &CheckIn, presence: &Presence) -> Verdict {
-    let cancelled = ticket.cancelled_at.is_some_and(|at| at <= held.at);
-    let outdated = held.serial.is_some_and(|serial| serial != ticket.serial) && ticket.code_since <= held.at;
+fn verdict(ticket: &Ticket, check_in: &CheckIn, presence: &Presence) -> Verdict {
+    let cancelled = ticket.cancelled_at.is_some_and(|at| at <= check_in.at);
+    let other_code = check_in.serial.is_some_and(|serial| serial != ticket.serial);
+    let outdated = other_code && ticket.code_since <= check_in.at;
     if cancelled || outdated {
         return Verdict::Void;
     }
-    match held.direction {
-        Direction::In if presence.entries == 0 || (held.reentry && !presence.inside) => Verdict::Accepted,
+    match check_in.direction {
+        Direction::In if presence.entries == 0 || (check_in.reentry && !presence.inside) => Verdict::Accepted,
         Direction::In => Verdict::Duplicate,
-        Direction::Out if held.reentry && presence.inside => Verdict::Accepted,
+        Direction::Out if check_in.reentry && presence.inside => Verdict::Accepted,
         Direction::Out => Verdict::Stray,
     }
 }
 
-/// Why a check-in that was not accepted was not, told to who stands at the gate.
+/// Returns the refusal of a check-in that was not accepted, for the staff at the gate.
 #[must_use]
-pub fn refusal(ticket: &Ticket, tried: &CheckIn) -> Error {
+pub fn refusal(ticket: &Ticket, check_in: &CheckIn) -> Error {
     let presence = &ticket.presence;
     let last = match (presence.last_at, &presence.last_gate) {
         (Some(at), Some(gate)) => format!(" at {at}, at gate {gate:?}"),
         _ => String::new(),
     };
-    let (code, message) = match tried.verdict {
-        Verdict::Duplicate if presence.inside || !tried.reentry => {
+    let (code, message) = match check_in.verdict {
+        Verdict::Duplicate if presence.inside || !check_in.reentry => {
             ("ALREADY_CHECKED_IN", format!("the ticket was used already{last}"))
         }
         Verdict::Duplicate => ("ALREADY_CHECKED_IN", "the ticket was used already".to_owned()),
-        Verdict::Stray if !tried.reentry => {
-            ("REENTRY_NOT_ALLOWED", "the event lets nobody in again, so nobody is let out".to_owned())
-        }
+        Verdict::Stray if !check_in.reentry => (
+            "REENTRY_NOT_ALLOWED",
+            "the event does not allow re-entry, so no ticket is checked out".to_owned(),
+        ),
         Verdict::Stray => ("NOT_INSIDE", format!("the ticket's holder is not inside{}", left(&last))),
         Verdict::Void if ticket.cancelled_at.is_some() => {
             ("TICKET_CANCELLED", "the ticket was cancelled".to_owned())
@@ -214,15 +216,15 @@ mod tests {
         Timestamp::from_micros(1_800_000_000_000_000 + seconds * 1_000_000).unwrap()
     }
 
-    fn ticket() -> Ticket {
+    fn sample() -> Ticket {
         Ticket::sample(1, at(-100))
     }
 
-    fn scan(of: &Ticket, seconds: i64, direction: Direction, (device, nonce): (&str, &str)) -> CheckIn {
+    fn scan(ticket: &Ticket, seconds: i64, direction: Direction, (device, nonce): (&str, &str)) -> CheckIn {
         CheckIn {
             id: CheckInId::generate(),
-            event: of.event,
-            ticket: of.id,
+            event: ticket.event,
+            ticket: ticket.id,
             direction,
             verdict: Verdict::Void,
             at: at(seconds),
@@ -239,79 +241,84 @@ mod tests {
     }
 
     fn verdicts(ticket: &Ticket, mut all: Vec<CheckIn>, reentry: bool) -> (Vec<Verdict>, Presence) {
-        all.iter_mut().for_each(|held| held.reentry = reentry);
-        let presence = settle(ticket, &mut all);
-        (all.iter().map(|held| held.verdict).collect(), presence)
+        all.iter_mut().for_each(|check_in| check_in.reentry = reentry);
+        let presence = evaluate(ticket, &mut all);
+        (all.iter().map(|check_in| check_in.verdict).collect(), presence)
     }
 
     #[test]
-    fn without_re_entry_the_first_scan_is_the_one_that_counts() {
+    fn without_reentry_only_the_first_scan_is_accepted() {
         use Direction::{In, Out};
         use Verdict::{Accepted, Duplicate, Stray};
-        let held = ticket();
+        let ticket = sample();
         let scans = vec![
-            scan(&held, 9, In, ("b", "1")),
-            scan(&held, 5, In, ("a", "1")),
-            scan(&held, 7, Out, ("a", "2")),
+            scan(&ticket, 9, In, ("b", "1")),
+            scan(&ticket, 5, In, ("a", "1")),
+            scan(&ticket, 7, Out, ("a", "2")),
         ];
-        let (worth, presence) = verdicts(&held, scans, false);
-        assert_eq!(worth, [Accepted, Stray, Duplicate]);
+        let (found, presence) = verdicts(&ticket, scans, false);
+        assert_eq!(found, [Accepted, Stray, Duplicate]);
         assert_eq!((presence.entries, presence.inside, presence.last_at), (1, true, Some(at(5))));
         assert_eq!(presence.last_gate.as_deref(), Some("gate of a"));
     }
 
     #[test]
-    fn with_re_entry_who_went_out_comes_in_again() {
+    fn with_reentry_a_ticket_is_accepted_again_after_a_check_out() {
         use Direction::{In, Out};
         use Verdict::{Accepted, Duplicate, Stray};
-        let held = ticket();
+        let ticket = sample();
         let steps = [(1, Out), (2, In), (3, In), (4, Out), (5, Out), (6, In)];
-        let scans = steps.iter().map(|(second, way)| scan(&held, *second, *way, ("a", &second.to_string())));
-        let (worth, presence) = verdicts(&held, scans.collect(), true);
-        assert_eq!(worth, [Stray, Accepted, Duplicate, Accepted, Stray, Accepted]);
+        let scans =
+            steps.iter().map(|(second, way)| scan(&ticket, *second, *way, ("a", &second.to_string())));
+        let (found, presence) = verdicts(&ticket, scans.collect(), true);
+        assert_eq!(found, [Stray, Accepted, Duplicate, Accepted, Stray, Accepted]);
         assert_eq!((presence.entries, presence.inside), (2, true));
     }
 
     #[test]
-    fn a_switch_of_the_rule_judges_nothing_again_that_happened_before() {
+    fn change_of_reentry_does_not_affect_earlier_check_ins() {
         use Direction::{In, Out};
         use Verdict::{Accepted, Duplicate, Stray};
-        let held = ticket();
-        let settled = |steps: &[(Direction, bool)]| {
+        let ticket = sample();
+        let evaluated = |steps: &[(Direction, bool)]| {
             let scans = steps.iter().zip(1..).map(|((way, reentry), second)| {
-                let scan = scan(&held, second, *way, ("a", &second.to_string()));
+                let scan = scan(&ticket, second, *way, ("a", &second.to_string()));
                 CheckIn { reentry: *reentry, ..scan }
             });
             let mut all: Vec<_> = scans.collect();
-            let presence = settle(&held, &mut all);
-            (all.iter().map(|held| held.verdict).collect::<Vec<_>>(), presence.entries, presence.inside)
+            let presence = evaluate(&ticket, &mut all);
+            (
+                all.iter().map(|check_in| check_in.verdict).collect::<Vec<_>>(),
+                presence.entries,
+                presence.inside,
+            )
         };
-        // Who came in twice stays in when nobody is let in again any more.
+        // A ticket that was accepted twice stays inside after re-entry is switched off.
         let off = [(In, true), (Out, true), (In, true), (Out, false), (In, false)];
-        assert_eq!(settled(&off), (vec![Accepted, Accepted, Accepted, Stray, Duplicate], 2, true));
-        // What was refused stays refused when re-entry begins.
+        assert_eq!(evaluated(&off), (vec![Accepted, Accepted, Accepted, Stray, Duplicate], 2, true));
+        // A refused check-in stays refused after re-entry is switched on.
         let on = [(In, false), (Out, false), (In, false), (Out, true), (In, true)];
-        assert_eq!(settled(&on), (vec![Accepted, Stray, Duplicate, Accepted, Accepted], 2, true));
+        assert_eq!(evaluated(&on), (vec![Accepted, Stray, Duplicate, Accepted, Accepted], 2, true));
     }
 
     #[test]
-    fn what_was_not_good_any_more_is_void_from_then_on() {
+    fn scans_after_a_cancellation_or_transfer_are_void() {
         use Direction::In;
         use Verdict::{Accepted, Void};
-        let cancelled = Ticket { cancelled_at: Some(at(5)), ..ticket() };
-        let scans = |held: &Ticket| vec![scan(held, 4, In, ("a", "1")), scan(held, 5, In, ("a", "2"))];
+        let cancelled = Ticket { cancelled_at: Some(at(5)), ..sample() };
+        let scans = |ticket: &Ticket| vec![scan(ticket, 4, In, ("a", "1")), scan(ticket, 5, In, ("a", "2"))];
         assert_eq!(verdicts(&cancelled, scans(&cancelled), false).0, [Accepted, Void]);
-        let moved = Ticket { serial: 2, code_since: at(5), ..ticket() };
+        let moved = Ticket { serial: 2, code_since: at(5), ..sample() };
         assert_eq!(verdicts(&moved, scans(&moved), false).0, [Accepted, Void]);
         let mut undone = scans(&cancelled);
         undone[0].undone = Some(Undone { by: "key:k".into(), at: at(9) });
         assert_eq!(verdicts(&cancelled, undone, false).1, Presence::default());
     }
 
-    /// Reports of several devices, in every order in which they may come, with repeats: one end.
+    /// Reports of several devices in random orders.
     #[test]
-    fn in_whatever_order_scans_are_reported_the_end_is_the_same() {
-        let held = ticket();
+    fn result_does_not_depend_on_the_order_of_reports() {
+        let ticket = sample();
         let mut seed = 88_172_645_463_325_252_u64;
         let mut random = move |below: u64| {
             seed ^= seed << 13;
@@ -327,28 +334,28 @@ mod tests {
                     let device = if random(2) == 0 { "a" } else { "b" };
                     // Few moments, so that many scans share one.
                     let second = i64::try_from(random(4)).unwrap();
-                    let scan = scan(&held, second, direction, (device, &index.to_string()));
+                    let scan = scan(&ticket, second, direction, (device, &index.to_string()));
                     // The rule changes in half of the rounds, at the second moment.
                     CheckIn { reentry: (round % 2 == 0) != (round % 4 > 1 && second > 1), ..scan }
                 })
                 .collect();
-            let end = |order: &[usize]| {
+            let result = |order: &[usize]| {
                 let (mut all, mut presence) = (Vec::new(), Presence::default());
                 for index in order {
-                    // A host that reads them back gives them ids of its own.
+                    // Each host assigns its own ids.
                     all.push(CheckIn { id: CheckInId::generate(), ..scans[*index].clone() });
-                    presence = settle(&held, &mut all);
+                    presence = evaluate(&ticket, &mut all);
                 }
-                let worth = all.iter().map(|held| (held.device.clone(), held.nonce.clone(), held.verdict));
-                (worth.collect::<Vec<_>>(), presence)
+                let verdicts = all.iter().map(|each| (each.device.clone(), each.nonce.clone(), each.verdict));
+                (verdicts.collect::<Vec<_>>(), presence)
             };
             let mut order: Vec<_> = (0..count).collect();
-            let first = end(&order);
+            let first = result(&order);
             for _ in 0..10 {
                 for index in (1..count).rev() {
                     order.swap(index, usize::try_from(random(index as u64 + 1)).unwrap());
                 }
-                assert_eq!(end(&order), first, "{order:?}");
+                assert_eq!(result(&order), first, "{order:?}");
             }
         }
     }

@@ -1,8 +1,7 @@
-//! The code that a ticket shows: signed, so that a scanner without a connection can tell it from a forged one, and short
-//! enough for a small QR.
+//! Ticket codes: signed, so that offline scanners detect forged ones, and short enough for a small QR code.
 //!
-//! 85 bytes as base32: a version, the number of the key, the number of the code, the ticket, and the signature over
-//! these, the tenant and the event. A scanner knows its event; what was signed for another does not verify.
+//! A code is 85 bytes in base32: a version, the number of the key, the serial of the code, the ticket, and the signature
+//! over these, the tenant and the event. A scanner verifies for its own event, so codes of other events fail.
 
 use data_encoding::BASE32_NOPAD;
 use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
@@ -12,28 +11,28 @@ use crate::admission::Ticket;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, TenantId, TicketId};
 
-/// What codes begin with today.
+/// The version of the format, the first byte of each code.
 const VERSION: u8 = 1;
 
-/// How many bytes are signed beside the tenant and the event.
+/// The number of signed bytes of the code itself.
 const HEAD: usize = 21;
 
-/// How many bytes a code has.
+/// The number of bytes of a code.
 const LENGTH: usize = HEAD + 64;
 
-/// Before what is signed, so that the signature means a ticket and nothing else.
+/// The prefix of the signed message, so that signatures for other purposes do not verify.
 const PURPOSE: &[u8] = b"tessera ticket 1";
 
 /// A ticket's code as text: capital letters and digits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Code(pub String);
 
-/// What somebody shows at the door, not verified yet.
+/// A scanned code that is not verified yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Presented {
-    /// The number of the key by which it says it was signed.
+pub struct ScannedCode {
+    /// The number of the key that it claims to be signed by.
     pub key: u16,
-    /// The number of the code.
+    /// The serial of the code.
     pub serial: u16,
     /// The ticket.
     pub ticket: TicketId,
@@ -41,7 +40,7 @@ pub struct Presented {
 }
 
 impl Code {
-    /// Signs a ticket's code with the tenant's key of that number.
+    /// Signs a ticket's code with a numbered key.
     #[must_use]
     pub fn sign(key: (u16, &Ed25519KeyPair), tenant: TenantId, ticket: &Ticket) -> Self {
         let mut bytes = [0; LENGTH];
@@ -55,8 +54,8 @@ impl Code {
     }
 }
 
-impl Presented {
-    /// Reads a code that was sent in `field`; small letters and white space around it are forgiven.
+impl ScannedCode {
+    /// Reads a code that a client sent in `field`. Accepts lower case and surrounding white space.
     pub fn parse(field: &str, code: &str) -> Result<Self> {
         let malformed = || Error::malformed(field, "is not a ticket's code");
         let bytes = BASE32_NOPAD.decode(code.trim().to_ascii_uppercase().as_bytes());
@@ -73,18 +72,18 @@ impl Presented {
         })
     }
 
-    /// Whether this key signed it for that event.
+    /// Refuses a code that this key did not sign for the event.
     pub fn verify(&self, public: &[u8], tenant: TenantId, event: EventId) -> Result<()> {
         let (head, signature) = self.bytes.split_at(HEAD);
         UnparsedPublicKey::new(&ED25519, public)
             .verify(&message((tenant, event), head), signature)
-            .map_err(|_| forged())
+            .map_err(|_| not_authentic())
     }
 }
 
-/// The code was not signed for this event.
+/// The refusal of a code that was not signed for the event.
 #[must_use]
-pub fn forged() -> Error {
+pub fn not_authentic() -> Error {
     let message = "the code was not signed for this event, or was changed since";
     Error::new(ErrorKind::Precondition, "CODE_NOT_AUTHENTIC", message)
 }
@@ -104,42 +103,42 @@ mod tests {
         Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()
     }
 
-    fn ticket() -> Ticket {
+    fn sample_ticket() -> Ticket {
         Ticket::sample(700, Timestamp::from_micros(1_800_000_000_000_000).unwrap())
     }
 
     #[test]
-    fn a_code_says_its_ticket_and_verifies_for_its_event_alone() {
-        let (held, tenant, key) = (ticket(), TenantId::generate(), pair(1));
-        let Code(text) = Code::sign((3, &key), tenant, &held);
+    fn code_names_its_ticket_and_verifies_only_for_its_event() {
+        let (ticket, tenant, key) = (sample_ticket(), TenantId::generate(), pair(1));
+        let Code(text) = Code::sign((3, &key), tenant, &ticket);
         assert_eq!(text.len(), 136);
         assert!(text.bytes().all(|byte| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte)));
-        let shown = Presented::parse("qr_code", &format!(" {} ", text.to_lowercase())).unwrap();
-        assert_eq!((shown.key, shown.serial, shown.ticket), (3, 700, held.id));
+        let scanned = ScannedCode::parse("qr_code", &format!(" {} ", text.to_lowercase())).unwrap();
+        assert_eq!((scanned.key, scanned.serial, scanned.ticket), (3, 700, ticket.id));
         let public = key.public_key();
-        shown.verify(public.as_ref(), tenant, held.event).unwrap();
-        assert!(shown.verify(public.as_ref(), tenant, EventId::generate()).is_err());
-        assert!(shown.verify(public.as_ref(), TenantId::generate(), held.event).is_err());
-        assert!(shown.verify(pair(2).public_key().as_ref(), tenant, held.event).is_err());
-        assert!(shown.verify(b"no key", tenant, held.event).is_err());
-        assert_eq!(Code::sign((3, &key), tenant, &held).0, text, "a ticket has one code of a key");
+        scanned.verify(public.as_ref(), tenant, ticket.event).unwrap();
+        assert!(scanned.verify(public.as_ref(), tenant, EventId::generate()).is_err());
+        assert!(scanned.verify(public.as_ref(), TenantId::generate(), ticket.event).is_err());
+        assert!(scanned.verify(pair(2).public_key().as_ref(), tenant, ticket.event).is_err());
+        assert!(scanned.verify(b"no key", tenant, ticket.event).is_err());
+        assert_eq!(Code::sign((3, &key), tenant, &ticket).0, text, "codes are deterministic");
     }
 
     #[test]
-    fn no_bit_of_a_code_can_be_changed() {
-        let (held, tenant, key) = (ticket(), TenantId::generate(), pair(1));
-        let Code(text) = Code::sign((1, &key), tenant, &held);
+    fn code_with_a_changed_bit_does_not_verify() {
+        let (ticket, tenant, key) = (sample_ticket(), TenantId::generate(), pair(1));
+        let Code(text) = Code::sign((1, &key), tenant, &ticket);
         let bytes = BASE32_NOPAD.decode(text.as_bytes()).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut changed = bytes.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
-            let verified = Presented::parse("qr_code", &BASE32_NOPAD.encode(&changed))
-                .and_then(|shown| shown.verify(key.public_key().as_ref(), tenant, held.event));
+            let verified = ScannedCode::parse("qr_code", &BASE32_NOPAD.encode(&changed))
+                .and_then(|scanned| scanned.verify(key.public_key().as_ref(), tenant, ticket.event));
             assert!(verified.is_err(), "bit {bit}");
         }
         for bad in ["", "A", "not base32!", &text[1..], &format!("{text}A"), &text.replace(&text[..1], "é")]
         {
-            assert!(Presented::parse("qr_code", bad).is_err(), "{bad:?}");
+            assert!(ScannedCode::parse("qr_code", bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tickets: the right to be admitted once, or as often as the event allows.
+//! Tickets: each admits one person, once or as often as the event allows.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Kind, Spec};
@@ -12,23 +12,23 @@ use crate::value::{Field, Money, Snapshot, Value};
 /// The largest page of tickets.
 pub const MAX_PAGE: u32 = 200;
 
-/// How often a ticket can get a new code: the code has two bytes for it.
+/// The highest serial of a code, which has two bytes for it.
 pub const MAX_SERIAL: u16 = u16::MAX;
 
-/// Whether a ticket admits.
+/// The state of a ticket.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum TicketState {
-    /// It does, if it was not used up.
+    /// It admits, unless it is used up.
     Valid,
-    /// It does not any more.
+    /// It was cancelled.
     Cancelled,
 }
 
 impl TicketState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 2] = [Self::Valid, Self::Cancelled];
 
-    /// Its name.
+    /// Returns its stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,55 +38,55 @@ impl TicketState {
     }
 }
 
-/// What the door knows of a ticket.
+/// The result of all check-ins of a ticket.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Presence {
-    /// How often it was admitted.
+    /// How often it was checked in.
     pub entries: u32,
     /// Whether its holder is inside.
     pub inside: bool,
-    /// When it last came in or went out.
+    /// When it was last checked in or out.
     pub last_at: Option<Timestamp>,
-    /// At which gate that was.
+    /// The gate of that check-in.
     pub last_gate: Option<String>,
 }
 
 /// A ticket.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Ticket {
-    /// Its id, which was the unit's.
+    /// Its id, the same as the unit's.
     pub id: TicketId,
-    /// The event to which it admits.
+    /// The event that it admits to.
     pub event: EventId,
-    /// The reservation that was confirmed.
+    /// Its reservation.
     pub reservation: ReservationId,
     /// Its type.
     pub ticket_type: TicketTypeId,
     /// Its seat.
     pub seat: Option<UnitSeat>,
-    /// What was paid for it.
+    /// Its price.
     pub price: Money,
-    /// Who holds it.
+    /// Its holder.
     pub holder: String,
-    /// Whether it admits.
+    /// Its state.
     pub state: TicketState,
-    /// The number of its code: those with lesser ones are void.
+    /// The serial of its code; codes with lower serials are invalid.
     pub serial: u16,
-    /// When it got this code.
+    /// When this code was issued.
     pub code_since: Timestamp,
     /// When it was cancelled.
     pub cancelled_at: Option<Timestamp>,
-    /// What the door knows of it.
+    /// The result of its check-ins.
     pub presence: Presence,
     /// When it was issued.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts its changes.
+    /// Its version, incremented by each change.
     pub version: u64,
 }
 
-/// What tickets can be listed by.
+/// The filters and orders of lists of tickets.
 pub const SPEC: Spec = Spec {
     fields: &[
         ("event", Kind::Id),
@@ -101,7 +101,7 @@ pub const SPEC: Spec = Spec {
 };
 
 impl Ticket {
-    /// The ticket that a unit becomes when its reservation is confirmed.
+    /// Creates the ticket of a unit whose reservation is confirmed.
     #[must_use]
     pub fn issued(of: &Reservation, unit: &Unit, now: Timestamp) -> Option<Self> {
         let line = of.lines.get(unit.line)?;
@@ -124,7 +124,7 @@ impl Ticket {
         })
     }
 
-    /// The ticket in somebody else's hands, with a new code.
+    /// Returns the ticket with another holder and a new code.
     pub fn transferred(&self, holder: &str, now: Timestamp) -> Result<Self> {
         let mut faults = Faults::default();
         faults.text("holder", holder, 1, 255);
@@ -135,25 +135,25 @@ impl Ticket {
             return Err(Error::new(ErrorKind::Precondition, "TICKET_USED", message));
         }
         if self.serial == MAX_SERIAL {
-            let message = format!("the ticket had {MAX_SERIAL} codes, and can have no more");
+            let message = format!("the ticket had {MAX_SERIAL} codes, which is the most");
             return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
         }
         let (serial, holder) = (self.serial + 1, holder.to_owned());
         Ok(Self { holder, serial, code_since: now, ..self.changed(now) })
     }
 
-    /// The ticket, cancelled.
+    /// Returns the ticket, cancelled.
     pub fn cancelled(&self, now: Timestamp) -> Result<Self> {
         self.check_valid()?;
         Ok(Self { state: TicketState::Cancelled, cancelled_at: Some(now), ..self.changed(now) })
     }
 
-    /// The ticket at its next version.
+    /// Returns the ticket at its next version.
     pub(crate) fn changed(&self, now: Timestamp) -> Self {
         Self { updated_at: now, version: self.version + 1, ..self.clone() }
     }
 
-    /// Refuses to do with it what can only be done with a valid one.
+    /// Refuses a cancelled ticket.
     pub fn check_valid(&self) -> Result<()> {
         match self.state {
             TicketState::Valid => Ok(()),
@@ -186,7 +186,7 @@ impl Snapshot for Ticket {
 
 #[cfg(test)]
 impl Ticket {
-    /// A valid ticket that nobody has used, for tests.
+    /// Creates a valid, unused ticket for tests.
     pub(crate) fn sample(serial: u16, since: Timestamp) -> Self {
         Self {
             id: TicketId::generate(),

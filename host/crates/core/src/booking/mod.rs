@@ -1,11 +1,16 @@
-//! The queue before an event's sale: buyers are served in the order in which they came, a bounded number at once.
+//! The queue of an event: buyers wait in order, and a bounded number is active at once.
 
+#[allow(clippy::module_inception, reason = "models are named alike in all areas")]
+pub mod booking;
 pub mod bookings;
-pub mod following;
-pub mod model;
-pub mod turns;
+pub mod queue;
 
-pub use bookings::{AskedBooking, Bookings, QueueStatus, Standing};
-pub use following::Following;
-pub use model::{Booking, BookingState, Queue};
-pub use turns::Turns;
+mod position_stream;
+mod queue_positions;
+mod queue_worker;
+
+pub use booking::{Booking, BookingPosition, BookingState, CreateBooking};
+pub use bookings::Bookings;
+pub use position_stream::PositionStream;
+pub use queue::{Queue, QueueStatus};
+pub use queue_worker::QueueWorker;

@@ -1,43 +1,41 @@
-//! Events: a show at a venue that sells admission.
+//! Events: shows that sell admission.
 
-use super::place::check_zone;
+use super::time_zone::check_time_zone;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Kind, Spec};
 use crate::id::{EventId, SeriesId, VenueId};
 use crate::input::input;
+use crate::inventory::HoldRules;
 use crate::text::Faults;
 use crate::time::Timestamp;
 use crate::value::{Field, Snapshot, Value};
 
-/// The most people that an event admits.
+/// The largest capacity of an event.
 pub const MAX_CAPACITY: u64 = 10_000_000;
 
-/// How often an event's `reentry` can be changed: each change is remembered, so that scans that are reported late are
-/// judged by the rule of their time.
+/// How often an event's `reentry` can be changed. Each change is recorded, so that late scans are decided by the rule
+/// that applied at their time.
 pub const MAX_SWITCHES: usize = 100;
 
-/// The shortest and the longest that a hold may be told to last, in seconds.
-pub const HOLD_BOUNDS: std::ops::RangeInclusive<u32> = 1..=86_400;
-
-/// Whether an event sells.
+/// The status of an event.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum EventStatus {
-    /// It is prepared; the public does not see it.
+    /// Not public yet.
     Draft,
-    /// It sells, once it has ticket types: so is an event of which nothing else was said.
+    /// On sale, once it has ticket types. The default.
     #[default]
     Active,
-    /// It will not take place.
+    /// Cancelled, for good.
     Cancelled,
-    /// It is over.
+    /// Over, for good.
     Ended,
 }
 
 impl EventStatus {
-    /// All of them.
+    /// All statuses.
     pub const ALL: [Self; 4] = [Self::Draft, Self::Active, Self::Cancelled, Self::Ended];
 
-    /// Its name.
+    /// Returns its stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -48,14 +46,14 @@ impl EventStatus {
         }
     }
 
-    /// The status with that name.
+    /// Reads a status that a client sent in `field`.
     pub fn parse(field: &str, name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name).ok_or_else(|| {
             Error::invalid(field, format!("is {name:?}; draft, active, cancelled or ended is expected"))
         })
     }
 
-    /// Whether an event may go from this to `next`: what was cancelled or has ended stays so.
+    /// Returns whether an event may change from this status to `next`. `Cancelled` and `Ended` are final.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         matches!(
@@ -70,97 +68,44 @@ impl EventStatus {
     }
 }
 
-/// How long reservations of an event are held, in seconds; what is absent is the tenant's.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct HoldRules {
-    /// When the client does not say.
-    pub usual: Option<u32>,
-    /// The least that a client may ask for.
-    pub least: Option<u32>,
-    /// The most that a hold lasts, extensions included.
-    pub most: Option<u32>,
-}
-
-/// The rules in force where neither the tenant nor the event says otherwise: 10 minutes, 30 seconds, an hour.
-const USUAL: u32 = 600;
-const LEAST: u32 = 30;
-const MOST: u32 = 3_600;
-
-impl HoldRules {
-    /// What these leave open is taken from `others`.
-    #[must_use]
-    pub fn or(self, others: Self) -> Self {
-        Self {
-            usual: self.usual.or(others.usual),
-            least: self.least.or(others.least),
-            most: self.most.or(others.most),
-        }
-    }
-
-    /// The usual, the least and the most, in their order whatever was said.
-    #[must_use]
-    pub fn seconds(self) -> (u32, u32, u32) {
-        let most = self.most.unwrap_or(MOST);
-        let least = self.least.unwrap_or(LEAST).min(most);
-        (self.usual.unwrap_or(USUAL).clamp(least, most), least, most)
-    }
-
-    /// Checks what clients may write.
-    pub fn check(self, faults: &mut Faults) {
-        let named =
-            [("hold_seconds", self.usual), ("hold_min_seconds", self.least), ("hold_max_seconds", self.most)];
-        for (name, seconds) in named {
-            if seconds.is_some_and(|seconds| !HOLD_BOUNDS.contains(&seconds)) {
-                let (least, most) = (HOLD_BOUNDS.start(), HOLD_BOUNDS.end());
-                faults.add(name, format_args!("is not within {least} to {most}"));
-            }
-        }
-        if let (Some(least), Some(most)) = (self.least, self.most)
-            && least > most
-        {
-            faults.add("hold_min_seconds", "is more than hold_max_seconds");
-        }
-    }
-}
-
 input! {
-    /// What a client writes of an event.
+    /// The attributes of an event that clients write.
     WriteEvent,
-    /// What changes an event; what is absent stays.
+    /// A change of an event; absent attributes stay as they are.
     ChangeEvent {
         /// Its title.
         title: String,
-        /// What it is.
+        /// Its description.
         description: String,
         /// Its category.
         category: String,
-        /// Where it takes place.
+        /// Its venue.
         venue: Option<VenueId> as "venue_id",
-        /// The series to which it belongs.
+        /// Its series.
         series: Option<SeriesId> as "series_id",
         /// When it begins.
         starts_at: Timestamp as "start_date",
         /// When it ends.
         ends_at: Timestamp as "end_date",
-        /// Its time zone's name; none: the venue's, or UTC.
+        /// The name of its time zone; `None` for the venue's, or UTC.
         time_zone: Option<String>,
-        /// Whether it sells.
+        /// Its status.
         status: EventStatus,
-        /// Whether it is shown first.
+        /// Whether it is listed among the featured events.
         featured: bool,
-        /// A picture.
+        /// The URL of a picture.
         image_url: Option<String>,
-        /// How many it admits in all, whatever its ticket types; none: as many as these say.
+        /// The number of units of all ticket types together; `None` for no bound.
         capacity: Option<u64> as "max_capacity",
-        /// How many seconds a reservation is held when the client does not say; none: as the tenant has it.
-        hold_usual: Option<u32> as "hold_seconds",
-        /// The least that a client may ask for; none: as the tenant has it.
-        hold_least: Option<u32> as "hold_min_seconds",
-        /// The most, extensions included; none: as the tenant has it.
-        hold_most: Option<u32> as "hold_max_seconds",
-        /// The most units that one buyer may hold and have bought.
+        /// The seconds that a reservation is held by default; `None` for the tenant's rule.
+        hold_seconds: Option<u32>,
+        /// The minimum that a client may request; `None` for the tenant's rule.
+        hold_min_seconds: Option<u32>,
+        /// The maximum, with extensions; `None` for the tenant's rule.
+        hold_max_seconds: Option<u32>,
+        /// The most units that one buyer may hold and have bought together.
         buyer_limit: Option<u32>,
-        /// Whether a ticket that left may come in again.
+        /// Whether a ticket may be checked in again after a check-out.
         reentry: bool,
     }
 }
@@ -170,21 +115,21 @@ input! {
 pub struct Event {
     /// Its id.
     pub id: EventId,
-    /// What clients write. Its capacity is that of a pool.
-    pub text: WriteEvent,
-    /// When `reentry` was changed, in this order.
+    /// The attributes that clients write. The capacity is stored in a pool.
+    pub attributes: WriteEvent,
+    /// When `reentry` was changed, in order.
     pub reentry_switches: Vec<Timestamp>,
-    /// The principal who made it.
+    /// The principal that created it.
     pub created_by: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts its changes.
+    /// Its version, incremented by each change.
     pub version: u64,
 }
 
-/// What events can be listed by.
+/// The filters and orders of lists of events.
 pub const SPEC: Spec = Spec {
     fields: &[
         ("title", Kind::Text),
@@ -215,7 +160,7 @@ impl WriteEvent {
             faults.add("end_date", "is not after start_date");
         }
         if let Some(zone) = &self.time_zone {
-            check_zone("time_zone", zone, &mut faults);
+            check_time_zone("time_zone", zone, &mut faults);
         }
         if let Some(url) = &self.image_url {
             faults.text("image_url", url, 1, 500);
@@ -229,17 +174,17 @@ impl WriteEvent {
         if self.buyer_limit == Some(0) {
             faults.add("buyer_limit", "is 0; leave it out for none, or name at least 1");
         }
-        self.holds().check(&mut faults);
+        self.hold_rules().check(&mut faults);
         faults.into_result()
     }
 
-    /// How long reservations are held.
+    /// Returns the event's own hold rules.
     #[must_use]
-    pub const fn holds(&self) -> HoldRules {
-        HoldRules { usual: self.hold_usual, least: self.hold_least, most: self.hold_most }
+    pub const fn hold_rules(&self) -> HoldRules {
+        HoldRules { default: self.hold_seconds, min: self.hold_min_seconds, max: self.hold_max_seconds }
     }
 
-    /// Refuses to go from one status to another that does not follow it.
+    /// Refuses a change of status that is not allowed.
     pub fn check_status(&self, before: EventStatus) -> Result<()> {
         if before.may_become(self.status) {
             return Ok(());
@@ -250,21 +195,21 @@ impl WriteEvent {
 }
 
 impl Event {
-    /// Whether everybody may see it.
+    /// Returns whether the public may see it.
     #[must_use]
     pub fn is_public(&self) -> bool {
-        self.text.status != EventStatus::Draft
+        self.attributes.status != EventStatus::Draft
     }
 
-    /// Whether who had left was let in again at that moment: each switch since then turned it round.
+    /// Returns whether `reentry` was set at a moment: each switch since then inverted it.
     #[must_use]
     pub fn reentry_at(&self, at: Timestamp) -> bool {
-        let since = self.reentry_switches.iter().filter(|switched| **switched > at).count();
-        self.text.reentry != (since % 2 == 1)
+        let switches_since = self.reentry_switches.iter().filter(|switched| **switched > at).count();
+        self.attributes.reentry != (switches_since % 2 == 1)
     }
 
-    /// Remembers that `reentry` was changed.
-    pub(super) fn switched(&mut self, now: Timestamp) -> Result<()> {
+    /// Records that `reentry` was changed.
+    pub(super) fn record_reentry_switch(&mut self, now: Timestamp) -> Result<()> {
         if self.reentry_switches.len() >= MAX_SWITCHES {
             let message = format!("reentry was changed {MAX_SWITCHES} times, and cannot be changed again");
             return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
@@ -277,37 +222,37 @@ impl Event {
 
 impl Snapshot for Event {
     fn snapshot(&self) -> Vec<Field> {
-        let text = &self.text;
+        let attributes = &self.attributes;
         let seconds = |seconds: Option<u32>| Value::count(seconds.map(u64::from));
         vec![
-            Field::new("title", text.title.as_str()),
-            Field::new("description", text.description.as_str()),
-            Field::new("category", text.category.as_str()),
-            Field::new("venue_id", text.venue),
-            Field::new("series_id", text.series),
-            Field::new("start_date", text.starts_at),
-            Field::new("end_date", text.ends_at),
-            Field::new("time_zone", text.time_zone.clone()),
-            Field::new("status", text.status.name()),
-            Field::new("featured", text.featured),
-            Field::new("image_url", text.image_url.clone()),
-            Field::new("max_capacity", Value::count(text.capacity)),
-            Field::new("hold_seconds", seconds(text.hold_usual)),
-            Field::new("hold_min_seconds", seconds(text.hold_least)),
-            Field::new("hold_max_seconds", seconds(text.hold_most)),
-            Field::new("buyer_limit", seconds(text.buyer_limit)),
-            Field::new("reentry", text.reentry),
+            Field::new("title", attributes.title.as_str()),
+            Field::new("description", attributes.description.as_str()),
+            Field::new("category", attributes.category.as_str()),
+            Field::new("venue_id", attributes.venue),
+            Field::new("series_id", attributes.series),
+            Field::new("start_date", attributes.starts_at),
+            Field::new("end_date", attributes.ends_at),
+            Field::new("time_zone", attributes.time_zone.clone()),
+            Field::new("status", attributes.status.name()),
+            Field::new("featured", attributes.featured),
+            Field::new("image_url", attributes.image_url.clone()),
+            Field::new("max_capacity", Value::count(attributes.capacity)),
+            Field::new("hold_seconds", seconds(attributes.hold_seconds)),
+            Field::new("hold_min_seconds", seconds(attributes.hold_min_seconds)),
+            Field::new("hold_max_seconds", seconds(attributes.hold_max_seconds)),
+            Field::new("buyer_limit", seconds(attributes.buyer_limit)),
+            Field::new("reentry", attributes.reentry),
         ]
     }
 }
 
 #[cfg(test)]
 impl Event {
-    /// A draft, for tests.
+    /// Creates a draft for tests.
     pub(crate) fn sample(now: Timestamp) -> Self {
         Self {
             id: EventId::generate(),
-            text: WriteEvent {
+            attributes: WriteEvent {
                 title: "A night".into(),
                 description: String::new(),
                 category: "music".into(),
@@ -320,9 +265,9 @@ impl Event {
                 featured: false,
                 image_url: None,
                 capacity: None,
-                hold_usual: None,
-                hold_least: None,
-                hold_most: None,
+                hold_seconds: None,
+                hold_min_seconds: None,
+                hold_max_seconds: None,
                 buyer_limit: None,
                 reentry: false,
             },
@@ -340,39 +285,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_cancelled_or_has_ended_stays_so() {
+    fn cancelled_and_ended_are_final() {
         for from in EventStatus::ALL {
             assert!(from.may_become(from));
-            let stays = matches!(from, EventStatus::Cancelled | EventStatus::Ended);
-            assert_eq!(from.may_become(EventStatus::Active), !stays);
+            let is_final = matches!(from, EventStatus::Cancelled | EventStatus::Ended);
+            assert_eq!(from.may_become(EventStatus::Active), !is_final);
         }
         assert!(!EventStatus::Draft.may_become(EventStatus::Ended));
     }
 
     #[test]
-    fn at_each_moment_the_rule_is_what_it_was() {
+    fn reentry_at_a_moment_is_the_rule_of_that_moment() {
         let at = |second: i64| Timestamp::from_micros(second * 1_000_000).unwrap();
         let mut event = Event::sample(at(0));
         for second in [10, 20, 15] {
-            event.text.reentry = !event.text.reentry;
-            event.switched(at(second)).unwrap();
+            event.attributes.reentry = !event.attributes.reentry;
+            event.record_reentry_switch(at(second)).unwrap();
         }
-        // The third switch was asked for before the second had been made; it still comes after it.
+        // The third switch is requested before the second was made, and is recorded after it.
         assert_eq!(event.reentry_switches, [at(10), at(20), at(20)]);
         assert_eq!(
             [0, 9, 10, 19, 20, 30].map(|second| event.reentry_at(at(second))),
             [false, false, true, true, true, true]
         );
         event.reentry_switches.resize(MAX_SWITCHES, at(20));
-        assert_eq!(event.switched(at(40)).unwrap_err().reason(), "TOO_LARGE");
-    }
-
-    #[test]
-    fn the_rules_of_holds_are_in_order_whatever_was_said() {
-        assert_eq!(HoldRules::default().seconds(), (600, 30, 3_600));
-        let tight = HoldRules { most: Some(10), ..HoldRules::default() };
-        assert_eq!(tight.seconds(), (10, 10, 10));
-        let tenant = HoldRules { usual: Some(60), least: Some(5), most: None };
-        assert_eq!(tight.or(tenant).seconds(), (10, 5, 10));
+        assert_eq!(event.record_reentry_switch(at(40)).unwrap_err().reason(), "TOO_LARGE");
     }
 }

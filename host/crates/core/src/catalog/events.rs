@@ -1,4 +1,4 @@
-//! What can be done with events.
+//! The service of events.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,20 +11,21 @@ use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
 use crate::id::{EventId, PoolId};
+use crate::inventory::resize::resize_pool;
 use crate::inventory::{Pool, PoolSort};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
 use crate::value::diff;
 
-/// How many events that are over are ended at once, and how long each may take.
-const OVER: u32 = 100;
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How many events are ended in one round, and how long each may take.
+const MAX_ENDED: u32 = 100;
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where an event is when nobody says so.
-const UTC: &str = "UTC";
+/// The time zone of events without another.
+const DEFAULT_TIME_ZONE: &str = "UTC";
 
-/// Carries out what is done with events.
+/// Creates, reads, changes and deletes events.
 #[derive(Clone)]
 pub struct Events {
     store: Arc<dyn Store>,
@@ -32,21 +33,22 @@ pub struct Events {
 }
 
 impl Events {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
         Self { store, commands }
     }
 
-    /// Makes an event, with the pool of all that it admits.
+    /// Creates an event, with the pool of all its units.
     pub async fn create(&self, ctx: &Ctx, command: WriteEvent) -> Result<Event> {
         let decide = || async {
             command.check()?;
             command.check_status(EventStatus::Draft)?;
-            let (mut changeset, zone) = self.bound(ctx, &command, Changeset::new(ctx)).await?;
+            let (mut changeset, time_zone) =
+                self.check_references(ctx, &command, Changeset::new(ctx)).await?;
             let event = Event {
                 id: EventId::generate(),
-                text: WriteEvent { time_zone: Some(zone), ..command.clone() },
+                attributes: WriteEvent { time_zone: Some(time_zone), ..command.clone() },
                 reentry_switches: Vec::new(),
                 created_by: ctx.principal.to_string(),
                 created_at: ctx.now,
@@ -54,73 +56,79 @@ impl Events {
                 version: 1,
             };
             let pool = Pool::new(event.id, (PoolSort::Event, event.id.into()), "event", ctx.now);
-            changeset = changeset.insert(event.clone()).insert(pool.holding(event.text.capacity));
+            changeset = changeset.insert(event.clone()).insert(pool.with_capacity(event.attributes.capacity));
             Ok(Decision::change(changeset.fact(fact(ctx, "event.created", None, &event)), event))
         };
         self.commands.run(ctx, Operation::EventCreate, &command, decide).await
     }
 
-    /// Shows an event. Only who works here sees a draft.
+    /// Returns an event. Drafts are hidden from the public.
     pub async fn get(&self, ctx: &Ctx, id: EventId) -> Result<Event> {
         ctx.allow(Operation::EventGet)?;
         let event = self.found(ctx, id).await?;
-        if event.is_public() || sees_drafts(ctx) {
-            Ok(shown(ctx, event))
+        if event.is_public() || ctx.is_authenticated() {
+            Ok(redacted(ctx, event))
         } else {
             Err(Error::not_found("event"))
         }
     }
 
-    /// Lists events.
+    /// Returns a page of events.
     pub async fn list(&self, ctx: &Ctx, page: &PageRequest) -> Result<Page<Event>> {
         ctx.allow(Operation::EventList)?;
-        let page = self.store.events(ctx.tenant, !sees_drafts(ctx), page).await?;
-        Ok(page.map(|event| shown(ctx, event)))
+        let page = self.store.events(ctx.tenant, !ctx.is_authenticated(), page).await?;
+        Ok(page.map(|event| redacted(ctx, event)))
     }
 
-    /// The categories of events that are not drafts, with how many there are of each.
+    /// Counts events that are not drafts by category.
     pub async fn categories(&self, ctx: &Ctx) -> Result<BTreeMap<String, u64>> {
         ctx.allow(Operation::EventCategories)?;
         self.store.event_categories(ctx.tenant).await
     }
 
-    /// Changes an event. One that is cancelled sells nothing any more: its holds are released and its
-    /// tickets marked, in slices.
+    /// Changes an event. If it is cancelled, its holds are released and its tickets cancelled later, in slices.
     pub async fn update(&self, ctx: &Ctx, id: EventId, command: ChangeEvent) -> Result<Event> {
         let decide = || async {
             let before = self.found(ctx, id).await?;
             ctx.check_version(before.version)?;
-            let mut after = Event { text: command.clone().apply_to(&before.text), ..before.clone() };
-            after.text.check()?;
-            after.text.check_status(before.text.status)?;
+            let mut after =
+                Event { attributes: command.clone().apply_to(&before.attributes), ..before.clone() };
+            after.attributes.check()?;
+            after.attributes.check_status(before.attributes.status)?;
             if after == before {
                 return Ok(Decision::nothing(after));
             }
-            let (mut changeset, zone) = self.bound(ctx, &after.text, Changeset::new(ctx)).await?;
-            after.text.time_zone = Some(zone);
+            let (mut changeset, time_zone) =
+                self.check_references(ctx, &after.attributes, Changeset::new(ctx)).await?;
+            after.attributes.time_zone = Some(time_zone);
             after.version += 1;
             after.updated_at = ctx.now;
-            if after.text.reentry != before.text.reentry {
-                after.switched(ctx.now)?;
+            if after.attributes.reentry != before.attributes.reentry {
+                after.record_reentry_switch(ctx.now)?;
             }
-            if after.text.capacity != before.text.capacity {
-                changeset = self.resized(ctx, changeset, id, after.text.capacity).await?;
+            if after.attributes.capacity != before.attributes.capacity {
+                changeset = self.resize_pool(ctx, changeset, id, after.attributes.capacity).await?;
             }
-            if after.text.status != before.text.status {
-                // Whatever is being reserved meanwhile is finished first.
+            if after.attributes.status != before.attributes.status {
+                // Batches in progress finish first.
                 changeset = changeset.guard(Guard::SalesPaused(id));
             }
-            let fact = fact(ctx, fact_type(before.text.status, after.text.status), Some(&before), &after);
+            let fact = fact(
+                ctx,
+                fact_type(before.attributes.status, after.attributes.status),
+                Some(&before),
+                &after,
+            );
             Ok(Decision::change(changeset.fact(fact).update(after.clone()), after))
         };
         self.commands.run(ctx, Operation::EventUpdate, &(id, &command, ctx.if_version), decide).await
     }
 
-    /// Ends events that are over; how many there were.
+    /// Ends active events whose end has passed, and returns their number.
     pub async fn end_over(&self) -> Result<usize> {
-        let over = self.store.events_over(OVER).await?;
-        for (tenant, id) in &over {
-            let until = Instant::now() + PATIENCE;
+        let events = self.store.events_over(MAX_ENDED).await?;
+        for (tenant, id) in &events {
+            let until = Instant::now() + END_TIMEOUT;
             let request_id = format!("over-{id}").into();
             let ctx = Ctx::new(
                 *tenant,
@@ -132,14 +140,14 @@ impl Events {
             let ended = ChangeEvent { status: Some(EventStatus::Ended), ..ChangeEvent::default() };
             match self.update(&ctx, *id, ended).await {
                 Ok(_) => {}
-                // Somebody removed, cancelled or prolonged it meanwhile, or a plugin refuses: it sells nothing any more.
-                Err(error) => tracing::debug!(?error, event = %id, "an event that is over was not ended"),
+                // It was deleted, cancelled or prolonged meanwhile, or a plugin refuses. It is not on sale in any case.
+                Err(error) => tracing::debug!(?error, event = %id, "event not ended after its end date"),
             }
         }
-        Ok(over.len())
+        Ok(events.len())
     }
 
-    /// Removes an event of which nothing was sold or is held; what hangs on it is purged in slices.
+    /// Deletes an event without sales and holds. Its dependent rows are purged later, in slices.
     pub async fn delete(&self, ctx: &Ctx, id: EventId) -> Result<()> {
         let decide = || async {
             let event = self.found(ctx, id).await?;
@@ -155,30 +163,30 @@ impl Events {
         self.commands.run(ctx, Operation::EventDelete, &(id, ctx.if_version), decide).await
     }
 
-    /// Depends on the venue and the series that an event names; answers its time zone, too.
-    async fn bound(
+    /// Adds dependencies on the venue and the series that an event refers to. Returns the event's time zone, too.
+    async fn check_references(
         &self,
         ctx: &Ctx,
-        text: &WriteEvent,
+        attributes: &WriteEvent,
         mut changeset: Changeset,
     ) -> Result<(Changeset, String)> {
-        let mut zone = text.time_zone.clone();
-        if let Some(id) = text.venue {
+        let mut time_zone = attributes.time_zone.clone();
+        if let Some(id) = attributes.venue {
             let venue = self.store.venue(ctx.tenant, id).await?;
             let venue = venue.ok_or_else(|| Error::invalid("venue_id", "is not a venue of the tenant"))?;
             changeset = changeset.expect(&venue);
-            zone = zone.or(Some(venue.text.time_zone));
+            time_zone = time_zone.or(Some(venue.attributes.time_zone));
         }
-        if let Some(id) = text.series {
+        if let Some(id) = attributes.series {
             let series = self.store.series(ctx.tenant, id).await?;
             let series =
                 series.ok_or_else(|| Error::invalid("series_id", "is not a series of the tenant"))?;
             changeset = changeset.expect(&series);
         }
-        Ok((changeset, zone.unwrap_or_else(|| UTC.to_owned())))
+        Ok((changeset, time_zone.unwrap_or_else(|| DEFAULT_TIME_ZONE.to_owned())))
     }
 
-    async fn resized(
+    async fn resize_pool(
         &self,
         ctx: &Ctx,
         changeset: Changeset,
@@ -187,7 +195,7 @@ impl Events {
     ) -> Result<Changeset> {
         let pool = self.store.pool(ctx.tenant, id, PoolId::from(id)).await?;
         let pool = pool.ok_or_else(Error::stale)?;
-        super::ticket_types::resized(ctx, changeset, pool, ("max_capacity", capacity))
+        resize_pool(ctx, changeset, pool, ("max_capacity", capacity))
     }
 
     async fn found(&self, ctx: &Ctx, id: EventId) -> Result<Event> {
@@ -195,18 +203,12 @@ impl Events {
     }
 }
 
-/// An event as the principal may see it: the public does not learn by which key it was made.
-fn shown(ctx: &Ctx, mut event: Event) -> Event {
-    if !ctx.is_known() {
+/// Hides from the public which principal created the event.
+fn redacted(ctx: &Ctx, mut event: Event) -> Event {
+    if !ctx.is_authenticated() {
         event.created_by.clear();
     }
     event
-}
-
-/// Whether the principal sees what is not public yet.
-#[must_use]
-pub fn sees_drafts(ctx: &Ctx) -> bool {
-    ctx.is_known()
 }
 
 fn fact_type(before: EventStatus, after: EventStatus) -> &'static str {

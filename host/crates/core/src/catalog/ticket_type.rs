@@ -1,4 +1,4 @@
-//! Ticket types: what can be bought for an event, at what price and from which supply.
+//! Ticket types: the kinds of admission that an event sells, with prices and pools.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,27 @@ use crate::text::Faults;
 use crate::time::Timestamp;
 use crate::value::{Field, Money, Snapshot, Value};
 
-/// The most units that one purchase may have of a type.
+/// The most units of a type in one purchase.
 pub const MAX_PURCHASE: u32 = 1_000;
 
-/// The most entries of its metadata.
+/// The most entries of metadata.
 const MAX_METADATA: usize = 50;
 
-/// Whether a type is sold.
+/// The status of a ticket type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum TypeStatus {
-    /// It is, within its window of sale.
+    /// On sale, within its sales window.
     #[default]
     Active,
-    /// It is not.
+    /// Not on sale.
     Inactive,
 }
 
 impl TypeStatus {
-    /// Both.
+    /// All statuses.
     pub const ALL: [Self; 2] = [Self::Active, Self::Inactive];
 
-    /// Its name.
+    /// Returns its stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl TypeStatus {
         }
     }
 
-    /// The status with that name.
+    /// Reads a status that a client sent in `field`.
     pub fn parse(field: &str, name: &str) -> Result<Self> {
         Self::ALL
             .into_iter()
@@ -50,31 +50,31 @@ impl TypeStatus {
 }
 
 input! {
-    /// What a client writes of a ticket type.
+    /// The attributes of a ticket type that clients write.
     WriteTicketType,
-    /// What changes a ticket type; what is absent stays.
+    /// A change of a ticket type; absent attributes stay as they are.
     ChangeTicketType {
         /// Its name.
         name: String,
-        /// What it is.
+        /// Its description.
         description: String,
-        /// The price of one.
+        /// The price of one unit.
         price: Money,
-        /// The least that one purchase may have of it.
+        /// The fewest units in one purchase.
         min_per_purchase: u32,
-        /// The most.
+        /// The most units in one purchase.
         max_per_purchase: u32,
-        /// When its sale begins.
+        /// The begin of its sales window.
         valid_from: Option<Timestamp>,
-        /// When its sale ends.
+        /// The end of its sales window.
         valid_until: Option<Timestamp>,
-        /// Whether it is sold.
+        /// Its status.
         status: TypeStatus,
-        /// Whatever else, by name.
+        /// Further texts of the client, by name.
         metadata: BTreeMap<String, String>,
-        /// How many there are of it; none: as many as the pools say.
+        /// The number of its units; `None` for no bound of its own.
         quantity: Option<u64>,
-        /// Shared pools that it draws on as well.
+        /// Shared pools that its units are taken from, too.
         pools: Vec<PoolId>,
     }
 }
@@ -86,15 +86,15 @@ pub struct TicketType {
     pub id: TicketTypeId,
     /// Its event.
     pub event: EventId,
-    /// What clients write. Its quantity is that of a pool.
-    pub text: WriteTicketType,
+    /// The attributes that clients write. The quantity is stored in a pool.
+    pub attributes: WriteTicketType,
     /// Whether its units have seats.
     pub seated: bool,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts its changes.
+    /// Its version, incremented by each change.
     pub version: u64,
 }
 
@@ -141,19 +141,19 @@ impl WriteTicketType {
 }
 
 impl TicketType {
-    /// Whether it is sold at that moment.
+    /// Returns whether it is on sale at a moment.
     #[must_use]
     pub fn is_on_sale(&self, now: Timestamp) -> bool {
-        let text = &self.text;
-        text.status == TypeStatus::Active
-            && text.valid_from.is_none_or(|from| from <= now)
-            && text.valid_until.is_none_or(|until| now < until)
+        let attributes = &self.attributes;
+        attributes.status == TypeStatus::Active
+            && attributes.valid_from.is_none_or(|from| from <= now)
+            && attributes.valid_until.is_none_or(|until| now < until)
     }
 
-    /// All pools that a unit of it is taken from, in the order in which they are locked.
+    /// Returns all pools that a unit is taken from, in the order in which they are locked.
     #[must_use]
-    pub fn draws_on(&self) -> Vec<PoolId> {
-        let mut pools = self.text.pools.clone();
+    pub fn all_pools(&self) -> Vec<PoolId> {
+        let mut pools = self.attributes.pools.clone();
         pools.extend([PoolId::from(self.event), PoolId::from(self.id)]);
         pools.sort_unstable();
         pools
@@ -162,24 +162,24 @@ impl TicketType {
 
 impl Snapshot for TicketType {
     fn snapshot(&self) -> Vec<Field> {
-        let text = &self.text;
+        let attributes = &self.attributes;
         let time = |at: Option<Timestamp>| at.map_or(Value::None, Value::Time);
         let mut fields = vec![
             Field::new("event_id", Value::from(Some(self.event))),
-            Field::new("name", text.name.as_str()),
-            Field::new("description", text.description.as_str()),
-            Field::new("price", Value::Money(text.price.clone())),
-            Field::new("min_per_purchase", Value::count(Some(text.min_per_purchase.into()))),
-            Field::new("max_per_purchase", Value::count(Some(text.max_per_purchase.into()))),
-            Field::new("valid_from", time(text.valid_from)),
-            Field::new("valid_until", time(text.valid_until)),
-            Field::new("status", text.status.name()),
-            Field::new("quantity", Value::count(text.quantity)),
-            Field::new("pools", Value::Texts(text.pools.iter().map(ToString::to_string).collect())),
+            Field::new("name", attributes.name.as_str()),
+            Field::new("description", attributes.description.as_str()),
+            Field::new("price", Value::Money(attributes.price.clone())),
+            Field::new("min_per_purchase", Value::count(Some(attributes.min_per_purchase.into()))),
+            Field::new("max_per_purchase", Value::count(Some(attributes.max_per_purchase.into()))),
+            Field::new("valid_from", time(attributes.valid_from)),
+            Field::new("valid_until", time(attributes.valid_until)),
+            Field::new("status", attributes.status.name()),
+            Field::new("quantity", Value::count(attributes.quantity)),
+            Field::new("pools", Value::Texts(attributes.pools.iter().map(ToString::to_string).collect())),
             Field::new("seated", self.seated),
         ];
-        let metadata = text.metadata.iter();
-        fields.extend(metadata.map(|(name, held)| Field::new(format!("metadata.{name}"), held.as_str())));
+        let metadata = attributes.metadata.iter();
+        fields.extend(metadata.map(|(name, value)| Field::new(format!("metadata.{name}"), value.as_str())));
         fields
     }
 }

@@ -1,9 +1,8 @@
-//! What can be done with ticket types.
+//! The service of ticket types.
 
 use std::sync::Arc;
 
 use super::event::Event;
-use super::events::sees_drafts;
 use super::ticket_type::{ChangeTicketType, TicketType, WriteTicketType};
 use crate::access::{ObjectKind, Operation};
 use crate::changeset::Changeset;
@@ -12,12 +11,13 @@ use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, PoolId, TicketTypeId};
 use crate::inventory::pool::MAX_POOLS;
-use crate::inventory::{Pool, PoolSort, Stock};
+use crate::inventory::resize::resize_pool;
+use crate::inventory::{Pool, PoolSort, Remaining};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::ports::Store;
 use crate::value::diff;
 
-/// Carries out what is done with ticket types.
+/// Creates, reads, changes and deletes ticket types.
 #[derive(Clone)]
 pub struct TicketTypes {
     store: Arc<dyn Store>,
@@ -25,81 +25,90 @@ pub struct TicketTypes {
 }
 
 impl TicketTypes {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
         Self { store, commands }
     }
 
-    /// Makes a ticket type, with a pool of its own.
+    /// Creates a ticket type, with a pool of its own.
     pub async fn create(&self, ctx: &Ctx, event: EventId, command: WriteTicketType) -> Result<TicketType> {
         let decide = || async {
             command.check()?;
-            let held = self.event(ctx, event).await?;
+            let parent = self.event(ctx, event).await?;
             if self.store.ticket_types(ctx.tenant, event).await?.len() >= MAX_POOLS {
                 let message = format!("the event has {MAX_POOLS} ticket types, and may have no more");
                 return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
             }
-            let changeset = self.bound(ctx, event, &command, Changeset::new(ctx).expect(&held)).await?;
-            let made = TicketType {
+            let changeset =
+                self.check_pools(ctx, event, &command, Changeset::new(ctx).expect(&parent)).await?;
+            let ticket_type = TicketType {
                 id: TicketTypeId::generate(),
                 event,
-                text: command.clone(),
+                attributes: command.clone(),
                 seated: false,
                 created_at: ctx.now,
                 updated_at: ctx.now,
                 version: 1,
             };
-            let pool = Pool::new(event, (PoolSort::Type, made.id.into()), &made.text.name, ctx.now);
-            let changeset = changeset.insert(made.clone()).insert(pool.holding(made.text.quantity));
-            Ok(Decision::change(changeset.fact(fact(ctx, "ticket_type.created", None, &made)), made))
+            let pool = Pool::new(
+                event,
+                (PoolSort::Type, ticket_type.id.into()),
+                &ticket_type.attributes.name,
+                ctx.now,
+            );
+            let pool = pool.with_capacity(ticket_type.attributes.quantity);
+            let changeset = changeset.insert(ticket_type.clone()).insert(pool);
+            let fact = fact(ctx, "ticket_type.created", None, &ticket_type);
+            Ok(Decision::change(changeset.fact(fact), ticket_type))
         };
         self.commands.run(ctx, Operation::TicketTypeCreate, &(event, &command), decide).await
     }
 
-    /// Shows a ticket type, and how much of it is left.
-    pub async fn get(&self, ctx: &Ctx, id: TicketTypeId) -> Result<(TicketType, Stock)> {
+    /// Returns a ticket type with its remaining units.
+    pub async fn get(&self, ctx: &Ctx, id: TicketTypeId) -> Result<(TicketType, Remaining)> {
         ctx.allow(Operation::TicketTypeGet)?;
-        let found = self.store.ticket_type(ctx.tenant, id).await?;
-        let found = found.ok_or_else(|| Error::not_found("ticket-type"))?;
-        self.visible(ctx, found.event).await.map_err(|_| Error::not_found("ticket-type"))?;
-        let pools = self.store.pools(ctx.tenant, found.event).await?;
-        let stock = Stock::of(found.id, &found.text.pools, &pools);
-        Ok((found, stock))
+        let ticket_type = self.found(ctx, id).await?;
+        self.visible(ctx, ticket_type.event).await.map_err(|_| Error::not_found("ticket-type"))?;
+        let pools = self.store.pools(ctx.tenant, ticket_type.event).await?;
+        let remaining = Remaining::of(ticket_type.id, &ticket_type.attributes.pools, &pools);
+        Ok((ticket_type, remaining))
     }
 
-    /// Lists an event's ticket types, and how much of each is left.
-    pub async fn list(&self, ctx: &Ctx, event: EventId) -> Result<Vec<(TicketType, Stock)>> {
+    /// Returns an event's ticket types with their remaining units.
+    pub async fn list(&self, ctx: &Ctx, event: EventId) -> Result<Vec<(TicketType, Remaining)>> {
         ctx.allow(Operation::TicketTypeList)?;
         self.visible(ctx, event).await?;
         let types = self.store.ticket_types(ctx.tenant, event).await?;
         let pools = self.store.pools(ctx.tenant, event).await?;
-        let stocked = types.into_iter().map(|held| {
-            let stock = Stock::of(held.id, &held.text.pools, &pools);
-            (held, stock)
+        let with_remaining = types.into_iter().map(|ticket_type| {
+            let remaining = Remaining::of(ticket_type.id, &ticket_type.attributes.pools, &pools);
+            (ticket_type, remaining)
         });
-        Ok(stocked.collect())
+        Ok(with_remaining.collect())
     }
 
-    /// Changes a ticket type. What is held and sold keeps the pools that it was taken from.
+    /// Changes a ticket type. Units that are held or sold stay in the pools that they were taken from.
     pub async fn update(&self, ctx: &Ctx, id: TicketTypeId, command: ChangeTicketType) -> Result<TicketType> {
         let decide = || async {
             let before = self.found(ctx, id).await?;
             ctx.check_version(before.version)?;
-            let mut after = TicketType { text: command.clone().apply_to(&before.text), ..before.clone() };
-            after.text.check()?;
+            let mut after =
+                TicketType { attributes: command.clone().apply_to(&before.attributes), ..before.clone() };
+            after.attributes.check()?;
             if after == before {
                 return Ok(Decision::nothing(after));
             }
-            let mut changeset = self.bound(ctx, after.event, &after.text, Changeset::new(ctx)).await?;
-            if after.text.quantity != before.text.quantity {
+            let mut changeset =
+                self.check_pools(ctx, after.event, &after.attributes, Changeset::new(ctx)).await?;
+            if after.attributes.quantity != before.attributes.quantity {
                 if before.seated {
                     let message = "is the number of the type's seats; add or remove seats instead";
                     return Err(Error::invalid("quantity", message));
                 }
                 let pool = self.store.pool(ctx.tenant, after.event, PoolId::from(id)).await?;
                 let pool = pool.ok_or_else(Error::stale)?;
-                changeset = resized(ctx, changeset, pool, ("quantity", after.text.quantity))?;
+                changeset = resize_pool(ctx, changeset, pool, ("quantity", after.attributes.quantity))?;
             }
             after.version += 1;
             after.updated_at = ctx.now;
@@ -109,31 +118,33 @@ impl TicketTypes {
         self.commands.run(ctx, Operation::TicketTypeUpdate, &(id, &command, ctx.if_version), decide).await
     }
 
-    /// Removes a ticket type of which nothing was sold or is held, with its seats.
+    /// Deletes a ticket type without sales and holds, with its seats.
     pub async fn delete(&self, ctx: &Ctx, id: TicketTypeId) -> Result<()> {
         let decide = || async {
-            let held = self.found(ctx, id).await?;
-            ctx.check_version(held.version)?;
-            let pool = self.store.pool(ctx.tenant, held.event, PoolId::from(id)).await?;
+            let ticket_type = self.found(ctx, id).await?;
+            ctx.check_version(ticket_type.version)?;
+            let event = ticket_type.event;
+            let pool = self.store.pool(ctx.tenant, event, PoolId::from(id)).await?;
             let pool = pool.ok_or_else(Error::stale)?;
             pool.check_unused("TICKET_TYPE_HAS_SALES")?;
-            let changes = diff(Some(&held), None);
-            let fact = NewFact::new(ctx, "ticket_type.deleted", object(&held, held.version + 1), changes);
-            let changeset = Changeset::new(ctx).fact(fact.in_event(held.event));
-            Ok(Decision::change(changeset.delete(pool).delete(held), ()))
+            let changes = diff(Some(&ticket_type), None);
+            let object = object(&ticket_type, ticket_type.version + 1);
+            let fact = NewFact::new(ctx, "ticket_type.deleted", object, changes);
+            let changeset = Changeset::new(ctx).fact(fact.in_event(event));
+            Ok(Decision::change(changeset.delete(pool).delete(ticket_type), ()))
         };
         self.commands.run(ctx, Operation::TicketTypeDelete, &(id, ctx.if_version), decide).await
     }
 
-    /// Depends on the shared pools that a type names.
-    async fn bound(
+    /// Adds dependencies on the shared pools that a ticket type refers to.
+    async fn check_pools(
         &self,
         ctx: &Ctx,
         event: EventId,
-        text: &WriteTicketType,
+        attributes: &WriteTicketType,
         mut changeset: Changeset,
     ) -> Result<Changeset> {
-        for id in &text.pools {
+        for id in &attributes.pools {
             let pool = self.store.pool(ctx.tenant, event, *id).await?;
             let shared = pool.filter(|pool| pool.sort == PoolSort::Shared);
             let message = format!("names {id}, which is not a shared pool of the event");
@@ -144,7 +155,7 @@ impl TicketTypes {
 
     async fn visible(&self, ctx: &Ctx, id: EventId) -> Result<Event> {
         let event = self.event(ctx, id).await?;
-        if event.is_public() || sees_drafts(ctx) { Ok(event) } else { Err(Error::not_found("event")) }
+        if event.is_public() || ctx.is_authenticated() { Ok(event) } else { Err(Error::not_found("event")) }
     }
 
     async fn event(&self, ctx: &Ctx, id: EventId) -> Result<Event> {
@@ -156,25 +167,8 @@ impl TicketTypes {
     }
 }
 
-/// Gives a pool another capacity, never below what is in use.
-pub(crate) fn resized(
-    ctx: &Ctx,
-    changeset: Changeset,
-    mut pool: Pool,
-    (field, capacity): (&str, Option<u64>),
-) -> Result<Changeset> {
-    let before = pool.clone();
-    pool.capacity = capacity;
-    pool.check_capacity(field)?;
-    pool.version += 1;
-    pool.updated_at = ctx.now;
-    let object = ObjectRef { kind: ObjectKind::Pool, id: pool.id.to_string(), version: pool.version };
-    let fact = NewFact::new(ctx, "pool.updated", object, diff(Some(&before), Some(&pool)));
-    Ok(changeset.fact(fact.in_event(pool.event)).update(pool))
-}
-
-fn object(held: &TicketType, version: u64) -> ObjectRef {
-    ObjectRef { kind: ObjectKind::TicketType, id: held.id.to_string(), version }
+fn object(ticket_type: &TicketType, version: u64) -> ObjectRef {
+    ObjectRef { kind: ObjectKind::TicketType, id: ticket_type.id.to_string(), version }
 }
 
 fn fact(ctx: &Ctx, fact_type: &'static str, before: Option<&TicketType>, after: &TicketType) -> NewFact {

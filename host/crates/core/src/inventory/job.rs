@@ -1,51 +1,51 @@
-//! What waits in an event's queue: one command with all that its outcome needs, decided before it waits.
+//! A reservation command in an event's queue, with everything that its decision needs.
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::changeset::{Answer, Claim, Recorded};
 use crate::ctx::Ctx;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ReservationId, TicketId, TicketTypeId};
-use crate::idempotency::{Fingerprint, Scope};
+use crate::idempotency::{IdempotencyRecord, RequestKey};
 use crate::inventory::Reservation;
 use crate::outbox::{Actor, NewFact, ObjectRef};
 use crate::time::Timestamp;
 use crate::value::Change;
 
-/// What is to be done.
+/// A reservation command.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Command {
-    /// Claims units.
+    /// Holds units.
     Reserve(Reserve),
-    /// Sells what is held.
+    /// Sells the units of a held reservation.
     Confirm {
         /// The reservation.
         id: ReservationId,
-        /// What the payment is known by.
+        /// The client's reference to the payment.
         payment_reference: String,
-        /// The version that the caller named.
+        /// The version that the caller requires.
         if_version: Option<u64>,
     },
-    /// Holds for longer.
+    /// Extends a held reservation.
     Extend {
         /// The reservation.
         id: ReservationId,
-        /// How many seconds from now; none: as long as is usual.
+        /// The seconds from now; `None` for the default.
         seconds: Option<u32>,
-        /// The version that the caller named.
+        /// The version that the caller requires.
         if_version: Option<u64>,
     },
-    /// Gives back what is held.
+    /// Returns units of a held reservation.
     Release {
         /// The reservation.
         id: ReservationId,
-        /// Which units; none: all.
+        /// The units; all if empty.
         units: Vec<TicketId>,
-        /// The version that the caller named.
+        /// The version that the caller requires.
         if_version: Option<u64>,
     },
-    /// Ends holds whose time has run out, or whose event was cancelled.
+    /// Ends holds that have expired, or whose event was cancelled.
     Sweep,
 }
 
@@ -54,33 +54,33 @@ pub enum Command {
 pub struct Reserve {
     /// Its id.
     pub id: ReservationId,
-    /// For whom it is.
+    /// Its buyer.
     pub buyer: String,
-    /// What is wanted.
-    pub lines: Vec<Wanted>,
-    /// How many seconds it is held; none: as long as is usual.
+    /// Its lines.
+    pub lines: Vec<ReserveLine>,
+    /// The seconds that it is held; `None` for the default.
     pub seconds: Option<u32>,
 }
 
-/// Units of a ticket type that are wanted.
+/// A line of a new reservation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Wanted {
-    /// The type.
+pub struct ReserveLine {
+    /// The ticket type.
     pub ticket_type: TicketTypeId,
-    /// The ids that the units get, as many as are wanted.
+    /// The ids of its units.
     pub units: Vec<TicketId>,
-    /// Labels of seats; none: any that are free.
+    /// The labels of its seats; any free ones if empty.
     pub seats: Vec<String>,
 }
 
-/// A command that waits.
+/// A command in a queue.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The command.
     pub command: Command,
-    /// The idempotency key and the command's fingerprint.
-    pub key: Option<(Scope, Fingerprint)>,
-    /// After this it is not begun any more.
+    /// The idempotency key, if the request has one.
+    pub key: Option<RequestKey>,
+    /// The command does not begin after this.
     pub deadline: Instant,
     actor: Actor,
     transport: Cow<'static, str>,
@@ -88,21 +88,21 @@ pub struct Job {
     principal: String,
 }
 
-/// How a command ended that was not refused.
+/// The outcome of a command that was not refused.
 #[derive(Clone, Debug)]
-pub enum Outcome {
-    /// The reservation as it is now.
+pub enum JobOutcome {
+    /// The reservation after the command.
     Done(Box<Reservation>),
-    /// How many holds were ended.
+    /// The number of holds that were ended.
     Swept(u32),
-    /// It was carried out before.
-    Replayed(Box<Recorded>),
+    /// The record of the command that used the key first.
+    Replayed(Box<IdempotencyRecord>),
 }
 
 impl Job {
-    /// A command of a request.
+    /// Creates the job of a request's command.
     #[must_use]
-    pub fn new(ctx: &Ctx, command: Command, key: Option<(Scope, Fingerprint)>) -> Self {
+    pub fn new(ctx: &Ctx, command: Command, key: Option<RequestKey>) -> Self {
         Self {
             command,
             key,
@@ -114,13 +114,13 @@ impl Job {
         }
     }
 
-    /// The principal whose command it is.
+    /// Returns the principal of the request.
     #[must_use]
     pub fn principal(&self) -> &str {
         &self.principal
     }
 
-    /// A fact that the command brings about.
+    /// Creates a fact about a change that the command makes.
     #[must_use]
     pub fn fact(
         &self,
@@ -143,17 +143,17 @@ impl Job {
             changes,
         }
     }
+}
 
-    /// The record that makes a repeat return the first answer.
-    #[must_use]
-    pub fn claim(&self, now: Timestamp, answer: &Reservation) -> Option<Claim> {
-        let (scope, fingerprint) = self.key.clone()?;
-        let lifetime = Duration::from_secs(24 * 60 * 60);
-        Some(Claim {
-            scope,
-            fingerprint,
-            answer: Answer::Reservation(answer.clone()),
-            expires: now.plus(lifetime),
-        })
-    }
+/// The reason of a refusal because too few units are left.
+const EXHAUSTED: &str = "INVENTORY_EXHAUSTED";
+
+pub(super) fn exhausted(message: String) -> Error {
+    Error::new(ErrorKind::Precondition, EXHAUSTED, message)
+}
+
+/// Returns whether a command was refused because too few units are left.
+#[must_use]
+pub fn is_exhausted(outcome: &Result<JobOutcome>) -> bool {
+    outcome.as_ref().is_err_and(|error| error.reason() == EXHAUSTED)
 }

@@ -1,10 +1,10 @@
-//! Locks: units that an admin took out of sale.
+//! Locks: units that an administrator took out of sale.
 
 use crate::id::{EventId, LockId, PoolId};
 use crate::time::Timestamp;
 use crate::value::{Field, Snapshot, Value};
 
-/// Units that are out of sale.
+/// Units taken out of sale.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Lock {
     /// Its id.
@@ -13,13 +13,13 @@ pub struct Lock {
     pub event: EventId,
     /// The pool.
     pub pool: PoolId,
-    /// How many units.
+    /// The number of units.
     pub quantity: u64,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When they come back by themselves; none: when somebody gives them back.
+    /// When the lock ends by itself; `None` if it must be removed.
     pub until: Option<Timestamp>,
-    /// When they were taken.
+    /// When it was created.
     pub created_at: Timestamp,
     /// Always 1: a lock never changes.
     pub version: u64,

@@ -1,33 +1,44 @@
-//! What is left: pools, reservations and seats.
+//! Pools, seats, locks, reservations and availability.
 //!
-//! Reservations are judged by a pure function, many in one transaction; see `rules` and `queue`.
+//! Reservation commands are decided by a pure function, many in one transaction; see `rules` and `event_batcher`.
 
 pub mod availability;
-pub mod holding;
+pub mod availability_stream;
+pub mod batch_state;
+pub mod event_batcher;
+pub mod hold_rules;
 pub mod job;
 pub mod lock;
+pub mod locks;
 pub mod pool;
-pub mod queue;
+pub mod pools;
+pub mod remaining;
 pub mod reservation;
+pub mod reservation_request;
 pub mod reservations;
-pub mod rules;
 pub mod seat;
-mod seating;
-pub mod stock;
-pub mod supply;
+pub mod seats;
 pub mod terms;
-pub mod watches;
+
+pub(crate) mod resize;
+
+mod hold_rules_service;
+mod rules;
+mod seating;
+mod supplies;
 
 pub use availability::Availability;
-pub use holding::{Holding, TenantHolds};
-pub use job::{Command, Job, Outcome};
+pub use availability_stream::{AvailabilityStream, AvailabilityStreams, AvailabilityUpdate};
+pub use batch_state::BatchState;
+pub use event_batcher::EventBatcher;
+pub use hold_rules::{HoldRules, HoldSeconds, TenantHoldRules};
+pub use hold_rules_service::HoldRulesService;
+pub use job::{Command, Job, JobOutcome};
 pub use lock::Lock;
 pub use pool::{Counts, Pool, PoolSort};
-pub use queue::Combiner;
+pub use remaining::Remaining;
 pub use reservation::{Reservation, ReservationState};
-pub use reservations::{AskedLine, AskedReservation, Reservations};
-pub use rules::Book;
+pub use reservation_request::{CreateReservation, LineRequest};
+pub use reservations::Reservations;
 pub use seat::Seat;
-pub use stock::Stock;
-pub use supply::Supplies;
-pub use watches::{LevelsUpdate, Watcher, Watches};
+pub use supplies::Supplies;

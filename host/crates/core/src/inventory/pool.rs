@@ -1,7 +1,7 @@
-//! Pools: counted supply that ticket types draw on.
+//! Pools: counted units that ticket types are sold from.
 //!
-//! Every event has a pool of its own, with the event's id, and so has every ticket type; further ones are
-//! shared by several types. A unit of a type is taken from all of them at once.
+//! Every event and every ticket type has a pool with the same id; further pools are shared by several ticket types. A
+//! unit is taken from all pools of its ticket type at once.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, PoolId, TicketTypeId};
@@ -12,25 +12,25 @@ use crate::value::{Field, Snapshot, Value};
 /// The most units of a pool.
 pub const MAX_CAPACITY: u64 = 10_000_000;
 
-/// The most shared pools of one event, and the most ticket types: all are locked together.
+/// The most shared pools of one event, and the most ticket types. A batch locks all of them.
 pub const MAX_POOLS: usize = 100;
 
-/// Whose supply it is.
+/// The sort of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PoolSort {
-    /// All of the event's.
+    /// The pool of an event.
     Event,
-    /// One ticket type's.
+    /// The pool of a ticket type.
     Type,
-    /// That of the types which name it.
+    /// A pool that several ticket types use.
     Shared,
 }
 
 impl PoolSort {
-    /// All of them.
+    /// All sorts.
     pub const ALL: [Self; 3] = [Self::Event, Self::Type, Self::Shared];
 
-    /// Its name.
+    /// Returns its stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,19 +41,19 @@ impl PoolSort {
     }
 }
 
-/// Where a pool's units are.
+/// The used units of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Counts {
-    /// In reservations that are held.
+    /// Units of held reservations.
     pub held: u64,
-    /// In tickets.
+    /// Units of confirmed reservations.
     pub sold: u64,
-    /// Taken out of sale.
+    /// Units of locks.
     pub locked: u64,
 }
 
 impl Counts {
-    /// All that are not free.
+    /// Returns the number of used units.
     #[must_use]
     pub const fn used(self) -> u64 {
         self.held.saturating_add(self.sold).saturating_add(self.locked)
@@ -63,28 +63,28 @@ impl Counts {
 /// A pool.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Pool {
-    /// Its id: the event's, the type's, or its own.
+    /// Its id: that of the event, of the ticket type, or its own.
     pub id: PoolId,
     /// Its event.
     pub event: EventId,
-    /// Whose supply it is.
+    /// Its sort.
     pub sort: PoolSort,
     /// Its name.
     pub name: String,
-    /// How many units it has; none: it sets no bound.
+    /// The number of its units; `None` for no bound.
     pub capacity: Option<u64>,
-    /// Where they are: counted when it was read, no part of what is written.
+    /// Its used units when it was read. Updates of the pool do not write them.
     pub counts: Counts,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it was last changed, its counts aside.
+    /// When it was last changed, except for its counts.
     pub updated_at: Timestamp,
-    /// Counts its changes, those of its counts aside.
+    /// Its version, incremented by each change except those of its counts.
     pub version: u64,
 }
 
 impl Pool {
-    /// A new pool.
+    /// Creates a pool.
     #[must_use]
     pub fn new(event: EventId, (sort, id): (PoolSort, PoolId), name: &str, now: Timestamp) -> Self {
         Self {
@@ -100,20 +100,20 @@ impl Pool {
         }
     }
 
-    /// The same with so many units.
+    /// Sets the capacity.
     #[must_use]
-    pub fn holding(mut self, capacity: Option<u64>) -> Self {
+    pub fn with_capacity(mut self, capacity: Option<u64>) -> Self {
         self.capacity = capacity;
         self
     }
 
-    /// Units that can still be reserved; none: it sets no bound.
+    /// Returns the number of free units; `None` for no bound.
     #[must_use]
     pub fn free(&self) -> Option<u64> {
         self.capacity.map(|capacity| capacity.saturating_sub(self.counts.used()))
     }
 
-    /// Checks what clients may write.
+    /// Checks what a client wrote.
     pub fn check(&self, faults: &mut Faults) {
         faults.text("name", &self.name, 1, 100);
         if self.capacity.is_some_and(|capacity| capacity > MAX_CAPACITY) {
@@ -121,7 +121,7 @@ impl Pool {
         }
     }
 
-    /// Refuses a capacity below what is held, sold and locked.
+    /// Refuses a capacity below the number of used units.
     pub fn check_capacity(&self, field: &str) -> Result<()> {
         let Counts { held, sold, locked } = self.counts;
         match self.capacity {
@@ -136,7 +136,7 @@ impl Pool {
         }
     }
 
-    /// Refuses to do away with supply from which something was taken.
+    /// Refuses to delete a pool with used units.
     pub fn check_unused(&self, reason: &'static str) -> Result<()> {
         let Counts { held, sold, locked } = self.counts;
         if self.counts.used() == 0 {
@@ -165,7 +165,7 @@ impl From<EventId> for PoolId {
 }
 
 impl From<TicketTypeId> for PoolId {
-    fn from(of: TicketTypeId) -> Self {
-        Self(of.0)
+    fn from(ticket_type: TicketTypeId) -> Self {
+        Self(ticket_type.0)
     }
 }

@@ -1,4 +1,4 @@
-//! Reservations: claims on pools, held for a while, then confirmed, released or expired.
+//! Reservations: units that are held for a while, then confirmed, released or expired.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Kind, Spec};
@@ -12,24 +12,24 @@ pub const MAX_UNITS: u32 = 1_000;
 /// The most lines of one reservation.
 pub const MAX_LINES: usize = 50;
 
-/// Where a reservation is in its life.
+/// The state of a reservation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum ReservationState {
-    /// Its units are nobody else's until it expires.
+    /// Its units are held until it expires.
     Held,
     /// Its units were sold.
     Confirmed,
-    /// It was given back.
+    /// Its units were released.
     Released,
-    /// Its time ran out.
+    /// It expired.
     Expired,
 }
 
 impl ReservationState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 4] = [Self::Held, Self::Confirmed, Self::Released, Self::Expired];
 
-    /// Its name.
+    /// Returns its stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,11 +44,11 @@ impl ReservationState {
 /// Units of one ticket type.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Line {
-    /// The type.
+    /// The ticket type.
     pub ticket_type: TicketTypeId,
-    /// The price of one, as it was when it was reserved.
+    /// The price of one unit at the time of the reservation.
     pub price: Money,
-    /// The pools from which each unit was taken; they take it back.
+    /// The pools that each unit was taken from and returns to.
     pub pools: Vec<PoolId>,
 }
 
@@ -57,7 +57,7 @@ pub struct Line {
 pub struct Unit {
     /// Its id, which becomes the ticket's.
     pub id: TicketId,
-    /// The line to which it belongs.
+    /// The index of its line.
     pub line: usize,
     /// Its seat.
     pub seat: Option<UnitSeat>,
@@ -68,7 +68,7 @@ pub struct Unit {
 pub struct UnitSeat {
     /// The seat.
     pub id: SeatId,
-    /// What it says on it.
+    /// Its label.
     pub label: String,
 }
 
@@ -79,29 +79,29 @@ pub struct Reservation {
     pub id: ReservationId,
     /// The event.
     pub event: EventId,
-    /// For whom it is.
+    /// The buyer.
     pub buyer: String,
-    /// Where it is in its life.
+    /// Its state.
     pub state: ReservationState,
-    /// What was reserved.
+    /// Its lines.
     pub lines: Vec<Line>,
-    /// The units that are still in it.
+    /// The units that it still has.
     pub units: Vec<Unit>,
-    /// What was said of the payment.
+    /// The client's reference to the payment.
     pub payment_reference: Option<String>,
-    /// The principal who made it.
+    /// The principal that created it.
     pub created_by: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// When a hold ends.
+    /// When the hold expires.
     pub expires_at: Timestamp,
-    /// Counts its changes.
+    /// Its version, incremented by each change.
     pub version: u64,
 }
 
-/// What reservations can be listed by.
+/// The filters and orders of lists of reservations.
 pub const SPEC: Spec = Spec {
     fields: &[
         ("event", Kind::Id),
@@ -117,7 +117,7 @@ pub const SPEC: Spec = Spec {
 pub const MAX_PAGE: u32 = 200;
 
 impl Reservation {
-    /// What its units cost together; none: it has no units or its currencies differ.
+    /// Returns the price of all units; `None` if there are no units or the currencies differ.
     #[must_use]
     pub fn total(&self) -> Option<Money> {
         let mut total: Option<Money> = None;
@@ -134,7 +134,7 @@ impl Reservation {
         total
     }
 
-    /// How many units it still has of each line.
+    /// Returns the number of units of each line.
     #[must_use]
     pub fn quantities(&self) -> Vec<u32> {
         let mut quantities = vec![0; self.lines.len()];
@@ -146,7 +146,7 @@ impl Reservation {
         quantities
     }
 
-    /// Refuses to do with it what can only be done with a hold.
+    /// Refuses a reservation that is not held.
     pub fn check_held(&self) -> Result<()> {
         match self.state {
             ReservationState::Held => Ok(()),
@@ -160,7 +160,7 @@ impl Reservation {
     }
 }
 
-/// The hold is over.
+/// The refusal of a command on an expired reservation.
 #[must_use]
 pub fn expired() -> Error {
     Error::new(ErrorKind::Gone, "RESERVATION_EXPIRED", "the hold is over; reserve again")

@@ -1,167 +1,69 @@
-//! What can be done with reservations. Each command waits in its event's queue; what can be told before, is.
+//! The service of reservations. Commands wait in their event's queue; whatever can be checked before is.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::access::Operation;
 use crate::admission::Tickets;
-use crate::changeset::Recorded;
 use crate::command::Commands;
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
-use crate::id::{EventId, ReservationId, TenantId, TicketId, TicketTypeId};
-use crate::idempotency::{Fingerprint, Scope};
-use crate::inventory::job::{Reserve, Wanted};
-use crate::inventory::queue::Combiner;
-use crate::inventory::reservation::{MAX_LINES, MAX_UNITS};
-use crate::inventory::{Command, Job, Outcome, Reservation};
+use crate::id::{EventId, ReservationId, TenantId, TicketId};
+use crate::inventory::event_batcher::EventBatcher;
+use crate::inventory::job::{Reserve, ReserveLine};
+use crate::inventory::{Command, CreateReservation, Job, JobOutcome, Reservation};
 use crate::page::{Page, PageRequest};
 use crate::plugin::Entity;
 use crate::ports::Store;
 use crate::text::Faults;
 use crate::value::{Field, Value};
 
-/// What plugins know a reservation by.
+/// The kind of entity that plugins validate.
 const KIND: &str = "reservation";
 
-/// How many events are swept at once.
-const EVENTS: u32 = 200;
+/// How many events are swept in one round, and how long each may take.
+const MAX_SWEPT: u32 = 200;
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a sweep may take.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// Units of a ticket type that a client wants.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct AskedLine {
-    /// The type.
-    pub ticket_type: TicketTypeId,
-    /// How many.
-    pub quantity: u32,
-    /// Labels of seats; none: any that are free.
-    pub seats: Vec<String>,
-}
-
-/// What a client wants to reserve.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct AskedReservation {
-    /// The event.
-    pub event: EventId,
-    /// For whom it is.
-    pub buyer: String,
-    /// What is wanted.
-    pub lines: Vec<AskedLine>,
-    /// How many seconds it is held; none: as long as is usual.
-    pub seconds: Option<u32>,
-}
-
-/// Carries out what is done with reservations.
+/// Creates, reads, confirms, extends, releases and expires reservations.
 #[derive(Clone)]
 pub struct Reservations {
     store: Arc<dyn Store>,
     commands: Commands,
-    combiner: Combiner,
+    batcher: EventBatcher,
     tickets: Tickets,
 }
 
-impl AskedReservation {
-    /// Checks what clients may write.
-    fn check(&self) -> Result<()> {
-        let mut faults = Faults::default();
-        faults.text("user_id", &self.buyer, 1, 255);
-        check_lines(&self.lines, &mut faults);
-        faults.into_result()
-    }
-
-    /// What is wanted, as validations see it.
-    fn entity(&self) -> Entity {
-        let units = self.lines.iter().map(|line| u64::from(line.quantity)).sum();
-        let lines = self.lines.iter().map(|line| format!("{} {}", line.quantity, line.ticket_type)).collect();
-        let seats = self
-            .lines
-            .iter()
-            .flat_map(|line| line.seats.iter().map(|seat| format!("{}/{seat}", line.ticket_type)));
-        let fields = vec![
-            Field::new("event_id", Value::from(Some(self.event))),
-            Field::new("buyer_id", self.buyer.as_str()),
-            Field::new("quantity", Value::count(Some(units))),
-            Field::new("lines", Value::Texts(lines)),
-            Field::new("seats", Value::Texts(seats.collect())),
-        ];
-        Entity { kind: KIND.to_owned(), id: String::new(), version: 0, fields }
-    }
-
-    fn command(self) -> Reserve {
-        let lines = self.lines.into_iter().map(|line| Wanted {
-            ticket_type: line.ticket_type,
-            units: (0..line.quantity).map(|_| TicketId::generate()).collect(),
-            seats: line.seats,
-        });
-        Reserve {
-            id: ReservationId::generate(),
-            buyer: self.buyer,
-            lines: lines.collect(),
-            seconds: self.seconds,
-        }
-    }
-}
-
-/// Checks what clients may want.
-pub(crate) fn check_lines(lines: &[AskedLine], faults: &mut Faults) {
-    if lines.is_empty() || lines.len() > MAX_LINES {
-        faults.add("lines", format_args!("has {} entries; 1 to {MAX_LINES} are allowed", lines.len()));
-    }
-    for (index, line) in lines.iter().enumerate() {
-        if line.quantity == 0 || line.quantity > MAX_UNITS {
-            let field = format!("lines[{index}].quantity");
-            faults.add(&field, format_args!("is {}; 1 to {MAX_UNITS} are allowed", line.quantity));
-        }
-        let field = format!("lines[{index}].seat_numbers");
-        if !line.seats.is_empty() && line.seats.len() != line.quantity as usize {
-            faults.add(&field, format_args!("names {} seats for {} units", line.seats.len(), line.quantity));
-        }
-        for seat in &line.seats {
-            faults.text(&field, seat, 1, 50);
-        }
-    }
-    let units: u64 = lines.iter().map(|line| u64::from(line.quantity)).sum();
-    if units > u64::from(MAX_UNITS) {
-        faults.add("lines", format_args!("have {units} units together; at most {MAX_UNITS} are allowed"));
-    }
-}
-
 impl Reservations {
-    /// The service.
+    /// Creates the service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, commands: Commands, combiner: Combiner, tickets: Tickets) -> Self {
-        Self { store, commands, combiner, tickets }
+    pub fn new(store: Arc<dyn Store>, commands: Commands, batcher: EventBatcher, tickets: Tickets) -> Self {
+        Self { store, commands, batcher, tickets }
     }
 
-    /// Claims units of an event's ticket types, all or none of them.
-    pub async fn reserve(&self, ctx: &Ctx, asked: AskedReservation) -> Result<Reservation> {
-        self.judge(ctx, &asked).await?;
-        self.claim(ctx, asked).await
+    /// Reserves units of an event's ticket types, all or none of them.
+    pub async fn reserve(&self, ctx: &Ctx, request: CreateReservation) -> Result<Reservation> {
+        self.check(ctx, &request).await?;
+        self.submit_checked(ctx, request).await
     }
 
-    /// What is to be said before a reservation waits in its event's queue.
-    pub(crate) async fn judge(&self, ctx: &Ctx, asked: &AskedReservation) -> Result<()> {
+    /// Makes the checks that come before the event's queue: rights, bounds and plugins.
+    pub(crate) async fn check(&self, ctx: &Ctx, request: &CreateReservation) -> Result<()> {
         ctx.allow(Operation::ReservationCreate)?;
-        asked.check()?;
-        self.validate(ctx, (Operation::ReservationCreate, "reserve"), || asked.entity()).await
+        request.check()?;
+        self.validate(ctx, (Operation::ReservationCreate, "reserve"), || entity(request)).await
     }
 
-    /// Lets a reservation that was judged wait in its event's queue: it enters when this is first polled.
-    pub(crate) async fn claim(&self, ctx: &Ctx, asked: AskedReservation) -> Result<Reservation> {
-        let fingerprint = Fingerprint::of(&asked);
-        let event = asked.event;
-        self.carry_out(
-            ctx,
-            Operation::ReservationCreate,
-            event,
-            (fingerprint, Command::Reserve(asked.command())),
-        )
-        .await
+    /// Submits a request that [`check`](Self::check) has accepted. It enters the event's queue when the future is
+    /// first polled.
+    pub(crate) async fn submit_checked(&self, ctx: &Ctx, request: CreateReservation) -> Result<Reservation> {
+        let in_flight = self.commands.enter(ctx, Operation::ReservationCreate, &request)?;
+        let key = in_flight.as_ref().map(|guard| guard.key().clone());
+        let event = request.event;
+        self.submit(ctx, event, Job::new(ctx, Command::Reserve(command(request)), key)).await
     }
 
-    /// Sells what is held.
+    /// Confirms a held reservation, and issues its tickets.
     pub async fn confirm(
         &self,
         ctx: &Ctx,
@@ -172,48 +74,48 @@ impl Reservations {
         let mut faults = Faults::default();
         faults.text("payment_reference", &payment_reference, 1, 255);
         faults.into_result()?;
-        let held = self.found(ctx, id).await?;
-        let subject = || {
+        let reservation = self.found(ctx, id).await?;
+        let entity = || {
             let payment_reference = Some(payment_reference.clone());
-            Entity::reservation(&Reservation { payment_reference, ..held })
+            Entity::reservation(&Reservation { payment_reference, ..reservation })
         };
-        self.validate(ctx, (Operation::ReservationConfirm, "confirm"), subject).await?;
+        self.validate(ctx, (Operation::ReservationConfirm, "confirm"), entity).await?;
         let command = Command::Confirm { id, payment_reference, if_version: ctx.if_version };
         self.change(ctx, Operation::ReservationConfirm, id, command).await
     }
 
-    /// Holds for longer, as far as the event allows.
+    /// Extends a held reservation, as far as the event's rules allow.
     pub async fn extend(&self, ctx: &Ctx, id: ReservationId, seconds: Option<u32>) -> Result<Reservation> {
         ctx.allow(Operation::ReservationExtend)?;
         let command = Command::Extend { id, seconds, if_version: ctx.if_version };
         self.change(ctx, Operation::ReservationExtend, id, command).await
     }
 
-    /// Gives back what is held: these units, or all.
+    /// Releases units of a held reservation; all of them if `units` is empty.
     pub async fn release(&self, ctx: &Ctx, id: ReservationId, units: Vec<TicketId>) -> Result<Reservation> {
         ctx.allow(Operation::ReservationRelease)?;
         let command = Command::Release { id, units, if_version: ctx.if_version };
         self.change(ctx, Operation::ReservationRelease, id, command).await
     }
 
-    /// Shows a reservation.
+    /// Returns a reservation.
     pub async fn get(&self, ctx: &Ctx, id: ReservationId) -> Result<Reservation> {
         ctx.allow(Operation::ReservationGet)?;
         self.found(ctx, id).await
     }
 
-    /// Lists reservations.
+    /// Returns a page of reservations.
     pub async fn list(&self, ctx: &Ctx, page: &PageRequest) -> Result<Page<Reservation>> {
         ctx.allow(Operation::ReservationList)?;
         self.store.reservations(ctx.tenant, page).await
     }
 
-    /// Events of which something is due to be ended.
+    /// Returns events with holds to end, or that were cancelled and are not cleaned up yet.
     pub async fn due(&self) -> Result<Vec<(TenantId, EventId)>> {
-        self.store.due_events(EVENTS).await
+        self.store.due_events(MAX_SWEPT).await
     }
 
-    /// Ends what is due of these events; whether there may be more.
+    /// Ends due holds of these events. Returns whether there may be more.
     pub async fn sweep(&self, due: Vec<(TenantId, EventId)>) -> Result<bool> {
         let mut more = false;
         for (tenant, event) in due {
@@ -223,12 +125,12 @@ impl Reservations {
     }
 
     async fn sweep_event(&self, tenant: TenantId, event: EventId) -> Result<bool> {
-        let until = std::time::Instant::now() + PATIENCE;
+        let deadline = Instant::now() + SWEEP_TIMEOUT;
         let request_id = format!("sweep-{event}").into();
-        let ctx =
-            Ctx::new(tenant, Principal::System, request_id, (self.store.now(), until), Transport::Internal);
-        match self.combiner.submit(tenant, event, Job::new(&ctx, Command::Sweep, None)).await? {
-            Outcome::Swept(0) => {
+        let time = (self.store.now(), deadline);
+        let ctx = Ctx::new(tenant, Principal::System, request_id, time, Transport::Internal);
+        match self.batcher.submit(tenant, event, Job::new(&ctx, Command::Sweep, None)).await? {
+            JobOutcome::Swept(0) => {
                 let more = self.tickets.cancel_slice(tenant, event).await?;
                 self.store.note_swept(tenant, event).await.map(|()| more)
             }
@@ -236,24 +138,18 @@ impl Reservations {
         }
     }
 
-    /// Lets plugins judge, before the queue and never in it. A repeat is not judged again: it gets its answer.
+    /// Calls validation plugins, unless the request repeats a command that was carried out before.
     async fn validate(
         &self,
         ctx: &Ctx,
         (operation, name): (Operation, &'static str),
-        subject: impl FnOnce() -> Entity,
+        entity: impl FnOnce() -> Entity,
     ) -> Result<()> {
         let hooks = self.commands.hooks();
-        if !hooks.validates(ctx, KIND).await? {
+        if !hooks.validates(ctx, KIND).await? || self.commands.is_repeat(ctx, operation).await? {
             return Ok(());
         }
-        if let Some(key) = ctx.idempotency.clone() {
-            let scope = Scope { tenant: ctx.tenant, principal: ctx.principal.to_string(), operation, key };
-            if self.store.recorded(&scope).await?.is_some() {
-                return Ok(());
-            }
-        }
-        hooks.validate(ctx, (name, KIND), subject()).await
+        hooks.validate(ctx, (name, KIND), entity()).await
     }
 
     async fn change(
@@ -264,31 +160,56 @@ impl Reservations {
         command: Command,
     ) -> Result<Reservation> {
         let event = self.found(ctx, id).await?.event;
-        let fingerprint = Fingerprint::of(&command);
-        self.carry_out(ctx, operation, event, (fingerprint, command)).await
+        let in_flight = self.commands.enter(ctx, operation, &command)?;
+        let key = in_flight.as_ref().map(|guard| guard.key().clone());
+        self.submit(ctx, event, Job::new(ctx, command, key)).await
     }
 
-    async fn carry_out(
-        &self,
-        ctx: &Ctx,
-        operation: Operation,
-        event: EventId,
-        (fingerprint, command): (Fingerprint, Command),
-    ) -> Result<Reservation> {
-        let place = self.commands.place(ctx, operation)?;
-        let key = place.as_ref().map(|place| (place.scope().clone(), fingerprint));
-        match self.combiner.submit(ctx.tenant, event, Job::new(ctx, command, key)).await? {
-            Outcome::Done(reservation) => Ok(*reservation),
-            Outcome::Replayed(recorded) => {
-                let Recorded { answer, .. } = *recorded;
+    async fn submit(&self, ctx: &Ctx, event: EventId, job: Job) -> Result<Reservation> {
+        match self.batcher.submit(ctx.tenant, event, job).await? {
+            JobOutcome::Done(reservation) => Ok(*reservation),
+            JobOutcome::Replayed(record) => {
                 ctx.note_replay();
-                answer.try_into()
+                record.answer.try_into()
             }
-            Outcome::Swept(_) => Err(Error::internal(anyhow::anyhow!("a sweep's outcome"))),
+            JobOutcome::Swept(_) => Err(Error::internal(anyhow::anyhow!("unexpected outcome of a sweep"))),
         }
     }
 
     async fn found(&self, ctx: &Ctx, id: ReservationId) -> Result<Reservation> {
         self.store.reservation(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("reservation"))
     }
+}
+
+/// Converts a request to a command, with ids for the reservation and its units.
+fn command(request: CreateReservation) -> Reserve {
+    let lines = request.lines.into_iter().map(|line| ReserveLine {
+        ticket_type: line.ticket_type,
+        units: (0..line.quantity).map(|_| TicketId::generate()).collect(),
+        seats: line.seats,
+    });
+    Reserve {
+        id: ReservationId::generate(),
+        buyer: request.buyer,
+        lines: lines.collect(),
+        seconds: request.seconds,
+    }
+}
+
+/// Returns a requested reservation as validation plugins see it.
+fn entity(request: &CreateReservation) -> Entity {
+    let units = request.lines.iter().map(|line| u64::from(line.quantity)).sum();
+    let lines = request.lines.iter().map(|line| format!("{} {}", line.quantity, line.ticket_type)).collect();
+    let seats = request
+        .lines
+        .iter()
+        .flat_map(|line| line.seats.iter().map(|seat| format!("{}/{seat}", line.ticket_type)));
+    let fields = vec![
+        Field::new("event_id", Value::from(Some(request.event))),
+        Field::new("buyer_id", request.buyer.as_str()),
+        Field::new("quantity", Value::count(Some(units))),
+        Field::new("lines", Value::Texts(lines)),
+        Field::new("seats", Value::Texts(seats.collect())),
+    ];
+    Entity { kind: KIND.to_owned(), id: String::new(), version: 0, fields }
 }

@@ -1,66 +1,65 @@
-//! What events and their ticket types say of their sale, and what can be told of a wish by that alone.
+//! The terms of sale of events and ticket types, and the checks of requests that depend on them alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::catalog::event::HoldRules;
 use crate::catalog::{EventStatus, TicketType, TypeStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PoolId, TicketTypeId};
-use crate::inventory::seating::check_labels;
+use crate::inventory::{HoldRules, HoldSeconds};
 use crate::time::Timestamp;
 use crate::value::Money;
 
-/// What an event says of its sale.
+/// The terms of sale of an event.
 #[derive(Clone, Debug)]
 pub struct EventTerms {
-    /// Whether it sells.
+    /// Its status.
     pub status: EventStatus,
-    /// When it is over.
+    /// When it ends.
     pub ends_at: Timestamp,
-    /// How long is held, the tenant's rules included.
-    pub holds: HoldRules,
+    /// Its hold rules, completed by the tenant's.
+    pub hold_rules: HoldRules,
     /// The most units of one buyer.
     pub buyer_limit: Option<u32>,
-    /// Whether only those reserve whose turn it is in the event's queue.
-    pub queued: bool,
+    /// Whether only buyers that are active in the event's queue may reserve.
+    pub queue_required: bool,
 }
 
-/// What a ticket type says of its sale.
+/// The terms of sale of a ticket type.
 #[derive(Clone, Debug)]
 pub struct TypeTerms {
     /// Its name.
     pub name: String,
-    /// The price of one.
+    /// The price of one unit.
     pub price: Money,
-    /// The least and the most of one purchase.
+    /// The fewest and the most units of one purchase.
     pub bounds: (u32, u32),
-    /// When its sale begins and ends.
+    /// The begin and the end of its sales window.
     pub window: (Option<Timestamp>, Option<Timestamp>),
-    /// Whether it is sold.
+    /// Its status.
     pub status: TypeStatus,
-    /// The pools that it draws on.
+    /// The pools that its units are taken from.
     pub pools: Vec<PoolId>,
     /// Whether its units have seats.
     pub seated: bool,
 }
 
 impl TypeTerms {
-    /// What a type says.
-    pub(crate) fn of(held: &TicketType) -> Self {
-        let text = &held.text;
+    /// Returns the terms of a ticket type.
+    pub(crate) fn of(ticket_type: &TicketType) -> Self {
+        let attributes = &ticket_type.attributes;
         Self {
-            name: text.name.clone(),
-            price: text.price.clone(),
-            bounds: (text.min_per_purchase, text.max_per_purchase),
-            window: (text.valid_from, text.valid_until),
-            status: text.status,
-            pools: held.draws_on(),
-            seated: held.seated,
+            name: attributes.name.clone(),
+            price: attributes.price.clone(),
+            bounds: (attributes.min_per_purchase, attributes.max_per_purchase),
+            window: (attributes.valid_from, attributes.valid_until),
+            status: attributes.status,
+            pools: ticket_type.all_pools(),
+            seated: ticket_type.seated,
         }
     }
 
-    /// Refuses to sell when it is not sold.
-    pub(crate) fn check(&self, now: Timestamp) -> Result<()> {
+    /// Refuses a ticket type that is not on sale.
+    pub(crate) fn check_on_sale(&self, now: Timestamp) -> Result<()> {
         let (from, until) = self.window;
         let why = if self.status == TypeStatus::Inactive {
             "is not sold"
@@ -75,58 +74,74 @@ impl TypeTerms {
         Err(Error::new(ErrorKind::Precondition, "TICKET_TYPE_NOT_ON_SALE", message))
     }
 
-    /// Refuses to sell so many at once.
+    /// Refuses a quantity outside the bounds of one purchase.
     pub(crate) fn check_quantity(&self, field: &str, quantity: usize) -> Result<()> {
-        let (least, most) = self.bounds;
-        if (least as usize..=most as usize).contains(&quantity) {
+        let (min, max) = self.bounds;
+        if (min as usize..=max as usize).contains(&quantity) {
             return Ok(());
         }
-        let message = format!("is {quantity} of {:?}; {least} to {most} can be bought at once", self.name);
+        let message = format!("is {quantity} of {:?}; {min} to {max} can be bought at once", self.name);
         Err(Error::invalid(field, message))
     }
 }
 
-/// A line wants a type that the event does not have.
+/// The refusal of a line whose ticket type is not one of the event.
 pub(crate) fn unknown_type(index: usize, id: TicketTypeId) -> Error {
     let message = format!("is {id}, which is no ticket type of the event");
     Error::not_found("ticket-type").at(&format!("lines[{index}].ticket_type_id"), message)
 }
 
-/// Checks what is wanted of types, each with how many and which seats, by what they say at any time.
-pub(crate) fn check_wanted<'a>(
+/// Refuses seat labels that are not one for each unit, or that name a seat twice.
+pub(super) fn check_labels(field: &str, labels: &[String], units: usize) -> Result<()> {
+    if labels.is_empty() {
+        return Ok(());
+    }
+    if labels.len() != units {
+        return Err(Error::invalid(field, format!("names {} seats for {units} units", labels.len())));
+    }
+    let mut seen = HashSet::with_capacity(units);
+    match labels.iter().find(|label| !seen.insert(label.as_str())) {
+        Some(label) => Err(Error::invalid(field, format!("names {label:?} twice"))),
+        None => Ok(()),
+    }
+}
+
+/// Checks requested lines, each a ticket type with a number of units and seat labels, against terms that do not depend
+/// on the time.
+pub(crate) fn check_lines<'a>(
     types: &BTreeMap<TicketTypeId, TypeTerms>,
-    wanted: impl Iterator<Item = (TicketTypeId, usize, &'a [String])>,
+    lines: impl Iterator<Item = (TicketTypeId, usize, &'a [String])>,
 ) -> Result<()> {
-    // With the first line that wants the type.
-    let mut of_type: BTreeMap<TicketTypeId, (usize, usize)> = BTreeMap::new();
+    // The first line of each type, and the units of all its lines.
+    let mut quantities: BTreeMap<TicketTypeId, (usize, usize)> = BTreeMap::new();
     let mut currency = None;
-    let mut differ = false;
-    for (index, (id, units, seats)) in wanted.enumerate() {
+    let mut currencies_differ = false;
+    for (index, (id, units, seats)) in lines.enumerate() {
         let terms = types.get(&id).ok_or_else(|| unknown_type(index, id))?;
         let field = format!("lines[{index}].seat_numbers");
         if !seats.is_empty() && !terms.seated {
             return Err(Error::invalid(&field, format!("are given, but {:?} has no seats", terms.name)));
         }
         check_labels(&field, seats, units)?;
-        of_type.entry(id).or_insert((index, 0)).1 += units;
-        differ |= *currency.get_or_insert(&terms.price.currency) != &terms.price.currency;
+        quantities.entry(id).or_insert((index, 0)).1 += units;
+        currencies_differ |= *currency.get_or_insert(&terms.price.currency) != &terms.price.currency;
     }
-    for (id, (index, quantity)) in of_type {
+    for (id, (index, quantity)) in quantities {
         if let Some(terms) = types.get(&id) {
             terms.check_quantity(&format!("lines[{index}].quantity"), quantity)?;
         }
     }
-    if differ {
+    if currencies_differ {
         return Err(Error::invalid(
             "lines",
-            "have prices in different currencies; reserve them by themselves",
+            "have prices in different currencies; reserve each currency separately",
         ));
     }
     Ok(())
 }
 
-/// Refuses what is wanted of an event that sells nothing.
-pub(crate) fn on_sale((status, ends_at): (EventStatus, Timestamp), now: Timestamp) -> Result<()> {
+/// Refuses an event that is not on sale.
+pub(crate) fn check_on_sale((status, ends_at): (EventStatus, Timestamp), now: Timestamp) -> Result<()> {
     let why = match status {
         EventStatus::Active if now < ends_at => return Ok(()),
         EventStatus::Active | EventStatus::Ended => "the event is over",
@@ -136,14 +151,14 @@ pub(crate) fn on_sale((status, ends_at): (EventStatus, Timestamp), now: Timestam
     Err(Error::new(ErrorKind::Precondition, "EVENT_NOT_ON_SALE", why))
 }
 
-/// How many seconds are held where a client asks for so many.
-pub(crate) fn hold_for(holds: HoldRules, seconds: Option<u32>) -> Result<u32> {
-    let (usual, least, most) = holds.seconds();
-    match seconds {
-        None | Some(0) => Ok(usual),
-        Some(seconds) if (least..=most).contains(&seconds) => Ok(seconds),
+/// Returns the seconds that units are held when a client requests so many.
+pub(crate) fn hold_seconds(rules: HoldRules, requested: Option<u32>) -> Result<u32> {
+    let HoldSeconds { default, min, max } = rules.seconds();
+    match requested {
+        None | Some(0) => Ok(default),
+        Some(seconds) if (min..=max).contains(&seconds) => Ok(seconds),
         Some(seconds) => {
-            let message = format!("is {seconds}; {least} to {most} seconds are allowed, or 0 for {usual}");
+            let message = format!("is {seconds}; {min} to {max} seconds are allowed, or 0 for {default}");
             Err(Error::invalid("timeout_seconds", message))
         }
     }

@@ -1,4 +1,4 @@
-//! What a fact is.
+//! Facts: records of what happened, stored with the change itself.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use crate::id::{EventId, FactId, ProjectId, TenantId, UserId};
 use crate::time::Timestamp;
 use crate::value::Change;
 
-/// The place of a fact among all facts of the store, given after it has committed.
+/// The number of a fact among all facts of the store, assigned after its commit.
 pub type Seq = u64;
 
-/// What sort of thing happened: `issue.created`.
+/// The type of a fact, such as `issue.created`.
 pub type FactType = Cow<'static, str>;
 
 /// An object at a version.
@@ -22,86 +22,86 @@ pub struct ObjectRef {
     pub kind: ObjectKind,
     /// Its id.
     pub id: String,
-    /// The version that the fact made.
+    /// The version after the fact.
     pub version: u64,
 }
 
-/// Who brought a fact about.
+/// The party that caused a fact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Actor {
     /// `key`, `system` or `anonymous`.
     pub kind: Cow<'static, str>,
-    /// The key's id; empty for the others.
+    /// The id of the key; empty for others.
     pub id: String,
-    /// The user whom the key stands for.
+    /// The user that the key is bound to.
     pub user: Option<UserId>,
 }
 
-/// A fact that a changeset makes true.
+/// A fact about a change, before it is numbered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewFact {
     /// Its id, which is also its id on the bus.
     pub id: FactId,
-    /// What happened.
+    /// Its type.
     pub fact_type: FactType,
-    /// To what.
+    /// The object that changed.
     pub object: ObjectRef,
-    /// The project in which it happened.
+    /// The project that it belongs to.
     pub project: Option<ProjectId>,
-    /// The event for which it happened.
+    /// The event that it belongs to.
     pub event: Option<EventId>,
-    /// When, by the store's clock.
+    /// The time, by the store's clock.
     pub at: Timestamp,
-    /// Who did it.
+    /// The party that caused it.
     pub actor: Actor,
-    /// By what way.
+    /// The transport of the request.
     pub transport: Cow<'static, str>,
-    /// In which request.
+    /// The id of the request.
     pub request_id: String,
-    /// The fact that led to it.
+    /// The fact that caused it.
     pub cause: Option<FactId>,
-    /// The plugin's release whose effect it is: `support-sla@1.2.0`.
+    /// The release of the plugin that caused it, such as `support-sla@1.2.0`.
     pub release: Option<String>,
-    /// What became of which field.
+    /// The changed fields.
     pub changes: Vec<Change>,
 }
 
 /// A fact as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fact {
-    /// Its place; none until it has been numbered.
+    /// Its number; `None` until it is numbered.
     pub seq: Option<Seq>,
-    /// Whose it is.
+    /// Its tenant.
     pub tenant: TenantId,
-    /// What it says.
-    pub what: NewFact,
+    /// Its content.
+    pub body: NewFact,
 }
 
-/// What a host must know of each fact: where it stands, and what it is about.
+/// The part of a fact that each host reads: its number, type and object.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mark {
-    /// Its place.
+    /// Its number.
     pub seq: Seq,
-    /// Whose it is.
+    /// Its tenant.
     pub tenant: TenantId,
-    /// What happened.
+    /// Its type.
     pub fact_type: FactType,
-    /// To which object, which has this version since.
+    /// The object, with its version after the fact.
     pub object: ObjectRef,
 }
 
 impl Mark {
-    /// The mark of a fact that is numbered.
+    /// Returns the mark of a numbered fact.
     #[must_use]
     pub fn of(fact: &Fact) -> Option<Self> {
-        let what = &fact.what;
-        let (fact_type, object) = (what.fact_type.clone(), what.object.clone());
+        let body = &fact.body;
+        let (fact_type, object) = (body.fact_type.clone(), body.object.clone());
         Some(Self { seq: fact.seq?, tenant: fact.tenant, fact_type, object })
     }
 }
 
 impl Actor {
-    /// The principal as an actor.
+    /// Converts a principal.
     #[must_use]
     pub fn of(principal: &Principal) -> Self {
         let (id, user) = match principal {
@@ -113,7 +113,7 @@ impl Actor {
 }
 
 impl NewFact {
-    /// A fact about an object, brought about by this request.
+    /// Creates a fact about an object, caused by a request.
     #[must_use]
     pub fn new(ctx: &Ctx, fact_type: impl Into<FactType>, object: ObjectRef, changes: Vec<Change>) -> Self {
         Self {
@@ -132,21 +132,21 @@ impl NewFact {
         }
     }
 
-    /// The same fact, in a project.
+    /// Sets the project.
     #[must_use]
     pub fn in_project(mut self, project: ProjectId) -> Self {
         self.project = Some(project);
         self
     }
 
-    /// The same fact, for an event.
+    /// Sets the event.
     #[must_use]
     pub fn in_event(mut self, event: EventId) -> Self {
         self.event = Some(event);
         self
     }
 
-    /// The same fact, brought about by another.
+    /// Sets the fact that caused this one.
     #[must_use]
     pub fn caused_by(mut self, cause: FactId) -> Self {
         self.cause = Some(cause);
@@ -155,7 +155,7 @@ impl NewFact {
     }
 }
 
-/// What can be asked of facts, in streams and in the audit log.
+/// The filters and orders of streams of facts and of the audit log.
 pub const SPEC: Spec = Spec {
     fields: &[
         ("type", Kind::Text),
@@ -175,41 +175,41 @@ pub const SPEC: Spec = Spec {
 pub const MAX_PAGE: u32 = 200;
 
 impl Fact {
-    /// Whether every term of a filter over [`SPEC`] holds for it.
+    /// Returns whether a filter over [`SPEC`] accepts it.
     #[must_use]
     pub fn matches(&self, filter: &Filter) -> bool {
         filter.terms.iter().all(|term| self.satisfies(term) != term.negated)
     }
 
     fn satisfies(&self, term: &Term) -> bool {
-        let what = &self.what;
-        let text =
-            |held: &str| term.values.iter().any(|value| matches!(value, Operand::Text(text) if text == held));
-        let id = |held: Option<uuid::Uuid>| {
+        let body = &self.body;
+        let text = |actual: &str| {
+            term.values.iter().any(|value| matches!(value, Operand::Text(text) if text == actual))
+        };
+        let id = |actual: Option<uuid::Uuid>| {
             term.values.iter().any(|value| match value {
-                Operand::Id(id) => held == Some(*id),
-                Operand::None => held.is_none(),
+                Operand::Id(id) => actual == Some(*id),
+                Operand::None => actual.is_none(),
                 Operand::Text(_) | Operand::Time(_) | Operand::Boolean(_) => false,
             })
         };
         match term.field {
-            "type" => term
-                .values
-                .iter()
-                .any(|value| matches!(value, Operand::Text(asked) if type_matches(asked, &what.fact_type))),
-            "kind" => text(what.object.kind.name()),
-            "object" => text(&what.object.id),
-            "project" => id(what.project.map(|project| project.0)),
-            "event" => id(what.event.map(|event| event.0)),
-            "actor" => text(&what.actor.id),
-            "user" => id(what.actor.user.map(|user| user.0)),
-            "transport" => text(&what.transport),
+            "type" => term.values.iter().any(
+                |value| matches!(value, Operand::Text(pattern) if type_matches(pattern, &body.fact_type)),
+            ),
+            "kind" => text(body.object.kind.name()),
+            "object" => text(&body.object.id),
+            "project" => id(body.project.map(|project| project.0)),
+            "event" => id(body.event.map(|event| event.0)),
+            "actor" => text(&body.actor.id),
+            "user" => id(body.actor.user.map(|user| user.0)),
+            "transport" => text(&body.transport),
             "created" => term.values.iter().any(|value| match (value, term.op) {
-                (Operand::Time(at), Op::OneOf) => what.at == *at,
-                (Operand::Time(at), Op::Greater) => what.at > *at,
-                (Operand::Time(at), Op::GreaterOrEqual) => what.at >= *at,
-                (Operand::Time(at), Op::Less) => what.at < *at,
-                (Operand::Time(at), Op::LessOrEqual) => what.at <= *at,
+                (Operand::Time(at), Op::OneOf) => body.at == *at,
+                (Operand::Time(at), Op::Greater) => body.at > *at,
+                (Operand::Time(at), Op::GreaterOrEqual) => body.at >= *at,
+                (Operand::Time(at), Op::Less) => body.at < *at,
+                (Operand::Time(at), Op::LessOrEqual) => body.at <= *at,
                 _ => false,
             }),
             _ => false,
@@ -217,11 +217,11 @@ impl Fact {
     }
 }
 
-/// Whether a fact's type is the one asked for; `issue.*` stands for all that begin so.
+/// Returns whether a type matches a pattern, in which a final `*` stands for any text.
 #[must_use]
-pub fn type_matches(asked: &str, held: &str) -> bool {
-    match asked.strip_suffix('*') {
-        Some(head) => held.starts_with(head),
-        None => asked == held,
+pub fn type_matches(pattern: &str, fact_type: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(head) => fact_type.starts_with(head),
+        None => pattern == fact_type,
     }
 }

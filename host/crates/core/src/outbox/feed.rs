@@ -1,7 +1,7 @@
-//! How one host follows the facts of the store: a cursor, a ring of the newest, and who reads from it.
+//! The facts of the store as one host follows them: a cursor, a ring of the newest facts, and subscriptions.
 //!
-//! Readers pull. One that is slower than the ring reads from the store; nothing is buffered for it. While nobody reads,
-//! of each fact only that is read which the host itself must know.
+//! Subscriptions pull. One that is slower than the ring reads from the store; nothing is buffered for it. Without
+//! subscriptions, the host reads only the marks of facts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::ObjectKind;
-use crate::cache::Reads;
+use crate::cache::CachedReads;
 use crate::error::Result;
 use crate::id::TenantId;
 use crate::outbox::{Fact, Mark, ObjectRef, Seq};
@@ -24,18 +24,18 @@ const RING: usize = 4_096;
 /// How many facts are read at once.
 const BATCH: u32 = 500;
 
-/// How long a host waits before it looks again when nobody woke it.
+/// How often a host looks for facts without a notification.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The facts of the store, as this host has seen them so far.
+/// The facts of the store, up to the cursor of this host.
 pub struct Feed {
     store: Arc<dyn Store>,
-    reads: Arc<Reads>,
+    reads: Arc<CachedReads>,
     ring: RwLock<Ring>,
     head: watch::Sender<Seq>,
     /// The newest fact about a release or an installation.
     plugins: watch::Sender<Seq>,
-    /// Releases that were uploaded and that nobody has taken up yet, with who uploaded them.
+    /// Uploaded releases that are not prepared yet, with the tenants that uploaded them.
     uploaded: Mutex<BTreeMap<Digest, TenantId>>,
 }
 
@@ -46,7 +46,7 @@ struct Ring {
     floor: Seq,
 }
 
-/// A reader's place among the facts of one tenant.
+/// A cursor into the facts of one tenant.
 pub struct Subscription {
     feed: Arc<Feed>,
     tenant: TenantId,
@@ -55,8 +55,8 @@ pub struct Subscription {
 }
 
 impl Feed {
-    /// A feed that begins at the newest fact of the store.
-    pub async fn open(store: Arc<dyn Store>, reads: Arc<Reads>) -> Result<Arc<Self>> {
+    /// Opens a feed at the newest fact of the store.
+    pub async fn open(store: Arc<dyn Store>, reads: Arc<CachedReads>) -> Result<Arc<Self>> {
         let head = store.head().await?;
         let ring = RwLock::new(Ring { facts: VecDeque::new(), floor: head });
         let (sender, _) = watch::channel(head);
@@ -64,16 +64,16 @@ impl Feed {
         Ok(Arc::new(Self { store, reads, ring, head: sender, plugins, uploaded: Mutex::default() }))
     }
 
-    /// The newest fact that this host has seen.
+    /// Returns the number of the newest fact that this host has read.
     #[must_use]
     pub fn head(&self) -> Seq {
         *self.head.borrow()
     }
 
-    /// Called after a commit of this host: what it made untrue is forgotten before the caller is answered.
+    /// Invalidates cached entries after a commit of this host, before the caller gets its answer.
     pub fn committed(&self, tenant: TenantId, objects: &[ObjectRef]) {
         for object in objects {
-            self.reads.learn(tenant, object);
+            self.reads.invalidate(tenant, object);
         }
     }
 
@@ -86,14 +86,14 @@ impl Feed {
                 () = tokio::time::sleep(POLL) => {}
             }
             if let Err(error) = self.catch_up().await {
-                tracing::warn!(?error, "the facts could not be read; they are read again");
+                tracing::warn!(?error, "facts not read; retrying");
             }
         }
     }
 
     async fn catch_up(&self) -> Result<()> {
         loop {
-            // Who begins to read meanwhile finds what the ring lacks in the store.
+            // A subscription that begins now reads from the store what the ring lacks.
             let marks = if self.head.receiver_count() > 0 {
                 let facts = self.store.facts_after(self.head(), BATCH).await?;
                 let marks = facts.iter().filter_map(Mark::of).collect();
@@ -109,7 +109,7 @@ impl Feed {
             let Some(last) = marks.last().map(|mark| mark.seq) else { return Ok(()) };
             let mut plugins = false;
             for mark in &marks {
-                self.reads.learn(mark.tenant, &mark.object);
+                self.reads.invalidate(mark.tenant, &mark.object);
                 plugins |= self.note_plugin(mark);
             }
             self.head.send_replace(last);
@@ -122,7 +122,7 @@ impl Feed {
         }
     }
 
-    /// Whether a fact is about plugins; a release that was uploaded is noted.
+    /// Returns whether a fact is about plugins. Records uploaded releases.
     fn note_plugin(&self, mark: &Mark) -> bool {
         match mark.object.kind {
             ObjectKind::Installation => true,
@@ -139,19 +139,19 @@ impl Feed {
         }
     }
 
-    /// Says when there are new facts about releases or installations.
+    /// Returns a channel that signals new facts about releases or installations.
     #[must_use]
     pub fn plugins_changed(&self) -> watch::Receiver<Seq> {
         self.plugins.subscribe()
     }
 
-    /// The releases that were uploaded since it was last called, with who uploaded them.
+    /// Takes the releases that were uploaded since the last call, with the tenants that uploaded them.
     #[must_use]
     pub fn take_uploaded(&self) -> BTreeMap<Digest, TenantId> {
         std::mem::take(&mut *self.uploaded.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads a tenant's facts after a place.
+    /// Subscribes to a tenant's facts after a number.
     #[must_use]
     pub fn subscribe(self: &Arc<Self>, tenant: TenantId, after: Seq) -> Subscription {
         Subscription { feed: Arc::clone(self), tenant, after, head: self.head.subscribe() }
@@ -159,7 +159,7 @@ impl Feed {
 }
 
 impl Ring {
-    /// Forgets all facts up to one that it does not have.
+    /// Drops all facts, and moves the ring after `seq`.
     fn skip(&mut self, seq: Seq) {
         self.facts.clear();
         self.floor = seq;
@@ -177,8 +177,8 @@ impl Ring {
         }
     }
 
-    /// A tenant's facts after a place, and up to which place they were looked for; none if the ring
-    /// does not reach back so far.
+    /// Returns a tenant's facts after a number, and the number up to which they are complete; `None` if the ring does not
+    /// reach back so far.
     fn after(&self, tenant: TenantId, seq: Seq) -> Option<(Vec<Arc<Fact>>, Seq)> {
         if seq < self.floor {
             return None;
@@ -199,13 +199,13 @@ impl Ring {
 }
 
 impl Subscription {
-    /// The place up to which all facts were given.
+    /// Returns the number up to which all facts were returned.
     #[must_use]
     pub fn cursor(&self) -> Seq {
         self.after
     }
 
-    /// The next facts, at least one; waits for them. May be dropped and called again at any time.
+    /// Waits for the next facts, and returns at least one. Safe to cancel.
     pub async fn next(&mut self) -> Result<Vec<Arc<Fact>>> {
         loop {
             let head = *self.head.borrow_and_update();

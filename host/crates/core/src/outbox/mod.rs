@@ -1,4 +1,4 @@
-//! Facts: what happened, recorded with the change itself, and how a host follows them.
+//! Facts, and how hosts follow them.
 
 pub mod audit;
 pub mod fact;

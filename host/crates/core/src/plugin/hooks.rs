@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::Reads;
+use crate::cache::CachedReads;
 use crate::changeset::{Changeset, Expect};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ use crate::tracker::{CallCommand, Issue, PendingTransition};
 #[derive(Clone)]
 pub struct Hooks {
     store: Arc<dyn Store>,
-    reads: Arc<Reads>,
+    reads: Arc<CachedReads>,
     /// Calls plugins.
     pub invoker: Arc<Invoker>,
 }
@@ -29,7 +29,7 @@ pub struct Hooks {
 impl Hooks {
     /// Creates the hooks of a host.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, invoker: Arc<Invoker>) -> Self {
+    pub fn new(store: Arc<dyn Store>, reads: Arc<CachedReads>, invoker: Arc<Invoker>) -> Self {
         Self { store, reads, invoker }
     }
 

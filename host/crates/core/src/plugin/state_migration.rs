@@ -26,7 +26,7 @@ pub(super) async fn apply(store: &Arc<dyn Store>, ctx: &Ctx, installation: &Inst
         let lacking = installation.state_map.iter().filter(|(old, _)| machine.state(old).is_none());
         for (old, new) in lacking {
             let mut after = None;
-            while !ctx.is_late() {
+            while !ctx.deadline_passed() {
                 match migrate_slice(&**store, ctx, installation, (kind, old, new), after.clone()).await? {
                     Slice::Retry => {}
                     Slice::Done(Some(next)) => after = Some(next),

@@ -57,6 +57,6 @@ fn entity(record: &Record) -> Option<(Entity, Option<ProjectId>)> {
         | Record::SigningKey(_)
         | Record::Queue(_)
         | Record::Booking(_)
-        | Record::TenantHolds(_) => None,
+        | Record::TenantHoldRules(_) => None,
     }
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::access::{ObjectKind, Operation};
-use crate::cache::Reads;
-use crate::changeset::{Answer, Changeset, Claim, Committed};
+use crate::cache::CachedReads;
+use crate::changeset::{Changeset, Committed};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
 use crate::id::{KeyId, TenantId};
-use crate::idempotency::{Fingerprint, IdempotencyKey, Scope};
+use crate::idempotency::{Fingerprint, IdempotencyClaim, IdempotencyKey, RecordedAnswer, Scope};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::ports::Store;
 use crate::tenancy::key::{KeyHasher, KeyText};
@@ -37,7 +37,7 @@ const MIN_LABELS: usize = 3;
 /// Turns credentials into principals.
 pub struct Authenticator {
     store: Arc<dyn Store>,
-    reads: Arc<Reads>,
+    reads: Arc<CachedReads>,
     hasher: KeyHasher,
     refused: Mutex<HashMap<KeyId, RefusedLogins>>,
 }
@@ -60,7 +60,7 @@ pub struct Identity {
 impl Authenticator {
     /// Creates an authenticator that reads through the cache.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, hasher: KeyHasher) -> Self {
+    pub fn new(store: Arc<dyn Store>, reads: Arc<CachedReads>, hasher: KeyHasher) -> Self {
         Self { store, reads, hasher, refused: Mutex::default() }
     }
 
@@ -143,7 +143,8 @@ impl Authenticator {
         let ctx = Ctx::new(identity.tenant, principal, "pass".into(), (now, deadline), Transport::Internal);
         let mut changeset = Changeset::new(&ctx);
         let fingerprint = Fingerprint::of(&nonce);
-        changeset.claim = Some(Claim { scope, fingerprint, answer: Answer::Done, expires: until });
+        changeset.claim =
+            Some(IdempotencyClaim { scope, fingerprint, answer: RecordedAnswer::Done, expires: until });
         match self.store.commit(changeset).await? {
             Committed::Stored => Ok(identity),
             Committed::Replayed(_) => Err(refused()),

@@ -1,6 +1,6 @@
 //! API keys: `tsk_<id>_<secret>`. Only a keyed hash of the secret is stored, so it can never be shown again.
 
-use crate::ctx::Role;
+use crate::access::Role;
 use crate::filter::{Kind, Spec};
 use crate::id::{KeyId, TenantId, UserId};
 use crate::secret::SecretKey;

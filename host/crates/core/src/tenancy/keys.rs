@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::access::Role;
 use crate::access::{ObjectKind, Operation};
 use crate::changeset::Changeset;
 use crate::command::{Commands, Decision};
-use crate::ctx::{Ctx, Role};
+use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::id::{KeyId, TenantId, UserId};
 use crate::outbox::{NewFact, ObjectRef};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::access::{ObjectKind, Operation};
-use crate::cache::Reads;
+use crate::cache::CachedReads;
 use crate::changeset::Changeset;
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
@@ -64,14 +64,14 @@ fn check_name(faults: &mut Faults, name: &str) {
 #[derive(Clone)]
 pub struct Tenants {
     store: Arc<dyn Store>,
-    reads: Arc<Reads>,
+    reads: Arc<CachedReads>,
     commands: Commands,
 }
 
 impl Tenants {
     /// Creates the service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, commands: Commands) -> Self {
+    pub fn new(store: Arc<dyn Store>, reads: Arc<CachedReads>, commands: Commands) -> Self {
         Self { store, reads, commands }
     }
 

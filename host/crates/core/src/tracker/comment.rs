@@ -1,6 +1,7 @@
 //! Comments on issues.
 
-use crate::ctx::{Ctx, Role};
+use crate::access::Role;
+use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::id::{CommentId, IssueId};
 use crate::outbox::Actor;

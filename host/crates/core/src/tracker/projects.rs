@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::{ObjectKind, Operation};
-use crate::cache::Reads;
+use crate::cache::CachedReads;
 use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
@@ -38,14 +38,14 @@ pub struct ChangeProject {
 #[derive(Clone)]
 pub struct Projects {
     store: Arc<dyn Store>,
-    reads: Arc<Reads>,
+    reads: Arc<CachedReads>,
     commands: Commands,
 }
 
 impl Projects {
     /// Creates the service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, reads: Arc<Reads>, commands: Commands) -> Self {
+    pub fn new(store: Arc<dyn Store>, reads: Arc<CachedReads>, commands: Commands) -> Self {
         Self { store, reads, commands }
     }
 

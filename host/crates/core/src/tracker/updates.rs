@@ -94,14 +94,14 @@ impl ProjectUpdates {
     fn enqueue(&mut self, fact: &Fact) {
         for project in projects_of(fact).intersection(&self.followed) {
             self.due.retain(|(due, _)| due != project);
-            self.due.push((*project, fact.what.fact_type.to_string()));
+            self.due.push((*project, fact.body.fact_type.to_string()));
         }
     }
 }
 
 /// The projects whose count or description a fact may have changed.
 fn projects_of(fact: &Fact) -> BTreeSet<ProjectId> {
-    let what = &fact.what;
+    let what = &fact.body;
     let counts = matches!(&*what.fact_type, "issue.created" | "issue.deleted" | "issue.moved");
     if !counts && what.object.kind != ObjectKind::Project {
         return BTreeSet::new();

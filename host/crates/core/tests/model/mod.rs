@@ -1,31 +1,31 @@
-//! A model of an event's reservations that is as simple as it can be: it keeps a list of them, and counts anew whatever
-//! it is asked. The verdict is held against it, and so is each store.
+//! A simple model of an event's reservations, which keeps a list and counts from scratch. The core's rules and each store
+//! are compared with it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use tessera_core::catalog::EventStatus;
 use tessera_core::id::{PoolId, ReservationId, TicketId, TicketTypeId};
-use tessera_core::inventory::job::{Reserve, Wanted};
-use tessera_core::inventory::{Command, Counts, Outcome, Reservation, ReservationState};
+use tessera_core::inventory::job::{Reserve, ReserveLine};
+use tessera_core::inventory::{Command, Counts, JobOutcome, Reservation, ReservationState};
 use tessera_core::{Result, Timestamp};
 
-/// What an event says that is modelled.
+/// The terms of the event.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms {
-    /// For how many seconds something is held, and can be held at most.
+    /// The default and the maximum seconds of a hold.
     pub(crate) hold: (u32, u32),
-    /// How many units of a type one purchase may have.
+    /// The most units of a type in one purchase.
     pub(crate) per_purchase: usize,
-    /// How many units a buyer may have.
+    /// The most units of a buyer.
     pub(crate) per_buyer: usize,
 }
 
-/// A reservation as the model keeps it.
-pub(crate) struct Held {
+/// A reservation of the model.
+pub(crate) struct ModelReservation {
     buyer: &'static str,
     pub(crate) state: ReservationState,
-    /// The type of each unit.
+    /// Each unit with the index of its type.
     pub(crate) units: Vec<(TicketId, usize)>,
     created: Timestamp,
     pub(crate) expires: Timestamp,
@@ -35,22 +35,21 @@ pub(crate) struct Model {
     pub(crate) terms: Terms,
     pub(crate) status: EventStatus,
     pub(crate) now: Timestamp,
-    /// Each type with the pools on which it draws.
+    /// Each type with its pools.
     pub(crate) types: Vec<(TicketTypeId, Vec<PoolId>)>,
     pub(crate) pools: BTreeMap<PoolId, Option<u64>>,
-    pub(crate) held: BTreeMap<ReservationId, Held>,
+    pub(crate) reservations: BTreeMap<ReservationId, ModelReservation>,
 }
 
-/// A command, and for a new reservation what the model has to know of it: its buyer, and of each line the type and how
-/// many units.
-pub(crate) struct Asked {
+/// A command. For a new reservation with its buyer, and the type and number of units of each line.
+pub(crate) struct ModelCommand {
     pub(crate) command: Command,
     lines: Option<(&'static str, Vec<(usize, usize)>)>,
 }
 
-/// What is answered to a command.
+/// The result of a command.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Said {
+pub(crate) enum CommandResult {
     Done,
     Swept(u32),
     Refused(String),
@@ -58,17 +57,17 @@ pub(crate) enum Said {
 
 pub(crate) const BUYERS: [&str; 3] = ["ann", "ben", "cem"];
 
-impl From<&Result<Outcome>> for Said {
-    fn from(verdict: &Result<Outcome>) -> Self {
+impl From<&Result<JobOutcome>> for CommandResult {
+    fn from(verdict: &Result<JobOutcome>) -> Self {
         match verdict {
-            Ok(Outcome::Swept(ended)) => Self::Swept(*ended),
+            Ok(JobOutcome::Swept(ended)) => Self::Swept(*ended),
             Ok(_) => Self::Done,
             Err(error) => Self::Refused(error.reason().to_owned()),
         }
     }
 }
 
-impl Held {
+impl ModelReservation {
     pub(crate) fn is_due(&self, now: Timestamp, status: EventStatus) -> bool {
         self.state == ReservationState::Held && (self.expires <= now || status == EventStatus::Cancelled)
     }
@@ -77,44 +76,51 @@ impl Held {
 impl Model {
     pub(crate) fn counts(&self, pool: PoolId) -> Counts {
         let of = |state| {
-            let units = self.held.values().filter(|held| held.state == state).flat_map(|held| &held.units);
-            units.filter(|(_, place)| self.types[*place].1.contains(&pool)).count() as u64
+            let units = self
+                .reservations
+                .values()
+                .filter(|reservation| reservation.state == state)
+                .flat_map(|reservation| &reservation.units);
+            units.filter(|(_, index)| self.types[*index].1.contains(&pool)).count() as u64
         };
         Counts { held: of(ReservationState::Held), sold: of(ReservationState::Confirmed), locked: 0 }
     }
 
     pub(crate) fn units_of(&self, buyer: &str) -> usize {
         let live = [ReservationState::Held, ReservationState::Confirmed];
-        let of = self.held.values().filter(|held| held.buyer == buyer && live.contains(&held.state));
-        of.map(|held| held.units.len()).sum()
+        let of = self
+            .reservations
+            .values()
+            .filter(|reservation| reservation.buyer == buyer && live.contains(&reservation.state));
+        of.map(|reservation| reservation.units.len()).sum()
     }
 
-    /// What must be answered.
-    pub(crate) fn judge(&mut self, asked: &Asked) -> Said {
-        let refusal = match (&asked.command, &asked.lines) {
-            (Command::Sweep, _) => return Said::Swept(self.end_due()),
-            (Command::Reserve(wanted), Some((buyer, lines))) => self.reserve(wanted, buyer, lines),
-            (command, _) => self.change(command),
+    /// Applies a command, and returns the expected result.
+    pub(crate) fn apply(&mut self, command: &ModelCommand) -> CommandResult {
+        let refusal = match (&command.command, &command.lines) {
+            (Command::Sweep, _) => return CommandResult::Swept(self.end_due()),
+            (Command::Reserve(request), Some((buyer, lines))) => self.reserve(request, buyer, lines),
+            (change, _) => self.change(change),
         };
-        refusal.map_or(Said::Done, |reason| Said::Refused(reason.to_owned()))
+        refusal.map_or(CommandResult::Done, |reason| CommandResult::Refused(reason.to_owned()))
     }
 
-    /// Holds the reservations, as they are stored, against the model's.
+    /// Compares stored reservations with the model.
     pub(crate) fn compare(&self, stored: &HashMap<ReservationId, Reservation>) {
-        assert_eq!(stored.len(), self.held.len());
-        for (id, held) in &self.held {
+        assert_eq!(stored.len(), self.reservations.len());
+        for (id, reservation) in &self.reservations {
             let now = &stored[id];
-            assert_eq!((now.state, now.expires_at), (held.state, held.expires), "{id}");
+            assert_eq!((now.state, now.expires_at), (reservation.state, reservation.expires), "{id}");
             let units: Vec<_> = now.units.iter().map(|unit| unit.id).collect();
-            assert_eq!(units, held.units.iter().map(|(unit, _)| *unit).collect::<Vec<_>>(), "{id}");
+            assert_eq!(units, reservation.units.iter().map(|(unit, _)| *unit).collect::<Vec<_>>(), "{id}");
         }
     }
 
-    fn fits(&self, wanted: &[(usize, usize)]) -> bool {
+    fn fits(&self, lines: &[(usize, usize)]) -> bool {
         self.pools.iter().all(|(pool, capacity)| {
-            let more: usize = wanted
+            let more: usize = lines
                 .iter()
-                .filter(|(place, _)| self.types[*place].1.contains(pool))
+                .filter(|(index, _)| self.types[*index].1.contains(pool))
                 .map(|(_, units)| units)
                 .sum();
             capacity.is_none_or(|capacity| more == 0 || self.counts(*pool).used() + more as u64 <= capacity)
@@ -123,34 +129,38 @@ impl Model {
 
     fn end_due(&mut self) -> u32 {
         let (now, status) = (self.now, self.status);
-        let due: Vec<_> = self.held.values_mut().filter(|held| held.is_due(now, status)).collect();
+        let due: Vec<_> =
+            self.reservations.values_mut().filter(|reservation| reservation.is_due(now, status)).collect();
         let ended = u32::try_from(due.len()).unwrap();
-        for held in due {
-            held.state =
-                if held.expires <= now { ReservationState::Expired } else { ReservationState::Released };
-            held.units.clear();
+        for reservation in due {
+            reservation.state = if reservation.expires <= now {
+                ReservationState::Expired
+            } else {
+                ReservationState::Released
+            };
+            reservation.units.clear();
         }
         ended
     }
 
-    /// Nothing for a success, or the reason of the refusal.
+    /// Returns the reason of a refusal.
     fn reserve(
         &mut self,
-        wanted: &Reserve,
+        request: &Reserve,
         buyer: &'static str,
         lines: &[(usize, usize)],
     ) -> Option<&'static str> {
         if self.status != EventStatus::Active {
             return Some("EVENT_NOT_ON_SALE");
         }
-        for place in 0..self.types.len() {
-            let units: usize = lines.iter().filter(|line| line.0 == place).map(|line| line.1).sum();
+        for index in 0..self.types.len() {
+            let units: usize = lines.iter().filter(|line| line.0 == index).map(|line| line.1).sum();
             if units > self.terms.per_purchase {
                 return Some("INVALID_ARGUMENT");
             }
         }
         let units: usize = lines.iter().map(|line| line.1).sum();
-        // What is due is in nobody's way.
+        // Due holds are ended if they are in the way.
         if self.units_of(buyer) + units > self.terms.per_buyer || !self.fits(lines) {
             self.end_due();
         }
@@ -160,24 +170,29 @@ impl Model {
         if !self.fits(lines) {
             return Some("INVENTORY_EXHAUSTED");
         }
-        let places = lines.iter().map(|line| line.0);
-        let units = wanted.lines.iter().zip(places);
-        let units = units.flat_map(|(line, place)| line.units.iter().map(move |unit| (*unit, place)));
+        let types = lines.iter().map(|line| line.0);
+        let units = request.lines.iter().zip(types);
+        let units = units.flat_map(|(line, index)| line.units.iter().map(move |unit| (*unit, index)));
         let expires = self.now.plus(Duration::from_secs(self.terms.hold.0.into()));
-        let held =
-            Held { buyer, state: ReservationState::Held, units: units.collect(), created: self.now, expires };
-        self.held.insert(wanted.id, held);
+        let reservation = ModelReservation {
+            buyer,
+            state: ReservationState::Held,
+            units: units.collect(),
+            created: self.now,
+            expires,
+        };
+        self.reservations.insert(request.id, reservation);
         None
     }
 
-    /// A refusal that all commands on a hold share.
+    /// Returns the reason of a refusal that all commands on a hold share.
     fn check(&mut self, id: ReservationId) -> Option<&'static str> {
         let now = self.now;
-        let held = self.held.get_mut(&id).unwrap();
-        match held.state {
-            ReservationState::Held if held.expires <= now => {
-                held.state = ReservationState::Expired;
-                held.units.clear();
+        let reservation = self.reservations.get_mut(&id).unwrap();
+        match reservation.state {
+            ReservationState::Held if reservation.expires <= now => {
+                reservation.state = ReservationState::Expired;
+                reservation.units.clear();
                 Some("RESERVATION_EXPIRED")
             }
             ReservationState::Held => None,
@@ -196,29 +211,29 @@ impl Model {
             return Some(refusal);
         }
         let (now, status, (hold, most)) = (self.now, self.status, self.terms.hold);
-        let held = self.held.get_mut(id).unwrap();
+        let reservation = self.reservations.get_mut(id).unwrap();
         match command {
             Command::Confirm { .. } if status == EventStatus::Cancelled => return Some("EVENT_CANCELLED"),
-            Command::Confirm { .. } => held.state = ReservationState::Confirmed,
+            Command::Confirm { .. } => reservation.state = ReservationState::Confirmed,
             Command::Extend { .. } => {
-                let latest = held.created.plus(Duration::from_secs(most.into()));
+                let latest = reservation.created.plus(Duration::from_secs(most.into()));
                 let until = now.plus(Duration::from_secs(hold.into())).min(latest);
-                if latest <= held.expires {
+                if latest <= reservation.expires {
                     return Some("RESERVATION_AT_MAXIMUM");
                 }
-                if until <= held.expires {
+                if until <= reservation.expires {
                     return Some("INVALID_ARGUMENT");
                 }
-                held.expires = until;
+                reservation.expires = until;
             }
             Command::Release { units, .. } => {
-                // A unit that was released before is none of the reservation any more.
-                if units.iter().any(|unit| !held.units.iter().any(|(of, _)| of == unit)) {
+                // Released units no longer belong to the reservation.
+                if units.iter().any(|unit| !reservation.units.iter().any(|(of, _)| of == unit)) {
                     return Some("INVALID_ARGUMENT");
                 }
-                held.units.retain(|(unit, _)| !units.is_empty() && !units.contains(unit));
-                if held.units.is_empty() {
-                    held.state = ReservationState::Released;
+                reservation.units.retain(|(unit, _)| !units.is_empty() && !units.contains(unit));
+                if reservation.units.is_empty() {
+                    reservation.state = ReservationState::Released;
                 }
             }
             Command::Reserve(_) | Command::Sweep => unreachable!(),
@@ -227,7 +242,7 @@ impl Model {
     }
 }
 
-/// Numbers that look like chance and are the same each time.
+/// A deterministic random number generator.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -243,36 +258,39 @@ impl Dice {
     }
 }
 
-/// Some command that makes sense as things stand.
-pub(crate) fn some_command(dice: &mut Dice, model: &Model) -> Asked {
-    let known: Vec<_> = model.held.keys().copied().collect();
-    let kind = if known.is_empty() { 0 } else { dice.below(8) };
-    let pick = |dice: &mut Dice| known[dice.below(known.len())];
+/// Returns a random command that is plausible in the present state.
+pub(crate) fn some_command(dice: &mut Dice, model: &Model) -> ModelCommand {
+    let ids: Vec<_> = model.reservations.keys().copied().collect();
+    let kind = if ids.is_empty() { 0 } else { dice.below(8) };
+    let pick = |dice: &mut Dice| ids[dice.below(ids.len())];
     let command = match kind {
         0..=2 => return some_purchase(dice, model),
         3 | 4 => Command::Confirm { id: pick(dice), payment_reference: "p".into(), if_version: None },
         5 => Command::Extend { id: pick(dice), seconds: None, if_version: None },
         6 => {
             let id = pick(dice);
-            let first = model.held[&id].units.iter().take(dice.below(2)).map(|(unit, _)| *unit);
+            let first = model.reservations[&id].units.iter().take(dice.below(2)).map(|(unit, _)| *unit);
             Command::Release { id, units: first.collect(), if_version: None }
         }
         _ => Command::Sweep,
     };
-    Asked { command, lines: None }
+    ModelCommand { command, lines: None }
 }
 
-fn some_purchase(dice: &mut Dice, model: &Model) -> Asked {
+fn some_purchase(dice: &mut Dice, model: &Model) -> ModelCommand {
     let buyer = BUYERS[dice.below(BUYERS.len())];
     let types = model.types.len();
     let lines: Vec<_> = (0..=dice.below(2)).map(|_| (dice.below(types), 1 + dice.below(4))).collect();
-    let wanted = lines.iter().map(|(place, units)| Wanted {
-        ticket_type: model.types[*place].0,
+    let reserve_lines = lines.iter().map(|(index, units)| ReserveLine {
+        ticket_type: model.types[*index].0,
         units: (0..*units).map(|_| TicketId::generate()).collect(),
         seats: Vec::new(),
     });
-    let wanted = wanted.collect();
-    let reserve =
-        Reserve { id: ReservationId::generate(), buyer: buyer.into(), lines: wanted, seconds: None };
-    Asked { command: Command::Reserve(reserve), lines: Some((buyer, lines)) }
+    let reserve = Reserve {
+        id: ReservationId::generate(),
+        buyer: buyer.into(),
+        lines: reserve_lines.collect(),
+        seconds: None,
+    };
+    ModelCommand { command: Command::Reserve(reserve), lines: Some((buyer, lines)) }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
-use tessera_core::changeset::Answer;
+use tessera_core::idempotency::RecordedAnswer;
 
 use super::admission::{
     StoredCheckIn, StoredSigningKey, StoredTicket, check_in, signing_key, stored_check_in,
@@ -56,65 +56,73 @@ pub(crate) enum StoredAnswer {
     SigningKey(StoredSigningKey),
     Queue(StoredQueue),
     Booking(StoredBooking),
-    TenantHolds(StoredTenantHolds),
+    TenantHoldRules(StoredTenantHolds),
 }
 
-pub(crate) fn stored_answer(answer: &Answer) -> StoredAnswer {
+pub(crate) fn stored_answer(answer: &RecordedAnswer) -> StoredAnswer {
     match answer {
-        Answer::Done => StoredAnswer::Done,
-        Answer::Tenant(tenant) => StoredAnswer::Tenant(stored_tenant(tenant)),
-        Answer::Key(key) => StoredAnswer::Key(stored_api_key(key)),
-        Answer::User(user) => StoredAnswer::User(stored_user(user)),
-        Answer::Users(users) => StoredAnswer::Users(users.iter().map(stored_user).collect()),
-        Answer::Project(project) => StoredAnswer::Project(stored_project(project)),
-        Answer::Issue(issue) => StoredAnswer::Issue(stored_issue(issue)),
-        Answer::Comment(comment) => StoredAnswer::Comment(stored_comment(comment)),
-        Answer::Link(link) => StoredAnswer::Link(stored_link(link)),
-        Answer::Release(release) => StoredAnswer::Release(stored_release(release)),
-        Answer::Installation(installation) => StoredAnswer::Installation(stored_installation(installation)),
-        Answer::Timers(timers) => StoredAnswer::Timers(timers.iter().map(stored_timer).collect()),
-        Answer::Venue(venue) => StoredAnswer::Venue(stored_venue(venue)),
-        Answer::Series(series) => StoredAnswer::Series(stored_series(series)),
-        Answer::Event(event) => StoredAnswer::Event(stored_event(event)),
-        Answer::TicketType(ticket_type) => StoredAnswer::TicketType(stored_ticket_type(ticket_type)),
-        Answer::Pool(pool) => StoredAnswer::Pool(stored_pool(pool)),
-        Answer::Lock(lock) => StoredAnswer::Lock(stored_lock(lock)),
-        Answer::Reservation(reservation) => StoredAnswer::Reservation(stored_reservation(reservation)),
-        Answer::Ticket(ticket) => StoredAnswer::Ticket(stored_ticket(ticket)),
-        Answer::CheckIn(check_in) => StoredAnswer::CheckIn(stored_check_in(check_in)),
-        Answer::SigningKey(key) => StoredAnswer::SigningKey(stored_signing_key(key)),
-        Answer::Queue(queue) => StoredAnswer::Queue(stored_queue(queue)),
-        Answer::Booking(booking) => StoredAnswer::Booking(stored_booking(booking)),
-        Answer::TenantHolds(holds) => StoredAnswer::TenantHolds(stored_tenant_holds(holds)),
+        RecordedAnswer::Done => StoredAnswer::Done,
+        RecordedAnswer::Tenant(tenant) => StoredAnswer::Tenant(stored_tenant(tenant)),
+        RecordedAnswer::Key(key) => StoredAnswer::Key(stored_api_key(key)),
+        RecordedAnswer::User(user) => StoredAnswer::User(stored_user(user)),
+        RecordedAnswer::Users(users) => StoredAnswer::Users(users.iter().map(stored_user).collect()),
+        RecordedAnswer::Project(project) => StoredAnswer::Project(stored_project(project)),
+        RecordedAnswer::Issue(issue) => StoredAnswer::Issue(stored_issue(issue)),
+        RecordedAnswer::Comment(comment) => StoredAnswer::Comment(stored_comment(comment)),
+        RecordedAnswer::Link(link) => StoredAnswer::Link(stored_link(link)),
+        RecordedAnswer::Release(release) => StoredAnswer::Release(stored_release(release)),
+        RecordedAnswer::Installation(installation) => {
+            StoredAnswer::Installation(stored_installation(installation))
+        }
+        RecordedAnswer::Timers(timers) => StoredAnswer::Timers(timers.iter().map(stored_timer).collect()),
+        RecordedAnswer::Venue(venue) => StoredAnswer::Venue(stored_venue(venue)),
+        RecordedAnswer::Series(series) => StoredAnswer::Series(stored_series(series)),
+        RecordedAnswer::Event(event) => StoredAnswer::Event(stored_event(event)),
+        RecordedAnswer::TicketType(ticket_type) => StoredAnswer::TicketType(stored_ticket_type(ticket_type)),
+        RecordedAnswer::Pool(pool) => StoredAnswer::Pool(stored_pool(pool)),
+        RecordedAnswer::Lock(lock) => StoredAnswer::Lock(stored_lock(lock)),
+        RecordedAnswer::Reservation(reservation) => {
+            StoredAnswer::Reservation(stored_reservation(reservation))
+        }
+        RecordedAnswer::Ticket(ticket) => StoredAnswer::Ticket(stored_ticket(ticket)),
+        RecordedAnswer::CheckIn(check_in) => StoredAnswer::CheckIn(stored_check_in(check_in)),
+        RecordedAnswer::SigningKey(key) => StoredAnswer::SigningKey(stored_signing_key(key)),
+        RecordedAnswer::Queue(queue) => StoredAnswer::Queue(stored_queue(queue)),
+        RecordedAnswer::Booking(booking) => StoredAnswer::Booking(stored_booking(booking)),
+        RecordedAnswer::TenantHoldRules(holds) => StoredAnswer::TenantHoldRules(stored_tenant_holds(holds)),
     }
 }
 
-pub(crate) fn answer(stored: StoredAnswer) -> Result<Answer> {
+pub(crate) fn answer(stored: StoredAnswer) -> Result<RecordedAnswer> {
     Ok(match stored {
-        StoredAnswer::Done => Answer::Done,
-        StoredAnswer::Tenant(stored) => Answer::Tenant(tenant(stored)?),
-        StoredAnswer::Key(stored) => Answer::Key(api_key(stored)?),
-        StoredAnswer::User(stored) => Answer::User(user(stored)?),
-        StoredAnswer::Users(stored) => Answer::Users(stored.into_iter().map(user).collect::<Result<_>>()?),
-        StoredAnswer::Project(stored) => Answer::Project(project(stored)?),
-        StoredAnswer::Issue(stored) => Answer::Issue(issue(stored)?),
-        StoredAnswer::Comment(stored) => Answer::Comment(comment(stored)?),
-        StoredAnswer::Link(stored) => Answer::Link(link(&stored)?),
-        StoredAnswer::Release(stored) => Answer::Release(release(stored)?),
-        StoredAnswer::Installation(stored) => Answer::Installation(installation(stored)?),
-        StoredAnswer::Timers(stored) => Answer::Timers(stored.into_iter().map(timer).collect::<Result<_>>()?),
-        StoredAnswer::Venue(stored) => Answer::Venue(venue(stored)?),
-        StoredAnswer::Series(stored) => Answer::Series(series(stored)?),
-        StoredAnswer::Event(stored) => Answer::Event(event(stored)?),
-        StoredAnswer::TicketType(stored) => Answer::TicketType(ticket_type(stored)?),
-        StoredAnswer::Pool(stored) => Answer::Pool(pool(stored)?),
-        StoredAnswer::Lock(stored) => Answer::Lock(lock(stored)?),
-        StoredAnswer::Reservation(stored) => Answer::Reservation(reservation(stored)?),
-        StoredAnswer::Ticket(stored) => Answer::Ticket(ticket(stored)?),
-        StoredAnswer::CheckIn(stored) => Answer::CheckIn(check_in(stored)?),
-        StoredAnswer::SigningKey(stored) => Answer::SigningKey(signing_key(stored)?),
-        StoredAnswer::Queue(stored) => Answer::Queue(queue(&stored)?),
-        StoredAnswer::Booking(stored) => Answer::Booking(booking(stored)?),
-        StoredAnswer::TenantHolds(stored) => Answer::TenantHolds(tenant_holds(&stored)?),
+        StoredAnswer::Done => RecordedAnswer::Done,
+        StoredAnswer::Tenant(stored) => RecordedAnswer::Tenant(tenant(stored)?),
+        StoredAnswer::Key(stored) => RecordedAnswer::Key(api_key(stored)?),
+        StoredAnswer::User(stored) => RecordedAnswer::User(user(stored)?),
+        StoredAnswer::Users(stored) => {
+            RecordedAnswer::Users(stored.into_iter().map(user).collect::<Result<_>>()?)
+        }
+        StoredAnswer::Project(stored) => RecordedAnswer::Project(project(stored)?),
+        StoredAnswer::Issue(stored) => RecordedAnswer::Issue(issue(stored)?),
+        StoredAnswer::Comment(stored) => RecordedAnswer::Comment(comment(stored)?),
+        StoredAnswer::Link(stored) => RecordedAnswer::Link(link(&stored)?),
+        StoredAnswer::Release(stored) => RecordedAnswer::Release(release(stored)?),
+        StoredAnswer::Installation(stored) => RecordedAnswer::Installation(installation(stored)?),
+        StoredAnswer::Timers(stored) => {
+            RecordedAnswer::Timers(stored.into_iter().map(timer).collect::<Result<_>>()?)
+        }
+        StoredAnswer::Venue(stored) => RecordedAnswer::Venue(venue(stored)?),
+        StoredAnswer::Series(stored) => RecordedAnswer::Series(series(stored)?),
+        StoredAnswer::Event(stored) => RecordedAnswer::Event(event(stored)?),
+        StoredAnswer::TicketType(stored) => RecordedAnswer::TicketType(ticket_type(stored)?),
+        StoredAnswer::Pool(stored) => RecordedAnswer::Pool(pool(stored)?),
+        StoredAnswer::Lock(stored) => RecordedAnswer::Lock(lock(stored)?),
+        StoredAnswer::Reservation(stored) => RecordedAnswer::Reservation(reservation(stored)?),
+        StoredAnswer::Ticket(stored) => RecordedAnswer::Ticket(ticket(stored)?),
+        StoredAnswer::CheckIn(stored) => RecordedAnswer::CheckIn(check_in(stored)?),
+        StoredAnswer::SigningKey(stored) => RecordedAnswer::SigningKey(signing_key(stored)?),
+        StoredAnswer::Queue(stored) => RecordedAnswer::Queue(queue(&stored)?),
+        StoredAnswer::Booking(stored) => RecordedAnswer::Booking(booking(stored)?),
+        StoredAnswer::TenantHoldRules(stored) => RecordedAnswer::TenantHoldRules(tenant_holds(&stored)?),
     })
 }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
 use tessera_core::booking::{Booking, BookingState, Queue};
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::id::{BookingId, EventId, ReservationId, TenantId, TicketTypeId};
-use tessera_core::inventory::{AskedLine, TenantHolds};
+use tessera_core::inventory::HoldRules;
+use tessera_core::inventory::{LineRequest, TenantHoldRules};
 use uuid::Uuid;
 
 use super::scalar::{corrupt, moment};
@@ -57,16 +57,16 @@ pub(crate) struct StoredTenantHolds {
     version: u64,
 }
 
-pub(crate) fn stored_tenant_holds(holds: &TenantHolds) -> StoredTenantHolds {
-    let HoldRules { usual, least, most } = holds.rules;
+pub(crate) fn stored_tenant_holds(holds: &TenantHoldRules) -> StoredTenantHolds {
+    let HoldRules { default: usual, min: least, max: most } = holds.rules;
     let (updated_at, version) = (holds.updated_at.micros(), holds.version);
     StoredTenantHolds { tenant: holds.id.0, usual, least, most, updated_at, version }
 }
 
-pub(crate) fn tenant_holds(stored: &StoredTenantHolds) -> Result<TenantHolds> {
-    Ok(TenantHolds {
+pub(crate) fn tenant_holds(stored: &StoredTenantHolds) -> Result<TenantHoldRules> {
+    Ok(TenantHoldRules {
         id: TenantId(stored.tenant),
-        rules: HoldRules { usual: stored.usual, least: stored.least, most: stored.most },
+        rules: HoldRules { default: stored.usual, min: stored.least, max: stored.most },
         updated_at: moment(stored.updated_at)?,
         version: stored.version,
     })
@@ -78,12 +78,12 @@ pub(crate) fn booking_state(name: &str) -> Result<BookingState> {
     found.ok_or_else(|| corrupt("a booking's state", name))
 }
 
-pub(crate) fn stored_asked_line(line: &AskedLine) -> StoredAskedLine {
+pub(crate) fn stored_asked_line(line: &LineRequest) -> StoredAskedLine {
     StoredAskedLine { ticket_type: line.ticket_type.0, quantity: line.quantity, seats: line.seats.clone() }
 }
 
-pub(crate) fn asked_line(stored: StoredAskedLine) -> AskedLine {
-    AskedLine {
+pub(crate) fn asked_line(stored: StoredAskedLine) -> LineRequest {
+    LineRequest {
         ticket_type: TicketTypeId(stored.ticket_type),
         quantity: stored.quantity,
         seats: stored.seats,
@@ -93,8 +93,8 @@ pub(crate) fn asked_line(stored: StoredAskedLine) -> AskedLine {
 pub(crate) fn stored_queue(queue: &Queue) -> StoredQueue {
     StoredQueue {
         event: queue.id.0,
-        served: queue.served,
-        seconds: queue.seconds,
+        served: queue.max_active,
+        seconds: queue.active_seconds,
         required: queue.required,
         updated_at: queue.updated_at.micros(),
         version: queue.version,
@@ -104,8 +104,8 @@ pub(crate) fn stored_queue(queue: &Queue) -> StoredQueue {
 pub(crate) fn queue(stored: &StoredQueue) -> Result<Queue> {
     Ok(Queue {
         id: EventId(stored.event),
-        served: stored.served,
-        seconds: stored.seconds,
+        max_active: stored.served,
+        active_seconds: stored.seconds,
         required: stored.required,
         updated_at: moment(stored.updated_at)?,
         version: stored.version,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tessera_core::catalog::{
-    Event, EventStatus, Place, Series, TicketType, TypeStatus, Venue, WriteEvent, WriteSeries,
+    Event, EventStatus, GeoPoint, Series, TicketType, TypeStatus, Venue, WriteEvent, WriteSeries,
     WriteTicketType, WriteVenue,
 };
 use tessera_core::id::{EventId, LockId, PoolId, SeriesId, TicketTypeId, VenueId};
@@ -44,7 +44,7 @@ pub(crate) struct StoredVenue {
 }
 
 pub(crate) fn stored_venue(venue: &Venue) -> StoredVenue {
-    let text = venue.text.clone();
+    let text = venue.attributes.clone();
     StoredVenue {
         id: venue.id.to_string(),
         name: text.name,
@@ -53,7 +53,7 @@ pub(crate) fn stored_venue(venue: &Venue) -> StoredVenue {
         state: text.state,
         country: text.country,
         postal_code: text.postal_code,
-        place: text.place.map(|place| (place.latitude, place.longitude)),
+        place: text.location.map(|location| (location.latitude, location.longitude)),
         capacity: text.capacity,
         amenities: text.amenities,
         time_zone: text.time_zone,
@@ -64,14 +64,14 @@ pub(crate) fn stored_venue(venue: &Venue) -> StoredVenue {
 pub(crate) fn venue(stored: StoredVenue) -> Result<Venue> {
     Ok(Venue {
         id: VenueId::parse("id", &stored.id)?,
-        text: WriteVenue {
+        attributes: WriteVenue {
             name: stored.name,
             address: stored.address,
             city: stored.city,
             state: stored.state,
             country: stored.country,
             postal_code: stored.postal_code,
-            place: stored.place.map(|(latitude, longitude)| Place { latitude, longitude }),
+            location: stored.place.map(|(latitude, longitude)| GeoPoint { latitude, longitude }),
             capacity: stored.capacity,
             amenities: stored.amenities,
             time_zone: stored.time_zone,
@@ -94,8 +94,8 @@ pub(crate) struct StoredSeries {
 pub(crate) fn stored_series(series: &Series) -> StoredSeries {
     StoredSeries {
         id: series.id.to_string(),
-        name: series.text.name.clone(),
-        description: series.text.description.clone(),
+        name: series.attributes.name.clone(),
+        description: series.attributes.description.clone(),
         stamp: stamp(series.created_at, series.updated_at, series.version),
     }
 }
@@ -103,7 +103,7 @@ pub(crate) fn stored_series(series: &Series) -> StoredSeries {
 pub(crate) fn series(stored: StoredSeries) -> Result<Series> {
     Ok(Series {
         id: SeriesId::parse("id", &stored.id)?,
-        text: WriteSeries { name: stored.name, description: stored.description },
+        attributes: WriteSeries { name: stored.name, description: stored.description },
         created_at: moment(stored.stamp.created_at)?,
         updated_at: moment(stored.stamp.updated_at)?,
         version: stored.stamp.version,
@@ -136,7 +136,7 @@ pub(crate) struct StoredEvent {
 }
 
 pub(crate) fn stored_event(event: &Event) -> StoredEvent {
-    let text = event.text.clone();
+    let text = event.attributes.clone();
     StoredEvent {
         id: event.id.to_string(),
         title: text.title,
@@ -151,7 +151,7 @@ pub(crate) fn stored_event(event: &Event) -> StoredEvent {
         featured: text.featured,
         image_url: text.image_url,
         capacity: text.capacity,
-        holds: (text.hold_usual, text.hold_least, text.hold_most),
+        holds: (text.hold_seconds, text.hold_min_seconds, text.hold_max_seconds),
         buyer_limit: text.buyer_limit,
         reentry: text.reentry,
         reentry_switches: event.reentry_switches.iter().map(|at| at.micros()).collect(),
@@ -161,10 +161,10 @@ pub(crate) fn stored_event(event: &Event) -> StoredEvent {
 }
 
 pub(crate) fn event(stored: StoredEvent) -> Result<Event> {
-    let (hold_usual, hold_least, hold_most) = stored.holds;
+    let (hold_seconds, hold_min_seconds, hold_max_seconds) = stored.holds;
     Ok(Event {
         id: EventId::parse("id", &stored.id)?,
-        text: WriteEvent {
+        attributes: WriteEvent {
             title: stored.title,
             description: stored.description,
             category: stored.category,
@@ -177,9 +177,9 @@ pub(crate) fn event(stored: StoredEvent) -> Result<Event> {
             featured: stored.featured,
             image_url: stored.image_url,
             capacity: stored.capacity,
-            hold_usual,
-            hold_least,
-            hold_most,
+            hold_seconds,
+            hold_min_seconds,
+            hold_max_seconds,
             buyer_limit: stored.buyer_limit,
             reentry: stored.reentry,
         },
@@ -210,7 +210,7 @@ pub(crate) struct StoredTicketType {
 }
 
 pub(crate) fn stored_ticket_type(ticket_type: &TicketType) -> StoredTicketType {
-    let text = ticket_type.text.clone();
+    let text = ticket_type.attributes.clone();
     StoredTicketType {
         id: ticket_type.id.to_string(),
         event: ticket_type.event.to_string(),
@@ -233,7 +233,7 @@ pub(crate) fn ticket_type(stored: StoredTicketType) -> Result<TicketType> {
     Ok(TicketType {
         id: TicketTypeId::parse("id", &stored.id)?,
         event: EventId::parse("event", &stored.event)?,
-        text: WriteTicketType {
+        attributes: WriteTicketType {
             name: stored.name,
             description: stored.description,
             price: Money { amount, currency },

@@ -7,7 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Connection, Postgres};
 use tessera_core::id::{EventId, ReservationId, TenantId};
 use tessera_core::inventory::Job;
-use tessera_core::ports::BatchDone;
+use tessera_core::ports::BatchResult;
 use tessera_core::{Error, ErrorKind, Result};
 
 use super::commit::{finish, notify_committed, settle};
@@ -27,7 +27,7 @@ fn begin((tenant, event): Event) -> String {
 }
 
 /// Executes a batch when a connection is free.
-pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result<BatchDone> {
+pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result<BatchResult> {
     let _permit = shared.limiter.acquire(of.0).await?;
     let mut conn = shared.pool.acquire().await.map_err(db_error)?;
     let cached = shared.cached_events.get(of);
@@ -49,12 +49,12 @@ pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result
 }
 
 /// Updates the cache and returns the connection if it is healthy.
-fn done(shared: &Shared, of: Event, (batch, conn): (Batch, Option<PoolConnection<Postgres>>)) -> BatchDone {
+fn done(shared: &Shared, of: Event, (batch, conn): (Batch, Option<PoolConnection<Postgres>>)) -> BatchResult {
     shared.cached_events.put(of, batch.cached);
     if let Some(conn) = conn {
         shared.pool.keep(conn);
     }
-    BatchDone { verdicts: batch.verdicts, objects: batch.objects }
+    BatchResult { outcomes: batch.verdicts, objects: batch.objects }
 }
 
 /// Executes a batch by the cached event and returns whether the connection is healthy, or `None` if the cached event is

@@ -8,11 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor};
-use tessera_core::changeset::{Changeset, Committed, Recorded};
+use tessera_core::changeset::{Changeset, Committed};
 use tessera_core::id::{EventId, TenantId};
+use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::Scope;
 use tessera_core::inventory::Job;
-use tessera_core::ports::{BatchDone, Store};
+use tessera_core::ports::{BatchResult, Store};
 use tessera_core::{Error, Result, Timestamp};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -131,7 +132,7 @@ impl DbStore {
         &self.shared.notifier
     }
 
-    async fn batch(&self, tenant: TenantId, event: EventId, jobs: Vec<Arc<Job>>) -> Result<BatchDone> {
+    async fn batch(&self, tenant: TenantId, event: EventId, jobs: Vec<Arc<Job>>) -> Result<BatchResult> {
         if self.shared.writes.is_closed() {
             return Err(unavailable_because("the store is closed"));
         }
@@ -161,7 +162,7 @@ impl Store for DbStore {
         answer.await.unwrap_or_else(|_| Err(unavailable_because("the write's task ended without an answer")))
     }
 
-    async fn recorded(&self, scope: &Scope) -> Result<Option<Recorded>> {
+    async fn recorded(&self, scope: &Scope) -> Result<Option<IdempotencyRecord>> {
         sql::idempotency::recorded(&mut *self.read(scope.tenant).await?, scope, self.now()).await
     }
 

@@ -134,7 +134,7 @@ impl Writer {
             Record::SigningKey(key) => signing_key::insert(conn, self.tenant, key).await,
             Record::Queue(queue) => queue::insert(conn, self.tenant, queue).await,
             Record::Booking(booking) => bookings::insert(conn, self.tenant, booking).await,
-            Record::TenantHolds(holds) => hold_rules::insert(conn, holds).await,
+            Record::TenantHoldRules(holds) => hold_rules::insert(conn, holds).await,
             Record::Reservation(_) | Record::Ticket(_) => {
                 Err(Error::internal(anyhow::anyhow!("reservations and tickets are written by batches only")))
             }
@@ -175,7 +175,7 @@ impl Writer {
             Record::SigningKey(key) => signing_key::update(conn, self.tenant, (key, stored)).await,
             Record::Queue(queue) => queue::update(conn, self.tenant, (queue, stored)).await,
             Record::Booking(booking) => bookings::update(conn, self.tenant, (booking, stored)).await,
-            Record::TenantHolds(holds) => hold_rules::update(conn, (holds, stored)).await,
+            Record::TenantHoldRules(holds) => hold_rules::update(conn, (holds, stored)).await,
         }
     }
 
@@ -188,7 +188,7 @@ impl Writer {
             | Record::SigningKey(_)
             | Record::Queue(_)
             | Record::Booking(_)
-            | Record::TenantHolds(_) => {
+            | Record::TenantHoldRules(_) => {
                 Err(Error::internal(anyhow::anyhow!("records of this kind cannot be deleted")))
             }
             Record::User(user) => {

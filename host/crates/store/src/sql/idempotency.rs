@@ -2,8 +2,8 @@
 
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Row as _};
-use tessera_core::changeset::{Claim, Recorded};
 use tessera_core::idempotency::{Fingerprint, Scope};
+use tessera_core::idempotency::{IdempotencyClaim, IdempotencyRecord};
 use tessera_core::{Result, Timestamp};
 
 use super::rows::{Effect, RowsBuilder, Statement};
@@ -25,7 +25,7 @@ const REPLACE_EXPIRED: &str = "ON CONFLICT (tenant_id, principal, operation, key
      WHERE idempotency.expires_at <=";
 
 /// Claims a key and returns whether it was free. An expired record is replaced.
-pub(super) async fn claim(conn: &mut Conn, claim: &Claim, now: Timestamp) -> Result<bool> {
+pub(super) async fn claim(conn: &mut Conn, claim: &IdempotencyClaim, now: Timestamp) -> Result<bool> {
     let sql = format!("{} {REPLACE_EXPIRED} $8", IDEMPOTENCY.insert());
     let claimed = sqlx::query(AssertSqlSafe(sql))
         .bind(claim.scope.tenant.0)
@@ -43,9 +43,11 @@ pub(super) async fn claim(conn: &mut Conn, claim: &Claim, now: Timestamp) -> Res
 }
 
 /// Claims keys as a part of a statement, which fails if a key has a valid record.
-pub(in super::super) fn claims<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> Result<Statement<'a>> {
+pub(in super::super) fn claims<'a>(
+    claims: impl IntoIterator<Item = &'a IdempotencyClaim>,
+) -> Result<Statement<'a>> {
     let rows = RowsBuilder::new(claims)
-        .texts("principal", |claim: &Claim| claim.scope.principal.as_str())
+        .texts("principal", |claim: &IdempotencyClaim| claim.scope.principal.as_str())
         .texts("operation", |claim| claim.scope.operation.name())
         .texts("key", |claim| claim.scope.key.as_str())
         .bytes("fingerprint", |claim| claim.fingerprint.0.to_vec())
@@ -66,7 +68,7 @@ pub(in super::super) async fn recorded(
     conn: &mut Conn,
     scope: &Scope,
     now: Timestamp,
-) -> Result<Option<Recorded>> {
+) -> Result<Option<IdempotencyRecord>> {
     let sql = format!(
         "{}tenant_id = $1 AND principal = $2 AND operation = $3 AND key = $4 AND expires_at > $5",
         IDEMPOTENCY.select(),
@@ -84,5 +86,5 @@ pub(in super::super) async fn recorded(
     let bytes: Vec<u8> = row.try_get("fingerprint").map_err(db_error)?;
     let bytes = bytes.try_into().map_err(|bytes| corrupt("a fingerprint", bytes))?;
     let Json(stored) = row.try_get::<Json<StoredAnswer>, _>("answer").map_err(db_error)?;
-    Ok(Some(Recorded { fingerprint: Fingerprint(bytes), answer: answer(stored)? }))
+    Ok(Some(IdempotencyRecord { fingerprint: Fingerprint(bytes), answer: answer(stored)? }))
 }

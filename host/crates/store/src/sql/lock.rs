@@ -178,7 +178,7 @@ fn table(kind: ObjectKind) -> Table {
         ObjectKind::Reservation => ("id", Ids::Uuids, "SELECT id, version FROM reservations"),
         ObjectKind::Ticket => ("id", Ids::Uuids, "SELECT id, version FROM tickets"),
         ObjectKind::Queue => ("event_id", Ids::Uuids, "SELECT event_id AS id, version FROM queues"),
-        ObjectKind::TenantHolds => {
+        ObjectKind::TenantHoldRules => {
             ("tenant_id", Ids::Uuids, "SELECT tenant_id AS id, version FROM hold_rules")
         }
         ObjectKind::Booking => ("id", Ids::Uuids, "SELECT id, version FROM bookings"),

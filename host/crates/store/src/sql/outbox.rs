@@ -145,7 +145,7 @@ pub(super) async fn history(
     query.push(" AND object_kind = ").push_bind(kind.name());
     query.push(" AND object_id = ").push_bind(id.to_owned());
     filter::push(&mut query, &page.filter, condition)?;
-    let place = |fact: &Fact| number(fact.what.object.version, &fact.what.id);
+    let place = |fact: &Fact| number(fact.body.object.version, &fact.body.id);
     let sort = Sort::by("object_version", SortType::Numbers, place).descending(true);
     sort.page(conn, query, page, read).await
 }
@@ -161,7 +161,7 @@ pub(super) async fn audit(conn: &mut Conn, tenant: TenantId, page: &PageRequest)
     let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS}, seq FROM "));
     numbering::push_newest(&mut query, tenant, (upto, most));
     filter::push(&mut query, &page.filter, condition)?;
-    let place = |fact: &Fact| number(fact.seq.unwrap_or_default(), &fact.what.id);
+    let place = |fact: &Fact| number(fact.seq.unwrap_or_default(), &fact.body.id);
     let sort = Sort::by("seq", SortType::Numbers, place).descending(true).in_order(numbering::NEWEST_FIRST);
     sort.page(conn, query, page, read).await
 }
@@ -227,7 +227,7 @@ fn read(row: &Row) -> Result<Fact> {
     Ok(Fact {
         seq: seq.map(unsigned).transpose()?,
         tenant: TenantId(row.try_get("tenant_id").map_err(db_error)?),
-        what: NewFact {
+        body: NewFact {
             id: FactId(row.try_get("id").map_err(db_error)?),
             fact_type: row.try_get::<String, _>("fact_type").map_err(db_error)?.into(),
             object: object(row)?,

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqlitePoolOptions;
-use tessera_core::changeset::{Changeset, Committed, Recorded};
+use tessera_core::changeset::{Changeset, Committed};
 use tessera_core::id::{EventId, TenantId};
+use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::Scope;
 use tessera_core::inventory::Job;
-use tessera_core::ports::{BatchDone, Store};
+use tessera_core::ports::{BatchResult, Store};
 use tessera_core::{Error, Result, Timestamp};
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -127,9 +128,9 @@ impl DbStore {
         }
     }
 
-    async fn batch(&self, tenant: TenantId, event: EventId, jobs: Vec<Arc<Job>>) -> Result<BatchDone> {
+    async fn batch(&self, tenant: TenantId, event: EventId, jobs: Vec<Arc<Job>>) -> Result<BatchResult> {
         match self.write(tenant, WriteOp::Batch(tenant, event, jobs)).await? {
-            Outcome::Batch(done) => Ok(BatchDone { verdicts: done.verdicts, objects: done.objects }),
+            Outcome::Batch(done) => Ok(BatchResult { outcomes: done.verdicts, objects: done.objects }),
             Outcome::Committed(_) | Outcome::Rows(_) => Err(unexpected_outcome()),
         }
     }
@@ -148,7 +149,7 @@ impl Store for DbStore {
         }
     }
 
-    async fn recorded(&self, scope: &Scope) -> Result<Option<Recorded>> {
+    async fn recorded(&self, scope: &Scope) -> Result<Option<IdempotencyRecord>> {
         sql::idempotency::recorded(&mut *self.read(scope.tenant).await?, scope, self.now()).await
     }
 

@@ -1,9 +1,9 @@
 //! Tickets: issued on confirmation, returned to their pools, checked in once. Signing keys.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use tessera_core::admission::GateCounts;
 use tessera_core::admission::check_in::{self, Undone};
-use tessera_core::admission::door::Passed;
-use tessera_core::admission::{CheckIn, Direction, SigningKey, Ticket, TicketState, Verdict, tickets};
+use tessera_core::admission::{CheckIn, Direction, SigningKey, Ticket, TicketState, Verdict, revoked_codes};
 use tessera_core::catalog::{Event, EventStatus};
 use tessera_core::changeset::{Changeset, Committed, Write};
 use tessera_core::id::{CheckInId, TicketId};
@@ -94,9 +94,12 @@ async fn cancelled_ticket_returns_its_unit_and_seat(world: World) {
     assert!(again.units.iter().any(|unit| unit.seat == ticket.seat));
     // A second return is stale.
     assert!(commit(&office, change()).await.unwrap_err().is_stale());
-    let request = page(&tickets::REVOKED, 10, "");
+    let request = page(&revoked_codes::SPEC, 10, "");
     let revoked = store.revoked(tenant, reservation.event, &request).await.unwrap().items;
-    assert_eq!(revoked.iter().map(|one| (one.ticket, one.good)).collect::<Vec<_>>(), [(ticket.id, None)]);
+    assert_eq!(
+        revoked.iter().map(|one| (one.ticket, one.valid_serial)).collect::<Vec<_>>(),
+        [(ticket.id, None)]
+    );
 }
 
 async fn check_in_compares_versions_and_nonce_is_unique(world: World) {
@@ -120,7 +123,7 @@ async fn check_in_compares_versions_and_nonce_is_unique(world: World) {
     let second = CheckIn { verdict: Verdict::Duplicate, ..second };
     office.world.store(change(&second, &ticket)).await;
     assert_eq!(store.check_ins_of(tenant, ticket.id).await.unwrap().len(), 2);
-    let passed = |entries, refused| Passed { entries, exits: 0, refused };
+    let passed = |entries, refused| GateCounts { entries, exits: 0, refused };
     let between = (first.at.minus(DAY), first.at.plus(DAY));
     let stats = store.door_stats(tenant, reservation.event, between).await.unwrap();
     assert_eq!((stats.valid, stats.cancelled), (3, 0));
@@ -176,7 +179,7 @@ async fn valid_tickets_of_a_cancelled_event_are_listed(world: World) {
     let (store, tenant) = (office.world.store.clone(), office.tenant);
     assert_eq!(store.tickets_to_cancel(tenant, reservation.event, 9).await.unwrap(), []);
     let mut event = Event { version: 2, ..office.event.clone() };
-    event.text.status = EventStatus::Cancelled;
+    event.attributes.status = EventStatus::Cancelled;
     office.world.store(office.world.change(tenant).update(event)).await;
     let due = store.tickets_to_cancel(tenant, reservation.event, 2).await.unwrap();
     assert_eq!(due.len(), 2);

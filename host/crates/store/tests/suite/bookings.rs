@@ -6,7 +6,7 @@ use tessera_core::booking::{Booking, BookingState, Queue};
 use tessera_core::catalog::{Event, EventStatus};
 use tessera_core::changeset::Changeset;
 use tessera_core::id::BookingId;
-use tessera_core::inventory::AskedLine;
+use tessera_core::inventory::LineRequest;
 
 use crate::box_office::BoxOffice;
 use crate::world::World;
@@ -70,12 +70,12 @@ async fn active_bookings_with_due_work_are_listed(world: World) {
     let now = store.now();
     let [ann, ben, cem] =
         [("ann", 5), ("ben", 1), ("cem", 9)].map(|(buyer, after)| booking(&office, buyer, after));
-    let line = AskedLine { ticket_type: standing, quantity: 2, seats: Vec::new() };
+    let line = LineRequest { ticket_type: standing, quantity: 2, seats: Vec::new() };
     let cem = Booking { lines: vec![line], ..cem };
     let mut served = Vec::new();
     for (booking, seconds) in [(ann, 300), (ben, 0), (cem, 300)] {
         office.world.store(change(&office).insert(booking.clone())).await;
-        let after = booking.served(now, seconds);
+        let after = booking.activated(now, seconds);
         office.world.store(change(&office).update(after.clone())).await;
         assert_eq!(store.booking(tenant, booking.id).await.unwrap().as_ref(), Some(&after));
         served.push(after);
@@ -109,7 +109,7 @@ async fn required_queue_admits_only_active_bookings(world: World) {
     assert_eq!(store.queue(tenant, event).await.unwrap(), None);
     let free = office.run(office.reserve("dia", &[(standing, 1)])).await;
     assert!(free.is_ok(), "a queue is not required by default");
-    let queue = Queue { required: true, version: 1, ..Queue::usual(event, store.now()) };
+    let queue = Queue { required: true, version: 1, ..Queue::default_of(event, store.now()) };
     office.world.store(change(&office).insert(queue.clone())).await;
     assert_eq!(store.queue(tenant, event).await.unwrap(), Some(queue.clone()));
     let twin = store.commit(change(&office).insert(queue.clone())).await.unwrap_err();
@@ -118,7 +118,7 @@ async fn required_queue_admits_only_active_bookings(world: World) {
         let refused = office.run(office.reserve(buyer, &[(standing, 1)])).await.unwrap_err();
         assert_eq!(refused.reason(), "QUEUE_REQUIRED");
     }
-    let served = ann.served(store.now(), 300);
+    let served = ann.activated(store.now(), 300);
     office.world.store(change(&office).update(served.clone())).await;
     let verdicts = office
         .batch(&[office.reserve("dia", &[(standing, 1)]), office.reserve("ann", &[(standing, 1)])])
@@ -129,7 +129,7 @@ async fn required_queue_admits_only_active_bookings(world: World) {
     office.world.store(change(&office).update(past)).await;
     let refused = office.run(office.reserve("ann", &[(standing, 1)])).await.unwrap_err();
     assert_eq!(refused.reason(), "QUEUE_REQUIRED");
-    let open = Queue { required: false, served: 7, version: 2, ..queue };
+    let open = Queue { required: false, max_active: 7, version: 2, ..queue };
     office.world.store(change(&office).update(open.clone())).await;
     assert_eq!(store.queue(tenant, event).await.unwrap(), Some(open));
     assert!(office.run(office.reserve("dia", &[(standing, 1)])).await.is_ok());
@@ -138,27 +138,27 @@ async fn required_queue_admits_only_active_bookings(world: World) {
 async fn queue_without_due_work_is_not_listed(world: World) {
     let office = BoxOffice::open(world, Some(10), |_| ()).await;
     let (store, tenant, event) = (office.world.store.clone(), office.tenant, office.event.id);
-    let queue = Queue { served: 1, version: 1, ..Queue::usual(event, store.now()) };
+    let queue = Queue { max_active: 1, version: 1, ..Queue::default_of(event, store.now()) };
     office.world.store(change(&office).insert(queue.clone())).await;
     let (ann, ben) = (booking(&office, "ann", 1), booking(&office, "ben", 2));
     let due = || async { store.queued_events(9).await.unwrap() };
     assert_eq!(due().await, []);
     office.world.store(change(&office).insert(ann.clone())).await;
     assert_eq!(due().await, [(tenant, event)], "a booking can become active");
-    let served = ann.served(store.now(), 300);
+    let served = ann.activated(store.now(), 300);
     office.world.store(change(&office).update(served.clone()).insert(ben)).await;
     assert_eq!(due().await, [], "all bookings that can be served are active, none is due");
-    let wider = Queue { served: 2, version: 2, ..queue };
+    let wider = Queue { max_active: 2, version: 2, ..queue };
     office.world.store(change(&office).update(wider.clone())).await;
     assert_eq!(due().await, [(tenant, event)], "another booking can become active");
-    office.world.store(change(&office).update(Queue { served: 1, version: 3, ..wider })).await;
+    office.world.store(change(&office).update(Queue { max_active: 1, version: 3, ..wider })).await;
     let past = Booking { active_until: served.active_at, version: 3, ..served };
     office.world.store(change(&office).update(past.clone())).await;
     assert_eq!(due().await, [(tenant, event)], "an active booking has expired");
     let later =
         Booking { active_until: Some(store.now().plus(Duration::from_secs(300))), version: 4, ..past };
     let mut cancelled = Event { version: 2, ..office.event.clone() };
-    cancelled.text.status = EventStatus::Cancelled;
+    cancelled.attributes.status = EventStatus::Cancelled;
     office.world.store(change(&office).update(later).update(cancelled)).await;
     assert_eq!(due().await, [(tenant, event)], "the event is cancelled");
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tessera_core::Result;
 use tessera_core::admission::{Ticket, ticket};
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{Event, EventStatus, TicketType, TypeStatus, WriteEvent, WriteTicketType};
 use tessera_core::id::{EventId, PoolId, ReservationId, SeatId, TenantId, TicketId, TicketTypeId};
-use tessera_core::inventory::job::{Reserve, Wanted};
+use tessera_core::inventory::HoldRules;
+use tessera_core::inventory::job::{Reserve, ReserveLine};
 use tessera_core::inventory::reservation::{MAX_PAGE, SPEC};
 use tessera_core::inventory::{
-    Command, Counts, Job, Outcome, Pool, PoolSort, Reservation, ReservationState, Seat,
+    Command, Counts, Job, JobOutcome, Pool, PoolSort, Reservation, ReservationState, Seat,
 };
 use tessera_core::value::Money;
 
@@ -28,7 +28,7 @@ pub(crate) struct BoxOffice {
 
 /// Sets the hold rules of an event.
 pub(crate) fn hold(text: &mut WriteEvent, rules: HoldRules) {
-    (text.hold_usual, text.hold_least, text.hold_most) = (rules.usual, rules.least, rules.most);
+    (text.hold_seconds, text.hold_min_seconds, text.hold_max_seconds) = (rules.default, rules.min, rules.max);
 }
 
 impl BoxOffice {
@@ -52,23 +52,24 @@ impl BoxOffice {
             featured: false,
             image_url: None,
             capacity,
-            hold_usual: None,
-            hold_least: None,
-            hold_most: None,
+            hold_seconds: None,
+            hold_min_seconds: None,
+            hold_max_seconds: None,
             buyer_limit: None,
             reentry: false,
         };
         change(&mut text);
         let event = Event {
             id: EventId::generate(),
-            text,
+            attributes: text,
             reentry_switches: Vec::new(),
             created_by: "system".into(),
             created_at: now,
             updated_at: now,
             version: 1,
         };
-        let pool = Pool::new(event.id, (PoolSort::Event, event.id.into()), "event", now).holding(capacity);
+        let pool =
+            Pool::new(event.id, (PoolSort::Event, event.id.into()), "event", now).with_capacity(capacity);
         let fact = world.fact(tenant, "event.created", &event).in_event(event.id);
         world.store(world.change(tenant).insert(event.clone()).insert(pool).fact(fact)).await;
         Self { world, tenant, event }
@@ -84,7 +85,7 @@ impl BoxOffice {
         );
         let id = pool.id;
         let fact = self.world.fact(self.tenant, "pool.created", &pool);
-        let changeset = self.world.change(self.tenant).insert(pool.holding(Some(capacity))).fact(fact);
+        let changeset = self.world.change(self.tenant).insert(pool.with_capacity(Some(capacity))).fact(fact);
         self.world.store(changeset).await;
         id
     }
@@ -103,7 +104,7 @@ impl BoxOffice {
         let ticket_type = TicketType {
             id: TicketTypeId::generate(),
             event: self.event.id,
-            text: WriteTicketType {
+            attributes: WriteTicketType {
                 name: "standing".into(),
                 description: String::new(),
                 price: Money { amount: 1_250, currency: "EUR".into() },
@@ -124,7 +125,7 @@ impl BoxOffice {
         let pool = Pool::new(self.event.id, (PoolSort::Type, ticket_type.id.into()), "standing", now);
         let fact = self.world.fact(self.tenant, "ticket_type.created", &ticket_type);
         let changeset =
-            self.world.change(self.tenant).insert(ticket_type.clone()).insert(pool.holding(quantity));
+            self.world.change(self.tenant).insert(ticket_type.clone()).insert(pool.with_capacity(quantity));
         self.world.store(changeset.fact(fact)).await;
         ticket_type.id
     }
@@ -137,8 +138,8 @@ impl BoxOffice {
         self.job(reserve(buyer, lines, None))
     }
 
-    pub(crate) async fn batch(&self, jobs: &[Arc<Job>]) -> Vec<Result<Outcome>> {
-        self.world.store.run_batch(self.tenant, self.event.id, jobs).await.unwrap().verdicts
+    pub(crate) async fn batch(&self, jobs: &[Arc<Job>]) -> Vec<Result<JobOutcome>> {
+        self.world.store.run_batch(self.tenant, self.event.id, jobs).await.unwrap().outcomes
     }
 
     pub(crate) async fn run(&self, job: Arc<Job>) -> Result<Reservation> {
@@ -219,7 +220,7 @@ impl BoxOffice {
 }
 
 pub(crate) fn reserve(buyer: &str, lines: &[(TicketTypeId, usize)], seconds: Option<u32>) -> Command {
-    let line = |(ticket_type, units): &(TicketTypeId, usize)| Wanted {
+    let line = |(ticket_type, units): &(TicketTypeId, usize)| ReserveLine {
         ticket_type: *ticket_type,
         units: (0..*units).map(|_| TicketId::generate()).collect(),
         seats: Vec::new(),
@@ -228,9 +229,9 @@ pub(crate) fn reserve(buyer: &str, lines: &[(TicketTypeId, usize)], seconds: Opt
     Command::Reserve(Reserve { id: ReservationId::generate(), buyer: buyer.into(), lines, seconds })
 }
 
-pub(crate) fn done(verdict: Result<Outcome>) -> Result<Reservation> {
+pub(crate) fn done(verdict: Result<JobOutcome>) -> Result<Reservation> {
     match verdict? {
-        Outcome::Done(reservation) => Ok(*reservation),
+        JobOutcome::Done(reservation) => Ok(*reservation),
         other => panic!("{other:?}"),
     }
 }

@@ -42,7 +42,7 @@ async fn changeset_is_stored_whole(world: World) {
     assert_eq!(stored, Some(Project { issue_count: 1, ..project }));
     assert_eq!(world.store.user(tenant, user.id).await.unwrap(), Some(user));
     assert_eq!(world.store.issue(tenant, issue.id).await.unwrap(), Some(issue.clone()));
-    assert_eq!(world.history(tenant, issue.id).await[0].what, fact);
+    assert_eq!(world.history(tenant, issue.id).await[0].body, fact);
 }
 
 async fn stale_row_rolls_the_changeset_back(world: World) {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use sqlx::{Connection as _, Executor as _};
 use tessera_core::access::Operation;
 use tessera_core::booking::Queue;
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{Event, EventStatus, TicketType, TypeStatus};
 use tessera_core::id::TicketTypeId;
-use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
-use tessera_core::inventory::{Counts, Job, Outcome, Reservation, TenantHolds};
+use tessera_core::idempotency::{Fingerprint, IdempotencyKey, RequestKey, Scope};
+use tessera_core::inventory::HoldRules;
+use tessera_core::inventory::{Counts, Job, JobOutcome, Reservation, TenantHoldRules};
 
 use crate::box_office::{BoxOffice, hold, reserve};
 use crate::world::{Kind, World, run};
@@ -53,28 +53,28 @@ fn held_for(reservation: &Reservation) -> i64 {
 
 async fn changed_terms_apply_at_once(world: World) {
     let (mut office, standing) = warm(world, None).await;
-    change_type(&office, standing, |ticket_type| ticket_type.text.price.amount = 900).await;
+    change_type(&office, standing, |ticket_type| ticket_type.attributes.price.amount = 900).await;
     let reservation = office.run(office.reserve("cem", &[(standing, 2)])).await.unwrap();
     assert_eq!(reservation.total().unwrap().amount, 1_800);
 
     change_event(&mut office, |event| {
-        hold(&mut event.text, HoldRules { usual: Some(90), least: Some(60), most: None });
+        hold(&mut event.attributes, HoldRules { default: Some(90), min: Some(60), max: None });
     })
     .await;
     let reservation = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
     assert_eq!(held_for(&reservation), 90);
 
-    change_event(&mut office, |event| hold(&mut event.text, HoldRules::default())).await;
+    change_event(&mut office, |event| hold(&mut event.attributes, HoldRules::default())).await;
     office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
     let now = office.world.store.now();
-    let rules = HoldRules { usual: Some(120), least: None, most: None };
-    let holds = TenantHolds { id: office.tenant, rules, updated_at: now, version: 1 };
+    let rules = HoldRules { default: Some(120), min: None, max: None };
+    let holds = TenantHoldRules { id: office.tenant, rules, updated_at: now, version: 1 };
     let fact = office.world.fact(office.tenant, "hold_rules.updated", &holds);
     office.world.store(office.world.change(office.tenant).insert(holds).fact(fact)).await;
     let reservation = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
     assert_eq!(held_for(&reservation), 120);
 
-    let queue = Queue { required: true, version: 1, ..Queue::usual(office.event.id, now) };
+    let queue = Queue { required: true, version: 1, ..Queue::default_of(office.event.id, now) };
     let fact = office.world.fact(office.tenant, "queue.updated", &queue);
     office.world.store(office.world.change(office.tenant).insert(queue.clone()).fact(fact)).await;
     assert_eq!(refusal(&office, standing).await, "QUEUE_REQUIRED");
@@ -83,11 +83,11 @@ async fn changed_terms_apply_at_once(world: World) {
     office.world.store(office.world.change(office.tenant).update(open).fact(fact)).await;
     office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
 
-    change_event(&mut office, |event| event.text.buyer_limit = Some(1)).await;
+    change_event(&mut office, |event| event.attributes.buyer_limit = Some(1)).await;
     assert_eq!(refusal(&office, standing).await, "BUYER_LIMIT_REACHED");
-    change_event(&mut office, |event| event.text.buyer_limit = None).await;
+    change_event(&mut office, |event| event.attributes.buyer_limit = None).await;
     office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
-    change_event(&mut office, |event| event.text.status = EventStatus::Draft).await;
+    change_event(&mut office, |event| event.attributes.status = EventStatus::Draft).await;
     assert_eq!(refusal(&office, standing).await, "EVENT_NOT_ON_SALE");
     office.check().await;
 }
@@ -115,16 +115,16 @@ async fn repeated_key_in_a_cached_batch_is_replayed(world: World) {
         operation: Operation::ReservationCreate,
         key: IdempotencyKey::parse("twice").unwrap(),
     };
-    let key = (scope, Fingerprint::of(&"the same"));
+    let key = RequestKey { scope, fingerprint: Fingerprint::of(&"the same") };
     let job = || {
         let command = reserve("cem", &[(standing, 1)], None);
         Arc::new(Job::new(&office.world.ctx(office.tenant), command, Some(key.clone())))
     };
     let first = office.run(job()).await.unwrap();
-    change_type(&office, standing, |ticket_type| ticket_type.text.status = TypeStatus::Inactive).await;
+    change_type(&office, standing, |ticket_type| ticket_type.attributes.status = TypeStatus::Inactive).await;
     let jobs = [job(), office.reserve("dia", &[(other, 1)])];
     let verdicts = office.batch(&jobs).await;
-    let Ok(Outcome::Replayed(recorded)) = &verdicts[0] else { panic!("{verdicts:?}") };
+    let Ok(JobOutcome::Replayed(recorded)) = &verdicts[0] else { panic!("{verdicts:?}") };
     assert_eq!(Reservation::try_from(recorded.answer.clone()).unwrap(), first);
     assert!(verdicts[1].is_ok(), "{verdicts:?}");
     office.check().await;
@@ -183,7 +183,8 @@ async fn batch_that_waited_for_locks_uses_present_terms() {
             let reserved =
                 tokio::spawn(async move { waiting.run(waiting.reserve("cem", &[(standing, 1)])).await });
             waits_for_a_lock(&office.world).await;
-            change_type(&office, standing, |ticket_type| ticket_type.text.price.amount = patience).await;
+            change_type(&office, standing, |ticket_type| ticket_type.attributes.price.amount = patience)
+                .await;
             let longer = office.world.store.now().plus(Duration::from_millis(patience.unsigned_abs()));
             office.world.wait_until(longer).await;
             let before = office.world.store.now();

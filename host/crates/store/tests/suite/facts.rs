@@ -34,7 +34,7 @@ async fn facts_never_appear_below_a_read_number(world: World) {
             let (mut seen, mut reads) = (Vec::new(), 0_u32);
             while !done.load(Ordering::Relaxed) || reads == 0 {
                 let facts = world.store.facts_after(0, 100_000).await.unwrap();
-                let now: Vec<_> = facts.iter().map(|fact| (fact.seq.unwrap(), fact.what.id)).collect();
+                let now: Vec<_> = facts.iter().map(|fact| (fact.seq.unwrap(), fact.body.id)).collect();
                 assert!(now.is_sorted_by(|a, b| a.0 < b.0));
                 assert!(now.starts_with(&seen), "a fact appeared below one that was read");
                 seen = now;
@@ -69,12 +69,12 @@ async fn facts_of_an_object_are_ordered_by_version(world: World) {
         .map(|_| {
             let (world, id) = (world.clone(), issue.id);
             tokio::spawn(async move {
-                let mut stored = 0_usize;
-                while stored < 5 {
+                let mut commits = 0_usize;
+                while commits < 5 {
                     let stored = world.store.issue(tenant, id).await.unwrap().unwrap();
                     let next = world.next(&stored, |_| ());
                     match world.commit(world.update(tenant, &next)).await {
-                        Ok(_) => stored += 1,
+                        Ok(_) => commits += 1,
                         Err(error) => assert!(error.is_stale(), "{error:?}"),
                     }
                 }
@@ -86,8 +86,8 @@ async fn facts_of_an_object_are_ordered_by_version(world: World) {
     }
     let mut versions: HashMap<String, u64> = HashMap::new();
     for fact in world.numbered(43).await {
-        let before = versions.insert(fact.what.object.id, fact.what.object.version);
-        assert_eq!(before.unwrap_or_default() + 1, fact.what.object.version);
+        let before = versions.insert(fact.body.object.id, fact.body.object.version);
+        assert_eq!(before.unwrap_or_default() + 1, fact.body.object.version);
     }
     assert_eq!(versions[&issue.id.to_string()], 41);
 }
@@ -103,7 +103,7 @@ async fn facts_of_one_changeset_keep_their_order(world: World) {
     let ids: Vec<_> = changeset.facts.iter().map(|fact| fact.id).collect();
     world.store(changeset).await;
     let facts = world.numbered(301).await;
-    assert_eq!(facts[1..].iter().map(|fact| fact.what.id).collect::<Vec<_>>(), ids);
+    assert_eq!(facts[1..].iter().map(|fact| fact.body.id).collect::<Vec<_>>(), ids);
 }
 
 async fn fact_round_trips(world: World) {
@@ -139,7 +139,7 @@ async fn fact_round_trips(world: World) {
         .collect();
     world.store(world.change(tenant).fact(fact.clone())).await;
     let facts = world.numbered(4).await;
-    assert_eq!((facts[3].tenant, &facts[3].what), (tenant, &fact));
+    assert_eq!((facts[3].tenant, &facts[3].body), (tenant, &fact));
     let own = world.store.tenant_facts_after(tenant, facts[2].seq.unwrap(), 10).await.unwrap();
     assert_eq!(own, &facts[3..]);
 }
@@ -177,7 +177,7 @@ async fn history_and_audit_are_newest_first(world: World) {
         async move { store.history(tenant, (ObjectKind::Issue, &id), &request).await }
     })
     .await;
-    let versions: Vec<_> = history.iter().map(|fact| fact.what.object.version).collect();
+    let versions: Vec<_> = history.iter().map(|fact| fact.body.object.version).collect();
     assert_eq!(versions, (1..=10).rev().collect::<Vec<_>>());
 
     let mut facts = world.numbered(12).await;
@@ -196,7 +196,7 @@ async fn old_facts_are_deleted_and_numbers_are_not_reused(world: World) {
         world.user(tenant, "A User", &format!("u{number}@example.com")).await;
     }
     let before = world.numbered(5).await;
-    let cut = before[4].what.at.plus(Duration::from_micros(1));
+    let cut = before[4].body.at.plus(Duration::from_micros(1));
     world.wait_until(cut).await;
     world.user(tenant, "Last User", "last@example.com").await;
     let last = world.numbered(6).await.pop().unwrap();

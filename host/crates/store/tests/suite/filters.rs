@@ -280,7 +280,7 @@ async fn facts_are_filtered(world: World) {
         let all = world.store.tenant_facts_after(tenant, 0, 100).await.unwrap();
         let matching: Vec<_> = all.into_iter().filter(|fact| fact.matches(&request.filter)).collect();
         assert_eq!(found, matching, "{text}");
-        let types: Vec<_> = found.iter().map(|fact| &*fact.what.fact_type).collect();
+        let types: Vec<_> = found.iter().map(|fact| &*fact.body.fact_type).collect();
         assert_eq!(types, expected, "{text}");
     }
 }

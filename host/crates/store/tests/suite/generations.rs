@@ -250,6 +250,6 @@ async fn issue_version_may_increase_by_several(world: World) {
     world.store(stored(2)).await;
     assert_eq!(world.store.issue(tenant, issue.id).await.unwrap(), Some(after));
     let versions: Vec<_> =
-        world.history(tenant, issue.id).await.iter().map(|fact| fact.what.object.version).collect();
+        world.history(tenant, issue.id).await.iter().map(|fact| fact.body.object.version).collect();
     assert_eq!(versions, [5, 4, 3, 2, 1]);
 }

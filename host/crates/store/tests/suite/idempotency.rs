@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tessera_core::access::Operation;
-use tessera_core::changeset::{Answer, Changeset, Claim, Committed, Recorded};
+use tessera_core::changeset::{Changeset, Committed};
 use tessera_core::id::{CommentId, TenantId};
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
+use tessera_core::idempotency::{IdempotencyClaim, IdempotencyRecord, RecordedAnswer};
 use tessera_core::outbox::Actor;
 use tessera_core::plugin;
 use tessera_core::tracker::{Comment, Link, Relation, Scheme};
@@ -29,11 +30,14 @@ fn scope(tenant: TenantId, key: &str) -> Scope {
     Scope { tenant, principal: "key:k".into(), operation: Operation::IssueCreate, key }
 }
 
-fn claimed(world: &World, changeset: Changeset, key: &str, answer: impl Into<Answer>) -> Changeset {
+fn claimed(world: &World, changeset: Changeset, key: &str, answer: impl Into<RecordedAnswer>) -> Changeset {
     let scope = scope(changeset.tenant, key);
     let expires = world.store.now().plus(Duration::from_secs(60));
     let fingerprint = Fingerprint::of(&("command", key));
-    Changeset { claim: Some(Claim { scope, fingerprint, answer: answer.into(), expires }), ..changeset }
+    Changeset {
+        claim: Some(IdempotencyClaim { scope, fingerprint, answer: answer.into(), expires }),
+        ..changeset
+    }
 }
 
 async fn repeated_key_returns_the_recorded_answer(world: World) {
@@ -43,8 +47,10 @@ async fn repeated_key_returns_the_recorded_answer(world: World) {
     world.store(claimed(&world, world.creation(tenant, &project, &first), "k", first.clone())).await;
     let second = world.new_issue(project.id, "second");
     let again = claimed(&world, world.creation(tenant, &project, &second), "k", second.clone());
-    let recorded =
-        Recorded { fingerprint: Fingerprint::of(&("command", "k")), answer: Answer::Issue(first.clone()) };
+    let recorded = IdempotencyRecord {
+        fingerprint: Fingerprint::of(&("command", "k")),
+        answer: RecordedAnswer::Issue(first.clone()),
+    };
     assert_eq!(world.commit(again).await.unwrap(), Committed::Replayed(Box::new(recorded.clone())));
     assert_eq!(world.store.issue(tenant, second.id).await.unwrap(), None);
     assert_eq!(world.store.recorded(&scope(tenant, "k")).await.unwrap(), Some(recorded));
@@ -72,7 +78,7 @@ async fn one_of_fifty_concurrent_repeats_is_executed(world: World) {
     let (mut stored, mut answers) = (Vec::new(), Vec::new());
     for commit in commits {
         match commit.await.unwrap() {
-            (issue, Committed::Stored) => stored.push(Answer::Issue(issue)),
+            (issue, Committed::Stored) => stored.push(RecordedAnswer::Issue(issue)),
             (_, Committed::Replayed(recorded)) => answers.push(recorded.answer),
         }
     }
@@ -141,7 +147,7 @@ async fn answers_round_trip(world: World) {
     let release = world.new_release("sla", "1.0.0", 1);
     let scopes = [plugin::Scope::Tenant, plugin::Scope::Project(project.id)];
     let [whole, part] = scopes.map(|scope| full(world.new_installation(&release, scope)));
-    let answers: [Answer; 12] = [
+    let answers: [RecordedAnswer; 12] = [
         ().into(),
         world.new_tenant("new").into(),
         key.into(),

@@ -243,8 +243,8 @@ async fn fact_records_its_plugin_release(world: World) {
     fact.release = Some("support-sla@1.2.0".into());
     world.store(world.change(tenant).update(next).fact(fact.clone())).await;
     let history = world.history(tenant, issue.id).await;
-    assert_eq!(history[0].what, fact);
-    assert_eq!(history[1].what.release, None);
+    assert_eq!(history[0].body, fact);
+    assert_eq!(history[1].body.release, None);
     let facts = world.numbered(4).await;
-    assert_eq!(facts[3].what.release.as_deref(), Some("support-sla@1.2.0"));
+    assert_eq!(facts[3].body.release.as_deref(), Some("support-sla@1.2.0"));
 }

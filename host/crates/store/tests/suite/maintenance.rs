@@ -22,7 +22,7 @@ async fn lease_has_one_holder_until_it_expires(world: World) {
     assert!(lease("a", 60_000).await, "its holder renews it");
     assert!(!lease("b", 60_000).await);
     assert!(lease("a", 1).await, "its holder shortens it");
-    world.wait_for("the end of the lease", async || lease("b", 60_000).await).await;
+    world.wait_for("the end of the lease", || async { lease("b", 60_000).await }).await;
     assert!(!lease("a", 60_000).await);
     let takers: Vec<_> = (0..10)
         .map(|taker| {

@@ -67,7 +67,7 @@ async fn facts_of_a_commit_have_consecutive_numbers(world: World) {
     let facts = world.numbered(2 + 6 * 423).await;
     let numbers: Vec<_> = facts.iter().map(|fact| fact.seq.unwrap()).collect();
     assert_eq!(numbers, (1..=2 + 6 * 423).collect::<Vec<_>>());
-    let ids: Vec<_> = facts.iter().map(|fact| fact.what.id).collect();
+    let ids: Vec<_> = facts.iter().map(|fact| fact.body.id).collect();
     for commit in commits {
         let first = ids.iter().position(|id| *id == commit[0]).unwrap();
         assert_eq!(ids[first..first + commit.len()], commit);
@@ -85,7 +85,7 @@ async fn facts_of_a_batch_are_in_command_order(world: World) {
     for (verdict, fact) in verdicts.into_iter().zip(&facts[before..]) {
         let reservation = done(verdict).unwrap();
         assert_eq!(
-            (fact.what.object.kind, &fact.what.object.id),
+            (fact.body.object.kind, &fact.body.object.id),
             (ObjectKind::Reservation, &reservation.id.to_string())
         );
     }
@@ -126,7 +126,7 @@ async fn audit_pages_may_end_within_a_commit(world: World) {
             let own: Vec<_> = facts.iter().filter(|fact| fact.tenant == tenant).cloned().collect();
             assert_eq!(audit(&world, tenant, request.clone()).await, own, "pages of {size}");
             request.filter = world.filter(tenant, &fact::SPEC, "type:user.updated");
-            let own: Vec<_> = own.into_iter().filter(|fact| fact.what.fact_type == "user.updated").collect();
+            let own: Vec<_> = own.into_iter().filter(|fact| fact.body.fact_type == "user.updated").collect();
             assert_eq!(audit(&world, tenant, request).await, own, "pages of {size}, filtered");
         }
     }
@@ -134,7 +134,7 @@ async fn audit_pages_may_end_within_a_commit(world: World) {
 
 /// Returns a time after all facts but those of the last commit, and the latter.
 fn cut_before_the_last_commit(facts: &[Fact]) -> (Timestamp, &[Fact]) {
-    (facts[facts.len() - 2].what.at, &facts[facts.len() - 2..])
+    (facts[facts.len() - 2].body.at, &facts[facts.len() - 2..])
 }
 
 async fn deleted_slices_may_end_within_a_commit(world: World) {

@@ -111,5 +111,5 @@ async fn purger_deletes_everything(world: World) {
     assert!(world.store.purges(9).await.unwrap().is_empty());
     assert_eq!(world.store.issue(tenant, child.id).await.unwrap().unwrap().parent, None);
     let history = world.history(tenant, parent.id).await;
-    assert_eq!((&*history[0].what.fact_type, history[0].what.cause), ("issue.deleted", cause));
+    assert_eq!((&*history[0].body.fact_type, history[0].body.cause), ("issue.deleted", cause));
 }

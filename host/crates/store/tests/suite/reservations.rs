@@ -1,16 +1,15 @@
 //! Batches of reservations: each command has its own result, pools are never oversold, counts are consistent.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tessera_core::Result;
 use tessera_core::access::Operation;
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::changeset::Write;
 use tessera_core::id::LockId;
-use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
-use tessera_core::inventory::{Command, Counts, Job, Lock, Outcome, Reservation, ReservationState};
+use tessera_core::idempotency::{Fingerprint, IdempotencyKey, RequestKey, Scope};
+use tessera_core::inventory::HoldRules;
+use tessera_core::inventory::{Command, Counts, Job, JobOutcome, Lock, Reservation, ReservationState};
 
 use crate::box_office::{BoxOffice, done, hold, reserve, seats};
 use crate::world::{Kind, World, run};
@@ -46,12 +45,12 @@ async fn reservation_goes_from_hold_to_confirmation(world: World) {
     assert_eq!((gone.state, gone.units.len()), (ReservationState::Released, 0));
     office.check().await;
     let facts = office.world.numbered(11).await;
-    let of: Vec<_> = facts.iter().filter(|fact| fact.what.object.id == reservation.id.to_string()).collect();
-    let types: Vec<_> = of.iter().map(|fact| &*fact.what.fact_type).collect();
+    let of: Vec<_> = facts.iter().filter(|fact| fact.body.object.id == reservation.id.to_string()).collect();
+    let types: Vec<_> = of.iter().map(|fact| &*fact.body.fact_type).collect();
     let expected =
         ["reservation.held", "reservation.extended", "reservation.released", "reservation.confirmed"];
     assert_eq!(types, expected);
-    assert!(of.iter().all(|fact| fact.what.event == Some(office.event.id)));
+    assert!(of.iter().all(|fact| fact.body.event == Some(office.event.id)));
 }
 
 async fn lines_on_one_pool_are_summed_and_atomic(world: World) {
@@ -93,7 +92,7 @@ async fn each_command_of_a_batch_has_its_own_result(world: World) {
 }
 
 async fn expired_hold_cannot_be_confirmed_and_returns_its_supply(world: World) {
-    let holds = HoldRules { usual: Some(2), least: Some(1), most: Some(2) };
+    let holds = HoldRules { default: Some(2), min: Some(1), max: Some(2) };
     let office = BoxOffice::open(world, Some(2), |text| hold(text, holds)).await;
     let standing = office.ticket_type(None, &[]).await;
     let reservation = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
@@ -111,7 +110,7 @@ async fn expired_hold_cannot_be_confirmed_and_returns_its_supply(world: World) {
     assert_eq!(reason(office.confirm(next.id).await), "RESERVATION_EXPIRED");
     assert_eq!(office.counts(office.event.id).await, Counts::default());
     let verdict = office.batch(&[office.job(Command::Sweep)]).await.pop().unwrap();
-    assert!(matches!(verdict, Ok(Outcome::Swept(0))));
+    assert!(matches!(verdict, Ok(JobOutcome::Swept(0))));
     office.check().await;
 }
 
@@ -122,7 +121,7 @@ async fn repeated_key_is_replayed_and_another_body_is_refused(world: World) {
         let key = IdempotencyKey::parse("key").unwrap();
         let operation = Operation::ReservationCreate;
         let scope = Scope { tenant: office.tenant, principal: "system".into(), operation, key };
-        let key = Some((scope, Fingerprint([fingerprint; 32])));
+        let key = Some(RequestKey { scope, fingerprint: Fingerprint([fingerprint; 32]) });
         let command = reserve("ann", &[(standing, units)], None);
         Arc::new(Job::new(&office.world.ctx(office.tenant), command, key))
     };
@@ -130,7 +129,7 @@ async fn repeated_key_is_replayed_and_another_body_is_refused(world: World) {
     // In the same batch, in the next one, and with another body.
     let verdicts = office.batch(&[keyed(1, 2), keyed(1, 2), keyed(2, 3)]).await;
     for verdict in &verdicts[..2] {
-        let Ok(Outcome::Replayed(recorded)) = verdict else { panic!("{verdict:?}") };
+        let Ok(JobOutcome::Replayed(recorded)) = verdict else { panic!("{verdict:?}") };
         assert_eq!(Reservation::try_from(recorded.answer.clone()).unwrap(), first);
     }
     assert_eq!(verdicts[2].as_ref().unwrap_err().reason(), "IDEMPOTENCY_KEY_REUSED");

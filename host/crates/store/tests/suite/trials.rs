@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{Event, EventStatus};
 use tessera_core::id::{PoolId, TicketTypeId};
+use tessera_core::inventory::HoldRules;
 use tessera_core::inventory::{Command, ReservationState};
 
 use crate::box_office::{BoxOffice, done, hold};
-use crate::model::{Dice, Model, Said, Terms, some_command};
+use crate::model::{CommandResult, Dice, Model, Terms, some_command};
 use crate::world::{World, is_long_trial, setting};
 
 async fn confirm_and_expiry_exclude_each_other(world: World) {
@@ -31,7 +31,7 @@ async fn confirm_and_expiry_exclude_each_other(world: World) {
 
 /// Creates an event with holds of one second.
 async fn open_for_a_second(world: World) -> (BoxOffice, TicketTypeId) {
-    let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(1) };
+    let holds = HoldRules { default: Some(1), min: Some(1), max: Some(1) };
     let office = BoxOffice::open(world, None, |text| hold(text, holds)).await;
     let standing = office.ticket_type(None, &[]).await;
     (office, standing)
@@ -113,7 +113,7 @@ async fn sequence(world: &World, seed: u64) -> Vec<ReservationState> {
     const BATCHES: usize = 12;
     let mut dice = Dice::new(seed);
     let terms = Terms { hold: (1, 3), per_purchase: 50, per_buyer: 7 };
-    let holds = HoldRules { usual: Some(1), least: Some(1), most: Some(3) };
+    let holds = HoldRules { default: Some(1), min: Some(1), max: Some(3) };
     let mut office = BoxOffice::open(world.clone(), Some(14), |text| {
         hold(text, holds);
         text.buyer_limit = Some(7);
@@ -130,7 +130,7 @@ async fn sequence(world: &World, seed: u64) -> Vec<ReservationState> {
         step(&office, &mut model, &mut dice, seed).await;
     }
     office.check().await;
-    model.held.into_values().map(|reservation| reservation.state).collect()
+    model.reservations.into_values().map(|reservation| reservation.state).collect()
 }
 
 /// Creates three ticket types with a shared pool.
@@ -145,12 +145,12 @@ async fn small_show(office: &BoxOffice, terms: Terms) -> Model {
         types.push((id, [vec![office.event.id.into(), id.into()], shared].concat()));
     }
     let (status, now) = (EventStatus::Active, office.event.created_at);
-    Model { terms, status, now, types, pools, held: BTreeMap::new() }
+    Model { terms, status, now, types, pools, reservations: BTreeMap::new() }
 }
 
 async fn cancel(office: &BoxOffice) -> Event {
     let mut event = Event { version: 2, ..office.event.clone() };
-    event.text.status = EventStatus::Cancelled;
+    event.attributes.status = EventStatus::Cancelled;
     let fact = office.world.fact(office.tenant, "event.cancelled", &event).in_event(event.id);
     office.world.store(office.world.change(office.tenant).update(event.clone()).fact(fact)).await;
     event
@@ -158,7 +158,7 @@ async fn cancel(office: &BoxOffice) -> Event {
 
 /// Waits until a hold of the model has expired.
 async fn outlive_a_hold(office: &BoxOffice, model: &Model) {
-    let holds = model.held.values().filter(|reservation| reservation.state == ReservationState::Held);
+    let holds = model.reservations.values().filter(|reservation| reservation.state == ReservationState::Held);
     let Some(end) = holds.map(|reservation| reservation.expires).min() else { return };
     while office.world.store.now() <= end {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -169,12 +169,12 @@ async fn outlive_a_hold(office: &BoxOffice, model: &Model) {
 async fn step(office: &BoxOffice, model: &mut Model, dice: &mut Dice, seed: u64) {
     let asked: Vec<_> = (0..=dice.below(5)).map(|_| some_command(dice, model)).collect();
     let jobs: Vec<_> = asked.iter().map(|asked| office.job(asked.command.clone())).collect();
-    let said: Vec<_> = office.batch(&jobs).await.iter().map(Said::from).collect();
+    let said: Vec<_> = office.batch(&jobs).await.iter().map(CommandResult::from).collect();
     let stored: HashMap<_, _> =
         office.reservations().await.into_iter().map(|stored| (stored.id, stored)).collect();
     // An effect of the store's time is a change that contains the time; without a change the time does not matter.
     model.now = stored.values().map(|stored| stored.updated_at).max().unwrap_or(model.now);
-    let expected: Vec<_> = asked.iter().map(|asked| model.judge(asked)).collect();
+    let expected: Vec<_> = asked.iter().map(|asked| model.apply(asked)).collect();
     assert_eq!(
         said,
         expected,

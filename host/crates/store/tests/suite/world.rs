@@ -437,8 +437,8 @@ impl World {
 
     /// Waits for `count` numbered facts and returns them.
     pub(crate) async fn numbered(&self, count: usize) -> Vec<Fact> {
-        let read = async || self.store.facts_after(0, 100_000).await.unwrap();
-        self.wait_for(&format!("{count} numbered facts"), async || read().await.len() >= count).await;
+        let read = || async { self.store.facts_after(0, 100_000).await.unwrap() };
+        self.wait_for(&format!("{count} numbered facts"), || async { read().await.len() >= count }).await;
         let facts = read().await;
         assert_eq!(facts.len(), count);
         facts
@@ -446,11 +446,14 @@ impl World {
 
     /// Waits until the store's clock has reached a time.
     pub(crate) async fn wait_until(&self, at: Timestamp) {
-        self.wait_for("the store's clock", async || self.store.now() >= at).await;
+        self.wait_for("the store's clock", || async { self.store.now() >= at }).await;
     }
 
     /// Waits until a condition holds.
-    pub(crate) async fn wait_for(&self, what: &str, condition: impl AsyncFn() -> bool) {
+    pub(crate) async fn wait_for<F>(&self, what: &str, condition: impl Fn() -> F)
+    where
+        F: Future<Output = bool>,
+    {
         let patience = Instant::now() + Duration::from_secs(20);
         while !condition().await {
             assert!(Instant::now() < patience, "waited in vain for {what}");

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tessera_core::admission::{Code, Revoked, SigningKey, Ticket};
+use tessera_core::admission::{Code, RevokedCodes, SigningKey, Ticket};
 use tessera_core::value::Money;
 use tessera_proto::common::v1 as common;
 use tessera_proto::ticket::v1 as pb;
@@ -39,10 +39,10 @@ pub fn ticket(held: Ticket, code: Option<Code>) -> pb::Ticket {
 
 /// Codes of a ticket that are void.
 #[must_use]
-pub fn revoked(held: Revoked) -> pb::RevokedCode {
+pub fn revoked(held: RevokedCodes) -> pb::RevokedCode {
     pb::RevokedCode {
         ticket_id: held.ticket.to_string(),
-        good_serial: held.good.unwrap_or_default().into(),
+        good_serial: held.valid_serial.unwrap_or_default().into(),
         revoked_at: time(held.at),
     }
 }

@@ -1,9 +1,9 @@
 //! Queues, and the places in them.
 
 use tessera_core::Result;
-use tessera_core::booking::{AskedBooking, Queue, QueueStatus, Standing};
+use tessera_core::booking::{BookingPosition, CreateBooking, Queue, QueueStatus};
 use tessera_core::id::EventId;
-use tessera_core::inventory::AskedLine;
+use tessera_core::inventory::LineRequest;
 use tessera_proto::ticket::v1 as pb;
 
 use crate::booking::{WrittenBooking, standing_etag, status_etag};
@@ -12,7 +12,7 @@ use crate::grpc::convert::{count, large, text, time};
 use crate::request::etag;
 
 /// What is asked for.
-pub fn enqueue(ask: pb::EnqueueBookingRequest) -> Result<AskedBooking> {
+pub fn enqueue(ask: pb::EnqueueBookingRequest) -> Result<CreateBooking> {
     let event = EventId::parse("event_id", &ask.event_id)?;
     let lines = ask.lines.into_iter().map(written).collect();
     WrittenBooking { user_id: ask.user_id, lines, timeout_seconds: ask.timeout_seconds }.read(event)
@@ -20,9 +20,9 @@ pub fn enqueue(ask: pb::EnqueueBookingRequest) -> Result<AskedBooking> {
 
 /// A booking and its place.
 #[must_use]
-pub fn standing(held: Standing) -> pb::Booking {
+pub fn standing(held: BookingPosition) -> pb::Booking {
     let etag = standing_etag(&held);
-    let Standing { booking, position } = held;
+    let BookingPosition { booking, position } = held;
     let (failure_reason, failure_message) = booking.failure.unwrap_or_default();
     pb::Booking {
         id: booking.id.to_string(),
@@ -44,7 +44,7 @@ pub fn standing(held: Standing) -> pb::Booking {
     }
 }
 
-fn line(line: AskedLine) -> pb::ReservationLine {
+fn line(line: LineRequest) -> pb::ReservationLine {
     pb::ReservationLine {
         ticket_type_id: line.ticket_type.to_string(),
         quantity: count(line.quantity.into()),
@@ -60,8 +60,8 @@ pub fn status(held: &QueueStatus) -> pb::GetQueueStatusResponse {
         event_id: held.queue.id.to_string(),
         waiting: large(held.waiting),
         active: large(held.active),
-        max_active: count(held.queue.served.into()),
-        active_seconds: count(held.queue.seconds.into()),
+        max_active: count(held.queue.max_active.into()),
+        active_seconds: count(held.queue.active_seconds.into()),
         required: held.queue.required,
         etag: status_etag(held),
     }
@@ -72,8 +72,8 @@ pub fn status(held: &QueueStatus) -> pb::GetQueueStatusResponse {
 pub fn queue(held: &Queue) -> pb::SetQueueResponse {
     pb::SetQueueResponse {
         event_id: held.id.to_string(),
-        max_active: count(held.served.into()),
-        active_seconds: count(held.seconds.into()),
+        max_active: count(held.max_active.into()),
+        active_seconds: count(held.active_seconds.into()),
         required: held.required,
         updated_at: time(held.updated_at),
         etag: etag(held.version),

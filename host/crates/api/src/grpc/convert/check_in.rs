@@ -1,7 +1,7 @@
 //! Check-ins, and what they add up to.
 
-use tessera_core::admission::door::{DoorStats, Passed};
-use tessera_core::admission::{CheckIn, Inspection, Merged, Noted};
+use tessera_core::admission::{CheckIn, Inspection, MergedScan, ReportedScan};
+use tessera_core::admission::{DoorStats, GateCounts};
 use tessera_core::id::EventId;
 use tessera_core::{Error, Timestamp};
 use tessera_proto::ticket::v1 as pb;
@@ -47,7 +47,7 @@ pub fn inspection(held: Inspection) -> pb::ValidateTicketResponse {
 
 /// A scan that a device noted.
 #[must_use]
-pub fn scan(event: EventId, device: &str, scan: pb::Scan) -> Noted {
+pub fn scan(event: EventId, device: &str, scan: pb::Scan) -> ReportedScan {
     let at = scan.at.ok_or_else(|| Error::invalid("at", "must be given"));
     let at = at.and_then(|at| read_time("at", &at));
     let asked = WrittenCheckIn {
@@ -63,7 +63,7 @@ pub fn scan(event: EventId, device: &str, scan: pb::Scan) -> Noted {
 
 /// What became of a scan.
 #[must_use]
-pub fn merged(held: Merged) -> pb::ScanResult {
+pub fn merged(held: MergedScan) -> pb::ScanResult {
     let nonce = held.nonce;
     match held.result {
         Ok(held) => {
@@ -90,13 +90,13 @@ pub fn stats(held: DoorStats) -> pb::EventStats {
     }
 }
 
-fn gate((gate, passed): (String, Passed)) -> pb::GateStats {
-    let Passed { entries, exits, refused } = passed;
+fn gate((gate, passed): (String, GateCounts)) -> pb::GateStats {
+    let GateCounts { entries, exits, refused } = passed;
     pb::GateStats { gate, entries: large(entries), exits: large(exits), refused: large(refused) }
 }
 
-fn minute((at, gate, passed): (Timestamp, String, Passed)) -> pb::MinuteStats {
-    let Passed { entries, exits, refused } = passed;
+fn minute((at, gate, passed): (Timestamp, String, GateCounts)) -> pb::MinuteStats {
+    let GateCounts { entries, exits, refused } = passed;
     let (entries, exits, refused) = (large(entries), large(exits), large(refused));
     pb::MinuteStats { minute: time(at), gate, entries, exits, refused }
 }

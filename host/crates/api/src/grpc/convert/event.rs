@@ -36,7 +36,7 @@ const PATHS: [&str; 17] = [
 /// An event.
 #[must_use]
 pub fn event(event: Event) -> pb::Event {
-    let text = event.text;
+    let text = event.attributes;
     let small = |held: Option<u32>| held.map(|held| count(held.into()));
     pb::Event {
         id: event.id.to_string(),
@@ -52,9 +52,9 @@ pub fn event(event: Event) -> pb::Event {
         featured: text.featured,
         image_url: text.image_url.unwrap_or_default(),
         max_capacity: text.capacity.map(large),
-        hold_seconds: small(text.hold_usual),
-        hold_min_seconds: small(text.hold_least),
-        hold_max_seconds: small(text.hold_most),
+        hold_seconds: small(text.hold_seconds),
+        hold_min_seconds: small(text.hold_min_seconds),
+        hold_max_seconds: small(text.hold_max_seconds),
         buyer_limit: small(text.buyer_limit),
         reentry: text.reentry,
         created_by: event.created_by,
@@ -87,9 +87,9 @@ pub fn create(ask: pb::CreateEventRequest) -> Result<WriteEvent> {
         featured: ask.featured,
         image_url: given(ask.image_url),
         capacity: number("max_capacity", ask.max_capacity, &mut faults),
-        hold_usual: small(usual, ask.hold_seconds, &mut faults),
-        hold_least: small(least, ask.hold_min_seconds, &mut faults),
-        hold_most: small(most, ask.hold_max_seconds, &mut faults),
+        hold_seconds: small(usual, ask.hold_seconds, &mut faults),
+        hold_min_seconds: small(least, ask.hold_min_seconds, &mut faults),
+        hold_max_seconds: small(most, ask.hold_max_seconds, &mut faults),
         buyer_limit: small("buyer_limit", ask.buyer_limit, &mut faults),
         reentry: ask.reentry,
     };
@@ -102,8 +102,9 @@ pub fn change(ask: pb::UpdateEventRequest) -> Result<ChangeEvent> {
     let mut faults = Faults::default();
     let mut seconds = |path, held| mask.keep(path, held).map(|held| small(path, held, &mut faults));
     let [usual, least, most] = HOLDS;
-    let (hold_usual, hold_least) = (seconds(usual, ask.hold_seconds), seconds(least, ask.hold_min_seconds));
-    let hold_most = seconds(most, ask.hold_max_seconds);
+    let (hold_seconds, hold_min_seconds) =
+        (seconds(usual, ask.hold_seconds), seconds(least, ask.hold_min_seconds));
+    let hold_max_seconds = seconds(most, ask.hold_max_seconds);
     let buyer_limit = seconds("buyer_limit", ask.buyer_limit);
     // Without a mask, a status that nobody named must not put a draft on sale.
     let named = mask.keep("status", ask.status).filter(|name| mask.names("status") || !name.is_empty());
@@ -122,9 +123,9 @@ pub fn change(ask: pb::UpdateEventRequest) -> Result<ChangeEvent> {
         capacity: mask
             .keep("max_capacity", ask.max_capacity)
             .map(|held| number("max_capacity", held, &mut faults)),
-        hold_usual,
-        hold_least,
-        hold_most,
+        hold_seconds,
+        hold_min_seconds,
+        hold_max_seconds,
         buyer_limit,
         reentry: mask.keep("reentry", ask.reentry),
     };
@@ -187,11 +188,11 @@ mod tests {
             pb::UpdateEventRequest { status: "active".into(), hold_seconds: Some(60), ..Default::default() };
         let read = masked(&["status", "venue_id"], ask.clone()).unwrap();
         assert_eq!((read.status, read.venue), (Some(EventStatus::Active), Some(None)));
-        assert_eq!((read.starts_at, read.hold_usual, read.title), (None, None, None));
+        assert_eq!((read.starts_at, read.hold_seconds, read.title), (None, None, None));
         let read = masked(&["hold_seconds"], ask.clone()).unwrap();
-        assert_eq!((read.hold_usual, read.hold_least), (Some(Some(60)), None));
+        assert_eq!((read.hold_seconds, read.hold_min_seconds), (Some(Some(60)), None));
         let read = masked(&HOLDS, ask).unwrap();
-        assert_eq!((read.hold_usual, read.hold_most), (Some(Some(60)), Some(None)));
+        assert_eq!((read.hold_seconds, read.hold_max_seconds), (Some(Some(60)), Some(None)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::grpc::convert::{text, time, value};
 /// A fact with the cursor after it.
 #[must_use]
 pub fn fact(fact: &Fact, cursor: String) -> pb::Fact {
-    let what = &fact.what;
+    let what = &fact.body;
     pb::Fact {
         id: what.id.to_string(),
         cursor,

@@ -1,6 +1,6 @@
 //! The contract's enums and the domain's names. What is built in has a number; all else is text beside it.
 
-use tessera_core::ctx::Role;
+use tessera_core::access::Role;
 use tessera_core::plugin::{Hook, OnFailure};
 use tessera_core::tenancy::TenantState;
 use tessera_core::tracker::{Category, FieldType, Relation};

@@ -1,9 +1,9 @@
 //! Reservations, and what can still be had.
 
 use tessera_core::id::EventId;
-use tessera_core::inventory::availability::Available;
+use tessera_core::inventory::availability::AvailableType;
 use tessera_core::inventory::reservation::Unit;
-use tessera_core::inventory::{LevelsUpdate, Reservation};
+use tessera_core::inventory::{AvailabilityUpdate, Reservation};
 use tessera_core::value::Money;
 use tessera_proto::common::v1 as common;
 use tessera_proto::ticket::v1 as pb;
@@ -86,8 +86,8 @@ pub fn tickets(held: &Reservation) -> Vec<pb::ReservedTicket> {
 
 /// What can be had of a ticket type.
 #[must_use]
-pub fn available(held: Available) -> pb::AvailableTickets {
-    let text = held.ticket_type.text;
+pub fn available(held: AvailableType) -> pb::AvailableTickets {
+    let text = held.ticket_type.attributes;
     pb::AvailableTickets {
         ticket_type_id: held.ticket_type.id.to_string(),
         name: text.name,
@@ -99,8 +99,8 @@ pub fn available(held: Available) -> pb::AvailableTickets {
 
 /// An event's availability at a moment.
 #[must_use]
-pub fn levels(event: EventId, update: &LevelsUpdate) -> pb::StreamAvailabilityResponse {
-    let types = update.levels.types.iter().map(|level| pb::TypeAvailability {
+pub fn levels(event: EventId, update: &AvailabilityUpdate) -> pb::StreamAvailabilityResponse {
+    let types = update.availability.types.iter().map(|level| pb::TypeAvailability {
         ticket_type_id: level.ticket_type.to_string(),
         name: level.name.clone(),
         quantity: level.quantity.map(large),
@@ -113,8 +113,8 @@ pub fn levels(event: EventId, update: &LevelsUpdate) -> pb::StreamAvailabilityRe
     });
     pb::StreamAvailabilityResponse {
         event_id: event.to_string(),
-        status: update.levels.status.name().to_owned(),
-        at: time(update.levels.at),
+        status: update.availability.status.name().to_owned(),
+        at: time(update.availability.at),
         types: types.collect(),
         seats: seats.collect(),
         seats_missed: update.seats_missed,

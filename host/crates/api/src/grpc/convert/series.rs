@@ -13,8 +13,8 @@ use crate::request::etag;
 pub fn series(series: Series) -> pb::Series {
     pb::Series {
         id: series.id.to_string(),
-        name: series.text.name,
-        description: series.text.description,
+        name: series.attributes.name,
+        description: series.attributes.description,
         created_at: time(series.created_at),
         updated_at: time(series.updated_at),
         etag: etag(series.version),

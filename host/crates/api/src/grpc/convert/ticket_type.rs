@@ -31,7 +31,7 @@ const PATHS: [&str; 11] = [
 #[must_use]
 pub fn ticket_type(held: TicketType, available: Option<u64>) -> pb::TicketType {
     let etag = type_etag(&held, available);
-    let text = held.text;
+    let text = held.attributes;
     pb::TicketType {
         id: held.id.to_string(),
         event_id: held.event.to_string(),

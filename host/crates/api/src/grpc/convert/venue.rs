@@ -27,7 +27,7 @@ const PATHS: [&str; 11] = [
 /// A venue.
 #[must_use]
 pub fn venue(venue: Venue) -> pb::Venue {
-    let text = venue.text;
+    let text = venue.attributes;
     pb::Venue {
         id: venue.id.to_string(),
         name: text.name,
@@ -36,8 +36,8 @@ pub fn venue(venue: Venue) -> pb::Venue {
         state: text.state.unwrap_or_default(),
         country: text.country,
         postal_code: text.postal_code.unwrap_or_default(),
-        latitude: text.place.map(|place| degrees(place.latitude)),
-        longitude: text.place.map(|place| degrees(place.longitude)),
+        latitude: text.location.map(|location| degrees(location.latitude)),
+        longitude: text.location.map(|location| degrees(location.longitude)),
         capacity: text.capacity.map(large),
         amenities: text.amenities,
         time_zone: text.time_zone,
@@ -57,7 +57,7 @@ pub fn create(ask: pb::CreateVenueRequest) -> Result<WriteVenue> {
         state: given(ask.state),
         country: ask.country,
         postal_code: given(ask.postal_code),
-        place: place(ask.latitude, ask.longitude, &mut faults),
+        location: place(ask.latitude, ask.longitude, &mut faults),
         capacity: count("capacity", ask.capacity, &mut faults),
         amenities: ask.amenities,
         time_zone: zone_or_utc(ask.time_zone),
@@ -78,7 +78,7 @@ pub fn change(ask: pb::UpdateVenueRequest) -> Result<ChangeVenue> {
         state: mask.keep("state", given(ask.state)),
         country: mask.keep("country", ask.country),
         postal_code: mask.keep("postal_code", given(ask.postal_code)),
-        place: placed.then(|| place(ask.latitude, ask.longitude, &mut faults)),
+        location: placed.then(|| place(ask.latitude, ask.longitude, &mut faults)),
         capacity: mask.keep("capacity", ask.capacity).map(|held| count("capacity", held, &mut faults)),
         amenities: mask.keep("amenities", ask.amenities),
         time_zone: mask.keep("time_zone", zone_or_utc(ask.time_zone)),
@@ -107,8 +107,8 @@ mod tests {
     fn a_mask_keeps_what_it_names_and_a_point_is_named_whole() {
         let read = change(ask(&["city", "capacity"])).unwrap();
         assert_eq!((read.city.as_deref(), read.capacity), (Some("Berlin"), Some(None)));
-        assert_eq!((read.name, read.place), (None, None));
-        assert!(change(ask(&["latitude", "longitude"])).unwrap().place.unwrap().is_some());
+        assert_eq!((read.name, read.location), (None, None));
+        assert!(change(ask(&["latitude", "longitude"])).unwrap().location.unwrap().is_some());
         assert_eq!(change(ask(&["latitude"])).unwrap_err().faults()[0].field, "longitude");
         assert_eq!(change(ask(&["id"])).unwrap_err().faults()[0].field, "update_mask");
     }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use tessera_core::admission::{Code, Revoked, SigningKey, Ticket};
+use tessera_core::admission::{Code, RevokedCodes, SigningKey, Ticket};
 use utoipa::ToSchema;
 
 use crate::admission::{ALGORITHM, ticket_etag};
@@ -172,9 +172,13 @@ impl TicketBody {
     }
 }
 
-impl From<Revoked> for RevokedCodeBody {
-    fn from(held: Revoked) -> Self {
-        Self { ticket_id: held.ticket.to_string(), good_serial: held.good, revoked_at: held.at.to_string() }
+impl From<RevokedCodes> for RevokedCodeBody {
+    fn from(held: RevokedCodes) -> Self {
+        Self {
+            ticket_id: held.ticket.to_string(),
+            good_serial: held.valid_serial,
+            revoked_at: held.at.to_string(),
+        }
     }
 }
 

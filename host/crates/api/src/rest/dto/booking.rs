@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
-use tessera_core::booking::{AskedBooking, Queue, QueueStatus, Standing};
+use tessera_core::booking::{BookingPosition, CreateBooking, Queue, QueueStatus};
 use tessera_core::id::EventId;
-use tessera_core::inventory::AskedLine;
+use tessera_core::inventory::LineRequest;
 use utoipa::ToSchema;
 
 use crate::booking::{WrittenBooking, standing_etag, status_etag, terms};
@@ -137,10 +137,10 @@ pub struct QueueAnswer {
     pub etag: String,
 }
 
-impl From<Standing> for BookingBody {
-    fn from(held: Standing) -> Self {
+impl From<BookingPosition> for BookingBody {
+    fn from(held: BookingPosition) -> Self {
         let etag = standing_etag(&held);
-        let Standing { booking, position } = held;
+        let BookingPosition { booking, position } = held;
         let (failure_reason, failure_message) = booking.failure.unzip();
         Self {
             id: booking.id.to_string(),
@@ -163,8 +163,8 @@ impl From<Standing> for BookingBody {
     }
 }
 
-impl From<AskedLine> for BookedLineBody {
-    fn from(line: AskedLine) -> Self {
+impl From<LineRequest> for BookedLineBody {
+    fn from(line: LineRequest) -> Self {
         let ticket_type_id = line.ticket_type.to_string();
         Self { ticket_type_id, quantity: line.quantity, seat_numbers: line.seats }
     }
@@ -176,8 +176,8 @@ impl From<&QueueStatus> for QueueStatusAnswer {
             event_id: held.queue.id.to_string(),
             waiting: held.waiting,
             active: held.active,
-            max_active: held.queue.served,
-            active_seconds: held.queue.seconds,
+            max_active: held.queue.max_active,
+            active_seconds: held.queue.active_seconds,
             required: held.queue.required,
             etag: status_etag(held),
         }
@@ -188,8 +188,8 @@ impl From<&Queue> for QueueAnswer {
     fn from(held: &Queue) -> Self {
         Self {
             event_id: held.id.to_string(),
-            max_active: held.served,
-            active_seconds: held.seconds,
+            max_active: held.max_active,
+            active_seconds: held.active_seconds,
             required: held.required,
             updated_at: held.updated_at.to_string(),
             etag: etag(held.version),
@@ -199,7 +199,7 @@ impl From<&Queue> for QueueAnswer {
 
 impl EnqueueBody {
     /// What is asked for.
-    pub fn command(self, event: EventId) -> Result<AskedBooking> {
+    pub fn command(self, event: EventId) -> Result<CreateBooking> {
         let lines = self.lines.into_iter().map(Into::into).collect();
         WrittenBooking { user_id: self.user_id, lines, timeout_seconds: self.timeout_seconds }.read(event)
     }

@@ -1,8 +1,8 @@
 //! Check-ins, and what they add up to, as JSON.
 
 use serde::{Deserialize, Serialize};
-use tessera_core::admission::door::{DoorStats, Passed};
-use tessera_core::admission::{AskedCheckIn, CheckIn, Inspection, Merged, Noted};
+use tessera_core::admission::{CheckIn, CreateCheckIn, Inspection, MergedScan, ReportedScan};
+use tessera_core::admission::{DoorStats, GateCounts};
 use tessera_core::id::EventId;
 use tessera_core::{Result, Timestamp};
 use utoipa::ToSchema;
@@ -227,7 +227,7 @@ pub struct EventStatsAnswer {
 
 impl ValidateTicketBody {
     /// Who would like to go through.
-    pub fn asked(self, event: EventId) -> Result<AskedCheckIn> {
+    pub fn asked(self, event: EventId) -> Result<CreateCheckIn> {
         let Self { ticket_id, qr_code, direction } = self;
         WrittenCheckIn { ticket_id, qr_code, direction, ..WrittenCheckIn::default() }.read(event)
     }
@@ -235,7 +235,7 @@ impl ValidateTicketBody {
 
 impl CheckInBody {
     /// Who goes through.
-    pub fn asked(self, event: EventId) -> Result<AskedCheckIn> {
+    pub fn asked(self, event: EventId) -> Result<CreateCheckIn> {
         let Self { ticket_id, qr_code, staff_id, device_id, gate, direction } = self;
         WrittenCheckIn { ticket_id, qr_code, direction, gate, device_id, staff_id }.read(event)
     }
@@ -244,14 +244,14 @@ impl CheckInBody {
 impl CheckInBatchBody {
     /// What the device noted.
     #[must_use]
-    pub fn scans(self, event: EventId) -> Vec<Noted> {
+    pub fn scans(self, event: EventId) -> Vec<ReportedScan> {
         let Self { device_id, scans } = self;
         scans.into_iter().map(|scan| scan.written(event, device_id.clone())).collect()
     }
 }
 
 impl ScanBody {
-    fn written(self, event: EventId, device_id: String) -> Noted {
+    fn written(self, event: EventId, device_id: String) -> ReportedScan {
         let Self { nonce, at, ticket_id, qr_code, direction, gate, staff_id } = self;
         let at = match at.as_str() {
             "" => Err(tessera_core::Error::invalid("at", "must be given")),
@@ -304,8 +304,8 @@ impl From<Inspection> for ValidateTicketAnswer {
     }
 }
 
-impl From<Merged> for ScanResult {
-    fn from(held: Merged) -> Self {
+impl From<MergedScan> for ScanResult {
+    fn from(held: MergedScan) -> Self {
         let nonce = held.nonce;
         match held.result {
             Ok(held) => {
@@ -322,12 +322,12 @@ impl From<Merged> for ScanResult {
 
 impl From<DoorStats> for EventStats {
     fn from(held: DoorStats) -> Self {
-        let gate = |(gate, passed): (String, Passed)| {
-            let Passed { entries, exits, refused } = passed;
+        let gate = |(gate, passed): (String, GateCounts)| {
+            let GateCounts { entries, exits, refused } = passed;
             GateStats { gate, entries, exits, refused }
         };
-        let minute = |(at, gate, passed): (Timestamp, String, Passed)| {
-            let Passed { entries, exits, refused } = passed;
+        let minute = |(at, gate, passed): (Timestamp, String, GateCounts)| {
+            let GateCounts { entries, exits, refused } = passed;
             MinuteStats { minute: at.to_string(), gate, entries, exits, refused }
         };
         Self {

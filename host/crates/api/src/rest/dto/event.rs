@@ -233,7 +233,7 @@ pub struct CategoryBody {
 
 impl From<Event> for EventBody {
     fn from(event: Event) -> Self {
-        let text = event.text;
+        let text = event.attributes;
         Self {
             id: event.id.to_string(),
             title: text.title,
@@ -248,9 +248,9 @@ impl From<Event> for EventBody {
             featured: text.featured,
             image_url: text.image_url,
             max_capacity: text.capacity,
-            hold_seconds: text.hold_usual,
-            hold_min_seconds: text.hold_least,
-            hold_max_seconds: text.hold_most,
+            hold_seconds: text.hold_seconds,
+            hold_min_seconds: text.hold_min_seconds,
+            hold_max_seconds: text.hold_max_seconds,
             buyer_limit: text.buyer_limit,
             reentry: text.reentry,
             created_by: event.created_by,
@@ -285,9 +285,9 @@ impl WriteEventBody {
             featured: self.featured,
             image_url: given(self.image_url),
             capacity: count("max_capacity", self.max_capacity, &mut faults),
-            hold_usual: small(usual, self.hold_seconds, &mut faults),
-            hold_least: small(least, self.hold_min_seconds, &mut faults),
-            hold_most: small(most, self.hold_max_seconds, &mut faults),
+            hold_seconds: small(usual, self.hold_seconds, &mut faults),
+            hold_min_seconds: small(least, self.hold_min_seconds, &mut faults),
+            hold_max_seconds: small(most, self.hold_max_seconds, &mut faults),
             buyer_limit: small("buyer_limit", self.buyer_limit, &mut faults),
             reentry: self.reentry,
         };
@@ -326,9 +326,9 @@ impl EventPatch {
             featured: self.featured.kept("featured", &mut faults),
             image_url: self.image_url.optional().map(given),
             capacity: self.max_capacity.optional().map(|held| count("max_capacity", held, &mut faults)),
-            hold_usual: changed(usual, self.hold_seconds, &mut faults),
-            hold_least: changed(least, self.hold_min_seconds, &mut faults),
-            hold_most: changed(most, self.hold_max_seconds, &mut faults),
+            hold_seconds: changed(usual, self.hold_seconds, &mut faults),
+            hold_min_seconds: changed(least, self.hold_min_seconds, &mut faults),
+            hold_max_seconds: changed(most, self.hold_max_seconds, &mut faults),
             buyer_limit: changed("buyer_limit", self.buyer_limit, &mut faults),
             reentry: self.reentry.kept("reentry", &mut faults),
         };

@@ -81,7 +81,7 @@ impl FactBody {
     /// A fact with the cursor after it.
     #[must_use]
     pub fn new(fact: &Fact, cursor: String) -> Self {
-        let what = &fact.what;
+        let what = &fact.body;
         Self {
             id: what.id.to_string(),
             cursor,

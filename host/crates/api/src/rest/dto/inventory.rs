@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tessera_core::id::PoolId;
-use tessera_core::inventory::supply::{CreateLock, CreatePool, CreateSeat};
+use tessera_core::inventory::locks::CreateLock;
+use tessera_core::inventory::pools::CreatePool;
+use tessera_core::inventory::seats::CreateSeat;
 use tessera_core::inventory::{Lock, Pool, Seat};
 use tessera_core::text::Faults;
 use tessera_core::{Result, Timestamp};

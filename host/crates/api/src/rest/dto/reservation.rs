@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
 use tessera_core::id::{EventId, TicketId};
-use tessera_core::inventory::availability::{Available, Checked};
+use tessera_core::inventory::availability::{AvailabilityCheck, AvailableType};
 use tessera_core::inventory::reservation::Unit;
-use tessera_core::inventory::{LevelsUpdate, Reservation};
+use tessera_core::inventory::{AvailabilityUpdate, Reservation};
 use tessera_core::value::Money;
 use utoipa::ToSchema;
 
@@ -349,8 +349,8 @@ impl ReleaseBody {
     }
 }
 
-impl From<Checked> for CheckAnswer {
-    fn from(checked: Checked) -> Self {
+impl From<AvailabilityCheck> for CheckAnswer {
+    fn from(checked: AvailabilityCheck) -> Self {
         Self {
             available: checked.available,
             available_quantity: checked.quantity,
@@ -360,9 +360,9 @@ impl From<Checked> for CheckAnswer {
     }
 }
 
-impl From<Available> for AvailableBody {
-    fn from(held: Available) -> Self {
-        let text = held.ticket_type.text;
+impl From<AvailableType> for AvailableBody {
+    fn from(held: AvailableType) -> Self {
+        let text = held.ticket_type.attributes;
         Self {
             ticket_type_id: held.ticket_type.id.to_string(),
             name: text.name,
@@ -376,8 +376,8 @@ impl From<Available> for AvailableBody {
 impl LevelsBody {
     /// An event's availability at a moment.
     #[must_use]
-    pub fn new(event: EventId, update: &LevelsUpdate) -> Self {
-        let types = update.levels.types.iter().map(|level| TypeLevelBody {
+    pub fn new(event: EventId, update: &AvailabilityUpdate) -> Self {
+        let types = update.availability.types.iter().map(|level| TypeLevelBody {
             ticket_type_id: level.ticket_type.to_string(),
             name: level.name.clone(),
             quantity: level.quantity,
@@ -390,8 +390,8 @@ impl LevelsBody {
         });
         Self {
             event_id: event.to_string(),
-            status: update.levels.status.name(),
-            at: update.levels.at.to_string(),
+            status: update.availability.status.name(),
+            at: update.availability.at.to_string(),
             types: types.collect(),
             seats: seats.collect(),
             seats_missed: update.seats_missed,

@@ -73,8 +73,8 @@ impl From<Series> for SeriesBody {
     fn from(series: Series) -> Self {
         Self {
             id: series.id.to_string(),
-            name: series.text.name,
-            description: series.text.description,
+            name: series.attributes.name,
+            description: series.attributes.description,
             created_at: series.created_at.to_string(),
             updated_at: series.updated_at.to_string(),
             etag: etag(series.version),

@@ -179,7 +179,7 @@ impl TicketTypeBody {
     #[must_use]
     pub fn new(held: TicketType, available: Option<u64>) -> Self {
         let etag = type_etag(&held, available);
-        let text = held.text;
+        let text = held.attributes;
         Self {
             id: held.id.to_string(),
             event_id: held.event.to_string(),

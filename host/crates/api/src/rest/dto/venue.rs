@@ -157,7 +157,7 @@ pub struct VenuesPage {
 
 impl From<Venue> for VenueBody {
     fn from(venue: Venue) -> Self {
-        let text = venue.text;
+        let text = venue.attributes;
         Self {
             id: venue.id.to_string(),
             name: text.name,
@@ -166,8 +166,8 @@ impl From<Venue> for VenueBody {
             state: text.state,
             country: text.country,
             postal_code: text.postal_code,
-            latitude: text.place.map(|place| degrees(place.latitude)),
-            longitude: text.place.map(|place| degrees(place.longitude)),
+            latitude: text.location.map(|location| degrees(location.latitude)),
+            longitude: text.location.map(|location| degrees(location.longitude)),
             capacity: text.capacity,
             amenities: text.amenities,
             time_zone: text.time_zone,
@@ -189,7 +189,7 @@ impl WriteVenueBody {
             state: given(self.state),
             country: self.country,
             postal_code: given(self.postal_code),
-            place: place(self.latitude, self.longitude, &mut faults),
+            location: place(self.latitude, self.longitude, &mut faults),
             capacity: count("capacity", self.capacity, &mut faults),
             amenities: self.amenities,
             time_zone: zone_or_utc(self.time_zone),
@@ -212,7 +212,7 @@ impl VenuePatch {
             state: self.state.optional().map(given),
             country: self.country.kept("country", &mut faults),
             postal_code: self.postal_code.optional().map(given),
-            place: placed.then(|| place(latitude.flatten(), longitude.flatten(), &mut faults)),
+            location: placed.then(|| place(latitude.flatten(), longitude.flatten(), &mut faults)),
             capacity: self.capacity.optional().map(|held| count("capacity", held, &mut faults)),
             amenities: self.amenities.optional().map(Option::unwrap_or_default),
             time_zone: self.time_zone.optional().map(|zone| zone_or_utc(zone.unwrap_or_default())),

@@ -61,7 +61,7 @@ pub(super) fn facts(mut follower: FactFollower) -> Response {
                     .iter()
                     .map(|fact| {
                         let cursor = follower.cursor_of(fact);
-                        event(Some(&cursor), &fact.what.fact_type, &FactBody::new(fact, cursor.clone()))
+                        event(Some(&cursor), &fact.body.fact_type, &FactBody::new(fact, cursor.clone()))
                     })
                     .collect(),
                 Ok(Next::Heartbeat) => format!("id: {}\n{BEAT}", follower.cursor()),

@@ -3,8 +3,8 @@
 use sqlx::error::DatabaseError;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::admission::check_in::{MAX_OF_TICKET, Undone};
-use tessera_core::admission::door::{DoorStats, Passed};
 use tessera_core::admission::{CheckIn, Direction};
+use tessera_core::admission::{DoorStats, GateCounts};
 use tessera_core::filter::Term;
 use tessera_core::id::{CheckInId, EventId, TenantId, TicketId};
 use tessera_core::page::{Page, PageRequest};
@@ -175,9 +175,9 @@ pub(in super::super) async fn stats(
     Ok(stats)
 }
 
-fn passed(row: &Row) -> Result<Passed> {
+fn passed(row: &Row) -> Result<GateCounts> {
     let count = |column: &str| -> Result<u64> { unsigned(row.try_get(column).map_err(db_error)?) };
-    Ok(Passed { entries: count("entries")?, exits: count("exits")?, refused: count("refused")? })
+    Ok(GateCounts { entries: count("entries")?, exits: count("exits")?, refused: count("refused")? })
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {

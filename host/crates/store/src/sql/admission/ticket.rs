@@ -2,7 +2,7 @@
 
 use sqlx::{QueryBuilder, Row as _};
 use tessera_core::admission::ticket::Presence;
-use tessera_core::admission::{Revoked, Ticket};
+use tessera_core::admission::{RevokedCodes, Ticket};
 use tessera_core::filter::Term;
 use tessera_core::id::{EventId, ReservationId, SeatId, TenantId, TicketId, TicketTypeId};
 use tessera_core::inventory::reservation::UnitSeat;
@@ -109,7 +109,7 @@ pub(in super::super) async fn revoked(
     tenant: TenantId,
     event: EventId,
     page: &PageRequest,
-) -> Result<Page<Revoked>> {
+) -> Result<Page<RevokedCodes>> {
     let mut query = QueryBuilder::<Db>::new(
         "SELECT id, state, serial, revoked_at FROM tickets WHERE revoked_at IS NOT NULL AND tenant_id = ",
     );
@@ -121,7 +121,7 @@ pub(in super::super) async fn revoked(
         }
         Ok(())
     })?;
-    let sort = Sort::by("revoked_at", SortType::Moments, |code: &Revoked| at(code.at, &code.ticket));
+    let sort = Sort::by("revoked_at", SortType::Moments, |code: &RevokedCodes| at(code.at, &code.ticket));
     sort.descending(page.order.descending)
         .page(conn, query, page, |row| {
             let state: String = row.try_get("state").map_err(db_error)?;
@@ -129,7 +129,7 @@ pub(in super::super) async fn revoked(
             let Ts(at) = row.try_get("revoked_at").map_err(db_error)?;
             let valid = ticket_state(&state)? == tessera_core::admission::TicketState::Valid;
             let ticket = TicketId(row.try_get("id").map_err(db_error)?);
-            Ok(Revoked { ticket, good: valid.then_some(serial), at })
+            Ok(RevokedCodes { ticket, valid_serial: valid.then_some(serial), at })
         })
         .await
 }

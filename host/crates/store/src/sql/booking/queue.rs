@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Row as _};
 use tessera_core::booking::Queue;
-use tessera_core::booking::model::USUALLY_SERVED;
+use tessera_core::booking::queue::DEFAULT_ACTIVE;
 use tessera_core::id::{EventId, TenantId};
 use tessera_core::{Error, Result, Timestamp};
 
@@ -22,8 +22,8 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, queue: &'q Queue) -> Query<'q> {
     query
         .bind(tenant.0)
         .bind(queue.id.0)
-        .bind(i64::from(queue.served))
-        .bind(i64::from(queue.seconds))
+        .bind(i64::from(queue.max_active))
+        .bind(i64::from(queue.active_seconds))
         .bind(queue.required)
         .bind(Ts(queue.updated_at))
         .bind(signed(queue.version))
@@ -57,8 +57,8 @@ pub(in super::super) async fn get(
     let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
     Ok(Some(Queue {
         id: event,
-        served: small(row.try_get("served").map_err(db_error)?)?,
-        seconds: small(row.try_get("seconds").map_err(db_error)?)?,
+        max_active: small(row.try_get("served").map_err(db_error)?)?,
+        active_seconds: small(row.try_get("seconds").map_err(db_error)?)?,
         required: row.try_get("required").map_err(db_error)?,
         updated_at,
         version: unsigned(row.try_get("version").map_err(db_error)?)?,
@@ -103,7 +103,7 @@ pub(in super::super) async fn due(
           WHERE e.status <> 'active' OR e.deleted_at IS NOT NULL
          LIMIT $2",
     );
-    let query = query.bind(Ts(now)).bind(i64::from(limit)).bind(i64::from(USUALLY_SERVED));
+    let query = query.bind(Ts(now)).bind(i64::from(limit)).bind(i64::from(DEFAULT_ACTIVE));
     let rows = query.fetch_all(conn).await.map_err(db_error)?;
     rows.iter()
         .map(|row| {

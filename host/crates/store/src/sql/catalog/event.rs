@@ -76,7 +76,7 @@ pub(in super::super) async fn update(
 }
 
 fn bind<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> {
-    let text = &event.text;
+    let text = &event.attributes;
     query
         .bind(tenant.0)
         .bind(event.id.0)
@@ -91,9 +91,9 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> {
         .bind(text.status.name())
         .bind(text.featured)
         .bind(&text.image_url)
-        .bind(text.hold_usual.map(i64::from))
-        .bind(text.hold_least.map(i64::from))
-        .bind(text.hold_most.map(i64::from))
+        .bind(text.hold_seconds.map(i64::from))
+        .bind(text.hold_min_seconds.map(i64::from))
+        .bind(text.hold_max_seconds.map(i64::from))
         .bind(text.buyer_limit.map(i64::from))
         .bind(text.reentry)
         .bind(Json(event.reentry_switches.iter().map(|at| at.micros()).collect::<Vec<_>>()))
@@ -177,8 +177,12 @@ pub(in super::super) async fn list(
         "modified" => {
             Sort::by("updated_at", SortType::Moments, |event: &Event| at(event.updated_at, &event.id))
         }
-        "title" => Sort::by("title", SortType::Texts, |event: &Event| text(&event.text.title, &event.id)),
-        _ => Sort::by("starts_at", SortType::Moments, |event: &Event| at(event.text.starts_at, &event.id)),
+        "title" => {
+            Sort::by("title", SortType::Texts, |event: &Event| text(&event.attributes.title, &event.id))
+        }
+        _ => Sort::by("starts_at", SortType::Moments, |event: &Event| {
+            at(event.attributes.starts_at, &event.id)
+        }),
     };
     sort.descending(page.order.descending).page(conn, query, page, read).await
 }
@@ -262,7 +266,7 @@ fn read(row: &Row) -> Result<Event> {
     };
     Ok(Event {
         id: EventId(row.try_get("id").map_err(db_error)?),
-        text: WriteEvent {
+        attributes: WriteEvent {
             title: row.try_get("title").map_err(db_error)?,
             description: row.try_get("description").map_err(db_error)?,
             category: row.try_get("category").map_err(db_error)?,
@@ -275,9 +279,9 @@ fn read(row: &Row) -> Result<Event> {
             featured: row.try_get("featured").map_err(db_error)?,
             image_url: row.try_get("image_url").map_err(db_error)?,
             capacity: capacity.map(unsigned).transpose()?,
-            hold_usual: seconds("hold_usual")?,
-            hold_least: seconds("hold_least")?,
-            hold_most: seconds("hold_most")?,
+            hold_seconds: seconds("hold_usual")?,
+            hold_min_seconds: seconds("hold_least")?,
+            hold_max_seconds: seconds("hold_most")?,
             buyer_limit: seconds("buyer_limit")?,
             reentry: row.try_get("reentry").map_err(db_error)?,
         },

@@ -24,8 +24,8 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, series: &'q Series) -> Query<'q>
     query
         .bind(tenant.0)
         .bind(series.id.0)
-        .bind(&series.text.name)
-        .bind(&series.text.description)
+        .bind(&series.attributes.name)
+        .bind(&series.attributes.description)
         .bind(Ts(series.updated_at))
         .bind(signed(series.version))
 }
@@ -69,7 +69,9 @@ pub(in super::super) async fn list(
         "modified" => {
             Sort::by("updated_at", SortType::Moments, |series: &Series| at(series.updated_at, &series.id))
         }
-        "name" => Sort::by("name", SortType::Texts, |series: &Series| text(&series.text.name, &series.id)),
+        "name" => {
+            Sort::by("name", SortType::Texts, |series: &Series| text(&series.attributes.name, &series.id))
+        }
         _ => Sort::by("created_at", SortType::Moments, |series: &Series| at(series.created_at, &series.id)),
     };
     sort.descending(page.order.descending).page(conn, query, page, read).await
@@ -90,7 +92,7 @@ fn read(row: &Row) -> Result<Series> {
     let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
     Ok(Series {
         id: SeriesId(row.try_get("id").map_err(db_error)?),
-        text: WriteSeries {
+        attributes: WriteSeries {
             name: row.try_get("name").map_err(db_error)?,
             description: row.try_get("description").map_err(db_error)?,
         },

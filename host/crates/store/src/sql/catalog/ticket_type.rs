@@ -62,7 +62,7 @@ pub(in super::super) async fn update(
 }
 
 fn bind<'q>(query: Query<'q>, tenant: TenantId, ticket_type: &'q TicketType) -> Query<'q> {
-    let text = &ticket_type.text;
+    let text = &ticket_type.attributes;
     query
         .bind(tenant.0)
         .bind(ticket_type.id.0)
@@ -129,7 +129,7 @@ fn read(row: &Row) -> Result<TicketType> {
     Ok(TicketType {
         id: TicketTypeId(row.try_get("id").map_err(db_error)?),
         event: EventId(row.try_get("event_id").map_err(db_error)?),
-        text: WriteTicketType {
+        attributes: WriteTicketType {
             name: row.try_get("name").map_err(db_error)?,
             description: row.try_get("description").map_err(db_error)?,
             price: Money {

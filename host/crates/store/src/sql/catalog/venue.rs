@@ -2,7 +2,7 @@
 
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row as _};
-use tessera_core::catalog::{Place, Venue, WriteVenue};
+use tessera_core::catalog::{GeoPoint, Venue, WriteVenue};
 use tessera_core::filter::Term;
 use tessera_core::id::{TenantId, VenueId};
 use tessera_core::page::{Page, PageRequest};
@@ -37,7 +37,7 @@ static VENUES: Table = Table::new(
 );
 
 fn bind<'q>(query: Query<'q>, tenant: TenantId, venue: &'q Venue) -> Query<'q> {
-    let text = &venue.text;
+    let text = &venue.attributes;
     query
         .bind(tenant.0)
         .bind(venue.id.0)
@@ -47,8 +47,8 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, venue: &'q Venue) -> Query<'q> {
         .bind(&text.state)
         .bind(&text.country)
         .bind(&text.postal_code)
-        .bind(text.place.map(|place| place.latitude))
-        .bind(text.place.map(|place| place.longitude))
+        .bind(text.location.map(|location| location.latitude))
+        .bind(text.location.map(|location| location.longitude))
         .bind(signed_or_none(text.capacity))
         .bind(Json(&text.amenities))
         .bind(&text.time_zone)
@@ -95,7 +95,7 @@ pub(in super::super) async fn list(
         "modified" => {
             Sort::by("updated_at", SortType::Moments, |venue: &Venue| at(venue.updated_at, &venue.id))
         }
-        "name" => Sort::by("name", SortType::Texts, |venue: &Venue| text(&venue.text.name, &venue.id)),
+        "name" => Sort::by("name", SortType::Texts, |venue: &Venue| text(&venue.attributes.name, &venue.id)),
         _ => Sort::by("created_at", SortType::Moments, |venue: &Venue| at(venue.created_at, &venue.id)),
     };
     sort.descending(page.order.descending).page(conn, query, page, read).await
@@ -122,14 +122,14 @@ fn read(row: &Row) -> Result<Venue> {
     let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
     Ok(Venue {
         id: VenueId(row.try_get("id").map_err(db_error)?),
-        text: WriteVenue {
+        attributes: WriteVenue {
             name: row.try_get("name").map_err(db_error)?,
             address: row.try_get("address").map_err(db_error)?,
             city: row.try_get("city").map_err(db_error)?,
             state: row.try_get("state").map_err(db_error)?,
             country: row.try_get("country").map_err(db_error)?,
             postal_code: row.try_get("postal_code").map_err(db_error)?,
-            place: latitude.zip(longitude).map(|(latitude, longitude)| Place { latitude, longitude }),
+            location: latitude.zip(longitude).map(|(latitude, longitude)| GeoPoint { latitude, longitude }),
             capacity: capacity.map(unsigned).transpose()?,
             amenities,
             time_zone: row.try_get("time_zone").map_err(db_error)?,

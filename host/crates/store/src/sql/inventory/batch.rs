@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use tessera_core::id::{EventId, ReservationId, TenantId};
-use tessera_core::inventory::rules::{Writes, is_short};
-use tessera_core::inventory::{Book, Job, Outcome};
+use tessera_core::inventory::batch_state::BatchWrites;
+use tessera_core::inventory::job::is_exhausted;
+use tessera_core::inventory::{BatchState, Job, JobOutcome};
 use tessera_core::outbox::ObjectRef;
 use tessera_core::{Result, Timestamp};
 
@@ -15,7 +16,7 @@ use super::{state, write};
 /// Result of a batch.
 pub(in super::super::super) struct Batch {
     /// One result for each command.
-    pub(in super::super::super) verdicts: Vec<Result<Outcome>>,
+    pub(in super::super::super) verdicts: Vec<Result<JobOutcome>>,
     /// Changed objects; if there are none, there is nothing to commit.
     pub(in super::super::super) objects: Vec<ObjectRef>,
     /// Identifies the transaction in the database.
@@ -34,7 +35,7 @@ pub(in super::super::super) async fn run(
     (jobs, cached): (&[Arc<Job>], Option<&CachedEvent>),
 ) -> Result<Batch> {
     let (mut state, versions) = state::read(conn, (tenant, event), jobs).await?;
-    let verdicts = jobs.iter().map(|job| state.judge(job)).collect();
+    let verdicts = jobs.iter().map(|job| state.apply(job)).collect();
     let objects = objects(&state.writes);
     let token =
         if objects.is_empty() { String::new() } else { write::all(conn, tenant, &state, None).await? };
@@ -43,9 +44,9 @@ pub(in super::super::super) async fn run(
 
 /// Commands that were decided by cached terms.
 pub(in super::super::super) struct Decided {
-    state: Book,
+    state: BatchState,
     versions: TermVersions,
-    verdicts: Vec<Result<Outcome>>,
+    verdicts: Vec<Result<JobOutcome>>,
 }
 
 /// Decides commands by cached terms, or returns `None` if they do not suffice.
@@ -55,10 +56,10 @@ pub(in super::super::super) fn decide_cached(
     jobs: &[Arc<Job>],
 ) -> Option<Decided> {
     let (mut state, versions) = cached.state(event, now, jobs)?;
-    let verdicts: Vec<_> = jobs.iter().map(|job| state.judge(job)).collect();
+    let verdicts: Vec<_> = jobs.iter().map(|job| state.apply(job)).collect();
     // Idempotency keys are not read. A used key fails the write; the key of a refused command has to be read.
-    let unsure = |(job, verdict): (&Arc<Job>, &Result<Outcome>)| {
-        is_short(verdict) || (verdict.is_err() && job.key.is_some())
+    let unsure = |(job, verdict): (&Arc<Job>, &Result<JobOutcome>)| {
+        is_exhausted(verdict) || (verdict.is_err() && job.key.is_some())
     };
     let enough = !state.writes.is_empty() && !jobs.iter().zip(&verdicts).any(unsure);
     enough.then_some(Decided { state, versions, verdicts })
@@ -90,12 +91,12 @@ pub(in super::super::super) async fn peek(
     tenant: TenantId,
     event: EventId,
     jobs: &[Arc<Job>],
-) -> Result<Option<Vec<Result<Outcome>>>> {
+) -> Result<Option<Vec<Result<JobOutcome>>>> {
     let (mut state, _) = state::read(conn, (tenant, event), jobs).await?;
-    let verdicts = jobs.iter().map(|job| state.judge(job)).collect();
+    let verdicts = jobs.iter().map(|job| state.apply(job)).collect();
     Ok(state.writes.is_empty().then_some(verdicts))
 }
 
-fn objects(writes: &Writes) -> Vec<ObjectRef> {
+fn objects(writes: &BatchWrites) -> Vec<ObjectRef> {
     writes.facts.iter().map(|fact| fact.object.clone()).collect()
 }

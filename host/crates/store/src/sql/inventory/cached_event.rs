@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tessera_core::Timestamp;
 use tessera_core::id::{EventId, PoolId, TicketTypeId};
-use tessera_core::inventory::rules::Supply;
+use tessera_core::inventory::batch_state::PoolSupply;
 use tessera_core::inventory::terms::{EventTerms, TypeTerms};
-use tessera_core::inventory::{Book, Command, Job};
+use tessera_core::inventory::{BatchState, Command, Job};
 
 use super::super::rows::{Rows, RowsBuilder};
 
@@ -28,7 +28,7 @@ pub(super) struct TermVersions {
 pub(in super::super::super) struct CachedEvent {
     event: EventTerms,
     types: BTreeMap<TicketTypeId, TypeTerms>,
-    pools: BTreeMap<PoolId, Supply>,
+    pools: BTreeMap<PoolId, PoolSupply>,
     versions: TermVersions,
 }
 
@@ -50,8 +50,9 @@ impl TermVersions {
 impl CachedEvent {
     /// Caches the terms of a batch if commands can be decided by them alone: no queue, no buyer limit, only unseated
     /// ticket types. Other cached types are kept if the event's version is the same.
-    pub(super) fn of(state: &Book, mut versions: TermVersions, before: Option<&Self>) -> Option<Self> {
-        let event = state.event.clone().filter(|event| !event.queued && event.buyer_limit.is_none())?;
+    pub(super) fn of(state: &BatchState, mut versions: TermVersions, before: Option<&Self>) -> Option<Self> {
+        let event =
+            state.event.clone().filter(|event| !event.queue_required && event.buyer_limit.is_none())?;
         let mut types = state.types.clone();
         for (id, terms) in before
             .filter(|cached| cached.versions.event == versions.event)
@@ -69,7 +70,7 @@ impl CachedEvent {
     }
 
     /// Takes the supply over from a written batch.
-    pub(super) fn after(mut self, state: &Book) -> Self {
+    pub(super) fn after(mut self, state: &BatchState) -> Self {
         self.pools.clone_from(&state.pools);
         self
     }
@@ -80,7 +81,7 @@ impl CachedEvent {
         id: EventId,
         now: Timestamp,
         jobs: &[Arc<Job>],
-    ) -> Option<(Book, TermVersions)> {
+    ) -> Option<(BatchState, TermVersions)> {
         let mut types = BTreeMap::new();
         for job in jobs {
             let Command::Reserve(command) = &job.command else { return None };
@@ -93,11 +94,11 @@ impl CachedEvent {
             types: versions.map(|(id, version)| (*id, *version)).collect(),
             ..self.versions.clone()
         };
-        let state = Book {
+        let state = BatchState {
             types,
             event: Some(self.event.clone()),
             pools: self.pools.clone(),
-            ..Book::empty(id, now)
+            ..BatchState::empty(id, now)
         };
         Some((state, versions))
     }

@@ -1,9 +1,9 @@
 //! Hold rules of a tenant.
 
 use sqlx::{AssertSqlSafe, Row as _};
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::id::TenantId;
-use tessera_core::inventory::TenantHolds;
+use tessera_core::inventory::HoldRules;
+use tessera_core::inventory::TenantHoldRules;
 use tessera_core::{Error, Result};
 
 use super::super::table::{Query, Table};
@@ -14,30 +14,33 @@ use crate::error::db_error;
 static HOLD_RULES: Table =
     Table::new("hold_rules", &["tenant_id"], &["usual", "least", "most", "updated_at", "version"], &[]);
 
-fn bind<'q>(query: Query<'q>, holds: &'q TenantHolds) -> Query<'q> {
+fn bind<'q>(query: Query<'q>, holds: &'q TenantHoldRules) -> Query<'q> {
     query
         .bind(holds.id.0)
-        .bind(holds.rules.usual.map(i64::from))
-        .bind(holds.rules.least.map(i64::from))
-        .bind(holds.rules.most.map(i64::from))
+        .bind(holds.rules.default.map(i64::from))
+        .bind(holds.rules.min.map(i64::from))
+        .bind(holds.rules.max.map(i64::from))
         .bind(Ts(holds.updated_at))
         .bind(signed(holds.version))
 }
 
 /// Inserts a tenant's rules. Existing rules are stale: another caller set them in between.
-pub(in super::super) async fn insert(conn: &mut Conn, holds: &TenantHolds) -> Result<()> {
+pub(in super::super) async fn insert(conn: &mut Conn, holds: &TenantHoldRules) -> Result<()> {
     let sql = format!("{} ON CONFLICT (tenant_id) DO NOTHING", HOLD_RULES.insert());
     let done = bind(sqlx::query(AssertSqlSafe(sql)), holds).execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-pub(in super::super) async fn update(conn: &mut Conn, (holds, stored): (&TenantHolds, u64)) -> Result<()> {
+pub(in super::super) async fn update(
+    conn: &mut Conn,
+    (holds, stored): (&TenantHoldRules, u64),
+) -> Result<()> {
     let query = bind(sqlx::query(HOLD_RULES.update()), holds).bind(signed(stored));
     let done = query.execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId) -> Result<Option<TenantHolds>> {
+pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId) -> Result<Option<TenantHoldRules>> {
     let mut query = HOLD_RULES.of(tenant);
     let Some(row) = query.build().fetch_optional(conn).await.map_err(db_error)? else { return Ok(None) };
     let seconds = |column: &str| -> Result<Option<u32>> {
@@ -45,9 +48,9 @@ pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId) -> Result<O
         seconds.map(small).transpose()
     };
     let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
-    Ok(Some(TenantHolds {
+    Ok(Some(TenantHoldRules {
         id: tenant,
-        rules: HoldRules { usual: seconds("usual")?, least: seconds("least")?, most: seconds("most")? },
+        rules: HoldRules { default: seconds("usual")?, min: seconds("least")?, max: seconds("most")? },
         updated_at,
         version: unsigned(row.try_get("version").map_err(db_error)?)?,
     }))

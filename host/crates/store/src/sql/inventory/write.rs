@@ -3,7 +3,7 @@
 use tessera_core::Result;
 use tessera_core::admission::Ticket;
 use tessera_core::id::TenantId;
-use tessera_core::inventory::{Book, Reservation};
+use tessera_core::inventory::{BatchState, Reservation};
 
 use super::super::super::statements;
 use super::super::rows::{Effect, Rows, RowsBuilder, Statement};
@@ -16,7 +16,7 @@ use crate::codec::{signed, stored_line, stored_unit};
 pub(super) async fn all(
     conn: &mut Conn,
     tenant: TenantId,
-    state: &Book,
+    state: &BatchState,
     versions: Option<&TermVersions>,
 ) -> Result<String> {
     let pools = match versions {
@@ -37,7 +37,7 @@ pub(super) async fn all(
     statements::write_together(conn, tenant, &parts).await
 }
 
-fn moved(state: &Book) -> Rows<'_> {
+fn moved(state: &BatchState) -> Rows<'_> {
     let moved = state.writes.pools.iter().filter(|(_, (held, sold))| *held != 0 || *sold != 0);
     RowsBuilder::new(moved)
         .ids("id", |(pool, _)| pool.0)
@@ -47,7 +47,7 @@ fn moved(state: &Book) -> Rows<'_> {
 }
 
 /// Updates pools that are locked already.
-fn pools(state: &Book) -> Statement<'_> {
+fn pools(state: &BatchState) -> Statement<'_> {
     Statement::new("pools", Effect::Expects, moved(state), || {
         format!(
             "{} pools SET held = pools.held + v.held, sold = pools.sold + v.sold FROM $rows
@@ -59,7 +59,7 @@ fn pools(state: &Book) -> Statement<'_> {
 }
 
 /// Locks the pools in the common order, and updates them if the versions of the terms are still the same.
-fn pools_if_unchanged<'a>(state: &'a Book, versions: &TermVersions) -> Statement<'a> {
+fn pools_if_unchanged<'a>(state: &'a BatchState, versions: &TermVersions) -> Statement<'a> {
     let mut part = Statement::new("pools if unchanged", Effect::Expects, moved(state), || {
         format!(
             "WITH locked AS (SELECT v.id, v.held, v.sold FROM pools p JOIN $rows ON p.id = v.id
@@ -77,8 +77,11 @@ fn pools_if_unchanged<'a>(state: &'a Book, versions: &TermVersions) -> Statement
     part
 }
 
-fn inserted(state: &Book) -> Result<Statement<'_>> {
-    let new = state.written().filter(|(_, before)| before.is_none()).map(|(reservation, _)| reservation);
+fn inserted(state: &BatchState) -> Result<Statement<'_>> {
+    let new = state
+        .changed_reservations()
+        .filter(|(_, before)| before.is_none())
+        .map(|(reservation, _)| reservation);
     let rows = RowsBuilder::new(new)
         .ids("id", |reservation: &Reservation| reservation.id.0)
         .ids("event_id", |reservation| reservation.event.0)
@@ -102,8 +105,9 @@ fn inserted(state: &Book) -> Result<Statement<'_>> {
     }))
 }
 
-fn updated(state: &Book) -> Result<Statement<'_>> {
-    let changed = state.written().filter_map(|(reservation, before)| Some((reservation, before?)));
+fn updated(state: &BatchState) -> Result<Statement<'_>> {
+    let changed =
+        state.changed_reservations().filter_map(|(reservation, before)| Some((reservation, before?)));
     let rows = RowsBuilder::new(changed)
         .ids("id", |(reservation, _)| reservation.id.0)
         .texts("was", |(_, (state, _))| state.name())
@@ -128,14 +132,14 @@ fn updated(state: &Book) -> Result<Statement<'_>> {
     }))
 }
 
-fn seats(state: &Book) -> Statement<'_> {
-    let moved = state.writes.seats.iter().filter(|(_, seat)| seat.was != seat.is.map(|(unit, _)| unit));
+fn seats(state: &BatchState) -> Statement<'_> {
+    let moved = state.writes.seats.iter().filter(|(_, seat)| seat.before != seat.after.map(|(unit, _)| unit));
     let rows = RowsBuilder::new(moved)
         .ids("id", |(seat, _)| seat.0)
         .ids("type", |(_, moved)| moved.ticket_type.0)
-        .ids("was", |(_, moved)| moved.was.map(|unit| unit.0))
-        .ids("unit", |(_, moved)| moved.is.map(|(unit, _)| unit.0))
-        .ids("reservation", |(_, moved)| moved.is.map(|(_, reservation)| reservation.0))
+        .ids("was", |(_, moved)| moved.before.map(|unit| unit.0))
+        .ids("unit", |(_, moved)| moved.after.map(|(unit, _)| unit.0))
+        .ids("reservation", |(_, moved)| moved.after.map(|(_, reservation)| reservation.0))
         .rows();
     Statement::new("seats", Effect::Expects, rows, || {
         format!(
@@ -149,7 +153,7 @@ fn seats(state: &Book) -> Statement<'_> {
     })
 }
 
-fn tickets(state: &Book) -> Statement<'_> {
+fn tickets(state: &BatchState) -> Statement<'_> {
     let rows = RowsBuilder::new(&state.writes.tickets)
         .ids("id", |ticket: &Ticket| ticket.id.0)
         .ids("event_id", |ticket| ticket.event.0)

@@ -1,8 +1,8 @@
 //! Tickets, signing keys and check-ins.
 
 use async_trait::async_trait;
-use tessera_core::admission::door::DoorStats;
-use tessera_core::admission::{CheckIn, Revoked, SigningKey, Ticket};
+use tessera_core::admission::DoorStats;
+use tessera_core::admission::{CheckIn, RevokedCodes, SigningKey, Ticket};
 use tessera_core::id::{CheckInId, EventId, TenantId, TicketId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::ports::AdmissionStore;
@@ -25,7 +25,12 @@ impl AdmissionStore for DbStore {
         read!(self.read(tenant).await?, ticket::to_cancel, tenant, event, limit)
     }
 
-    async fn revoked(&self, tenant: TenantId, event: EventId, page: &PageRequest) -> Result<Page<Revoked>> {
+    async fn revoked(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        page: &PageRequest,
+    ) -> Result<Page<RevokedCodes>> {
         read!(self.read(tenant).await?, ticket::revoked, tenant, event, page)
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tessera_core::Result;
 use tessera_core::id::{EventId, LockId, ReservationId, TenantId, TicketTypeId};
-use tessera_core::inventory::{Job, Lock, Outcome, Reservation, Seat, TenantHolds};
+use tessera_core::inventory::{Job, JobOutcome, Lock, Reservation, Seat, TenantHoldRules};
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::ports::{BatchDone, InventoryStore, Store as _};
+use tessera_core::ports::{BatchResult, InventoryStore, Store as _};
 
 use super::super::super::DbStore;
 use super::super::catalog::pool;
@@ -16,7 +16,7 @@ use super::super::maintenance::Maintenance;
 
 #[async_trait]
 impl InventoryStore for DbStore {
-    async fn run_batch(&self, tenant: TenantId, event: EventId, jobs: &[Arc<Job>]) -> Result<BatchDone> {
+    async fn run_batch(&self, tenant: TenantId, event: EventId, jobs: &[Arc<Job>]) -> Result<BatchResult> {
         self.batch(tenant, event, jobs.to_vec()).await
     }
 
@@ -25,7 +25,7 @@ impl InventoryStore for DbStore {
         tenant: TenantId,
         event: EventId,
         jobs: &[Arc<Job>],
-    ) -> Result<Option<Vec<Result<Outcome>>>> {
+    ) -> Result<Option<Vec<Result<JobOutcome>>>> {
         read!(self.read(tenant).await?, batch::peek, tenant, event, jobs)
     }
 
@@ -45,7 +45,7 @@ impl InventoryStore for DbStore {
         self.maintenance(Maintenance::MarkSwept { tenant, event }).await.map(drop)
     }
 
-    async fn hold_rules(&self, tenant: TenantId) -> Result<Option<TenantHolds>> {
+    async fn hold_rules(&self, tenant: TenantId) -> Result<Option<TenantHoldRules>> {
         read!(self.read(tenant).await?, hold_rules::get, tenant)
     }
 

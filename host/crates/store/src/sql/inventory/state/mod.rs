@@ -10,8 +10,8 @@ use sqlx::{AssertSqlSafe, Row as _};
 use tessera_core::Result;
 use tessera_core::catalog::EventStatus;
 use tessera_core::id::{EventId, TenantId, TicketTypeId};
-use tessera_core::inventory::seat::LOOKED_AT;
-use tessera_core::inventory::{Book, Job};
+use tessera_core::inventory::seat::MAX_CANDIDATES;
+use tessera_core::inventory::{BatchState, Job};
 
 use self::requested::Requested;
 use self::rows::{BuyerRow, EventRow, KeyRow, PoolRow, SeatRow, TypeRow};
@@ -31,7 +31,7 @@ pub(super) async fn read(
     conn: &mut Conn,
     (tenant, id): (TenantId, EventId),
     jobs: &[Arc<Job>],
-) -> Result<(Book, TermVersions)> {
+) -> Result<(BatchState, TermVersions)> {
     let requested = Requested::of(jobs);
     let required = Required {
         new: !requested.types.is_empty(),
@@ -48,7 +48,7 @@ pub(super) async fn read(
     let Ts(now) = row.try_get("now").map_err(db_error)?;
     let event: Option<Json<EventRow>> = row.try_get("event").map_err(db_error)?;
     let due: i64 = row.try_get("due").map_err(db_error)?;
-    let mut state = Book::empty(id, now);
+    let mut state = BatchState::empty(id, now);
     let mut versions = TermVersions::default();
     if let Some(Json(stored)) = event {
         (versions.event, versions.holds) =
@@ -71,7 +71,7 @@ pub(super) async fn read(
         }
     }
     if required.keys {
-        state.keys = all::<KeyRow>(&row, "keys")?
+        state.records = all::<KeyRow>(&row, "keys")?
             .into_iter()
             .map(|stored| stored.decode(tenant))
             .collect::<Result<_>>()?;
@@ -81,7 +81,7 @@ pub(super) async fn read(
     let further = Further {
         due,
         buyers: required.new && terms.is_some_and(|event| event.buyer_limit.is_some()),
-        served: required.new && terms.is_some_and(|event| event.queued),
+        served: required.new && terms.is_some_and(|event| event.queue_required),
         seats: due || !requested.seats.is_empty(),
     };
     if !further.is_nothing() {
@@ -100,11 +100,11 @@ pub(super) async fn read(
 async fn read_free_seats(
     conn: &mut Conn,
     tenant: TenantId,
-    (state, of): (&mut Book, TicketTypeId),
+    (state, of): (&mut BatchState, TicketTypeId),
     count: u32,
 ) -> Result<()> {
     let cached: HashSet<_> = state.seats.iter().map(|seat| seat.id).collect();
-    let most = LOOKED_AT.max(count).saturating_add(u32::try_from(cached.len()).unwrap_or(u32::MAX));
+    let most = MAX_CANDIDATES.max(count).saturating_add(u32::try_from(cached.len()).unwrap_or(u32::MAX));
     let vacant = seat::vacant(conn, tenant, of, most).await?;
     state.seats.extend(vacant.into_iter().filter(|seat| !cached.contains(&seat.id)));
     Ok(())
@@ -113,7 +113,7 @@ async fn read_free_seats(
 async fn read_further(
     conn: &mut Conn,
     tenant: TenantId,
-    (state, requested): (&mut Book, &Requested),
+    (state, requested): (&mut BatchState, &Requested),
     further: Further,
 ) -> Result<()> {
     let cancelled = state.event.as_ref().is_some_and(|event| event.status == EventStatus::Cancelled);
@@ -134,7 +134,7 @@ async fn read_further(
         state.buyers = buyers.map(|stored| (stored.buyer, stored.units)).collect();
     }
     if further.served {
-        state.served = all::<String>(&row, "served")?.into_iter().collect();
+        state.active_buyers = all::<String>(&row, "served")?.into_iter().collect();
     }
     if further.seats {
         state.seats =

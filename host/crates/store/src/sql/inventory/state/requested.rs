@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tessera_core::id::TicketTypeId;
+use tessera_core::idempotency::RequestKey;
 use tessera_core::inventory::job::Reserve;
 use tessera_core::inventory::{Command, Job};
 use uuid::Uuid;
@@ -24,7 +25,7 @@ impl Requested {
     pub(super) fn of(jobs: &[Arc<Job>]) -> Self {
         let mut requested = Self::default();
         for job in jobs {
-            if let Some((scope, _)) = &job.key {
+            if let Some(RequestKey { scope, .. }) = &job.key {
                 let key = [scope.principal.clone(), scope.operation.name().into(), scope.key.as_str().into()];
                 requested.keys.push(key);
             }

@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use tessera_core::Result;
 use tessera_core::access::Operation;
-use tessera_core::catalog::event::HoldRules;
 use tessera_core::catalog::{EventStatus, TypeStatus};
-use tessera_core::changeset::Recorded;
 use tessera_core::id::{EventId, PoolId, SeatId, TenantId, TicketId, TicketTypeId};
+use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
-use tessera_core::inventory::rules::Supply;
+use tessera_core::inventory::HoldRules;
+use tessera_core::inventory::batch_state::PoolSupply;
 use tessera_core::inventory::terms::{EventTerms, TypeTerms};
 use tessera_core::inventory::{Counts, Seat};
 use tessera_core::value::Money;
@@ -40,7 +40,7 @@ pub(super) struct HoldRow {
 
 impl HoldRow {
     pub(super) fn decode(self) -> HoldRules {
-        HoldRules { usual: self.usual, least: self.least, most: self.most }
+        HoldRules { default: self.usual, min: self.least, max: self.most }
     }
 }
 
@@ -49,10 +49,10 @@ impl EventRow {
         Ok(EventTerms {
             status: EventStatus::parse("status", &self.status)?,
             ends_at: moment(self.ends_at)?,
-            holds: HoldRules { usual: self.usual, least: self.least, most: self.most }
+            hold_rules: HoldRules { default: self.usual, min: self.least, max: self.most }
                 .or(self.tenant.map(HoldRow::decode).unwrap_or_default()),
             buyer_limit: self.limit,
-            queued: self.queued == Some(1),
+            queue_required: self.queued == Some(1),
         })
     }
 }
@@ -68,9 +68,9 @@ pub(super) struct PoolRow {
 }
 
 impl PoolRow {
-    pub(super) fn decode(self) -> (PoolId, Supply) {
+    pub(super) fn decode(self) -> (PoolId, PoolSupply) {
         let counts = Counts { held: self.held, sold: self.sold, locked: self.locked };
-        (PoolId(self.id), Supply { name: self.name, capacity: self.capacity, counts })
+        (PoolId(self.id), PoolSupply { name: self.name, capacity: self.capacity, counts })
     }
 }
 
@@ -151,13 +151,13 @@ pub(super) struct KeyRow {
 }
 
 impl KeyRow {
-    pub(super) fn decode(self, tenant: TenantId) -> Result<(Scope, Recorded)> {
+    pub(super) fn decode(self, tenant: TenantId) -> Result<(Scope, IdempotencyRecord)> {
         let operation = Operation::ALL.iter().copied().find(|known| known.name() == self.operation);
         let operation = operation.ok_or_else(|| corrupt("an operation", &self.operation))?;
         let scope =
             Scope { tenant, principal: self.principal, operation, key: IdempotencyKey::parse(&self.key)? };
         let fingerprint = fingerprint(&self.fingerprint)?;
-        Ok((scope, Recorded { fingerprint, answer: answer(self.answer)? }))
+        Ok((scope, IdempotencyRecord { fingerprint, answer: answer(self.answer)? }))
     }
 }
 

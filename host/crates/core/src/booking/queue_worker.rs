@@ -1,0 +1,244 @@
+//! The worker of queues: activates waiting bookings, reserves the lines of active ones, and ends those that were used
+//! or not used in time. One host at a time runs it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::access::Operation;
+use crate::booking::bookings::fact;
+use crate::booking::{Booking, BookingState, Queue};
+use crate::catalog::EventStatus;
+use crate::changeset::Changeset;
+use crate::command::{Commands, Decision};
+use crate::ctx::{Ctx, Principal, Transport};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{EventId, ReservationId, TenantId};
+use crate::idempotency::IdempotencyKey;
+use crate::inventory::{CreateReservation, Reservations};
+use crate::ports::Store;
+
+/// How many events are advanced in one round.
+const MAX_EVENTS: u32 = 200;
+
+/// How many bookings change in one changeset, each with a row and a fact.
+const SLICE: u32 = 200;
+
+/// How long one event may take.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Advances the queues of events.
+#[derive(Clone)]
+pub struct QueueWorker {
+    store: Arc<dyn Store>,
+    commands: Commands,
+    reservations: Reservations,
+}
+
+impl QueueWorker {
+    /// Creates the worker.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, commands: Commands, reservations: Reservations) -> Self {
+        Self { store, commands, reservations }
+    }
+
+    /// Returns events whose queues need work.
+    pub async fn due(&self) -> Result<Vec<(TenantId, EventId)>> {
+        self.store.queued_events(MAX_EVENTS).await
+    }
+
+    /// Advances the queues of these events. Returns whether anything changed.
+    pub async fn advance(&self, due: Vec<(TenantId, EventId)>) -> Result<bool> {
+        let mut any_changed = false;
+        for (tenant, event) in due {
+            match self.advance_event(tenant, event).await {
+                Ok(changed) => any_changed |= changed,
+                // A failure of one event must not delay the others.
+                Err(error) => {
+                    tracing::warn!(?error, %event, "queue not advanced; retrying");
+                }
+            }
+        }
+        Ok(any_changed)
+    }
+
+    async fn advance_event(&self, tenant: TenantId, event: EventId) -> Result<bool> {
+        let deadline = std::time::Instant::now() + EVENT_TIMEOUT;
+        let request_id = format!("queue-{event}").into();
+        let ctx = Ctx::new(
+            tenant,
+            Principal::System,
+            request_id,
+            (self.store.now(), deadline),
+            Transport::Internal,
+        );
+        let ended = self.end(&ctx, event).await?;
+        let activated = self.activate(&ctx, event).await?;
+        let active = self.store.active_bookings(tenant, event, (Some(ctx.now), SLICE)).await?;
+        let with_lines =
+            active.into_iter().map(|(booking, _)| booking).filter(|booking| !booking.lines.is_empty());
+        let mut checked = Vec::new();
+        for booking in with_lines {
+            let attempt = ReserveAttempt::new(&ctx, booking)?;
+            let check = self.reservations.check(&attempt.ctx, &attempt.request).await;
+            checked.push((attempt, check));
+        }
+        // All at once and in order, so that they share the next batch of the event.
+        let reserved =
+            join_all(checked.into_iter().map(|(attempt, check)| self.reserve(attempt, check))).await;
+        let mut any_changed = ended || activated;
+        for changed in reserved {
+            any_changed |= changed?;
+        }
+        Ok(any_changed)
+    }
+
+    /// Ends active bookings that were used or not used in time, and all bookings of an event that is no longer on sale.
+    /// Returns whether there were any.
+    async fn end(&self, ctx: &Ctx, event: EventId) -> Result<bool> {
+        let changed = AtomicBool::new(false);
+        let decide = || async {
+            let found = self.store.event(ctx.tenant, event).await?;
+            let on_sale = found.is_some_and(|event| event.attributes.status == EventStatus::Active);
+            let mut changeset = Changeset::new(ctx);
+            let due_and_limit = (on_sale.then_some(ctx.now), SLICE);
+            for (before, reserved) in self.store.active_bookings(ctx.tenant, event, due_and_limit).await? {
+                if let Some(after) = ended(ctx, &before, reserved, on_sale) {
+                    changeset = with_change(ctx, changeset, &before, after);
+                }
+            }
+            if !on_sale {
+                for before in self.store.next_bookings(ctx.tenant, event, SLICE).await? {
+                    let after = before.failed(&not_on_sale(), ctx.now);
+                    changeset = with_change(ctx, changeset, &before, after);
+                }
+            }
+            changed.store(!changeset.is_empty(), Ordering::Relaxed);
+            Ok(if changeset.is_empty() { Decision::nothing(()) } else { Decision::change(changeset, ()) })
+        };
+        self.commands.run(ctx, Operation::BookingCancel, &event, decide).await?;
+        Ok(changed.into_inner())
+    }
+
+    /// Activates as many waiting bookings as the queue's settings allow, first in line first. Returns whether there were
+    /// any.
+    async fn activate(&self, ctx: &Ctx, event: EventId) -> Result<bool> {
+        let changed = AtomicBool::new(false);
+        let decide = || async {
+            let queue = self.store.queue(ctx.tenant, event).await?;
+            let queue = queue.unwrap_or_else(|| Queue::default_of(event, ctx.now));
+            let (_, active) = self.store.queue_counts(ctx.tenant, event).await?;
+            let free = u64::from(queue.max_active).saturating_sub(active).min(SLICE.into());
+            let mut changeset = Changeset::new(ctx);
+            if let Ok(free @ 1..) = u32::try_from(free) {
+                for before in self.store.next_bookings(ctx.tenant, event, free).await? {
+                    let after = before.activated(ctx.now, queue.active_seconds);
+                    changeset = with_change(ctx, changeset, &before, after);
+                }
+            }
+            changed.store(!changeset.is_empty(), Ordering::Relaxed);
+            Ok(if changeset.is_empty() { Decision::nothing(()) } else { Decision::change(changeset, ()) })
+        };
+        self.commands.run(ctx, Operation::BookingCreate, &event, decide).await?;
+        Ok(changed.into_inner())
+    }
+
+    /// Reserves the lines of an active booking, unless the check has failed. Returns whether the booking has ended.
+    async fn reserve(&self, attempt: ReserveAttempt, check: Result<()>) -> Result<bool> {
+        let ReserveAttempt { ctx, request, booking } = attempt;
+        let reserved = match check {
+            Ok(()) => self.reservations.submit_checked(&ctx, request).await,
+            Err(error) => Err(error),
+        };
+        let reservation = reserved.as_ref().ok().map(|reservation| reservation.id);
+        let after = match reserved {
+            Ok(reservation) => booking.done(reservation.id, ctx.now),
+            Err(error) if may_succeed_later(&error) => {
+                tracing::warn!(?error, booking = %booking.id, "booking not reserved; retrying");
+                return Ok(false);
+            }
+            Err(error) => booking.failed(&error, ctx.now),
+        };
+        let mut ctx = ctx;
+        ctx.idempotency = None;
+        let cancelled = AtomicBool::new(false);
+        let decide = || async {
+            let current = self.store.booking(ctx.tenant, booking.id).await?;
+            if current.as_ref() != Some(&booking) {
+                let is_cancelled = current.is_some_and(|current| current.state == BookingState::Cancelled);
+                cancelled.store(is_cancelled, Ordering::Relaxed);
+                return Ok(Decision::nothing(()));
+            }
+            Ok(Decision::change(with_change(&ctx, Changeset::new(&ctx), &booking, after.clone()), ()))
+        };
+        self.commands.run(&ctx, Operation::BookingCreate, &booking.id, decide).await?;
+        if let Some(reservation) = reservation.filter(|_| cancelled.into_inner()) {
+            // If the release fails, the reservation expires.
+            let _ = self.reservations.release(&ctx, reservation, Vec::new()).await;
+        }
+        Ok(true)
+    }
+}
+
+/// The reservation that the host makes for a booking.
+struct ReserveAttempt {
+    ctx: Ctx,
+    request: CreateReservation,
+    booking: Booking,
+}
+
+impl ReserveAttempt {
+    /// Takes the booking's id as the idempotency key, so that its lines are reserved only once.
+    fn new(ctx: &Ctx, booking: Booking) -> Result<Self> {
+        let mut own_ctx = ctx.clone();
+        own_ctx.idempotency = Some(IdempotencyKey::parse(&format!("booking-{}", booking.id))?);
+        let request = CreateReservation {
+            event: booking.event,
+            buyer: booking.buyer.clone(),
+            lines: booking.lines.clone(),
+            seconds: booking.hold_seconds,
+        };
+        Ok(Self { ctx: own_ctx, request, booking })
+    }
+}
+
+/// Returns an active booking as it ended; `None` if it stays active.
+fn ended(ctx: &Ctx, before: &Booking, reserved: Option<ReservationId>, on_sale: bool) -> Option<Booking> {
+    match reserved {
+        Some(reservation) => Some(before.done(reservation, ctx.now)),
+        None if !on_sale => Some(before.failed(&not_on_sale(), ctx.now)),
+        None if before.active_until.is_some_and(|until| until <= ctx.now) => {
+            Some(before.in_state(BookingState::Expired, ctx.now))
+        }
+        None => None,
+    }
+}
+
+fn with_change(ctx: &Ctx, changeset: Changeset, before: &Booking, after: Booking) -> Changeset {
+    let fact_type = match after.state {
+        BookingState::Active => "booking.served",
+        BookingState::Done => "booking.done",
+        BookingState::Expired => "booking.expired",
+        BookingState::Cancelled => "booking.cancelled",
+        BookingState::Failed | BookingState::Waiting => "booking.failed",
+    };
+    changeset.fact(fact(ctx, fact_type, Some(before), &after)).update(after)
+}
+
+fn may_succeed_later(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Unavailable
+            | ErrorKind::Internal
+            | ErrorKind::DeadlineExceeded
+            | ErrorKind::Conflict
+            | ErrorKind::PluginFailed
+    )
+}
+
+/// The failure of bookings of an event that is no longer on sale.
+fn not_on_sale() -> Error {
+    Error::new(ErrorKind::Precondition, "EVENT_NOT_ON_SALE", "the event is no longer on sale")
+}

@@ -1,0 +1,185 @@
+//! Reads through the cache.
+//!
+//! Facts invalidate entries. A reader notes the clock of invalidations before it reads the store, and its entry is
+//! dropped if the key was invalidated since, so that a slow reader does not put an outdated value back.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::access::ObjectKind;
+use crate::cache::{CacheKey, Cached};
+use crate::error::Result;
+use crate::id::{KeyId, TenantId, UserId};
+use crate::outbox::ObjectRef;
+use crate::plugin::ActiveInstallations;
+use crate::ports::{Cache, Store};
+use crate::tenancy::{StoredKey, Tenant, lookup};
+use crate::tracker::User;
+
+/// How many invalidated keys are kept. A reader that takes longer than so many invalidations stores no entry.
+const MAX_RECENT: usize = 4_096;
+
+#[derive(Default)]
+struct Invalidations {
+    /// Counts invalidations.
+    clock: u64,
+    recent: VecDeque<(u64, CacheKey)>,
+}
+
+/// Reads through the cache.
+pub struct CachedReads {
+    store: Arc<dyn Store>,
+    cache: Arc<dyn Cache>,
+    invalidations: Mutex<Invalidations>,
+}
+
+impl CachedReads {
+    /// Creates reads of `store` through `cache`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, cache: Arc<dyn Cache>) -> Self {
+        Self { store, cache, invalidations: Mutex::default() }
+    }
+
+    /// Returns an API key of any tenant.
+    pub async fn key(&self, id: &KeyId) -> Result<Option<Arc<StoredKey>>> {
+        let cache_key = CacheKey::Key(id.clone());
+        if let Some(Cached::Key(key)) = self.cache.get(&cache_key) {
+            return Ok(Some(key));
+        }
+        let since = self.clock();
+        let read = self.store.key(id).await?.map(Arc::new);
+        self.fill(cache_key, read.clone().map(Cached::Key), since);
+        Ok(read)
+    }
+
+    /// Returns a tenant by id or slug.
+    pub async fn tenant(&self, named: &str) -> Result<Option<Arc<Tenant>>> {
+        let cache_key = CacheKey::Tenant(named.to_owned());
+        if let Some(Cached::Tenant(tenant)) = self.cache.get(&cache_key) {
+            return Ok(Some(tenant));
+        }
+        let since = self.clock();
+        let read = lookup::tenant(&*self.store, named).await?.map(Arc::new);
+        self.fill(cache_key, read.clone().map(Cached::Tenant), since);
+        Ok(read)
+    }
+
+    /// Returns the host's tenant, if it has only one.
+    pub async fn only_tenant(&self) -> Result<Option<Arc<Tenant>>> {
+        if let Some(Cached::OnlyTenant(tenant)) = self.cache.get(&CacheKey::OnlyTenant) {
+            return Ok(tenant);
+        }
+        let since = self.clock();
+        let read = lookup::only_tenant(&*self.store).await?.map(Arc::new);
+        self.fill(CacheKey::OnlyTenant, Some(Cached::OnlyTenant(read.clone())), since);
+        Ok(read)
+    }
+
+    /// Returns a user.
+    pub async fn user(&self, tenant: TenantId, id: UserId) -> Result<Option<Arc<User>>> {
+        let cache_key = CacheKey::User(tenant, id);
+        if let Some(Cached::User(user)) = self.cache.get(&cache_key) {
+            return Ok(Some(user));
+        }
+        let since = self.clock();
+        let read = self.store.user(tenant, id).await?.map(Arc::new);
+        self.fill(cache_key, read.clone().map(Cached::User), since);
+        Ok(read)
+    }
+
+    /// Returns the installations of a tenant, of the generation `at_least` or a newer one.
+    pub async fn active_installations(
+        &self,
+        tenant: TenantId,
+        at_least: u64,
+    ) -> Result<Arc<ActiveInstallations>> {
+        let cache_key = CacheKey::ActiveInstallations(tenant);
+        if let Some(Cached::ActiveInstallations(installations)) = self.cache.get(&cache_key)
+            && installations.generation >= at_least
+        {
+            return Ok(installations);
+        }
+        let since = self.clock();
+        let read = Arc::new(self.store.active_installations(tenant).await?.sorted());
+        self.fill(cache_key, Some(Cached::ActiveInstallations(Arc::clone(&read))), since);
+        Ok(read)
+    }
+
+    /// Removes the entries that a change of an object invalidates.
+    pub fn invalidate(&self, tenant: TenantId, object: &ObjectRef) {
+        match object.kind {
+            ObjectKind::Key => {
+                if let Ok(id) = KeyId::parse("id", &object.id) {
+                    self.remove(CacheKey::Key(id));
+                }
+            }
+            ObjectKind::Tenant => {
+                // The fact does not name the slug, and tenants change rarely.
+                self.clear();
+            }
+            ObjectKind::User => {
+                if let Ok(id) = UserId::parse("id", &object.id) {
+                    self.remove(CacheKey::User(tenant, id));
+                }
+            }
+            ObjectKind::Installation => self.remove(CacheKey::ActiveInstallations(tenant)),
+            ObjectKind::Project
+            | ObjectKind::Release
+            | ObjectKind::Issue
+            | ObjectKind::Venue
+            | ObjectKind::Series
+            | ObjectKind::Event
+            | ObjectKind::TicketType
+            | ObjectKind::Pool
+            | ObjectKind::Lock
+            | ObjectKind::Reservation
+            | ObjectKind::Ticket
+            | ObjectKind::SigningKey
+            | ObjectKind::Queue
+            | ObjectKind::Booking
+            | ObjectKind::TenantHoldRules => {}
+        }
+    }
+
+    /// Removes the cached installations of a tenant, which turned out to be outdated.
+    pub fn invalidate_active_installations(&self, tenant: TenantId) {
+        self.remove(CacheKey::ActiveInstallations(tenant));
+    }
+
+    /// Removes all entries, as after a gap in the facts.
+    pub fn clear(&self) {
+        let mut invalidations = self.lock();
+        invalidations.clock += 1 + MAX_RECENT as u64;
+        invalidations.recent.clear();
+        self.cache.clear();
+    }
+
+    fn remove(&self, key: CacheKey) {
+        let mut invalidations = self.lock();
+        invalidations.clock += 1;
+        let clock = invalidations.clock;
+        self.cache.remove(&key);
+        invalidations.recent.push_back((clock, key));
+        if invalidations.recent.len() > MAX_RECENT {
+            invalidations.recent.pop_front();
+        }
+    }
+
+    fn clock(&self) -> u64 {
+        self.lock().clock
+    }
+
+    fn fill(&self, key: CacheKey, value: Option<Cached>, since: u64) {
+        let Some(value) = value else { return };
+        let invalidations = self.lock();
+        let overrun = invalidations.clock - since > invalidations.recent.len() as u64;
+        let outdated = invalidations.recent.iter().any(|(clock, removed)| *clock > since && *removed == key);
+        if !overrun && !outdated {
+            self.cache.put(key, value);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Invalidations> {
+        self.invalidations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,64 @@
+//! Requests for new reservations.
+
+use crate::error::Result;
+use crate::id::{EventId, TicketTypeId};
+use crate::inventory::reservation::{MAX_LINES, MAX_UNITS};
+use crate::text::Faults;
+
+/// A line of a requested reservation.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct LineRequest {
+    /// The ticket type.
+    pub ticket_type: TicketTypeId,
+    /// The number of units.
+    pub quantity: u32,
+    /// The labels of seats; any free ones if empty.
+    pub seats: Vec<String>,
+}
+
+/// A request for a reservation.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CreateReservation {
+    /// The event.
+    pub event: EventId,
+    /// The buyer.
+    pub buyer: String,
+    /// The lines.
+    pub lines: Vec<LineRequest>,
+    /// The seconds that it is held; `None` for the default.
+    pub seconds: Option<u32>,
+}
+
+impl CreateReservation {
+    /// Checks what a client wrote.
+    pub(super) fn check(&self) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.text("user_id", &self.buyer, 1, 255);
+        check_lines(&self.lines, &mut faults);
+        faults.into_result()
+    }
+}
+
+/// Checks the lines that a client wrote.
+pub(crate) fn check_lines(lines: &[LineRequest], faults: &mut Faults) {
+    if lines.is_empty() || lines.len() > MAX_LINES {
+        faults.add("lines", format_args!("has {} entries; 1 to {MAX_LINES} are allowed", lines.len()));
+    }
+    for (index, line) in lines.iter().enumerate() {
+        if line.quantity == 0 || line.quantity > MAX_UNITS {
+            let field = format!("lines[{index}].quantity");
+            faults.add(&field, format_args!("is {}; 1 to {MAX_UNITS} are allowed", line.quantity));
+        }
+        let field = format!("lines[{index}].seat_numbers");
+        if !line.seats.is_empty() && line.seats.len() != line.quantity as usize {
+            faults.add(&field, format_args!("names {} seats for {} units", line.seats.len(), line.quantity));
+        }
+        for seat in &line.seats {
+            faults.text(&field, seat, 1, 50);
+        }
+    }
+    let units: u64 = lines.iter().map(|line| u64::from(line.quantity)).sum();
+    if units > u64::from(MAX_UNITS) {
+        faults.add("lines", format_args!("have {units} units together; at most {MAX_UNITS} are allowed"));
+    }
+}

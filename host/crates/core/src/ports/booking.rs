@@ -1,0 +1,38 @@
+//! Reads of queues and bookings.
+
+use async_trait::async_trait;
+
+use crate::booking::{Booking, Queue};
+use crate::error::Result;
+use crate::id::{BookingId, EventId, ReservationId, TenantId};
+use crate::time::Timestamp;
+
+/// Queues and their bookings.
+#[async_trait]
+pub trait BookingStore: Send + Sync {
+    /// Returns the settings of an event's queue, if any were set.
+    async fn queue(&self, tenant: TenantId, event: EventId) -> Result<Option<Queue>>;
+    /// Counts the waiting and the active bookings.
+    async fn queue_counts(&self, tenant: TenantId, event: EventId) -> Result<(u64, u64)>;
+    /// Returns at most `limit` events of any tenant whose queue needs work: a booking may become active, an active
+    /// booking is due or has lines to reserve, or the event is no longer on sale.
+    async fn queued_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;
+    /// Returns a booking.
+    async fn booking(&self, tenant: TenantId, id: BookingId) -> Result<Option<Booking>>;
+    /// Returns a buyer's booking that is waiting or active.
+    async fn open_booking(&self, tenant: TenantId, event: EventId, buyer: &str) -> Result<Option<Booking>>;
+    /// Counts the waiting bookings ahead of this one.
+    async fn bookings_before(&self, tenant: TenantId, booking: &Booking) -> Result<u64>;
+    /// Returns all waiting bookings of an event, in their order.
+    async fn waiting_bookings(&self, tenant: TenantId, event: EventId) -> Result<Vec<BookingId>>;
+    /// Returns at most `limit` waiting bookings, first in line first.
+    async fn next_bookings(&self, tenant: TenantId, event: EventId, limit: u32) -> Result<Vec<Booking>>;
+    /// Returns active bookings, each with what its buyer has reserved since. With a moment, only those that need work
+    /// then: their time is up, their buyer has reserved, or they have lines to reserve.
+    async fn active_bookings(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        due_and_limit: (Option<Timestamp>, u32),
+    ) -> Result<Vec<(Booking, Option<ReservationId>)>>;
+}

@@ -1,0 +1,51 @@
+//! The store as a whole: one trait for each area, and the one way to write.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::changeset::{Changeset, Committed};
+use crate::error::Result;
+use crate::idempotency::{IdempotencyRecord, Scope};
+use crate::ports::{
+    AdmissionStore, BookingStore, CatalogStore, InventoryStore, OutboxStore, PluginStore, TenancyStore,
+    TrackerStore,
+};
+use crate::time::Timestamp;
+
+/// The store: reads by area, and writes.
+#[async_trait]
+pub trait Store:
+    TenancyStore
+    + TrackerStore
+    + PluginStore
+    + CatalogStore
+    + InventoryStore
+    + AdmissionStore
+    + BookingStore
+    + OutboxStore
+{
+    /// Stores all of a changeset, or nothing.
+    async fn commit(&self, changeset: Changeset) -> Result<Committed>;
+
+    /// Returns the record of an idempotency key.
+    async fn recorded(&self, scope: &Scope) -> Result<Option<IdempotencyRecord>>;
+
+    /// Reads the store's clock, which all hosts share.
+    fn now(&self) -> Timestamp;
+
+    /// Checks that the store answers.
+    async fn ping(&self) -> Result<()>;
+
+    /// Takes or renews a lease. Returns whether `holder` has it for `span` from now.
+    async fn lease(&self, name: &str, holder: &str, span: Duration) -> Result<bool>;
+
+    /// Deletes at most `limit` expired idempotency records, and returns their number.
+    async fn forget_keys(&self, limit: u32) -> Result<u64>;
+
+    /// Records the fingerprint of the hosts' secret if there is none yet, and returns the recorded one.
+    async fn secret_fingerprint(&self, mine: [u8; 32]) -> Result<[u8; 32]>;
+
+    /// Finishes pending writes and closes.
+    async fn close(&self);
+}
