@@ -47,7 +47,6 @@ const MAX_LIST: usize = 20;
 
 impl CallRecord {
     /// Splits the outcome of a call into its record and its reply.
-    #[must_use]
     pub fn new(
         (at, request_id): (Timestamp, String),
         release: String,
