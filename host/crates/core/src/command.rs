@@ -117,7 +117,7 @@ impl Commands {
         let Some(changeset) = changeset else { return Ok(value) };
         let mut changeset = self.hooks.run(ctx, changeset, transitions, reactions).await?;
         changeset.check()?;
-        let value = value.as_written(&changeset.writes);
+        let value = value.into_written(&changeset.writes);
         if changeset.is_empty() {
             return Ok(value);
         }

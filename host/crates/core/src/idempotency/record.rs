@@ -65,7 +65,7 @@ impl RequestKey {
 pub trait Recordable: Into<RecordedAnswer> + TryFrom<RecordedAnswer, Error = Error> + Clone {
     /// Returns the value as the writes store it, where plugins changed more than the command did.
     #[must_use]
-    fn as_written(self, _writes: &[Write]) -> Self {
+    fn into_written(self, _writes: &[Write]) -> Self {
         self
     }
 }
@@ -117,7 +117,7 @@ answers! {
     Project(Project);
     /// An issue.
     Issue(Issue) {
-        fn as_written(self, writes: &[Write]) -> Self {
+        fn into_written(self, writes: &[Write]) -> Self {
             let written = writes.iter().find_map(|write| match write {
                 Write::Insert(Record::Issue(issue)) | Write::Update(Record::Issue(issue), _) => {
                     (issue.id == self.id).then(|| issue.clone())
