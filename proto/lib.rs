@@ -1,4 +1,6 @@
-//! Tessera's gRPC contract: the messages and services generated from the protos beside this file.
+//! The API's only wire types: the messages and services generated from the protos beside this file.
+//!
+//! gRPC encodes them with prost, REST with serde; `json` holds what the two need to agree on.
 #![allow(
     clippy::all,
     clippy::pedantic,
@@ -8,7 +10,9 @@
     reason = "generated code"
 )]
 
-/// All protos with their comments, for reflection.
+pub mod json;
+
+/// All protos with their comments, for reflection and for the OpenAPI document.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tessera.bin"));
 
 macro_rules! packages {
@@ -31,3 +35,5 @@ packages! {
     ticket: v1 = "ticket.v1";
     user: v1 = "user.v1", v2 = "user.v2";
 }
+
+include!(concat!(env!("OUT_DIR"), "/enums.rs"));

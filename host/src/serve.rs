@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use tessera_api::request::Gate;
+use tessera_api::state::ApiState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +24,8 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let secret = secret::load(&config)?;
     let app = wiring::app(&config, &secret, &host).await?;
     // Before the first key is created: it is printed once, so nothing may fail between the two.
-    let gate = Arc::new(Gate::new(app.clone(), &secret, config.bounds.request, stop.clone()));
-    let servers = listen(&config, &gate).await?;
+    let api = Arc::new(ApiState::new(app.clone(), &secret, config.bounds.request, stop.clone()));
+    let servers = listen(&config, &api).await?;
     app.prepare_plugins().await.context("the installed plugins cannot be read")?;
     let first_key = bootstrap::run(&app, config.bootstrap_key.as_ref()).await?;
     if let Some(demo) = config.demo {
@@ -99,11 +99,11 @@ fn cancel_on_signal(stop: CancellationToken) -> Result<tokio::task::JoinHandle<(
 }
 
 /// Binds REST and gRPC to two ports, or both to one. The first server of the result serves REST.
-async fn listen(config: &Config, gate: &Arc<Gate>) -> Result<Vec<Server>> {
+async fn listen(config: &Config, api: &Arc<ApiState>) -> Result<Vec<Server>> {
     let at = |port| SocketAddr::new(config.listen.address, port);
-    let rest = tessera_api::rest::router(Arc::clone(gate), config.bounds.body);
+    let rest = tessera_api::rest::router(Arc::clone(api), config.bounds.body);
     let grpc =
-        tessera_api::grpc::router(Arc::clone(gate), config.bounds.grpc_receive, config.bounds.grpc_send);
+        tessera_api::grpc::router(Arc::clone(api), config.bounds.grpc_receive, config.bounds.grpc_send);
     let (http_port, grpc_port) = (config.listen.http, config.listen.grpc);
     if http_port == grpc_port && http_port != 0 {
         return Ok(vec![Server::bind(at(http_port), by_content_type(rest, grpc)).await?]);

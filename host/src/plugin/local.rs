@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
 use serde_json::Value;
-use tessera_api::rest::extract::read_json;
-use tessera_api::rest::plugin_json::{ReplyBody, TrialBody, TriedBody};
+use tessera_api::plugin_json::{ReplyBody, read_dry_run, show_dry_run};
 use tessera_core::Timestamp;
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
@@ -96,7 +95,7 @@ pub(super) async fn run(path: &Path, input: &Path, limits: LimitArgs) -> Result<
     let trial = read_trial(&text(input)?)?;
     let tried = load(path, limits).await?.call(trial).await?;
     let answered = tried.reply.is_some();
-    print(&format!("{}\n", serde_json::to_string_pretty(&TriedBody::from(tried))?))?;
+    print(&format!("{}\n", serde_json::to_string_pretty(&show_dry_run(tried)?)?))?;
     Ok(answered)
 }
 
@@ -131,7 +130,7 @@ pub(super) async fn bench(path: &Path, input: &Path, times: u32, limits: LimitAr
 
 /// Runs the test cases of a file. Returns whether all passed.
 pub(super) async fn test(path: &Path, cases: &Path, limits: LimitArgs) -> Result<bool> {
-    let Cases { cases } = read_json(text(cases)?.as_bytes()).map_err(|error| refused(&error))?;
+    let Cases { cases } = serde_json::from_str(&text(cases)?).context("the file of cases cannot be read")?;
     if cases.is_empty() {
         bail!("the file contains no cases");
     }
@@ -145,7 +144,7 @@ pub(super) async fn test(path: &Path, cases: &Path, limits: LimitArgs) -> Result
         let trial = read_trial(&case.to_string()).with_context(|| name.clone())?;
         let tried = component.call(trial).await?;
         let fuel = tried.record.usage.fuel;
-        let answer = serde_json::to_value(TriedBody::from(tried))?;
+        let answer = show_dry_run(tried)?;
         let mut faults = Vec::new();
         differences("", &expected.unwrap_or(Value::Null), &answer, &mut faults);
         if let Some(max) = max_fuel.filter(|max| fuel > *max) {
@@ -233,8 +232,7 @@ fn current_time() -> Result<Timestamp> {
 }
 
 fn read_trial(json: &str) -> Result<DryRun> {
-    let body: TrialBody = read_json(json.as_bytes()).map_err(|error| refused(&error))?;
-    DryRun::try_from(body).map_err(|error| refused(&error))
+    read_dry_run(json.as_bytes()).map_err(|error| refused(&error))
 }
 
 /// Reads a file, or standard input for `-`.

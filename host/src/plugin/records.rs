@@ -18,7 +18,7 @@ pub(super) fn call_record(call: &CallRecord) -> String {
         memory / 1024
     );
     for refusal in &verdict.refusals {
-        let field = if refusal.field.is_empty() { "-" } else { &refusal.field };
+        let field = refusal.field.as_deref().unwrap_or("-");
         text.push_str(&format!("    {} {field}: {}\n", refusal.code, refusal.message));
     }
     if let Some(failure) = &verdict.failure {
@@ -46,7 +46,7 @@ pub(super) fn timer(timer: &Timer) -> String {
         (false, _) => format!("waiting after {failures} failures"),
     };
     let mut text = format!("{} {issue_id} {name}: {state}\n", timestamp(due_at.map(|at| at.seconds)));
-    if !last_failure.is_empty() {
+    if let Some(last_failure) = last_failure {
         text.push_str(&format!("    {last_failure}\n"));
     }
     text
@@ -61,7 +61,7 @@ fn outcome(verdict: &Verdict) -> String {
     match verdict.outcome() {
         CallOutcome::Unspecified => "unknown".to_owned(),
         CallOutcome::Accepted => "accepted".to_owned(),
-        CallOutcome::Effects => format!("{} effects", verdict.effects),
+        CallOutcome::Effects => format!("{} effects", verdict.effects.unwrap_or_default()),
         CallOutcome::Refused => "refused".to_owned(),
         CallOutcome::Failed => "failed".to_owned(),
     }

@@ -1,19 +1,16 @@
-//! Tessera's transports: decode, one service call, encode.
+//! Tessera's transports: decode a request, run an operation, encode its answer.
 //!
-//! What the transports share stands here: credentials and pages (`request`), tokens (`tokens`), how a caller
-//! follows facts (`follow`), what is read of the catalogue alike (`catalog`), of reservations (`inventory`), of
-//! queues (`booking`) and of the door (`admission`), and how tickets are printed (`print`). No rule of the business
-//! lives in this crate.
+//! `operations` has one function for each operation; `grpc` and `rest` call them; `convert` translates between wire
+//! messages and the domain's types. `state` makes the context of a call, `tokens` seals page and stream tokens,
+//! `subscriptions` follows facts, availability and queues, `ticket_document` prints tickets. No business rule is here.
 
-pub mod admission;
-pub mod booking;
-pub mod catalog;
-pub mod follow;
+mod convert;
 pub mod grpc;
-pub mod inventory;
-pub mod json;
-mod pass;
-pub mod print;
-pub mod request;
+mod operations;
+pub mod plugin_json;
 pub mod rest;
+pub mod state;
+pub mod stream_limits;
+mod subscriptions;
+mod ticket_document;
 pub mod tokens;

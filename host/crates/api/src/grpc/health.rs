@@ -6,20 +6,24 @@ use std::time::Duration;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::request::Gate;
+use crate::state::ApiState;
 
 /// How often the host is asked whether it can do its work.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Keeps the reported health true until the host goes down. The empty name stands for the whole host.
-pub(super) async fn watch(gate: Arc<Gate>, mut reporter: HealthReporter, services: &'static [&'static str]) {
+pub(super) async fn watch(
+    api: Arc<ApiState>,
+    mut reporter: HealthReporter,
+    services: &'static [&'static str],
+) {
     report(&reporter, services, ServingStatus::Serving).await;
     loop {
         tokio::select! {
-            () = gate.stop.cancelled() => break,
+            () = api.stop.cancelled() => break,
             () = tokio::time::sleep(EVERY) => {}
         }
-        let ready = gate.app.ready().await;
+        let ready = api.app.ready().await;
         let status = if ready.is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing };
         report(&reporter, services, status).await;
     }

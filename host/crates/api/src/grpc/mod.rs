@@ -2,42 +2,14 @@
 //!
 //! The contract is in `tessera_proto`; how its messages become commands is in `convert`.
 
-mod body;
-mod booking;
-pub mod call;
-mod check_in;
-mod command;
-mod comment;
-pub mod convert;
+mod access_log;
+mod call;
 pub mod error;
-mod event;
-mod fact;
-pub mod front;
 mod health;
-mod holding;
-mod installation;
-mod inventory;
-mod issue;
-mod key;
-mod label;
-mod link;
-pub mod outgoing;
-mod project;
-mod release;
-mod reservation;
-mod scheme;
-mod series;
+mod middleware;
+mod response_stream;
 mod services;
-mod stream;
-mod tenant;
-mod ticket;
-mod ticket_type;
-mod timer;
-mod transition;
-mod user_v1;
-mod user_v2;
-mod venue;
-mod watcher;
+mod streams;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -66,8 +38,8 @@ use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt as _, service_fn};
 
 use crate::grpc::call::Grpc;
-use crate::grpc::front::Front;
-use crate::request::Gate;
+use crate::grpc::middleware::Front;
+use crate::state::ApiState;
 
 /// The services of the contract.
 pub const SERVICES: &[&str] = &[
@@ -91,10 +63,10 @@ const ENVELOPE: usize = 64;
 
 /// The whole API over gRPC: takes messages of at most `receive` bytes, uploads apart, and sends such of at most `send`.
 /// Must be called on a runtime. Has a fallback of its own, so it cannot be merged with another that has one.
-pub fn router(gate: Arc<Gate>, receive: usize, send: usize) -> Router {
-    let grpc = Grpc::new(Arc::clone(&gate), send);
-    let timeout = gate.timeout;
-    let component = usize::try_from(gate.app.releases.max_component()).unwrap_or(usize::MAX);
+pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
+    let grpc = Grpc::new(Arc::clone(&api), send);
+    let timeout = api.timeout;
+    let component = usize::try_from(api.app.releases.max_component()).unwrap_or(usize::MAX);
     let upload = receive.max(component.saturating_add(ENVELOPE));
     let mut router = Router::new();
     macro_rules! mount {
@@ -121,8 +93,8 @@ pub fn router(gate: Arc<Gate>, receive: usize, send: usize) -> Router {
     );
     let (reporter, health) = tonic_health::server::health_reporter();
     router = mounted(router, Front::new(health, timeout), "grpc.health.v1.Health");
-    tokio::spawn(health::watch(gate, reporter, SERVICES));
-    let unknown = Front::new(service_fn(front::unimplemented), timeout);
+    tokio::spawn(health::watch(api, reporter, SERVICES));
+    let unknown = Front::new(service_fn(middleware::unimplemented), timeout);
     reflected(router, timeout).fallback_service(unknown.map_request(of_axum))
 }
 

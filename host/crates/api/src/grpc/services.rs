@@ -9,41 +9,43 @@ use tessera_proto::ticket::v1 as tickets;
 use tessera_proto::user::{v1 as users, v2 as users_v2};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::grpc::call::{Door, Grpc};
-use crate::grpc::outgoing::Outgoing;
-use crate::grpc::{
-    booking, check_in, command, comment, event, fact, holding, installation, inventory, issue, key, label,
-    link, project, release, reservation, scheme, series, stream, tenant, ticket, ticket_type, timer,
-    transition, user_v1, user_v2, venue, watcher,
+use crate::grpc::call::Grpc;
+use crate::grpc::response_stream::ResponseStream;
+use crate::grpc::streams;
+use crate::operations::{
+    booking, check_in, command, comment, event, fact, hold_rules, installation, inventory, issue, key, label,
+    link, project, release, reservation, scheme, series, tenant, ticket, ticket_type, timer, transition,
+    user_v1, user_v2, venue, watcher,
 };
+use crate::state::AuthMode;
 
 /// Implements a service: each line is an RPC, its request and answer, and the function that carries it out. Only
 /// what stands under `public` needs no key.
 macro_rules! service {
     ($service:path {
-        $($rpc:ident($ask:ty) -> $answer:ty = $handle:path;)*
+        $($rpc:ident($request:ty) -> $response:ty = $operation:path;)*
     } $(public {
-        $($open_rpc:ident($open_ask:ty) -> $open_answer:ty = $open_handle:path;)*
-    })? $(stream $door:ident {
-        $streaming:ident($said:ty) -> $told:ident($item:ty) = $open:path, $tell:path;
+        $($open_rpc:ident($open_request:ty) -> $open_response:ty = $open_operation:path;)*
+    })? $(stream $auth:ident {
+        $streaming:ident($opening:ty) -> $stream:ident($item:ty) = $open:path, $tell:path;
     })?) => {
         #[tonic::async_trait]
         impl $service for Grpc {
             $(
-                async fn $rpc(&self, request: Request<$ask>) -> Result<Response<$answer>, Status> {
-                    self.answer(Door::Keyed, request, |ctx, ask| $handle(self, ctx, ask)).await
+                async fn $rpc(&self, request: Request<$request>) -> Result<Response<$response>, Status> {
+                    self.unary(AuthMode::Keyed, request, $operation).await
                 }
             )*
             $($(
-                async fn $open_rpc(&self, request: Request<$open_ask>) -> Result<Response<$open_answer>, Status> {
-                    self.answer(Door::Public, request, |ctx, ask| $open_handle(self, ctx, ask)).await
+                async fn $open_rpc(&self, request: Request<$open_request>) -> Result<Response<$open_response>, Status> {
+                    self.unary(AuthMode::Public, request, $open_operation).await
                 }
             )*)?
             $(
-                type $told = Outgoing<$item>;
+                type $stream = ResponseStream<$item>;
 
-                async fn $streaming(&self, request: Request<$said>) -> Result<Response<Outgoing<$item>>, Status> {
-                    self.stream(Door::$door, request, |ctx, said| $open(self, ctx, said), $tell).await
+                async fn $streaming(&self, request: Request<$opening>) -> Result<Response<ResponseStream<$item>>, Status> {
+                    self.stream(AuthMode::$auth, request, |ctx, message| $open(self, ctx, message), $tell).await
                 }
             )?
         }
@@ -84,7 +86,7 @@ service!(projects::project_service_server::ProjectService {
 } stream Keyed {
     stream_project_updates(Streaming<projects::StreamProjectUpdatesRequest>)
         -> StreamProjectUpdatesStream(projects::StreamProjectUpdatesResponse)
-        = stream::open_projects, stream::tell_projects;
+        = streams::open_projects, streams::tell_projects;
 });
 
 service!(issues::issues_service_server::IssuesService {
@@ -170,8 +172,8 @@ service!(tickets::inventory_service_server::InventoryService {
     list_locks(tickets::ListLocksRequest) -> tickets::ListLocksResponse = inventory::locks;
     import_seats(tickets::ImportSeatsRequest) -> tickets::ImportSeatsResponse = inventory::import_seats;
     delete_seats(tickets::DeleteSeatsRequest) -> tickets::DeleteSeatsResponse = inventory::delete_seats;
-    get_hold_rules(tickets::GetHoldRulesRequest) -> tickets::GetHoldRulesResponse = holding::get;
-    set_hold_rules(tickets::SetHoldRulesRequest) -> tickets::SetHoldRulesResponse = holding::set;
+    get_hold_rules(tickets::GetHoldRulesRequest) -> tickets::GetHoldRulesResponse = hold_rules::get;
+    set_hold_rules(tickets::SetHoldRulesRequest) -> tickets::SetHoldRulesResponse = hold_rules::set;
 } public {
     check_availability(tickets::CheckAvailabilityRequest) -> tickets::CheckAvailabilityResponse = inventory::check;
     list_seats(tickets::ListSeatsRequest) -> tickets::ListSeatsResponse = inventory::list_seats;
@@ -197,7 +199,7 @@ service!(tickets::booking_service_server::BookingService {
 } stream Keyed {
     stream_queue_position(tickets::StreamQueuePositionRequest)
         -> StreamQueuePositionStream(tickets::StreamQueuePositionResponse)
-        = stream::open_position, stream::tell_position;
+        = streams::open_position, streams::tell_position;
 });
 
 service!(tickets::ticket_service_server::TicketService {
@@ -230,7 +232,7 @@ service!(tickets::ticket_service_server::TicketService {
 } stream Public {
     stream_availability(tickets::StreamAvailabilityRequest)
         -> StreamAvailabilityStream(tickets::StreamAvailabilityResponse)
-        = stream::open_availability, stream::tell_availability;
+        = streams::open_availability, streams::tell_availability;
 });
 
 service!(tenancy::tenant_service_server::TenantService {
@@ -254,5 +256,5 @@ service!(facts::facts_service_server::FactsService {
     list_audit(facts::ListAuditRequest) -> facts::ListAuditResponse = fact::audit;
 } stream Keyed {
     stream_facts(facts::StreamFactsRequest) -> StreamFactsStream(facts::StreamFactsResponse)
-        = stream::open_facts, stream::tell_facts;
+        = streams::open_facts, streams::tell_facts;
 });

@@ -23,7 +23,7 @@ fn served() -> Router {
     let router = mounted(router, Front::new(broken, SECOND), "broken");
     let stuck = service_fn(|_: Request<Body>| std::future::pending());
     let router = mounted(router, Front::new(stuck, Duration::from_millis(20)), "stuck");
-    let unknown = Front::new(service_fn(front::unimplemented), SECOND);
+    let unknown = Front::new(service_fn(middleware::unimplemented), SECOND);
     router.fallback_service(unknown.map_request(of_axum))
 }
 

@@ -2,23 +2,36 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::routes;
 
 use crate::rest::Rest;
-use crate::rest::front::Written;
-use crate::rest::routes::Routes;
+use crate::rest::middleware::Written;
+use crate::rest::route::{Mounted, Shape, special};
 
-pub(super) fn routes(routes: Routes) -> Routes {
-    routes.with(routes!(live)).with(routes!(ready)).with(routes!(health))
+pub(super) fn routes() -> Vec<Mounted> {
+    let health = Shape::Schema("Health");
+    vec![
+        special(Method::GET, "/livez", "livez", String::new(), live)
+            .open()
+            .answers("text/plain", Shape::Text)
+            .summary("Says that the process runs."),
+        special(Method::GET, "/readyz", "readyz", String::new(), readiness)
+            .open()
+            .answers("application/json", health.clone())
+            .summary("Says whether the host takes requests: the store answers, and it is not shutting down."),
+        special(Method::GET, "/health", "health", String::new(), readiness)
+            .open()
+            .answers("application/json", health)
+            .summary("Says how each part of the host is; 503 only when the host cannot work."),
+    ]
 }
 
 /// How the host is.
 #[derive(Debug, Serialize, ToSchema)]
-struct Health {
+pub(super) struct Health {
     /// `ok`, `draining` or `unavailable`.
     status: &'static str,
     /// Each part.
@@ -34,11 +47,12 @@ struct Check {
     status: &'static str,
 }
 
-async fn judged(rest: &Rest) -> (StatusCode, Health) {
+/// Checks each part of the host.
+async fn check(rest: &Rest) -> (StatusCode, Health) {
     let store = match rest.app.ready().await {
         Ok(()) => "ok",
         Err(error) => {
-            tracing::warn!(?error, "the store does not answer");
+            tracing::warn!(?error, "store not available");
             "unavailable"
         }
     };
@@ -49,30 +63,15 @@ async fn judged(rest: &Rest) -> (StatusCode, Health) {
     (code, Health { status, checks })
 }
 
-/// Marks the answer as one that stands as it is.
-fn stands((status, body): (StatusCode, Health)) -> Response {
-    let mut response = (status, Json(body)).into_response();
-    response.extensions_mut().insert(Written);
-    response
-}
-
 /// Says that the process runs.
-#[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "health", security(()),
-    responses((status = 200, description = "It runs")))]
 async fn live() -> &'static str {
     "ok"
 }
 
-/// Says whether the host takes requests: the store answers, and it is not going down.
-#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health", security(()),
-    responses((status = 200, description = "It is ready", body = Health), (status = 503, description = "It is not", body = Health)))]
-async fn ready(State(rest): State<Rest>) -> Response {
-    stands(judged(&rest).await)
-}
-
-/// Says how each part of the host is; 503 only when the host cannot work.
-#[utoipa::path(get, path = "/health", operation_id = "health", tag = "health", security(()),
-    responses((status = 200, description = "It works", body = Health), (status = 503, description = "It does not", body = Health)))]
-async fn health(State(rest): State<Rest>) -> Response {
-    stands(judged(&rest).await)
+async fn readiness(State(rest): State<Rest>) -> Response {
+    let (status, body) = check(&rest).await;
+    let mut response = (status, Json(body)).into_response();
+    // The body stands although the status is an error's.
+    response.extensions_mut().insert(Written);
+    response
 }

@@ -1,0 +1,147 @@
+//! Queues, and the places in them.
+
+use tessera_core::Result;
+use tessera_core::booking::{CreateBooking, Queue, QueueStatus, BookingPosition};
+use tessera_core::id::EventId;
+use tessera_core::inventory::LineRequest;
+use tessera_core::text::Faults;
+use tessera_proto::ticket::v1 as pb;
+
+use crate::convert::catalog::small;
+use crate::convert::reservation::read_lines;
+use crate::convert::{count, large, text, time};
+use crate::state::{etag, etag_with_count};
+
+/// More bookings than are ever served at once, so that two counts make one number.
+const BEYOND_ACTIVE: u64 = 100_000;
+
+/// Reads a request for a place in the queue.
+pub(crate) fn enqueue(request: pb::EnqueueBookingRequest) -> Result<CreateBooking> {
+    let event = EventId::parse("event_id", &request.event_id)?;
+    let mut faults = Faults::default();
+    let seconds = small("timeout_seconds", Some(request.timeout_seconds), &mut faults);
+    let lines = read_lines(request.lines)?;
+    faults.into_result()?;
+    let hold_seconds = seconds.filter(|seconds| *seconds > 0);
+    Ok(CreateBooking { event, buyer: request.user_id, lines, hold_seconds })
+}
+
+/// Reads the terms of a queue: bookings served at once, seconds for each, whether it is required.
+pub(crate) fn terms(request: &pb::SetQueueRequest) -> Result<(u32, u32, bool)> {
+    let mut faults = Faults::default();
+    let max_active = small("max_active", Some(request.max_active), &mut faults).unwrap_or_default();
+    let active_seconds =
+        small("active_seconds", Some(request.active_seconds), &mut faults).unwrap_or_default();
+    faults.into_result().map(|()| (max_active, active_seconds, request.required))
+}
+
+/// The entity tag of a booking at its position.
+fn standing_etag(standing: &BookingPosition) -> String {
+    let version = standing.booking.version;
+    standing.position.map_or_else(|| etag(version), |position| etag_with_count(version, position))
+}
+
+/// The entity tag of a queue with its counts.
+fn status_etag(status: &QueueStatus) -> String {
+    let counts = status.waiting.saturating_mul(BEYOND_ACTIVE).saturating_add(status.active);
+    etag_with_count(status.queue.version, counts)
+}
+
+/// A booking and its place.
+#[must_use]
+pub(crate) fn standing(held: BookingPosition) -> pb::Booking {
+    let etag = standing_etag(&held);
+    let BookingPosition { booking, position } = held;
+    let (failure_reason, failure_message) = booking.failure.unzip();
+    pb::Booking {
+        id: booking.id.to_string(),
+        event_id: booking.event.to_string(),
+        user_id: booking.buyer,
+        lines: booking.lines.into_iter().map(line).collect(),
+        timeout_seconds: booking.hold_seconds.map(|seconds| count(seconds.into())).unwrap_or_default(),
+        state: booking.state.name().to_owned(),
+        position: position.map(large),
+        entered_at: time(booking.entered_at),
+        active_at: booking.active_at.and_then(time),
+        active_until: booking.active_until.and_then(time),
+        reservation_id: text(booking.reservation),
+        failure_reason,
+        failure_message,
+        created_by: booking.created_by,
+        updated_at: time(booking.updated_at),
+        etag,
+    }
+}
+
+fn line(line: LineRequest) -> pb::RequestedLine {
+    pb::RequestedLine {
+        ticket_type_id: line.ticket_type.to_string(),
+        quantity: count(line.quantity.into()),
+        seat_numbers: line.seats,
+    }
+}
+
+/// An event's queue.
+#[must_use]
+pub(crate) fn status(held: &QueueStatus) -> pb::GetQueueStatusResponse {
+    pb::GetQueueStatusResponse {
+        event_id: held.queue.id.to_string(),
+        waiting: large(held.waiting),
+        active: large(held.active),
+        max_active: count(held.queue.max_active.into()),
+        active_seconds: count(held.queue.active_seconds.into()),
+        required: held.queue.required,
+        etag: status_etag(held),
+    }
+}
+
+/// The terms of an event's queue.
+#[must_use]
+pub(crate) fn queue(held: &Queue) -> pb::SetQueueResponse {
+    pb::SetQueueResponse {
+        event_id: held.id.to_string(),
+        max_active: count(held.max_active.into()),
+        active_seconds: count(held.active_seconds.into()),
+        required: held.required,
+        updated_at: time(held.updated_at),
+        etag: etag(held.version),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tessera_core::Timestamp;
+
+    use super::*;
+    use crate::state::version_of;
+
+    #[test]
+    fn entity_tags_differ_by_position_and_counts() {
+        let now = Timestamp::from_micros(0).unwrap();
+        let tag = |(waiting, active)| {
+            let queue = Queue { version: 3, ..Queue::default_of(EventId::generate(), now) };
+            status_etag(&QueueStatus { queue, waiting, active })
+        };
+        let tags: Vec<_> = [(0, 0), (0, 1), (1, 0), (1, 1), (10, 0)].map(tag).into();
+        for (index, tag) in tags.iter().enumerate() {
+            assert!(!tags[..index].contains(tag), "{tag} twice");
+            assert_eq!(version_of(tag), Some(3));
+        }
+    }
+
+    #[test]
+    fn negative_numbers_are_refused_by_field() {
+        let id = EventId::generate().to_string();
+        let line = pb::RequestedLine { quantity: -1, ticket_type_id: id.clone(), ..Default::default() };
+        let request = pb::EnqueueBookingRequest { event_id: id, ..Default::default() };
+        let lines = pb::EnqueueBookingRequest { lines: vec![line], ..request.clone() };
+        let seconds = pb::EnqueueBookingRequest { timeout_seconds: -1, ..request };
+        for (request, field) in [(lines, "lines[0].quantity"), (seconds, "timeout_seconds")] {
+            assert_eq!(enqueue(request).unwrap_err().faults()[0].field, field);
+        }
+        let both = pb::SetQueueRequest { max_active: -1, active_seconds: -1, ..Default::default() };
+        let error = terms(&both).unwrap_err();
+        let fields: Vec<_> = error.faults().iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["max_active", "active_seconds"]);
+    }
+}

@@ -1,0 +1,128 @@
+//! Check-ins, and what they add up to.
+
+use tessera_core::admission::{DoorStats, GateCounts};
+use tessera_core::admission::{CreateCheckIn, CheckIn, Direction, Inspection, MergedScan, ReportedScan, Scan, Verdict};
+use tessera_core::id::{EventId, TicketId};
+use tessera_core::{Error, Result, Timestamp};
+use tessera_proto::ticket::v1 as pb;
+
+use crate::convert::admission::ticket;
+use crate::convert::{given, large, read_time, time};
+
+/// A check-in.
+#[must_use]
+pub(crate) fn record(held: CheckIn) -> pb::CheckInRecord {
+    let (undone_by, undone_at) = held.undone.map(|undone| (undone.by, undone.at)).unzip();
+    pb::CheckInRecord {
+        id: held.id.to_string(),
+        event_id: held.event.to_string(),
+        ticket_id: held.ticket.to_string(),
+        direction: held.direction.name().to_owned(),
+        verdict: held.verdict.name().to_owned(),
+        at: time(held.at),
+        gate: held.gate,
+        device_id: held.device,
+        staff_id: held.staff,
+        nonce: held.nonce,
+        serial: held.serial.map(Into::into),
+        created_by: held.created_by,
+        created_at: time(held.recorded_at),
+        undone_by,
+        undone_at: undone_at.and_then(time),
+    }
+}
+
+/// What a ticket is worth at the gate.
+#[must_use]
+pub(crate) fn inspection(held: Inspection) -> pb::ValidateTicketResponse {
+    let refusal = held.refusal.as_ref();
+    pb::ValidateTicketResponse {
+        valid: refusal.is_none(),
+        reason: refusal.map(|error| error.reason().to_owned()).unwrap_or_default(),
+        message: refusal.map(|error| error.message().to_owned()).unwrap_or_default(),
+        ticket: held.ticket.map(|held| ticket(held, None)),
+    }
+}
+
+/// Reads a check-in request.
+pub(crate) fn check_in(request: pb::CheckInRequest) -> Result<CreateCheckIn> {
+    Ok(CreateCheckIn {
+        event: EventId::parse("event_id", &request.event_id)?,
+        ticket: given(request.ticket_id).map(|id| TicketId::parse("ticket_id", &id)).transpose()?,
+        code: given(request.qr_code),
+        direction: Direction::parse("direction", &request.direction)?,
+        gate: request.gate,
+        device: request.device_id,
+        staff: request.staff_id,
+    })
+}
+
+/// Reads a validation request: a check-in at no gate.
+pub(crate) fn validation(request: pb::ValidateTicketRequest) -> Result<CreateCheckIn> {
+    let pb::ValidateTicketRequest { event_id, ticket_id, qr_code, direction } = request;
+    check_in(pb::CheckInRequest { event_id, ticket_id, qr_code, direction, ..Default::default() })
+}
+
+/// Reads a scan of a device; a scan that cannot be read fails alone.
+#[must_use]
+pub(crate) fn scan(event_id: &str, device_id: &str, scan: pb::Scan) -> ReportedScan {
+    let pb::Scan { nonce, at, ticket_id, qr_code, direction, gate, staff_id } = scan;
+    let (event_id, device_id) = (event_id.to_owned(), device_id.to_owned());
+    let request = pb::CheckInRequest { ticket_id, qr_code, event_id, staff_id, device_id, gate, direction };
+    let at = at.ok_or_else(|| Error::invalid("at", "must be given"));
+    let at = at.and_then(|at| read_time("at", &at));
+    let scan = at.and_then(|at| Ok(Scan { request: check_in(request)?, nonce: nonce.clone(), at }));
+    ReportedScan { nonce, scan }
+}
+
+/// Describes a check-in to the person at the gate.
+#[must_use]
+pub(crate) fn message(check_in: &CheckIn) -> &'static str {
+    match (check_in.verdict, check_in.direction) {
+        (Verdict::Accepted, Direction::In) => "admitted",
+        (Verdict::Accepted, Direction::Out) => "let out",
+        (Verdict::Duplicate, _) => "the ticket had been used before",
+        (Verdict::Stray, _) => "the ticket's holder was not inside",
+        (Verdict::Void, _) => "the ticket, or the code that was shown, was no longer valid",
+    }
+}
+
+/// What became of a scan.
+#[must_use]
+pub(crate) fn merged(held: MergedScan) -> pb::ScanResult {
+    let nonce = held.nonce;
+    match held.result {
+        Ok(held) => {
+            let message = message(&held).to_owned();
+            pb::ScanResult { nonce, record: Some(record(held)), reason: String::new(), message }
+        }
+        Err(error) => {
+            let (reason, message) = (error.reason().to_owned(), error.message().to_owned());
+            pb::ScanResult { nonce, record: None, reason, message }
+        }
+    }
+}
+
+/// What is known of an event's door.
+#[must_use]
+pub(crate) fn stats(held: DoorStats) -> pb::EventStats {
+    pb::EventStats {
+        valid: large(held.valid),
+        cancelled: large(held.cancelled),
+        admitted: large(held.admitted),
+        inside: large(held.inside),
+        gates: held.gates.into_iter().map(gate).collect(),
+        minutes: held.minutes.into_iter().map(minute).collect(),
+    }
+}
+
+fn gate((gate, passed): (String, GateCounts)) -> pb::GateStats {
+    let GateCounts { entries, exits, refused } = passed;
+    pb::GateStats { gate, entries: large(entries), exits: large(exits), refused: large(refused) }
+}
+
+fn minute((at, gate, passed): (Timestamp, String, GateCounts)) -> pb::MinuteStats {
+    let GateCounts { entries, exits, refused } = passed;
+    let (entries, exits, refused) = (large(entries), large(exits), large(refused));
+    pb::MinuteStats { minute: time(at), gate, entries, exits, refused }
+}

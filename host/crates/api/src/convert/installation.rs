@@ -1,0 +1,176 @@
+//! Installations of plugins, and the commands that they offer.
+
+use tessera_core::Result;
+use tessera_core::id::ProjectId;
+use tessera_core::plugin::{
+    ChangeInstallation, Install, Installation, PluginCommand, ReleaseName, ReleaseRef, Scope,
+};
+use tessera_core::tracker::OfferedCommand;
+use tessera_proto::issues::v1::OfferedCommand as Offered;
+use tessera_proto::plugin::v1 as pb;
+
+use crate::convert::limits::{limits, read_limits};
+use crate::convert::mask::Mask;
+use crate::convert::release::name;
+use crate::convert::scheme::machine;
+use crate::convert::{names, text, time};
+use crate::plugin_json::{as_text, object};
+use crate::state::etag;
+
+const PATHS: [&str; 8] =
+    ["release", "settings_json", "order", "on_failure", "grants", "limits", "enabled", "state_map"];
+
+/// An installation.
+#[must_use]
+pub(crate) fn installation(held: Installation) -> pb::Installation {
+    let commands = held
+        .commands
+        .into_iter()
+        .flat_map(|(kind, commands)| commands.into_iter().map(move |offered| command(kind.clone(), offered)));
+    pb::Installation {
+        installation_id: held.id.to_string(),
+        plugin: held.plugin,
+        release: Some(release(held.release)),
+        earlier: held.earlier.into_iter().map(release).collect(),
+        project_id: text(held.scope.project()),
+        settings_json: held.settings.to_string(),
+        order: held.order,
+        on_failure: names::on_failure(held.on_failure),
+        grants: held.grants.into_iter().collect(),
+        limits: limits(held.limits),
+        enabled: held.enabled,
+        hooks: held.hooks.iter().map(|hook| names::hook(*hook)).collect(),
+        kinds: held.kinds,
+        machines: held.machines.iter().map(|(kind, held)| (kind.clone(), machine(held))).collect(),
+        commands: commands.collect(),
+        state_map: held.state_map,
+        created_at: time(held.created_at),
+        updated_at: time(held.updated_at),
+        etag: etag(held.version),
+    }
+}
+
+fn release(release: ReleaseRef) -> pb::ReleaseRef {
+    pb::ReleaseRef { digest: release.digest.to_string(), version: release.version }
+}
+
+fn command(kind: String, command: PluginCommand) -> pb::Command {
+    let PluginCommand { name, title, states, input_schema } = command;
+    pb::Command { kind, name, title, states, input_schema_json: input_schema }
+}
+
+/// A command that a plugin offers for an issue.
+#[must_use]
+pub(crate) fn offered(offered: OfferedCommand) -> Offered {
+    let PluginCommand { name, title, states, input_schema } = offered.command;
+    Offered {
+        installation_id: offered.installation.to_string(),
+        plugin: offered.plugin,
+        name,
+        title,
+        states,
+        input_schema_json: input_schema,
+    }
+}
+
+/// What puts a release to work.
+pub(crate) fn install(request: pb::CreateInstallationRequest) -> Result<Install> {
+    Ok(Install {
+        release: named(request.release)?,
+        scope: scope(&request.project_id)?,
+        settings: settings(&request.settings_json)?,
+        order: request.order,
+        on_failure: names::read_on_failure("on_failure", request.on_failure)?,
+        grants: request.grants.map(|grants| grants.rights),
+        limits: read_limits(request.limits),
+        enabled: request.enabled.unwrap_or(true),
+        state_map: request.state_map,
+    })
+}
+
+/// What changes an installation. Without a mask, what is unset or unspecified stays.
+pub(crate) fn change(request: pb::UpdateInstallationRequest) -> Result<ChangeInstallation> {
+    let mask = Mask::read(request.update_mask, &PATHS, None)?;
+    // What the mask names and the message leaves unset becomes its default; without a mask it stays.
+    let given = |path: &str, is_set: bool| if mask.is_absent() { is_set } else { mask.names(path) };
+    let on_failure = names::read_on_failure("on_failure", request.on_failure)?;
+    let taken = |path, is_set| given(path, is_set).then_some(());
+    Ok(ChangeInstallation {
+        release: match taken("release", request.release.is_some()) {
+            Some(()) => Some(named(request.release)?),
+            None => None,
+        },
+        settings: match taken("settings_json", request.settings_json.is_some()) {
+            Some(()) => Some(settings(&request.settings_json.unwrap_or_default())?),
+            None => None,
+        },
+        order: taken("order", request.order.is_some()).map(|()| request.order.unwrap_or_default()),
+        on_failure: taken("on_failure", on_failure.is_some()).map(|()| on_failure.unwrap_or_default()),
+        grants: taken("grants", request.grants.is_some()).map(|()| request.grants.unwrap_or_default().rights),
+        limits: taken("limits", request.limits.is_some()).map(|()| read_limits(request.limits)),
+        enabled: taken("enabled", request.enabled.is_some()).map(|()| request.enabled.unwrap_or_default()),
+        state_map: taken("state_map", true).map(|()| request.state_map).unwrap_or_default(),
+    })
+}
+
+/// The scope that a project names; empty: the whole tenant.
+fn scope(project: &str) -> Result<Scope> {
+    if project.is_empty() {
+        return Ok(Scope::Tenant);
+    }
+    ProjectId::parse("project_id", project).map(Scope::Project)
+}
+
+fn named(release: Option<pb::ReleaseName>) -> Result<ReleaseName> {
+    let read = name(Some(release.unwrap_or_default()))?;
+    read.ok_or_else(|| tessera_core::Error::invalid("release", "must be given"))
+}
+
+fn settings(text: &str) -> Result<String> {
+    object("settings_json", text).map(as_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost_types::FieldMask;
+
+    fn request(paths: &[&str]) -> pb::UpdateInstallationRequest {
+        let paths = paths.iter().map(|&path| path.to_owned()).collect();
+        pb::UpdateInstallationRequest {
+            order: Some(7),
+            settings_json: Some("{ \"a\" : 1 }".to_owned()),
+            update_mask: Some(FieldMask { paths }),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn without_a_mask_what_is_unset_stays() {
+        let request = pb::UpdateInstallationRequest { update_mask: None, ..request(&[]) };
+        let change = change(request).unwrap();
+        assert_eq!((change.order, change.settings.as_deref()), (Some(7), Some("{\"a\":1}")));
+        assert_eq!((change.enabled, change.limits, change.grants), (None, None, None));
+        assert!(change.release.is_none() && change.on_failure.is_none());
+    }
+
+    #[test]
+    fn what_a_mask_names_and_the_message_leaves_unset_becomes_its_default() {
+        let change = change(request(&["enabled", "limits", "grants", "on_failure"])).unwrap();
+        assert_eq!((change.order, change.settings), (None, None));
+        assert_eq!((change.enabled, change.grants), (Some(false), Some(Vec::new())));
+        assert_eq!(change.limits, Some(tessera_core::plugin::LimitOverrides::default()));
+        assert_eq!(change.on_failure, Some(tessera_core::plugin::OnFailure::Closed));
+        assert_eq!(super::change(request(&["release"])).unwrap_err().faults()[0].field, "release");
+        assert_eq!(super::change(request(&["plugin"])).unwrap_err().faults()[0].field, "update_mask");
+    }
+
+    #[test]
+    fn settings_are_an_object() {
+        for bad in ["[]", "1", "{", "{}x"] {
+            let request =
+                pb::UpdateInstallationRequest { settings_json: Some(bad.into()), ..Default::default() };
+            assert_eq!(change(request).unwrap_err().faults()[0].field, "settings_json", "{bad}");
+        }
+    }
+}

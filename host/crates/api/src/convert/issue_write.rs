@@ -1,0 +1,221 @@
+//! Issues: what clients write.
+
+use std::collections::BTreeMap;
+
+use tessera_core::id::{IssueId, ProjectId};
+use tessera_core::text::Faults;
+use tessera_core::tracker::{BulkChange, ChangeIssue, CreateIssue};
+use tessera_core::{Ctx, Result, Value};
+use tessera_proto::issues::v1 as pb;
+
+use crate::convert::mask::Mask;
+use crate::convert::names::name;
+use crate::convert::{given, user_or_nobody, value};
+
+/// What a mask may name. The names of one's own stand for the same fields as the numbers.
+const PATHS: [&str; 12] = [
+    "summary",
+    "description",
+    "status",
+    "resolution",
+    "type",
+    "priority",
+    "assignee_id",
+    "fields",
+    "status_name",
+    "resolution_name",
+    "type_name",
+    "priority_name",
+];
+
+/// What makes an issue.
+pub(crate) fn create(ctx: &Ctx, request: pb::CreateIssueRequest) -> Result<CreateIssue> {
+    let parent = given(request.parent_id).map(|id| IssueId::parse("parent_id", &id)).transpose()?;
+    Ok(CreateIssue {
+        project: ProjectId::parse("project_id", &request.project_id)?,
+        summary: request.summary,
+        description: request.description,
+        issue_type: name::<pb::Type>("type", request.r#type, &request.type_name)?,
+        priority: name::<pb::Priority>("priority", request.priority, &request.priority_name)?,
+        assignee: user_or_nobody(ctx, "assignee_id", request.assignee_id.as_deref().unwrap_or_default())?,
+        parent,
+        labels: request.labels,
+        fields: value::decode_fields(request.fields)?,
+    })
+}
+
+/// What changes an issue. Without a mask, what is 0, empty or absent stays, save that an empty assignee
+/// or description which is there means nobody and nothing.
+pub(crate) fn change(ctx: &Ctx, request: pb::UpdateIssueRequest) -> Result<ChangeIssue> {
+    let mask = Mask::read(request.update_mask.clone(), &PATHS, Some("fields"))?;
+    if mask.is_absent() { change_all(ctx, request) } else { change_named(ctx, request, &mask) }
+}
+
+fn change_all(ctx: &Ctx, request: pb::UpdateIssueRequest) -> Result<ChangeIssue> {
+    let assignee = request.assignee_id.map(|text| user_or_nobody(ctx, "assignee_id", &text)).transpose()?;
+    Ok(ChangeIssue {
+        summary: given(request.summary),
+        description: request.description.map(given),
+        status: name::<pb::Status>("status", request.status, &request.status_name)?,
+        resolution: name::<pb::Resolution>("resolution", request.resolution, &request.resolution_name)?
+            .map(Some),
+        issue_type: name::<pb::Type>("type", request.r#type, &request.type_name)?,
+        priority: name::<pb::Priority>("priority", request.priority, &request.priority_name)?,
+        assignee,
+        fields: value::decode_fields(request.fields)?,
+        ..ChangeIssue::default()
+    })
+}
+
+fn change_named(ctx: &Ctx, request: pb::UpdateIssueRequest, mask: &Mask) -> Result<ChangeIssue> {
+    let named = |path: &str| mask.names(path) || mask.names(&format!("{path}_name"));
+    let mut faults = Faults::default();
+    let mut needed = |field: &str, read: Result<Option<String>>| {
+        if !named(field) {
+            return None;
+        }
+        let held = faults.take(read)?;
+        if held.is_none() {
+            faults.add(field, "must be given: every issue has one");
+        }
+        held
+    };
+    let status = needed("status", name::<pb::Status>("status", request.status, &request.status_name));
+    let issue_type = needed("type", name::<pb::Type>("type", request.r#type, &request.type_name));
+    let priority =
+        needed("priority", name::<pb::Priority>("priority", request.priority, &request.priority_name));
+    let resolution = if named("resolution") {
+        faults.take(name::<pb::Resolution>("resolution", request.resolution, &request.resolution_name))
+    } else {
+        None
+    };
+    faults.into_result()?;
+    let assignee = mask.names("assignee_id").then(|| request.assignee_id.unwrap_or_default());
+    Ok(ChangeIssue {
+        summary: mask.keep("summary", request.summary),
+        description: mask.keep("description", request.description.and_then(given)),
+        status,
+        resolution,
+        issue_type,
+        priority,
+        assignee: assignee.map(|text| user_or_nobody(ctx, "assignee_id", &text)).transpose()?,
+        fields: fields_named(value::decode_fields(request.fields)?, mask),
+        ..ChangeIssue::default()
+    })
+}
+
+/// The fields that a mask names; one that is named and not given goes away.
+fn fields_named(mut given: BTreeMap<String, Value>, mask: &Mask) -> BTreeMap<String, Value> {
+    let parts = mask.parts("fields").map(|name| (name.to_owned(), given.remove(name).unwrap_or_default()));
+    let mut named: BTreeMap<_, _> = parts.collect();
+    if mask.names("fields") {
+        named.extend(given);
+    }
+    named
+}
+
+/// A move along the machine.
+#[must_use]
+pub(crate) fn transition(request: pb::TransitionIssueRequest) -> ChangeIssue {
+    ChangeIssue {
+        transition: given(request.transition),
+        status: given(request.status),
+        resolution: given(request.resolution).map(Some),
+        ..ChangeIssue::default()
+    }
+}
+
+/// What is done to several issues alike.
+pub(crate) fn bulk(ctx: &Ctx, request: pb::BulkUpdateIssuesRequest) -> Result<BulkChange> {
+    let ids = request.issue_ids.iter().enumerate();
+    let issues = ids.map(|(index, id)| IssueId::parse(&format!("issue_ids[{index}]"), id));
+    let issues = issues.collect::<Result<_>>()?;
+    let change = request.change.unwrap_or_default();
+    let assignee = change.assignee_id.map(|text| user_or_nobody(ctx, "assignee_id", &text)).transpose()?;
+    let change = ChangeIssue {
+        status: change.status,
+        resolution: change.resolution.map(given),
+        issue_type: change.r#type,
+        priority: change.priority,
+        assignee,
+        add_labels: change.add_labels,
+        remove_labels: change.remove_labels,
+        ..ChangeIssue::default()
+    };
+    Ok(BulkChange { issues, change })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Instant;
+
+    use super::*;
+    use prost_types::FieldMask;
+    use tessera_core::id::TenantId;
+    use tessera_core::{Principal, Timestamp, Transport};
+    use tessera_proto::common::v1::Value as PbValue;
+    use tessera_proto::common::v1::value::Kind;
+
+    fn ctx() -> Ctx {
+        let times = (Timestamp::default(), Instant::now());
+        Ctx::new(TenantId::generate(), Principal::System, "r".into(), times, Transport::Grpc)
+    }
+
+    fn masked(paths: &[&str], request: pb::UpdateIssueRequest) -> Result<ChangeIssue> {
+        let paths = paths.iter().map(|&path| path.to_owned()).collect();
+        change(&ctx(), pb::UpdateIssueRequest { update_mask: Some(FieldMask { paths }), ..request })
+    }
+
+    #[test]
+    fn without_a_mask_what_is_not_said_stays() {
+        let command = change(&ctx(), pb::UpdateIssueRequest::default()).unwrap();
+        assert!(command.summary.is_none() && command.description.is_none() && command.assignee.is_none());
+        assert!(command.status.is_none() && command.resolution.is_none() && command.issue_type.is_none());
+        let request = pb::UpdateIssueRequest {
+            description: Some(String::new()),
+            assignee_id: Some(String::new()),
+            status: 4,
+            resolution_name: "DONE".into(),
+            ..Default::default()
+        };
+        let command = change(&ctx(), request).unwrap();
+        assert_eq!((command.description, command.assignee), (Some(None), Some(None)));
+        assert_eq!(command.status.as_deref(), Some("RESOLVED"));
+        assert_eq!(command.resolution, Some(Some("DONE".into())));
+    }
+
+    #[test]
+    fn with_a_mask_only_what_it_names_changes() {
+        let request =
+            pb::UpdateIssueRequest { summary: "s".into(), status: 2, priority: 99, ..Default::default() };
+        let command = masked(&["description", "resolution", "assignee_id"], request.clone()).unwrap();
+        assert_eq!((&command.summary, &command.status), (&None, &None));
+        assert_eq!(command.description, Some(None));
+        assert_eq!((command.resolution, command.assignee), (Some(None), Some(None)));
+        let command = masked(&["summary", "status_name"], request.clone()).unwrap();
+        assert_eq!((command.summary.as_deref(), command.status.as_deref()), (Some("s"), Some("ASSIGNED")));
+        let error = masked(&["type", "priority"], request.clone()).unwrap_err();
+        let fields: Vec<_> = error.faults().iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["type", "priority"]);
+        assert!(masked(&["labels"], request).is_err());
+    }
+
+    #[test]
+    fn a_mask_names_fields_one_by_one_or_all() {
+        let text = |text: &str| PbValue { kind: Some(Kind::Text(text.to_owned())) };
+        let fields = BTreeMap::from([("a".to_owned(), text("1")), ("b".to_owned(), text("2"))]);
+        let request = pb::UpdateIssueRequest { fields, ..Default::default() };
+        let one = masked(&["fields.a", "fields.gone"], request.clone()).unwrap().fields;
+        let expected = [("a".to_owned(), Value::from("1")), ("gone".to_owned(), Value::None)];
+        assert_eq!(one, expected.into());
+        assert_eq!(masked(&["fields"], request.clone()).unwrap().fields.len(), 2);
+        assert!(masked(&["summary"], request).unwrap().fields.is_empty());
+    }
+
+    #[test]
+    fn me_is_refused_where_the_caller_is_no_user() {
+        let request = pb::UpdateIssueRequest { assignee_id: Some("me".into()), ..Default::default() };
+        assert_eq!(change(&ctx(), request).unwrap_err().faults()[0].field, "assignee_id");
+    }
+}

@@ -1,0 +1,19 @@
+//! What holds calls of plugins.
+
+use tessera_core::plugin::LimitOverrides;
+use tessera_proto::common::v1 as pb;
+
+/// What holds a call; unset when nothing does.
+#[must_use]
+pub(crate) fn limits(limits: LimitOverrides) -> Option<pb::PluginLimits> {
+    let LimitOverrides { fuel, time_ms, memory, output } = limits;
+    let held = pb::PluginLimits { fuel, time_ms, memory, output };
+    Some(held).filter(|_| limits != LimitOverrides::default())
+}
+
+/// What a client wants to hold a call.
+#[must_use]
+pub(crate) fn read_limits(limits: Option<pb::PluginLimits>) -> LimitOverrides {
+    let pb::PluginLimits { fuel, time_ms, memory, output } = limits.unwrap_or_default();
+    LimitOverrides { fuel, time_ms, memory, output }
+}

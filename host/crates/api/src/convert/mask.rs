@@ -1,0 +1,101 @@
+//! Field masks: which fields of a request count.
+
+use prost_types::FieldMask;
+use tessera_core::{Error, Result};
+
+/// The paths that a client named; `None` where there is no mask. An empty mask names nothing.
+#[derive(Debug)]
+pub(crate) struct Mask(Option<Vec<String>>);
+
+impl Mask {
+    /// Reads a mask; a path that is not known is refused by its name. `open` is a field whose parts can be
+    /// named as well.
+    pub(crate) fn read(mask: Option<FieldMask>, known: &[&str], open: Option<&str>) -> Result<Self> {
+        let Some(mask) = mask else { return Ok(Self(None)) };
+        let is_part = |path: &str| {
+            open.and_then(|open| path.strip_prefix(open)?.strip_prefix('.'))
+                .is_some_and(|part| !part.is_empty())
+        };
+        // JSON has `settings` for `settings_json`, and `status` for `status_name`.
+        let is_known = |path: &str| {
+            let short =
+                |known: &str| known.strip_suffix("_json").or(known.strip_suffix("_name")) == Some(path);
+            known.iter().any(|known| *known == path || short(known))
+        };
+        match mask.paths.iter().find(|path| !is_known(path) && !is_part(path)) {
+            Some(path) => {
+                let known = known.join(", ");
+                Err(Error::invalid("update_mask", format!("names {path:?}; one of {known} is expected")))
+            }
+            None => Ok(Self(Some(mask.paths))),
+        }
+    }
+
+    /// Whether there is no mask.
+    #[must_use]
+    pub(crate) fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether the mask names a path.
+    #[must_use]
+    pub(crate) fn names(&self, path: &str) -> bool {
+        let short = path.strip_suffix("_json").unwrap_or(path);
+        self.0.iter().flatten().any(|named| named == path || named == short)
+    }
+
+    /// The value, if there is no mask or if it names the path.
+    pub(crate) fn keep<T>(&self, path: &str, value: T) -> Option<T> {
+        (self.is_absent() || self.names(path)).then_some(value)
+    }
+
+    /// The parts of a field that the mask names.
+    pub(crate) fn parts<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a str> {
+        let paths = self.0.iter().flatten();
+        paths.filter_map(move |path| path.strip_prefix(field)?.strip_prefix('.'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(paths: &[&str]) -> Result<Mask> {
+        let paths = paths.iter().map(|&path| path.to_owned()).collect();
+        Mask::read(Some(FieldMask { paths }), &["name", "fields"], Some("fields"))
+    }
+
+    #[test]
+    fn absent_mask_keeps_everything_and_empty_mask_nothing() {
+        let absent = Mask::read(None, &["name"], None).unwrap();
+        assert!(absent.is_absent() && !absent.names("name"));
+        assert_eq!(absent.keep("name", 1), Some(1));
+        let empty = read(&[]).unwrap();
+        assert!(!empty.is_absent());
+        assert_eq!(empty.keep("name", 1), None);
+    }
+
+    #[test]
+    fn json_names_stand_for_fields() {
+        let mask = Some(FieldMask { paths: vec!["settings".into()] });
+        let mask = Mask::read(mask, &["settings_json"], None).unwrap();
+        assert_eq!(mask.keep("settings_json", 1), Some(1));
+    }
+
+    #[test]
+    fn a_mask_keeps_what_it_names() {
+        let mask = read(&["name", "fields.a.b", "fields.c"]).unwrap();
+        assert_eq!(mask.keep("name", 1), Some(1));
+        assert_eq!(mask.keep("fields", 1), None);
+        assert_eq!(mask.parts("fields").collect::<Vec<_>>(), ["a.b", "c"]);
+    }
+
+    #[test]
+    fn a_path_that_is_not_known_is_named() {
+        for bad in ["nam", "", "fields.", "fieldsx", "name.x", "*"] {
+            let error = read(&["name", bad]).unwrap_err();
+            assert_eq!(error.faults()[0].field, "update_mask");
+            assert!(error.message().contains(&format!("{bad:?}")), "{error}");
+        }
+    }
+}

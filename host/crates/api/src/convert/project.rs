@@ -1,0 +1,49 @@
+//! Projects.
+
+use tessera_core::Result;
+use tessera_core::tracker::{ChangeProject, CreateProject, Project, ProjectUpdate};
+use tessera_proto::project::v1 as pb;
+
+use crate::convert::mask::Mask;
+use crate::convert::{count, time};
+use crate::state::etag_with_count;
+
+/// A project.
+#[must_use]
+pub(crate) fn project(project: Project) -> pb::Project {
+    pb::Project {
+        project_id: project.id.to_string(),
+        etag: etag_with_count(project.version, project.issue_count),
+        issue_count: count(project.issue_count),
+        created_at: time(project.created_at),
+        updated_at: time(project.updated_at),
+        custom_scheme: project.scheme.is_some(),
+        name: project.name,
+        description: project.description,
+    }
+}
+
+/// What makes a project.
+#[must_use]
+pub(crate) fn create(request: pb::CreateProjectRequest) -> CreateProject {
+    CreateProject { name: request.name, description: request.description }
+}
+
+/// What changes a project; without a mask, all of it.
+pub(crate) fn change(request: pb::UpdateProjectRequest) -> Result<ChangeProject> {
+    let mask = Mask::read(request.update_mask, &["name", "description"], None)?;
+    Ok(ChangeProject {
+        name: mask.keep("name", request.name),
+        description: mask.keep("description", request.description),
+    })
+}
+
+/// How a followed project stands.
+#[must_use]
+pub(crate) fn update(update: ProjectUpdate) -> pb::StreamProjectUpdatesResponse {
+    pb::StreamProjectUpdatesResponse {
+        project_id: update.project.to_string(),
+        issue_count: count(update.issue_count),
+        message: update.message,
+    }
+}

@@ -1,0 +1,161 @@
+//! Schemes.
+
+use tessera_core::text::Faults;
+use tessera_core::tracker::{AssignMove, FieldDefinition, Machine, Project, Scheme, State, Transition};
+use tessera_core::{Error, Result};
+use tessera_proto::project::v1 as pb;
+
+use crate::convert::{names, value};
+use crate::state::etag;
+
+/// The scheme that a project's issues follow.
+#[must_use]
+pub(crate) fn scheme(project: &Project) -> pb::Scheme {
+    let scheme = project.scheme();
+    let fields = scheme.fields.iter().map(|field| pb::FieldDefinition {
+        name: field.name.clone(),
+        r#type: names::field_type(field.field_type),
+        required: field.required,
+        options: field.options.clone(),
+    });
+    pb::Scheme {
+        types: scheme.types.clone(),
+        priorities: scheme.priorities.clone(),
+        resolutions: scheme.resolutions.clone(),
+        default_type: scheme.default_type.clone(),
+        default_priority: scheme.default_priority.clone(),
+        machine: Some(machine(&scheme.machine)),
+        fields: fields.collect(),
+        built_in: project.scheme.is_none(),
+        etag: etag(project.version),
+    }
+}
+
+/// States and moves.
+#[must_use]
+pub(crate) fn machine(machine: &Machine) -> pb::Machine {
+    let state = |state: &State| pb::State {
+        name: state.name.clone(),
+        category: names::category(state.category),
+        attributes: value::encode_named(&state.attributes),
+    };
+    let transition = |move_: &Transition| pb::Transition {
+        name: move_.name.clone(),
+        from: move_.from.clone(),
+        to: move_.to.clone(),
+        requires: move_.requires.clone(),
+        attributes: value::encode_named(&move_.attributes),
+    };
+    let assign = |on: &AssignMove| pb::AssignMove { from: on.from.clone(), to: on.to.clone() };
+    pb::Machine {
+        initial: machine.initial.clone(),
+        states: machine.states.iter().map(state).collect(),
+        transitions: machine.transitions.iter().map(transition).collect(),
+        on_assign: machine.on_assign.as_ref().map(assign),
+    }
+}
+
+/// The scheme that a client wrote; every fault of its form at once.
+pub(crate) fn read(scheme: Option<pb::Scheme>) -> Result<Scheme> {
+    let scheme = scheme.ok_or_else(|| Error::invalid("scheme", "must be given"))?;
+    let mut faults = Faults::default();
+    let machine = read_machine(scheme.machine, &mut faults);
+    let fields = scheme.fields.into_iter().enumerate();
+    let fields = fields.filter_map(|(index, field)| read_field(index, field, &mut faults)).collect();
+    faults.into_result()?;
+    Ok(Scheme {
+        types: scheme.types,
+        priorities: scheme.priorities,
+        resolutions: scheme.resolutions,
+        default_type: scheme.default_type,
+        default_priority: scheme.default_priority,
+        machine,
+        fields,
+    })
+}
+
+fn read_machine(machine: Option<pb::Machine>, faults: &mut Faults) -> Machine {
+    if machine.is_none() {
+        faults.add("machine", "must be given");
+    }
+    let machine = machine.unwrap_or_default();
+    let states = machine.states.into_iter().enumerate().filter_map(|(index, state)| {
+        let category = names::read_category(&format!("machine.states[{index}].category"), state.category);
+        let attributes =
+            value::decode_named(&format!("machine.states[{index}].attributes"), state.attributes);
+        let (category, attributes) = (faults.take(category), faults.take(attributes));
+        Some(State { name: state.name, category: category?, attributes: attributes? })
+    });
+    let states = states.collect();
+    let transitions = machine.transitions.into_iter().enumerate().filter_map(|(index, move_)| {
+        let pb::Transition { name, from, to, requires, attributes } = move_;
+        let at = format!("machine.transitions[{index}].attributes");
+        let attributes = faults.take(value::decode_named(&at, attributes))?;
+        Some(Transition { name, from, to, requires, attributes })
+    });
+    let transitions = transitions.collect();
+    Machine {
+        initial: machine.initial,
+        states,
+        transitions,
+        on_assign: machine.on_assign.map(|on| AssignMove { from: on.from, to: on.to }),
+    }
+}
+
+fn read_field(index: usize, field: pb::FieldDefinition, faults: &mut Faults) -> Option<FieldDefinition> {
+    let field_type = names::read_field_type(&format!("fields[{index}].type"), field.r#type);
+    let field_type = faults.take(field_type)?;
+    let pb::FieldDefinition { name, required, options, .. } = field;
+    Some(FieldDefinition { name, field_type, required, options })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use tessera_core::id::ProjectId;
+    use tessera_core::tracker::FieldType;
+    use tessera_core::{Field, Timestamp};
+
+    fn project(scheme: Scheme) -> Project {
+        Project {
+            id: ProjectId::generate(),
+            name: "p".into(),
+            description: String::new(),
+            scheme: Some(Arc::new(scheme)),
+            machines: 0,
+            issue_count: 0,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            version: 3,
+        }
+    }
+
+    #[test]
+    fn a_scheme_survives_being_written_and_read() {
+        let mut held = Scheme::built_in();
+        held.fields.push(FieldDefinition {
+            name: "severity".into(),
+            field_type: FieldType::Texts,
+            required: true,
+            options: vec!["low".into()],
+        });
+        held.machine.states[0].attributes.push(Field::new("colour", "red"));
+        held.machine.transitions[1].attributes.push(Field::new("button", "Begin"));
+        let sent = scheme(&project(held.clone()));
+        assert_eq!((sent.built_in, sent.etag.as_str()), (false, "3"));
+        assert_eq!(read(Some(sent)).unwrap(), held);
+    }
+
+    #[test]
+    fn every_fault_of_form_is_named_at_once() {
+        let mut sent = scheme(&project(Scheme::built_in()));
+        sent.fields.push(pb::FieldDefinition { name: "x".into(), ..Default::default() });
+        sent.machine.as_mut().unwrap().states[1].category = 9;
+        let error = read(Some(sent)).unwrap_err();
+        let fields: Vec<_> = error.faults().iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["machine.states[1].category", "fields[0].type"]);
+        assert!(read(None).is_err());
+    }
+}

@@ -1,0 +1,164 @@
+//! Ticket types.
+
+use tessera_core::Result;
+use tessera_core::catalog::{ChangeTicketType, TicketType, TypeStatus, WriteTicketType};
+use tessera_core::id::PoolId;
+use tessera_core::text::Faults;
+use tessera_core::value::Money;
+use tessera_core::{Error, Timestamp};
+use tessera_proto::common::v1 as common;
+use tessera_proto::ticket::v1 as pb;
+
+use crate::convert::catalog::{count as number, least, most, type_etag};
+use crate::convert::mask::Mask;
+use crate::convert::{count, large, read_time, time};
+
+const PATHS: [&str; 11] = [
+    "name",
+    "description",
+    "price",
+    "quantity",
+    "max_per_purchase",
+    "min_per_purchase",
+    "valid_from",
+    "valid_until",
+    "status",
+    "metadata",
+    "pools",
+];
+
+/// A ticket type with what is left of it.
+#[must_use]
+pub(crate) fn ticket_type(held: TicketType, available: Option<u64>) -> pb::TicketType {
+    let etag = type_etag(&held, available);
+    let text = held.attributes;
+    pb::TicketType {
+        id: held.id.to_string(),
+        event_id: held.event.to_string(),
+        name: text.name,
+        description: text.description,
+        price: Some(common::Money { amount: text.price.amount, currency: text.price.currency }),
+        quantity: text.quantity.map(large),
+        available_quantity: available.map(large),
+        max_per_purchase: count(text.max_per_purchase.into()),
+        min_per_purchase: count(text.min_per_purchase.into()),
+        valid_from: text.valid_from.and_then(time),
+        valid_until: text.valid_until.and_then(time),
+        status: text.status.name().to_owned(),
+        metadata: text.metadata,
+        pools: text.pools.iter().map(ToString::to_string).collect(),
+        seated: held.seated,
+        created_at: time(held.created_at),
+        updated_at: time(held.updated_at),
+        etag,
+    }
+}
+
+/// What makes a ticket type.
+pub(crate) fn create(request: pb::CreateTicketTypeRequest) -> Result<WriteTicketType> {
+    let mut faults = Faults::default();
+    let held = WriteTicketType {
+        name: request.name,
+        description: request.description,
+        price: money(request.price),
+        min_per_purchase: least(request.min_per_purchase, &mut faults),
+        max_per_purchase: most(request.max_per_purchase, &mut faults),
+        valid_from: moment("valid_from", request.valid_from, &mut faults),
+        valid_until: moment("valid_until", request.valid_until, &mut faults),
+        status: status(&request.status, &mut faults),
+        metadata: request.metadata,
+        quantity: number("quantity", request.quantity, &mut faults),
+        pools: pools(&request.pools)?,
+    };
+    faults.into_result().map(|()| held)
+}
+
+/// What changes a ticket type; without a mask, all of it.
+pub(crate) fn change(request: pb::UpdateTicketTypeRequest) -> Result<ChangeTicketType> {
+    let mask = Mask::read(request.update_mask, &PATHS, None)?;
+    let mut faults = Faults::default();
+    let held = ChangeTicketType {
+        name: mask.keep("name", request.name),
+        description: mask.keep("description", request.description),
+        price: mask.keep("price", request.price).map(money),
+        min_per_purchase: mask
+            .keep("min_per_purchase", request.min_per_purchase)
+            .map(|asked| least(asked, &mut faults)),
+        max_per_purchase: mask
+            .keep("max_per_purchase", request.max_per_purchase)
+            .map(|asked| most(asked, &mut faults)),
+        valid_from: mask
+            .keep("valid_from", request.valid_from)
+            .map(|at| moment("valid_from", at, &mut faults)),
+        valid_until: mask
+            .keep("valid_until", request.valid_until)
+            .map(|at| moment("valid_until", at, &mut faults)),
+        status: mask.keep("status", request.status).map(|name| status(&name, &mut faults)),
+        metadata: mask.keep("metadata", request.metadata),
+        quantity: mask.keep("quantity", request.quantity).map(|held| number("quantity", held, &mut faults)),
+        pools: mask.keep("pools", request.pools).map(|ids| pools(&ids)).transpose()?,
+    };
+    faults.into_result().map(|()| held)
+}
+
+/// A price; of none, the core says what is missing.
+fn money(price: Option<common::Money>) -> Money {
+    let price = price.unwrap_or_default();
+    Money { amount: price.amount, currency: price.currency }
+}
+
+fn moment(field: &str, at: Option<prost_types::Timestamp>, faults: &mut Faults) -> Option<Timestamp> {
+    at.map(|at| read_time(field, &at)).and_then(|read| faults.take(read))
+}
+
+fn status(name: &str, faults: &mut Faults) -> TypeStatus {
+    if name.is_empty() {
+        return TypeStatus::default();
+    }
+    faults.take(TypeStatus::parse("status", name)).unwrap_or_default()
+}
+
+fn pools(ids: &[String]) -> Result<Vec<PoolId>> {
+    let read =
+        |(at, id): (usize, &String)| -> Result<PoolId, Error> { PoolId::parse(&format!("pools[{at}]"), id) };
+    ids.iter().enumerate().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::FieldMask;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_is_as_usual() {
+        let read = create(pb::CreateTicketTypeRequest::default()).unwrap();
+        assert_eq!((read.min_per_purchase, read.max_per_purchase), (1, 10));
+        assert_eq!((read.status, read.quantity, read.valid_from), (TypeStatus::Active, None, None));
+        assert_eq!(read.price, Money { amount: 0, currency: String::new() });
+    }
+
+    #[test]
+    fn a_mask_spares_what_it_does_not_name() {
+        let update_mask = Some(FieldMask { paths: vec!["quantity".into(), "valid_until".into()] });
+        let request = pb::UpdateTicketTypeRequest { quantity: Some(7), update_mask, ..Default::default() };
+        let read = change(request).unwrap();
+        assert_eq!((read.quantity, read.valid_until), (Some(Some(7)), Some(None)));
+        assert_eq!((read.price, read.pools, read.status), (None, None, None));
+    }
+
+    #[test]
+    fn faults_of_form_name_their_fields() {
+        let request = pb::CreateTicketTypeRequest {
+            min_per_purchase: -1,
+            quantity: Some(-1),
+            status: "gone".into(),
+            ..Default::default()
+        };
+        let refused = create(request).unwrap_err();
+        let fields: Vec<_> = refused.faults().iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["min_per_purchase", "status", "quantity"]);
+        let request = pb::CreateTicketTypeRequest { pools: vec!["p".into()], ..Default::default() };
+        assert_eq!(create(request).unwrap_err().faults()[0].field, "pools[0]");
+    }
+}

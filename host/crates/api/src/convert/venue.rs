@@ -1,0 +1,124 @@
+//! Venues.
+
+use tessera_core::Result;
+use tessera_core::catalog::{ChangeVenue, Venue, WriteVenue};
+use tessera_core::text::Faults;
+use tessera_proto::ticket::v1 as pb;
+
+use crate::convert::catalog::{count, degrees, place, together, zone_or_utc};
+use crate::convert::mask::Mask;
+use crate::convert::{given, large, time};
+use crate::state::etag;
+
+const PATHS: [&str; 11] = [
+    "name",
+    "address",
+    "city",
+    "state",
+    "country",
+    "postal_code",
+    "latitude",
+    "longitude",
+    "capacity",
+    "amenities",
+    "time_zone",
+];
+
+/// A venue.
+#[must_use]
+pub(crate) fn venue(venue: Venue) -> pb::Venue {
+    let text = venue.attributes;
+    pb::Venue {
+        id: venue.id.to_string(),
+        name: text.name,
+        address: text.address,
+        city: text.city,
+        state: text.state,
+        country: text.country,
+        postal_code: text.postal_code,
+        latitude: text.location.map(|location| degrees(location.latitude)),
+        longitude: text.location.map(|location| degrees(location.longitude)),
+        capacity: text.capacity.map(large),
+        amenities: text.amenities,
+        time_zone: text.time_zone,
+        created_at: time(venue.created_at),
+        updated_at: time(venue.updated_at),
+        etag: etag(venue.version),
+    }
+}
+
+/// What makes a venue.
+pub(crate) fn create(request: pb::CreateVenueRequest) -> Result<WriteVenue> {
+    let mut faults = Faults::default();
+    let venue = WriteVenue {
+        name: request.name,
+        address: request.address,
+        city: request.city,
+        state: given(request.state),
+        country: request.country,
+        postal_code: given(request.postal_code),
+        location: place(request.latitude, request.longitude, &mut faults),
+        capacity: count("capacity", request.capacity, &mut faults),
+        amenities: request.amenities,
+        time_zone: zone_or_utc(request.time_zone),
+    };
+    faults.into_result().map(|()| venue)
+}
+
+/// What changes a venue; without a mask, all of it.
+pub(crate) fn change(request: pb::UpdateVenueRequest) -> Result<ChangeVenue> {
+    let mask = Mask::read(request.update_mask, &PATHS, None)?;
+    let mut faults = Faults::default();
+    let named = ["latitude", "longitude"].map(|path| (path, mask.keep(path, ()).is_some()));
+    let placed = together(&named, &mut faults);
+    let venue = ChangeVenue {
+        name: mask.keep("name", request.name),
+        address: mask.keep("address", request.address),
+        city: mask.keep("city", request.city),
+        state: mask.keep("state", given(request.state)),
+        country: mask.keep("country", request.country),
+        postal_code: mask.keep("postal_code", given(request.postal_code)),
+        location: placed.then(|| place(request.latitude, request.longitude, &mut faults)),
+        capacity: mask.keep("capacity", request.capacity).map(|held| count("capacity", held, &mut faults)),
+        amenities: mask.keep("amenities", request.amenities),
+        time_zone: mask.keep("time_zone", zone_or_utc(request.time_zone)),
+    };
+    faults.into_result().map(|()| venue)
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::FieldMask;
+
+    use super::*;
+
+    fn request(paths: &[&str]) -> pb::UpdateVenueRequest {
+        let paths = paths.iter().map(|&path| path.to_owned()).collect();
+        pb::UpdateVenueRequest {
+            city: "Berlin".to_owned(),
+            latitude: Some(52.5),
+            longitude: Some(13.4),
+            update_mask: Some(FieldMask { paths }),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_mask_keeps_what_it_names_and_a_point_is_named_whole() {
+        let read = change(request(&["city", "capacity"])).unwrap();
+        assert_eq!((read.city.as_deref(), read.capacity), (Some("Berlin"), Some(None)));
+        assert_eq!((read.name, read.location), (None, None));
+        assert!(change(request(&["latitude", "longitude"])).unwrap().location.unwrap().is_some());
+        assert_eq!(change(request(&["latitude"])).unwrap_err().faults()[0].field, "longitude");
+        assert_eq!(change(request(&["venue_id"])).unwrap_err().faults()[0].field, "update_mask");
+    }
+
+    #[test]
+    fn without_a_mask_all_of_it_changes() {
+        let read = change(pb::UpdateVenueRequest { update_mask: None, ..request(&[]) }).unwrap();
+        assert_eq!((read.name.as_deref(), read.state), (Some(""), Some(None)));
+        assert_eq!(read.time_zone.as_deref(), Some("UTC"));
+        let negative = pb::CreateVenueRequest { capacity: Some(-1), ..Default::default() };
+        assert_eq!(create(negative).unwrap_err().faults()[0].field, "capacity");
+    }
+}

@@ -1,0 +1,98 @@
+//! Events.
+
+use tessera_core::access::Operation;
+use tessera_core::catalog::event::{MAX_PAGE, SPEC};
+use tessera_core::id::EventId;
+use tessera_core::{Ctx, Result};
+use tessera_proto::ticket::v1 as pb;
+
+use crate::convert::catalog;
+use crate::convert::event::{categories as counted, change, create as command, event as shown};
+use crate::operations::{Answer, Api, Listing, at_version};
+
+pub(crate) async fn create(
+    api: Api,
+    ctx: Ctx,
+    request: pb::CreateEventRequest,
+) -> Result<Answer<pb::CreateEventResponse>> {
+    let event = api.app.events.create(&ctx, command(request)?).await?;
+    Ok(Answer::of(shown(event), |event| pb::CreateEventResponse { event }))
+}
+
+pub(crate) async fn get(
+    api: Api,
+    ctx: Ctx,
+    request: pb::GetEventByIdRequest,
+) -> Result<Answer<pb::GetEventByIdResponse>> {
+    let event = api.app.events.get(&ctx, EventId::parse("event_id", &request.event_id)?).await?;
+    Ok(Answer::of(shown(event), |event| pb::GetEventByIdResponse { event }))
+}
+
+pub(crate) async fn list(
+    api: Api,
+    ctx: Ctx,
+    request: pb::GetEventsRequest,
+) -> Result<Answer<pb::GetEventsResponse>> {
+    let listing = Listing {
+        size: request.page_size,
+        token: &request.page_token,
+        filter: &request.filter,
+        order_by: &request.order_by,
+    };
+    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::EventList);
+    let page = api.app.events.list(&ctx, &api.page(&ctx, &page_args)?).await?;
+    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
+    Ok(Answer::new(pb::GetEventsResponse {
+        events: page.items.into_iter().map(shown).collect(),
+        next_page_token,
+    }))
+}
+
+pub(crate) async fn featured(
+    api: Api,
+    ctx: Ctx,
+    request: pb::GetFeaturedEventsRequest,
+) -> Result<Answer<pb::GetFeaturedEventsResponse>> {
+    let listing = Listing {
+        size: request.page_size,
+        token: &request.page_token,
+        filter: &request.filter,
+        order_by: &request.order_by,
+    };
+    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::EventFeatured);
+    let page = api.app.events.list(&ctx, &catalog::featured(api.page(&ctx, &page_args)?)).await?;
+    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
+    Ok(Answer::new(pb::GetFeaturedEventsResponse {
+        events: page.items.into_iter().map(shown).collect(),
+        next_page_token,
+    }))
+}
+
+pub(crate) async fn categories(
+    api: Api,
+    ctx: Ctx,
+    _ask: pb::GetEventCategoriesRequest,
+) -> Result<Answer<pb::GetEventCategoriesResponse>> {
+    let categories = counted(api.app.events.categories(&ctx).await?);
+    Ok(Answer::new(pb::GetEventCategoriesResponse { categories }))
+}
+
+pub(crate) async fn update(
+    api: Api,
+    ctx: Ctx,
+    request: pb::UpdateEventRequest,
+) -> Result<Answer<pb::UpdateEventResponse>> {
+    let (id, ctx) = (EventId::parse("event_id", &request.event_id)?, at_version(ctx, &request.etag));
+    let event = api.app.events.update(&ctx, id, change(request)?).await?;
+    Ok(Answer::of(shown(event), |event| pb::UpdateEventResponse { event }))
+}
+
+pub(crate) async fn delete(
+    api: Api,
+    ctx: Ctx,
+    request: pb::DeleteEventRequest,
+) -> Result<Answer<pb::DeleteEventResponse>> {
+    let (id, ctx) = (EventId::parse("event_id", &request.event_id)?, at_version(ctx, &request.etag));
+    api.app.events.delete(&ctx, id).await?;
+    Ok(Answer::new(pb::DeleteEventResponse {}))
+}

@@ -1,0 +1,35 @@
+//! Facts, as lists. PositionStream them is in `stream`.
+
+use tessera_core::access::Operation;
+use tessera_core::outbox::Fact;
+use tessera_core::outbox::fact::{MAX_PAGE, SPEC};
+use tessera_core::{Ctx, Result};
+use tessera_proto::common::v1 as common;
+use tessera_proto::facts::v1 as pb;
+
+use crate::convert;
+use crate::operations::{Answer, Api, Listing};
+
+/// A fact with the cursor after it, where it has a place yet.
+pub(crate) fn shown(api: &Api, ctx: &Ctx, fact: &Fact) -> common::Fact {
+    let cursor = fact.seq.map(|seq| api.tokens.seal_cursor(ctx.tenant, seq));
+    convert::fact::fact(fact, cursor.unwrap_or_default())
+}
+
+pub(crate) async fn audit(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ListAuditRequest,
+) -> Result<Answer<pb::ListAuditResponse>> {
+    let listing = Listing {
+        size: request.page_size,
+        token: &request.page_token,
+        filter: &request.filter,
+        order_by: "",
+    };
+    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::AuditList);
+    let page = api.app.facts.audit(&ctx, &api.page(&ctx, &page_args)?).await?;
+    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
+    let facts = page.items.iter().map(|item| shown(&api, &ctx, item)).collect();
+    Ok(Answer::new(pb::ListAuditResponse { facts, next_page_token }))
+}

@@ -1,0 +1,41 @@
+//! How long a tenant's reservations are held.
+
+use tessera_core::inventory::TenantHoldRules;
+use tessera_core::text::Faults;
+use tessera_core::{Ctx, Result};
+use tessera_proto::ticket::v1 as pb;
+
+use crate::convert::catalog::holds;
+use crate::operations::{Answer, Api, at_version};
+use crate::state::etag;
+
+fn shown(held: &TenantHoldRules) -> pb::HoldRules {
+    let seconds = |seconds: Option<u32>| seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX));
+    pb::HoldRules {
+        hold_seconds: seconds(held.rules.default),
+        hold_min_seconds: seconds(held.rules.min),
+        hold_max_seconds: seconds(held.rules.max),
+        etag: etag(held.version),
+    }
+}
+
+pub(crate) async fn get(
+    api: Api,
+    ctx: Ctx,
+    _: pb::GetHoldRulesRequest,
+) -> Result<Answer<pb::GetHoldRulesResponse>> {
+    Ok(Answer::of(shown(&api.app.hold_rules.get(&ctx).await?), |rules| pb::GetHoldRulesResponse { rules }))
+}
+
+pub(crate) async fn set(
+    api: Api,
+    ctx: Ctx,
+    request: pb::SetHoldRulesRequest,
+) -> Result<Answer<pb::SetHoldRulesResponse>> {
+    let mut faults = Faults::default();
+    let rules =
+        holds([request.hold_seconds, request.hold_min_seconds, request.hold_max_seconds], &mut faults);
+    faults.into_result()?;
+    let held = api.app.hold_rules.set(&at_version(ctx, &request.etag), rules).await?;
+    Ok(Answer::of(shown(&held), |rules| pb::SetHoldRulesResponse { rules }))
+}

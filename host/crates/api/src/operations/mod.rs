@@ -1,0 +1,52 @@
+//! The API's operations: one function each, for every transport.
+//!
+//! An operation takes the API's state, the context of its call and the request message; it reads the request, makes one
+//! call to a service and answers with the response message. gRPC registers the functions in `grpc/services.rs`, REST in
+//! `rest/routes/`.
+
+pub(crate) mod booking;
+pub(crate) mod check_in;
+pub(crate) mod command;
+pub(crate) mod comment;
+pub(crate) mod event;
+pub(crate) mod fact;
+pub(crate) mod hold_rules;
+pub(crate) mod installation;
+pub(crate) mod inventory;
+pub(crate) mod issue;
+pub(crate) mod key;
+pub(crate) mod label;
+pub(crate) mod link;
+pub(crate) mod project;
+pub(crate) mod release;
+pub(crate) mod reservation;
+pub(crate) mod scheme;
+pub(crate) mod series;
+pub(crate) mod tenant;
+pub(crate) mod ticket;
+pub(crate) mod ticket_type;
+pub(crate) mod timer;
+pub(crate) mod transition;
+pub(crate) mod user_v1;
+pub(crate) mod user_v2;
+pub(crate) mod venue;
+pub(crate) mod watcher;
+
+mod answer;
+mod paging;
+
+use std::sync::Arc;
+
+use tessera_core::Ctx;
+
+pub(crate) use self::answer::Answer;
+pub(crate) use self::paging::{Listing, plain_page};
+use crate::state::{ApiState, version_of};
+
+/// What operations work with.
+pub(crate) type Api = Arc<ApiState>;
+
+/// Limits the call to the version that the request's entity tag names; without one, the context's own limit stays.
+pub(crate) fn at_version(ctx: Ctx, etag: &str) -> Ctx {
+    if etag.is_empty() { ctx } else { ctx.if_version(version_of(etag)) }
+}

@@ -1,0 +1,44 @@
+//! Pages of lists, as requests ask for them.
+
+use tessera_core::access::Operation;
+use tessera_core::filter::Spec;
+
+use crate::state::{PLAIN, PageArgs, plain_query};
+use crate::tokens::PageQuery;
+
+/// The fields of a list request.
+pub(crate) struct Listing<'a> {
+    pub(crate) size: i32,
+    pub(crate) token: &'a str,
+    pub(crate) filter: &'a str,
+    pub(crate) order_by: &'a str,
+}
+
+impl<'a> Listing<'a> {
+    /// The page of a list with filter and order.
+    pub(crate) fn of(self, spec: &'static Spec, max: u32, operation: Operation) -> PageArgs<'a> {
+        self.within(spec, max, operation, &[])
+    }
+
+    /// The page of a list that belongs to a parent, or to other arguments.
+    pub(crate) fn within(
+        self,
+        spec: &'static Spec,
+        max: u32,
+        operation: Operation,
+        scope: &'a [&'a str],
+    ) -> PageArgs<'a> {
+        let query = PageQuery { operation, filter: self.filter, order_by: self.order_by, scope };
+        PageArgs { spec, max, size: self.size.into(), token: self.token, query }
+    }
+}
+
+/// The page of a list without filter and order.
+pub(crate) fn plain_page<'a>(
+    (size, token): (i32, &'a str),
+    max: u32,
+    operation: Operation,
+    scope: &'a [&'a str],
+) -> PageArgs<'a> {
+    PageArgs { spec: &PLAIN, max, size: size.into(), token, query: plain_query(operation, scope) }
+}

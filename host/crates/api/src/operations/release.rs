@@ -1,0 +1,65 @@
+//! Releases of plugins.
+
+use tessera_core::access::Operation;
+use tessera_core::plugin::release::{MAX_PAGE, SPEC};
+use tessera_core::{Ctx, Result};
+use tessera_proto::plugin::v1 as pb;
+
+use crate::convert::release::{digest, release as shown, trial, tried};
+use crate::operations::{Answer, Api, Listing};
+
+pub(crate) async fn upload(
+    api: Api,
+    ctx: Ctx,
+    request: pb::UploadReleaseRequest,
+) -> Result<Answer<pb::UploadReleaseResponse>> {
+    let release = api.app.releases.upload(&ctx, request.component.into()).await?;
+    Ok(Answer::of(shown(release), |release| pb::UploadReleaseResponse { release }))
+}
+
+pub(crate) async fn get(
+    api: Api,
+    ctx: Ctx,
+    request: pb::GetReleaseRequest,
+) -> Result<Answer<pb::GetReleaseResponse>> {
+    let release = api.app.releases.get(&ctx, digest(&request.digest)?).await?;
+    Ok(Answer::of(shown(release), |release| pb::GetReleaseResponse { release }))
+}
+
+pub(crate) async fn list(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ListReleasesRequest,
+) -> Result<Answer<pb::ListReleasesResponse>> {
+    let listing = Listing {
+        size: request.page_size,
+        token: &request.page_token,
+        filter: &request.filter,
+        order_by: &request.order_by,
+    };
+    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::ReleaseList);
+    let page = api.app.releases.list(&ctx, &api.page(&ctx, &page_args)?).await?;
+    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
+    Ok(Answer::new(pb::ListReleasesResponse {
+        releases: page.items.into_iter().map(shown).collect(),
+        next_page_token,
+    }))
+}
+
+pub(crate) async fn delete(
+    api: Api,
+    ctx: Ctx,
+    request: pb::DeleteReleaseRequest,
+) -> Result<Answer<pb::DeleteReleaseResponse>> {
+    let release = api.app.releases.delete(&ctx, digest(&request.digest)?).await?;
+    Ok(Answer::of(shown(release), |release| pb::DeleteReleaseResponse { release }))
+}
+
+pub(crate) async fn test(
+    api: Api,
+    ctx: Ctx,
+    request: pb::TestReleaseRequest,
+) -> Result<Answer<pb::TestReleaseResponse>> {
+    let digest = digest(&request.digest)?;
+    tried(api.app.releases.test(&ctx, digest, trial(request)?).await?).map(Answer::new)
+}

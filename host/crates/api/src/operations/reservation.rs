@@ -1,0 +1,112 @@
+//! Reservations, and what can still be had.
+
+use tessera_core::access::Operation;
+use tessera_core::id::{EventId, ReservationId, TicketTypeId};
+use tessera_core::inventory::reservation::{MAX_PAGE, SPEC};
+use tessera_core::text::Faults;
+use tessera_core::{Ctx, Result};
+use tessera_proto::ticket::v1 as pb;
+
+use crate::convert::catalog::small;
+use crate::convert::reservation::{
+    available, of_single_line, reservation as shown, reserve as read, tickets, unit_ids,
+};
+use crate::convert::{given, time};
+use crate::operations::{Answer, Api, Listing, at_version};
+
+pub(crate) async fn reserve(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ReserveTicketsRequest,
+) -> Result<Answer<pb::ReserveTicketsResponse>> {
+    let is_single = request.lines.is_empty();
+    let reserved = api.app.reservations.reserve(&ctx, read(request)?).await;
+    let held = reserved.map_err(|error| if is_single { of_single_line(error) } else { error })?;
+    Ok(Answer::of(shown(&held), |reservation| pb::ReserveTicketsResponse {
+        reservation_id: held.id.to_string(),
+        expires_at: time(held.expires_at),
+        tickets: tickets(&held),
+        reservation,
+    }))
+}
+
+pub(crate) async fn confirm(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ConfirmReservationRequest,
+) -> Result<Answer<pb::ConfirmReservationResponse>> {
+    let (id, ctx) =
+        (ReservationId::parse("reservation_id", &request.reservation_id)?, at_version(ctx, &request.etag));
+    let held = api.app.reservations.confirm(&ctx, id, request.payment_reference).await?;
+    Ok(Answer::of(shown(&held), |reservation| pb::ConfirmReservationResponse { reservation }))
+}
+
+pub(crate) async fn extend(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ExtendReservationRequest,
+) -> Result<Answer<pb::ExtendReservationResponse>> {
+    let (id, ctx) =
+        (ReservationId::parse("reservation_id", &request.reservation_id)?, at_version(ctx, &request.etag));
+    let mut faults = Faults::default();
+    let seconds = small("timeout_seconds", Some(request.timeout_seconds), &mut faults);
+    faults.into_result()?;
+    let held = api.app.reservations.extend(&ctx, id, seconds.filter(|seconds| *seconds > 0)).await?;
+    Ok(Answer::of(shown(&held), |reservation| pb::ExtendReservationResponse { reservation }))
+}
+
+pub(crate) async fn release(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ReleaseTicketsRequest,
+) -> Result<Answer<pb::ReleaseTicketsResponse>> {
+    let (id, ctx) =
+        (ReservationId::parse("reservation_id", &request.reservation_id)?, at_version(ctx, &request.etag));
+    let held = api.app.reservations.release(&ctx, id, unit_ids(&request.ticket_ids)?).await?;
+    Ok(Answer::of(shown(&held), |reservation| pb::ReleaseTicketsResponse { reservation }))
+}
+
+pub(crate) async fn get(
+    api: Api,
+    ctx: Ctx,
+    request: pb::GetReservationRequest,
+) -> Result<Answer<pb::GetReservationResponse>> {
+    let id = ReservationId::parse("reservation_id", &request.reservation_id)?;
+    let held = api.app.reservations.get(&ctx, id).await?;
+    Ok(Answer::of(shown(&held), |reservation| pb::GetReservationResponse { reservation }))
+}
+
+pub(crate) async fn list(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ListReservationsRequest,
+) -> Result<Answer<pb::ListReservationsResponse>> {
+    let listing = Listing {
+        size: request.page_size,
+        token: &request.page_token,
+        filter: &request.filter,
+        order_by: &request.order_by,
+    };
+    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::ReservationList);
+    let page = api.app.reservations.list(&ctx, &api.page(&ctx, &page_args)?).await?;
+    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
+    Ok(Answer::new(pb::ListReservationsResponse {
+        reservations: page.items.iter().map(shown).collect(),
+        next_page_token,
+    }))
+}
+
+pub(crate) async fn available_tickets(
+    api: Api,
+    ctx: Ctx,
+    request: pb::GetAvailableTicketsRequest,
+) -> Result<Answer<pb::GetAvailableTicketsResponse>> {
+    let event = EventId::parse("event_id", &request.event_id)?;
+    let named =
+        given(request.ticket_type_id).map(|id| TicketTypeId::parse("ticket_type_id", &id)).transpose()?;
+    let mut faults = Faults::default();
+    let limit = small("limit", Some(request.limit), &mut faults).unwrap_or_default();
+    faults.into_result()?;
+    let held = api.app.availability.list(&ctx, event, named, limit).await?;
+    Ok(Answer::new(pb::GetAvailableTicketsResponse { tickets: held.into_iter().map(available).collect() }))
+}

@@ -1,0 +1,81 @@
+//! Tenants.
+
+use tessera_core::access::Operation;
+use tessera_core::tenancy::tenant::{MAX_PAGE, SPEC};
+use tessera_core::{Ctx, Result};
+use tessera_proto::tenancy::v1 as pb;
+
+use crate::convert::tenancy::{change_tenant, create_tenant, tenant as shown};
+use crate::operations::{Answer, Api, Listing, at_version};
+use crate::state::plain;
+
+fn named(text: &str) -> Result<&str> {
+    plain("tenant", text)
+}
+
+pub(crate) async fn create(
+    api: Api,
+    ctx: Ctx,
+    request: pb::CreateTenantRequest,
+) -> Result<Answer<pb::CreateTenantResponse>> {
+    let tenant = api.app.tenants.create(&ctx, create_tenant(request)).await?;
+    Ok(Answer::of(shown(tenant), |tenant| pb::CreateTenantResponse { tenant }))
+}
+
+pub(crate) async fn get(
+    api: Api,
+    ctx: Ctx,
+    request: pb::GetTenantRequest,
+) -> Result<Answer<pb::GetTenantResponse>> {
+    let tenant = api.app.tenants.get(&ctx, named(&request.tenant)?).await?;
+    Ok(Answer::of(shown(tenant), |tenant| pb::GetTenantResponse { tenant }))
+}
+
+pub(crate) async fn list(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ListTenantsRequest,
+) -> Result<Answer<pb::ListTenantsResponse>> {
+    let listing = Listing {
+        size: request.page_size,
+        token: &request.page_token,
+        filter: &request.filter,
+        order_by: &request.order_by,
+    };
+    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::TenantList);
+    let page = api.app.tenants.list(&ctx, &api.page(&ctx, &page_args)?).await?;
+    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
+    Ok(Answer::new(pb::ListTenantsResponse {
+        tenants: page.items.into_iter().map(shown).collect(),
+        next_page_token,
+    }))
+}
+
+pub(crate) async fn update(
+    api: Api,
+    ctx: Ctx,
+    request: pb::UpdateTenantRequest,
+) -> Result<Answer<pb::UpdateTenantResponse>> {
+    let ctx = at_version(ctx, &request.etag);
+    let named = named(&request.tenant)?.to_owned();
+    let tenant = api.app.tenants.update(&ctx, &named, change_tenant(request)?).await?;
+    Ok(Answer::of(shown(tenant), |tenant| pb::UpdateTenantResponse { tenant }))
+}
+
+pub(crate) async fn suspend(
+    api: Api,
+    ctx: Ctx,
+    request: pb::SuspendTenantRequest,
+) -> Result<Answer<pb::SuspendTenantResponse>> {
+    let tenant = api.app.tenants.suspend(&ctx, named(&request.tenant)?).await?;
+    Ok(Answer::of(shown(tenant), |tenant| pb::SuspendTenantResponse { tenant }))
+}
+
+pub(crate) async fn resume(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ResumeTenantRequest,
+) -> Result<Answer<pb::ResumeTenantResponse>> {
+    let tenant = api.app.tenants.resume(&ctx, named(&request.tenant)?).await?;
+    Ok(Answer::of(shown(tenant), |tenant| pb::ResumeTenantResponse { tenant }))
+}

@@ -1,0 +1,118 @@
+//! Tickets, and the keys of their codes.
+
+use tessera_core::access::Operation;
+use tessera_core::admission::ticket::{MAX_PAGE, SPEC};
+use tessera_core::admission::revoked_codes::{MAX_PAGE as MAX_REVOKED, SPEC as REVOKED};
+use tessera_core::id::{EventId, TicketId};
+use tessera_core::{Ctx, Result};
+use tessera_proto::ticket::v1 as pb;
+
+use crate::convert::admission::{key, revoked as shown_revoked, ticket as shown};
+use crate::operations::{Answer, Api, Listing, at_version};
+use crate::ticket_document::format::{Format, print as printed};
+
+/// The only order of revoked codes.
+const REVOKED_ORDER: &str = "revoked";
+
+fn id(text: &str) -> Result<TicketId> {
+    TicketId::parse("ticket_id", text)
+}
+
+pub(crate) async fn get(
+    api: Api,
+    ctx: Ctx,
+    request: pb::GetTicketRequest,
+) -> Result<Answer<pb::GetTicketResponse>> {
+    let (held, code) = api.app.tickets.get(&ctx, id(&request.ticket_id)?).await?;
+    Ok(Answer::of(shown(held, code), |ticket| pb::GetTicketResponse { ticket }))
+}
+
+pub(crate) async fn list(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ListTicketsRequest,
+) -> Result<Answer<pb::ListTicketsResponse>> {
+    let listing = Listing {
+        size: request.page_size,
+        token: &request.page_token,
+        filter: &request.filter,
+        order_by: &request.order_by,
+    };
+    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::TicketList);
+    let page = api.app.tickets.list(&ctx, &api.page(&ctx, &page_args)?).await?;
+    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
+    let tickets = page.items.into_iter().map(|(held, code)| shown(held, code)).collect();
+    Ok(Answer::new(pb::ListTicketsResponse { tickets, next_page_token }))
+}
+
+pub(crate) async fn print(
+    api: Api,
+    ctx: Ctx,
+    request: pb::PrintTicketRequest,
+) -> Result<Answer<pb::PrintTicketResponse>> {
+    let (id, format) = (id(&request.ticket_id)?, Format::parse("format", &request.format)?);
+    let content = printed(&api.app, &ctx, id, format).await?;
+    Ok(Answer::new(pb::PrintTicketResponse { content, content_type: format.media_type().to_owned() }))
+}
+
+pub(crate) async fn transfer(
+    api: Api,
+    ctx: Ctx,
+    request: pb::TransferTicketRequest,
+) -> Result<Answer<pb::TransferTicketResponse>> {
+    let (id, ctx) = (id(&request.ticket_id)?, at_version(ctx, &request.etag));
+    let (held, code) = api.app.tickets.transfer(&ctx, id, request.holder).await?;
+    Ok(Answer::of(shown(held, code), |ticket| pb::TransferTicketResponse { ticket }))
+}
+
+pub(crate) async fn cancel(
+    api: Api,
+    ctx: Ctx,
+    request: pb::CancelTicketRequest,
+) -> Result<Answer<pb::CancelTicketResponse>> {
+    let (id, ctx) = (id(&request.ticket_id)?, at_version(ctx, &request.etag));
+    let held = api.app.tickets.cancel(&ctx, id, request.restock).await?;
+    Ok(Answer::of(shown(held, None), |ticket| pb::CancelTicketResponse { ticket }))
+}
+
+pub(crate) async fn revoked(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ListRevokedCodesRequest,
+) -> Result<Answer<pb::ListRevokedCodesResponse>> {
+    let event = EventId::parse("event_id", &request.event_id)?;
+    let named = event.to_string();
+    let scope = [named.as_str()];
+    let listing = Listing {
+        size: request.page_size,
+        token: &request.page_token,
+        filter: &request.filter,
+        order_by: REVOKED_ORDER,
+    };
+    let page_args = listing.within(&REVOKED, MAX_REVOKED, Operation::TicketRevoked, &scope);
+    let page = api.app.tickets.revoked(&ctx, event, &api.page(&ctx, &page_args)?).await?;
+    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
+    let revoked_codes = page.items.into_iter().map(shown_revoked).collect();
+    Ok(Answer::new(pb::ListRevokedCodesResponse { revoked_codes, next_page_token }))
+}
+
+pub(crate) async fn keys(
+    api: Api,
+    ctx: Ctx,
+    _: pb::ListSigningKeysRequest,
+) -> Result<Answer<pb::ListSigningKeysResponse>> {
+    let keys = api.app.codes.list(&ctx).await?;
+    Ok(Answer::new(pb::ListSigningKeysResponse {
+        keys: keys.iter().map(key).collect(),
+        tenant_id: ctx.tenant.to_string(),
+    }))
+}
+
+pub(crate) async fn rotate(
+    api: Api,
+    ctx: Ctx,
+    request: pb::RotateSigningKeysRequest,
+) -> Result<Answer<pb::RotateSigningKeysResponse>> {
+    let made = api.app.codes.rotate(&ctx, request.revoke_former).await?;
+    Ok(Answer::of(key(&made), |key| pb::RotateSigningKeysResponse { key }))
+}

@@ -1,0 +1,66 @@
+//! Ticket types.
+
+use tessera_core::id::{EventId, TicketTypeId};
+use tessera_core::{Ctx, Result};
+use tessera_proto::ticket::v1 as pb;
+
+use crate::convert::catalog::available;
+use crate::convert::ticket_type::{change, create as command, ticket_type as shown};
+use crate::operations::{Answer, Api, at_version};
+
+pub(crate) async fn create(
+    api: Api,
+    ctx: Ctx,
+    request: pb::CreateTicketTypeRequest,
+) -> Result<Answer<pb::CreateTicketTypeResponse>> {
+    let event = EventId::parse("event_id", &request.event_id)?;
+    let made = api.app.ticket_types.create(&ctx, event, command(request)?).await?;
+    let left = available(&api.app, &ctx, made.id).await?;
+    Ok(Answer::of(shown(made, left), |ticket_type| pb::CreateTicketTypeResponse { ticket_type }))
+}
+
+pub(crate) async fn get(
+    api: Api,
+    ctx: Ctx,
+    request: pb::GetTicketTypeRequest,
+) -> Result<Answer<pb::GetTicketTypeResponse>> {
+    let (held, stock) = api
+        .app
+        .ticket_types
+        .get(&ctx, TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?)
+        .await?;
+    Ok(Answer::of(shown(held, stock.available), |ticket_type| pb::GetTicketTypeResponse { ticket_type }))
+}
+
+pub(crate) async fn list(
+    api: Api,
+    ctx: Ctx,
+    request: pb::GetTicketTypesRequest,
+) -> Result<Answer<pb::GetTicketTypesResponse>> {
+    let held = api.app.ticket_types.list(&ctx, EventId::parse("event_id", &request.event_id)?).await?;
+    let ticket_types = held.into_iter().map(|(held, stock)| shown(held, stock.available)).collect();
+    Ok(Answer::new(pb::GetTicketTypesResponse { ticket_types }))
+}
+
+pub(crate) async fn update(
+    api: Api,
+    ctx: Ctx,
+    request: pb::UpdateTicketTypeRequest,
+) -> Result<Answer<pb::UpdateTicketTypeResponse>> {
+    let (id, ctx) =
+        (TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?, at_version(ctx, &request.etag));
+    let held = api.app.ticket_types.update(&ctx, id, change(request)?).await?;
+    let left = available(&api.app, &ctx, id).await?;
+    Ok(Answer::of(shown(held, left), |ticket_type| pb::UpdateTicketTypeResponse { ticket_type }))
+}
+
+pub(crate) async fn delete(
+    api: Api,
+    ctx: Ctx,
+    request: pb::DeleteTicketTypeRequest,
+) -> Result<Answer<pb::DeleteTicketTypeResponse>> {
+    let (id, ctx) =
+        (TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?, at_version(ctx, &request.etag));
+    api.app.ticket_types.delete(&ctx, id).await?;
+    Ok(Answer::new(pb::DeleteTicketTypeResponse {}))
+}

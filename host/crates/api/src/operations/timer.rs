@@ -1,0 +1,48 @@
+//! Timers of installations.
+
+use tessera_core::access::Operation;
+use tessera_core::id::InstallationId;
+use tessera_core::plugin::timer::{MAX_PAGE, SPEC};
+use tessera_core::{Ctx, Result};
+use tessera_proto::plugin::v1 as pb;
+
+use crate::convert::given;
+use crate::convert::timer::retry as decoded;
+use crate::convert::timer::timer;
+use crate::operations::{Answer, Api, Listing, at_version};
+
+fn id(text: &str) -> Result<InstallationId> {
+    InstallationId::parse("installation_id", text)
+}
+
+pub(crate) async fn list(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ListInstallationTimersRequest,
+) -> Result<Answer<pb::ListInstallationTimersResponse>> {
+    let id = id(&request.installation_id)?;
+    let named = id.to_string();
+    let scope = [named.as_str()];
+    let listing = Listing {
+        size: request.page_size,
+        token: &request.page_token,
+        filter: &request.filter,
+        order_by: &request.order_by,
+    };
+    let page_args = listing.within(&SPEC, MAX_PAGE, Operation::TimerList, &scope);
+    let page = api.app.timers.list(&ctx, id, &api.page(&ctx, &page_args)?).await?;
+    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
+    let timers = page.items.into_iter().map(timer).collect();
+    Ok(Answer::new(pb::ListInstallationTimersResponse { timers, next_page_token }))
+}
+
+pub(crate) async fn retry(
+    api: Api,
+    ctx: Ctx,
+    request: pb::RetryInstallationTimersRequest,
+) -> Result<Answer<pb::RetryInstallationTimersResponse>> {
+    let (id, ctx) = (id(&request.installation_id)?, at_version(ctx, &request.etag));
+    let command = decoded(given(request.issue_id), given(request.name))?;
+    let retried = api.app.timers.retry(&ctx, id, command).await?;
+    Ok(Answer::new(pb::RetryInstallationTimersResponse { timers: retried.into_iter().map(timer).collect() }))
+}

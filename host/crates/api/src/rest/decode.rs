@@ -1,0 +1,174 @@
+//! Request messages from the parts of a REST request: path, query, body.
+
+use axum::extract::Query;
+use axum::http::Uri;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
+use tessera_core::{Error, Result};
+
+use crate::rest::decode_error::DecodeError;
+use crate::rest::node::{Node, NodeDeserializer, UNREADABLE, field_name};
+
+/// The field of a message that says which of its fields count.
+const MASK: &str = "update_mask";
+
+/// Fields that no client writes: the version is in `If-Match`, the mask in the members of the body.
+pub(super) const RESERVED: [&str; 2] = ["etag", MASK];
+
+/// Members of a request object.
+pub(super) type Members = Vec<(String, Node)>;
+
+/// How the update mask of a message is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum MaskRule {
+    /// There is none: every field of the message counts.
+    #[default]
+    Absent,
+    /// A merge patch: the members that the client sent. Of the named field the mask has the parts.
+    Members(Option<&'static str>),
+    /// A replacement: every field that a client can write.
+    Every,
+}
+
+/// Deserializes a request message: what the client sent, and the parts of the path.
+pub(super) fn message<T: DeserializeOwned>(
+    sent: Members,
+    path: &[(&str, &str)],
+    mask: MaskRule,
+    whole: &str,
+) -> Result<T> {
+    T::deserialize(MessageDeserializer { sent, path, mask }).map_err(|fault| malformed(whole, fault))
+}
+
+/// Deserializes a part of JSON; a fault has its path below `at`.
+pub(crate) fn part<T: DeserializeOwned>(at: &str, json: &serde_json::Value) -> Result<T> {
+    let node = Node::of(json).map_err(|_| Error::malformed(at, UNREADABLE))?;
+    T::deserialize(NodeDeserializer(&node)).map_err(|fault| malformed("", fault.inside(at)))
+}
+
+/// Deserializes a message from JSON text.
+pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    message(body(bytes)?, &[], MaskRule::Absent, "body")
+}
+
+/// Parses the object in a body.
+pub(super) fn body(bytes: &[u8]) -> Result<Members> {
+    match Node::parse(bytes) {
+        Ok(Node::Object(members)) => Ok(members),
+        Ok(_) => Err(Error::malformed("body", "must be a JSON object: {…}")),
+        Err(error) => Err(Error::malformed("body", format!("is not JSON: {error}"))),
+    }
+}
+
+/// The members as one value.
+pub(super) fn object(members: Members) -> Node {
+    Node::Object(members)
+}
+
+/// Parses the query of an address; a parameter that is given several times is a list.
+pub(super) fn query(uri: &Uri) -> Result<Members> {
+    let parameters = Query::<Vec<(String, String)>>::try_from_uri(uri);
+    let Query(parameters) = parameters.map_err(|_| Error::malformed("query", UNREADABLE))?;
+    let mut members: Members = Vec::new();
+    for (name, value) in parameters {
+        let value = Node::Parameter(value);
+        match members.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, Node::List(values))) => values.push(value),
+            Some((_, known)) => {
+                let first = std::mem::replace(known, Node::Null);
+                *known = Node::List(vec![first, value]);
+            }
+            None => members.push((name, value)),
+        }
+    }
+    Ok(members)
+}
+
+fn malformed(whole: &str, fault: DecodeError) -> Error {
+    let DecodeError { at, message } = fault;
+    Error::malformed(if at.is_empty() { whole } else { &at }, message)
+}
+
+/// Deserializes a message from the members that the client sent, the path, and the mask.
+struct MessageDeserializer<'a> {
+    sent: Members,
+    path: &'a [(&'a str, &'a str)],
+    mask: MaskRule,
+}
+
+impl MessageDeserializer<'_> {
+    /// Refuses members that are not the client's to write.
+    fn check(&self, fields: &[&str]) -> Result<(), DecodeError> {
+        for (name, _) in &self.sent {
+            let field = field_name(name, fields);
+            if self.path.iter().any(|(part, _)| *part == field) {
+                return Err(DecodeError::of(&field, "is part of the path, and not taken here"));
+            }
+            if RESERVED.contains(&&*field) && fields.contains(&&*field) {
+                let instead =
+                    if field == MASK { "the members of the body are the mask" } else { "use If-Match" };
+                return Err(DecodeError::of(&field, format_args!("is not taken here; {instead}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn paths(&self, fields: &[&str]) -> Option<Vec<String>> {
+        match self.mask {
+            MaskRule::Absent => None,
+            MaskRule::Members(merged) => {
+                Some(self.sent.iter().flat_map(|member| paths_of(member, merged, fields)).collect())
+            }
+            MaskRule::Every => {
+                let is_written = |field: &&&str| {
+                    !RESERVED.contains(field) && !self.path.iter().any(|(part, _)| part == *field)
+                };
+                Some(fields.iter().filter(is_written).map(|field| (*field).to_owned()).collect())
+            }
+        }
+    }
+}
+
+/// The mask's paths for one member.
+fn paths_of((name, value): &(String, Node), merged: Option<&str>, fields: &[&str]) -> Vec<String> {
+    let field = field_name(name, fields);
+    match value {
+        Node::Object(parts) if merged == Some(&*field) => {
+            parts.iter().map(|(part, _)| format!("{field}.{part}")).collect()
+        }
+        _ => vec![field.into_owned()],
+    }
+}
+
+impl<'de> Deserializer<'de> for MessageDeserializer<'_> {
+    type Error = DecodeError;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        mut self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.check(fields)?;
+        let paths = self.paths(fields).filter(|_| fields.contains(&MASK));
+        let text = |text: &str| Node::Parameter(text.to_owned());
+        self.sent.extend(self.path.iter().map(|(name, value)| ((*name).to_owned(), text(value))));
+        self.sent.extend(paths.map(|paths| {
+            let paths = paths.into_iter().map(Node::Text).collect();
+            (MASK.to_owned(), Node::List(paths))
+        }));
+        NodeDeserializer(&Node::Object(self.sent)).deserialize_struct(name, fields, visitor)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_struct("", &[], visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

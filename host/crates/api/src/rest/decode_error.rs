@@ -1,0 +1,114 @@
+//! Faults of JSON bodies and queries, in words for the client. serde's own messages name types of this program.
+
+use std::fmt;
+
+use serde::de::{Expected, Unexpected};
+
+/// How many characters are repeated of a name that is not known.
+const SHOWN: usize = 64;
+
+/// A fault and its path; an empty path is the whole.
+#[derive(Debug)]
+pub(super) struct DecodeError {
+    pub(super) at: String,
+    pub(super) message: String,
+}
+
+impl DecodeError {
+    pub(super) fn of(field: &str, message: impl fmt::Display) -> Self {
+        Self { at: field.to_owned(), message: message.to_string() }
+    }
+
+    /// The same fault, seen from the member that contains it.
+    pub(super) fn inside(self, name: &str) -> Self {
+        let point = if self.at.is_empty() || self.at.starts_with('[') { "" } else { "." };
+        Self { at: format!("{name}{point}{}", self.at), ..self }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.at, self.message)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+impl serde::de::Error for DecodeError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::of("", message)
+    }
+
+    fn invalid_type(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::of("", format_args!("is {}; {} is expected", shown(given), plain(&expected.to_string())))
+    }
+
+    fn invalid_value(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(given, expected)
+    }
+
+    fn invalid_length(length: usize, _: &dyn Expected) -> Self {
+        Self::of("", format_args!("has {length} entries, which is not as many as are expected"))
+    }
+
+    fn unknown_variant(name: &str, known: &'static [&'static str]) -> Self {
+        Self::of("", format_args!("is {:?}; {} is expected", head(name), one_of(known)))
+    }
+
+    fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
+        let expected = if known.is_empty() { "nothing".to_owned() } else { one_of(known) };
+        Self::of(head(name), format_args!("is not known here; {expected} is expected"))
+    }
+
+    fn missing_field(name: &'static str) -> Self {
+        Self::of(name, "must be given")
+    }
+
+    fn duplicate_field(name: &'static str) -> Self {
+        Self::of(name, "is given twice")
+    }
+}
+
+/// Lists the names of which one is expected.
+pub(super) fn one_of(known: &[&str]) -> String {
+    match known {
+        [one] => (*one).to_owned(),
+        _ => format!("one of {}", known.join(", ")),
+    }
+}
+
+fn shown(given: Unexpected<'_>) -> String {
+    match given {
+        Unexpected::Bool(truth) => truth.to_string(),
+        Unexpected::Unsigned(number) => number.to_string(),
+        Unexpected::Signed(number) => number.to_string(),
+        Unexpected::Float(number) => number.to_string(),
+        Unexpected::Char(_) | Unexpected::Str(_) | Unexpected::Bytes(_) => "a text".to_owned(),
+        Unexpected::Unit | Unexpected::Option => "null".to_owned(),
+        Unexpected::Seq => "a list".to_owned(),
+        Unexpected::Map | Unexpected::NewtypeStruct => "an object".to_owned(),
+        _ => "something else".to_owned(),
+    }
+}
+
+/// Cuts a name, which may be as long as the body.
+fn head(name: &str) -> &str {
+    name.char_indices().nth(SHOWN).map_or(name, |(end, _)| &name[..end])
+}
+
+/// Translates the names that serde has for expected types.
+fn plain(expected: &str) -> &str {
+    match expected {
+        "a string" | "a character" | "a borrowed string" | "string" => "a text",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "unit" => "null",
+        "f32" | "f64" => "a number",
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "variant identifier" | "field identifier" => "a name",
+        _ if expected.starts_with("a tuple") => "a list",
+        _ if expected.starts_with("struct ") || expected.contains("enum ") => "an object",
+        _ => expected,
+    }
+}

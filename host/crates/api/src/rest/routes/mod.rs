@@ -1,0 +1,33 @@
+//! The table of REST's routes. Each line is a method, a path, the operation's id in the OpenAPI document and the operation.
+//!
+//! Parts of paths have the names of the request's fields. Streams, uploads, printed tickets and health have handlers of
+//! their own, and stand in the same table.
+
+mod admission;
+mod catalog;
+mod inventory;
+mod plugins;
+mod tenancy;
+mod tracker;
+
+use crate::rest::route::Mounted;
+use crate::rest::{health, streams};
+
+/// Where the clients of the issue tracker's predecessor call it.
+const TRACKER: &[&str] = &["/api/v1"];
+
+/// Where the clients of the event system's predecessor call it.
+pub(super) const EVENTS: &[&str] = &[""];
+
+/// All routes with the tag under which the OpenAPI document groups them.
+pub(super) fn all() -> Vec<(&'static str, Vec<Mounted>)> {
+    let mut groups = vec![("health", health::routes())];
+    groups.extend(tenancy::routes());
+    groups.extend(tracker::routes());
+    groups.extend(plugins::routes());
+    groups.extend(catalog::routes());
+    groups.extend(inventory::routes());
+    groups.extend(admission::routes());
+    groups.push(("streams", streams::routes()));
+    groups
+}

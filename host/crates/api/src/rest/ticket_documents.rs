@@ -1,0 +1,111 @@
+//! Tickets as JSON or as documents: an image of the code, or a page to print.
+
+use std::sync::Arc;
+
+use axum::extract::{RawPathParams, State};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, VARY};
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::{IntoResponse as _, Response};
+use prost::Name as _;
+use serde::Deserialize;
+use tessera_core::id::TicketId;
+use tessera_core::{Ctx, Error, Result};
+use tessera_proto::ticket::v1::{GetTicketRequest, GetTicketResponse};
+
+use crate::operations::ticket;
+use crate::rest::Rest;
+use crate::rest::decode::{self, MaskRule};
+use crate::rest::error::Problem;
+use crate::rest::extract::Keyed;
+use crate::rest::route::{Mounted, Shape, special};
+use crate::rest::routes::EVENTS;
+use crate::ticket_document::format::{Format, print};
+
+/// The parameter that names a format.
+const FORMAT: &str = "format";
+
+pub(super) fn routes() -> Vec<Mounted> {
+    let request = GetTicketRequest::full_name;
+    vec![
+        special(Method::GET, "/v1/tickets/{ticket_id}", "ticket.get", request(), get)
+            .also_below(EVENTS)
+            .parameter(FORMAT, "json, png, svg or pdf; absent: as the header Accept asks, or JSON.")
+            .answers("application/json", Shape::Message(GetTicketResponse::full_name()))
+            .answers("image/png", Shape::Binary)
+            .answers("image/svg+xml", Shape::Text)
+            .answers("application/pdf", Shape::Binary),
+        special(Method::GET, "/v1/tickets/{ticket_id}:print", "ticket.print", request(), print_ticket)
+            .parameter(FORMAT, "png or svg: the code as an image; pdf or absent: a page.")
+            .summary("Prints a valid ticket: its code as an image, or a page.")
+            .answers("application/pdf", Shape::Binary)
+            .answers("image/png", Shape::Binary)
+            .answers("image/svg+xml", Shape::Text),
+    ]
+}
+
+/// The query of a document.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DocumentQuery {
+    format: String,
+}
+
+fn read_query(uri: &Uri) -> Result<DocumentQuery> {
+    decode::message(decode::query(uri)?, &[], MaskRule::Absent, "query")
+}
+
+/// The id in the path.
+fn ticket_id(params: &RawPathParams) -> Result<TicketId> {
+    let (_, id) = params.iter().next().unwrap_or_default();
+    TicketId::parse("ticket_id", id)
+}
+
+/// A ticket's document. It admits its bearer, so no cache keeps it.
+async fn document(rest: &Rest, ctx: &Ctx, (id, format): (TicketId, Format)) -> Result<Response, Problem> {
+    let content = print(&rest.app, ctx, id, format).await?;
+    let name = format!("inline; filename=\"ticket-{id}.{}\"", format.name());
+    let headers = [
+        (CONTENT_TYPE, format.media_type().to_owned()),
+        (CACHE_CONTROL, "private, no-store".to_owned()),
+        (CONTENT_DISPOSITION, name),
+    ];
+    Ok((headers, content).into_response())
+}
+
+async fn get(
+    Keyed(ctx): Keyed,
+    State(rest): State<Rest>,
+    params: RawPathParams,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = ticket_id(&params)?;
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let format = match read_query(&uri)?.format.as_str() {
+        "" => Format::accepted(accepted),
+        name => Format::parse_shown(FORMAT, name)?,
+    };
+    let answer = match format {
+        Some(format) => document(&rest, &ctx, (id, format)).await?,
+        None => shown(&rest, ctx, id).await?,
+    };
+    Ok(([(VARY, ACCEPT.as_str())], answer).into_response())
+}
+
+async fn shown(rest: &Rest, ctx: Ctx, id: TicketId) -> Result<Response, Problem> {
+    let request = GetTicketRequest { ticket_id: id.to_string() };
+    let answer = ticket::get(Arc::clone(rest.api()), ctx, request).await?;
+    let body = serde_json::to_vec(&answer.body).map_err(Error::internal)?;
+    let etag = format!("\"{}\"", answer.etag.unwrap_or_default());
+    Ok(([(CONTENT_TYPE, "application/json".to_owned()), (ETAG, etag)], body).into_response())
+}
+
+async fn print_ticket(
+    Keyed(ctx): Keyed,
+    State(rest): State<Rest>,
+    params: RawPathParams,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let format = Format::parse(FORMAT, &read_query(&uri)?.format)?;
+    document(&rest, &ctx, (ticket_id(&params)?, format)).await
+}
