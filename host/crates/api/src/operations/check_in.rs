@@ -10,7 +10,7 @@ use crate::convert::check_in::{
     check_in, inspection, merged, message, record, scan, stats as shown_stats, validation,
 };
 use crate::convert::read_time;
-use crate::operations::{Answer, Api, Listing};
+use crate::operations::{Answer, Api, listing};
 
 pub(crate) async fn validate(
     api: Api,
@@ -59,13 +59,7 @@ pub(crate) async fn list(
     let event = EventId::parse("event_id", &request.event_id)?;
     let named = event.to_string();
     let scope = [named.as_str()];
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.within(&SPEC, MAX_PAGE, Operation::CheckInList, &scope);
+    let page_args = listing!(request).within(&SPEC, MAX_PAGE, Operation::CheckInList, &scope);
     let page = api.app.door.list(&ctx, event, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     let records = page.items.into_iter().map(record).collect();

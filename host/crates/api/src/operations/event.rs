@@ -8,7 +8,7 @@ use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog;
 use crate::convert::event::{categories as counted, change, create as command, event as shown};
-use crate::operations::{Answer, Api, Listing, at_version};
+use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn create(
     api: Api,
@@ -33,13 +33,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::GetEventsRequest,
 ) -> Result<Answer<pb::GetEventsResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::EventList);
+    let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::EventList);
     let page = api.app.events.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::GetEventsResponse {
@@ -53,13 +47,7 @@ pub(crate) async fn featured(
     ctx: Ctx,
     request: pb::GetFeaturedEventsRequest,
 ) -> Result<Answer<pb::GetFeaturedEventsResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::EventFeatured);
+    let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::EventFeatured);
     let page = api.app.events.list(&ctx, &catalog::featured(api.page(&ctx, &page_args)?)).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::GetFeaturedEventsResponse {

@@ -8,7 +8,7 @@ use tessera_proto::common::v1 as common;
 use tessera_proto::facts::v1 as pb;
 
 use crate::convert;
-use crate::operations::{Answer, Api, Listing};
+use crate::operations::{Answer, Api, listing};
 
 /// A fact with the cursor after it, where it has a place yet.
 pub(crate) fn shown(api: &Api, ctx: &Ctx, fact: &Fact) -> common::Fact {
@@ -21,13 +21,7 @@ pub(crate) async fn audit(
     ctx: Ctx,
     request: pb::ListAuditRequest,
 ) -> Result<Answer<pb::ListAuditResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: "",
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::AuditList);
+    let page_args = listing!(request, &request.filter, "").of(&SPEC, MAX_PAGE, Operation::AuditList);
     let page = api.app.facts.audit(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     let facts = page.items.iter().map(|item| shown(&api, &ctx, item)).collect();

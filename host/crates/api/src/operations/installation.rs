@@ -10,7 +10,7 @@ use tessera_proto::plugin::v1 as pb;
 use crate::convert::call;
 use crate::convert::installation::{change, install, installation as shown};
 use crate::convert::release::name;
-use crate::operations::{Answer, Api, Listing, at_version};
+use crate::operations::{Answer, Api, at_version, listing};
 
 fn id(text: &str) -> Result<InstallationId> {
     InstallationId::parse("installation_id", text)
@@ -43,13 +43,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListInstallationsRequest,
 ) -> Result<Answer<pb::ListInstallationsResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::InstallationList);
+    let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::InstallationList);
     let page = api.app.installations.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     let installations = page.items.into_iter().map(shown).collect();

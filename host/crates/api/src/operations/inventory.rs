@@ -14,7 +14,7 @@ use crate::convert::inventory::{
     capacities, create_lock, create_pool as new_pool, create_seats, lock as shown_lock, pool, seat,
 };
 use crate::convert::large;
-use crate::operations::{Answer, Api, Listing, at_version};
+use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn check(
     api: Api,
@@ -141,13 +141,8 @@ pub(crate) async fn list_seats(
 ) -> Result<Answer<pb::ListSeatsResponse>> {
     let id = TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?;
     let scope = [request.ticket_type_id.as_str()];
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: "",
-    };
-    let page_args = listing.within(&SPEC, MAX_PAGE, Operation::SeatList, &scope);
+    let page_args =
+        listing!(request, &request.filter, "").within(&SPEC, MAX_PAGE, Operation::SeatList, &scope);
     let page = api.app.supplies.seats(&ctx, id, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListSeatsResponse {

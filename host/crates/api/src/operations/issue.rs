@@ -1,7 +1,7 @@
 //! Issues.
 
 use tessera_core::access::Operation;
-use tessera_core::id::IssueId;
+use tessera_core::id::{IssueId, ProjectId};
 use tessera_core::tracker::issue::{MAX_PAGE, SPEC};
 use tessera_core::tracker::issues::MAX_HISTORY_PAGE;
 use tessera_core::{Ctx, Result};
@@ -9,9 +9,9 @@ use tessera_proto::issues::v1 as pb;
 
 use crate::convert::issue::{details, issue as shown, verdict};
 use crate::convert::issue_write::{bulk, change, create as command};
-use crate::convert::user_or_nobody;
+use crate::convert::{user, user_or_nobody};
 use crate::operations::fact;
-use crate::operations::{Answer, Api, Listing, at_version, plain_page};
+use crate::operations::{Answer, Api, at_version, listing, plain_page};
 
 fn id(text: &str) -> Result<IssueId> {
     IssueId::parse("issue_id", text)
@@ -75,19 +75,32 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListIssuesRequest,
 ) -> Result<Answer<pb::ListIssuesResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::IssueList);
+    let filter = whole_filter(&ctx, &request)?;
+    let page_args = listing!(request, &filter, &request.order_by).of(&SPEC, MAX_PAGE, Operation::IssueList);
     let page = api.app.issues.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListIssuesResponse {
         issues: page.items.into_iter().map(shown).collect(),
         next_page_token,
     }))
+}
+
+/// The filter of a list, with the fields of the request that filter as well.
+fn whole_filter(ctx: &Ctx, request: &pb::ListIssuesRequest) -> Result<String> {
+    let mut filter = request.filter.clone();
+    if !request.project_id.is_empty() {
+        filter += &format!(" project:{}", ProjectId::parse("project_id", &request.project_id)?);
+    }
+    match request.assignee_id.as_str() {
+        "" => {}
+        "none" => filter += " assignee:none",
+        id => filter += &format!(" assignee:{}", user(ctx, "assignee_id", id)?),
+    }
+    if !request.status.is_empty() {
+        let quoted = request.status.replace('\\', "\\\\").replace('"', "\\\"");
+        filter += &format!(" status:\"{quoted}\"");
+    }
+    Ok(filter)
 }
 
 pub(crate) async fn assign(

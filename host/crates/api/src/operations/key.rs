@@ -8,7 +8,7 @@ use tessera_proto::tenancy::v1 as pb;
 
 use crate::convert::tenancy::{create_key, key as shown};
 use crate::convert::{names, text};
-use crate::operations::{Answer, Api, Listing};
+use crate::operations::{Answer, Api, listing};
 use crate::state::plain;
 
 pub(crate) async fn create(
@@ -37,13 +37,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListKeysRequest,
 ) -> Result<Answer<pb::ListKeysResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: "",
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::KeyList);
+    let page_args = listing!(request, &request.filter, "").of(&SPEC, MAX_PAGE, Operation::KeyList);
     let page = api.app.keys.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListKeysResponse {

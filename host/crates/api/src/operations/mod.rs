@@ -40,7 +40,7 @@ use std::sync::Arc;
 use tessera_core::Ctx;
 
 pub(crate) use self::answer::Answer;
-pub(crate) use self::paging::{Listing, plain_page};
+pub(crate) use self::paging::{listing, plain_page};
 use crate::state::{ApiState, version_of};
 
 /// What operations work with.

@@ -42,3 +42,19 @@ pub(crate) fn plain_page<'a>(
 ) -> PageArgs<'a> {
     PageArgs { spec: &PLAIN, max, size: size.into(), token, query: plain_query(operation, scope) }
 }
+
+/// The page that a list request asks for; filter and order may be others than the request's.
+macro_rules! listing {
+    ($request:ident) => {
+        listing!($request, &$request.filter, &$request.order_by)
+    };
+    ($request:ident, $filter:expr, $order_by:expr) => {
+        $crate::operations::paging::Listing {
+            size: $request.page_size,
+            token: &$request.page_token,
+            filter: $filter,
+            order_by: $order_by,
+        }
+    };
+}
+pub(crate) use listing;

@@ -8,7 +8,7 @@ use tessera_proto::project::v1 as pb;
 
 use crate::convert::count;
 use crate::convert::project::{change, create as command, project as shown};
-use crate::operations::{Answer, Api, Listing, at_version};
+use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn create(
     api: Api,
@@ -50,13 +50,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListProjectsRequest,
 ) -> Result<Answer<pb::ListProjectsResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::ProjectList);
+    let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::ProjectList);
     let page = api.app.projects.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListProjectsResponse {

@@ -6,7 +6,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::plugin::v1 as pb;
 
 use crate::convert::release::{digest, release as shown, trial, tried};
-use crate::operations::{Answer, Api, Listing};
+use crate::operations::{Answer, Api, listing};
 
 pub(crate) async fn upload(
     api: Api,
@@ -31,13 +31,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListReleasesRequest,
 ) -> Result<Answer<pb::ListReleasesResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::ReleaseList);
+    let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::ReleaseList);
     let page = api.app.releases.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListReleasesResponse {

@@ -12,7 +12,7 @@ use crate::convert::reservation::{
     available, of_single_line, reservation as shown, reserve as read, tickets, unit_ids,
 };
 use crate::convert::{given, time};
-use crate::operations::{Answer, Api, Listing, at_version};
+use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn reserve(
     api: Api,
@@ -81,13 +81,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListReservationsRequest,
 ) -> Result<Answer<pb::ListReservationsResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::ReservationList);
+    let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::ReservationList);
     let page = api.app.reservations.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListReservationsResponse {

@@ -7,7 +7,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::series::{change, create as command, series as shown};
-use crate::operations::{Answer, Api, Listing, at_version};
+use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn create(
     api: Api,
@@ -32,13 +32,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListSeriesRequest,
 ) -> Result<Answer<pb::ListSeriesResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::SeriesList);
+    let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::SeriesList);
     let page = api.app.series.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListSeriesResponse {

@@ -6,7 +6,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::tenancy::v1 as pb;
 
 use crate::convert::tenancy::{change_tenant, create_tenant, tenant as shown};
-use crate::operations::{Answer, Api, Listing, at_version};
+use crate::operations::{Answer, Api, at_version, listing};
 use crate::state::plain;
 
 fn named(text: &str) -> Result<&str> {
@@ -36,13 +36,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListTenantsRequest,
 ) -> Result<Answer<pb::ListTenantsResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::TenantList);
+    let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::TenantList);
     let page = api.app.tenants.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListTenantsResponse {

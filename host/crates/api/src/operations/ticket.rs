@@ -8,7 +8,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::admission::{key, revoked as shown_revoked, ticket as shown};
-use crate::operations::{Answer, Api, Listing, at_version};
+use crate::operations::{Answer, Api, at_version, listing};
 use crate::ticket_document::format::{Format, print as printed};
 
 /// The only order of revoked codes.
@@ -32,13 +32,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListTicketsRequest,
 ) -> Result<Answer<pb::ListTicketsResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::TicketList);
+    let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::TicketList);
     let page = api.app.tickets.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     let tickets = page.items.into_iter().map(|(held, code)| shown(held, code)).collect();
@@ -83,13 +77,12 @@ pub(crate) async fn revoked(
     let event = EventId::parse("event_id", &request.event_id)?;
     let named = event.to_string();
     let scope = [named.as_str()];
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: REVOKED_ORDER,
-    };
-    let page_args = listing.within(&REVOKED, MAX_REVOKED, Operation::TicketRevoked, &scope);
+    let page_args = listing!(request, &request.filter, REVOKED_ORDER).within(
+        &REVOKED,
+        MAX_REVOKED,
+        Operation::TicketRevoked,
+        &scope,
+    );
     let page = api.app.tickets.revoked(&ctx, event, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     let revoked_codes = page.items.into_iter().map(shown_revoked).collect();

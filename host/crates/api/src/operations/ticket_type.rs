@@ -1,7 +1,7 @@
 //! Ticket types.
 
 use tessera_core::id::{EventId, TicketTypeId};
-use tessera_core::{Ctx, Result};
+use tessera_core::{Ctx, Error, ErrorKind, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog::available;
@@ -24,11 +24,9 @@ pub(crate) async fn get(
     ctx: Ctx,
     request: pb::GetTicketTypeRequest,
 ) -> Result<Answer<pb::GetTicketTypeResponse>> {
-    let (held, stock) = api
-        .app
-        .ticket_types
-        .get(&ctx, TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?)
-        .await?;
+    let id = TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?;
+    check_event(&api, &ctx, &request.event_id, id).await?;
+    let (held, stock) = api.app.ticket_types.get(&ctx, id).await?;
     Ok(Answer::of(shown(held, stock.available), |ticket_type| pb::GetTicketTypeResponse { ticket_type }))
 }
 
@@ -49,6 +47,7 @@ pub(crate) async fn update(
 ) -> Result<Answer<pb::UpdateTicketTypeResponse>> {
     let (id, ctx) =
         (TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?, at_version(ctx, &request.etag));
+    check_event(&api, &ctx, &request.event_id, id).await?;
     let held = api.app.ticket_types.update(&ctx, id, change(request)?).await?;
     let left = available(&api.app, &ctx, id).await?;
     Ok(Answer::of(shown(held, left), |ticket_type| pb::UpdateTicketTypeResponse { ticket_type }))
@@ -61,6 +60,21 @@ pub(crate) async fn delete(
 ) -> Result<Answer<pb::DeleteTicketTypeResponse>> {
     let (id, ctx) =
         (TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?, at_version(ctx, &request.etag));
+    check_event(&api, &ctx, &request.event_id, id).await?;
     api.app.ticket_types.delete(&ctx, id).await?;
     Ok(Answer::new(pb::DeleteTicketTypeResponse {}))
+}
+
+/// Refuses a ticket type of another event than the one that the request names. The service refuses a type that does not
+/// exist.
+async fn check_event(api: &Api, ctx: &Ctx, event: &str, id: TicketTypeId) -> Result<()> {
+    if event.is_empty() {
+        return Ok(());
+    }
+    let event = EventId::parse("event_id", event)?;
+    match api.app.ticket_types.get(ctx, id).await {
+        Ok((ticket_type, _)) if ticket_type.event != event => Err(Error::not_found("ticket-type")),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }

@@ -9,7 +9,7 @@ use tessera_proto::plugin::v1 as pb;
 use crate::convert::given;
 use crate::convert::timer::retry as decoded;
 use crate::convert::timer::timer;
-use crate::operations::{Answer, Api, Listing, at_version};
+use crate::operations::{Answer, Api, at_version, listing};
 
 fn id(text: &str) -> Result<InstallationId> {
     InstallationId::parse("installation_id", text)
@@ -23,13 +23,7 @@ pub(crate) async fn list(
     let id = id(&request.installation_id)?;
     let named = id.to_string();
     let scope = [named.as_str()];
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.within(&SPEC, MAX_PAGE, Operation::TimerList, &scope);
+    let page_args = listing!(request).within(&SPEC, MAX_PAGE, Operation::TimerList, &scope);
     let page = api.app.timers.list(&ctx, id, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     let timers = page.items.into_iter().map(timer).collect();

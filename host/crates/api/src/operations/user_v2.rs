@@ -7,7 +7,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::user::v2 as pb;
 
 use crate::convert::user::{change_v2, create_v2, user_v2};
-use crate::operations::{Answer, Api, Listing, at_version, plain_page};
+use crate::operations::{Answer, Api, at_version, listing, plain_page};
 
 pub(crate) async fn create(
     api: Api,
@@ -82,13 +82,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListUsersRequest,
 ) -> Result<Answer<pb::ListUsersResponse>> {
-    let listing = Listing {
-        size: request.page_size,
-        token: &request.page_token,
-        filter: &request.filter,
-        order_by: &request.order_by,
-    };
-    let page_args = listing.of(&SPEC, MAX_PAGE, Operation::UserList);
+    let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::UserList);
     let page = api.app.users.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListUsersResponse {

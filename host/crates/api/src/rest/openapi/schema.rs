@@ -97,8 +97,8 @@ impl Protos {
     fn field(&self, field: &FieldDescriptorProto, about: &str, names: &BTreeSet<&str>) -> JsonField {
         let open = field.name().strip_suffix("_name").filter(|base| names.contains(base));
         let raw = field.name().strip_suffix("_json");
-        let mut schema = if raw.is_some() { json!({}) } else { self.type_of(field) };
-        if field.proto3_optional() && raw.is_none() {
+        let mut schema = if raw.is_some() { json!({"type": "object"}) } else { self.type_of(field) };
+        if field.proto3_optional() {
             nullable(&mut schema);
         }
         JsonField { name: open.or(raw).unwrap_or(field.name()).to_owned(), about: about.to_owned(), schema }
@@ -166,7 +166,8 @@ impl Protos {
         }
         let Some(message) = self.messages.get(name) else { return };
         if name == VALUE {
-            schemas.insert(name.to_owned(), json!({"description": VALUE_FORM}));
+            let types = ["null", "boolean", "integer", "string", "array", "object"];
+            schemas.insert(name.to_owned(), json!({"type": types, "description": VALUE_FORM}));
             return;
         }
         let mut properties = serde_json::Map::new();
@@ -186,8 +187,9 @@ impl Protos {
         }
         schemas.insert(name.to_owned(), schema);
         let nested = message.descriptor.field.iter().flat_map(|field| self.map_value(field).or(Some(field)));
-        for field in nested.filter(|field| field.r#type() == ProtoType::Message) {
-            self.add(field.type_name().trim_start_matches('.'), &[], is_answer, schemas);
+        let names = nested.map(|field| field.type_name().trim_start_matches('.'));
+        for name in names.filter(|name| !name.is_empty() && !name.starts_with("google.protobuf.")) {
+            self.add(name, &[], is_answer, schemas);
         }
     }
 }
