@@ -301,7 +301,7 @@ async fn over_grpc_a_bound_is_lifted_by_saying_so_only() {
     assert_eq!(update(Some(7), false).await.unwrap(), Some(7));
     for (capacity, unbounded, told) in [
         (None, false, "must be given; `unbounded: true` sets no bound"),
-        (Some(3), true, "is given, and `unbounded: true` sets no bound; use one or the other"),
+        (Some(3), true, "is given beside `unbounded: true`; use one or the other"),
     ] {
         let refused = update(capacity, unbounded).await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::InvalidArgument);

@@ -114,7 +114,7 @@ fn door() -> Vec<Row> {
 }
 
 fn check_ins() -> Vec<Row> {
-    let id = json!({"id": "{check_in_id}"});
+    let id = json!({"check_in_id": "{check_in_id}"});
     vec![
         get("check_in.get", "/v1/check-ins/{check_in_id}", "ticket.v1.CheckInService/GetCheckIn", id.clone()),
         get(

@@ -24,7 +24,7 @@ fn with(value: &Value, more: &Value) -> Value {
 }
 
 fn venues() -> Vec<Row> {
-    let id = json!({"id": "{venue_id}"});
+    let id = json!({"venue_id": "{venue_id}"});
     let new = json!({
         "name": "Hall", "address": "1 Street", "city": "Berlin", "country": "Germany", "latitude": 52.5,
         "longitude": 13.4, "capacity": 3000, "amenities": ["bar"], "time_zone": "Europe/Berlin",
@@ -56,14 +56,14 @@ fn venues() -> Vec<Row> {
             VENUE,
             json!({"city": "Hamburg", "capacity": null}),
             "ticket.v1.CatalogService/UpdateVenue",
-            json!({"id": "{venue_id}", "city": "Hamburg", "update_mask": "city,capacity"}),
+            json!({"venue_id": "{venue_id}", "city": "Hamburg", "update_mask": "city,capacity"}),
         ),
         delete("venue.delete", VENUE, "ticket.v1.CatalogService/DeleteVenue", id),
     ]
 }
 
 fn series() -> Vec<Row> {
-    let id = json!({"id": "{series_id}"});
+    let id = json!({"series_id": "{series_id}"});
     let new = json!({"name": "Tour", "description": "d"});
     let bad = json!({"name": "", "description": "d"});
     vec![
@@ -98,14 +98,14 @@ fn series() -> Vec<Row> {
             SERIES,
             json!({"name": "Tour"}),
             "ticket.v1.CatalogService/UpdateSeries",
-            json!({"id": "{series_id}", "name": "Tour", "update_mask": "name"}),
+            json!({"series_id": "{series_id}", "name": "Tour", "update_mask": "name"}),
         ),
         delete("series.delete", SERIES, "ticket.v1.CatalogService/DeleteSeries", id),
     ]
 }
 
 fn events() -> Vec<Row> {
-    let id = json!({"id": "{event_id}"});
+    let id = json!({"event_id": "{event_id}"});
     let new = json!({
         "title": "New", "category": "theatre", "venue_id": "{venue_id}", "series_id": "{series_id}",
         "start_date": "2126-04-01T19:00:00Z", "end_date": "2126-04-01T22:00:00Z", "time_zone": "Europe/Berlin",
@@ -131,7 +131,7 @@ fn events() -> Vec<Row> {
             EVENT,
             json!({"title": "New", "max_capacity": 200}),
             "ticket.v1.CatalogService/UpdateEvent",
-            json!({"id": "{event_id}", "title": "New", "max_capacity": 200, "update_mask": "title,maxCapacity"}),
+            json!({"event_id": "{event_id}", "title": "New", "max_capacity": 200, "update_mask": "title,maxCapacity"}),
         ),
         delete("event.delete", EVENT, "ticket.v1.CatalogService/DeleteEvent", id),
     ]
@@ -156,7 +156,7 @@ fn lists() -> Vec<Row> {
 }
 
 fn types() -> Vec<Row> {
-    let (id, event) = (json!({"id": "{ticket_type_id}"}), json!({"event_id": "{event_id}"}));
+    let (id, event) = (json!({"ticket_type_id": "{ticket_type_id}"}), json!({"event_id": "{event_id}"}));
     let new = json!({
         "name": "New", "description": "d", "price": {"amount": 0, "currency": "JPY"}, "quantity": 50,
         "max_per_purchase": 4, "min_per_purchase": 2, "valid_from": "2026-01-01T00:00:00Z",
@@ -196,7 +196,7 @@ fn types() -> Vec<Row> {
             TYPE,
             json!({"name": "New", "quantity": null}),
             "ticket.v1.CatalogService/UpdateTicketType",
-            json!({"id": "{ticket_type_id}", "name": "New", "update_mask": "name,quantity"}),
+            json!({"ticket_type_id": "{ticket_type_id}", "name": "New", "update_mask": "name,quantity"}),
         ),
         delete("ticket_type.delete", TYPE, "ticket.v1.CatalogService/DeleteTicketType", id),
     ]

@@ -279,7 +279,7 @@ fn plugins(id: &str) -> Vec<Further> {
             Further {
                 name: "of the tenant",
                 rest: joined(&new("closed"), &json!({"enabled": false, "grants": []})),
-                grpc: joined(&new("CLOSED"), &json!({"disabled": true, "grants": {"rights": []}})),
+                grpc: joined(&new("CLOSED"), &json!({"enabled": false, "grants": {"rights": []}})),
             },
             Further {
                 name: "unknown setting and grant",
@@ -308,8 +308,11 @@ fn plugins(id: &str) -> Vec<Further> {
 
 fn catalog(id: &str) -> Vec<Further> {
     let none = json!({});
-    let (venue, series, event) =
-        (json!({"id": "{venue_id}"}), json!({"id": "{series_id}"}), json!({"id": "{event_id}"}));
+    let (venue, series, event) = (
+        json!({"venue_id": "{venue_id}"}),
+        json!({"series_id": "{series_id}"}),
+        json!({"event_id": "{event_id}"}),
+    );
     let place = json!({
         "name": "Arena", "address": "2 Road\nBack door", "city": "Köln", "state": "NW", "country": "Germany",
         "postal_code": "50679", "latitude": -89.999_999, "longitude": 179.25, "capacity": 9_007_199_254_740_991_i64,
@@ -400,7 +403,7 @@ fn catalog(id: &str) -> Vec<Further> {
 }
 
 fn prices(id: &str) -> Vec<Further> {
-    let (event, id_of) = (json!({"event_id": "{event_id}"}), json!({"id": "{ticket_type_id}"}));
+    let (event, id_of) = (json!({"event_id": "{event_id}"}), json!({"ticket_type_id": "{ticket_type_id}"}));
     let full = json!({
         "name": "All", "description": "Zeile", "price": {"amount": 123_456_789_012_i64, "currency": "KWD"}, "quantity": 77,
         "max_per_purchase": 9, "min_per_purchase": 3, "valid_from": "2026-02-03T04:05:06.000007Z",
