@@ -96,7 +96,9 @@ pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
     };
     let state_map = args.map.iter().cloned().collect();
     let installations = installations(&mut client, &release.plugin).await?;
-    let existing = installations.into_iter().find(|existing| existing.project_id.as_deref().unwrap_or_default() == project_id);
+    let existing = installations
+        .into_iter()
+        .find(|existing| existing.project_id.as_deref().unwrap_or_default() == project_id);
     let (installation, lagging) = match existing {
         Some(existing) => {
             let request = pb::UpdateInstallationRequest {

@@ -164,7 +164,7 @@ async fn what_has_a_version_is_not_changed_behind_the_callers_back() {
     let id = self::event(&rest, "Last", json!({})).await;
     let client = host.grpc().await;
     let mut grpc = CatalogServiceClient::with_interceptor(client.channel.clone(), client);
-    let ask = |etag: &str| DeleteEventRequest { id: id.clone(), etag: etag.into() };
+    let ask = |etag: &str| DeleteEventRequest { event_id: id.clone(), etag: etag.into() };
     assert_eq!(grpc.delete_event(ask("2")).await.unwrap_err().code(), tonic::Code::Aborted);
     grpc.delete_event(ask("1")).await.unwrap();
 }
@@ -222,7 +222,7 @@ async fn an_event_without_a_status_is_active_and_one_that_is_replaced_stays_what
     let at = |seconds: i64| Some(prost_types::Timestamp { seconds, nanos: 0 });
     let (start_date, end_date) = (at(4_900_000_000), at(4_900_010_000));
     let whole = UpdateEventRequest {
-        id,
+        event_id: id,
         title: "Latest".into(),
         category: "concert".into(),
         start_date,

@@ -73,7 +73,7 @@ async fn a_draft_does_not_exist_for_the_public(kind: Kind) {
     assert!(titles(&nobody.get("/v1/events").await).is_empty());
     assert_eq!(nobody.get("/v1/events/categories").await.expect(200)["categories"], json!([]));
     let mut grpc = TicketServiceClient::new(channel(&host, None).await);
-    let ask = || GetEventByIdRequest { id: id.clone() };
+    let ask = || GetEventByIdRequest { event_id: id.clone() };
     assert_eq!(grpc.get_event_by_id(ask()).await.unwrap_err().code(), Code::NotFound);
 
     rest.patch(&path, json!({"status": "active"})).await.expect(200);

@@ -1,6 +1,6 @@
 //! Releases of plugins, and dry runs of them.
 
-use tessera_core::plugin::{Digest, Footprint, Release, ReleaseName, DryRun, DryRunResult};
+use tessera_core::plugin::{Digest, DryRun, DryRunResult, Footprint, Release, ReleaseName};
 use tessera_core::{Error, Result};
 use tessera_proto::plugin::v1 as pb;
 

@@ -21,8 +21,7 @@ pub(crate) async fn create(
     ctx: Ctx,
     request: pb::CreateInstallationRequest,
 ) -> Result<Answer<pb::CreateInstallationResponse>> {
-    let Rollout { installation, lagging } =
-        api.app.installations.create(&ctx, install(request)?).await?;
+    let Rollout { installation, lagging } = api.app.installations.create(&ctx, install(request)?).await?;
     Ok(Answer::of(shown(installation), |installation| pb::CreateInstallationResponse {
         installation,
         lagging_hosts: lagging,
@@ -56,8 +55,7 @@ pub(crate) async fn update(
     request: pb::UpdateInstallationRequest,
 ) -> Result<Answer<pb::UpdateInstallationResponse>> {
     let (id, ctx) = (id(&request.installation_id)?, at_version(ctx, &request.etag));
-    let Rollout { installation, lagging } =
-        api.app.installations.update(&ctx, id, change(request)?).await?;
+    let Rollout { installation, lagging } = api.app.installations.update(&ctx, id, change(request)?).await?;
     Ok(Answer::of(shown(installation), |installation| pb::UpdateInstallationResponse {
         installation,
         lagging_hosts: lagging,
@@ -71,8 +69,7 @@ pub(crate) async fn rollback(
 ) -> Result<Answer<pb::RollbackInstallationResponse>> {
     let (id, ctx) = (id(&request.installation_id)?, at_version(ctx, &request.etag));
     let (to, states) = (name(request.release)?, request.state_map);
-    let Rollout { installation, lagging } =
-        api.app.installations.rollback(&ctx, id, to, states).await?;
+    let Rollout { installation, lagging } = api.app.installations.rollback(&ctx, id, to, states).await?;
     Ok(Answer::of(shown(installation), |installation| pb::RollbackInstallationResponse {
         installation,
         lagging_hosts: lagging,

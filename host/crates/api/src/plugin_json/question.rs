@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
-use tessera_core::plugin::{Entity, Hook, DryRunRequest};
+use tessera_core::plugin::{DryRunRequest, Entity, Hook};
 use tessera_core::{Error, Result};
 use tessera_proto::common::v1 as pb;
 

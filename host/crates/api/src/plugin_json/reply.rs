@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value as Json;
-use tessera_core::plugin::{PriceAdjustments, Manifest, PluginCommand, Refusal, Reply};
+use tessera_core::plugin::{Manifest, PluginCommand, PriceAdjustments, Refusal, Reply};
 use tessera_proto::common::v1 as common;
 use tessera_proto::plugin::v1 as pb;
 use tessera_proto::project::v1::Machine;
