@@ -108,6 +108,10 @@ impl MessageDeserializer<'_> {
                     if field == MASK { "the members of the body are the mask" } else { "use If-Match" };
                 return Err(DecodeError::of(&field, format_args!("is not taken here; {instead}")));
             }
+            if !fields.contains(&&*field) {
+                let written: Vec<_> = self.written(fields).collect();
+                return Err(DecodeError::unknown(&field, &written));
+            }
         }
         Ok(())
     }
@@ -118,13 +122,15 @@ impl MessageDeserializer<'_> {
             MaskRule::Members(merged) => {
                 Some(self.sent.iter().flat_map(|member| paths_of(member, merged, fields)).collect())
             }
-            MaskRule::Every => {
-                let is_written = |field: &&&str| {
-                    !RESERVED.contains(field) && !self.path.iter().any(|(part, _)| part == *field)
-                };
-                Some(fields.iter().filter(is_written).map(|field| (*field).to_owned()).collect())
-            }
+            MaskRule::Every => Some(self.written(fields).map(str::to_owned).collect()),
         }
+    }
+
+    /// The fields that clients write.
+    fn written<'f>(&self, fields: &'f [&'f str]) -> impl Iterator<Item = &'f str> {
+        let is_written =
+            |field: &&str| !RESERVED.contains(field) && !self.path.iter().any(|(part, _)| part == field);
+        fields.iter().copied().filter(is_written)
     }
 }
 

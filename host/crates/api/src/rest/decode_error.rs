@@ -19,6 +19,12 @@ impl DecodeError {
         Self { at: field.to_owned(), message: message.to_string() }
     }
 
+    /// The fault of a member that is no field.
+    pub(super) fn unknown(name: &str, known: &[&str]) -> Self {
+        let expected = if known.is_empty() { "nothing".to_owned() } else { one_of(known) };
+        Self::of(head(name), format_args!("is not known here; {expected} is expected"))
+    }
+
     /// The same fault, seen from the member that contains it.
     pub(super) fn inside(self, name: &str) -> Self {
         let point = if self.at.is_empty() || self.at.starts_with('[') { "" } else { "." };
@@ -56,8 +62,7 @@ impl serde::de::Error for DecodeError {
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
-        let expected = if known.is_empty() { "nothing".to_owned() } else { one_of(known) };
-        Self::of(head(name), format_args!("is not known here; {expected} is expected"))
+        Self::unknown(name, known)
     }
 
     fn missing_field(name: &'static str) -> Self {
