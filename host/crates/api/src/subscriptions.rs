@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tessera_core::access::ObjectKind;
-use tessera_core::booking::{PositionStream, BookingPosition};
+use tessera_core::booking::{BookingPosition, PositionStream};
 use tessera_core::filter::Filter;
 use tessera_core::id::{BookingId, EventId};
-use tessera_core::inventory::{AvailabilityUpdate, AvailabilityStream};
+use tessera_core::inventory::{AvailabilityStream, AvailabilityUpdate};
 use tessera_core::outbox::fact::{SPEC, type_matches};
 use tessera_core::outbox::{Fact, Seq, Subscription};
 use tessera_core::tracker::{ProjectUpdate, ProjectUpdates};

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tessera_core::admission::{Code, ScannedCode, RevokedCodes, SigningKey, Ticket};
+use tessera_core::admission::{Code, RevokedCodes, ScannedCode, SigningKey, Ticket};
 use tessera_core::value::Money;
 use tessera_proto::common::v1 as common;
 use tessera_proto::ticket::v1 as pb;

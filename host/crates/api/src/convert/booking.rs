@@ -1,7 +1,7 @@
 //! Queues, and the places in them.
 
 use tessera_core::Result;
-use tessera_core::booking::{CreateBooking, Queue, QueueStatus, BookingPosition};
+use tessera_core::booking::{BookingPosition, CreateBooking, Queue, QueueStatus};
 use tessera_core::id::EventId;
 use tessera_core::inventory::LineRequest;
 use tessera_core::text::Faults;

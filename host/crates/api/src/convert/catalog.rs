@@ -2,9 +2,9 @@
 //! together are told.
 
 use tessera_core::catalog::{GeoPoint, TicketType};
-use tessera_core::inventory::HoldRules;
 use tessera_core::filter::{Op, Operand, Term};
 use tessera_core::id::TicketTypeId;
+use tessera_core::inventory::HoldRules;
 use tessera_core::text::Faults;
 use tessera_core::{App, Ctx, ErrorKind, PageRequest, Result};
 

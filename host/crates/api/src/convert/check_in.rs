@@ -1,7 +1,9 @@
 //! Check-ins, and what they add up to.
 
+use tessera_core::admission::{
+    CheckIn, CreateCheckIn, Direction, Inspection, MergedScan, ReportedScan, Scan, Verdict,
+};
 use tessera_core::admission::{DoorStats, GateCounts};
-use tessera_core::admission::{CreateCheckIn, CheckIn, Direction, Inspection, MergedScan, ReportedScan, Scan, Verdict};
 use tessera_core::id::{EventId, TicketId};
 use tessera_core::{Error, Result, Timestamp};
 use tessera_proto::ticket::v1 as pb;

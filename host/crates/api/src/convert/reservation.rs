@@ -3,7 +3,7 @@
 use tessera_core::id::{EventId, TicketId, TicketTypeId};
 use tessera_core::inventory::availability::AvailableType;
 use tessera_core::inventory::reservation::Unit;
-use tessera_core::inventory::{LineRequest, CreateReservation, AvailabilityUpdate, Reservation};
+use tessera_core::inventory::{AvailabilityUpdate, CreateReservation, LineRequest, Reservation};
 use tessera_core::text::Faults;
 use tessera_core::value::Money;
 use tessera_core::{Error, Result};

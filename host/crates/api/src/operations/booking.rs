@@ -33,8 +33,8 @@ pub(crate) async fn cancel(
 ) -> Result<Answer<pb::CancelQueueItemResponse>> {
     let (id, ctx) = (BookingId::parse("booking_id", &request.booking_id)?, at_version(ctx, &request.etag));
     let booking = api.app.bookings.cancel(&ctx, id).await?;
-    Ok(Answer::of(standing(BookingPosition { booking, position: None }), |booking| pb::CancelQueueItemResponse {
-        booking,
+    Ok(Answer::of(standing(BookingPosition { booking, position: None }), |booking| {
+        pb::CancelQueueItemResponse { booking }
     }))
 }
 

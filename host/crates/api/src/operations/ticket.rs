@@ -1,8 +1,8 @@
 //! Tickets, and the keys of their codes.
 
 use tessera_core::access::Operation;
-use tessera_core::admission::ticket::{MAX_PAGE, SPEC};
 use tessera_core::admission::revoked_codes::{MAX_PAGE as MAX_REVOKED, SPEC as REVOKED};
+use tessera_core::admission::ticket::{MAX_PAGE, SPEC};
 use tessera_core::id::{EventId, TicketId};
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
