@@ -49,7 +49,7 @@ pub(crate) enum Next<T> {
     /// The host goes down.
     Shutdown,
     /// The caller may no longer listen.
-    RevokedCodes,
+    Revoked,
 }
 
 /// A caller's right to a stream, watched.

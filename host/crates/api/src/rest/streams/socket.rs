@@ -28,7 +28,7 @@ enum End {
     /// The host goes down.
     Shutdown,
     /// The caller may no longer listen.
-    RevokedCodes,
+    Revoked,
     /// Something failed.
     Failed,
 }
@@ -39,7 +39,7 @@ impl End {
             Self::Gone => return None,
             Self::Slow => (close_code::AGAIN, cursor),
             Self::Shutdown => (close_code::RESTART, cursor),
-            Self::RevokedCodes => (close_code::POLICY, "the key is no longer valid".to_owned()),
+            Self::Revoked => (close_code::POLICY, "the key is no longer valid".to_owned()),
             Self::Failed => (close_code::ERROR, cursor),
         };
         Some(CloseFrame { code, reason: reason.into() })
@@ -117,7 +117,7 @@ async fn facts_step(socket: &mut WebSocket, follower: &mut FactFollower) -> Resu
             say(socket, &json!({ "cursor": follower.cursor() })).await
         }
         Next::Shutdown => Err(End::Shutdown),
-        Next::Revoked => Err(End::RevokedCodes),
+        Next::Revoked => Err(End::Revoked),
     }
 }
 
@@ -151,7 +151,7 @@ async fn project_step(socket: &mut WebSocket, follower: &mut ProjectFollower) ->
         }
         Next::Heartbeat => send(socket, Message::Ping(Default::default())).await,
         Next::Shutdown => Err(End::Shutdown),
-        Next::Revoked => Err(End::RevokedCodes),
+        Next::Revoked => Err(End::Revoked),
     }
 }
 
