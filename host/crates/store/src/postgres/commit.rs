@@ -67,7 +67,7 @@ pub(super) async fn finish(
     transaction: Transaction<'_, Postgres>,
     token: &str,
 ) -> Result<bool> {
-    let well = match transaction.commit().await {
+    let healthy = match transaction.commit().await {
         Ok(()) => true,
         Err(error) if is_connection_lost(&error) => {
             settle(db_error(error), || is_committed(shared, token)).await?;
@@ -76,7 +76,7 @@ pub(super) async fn finish(
         Err(error) => return Err(db_error(error)),
     };
     notify_committed(shared);
-    Ok(well)
+    Ok(healthy)
 }
 
 /// Notifies the sequencer of a commit.

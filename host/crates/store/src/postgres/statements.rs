@@ -1,4 +1,4 @@
-//! Statements over given rows, carried out in one round trip.
+//! Statements over given rows, executed in one round trip.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;

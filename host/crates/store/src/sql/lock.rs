@@ -48,50 +48,50 @@ struct LockRequest {
 pub(super) async fn rows(conn: &mut Conn, changeset: &Changeset) -> Result<LockedRows> {
     let mut locked = LockedRows::default();
     // The map is in the order of `ObjectKind::ALL`, the sets in that of the ids.
-    for (kind, wanted) in wanted(changeset) {
-        locked.take(conn, changeset.tenant, kind, &wanted).await?;
+    for (kind, request) in requests(changeset) {
+        locked.take(conn, changeset.tenant, kind, &request).await?;
     }
     Ok(locked)
 }
 
-fn wanted(changeset: &Changeset) -> BTreeMap<ObjectKind, LockRequest> {
-    let mut wanted: BTreeMap<ObjectKind, LockRequest> = BTreeMap::new();
+fn requests(changeset: &Changeset) -> BTreeMap<ObjectKind, LockRequest> {
+    let mut requests: BTreeMap<ObjectKind, LockRequest> = BTreeMap::new();
     for write in &changeset.writes {
         if let Write::Update(record, _) | Write::Delete(record) = write {
             let row = record.expect();
-            let kind = wanted.entry(row.kind).or_default();
+            let kind = requests.entry(row.kind).or_default();
             kind.ids.insert(row.id);
             kind.written = true;
         }
-        add_implicit(&mut wanted, changeset.tenant, write);
+        add_implicit(&mut requests, changeset.tenant, write);
     }
     for expected in &changeset.expects {
-        wanted.entry(expected.kind).or_default().ids.insert(expected.id.clone());
+        requests.entry(expected.kind).or_default().ids.insert(expected.id.clone());
     }
-    wanted
+    requests
 }
 
 /// Adds the rows that a write depends on implicitly.
-fn add_implicit(wanted: &mut BTreeMap<ObjectKind, LockRequest>, tenant: TenantId, write: &Write) {
+fn add_implicit(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: TenantId, write: &Write) {
     match write {
         Write::Insert(Record::Project(_)) => {
-            wanted.entry(ObjectKind::Tenant).or_default().ids.insert(tenant.to_string());
+            requests.entry(ObjectKind::Tenant).or_default().ids.insert(tenant.to_string());
         }
         Write::Insert(Record::Installation(installation))
         | Write::Update(Record::Installation(installation), _)
         | Write::Delete(Record::Installation(installation)) => {
             if let Some(project) = installation.scope.project() {
-                wanted.entry(ObjectKind::Project).or_default().ids.insert(project.to_string());
+                requests.entry(ObjectKind::Project).or_default().ids.insert(project.to_string());
             }
         }
         // Deletion of the issue or the installation cascades to timers, so their locks come first.
         Write::PutTimer(timer) | Write::TakeTimer(timer) => {
-            add_timer_owners(wanted, timer.issue, timer.installation);
+            add_timer_owners(requests, timer.issue, timer.installation);
         }
-        Write::DropTimer(issue, installation, _) => add_timer_owners(wanted, *issue, *installation),
-        Write::NextGeneration(_, scope) => add_generation(wanted, tenant.to_string(), *scope),
+        Write::DropTimer(issue, installation, _) => add_timer_owners(requests, *issue, *installation),
+        Write::NextGeneration(_, scope) => add_generation(requests, tenant.to_string(), *scope),
         Write::ReturnUnit { pools, .. } => {
-            let rows = wanted.entry(ObjectKind::Pool).or_default();
+            let rows = requests.entry(ObjectKind::Pool).or_default();
             rows.ids.extend(pools.iter().map(ToString::to_string));
             rows.written = true;
         }
@@ -114,21 +114,21 @@ fn add_implicit(wanted: &mut BTreeMap<ObjectKind, LockRequest>, tenant: TenantId
 }
 
 fn add_timer_owners(
-    wanted: &mut BTreeMap<ObjectKind, LockRequest>,
+    requests: &mut BTreeMap<ObjectKind, LockRequest>,
     issue: IssueId,
     installation: InstallationId,
 ) {
-    wanted.entry(ObjectKind::Issue).or_default().ids.insert(issue.to_string());
-    wanted.entry(ObjectKind::Installation).or_default().ids.insert(installation.to_string());
+    requests.entry(ObjectKind::Issue).or_default().ids.insert(issue.to_string());
+    requests.entry(ObjectKind::Installation).or_default().ids.insert(installation.to_string());
 }
 
 /// Adds the tenant, and the projects whose state machines change.
-fn add_generation(wanted: &mut BTreeMap<ObjectKind, LockRequest>, tenant: String, scope: Option<Scope>) {
-    let row = wanted.entry(ObjectKind::Tenant).or_default();
+fn add_generation(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: String, scope: Option<Scope>) {
+    let row = requests.entry(ObjectKind::Tenant).or_default();
     row.ids.insert(tenant);
     row.written = true;
     let Some(scope) = scope else { return };
-    let projects = wanted.entry(ObjectKind::Project).or_default();
+    let projects = requests.entry(ObjectKind::Project).or_default();
     projects.written = true;
     match scope {
         Scope::Tenant => projects.all = true,
@@ -210,15 +210,15 @@ impl LockedRows {
         conn: &mut Conn,
         tenant: TenantId,
         kind: ObjectKind,
-        wanted: &LockRequest,
+        request: &LockRequest,
     ) -> Result<()> {
         let table = table(kind);
         let mut query = QueryBuilder::<Db>::new(table.select);
         query.push(" WHERE tenant_id = ").push_bind(tenant.0);
-        if !wanted.all {
-            push_ids(&mut query, &table, &wanted.ids)?;
+        if !request.all {
+            push_ids(&mut query, &table, &request.ids)?;
         }
-        let lock = if wanted.written { dialect::LOCK_TO_CHANGE } else { dialect::LOCK_TO_KEEP };
+        let lock = if request.written { dialect::LOCK_TO_CHANGE } else { dialect::LOCK_TO_KEEP };
         query.push(format_args!(" ORDER BY {}{lock}", table.id));
         for row in query.build().fetch_all(conn).await.map_err(db_error)? {
             self.note(kind, &row)?;

@@ -201,11 +201,11 @@ async fn old_facts_are_deleted_and_numbers_are_not_reused(world: World) {
     world.user(tenant, "Last User", "last@example.com").await;
     let last = world.numbered(6).await.pop().unwrap();
     assert_eq!(world.store.seq_before(cut).await.unwrap(), before[4].seq.unwrap());
-    let mut forgotten = Vec::new();
+    let mut deleted = Vec::new();
     for _ in 0..3 {
-        forgotten.push(world.store.forget_facts(cut, 3).await.unwrap());
+        deleted.push(world.store.forget_facts(cut, 3).await.unwrap());
     }
-    assert_eq!(forgotten, [3, 2, 0]);
+    assert_eq!(deleted, [3, 2, 0]);
     assert_eq!(world.numbered(1).await, std::slice::from_ref(&last));
     assert_eq!(world.store.seq_before(cut).await.unwrap(), 0);
     assert_eq!(world.store.forget_facts(world.store.now(), 10).await.unwrap(), 1);

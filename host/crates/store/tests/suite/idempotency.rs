@@ -178,10 +178,10 @@ async fn expired_records_are_deleted_in_slices(world: World) {
         }
         world.store(changeset).await;
     }
-    let mut forgotten = Vec::new();
+    let mut deleted = Vec::new();
     for _ in 0..3 {
-        forgotten.push(world.store.forget_keys(2).await.unwrap());
+        deleted.push(world.store.forget_keys(2).await.unwrap());
     }
-    assert_eq!(forgotten, [2, 1, 0]);
+    assert_eq!(deleted, [2, 1, 0]);
     assert!(world.store.recorded(&scope(tenant, "k4")).await.unwrap().is_some());
 }

@@ -13,7 +13,8 @@ use tessera_core::plugin::{
 use tessera_core::tenancy::Tenant;
 use tessera_core::tracker::{AssignMove, Machine};
 
-use crate::world::{World, all, page, reference};
+use crate::builders::reference;
+use crate::world::{World, all, page};
 
 on_every_store! {
     installation_round_trips,

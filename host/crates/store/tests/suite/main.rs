@@ -30,6 +30,7 @@ macro_rules! on_every_store {
 mod admission;
 mod bookings;
 mod box_office;
+mod builders;
 mod commit;
 mod counts;
 mod event_cache;

@@ -94,8 +94,9 @@ async fn facts_of_a_batch_are_in_command_order(world: World) {
 async fn reads_may_begin_and_end_within_a_commit(world: World) {
     let (tenants, facts) = filled(&world).await;
     let rest = |after: u64, limit: u32, tenant: Option<TenantId>| -> Vec<_> {
-        let wanted = |fact: &&Fact| fact.seq.unwrap() > after && tenant.is_none_or(|own| own == fact.tenant);
-        facts.iter().filter(wanted).take(limit as usize).cloned().collect()
+        let is_expected =
+            |fact: &&Fact| fact.seq.unwrap() > after && tenant.is_none_or(|own| own == fact.tenant);
+        facts.iter().filter(is_expected).take(limit as usize).cloned().collect()
     };
     for after in 0..=facts.len() as u64 {
         for limit in [1, 2, 3, 6, 100] {
@@ -166,14 +167,14 @@ async fn commit_row_is_deleted_with_its_last_fact() {
         let (cut, _) = cut_before_the_last_commit(&facts);
         let mut raw = world.raw().await;
         loop {
-            let forgotten = world.store.forget_facts(cut, 2).await.unwrap();
+            let deleted = world.store.forget_facts(cut, 2).await.unwrap();
             let without_facts = "commits c WHERE NOT EXISTS (SELECT FROM facts f
                 WHERE f.tenant_id = c.tenant_id AND f.drawn = c.drawn AND f.place = c.facts)";
             let without_commit = "facts f WHERE NOT EXISTS (SELECT FROM commits c
                 WHERE f.tenant_id = c.tenant_id AND f.drawn = c.drawn)";
             assert_eq!(count(&mut raw, without_facts).await, 0);
             assert_eq!(count(&mut raw, without_commit).await, 0);
-            if forgotten == 0 {
+            if deleted == 0 {
                 break;
             }
         }

@@ -64,9 +64,9 @@ async fn comments_are_listed_oldest_first(world: World) {
         written.push(comment);
     }
     let id = issue.id;
-    let read = all(page(&issue::SPEC, 3, ""), |asked| {
+    let read = all(page(&issue::SPEC, 3, ""), |request| {
         let store = Arc::clone(&world.store);
-        async move { store.comments(tenant, id, &asked).await }
+        async move { store.comments(tenant, id, &request).await }
     });
     assert_eq!(read.await, written);
 }

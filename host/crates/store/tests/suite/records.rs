@@ -81,11 +81,11 @@ async fn issue_round_trips(world: World) {
     assert_eq!(world.store.issue(tenant, issue.id).await.unwrap(), Some(next));
     for (label, found) in [("a", 1), ("b", 0), ("c", 1)] {
         let filter = world.filter(tenant, &tessera_core::tracker::issue::SPEC, &format!("label:{label}"));
-        let asked = tessera_core::PageRequest {
+        let request = tessera_core::PageRequest {
             filter,
             ..crate::world::page(&tessera_core::tracker::issue::SPEC, 9, "")
         };
-        assert_eq!(world.store.issues(tenant, &asked).await.unwrap().items.len(), found, "{label}");
+        assert_eq!(world.store.issues(tenant, &request).await.unwrap().items.len(), found, "{label}");
     }
 }
 

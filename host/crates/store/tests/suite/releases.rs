@@ -7,7 +7,8 @@ use tessera_core::plugin::{Digest, Hook, Installation, Release, Scope, release};
 use tessera_core::value::{Decimal, Field};
 use tessera_core::{Timestamp, Value};
 
-use crate::world::{World, all, page, reference};
+use crate::builders::reference;
+use crate::world::{World, all, page};
 
 on_every_store! {
     release_round_trips,

@@ -58,8 +58,8 @@ async fn lines_on_one_pool_are_summed_and_atomic(world: World) {
     let shared = office.shared(5).await;
     let (adult, child) =
         (office.ticket_type(None, &[shared]).await, office.ticket_type(Some(4), &[shared]).await);
-    let wanted = office.reserve("ann", &[(adult, 3), (child, 3)]);
-    assert_eq!(reason(office.run(wanted).await), "INVENTORY_EXHAUSTED");
+    let job = office.reserve("ann", &[(adult, 3), (child, 3)]);
+    assert_eq!(reason(office.run(job).await), "INVENTORY_EXHAUSTED");
     assert_eq!(office.counts(shared).await, Counts::default());
     let reservation = office.run(office.reserve("ann", &[(adult, 3), (child, 2)])).await.unwrap();
     assert_eq!(reservation.quantities(), [3, 2]);
@@ -158,11 +158,11 @@ async fn seat_belongs_to_one_unit_and_seats_are_adjacent(world: World) {
     let labels = |reservation: &Reservation| -> Vec<String> {
         reservation.units.iter().map(|unit| unit.seat.as_ref().unwrap().label.clone()).collect()
     };
-    let named = |buyer: &str, wanted: &[&str]| {
-        let Command::Reserve(mut command) = reserve(buyer, &[(stalls, wanted.len())], None) else {
+    let named = |buyer: &str, labels: &[&str]| {
+        let Command::Reserve(mut command) = reserve(buyer, &[(stalls, labels.len())], None) else {
             unreachable!()
         };
-        command.lines[0].seats = wanted.iter().map(|&label| label.to_owned()).collect();
+        command.lines[0].seats = labels.iter().map(|&label| label.to_owned()).collect();
         office.job(Command::Reserve(command))
     };
     let ann = office.run(named("ann", &["A2", "B5"])).await.unwrap();

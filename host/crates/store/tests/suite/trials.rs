@@ -167,19 +167,19 @@ async fn outlive_a_hold(office: &BoxOffice, model: &Model) {
 
 /// Runs a batch on the store and on the model, and compares results and rows.
 async fn step(office: &BoxOffice, model: &mut Model, dice: &mut Dice, seed: u64) {
-    let asked: Vec<_> = (0..=dice.below(5)).map(|_| some_command(dice, model)).collect();
-    let jobs: Vec<_> = asked.iter().map(|asked| office.job(asked.command.clone())).collect();
-    let said: Vec<_> = office.batch(&jobs).await.iter().map(CommandResult::from).collect();
+    let commands: Vec<_> = (0..=dice.below(5)).map(|_| some_command(dice, model)).collect();
+    let jobs: Vec<_> = commands.iter().map(|drawn| office.job(drawn.command.clone())).collect();
+    let results: Vec<_> = office.batch(&jobs).await.iter().map(CommandResult::from).collect();
     let stored: HashMap<_, _> =
         office.reservations().await.into_iter().map(|stored| (stored.id, stored)).collect();
     // An effect of the store's time is a change that contains the time; without a change the time does not matter.
     model.now = stored.values().map(|stored| stored.updated_at).max().unwrap_or(model.now);
-    let expected: Vec<_> = asked.iter().map(|asked| model.apply(asked)).collect();
+    let expected: Vec<_> = commands.iter().map(|drawn| model.apply(drawn)).collect();
     assert_eq!(
-        said,
+        results,
         expected,
         "seed {seed}: {:?}",
-        asked.iter().map(|asked| &asked.command).collect::<Vec<_>>()
+        commands.iter().map(|drawn| &drawn.command).collect::<Vec<_>>()
     );
     model.compare(&stored);
     for pool in model.pools.keys() {

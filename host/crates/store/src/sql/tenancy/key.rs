@@ -85,7 +85,7 @@ fn read(row: &Row) -> Result<StoredKey> {
     let Json(names) = row.try_get::<Json<Vec<String>>, _>("roles").map_err(db_error)?;
     let hash: Vec<u8> = row.try_get("hash").map_err(db_error)?;
     let hash = hash.try_into().map_err(|hash| corrupt("a hash", hash))?;
-    let moment = |column: &str| -> Result<_> {
+    let time = |column: &str| -> Result<_> {
         let at: Option<Ts> = row.try_get(column).map_err(db_error)?;
         Ok(at.map(|Ts(at)| at))
     };
@@ -97,8 +97,8 @@ fn read(row: &Row) -> Result<StoredKey> {
         roles: roles(&names)?,
         user: row.try_get::<Option<_>, _>("user_id").map_err(db_error)?.map(UserId),
         created_at,
-        expires_at: moment("expires_at")?,
-        revoked_at: moment("revoked_at")?,
+        expires_at: time("expires_at")?,
+        revoked_at: time("revoked_at")?,
         version: unsigned(row.try_get("version").map_err(db_error)?)?,
     };
     Ok(StoredKey { key, hash: KeyHash::from_bytes(hash) })

@@ -98,7 +98,7 @@ pub(in super::super) async fn mark(
 }
 
 /// Deletes a marked project; fails while it has issues.
-pub(in super::super) async fn forget(conn: &mut Conn, tenant: TenantId, id: ProjectId) -> Result<()> {
+pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, id: ProjectId) -> Result<()> {
     let query =
         sqlx::query("DELETE FROM projects WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NOT NULL");
     let done = query.bind(tenant.0).bind(id.0).execute(conn).await.map_err(db_error)?;

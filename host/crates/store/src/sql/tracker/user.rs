@@ -105,7 +105,7 @@ pub(in super::super) async fn mark(
 }
 
 /// Deletes a marked user; fails while issues are assigned to it.
-pub(in super::super) async fn forget(conn: &mut Conn, tenant: TenantId, id: UserId) -> Result<()> {
+pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, id: UserId) -> Result<()> {
     let query = sqlx::query("DELETE FROM users WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NOT NULL");
     let done = query.bind(tenant.0).bind(id.0).execute(conn).await.map_err(db_error)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }

@@ -51,8 +51,8 @@ impl Required {
             ends = at("ends_at"),
             own = id("id"),
         );
-        let wanted = [(self.new, types_part()), (self.old, old_part()), (self.keys, keys_part())];
-        for (_, part) in wanted.into_iter().filter(|(needed, _)| *needed) {
+        let parts = [(self.new, types_part()), (self.old, old_part()), (self.keys, keys_part())];
+        for (_, part) in parts.into_iter().filter(|(needed, _)| *needed) {
             sql.push_str(&part);
         }
         sql
