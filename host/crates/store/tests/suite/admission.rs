@@ -220,8 +220,10 @@ async fn database_refuses_duplicate_tickets_and_scans() {
             ("UPDATE tickets SET serial = 0", "23514"),
             ("DELETE FROM tickets", "23503"),
             (
-                "INSERT INTO check_ins SELECT tenant_id, gen_random_uuid(), event_id, ticket_id, direction, verdict,
-                 at, gate, device, staff, nonce, serial, created_by, recorded_at, undone_by, undone_at FROM check_ins",
+                "INSERT INTO check_ins (tenant_id, id, event_id, ticket_id, direction, verdict, at, gate, device, staff,
+                 nonce, serial, created_by, recorded_at)
+                 SELECT tenant_id, gen_random_uuid(), event_id, ticket_id, direction, verdict, at, gate, device, staff,
+                 nonce, serial, created_by, recorded_at FROM check_ins",
                 "23505",
             ),
         ];
