@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Folders and files that still have circles; their imports are not checked.
-const EXEMPT: &[&str] = &["host/crates/api/", "host/crates/store/", "host/xtask/src/services/"];
+const EXEMPT: &[&str] = &["host/crates/api/", "host/xtask/src/services/"];
 
 /// A path such as `crate::catalog::Event`, by its segments.
 type ItemPath = Vec<String>;
@@ -20,7 +21,7 @@ struct Imports {
 
 /// The modules of one crate, by module path.
 struct Crate {
-    files: BTreeMap<ItemPath, (String, Imports)>,
+    files: BTreeMap<ItemPath, (String, Rc<Imports>)>,
 }
 
 fn root() -> PathBuf {
@@ -171,6 +172,7 @@ fn imports(text: &str) -> Imports {
                 }
             }
             "crate" | "super" | "self" if word(at + 1) == "::" => {
+                let is_visibility = at > 0 && word(at - 1) == "in";
                 let mut path = vec![tokens[at].clone()];
                 while word(at + 1) == "::"
                     && word(at + 2).starts_with(|c: char| c.is_alphabetic() || c == '_')
@@ -178,8 +180,10 @@ fn imports(text: &str) -> Imports {
                     path.push(tokens[at + 2].clone());
                     at += 2;
                 }
-                // Visibility such as `pub(in crate::a)` ends the same way and imports nothing new.
-                imports.paths.push(path);
+                // Visibility such as `pub(in crate::a)` imports nothing.
+                if !is_visibility {
+                    imports.paths.push(path);
+                }
                 at += 1;
             }
             _ => at += 1,
@@ -230,7 +234,7 @@ fn use_tree(
 
 impl Crate {
     fn read(folder: &Path) -> Self {
-        let mut files = BTreeMap::new();
+        let (mut files, mut shared) = (BTreeMap::new(), Vec::new());
         let mut folders = vec![folder.to_owned()];
         while let Some(next) = folders.pop() {
             for entry in std::fs::read_dir(next).unwrap() {
@@ -240,10 +244,27 @@ impl Crate {
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
                     let module = module(path.strip_prefix(folder).unwrap());
                     let name = path.strip_prefix(root()).unwrap().display().to_string();
-                    files.insert(module, (name, imports(&std::fs::read_to_string(&path).unwrap())));
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    for (target, name) in elsewhere(&text) {
+                        let target = path.parent().unwrap().join(target).canonicalize().unwrap();
+                        let target = target.strip_prefix(folder.canonicalize().unwrap()).unwrap().to_owned();
+                        shared.push((self::module(&target), child(&module, &name)));
+                    }
+                    files.insert(module, (name, Rc::new(imports(&text))));
                 }
             }
         }
+        // A folder that several modules share is in the crate once for each of them, and nowhere else.
+        for (folder, module) in &shared {
+            let of_folder = files.iter().filter(|(path, _)| path.starts_with(folder));
+            let copies: Vec<(ItemPath, _)> = of_folder
+                .map(|(path, file): (&ItemPath, &(String, Rc<Imports>))| {
+                    ([module, &path[folder.len()..]].concat(), file.clone())
+                })
+                .collect();
+            files.extend(copies);
+        }
+        files.retain(|path, _| !shared.iter().any(|(folder, _)| path.starts_with(folder)));
         Self { files }
     }
 
@@ -285,7 +306,8 @@ impl Crate {
         for (module, (name, imports)) in self.files.iter().filter(|(_, (name, _))| checked(name)) {
             let targets = imports.paths.iter().filter_map(|path| self.resolve(module, path, 0));
             let targets = targets.filter_map(|target| self.files.get(&target)).map(|(name, _)| name.as_str());
-            graph.insert(name, targets.filter(|target| target != name && checked(target)).collect());
+            let targets = targets.filter(|target| target != name && checked(target));
+            graph.entry(name).or_default().extend(targets);
         }
         graph
     }
@@ -299,6 +321,16 @@ fn module(path: &Path) -> ItemPath {
         module.pop();
     }
     module
+}
+
+/// Modules that are in another folder: the values of their `path` attributes, and their names.
+fn elsewhere(text: &str) -> Vec<(String, String)> {
+    let after = |attribute: &str| {
+        let (path, rest) = attribute.split_once('"')?;
+        let (_, rest) = rest.split_once("mod ")?;
+        Some((path.to_owned(), rest.split_once(';')?.0.to_owned()))
+    };
+    text.split("#[path = \"").skip(1).filter_map(after).collect()
 }
 
 fn child(module: &[String], name: &str) -> ItemPath {
@@ -347,7 +379,7 @@ fn files_do_not_import_each_other_in_a_circle() {
 
 #[test]
 fn circle_is_found_through_re_exports_and_nested_imports() {
-    let file = |name: &str, text: &str| (name.to_owned(), imports(text));
+    let file = |name: &str, text: &str| (name.to_owned(), Rc::new(imports(text)));
     let files = BTreeMap::from([
         (vec![], file("lib.rs", "pub mod a; pub mod b; pub use b::B;")),
         (vec!["a".to_owned()], file("a.rs", "use crate::{B, other::{self, C}}; // use crate::c::D;")),
