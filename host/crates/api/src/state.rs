@@ -1,5 +1,4 @@
-//! What both transports do before a service call: who asks, under which request id, until when, which
-//! page, and at which version.
+//! The context of a call, for every transport: caller, tenant, request id, deadline, page, version.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use crate::tokens::{PageQuery, Tokens};
 /// A version that no object has: what a malformed entity tag stands for.
 const NEVER: u64 = 0;
 
-/// What stands before every service call of a transport.
+/// The services, and what transports need to call them.
 #[derive(Clone)]
 pub struct ApiState {
     /// All services.
@@ -36,7 +35,7 @@ pub struct ApiState {
     pub stop: CancellationToken,
 }
 
-/// What a request says about itself, as text.
+/// The headers or metadata that describe a request, as text.
 #[derive(Clone, Debug)]
 pub struct RequestHead<'a> {
     /// `Authorization`.
@@ -69,7 +68,7 @@ pub enum AuthMode {
 /// Which page of which list a request asks for, as text.
 #[derive(Clone, Copy, Debug)]
 pub struct PageArgs<'a> {
-    /// What can be said about the rows.
+    /// The fields and orders of the list.
     pub spec: &'a Spec,
     /// The largest page.
     pub max: u32,
@@ -77,7 +76,7 @@ pub struct PageArgs<'a> {
     pub size: i64,
     /// Where the page before ended; empty: the first page.
     pub token: &'a str,
-    /// What the page belongs to, filter and order included.
+    /// The query to which the page belongs, filter and order included.
     pub query: PageQuery<'a>,
 }
 
@@ -161,7 +160,7 @@ pub fn plain_query<'a>(operation: Operation, scope: &'a [&'a str]) -> PageQuery<
     PageQuery { operation, filter: "", order_by: "", scope }
 }
 
-/// What a list without filter and order can be head; its order is the service's own.
+/// The specification of lists without filter and order.
 pub const PLAIN: Spec = Spec { fields: &[], orders: &["created"] };
 
 /// The credential in an `Authorization` header.

@@ -18,10 +18,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::state::{ApiState, plain};
 use crate::stream_limits::Slot;
 
-/// How often a stream shows that it lives.
+/// The interval of heartbeats.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How long a client may not read before it is cut off.
+/// How long a client may leave a stream unread.
 pub(crate) const STALL: Duration = Duration::from_secs(30);
 
 /// The most types that one stream names.
@@ -40,7 +40,7 @@ pub(crate) struct FactQuery {
     pub(crate) filter: String,
 }
 
-/// What a stream says next.
+/// The next element of a stream.
 pub(crate) enum Next<T> {
     /// News; the stream has gone on past all of them.
     News(Vec<T>),
@@ -73,7 +73,7 @@ pub(crate) struct FactFollower {
     filter: Filter,
 }
 
-/// What is left of an event, for one caller.
+/// Streams the availability of an event to one caller.
 pub(crate) struct AvailabilityFollower {
     watch: Watch,
     levels: AvailabilityStream,
@@ -181,7 +181,7 @@ impl FactFollower {
         self.watch.api.tokens.seal_cursor(self.watch.ctx.tenant, seq)
     }
 
-    /// What comes next; waits for it. May be dropped and called again at any time.
+    /// Waits for the next element. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Next<Arc<Fact>>> {
         loop {
             if self.pending.is_empty() {
@@ -223,7 +223,7 @@ impl AvailabilityFollower {
         Ok(Self { watch: Watch::new(api, ctx)?, levels, event })
     }
 
-    /// What comes next; waits for it. May be dropped and called again at any time.
+    /// Waits for the next element. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Next<AvailabilityUpdate>> {
         tokio::select! {
             biased;
@@ -243,7 +243,7 @@ impl BookingFollower {
         Ok(Self { watch: Watch::new(api, ctx)?, booking })
     }
 
-    /// What comes next; waits for it. None: the booking is over, and that was told.
+    /// Waits for the next element; `None` after the booking's last state.
     pub(crate) async fn next(&mut self) -> Result<Option<Next<BookingPosition>>> {
         let standing = tokio::select! {
             biased;
@@ -265,7 +265,7 @@ impl ProjectFollower {
         Ok(Self { watch: Watch::new(api, ctx)?, guard, suspect: false, updates })
     }
 
-    /// What comes next; waits for it. May be dropped and called again at any time.
+    /// Waits for the next element. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Next<ProjectUpdate>> {
         let Self { watch, guard, suspect, updates } = self;
         // Kept while other facts go by, for it may be about to say what it has read.

@@ -17,7 +17,7 @@ use tessera_core::{Error, Result, Timestamp};
 /// How long a stream token can be used.
 pub const STREAM_TOKEN_LIFETIME: Duration = Duration::from_secs(60);
 
-/// What a stream token begins with.
+/// The prefix of stream tokens.
 const STREAM: &str = "tst_";
 
 /// The bytes of a MAC that a token carries.
@@ -26,7 +26,7 @@ const MAC: usize = 16;
 /// No token is longer; what is, is not decoded.
 const MAX_TEXT: usize = 4_096;
 
-/// What a page belongs to: the same list, asked for in the same way.
+/// The query to which a page belongs.
 #[derive(Clone, Copy, Debug)]
 pub struct PageQuery<'a> {
     /// What lists.
@@ -35,7 +35,7 @@ pub struct PageQuery<'a> {
     pub filter: &'a str,
     /// The order as the client wrote it.
     pub order_by: &'a str,
-    /// What else chooses the rows: ids in the path, a text to search for.
+    /// Further arguments of the query: ids in the path, a search text.
     pub scope: &'a [&'a str],
 }
 
@@ -46,12 +46,12 @@ pub struct Tokens {
     streams: [u8; 32],
 }
 
-/// What a stream token says.
+/// The content of a stream token.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StreamPass {
     /// Whose it is.
     pub key: KeyId,
-    /// What makes it one of its kind.
+    /// Its marker in the file.
     pub nonce: String,
     /// Until when it can be used.
     pub until: Timestamp,
@@ -102,7 +102,7 @@ impl Tokens {
         Ok(format!("{STREAM}{}", seal(&self.streams, b"", &body)))
     }
 
-    /// What a stream token says. Whether it was used before, the store knows.
+    /// The content of a stream token. The store holds whether it was used.
     pub fn open_stream(&self, token: &str, now: Timestamp) -> Result<StreamPass> {
         let body = token.strip_prefix(STREAM).and_then(|text| open(&self.streams, b"", text));
         let pass = body.and_then(|body| {

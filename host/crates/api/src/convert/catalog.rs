@@ -13,7 +13,7 @@ use crate::state::{etag, etag_with_count};
 /// The time zone of a venue that names none.
 const UTC: &str = "UTC";
 
-/// What one purchase may have of a ticket type that does not say: at least and at most.
+/// The default minimum and maximum of one purchase.
 const PER_PURCHASE: (u32, u32) = (1, 10);
 
 /// The point at these degrees; both are given, or none.
@@ -93,7 +93,7 @@ fn purchase(field: &str, number: i32, usual: u32, faults: &mut Faults) -> u32 {
     small(field, Some(number), faults).filter(|number| *number > 0).unwrap_or(usual)
 }
 
-/// What must be given.
+/// Requires a value.
 pub(crate) fn given<T>(field: &str, value: Option<T>, faults: &mut Faults) -> Option<T> {
     if value.is_none() {
         faults.add(field, "must be given");
@@ -104,7 +104,7 @@ pub(crate) fn given<T>(field: &str, value: Option<T>, faults: &mut Faults) -> Op
 /// How long reservations are held: when a client does not say it, the least and the most.
 pub(crate) const HOLDS: [&str; 3] = ["hold_seconds", "hold_min_seconds", "hold_max_seconds"];
 
-/// What is said of them, in their order.
+/// Reads hold rules; the seconds come in the order of [`HOLDS`].
 pub(crate) fn holds(seconds: [Option<i32>; 3], faults: &mut Faults) -> HoldRules {
     let [usual, least, most] = [0, 1, 2].map(|at| small(HOLDS[at], seconds[at], faults));
     HoldRules { default: usual, min: least, max: most }
@@ -137,7 +137,7 @@ pub(crate) fn type_etag(held: &TicketType, available: Option<u64>) -> String {
     available.map_or_else(|| etag(held.version), |available| etag_with_count(held.version, available))
 }
 
-/// What is left of a ticket type that was just written; of one that is gone again, nothing is said.
+/// The available units of a ticket type after a change; `None` where it was deleted meanwhile.
 pub(crate) async fn available(app: &App, ctx: &Ctx, id: TicketTypeId) -> Result<Option<u64>> {
     match app.ticket_types.get(ctx, id).await {
         Ok((_, stock)) => Ok(stock.available),

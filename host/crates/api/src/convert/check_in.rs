@@ -34,7 +34,7 @@ pub(crate) fn record(held: CheckIn) -> pb::CheckInRecord {
     }
 }
 
-/// What a ticket is worth at the gate.
+/// The result of validating a ticket.
 #[must_use]
 pub(crate) fn inspection(held: Inspection) -> pb::ValidateTicketResponse {
     let refusal = held.refusal.as_ref();
@@ -89,7 +89,7 @@ pub(crate) fn message(check_in: &CheckIn) -> &'static str {
     }
 }
 
-/// What became of a scan.
+/// The result of a scan.
 #[must_use]
 pub(crate) fn merged(held: MergedScan) -> pb::ScanResult {
     let nonce = held.nonce;
@@ -105,7 +105,7 @@ pub(crate) fn merged(held: MergedScan) -> pb::ScanResult {
     }
 }
 
-/// What is known of an event's door.
+/// The statistics of an event's check-ins.
 #[must_use]
 pub(crate) fn stats(held: DoorStats) -> pb::EventStats {
     pb::EventStats {

@@ -70,7 +70,7 @@ pub(crate) fn categories(found: BTreeMap<String, u64>) -> Vec<pb::Category> {
     found.into_iter().map(|(name, events)| pb::Category { name, events: large(events) }).collect()
 }
 
-/// What makes an event.
+/// Reads a request to create an event.
 pub(crate) fn create(request: pb::CreateEventRequest) -> Result<WriteEvent> {
     let mut faults = Faults::default();
     let [usual, least, most] = HOLDS;
@@ -96,7 +96,7 @@ pub(crate) fn create(request: pb::CreateEventRequest) -> Result<WriteEvent> {
     faults.into_result().map(|()| event)
 }
 
-/// What changes an event; without a mask, all of it.
+/// Reads an update of an event; without a mask, every field changes.
 pub(crate) fn change(request: pb::UpdateEventRequest) -> Result<ChangeEvent> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     let mut faults = Faults::default();

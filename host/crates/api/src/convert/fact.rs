@@ -29,7 +29,7 @@ pub(crate) fn fact(fact: &Fact, cursor: String) -> pb::Fact {
     }
 }
 
-/// Who did something.
+/// The actor of a fact.
 #[must_use]
 pub(crate) fn actor(actor: &Actor) -> pb::Actor {
     pb::Actor { kind: actor.kind.to_string(), id: actor.id.clone(), user_id: text(actor.user) }

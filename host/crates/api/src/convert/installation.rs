@@ -73,7 +73,7 @@ pub(crate) fn offered(offered: OfferedCommand) -> Offered {
     }
 }
 
-/// What puts a release to work.
+/// Reads a request to install a release.
 pub(crate) fn install(request: pb::CreateInstallationRequest) -> Result<Install> {
     Ok(Install {
         release: named(request.release)?,
@@ -88,7 +88,7 @@ pub(crate) fn install(request: pb::CreateInstallationRequest) -> Result<Install>
     })
 }
 
-/// What changes an installation. Without a mask, what is unset or unspecified stays.
+/// Reads an update of an installation. Without a mask, unset fields stay.
 pub(crate) fn change(request: pb::UpdateInstallationRequest) -> Result<ChangeInstallation> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     // What the mask names and the message leaves unset becomes its default; without a mask it stays.

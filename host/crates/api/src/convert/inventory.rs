@@ -50,14 +50,14 @@ pub(crate) fn capacities(pools: &[pb::PoolCapacity]) -> Result<BTreeMap<PoolId, 
     faults.into_result().map(|()| read)
 }
 
-/// What makes a shared pool.
+/// Reads a request to create a shared pool.
 pub(crate) fn create_pool(request: pb::CreatePoolRequest) -> Result<CreatePool> {
     let mut faults = Faults::default();
     let capacity = number("capacity", Some(request.capacity), &mut faults).unwrap_or_default();
     faults.into_result().map(|()| CreatePool { name: request.name, capacity })
 }
 
-/// What is to be taken out of sale.
+/// Reads a request to lock units.
 pub(crate) fn create_lock(request: pb::LockInventoryRequest) -> Result<CreateLock> {
     let mut faults = Faults::default();
     let quantity = number("quantity", Some(request.quantity), &mut faults).unwrap_or_default();

@@ -71,7 +71,7 @@ pub(crate) fn transition(move_: OpenTransition) -> pb::OpenTransition {
     }
 }
 
-/// What became of one issue of a bulk update.
+/// The result for one issue of a bulk update.
 #[must_use]
 pub(crate) fn verdict((id, verdict): (IssueId, Result<Issue>)) -> pb::BulkVerdict {
     let (changed, error) = match verdict {

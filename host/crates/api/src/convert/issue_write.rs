@@ -12,7 +12,7 @@ use crate::convert::mask::Mask;
 use crate::convert::names::name;
 use crate::convert::{given, user_or_nobody, value};
 
-/// What a mask may name. The names of one's own stand for the same fields as the numbers.
+/// The paths of an update mask. `status_name` and `status` name the same field.
 const PATHS: [&str; 12] = [
     "summary",
     "description",
@@ -28,7 +28,7 @@ const PATHS: [&str; 12] = [
     "priority_name",
 ];
 
-/// What makes an issue.
+/// Reads a request to create an issue.
 pub(crate) fn create(ctx: &Ctx, request: pb::CreateIssueRequest) -> Result<CreateIssue> {
     let parent = given(request.parent_id).map(|id| IssueId::parse("parent_id", &id)).transpose()?;
     Ok(CreateIssue {
@@ -44,7 +44,7 @@ pub(crate) fn create(ctx: &Ctx, request: pb::CreateIssueRequest) -> Result<Creat
     })
 }
 
-/// What changes an issue. Without a mask, what is 0, empty or absent stays, save that an empty assignee
+/// Reads an update of an issue. Without a mask, unset and empty fields stay, except that an empty assignee
 /// or description which is there means nobody and nothing.
 pub(crate) fn change(ctx: &Ctx, request: pb::UpdateIssueRequest) -> Result<ChangeIssue> {
     let mask = Mask::read(request.update_mask.clone(), &PATHS, Some("fields"))?;
@@ -125,7 +125,7 @@ pub(crate) fn transition(request: pb::TransitionIssueRequest) -> ChangeIssue {
     }
 }
 
-/// What is done to several issues alike.
+/// Reads a bulk update.
 pub(crate) fn bulk(ctx: &Ctx, request: pb::BulkUpdateIssuesRequest) -> Result<BulkChange> {
     let ids = request.issue_ids.iter().enumerate();
     let issues = ids.map(|(index, id)| IssueId::parse(&format!("issue_ids[{index}]"), id));

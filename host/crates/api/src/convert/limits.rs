@@ -3,7 +3,7 @@
 use tessera_core::plugin::LimitOverrides;
 use tessera_proto::common::v1 as pb;
 
-/// What holds a call; unset when nothing does.
+/// The limits of a call; `None` where there are none.
 #[must_use]
 pub(crate) fn limits(limits: LimitOverrides) -> Option<pb::PluginLimits> {
     let LimitOverrides { fuel, time_ms, memory, output } = limits;
@@ -11,7 +11,7 @@ pub(crate) fn limits(limits: LimitOverrides) -> Option<pb::PluginLimits> {
     Some(held).filter(|_| limits != LimitOverrides::default())
 }
 
-/// What a client wants to hold a call.
+/// Reads the limits of a call.
 #[must_use]
 pub(crate) fn read_limits(limits: Option<pb::PluginLimits>) -> LimitOverrides {
     let pb::PluginLimits { fuel, time_ms, memory, output } = limits.unwrap_or_default();

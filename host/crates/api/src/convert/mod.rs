@@ -1,4 +1,4 @@
-//! Between the domain's types and the messages of the contract. Nothing is judged here but form.
+//! Conversions between the domain's types and wire messages. Only the form is checked here.
 
 pub(crate) mod admission;
 pub(crate) mod booking;

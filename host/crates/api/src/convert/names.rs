@@ -147,7 +147,7 @@ pub(crate) fn read_field_type(field: &str, number: i32) -> Result<FieldType> {
     }
 }
 
-/// What an issue is to another, as a number.
+/// The number of a relation of two issues.
 #[must_use]
 pub(crate) fn relation(relation: Relation) -> i32 {
     let kind = match relation {
@@ -162,7 +162,7 @@ pub(crate) fn relation(relation: Relation) -> i32 {
     kind.into()
 }
 
-/// What an issue is to another, of a number.
+/// Reads the relation of two issues from its number.
 pub(crate) fn read_relation(field: &str, number: i32) -> Result<Relation> {
     match LinkKind::try_from(number) {
         Ok(LinkKind::Blocks) => Ok(Relation::Blocks),
@@ -191,7 +191,7 @@ pub(crate) fn hook(hook: Hook) -> i32 {
     hook.into()
 }
 
-/// What happens when a plugin fails, as a number.
+/// The number of a failure policy.
 #[must_use]
 pub(crate) fn on_failure(policy: OnFailure) -> i32 {
     let policy = match policy {
@@ -201,7 +201,7 @@ pub(crate) fn on_failure(policy: OnFailure) -> i32 {
     policy.into()
 }
 
-/// What happens when a plugin fails, of a number; none: it is not said.
+/// Reads a failure policy from its number; `None` where it is unspecified.
 pub(crate) fn read_on_failure(field: &str, number: i32) -> Result<Option<OnFailure>> {
     match plugin::OnFailure::try_from(number) {
         Ok(plugin::OnFailure::Unspecified) => Ok(None),

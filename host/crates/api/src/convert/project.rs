@@ -23,13 +23,13 @@ pub(crate) fn project(project: Project) -> pb::Project {
     }
 }
 
-/// What makes a project.
+/// Reads a request to create a project.
 #[must_use]
 pub(crate) fn create(request: pb::CreateProjectRequest) -> CreateProject {
     CreateProject { name: request.name, description: request.description }
 }
 
-/// What changes a project; without a mask, all of it.
+/// Reads an update of a project; without a mask, every field changes.
 pub(crate) fn change(request: pb::UpdateProjectRequest) -> Result<ChangeProject> {
     let mask = Mask::read(request.update_mask, &["name", "description"], None)?;
     Ok(ChangeProject {

@@ -69,7 +69,7 @@ pub(crate) fn trial(request: pb::TestReleaseRequest) -> Result<DryRun> {
     })
 }
 
-/// What a dry run came to.
+/// The result of a dry run.
 pub(crate) fn tried(tried: DryRunResult) -> Result<pb::TestReleaseResponse> {
     let reply = tried.reply.map(|reply| serde_json::to_string(&ReplyBody::from(reply)));
     let reply_json = reply.transpose().map_err(Error::internal)?.unwrap_or_default();

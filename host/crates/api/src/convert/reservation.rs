@@ -114,7 +114,7 @@ pub(crate) fn tickets(held: &Reservation) -> Vec<pb::ReservedTicket> {
     held.units.iter().filter_map(ticket).collect()
 }
 
-/// What can be had of a ticket type.
+/// The available units of a ticket type.
 #[must_use]
 pub(crate) fn available(held: AvailableType) -> pb::AvailableTickets {
     let text = held.ticket_type.attributes;

@@ -21,13 +21,13 @@ pub(crate) fn series(series: Series) -> pb::Series {
     }
 }
 
-/// What makes a series.
+/// Reads a request to create a series.
 #[must_use]
 pub(crate) fn create(request: pb::CreateSeriesRequest) -> WriteSeries {
     WriteSeries { name: request.name, description: request.description }
 }
 
-/// What changes a series; without a mask, all of it.
+/// Reads an update of a series; without a mask, every field changes.
 pub(crate) fn change(request: pb::UpdateSeriesRequest) -> Result<ChangeSeries> {
     let mask = Mask::read(request.update_mask, &["name", "description"], None)?;
     Ok(ChangeSeries {

@@ -28,7 +28,7 @@ pub(crate) fn tenant(tenant: Tenant) -> pb::Tenant {
     }
 }
 
-/// What changes a tenant. Without a mask an unset limit stays, and so does the name where a limit comes
+/// Reads an update of a tenant. Without a mask an unset limit stays, and so does the name where a limit comes
 /// without one.
 pub(crate) fn change_tenant(request: pb::UpdateTenantRequest) -> Result<ChangeTenant> {
     let mask = Mask::read(request.update_mask, &["name", "plugin_limits"], None)?;
@@ -41,7 +41,7 @@ pub(crate) fn change_tenant(request: pb::UpdateTenantRequest) -> Result<ChangeTe
     Ok(ChangeTenant { name: mask.keep("name", request.name), plugin_limits })
 }
 
-/// What makes a tenant.
+/// Reads a request to create a tenant.
 #[must_use]
 pub(crate) fn create_tenant(request: pb::CreateTenantRequest) -> CreateTenant {
     CreateTenant { slug: request.slug, name: request.name }
@@ -62,7 +62,7 @@ pub(crate) fn key(key: ApiKey) -> pb::Key {
     }
 }
 
-/// What makes a key.
+/// Reads a request to create a key.
 pub(crate) fn create_key(request: pb::CreateKeyRequest) -> Result<CreateKey> {
     let user = given(request.user_id).map(|id| UserId::parse("user_id", &id)).transpose()?;
     let mut faults = Faults::default();

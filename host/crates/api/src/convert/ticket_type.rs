@@ -54,7 +54,7 @@ pub(crate) fn ticket_type(held: TicketType, available: Option<u64>) -> pb::Ticke
     }
 }
 
-/// What makes a ticket type.
+/// Reads a request to create a ticket type.
 pub(crate) fn create(request: pb::CreateTicketTypeRequest) -> Result<WriteTicketType> {
     let mut faults = Faults::default();
     let held = WriteTicketType {
@@ -73,7 +73,7 @@ pub(crate) fn create(request: pb::CreateTicketTypeRequest) -> Result<WriteTicket
     faults.into_result().map(|()| held)
 }
 
-/// What changes a ticket type; without a mask, all of it.
+/// Reads an update of a ticket type; without a mask, every field changes.
 pub(crate) fn change(request: pb::UpdateTicketTypeRequest) -> Result<ChangeTicketType> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     let mut faults = Faults::default();

@@ -37,25 +37,25 @@ pub(crate) fn user_v2(user: User) -> v2::User {
     }
 }
 
-/// What makes a user, in version 1.
+/// Reads a request to create a user, in version 1.
 #[must_use]
 pub(crate) fn create_v1(request: v1::CreateUserRequest) -> CreateUser {
     CreateUser { first_name: request.first_name, last_name: request.last_name, email: request.email_address }
 }
 
-/// What makes a user, in version 2.
+/// Reads a request to create a user, in version 2.
 #[must_use]
 pub(crate) fn create_v2(request: v2::CreateUserRequest) -> CreateUser {
     CreateUser { first_name: request.first_name, last_name: request.last_name, email: request.email_address }
 }
 
-/// What changes a user, in version 1; without a mask, all of it.
+/// Reads an update of a user, in version 1; without a mask, every field changes.
 pub(crate) fn change_v1(request: v1::UpdateUserRequest) -> Result<ChangeUser> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     Ok(change(&mask, [request.first_name, request.last_name, request.email_address]))
 }
 
-/// What changes a user, in version 2; without a mask, all of it.
+/// Reads an update of a user, in version 2; without a mask, every field changes.
 pub(crate) fn change_v2(request: v2::UpdateUserRequest) -> Result<ChangeUser> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     Ok(change(&mask, [request.first_name, request.last_name, request.email_address]))

@@ -47,7 +47,7 @@ pub(crate) fn venue(venue: Venue) -> pb::Venue {
     }
 }
 
-/// What makes a venue.
+/// Reads a request to create a venue.
 pub(crate) fn create(request: pb::CreateVenueRequest) -> Result<WriteVenue> {
     let mut faults = Faults::default();
     let venue = WriteVenue {
@@ -65,7 +65,7 @@ pub(crate) fn create(request: pb::CreateVenueRequest) -> Result<WriteVenue> {
     faults.into_result().map(|()| venue)
 }
 
-/// What changes a venue; without a mask, all of it.
+/// Reads an update of a venue; without a mask, every field changes.
 pub(crate) fn change(request: pb::UpdateVenueRequest) -> Result<ChangeVenue> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     let mut faults = Faults::default();

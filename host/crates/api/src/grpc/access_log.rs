@@ -8,8 +8,36 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use crate::grpc::error::code_in;
-use crate::grpc::middleware::Line;
+use crate::grpc::error::{code_in, code_name};
+use crate::grpc::trace::Trace;
+use crate::state::key_of;
+
+/// The line of an RPC in the log, still to be written.
+pub(super) struct Line {
+    pub(super) rpc: String,
+    pub(super) trace: Trace,
+}
+
+impl Line {
+    /// Writes the one line of an RPC.
+    pub(super) fn write(self, code: Code) {
+        let Self { rpc, trace } = self;
+        let ctx = trace.ctx.get();
+        let key = ctx.and_then(key_of);
+        // The path of what does not exist is whatever the client made up.
+        let rpc = if code == Code::Unimplemented { "-" } else { rpc.as_str() };
+        tracing::info!(
+            transport = "grpc",
+            rpc,
+            code = code_name(code),
+            ms = u64::try_from(trace.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            tenant = ctx.map(|ctx| ctx.tenant.to_string()),
+            key,
+            request_id = %trace.request_id,
+            "request"
+        );
+    }
+}
 
 /// A body with the line that is still to be written. It is written when nothing is left to send, so that nothing is sent later
 /// for its sake.

@@ -10,12 +10,12 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use crate::grpc::error::refuse;
-use crate::grpc::middleware::Trace;
 use crate::grpc::response_stream::{ResponseStream, StreamSender};
+use crate::grpc::trace::Trace;
 use crate::operations::{Answer, Api};
 use crate::state::{ApiState, AuthMode, RequestHead};
 
-/// What the services work with.
+/// The state of the services.
 #[derive(Clone)]
 pub(crate) struct Grpc {
     api: Api,

@@ -9,7 +9,7 @@ use tonic::codegen::http::{HeaderMap, Response};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-/// Who speaks in `ErrorInfo`.
+/// The domain in `ErrorInfo`.
 const DOMAIN: &str = "tessera";
 
 /// When to try again where the error does not say so itself.
@@ -40,7 +40,7 @@ pub fn code_of(kind: ErrorKind) -> Code {
 pub fn refuse(error: &Error, request_id: &str) -> Status {
     if error.kind() == ErrorKind::Internal {
         let backtrace = error.backtrace().map(tracing::field::display);
-        tracing::error!(request_id, cause = ?error.cause(), backtrace, "an internal error");
+        tracing::error!(request_id, cause = ?error.cause(), backtrace, "request failed with an internal error");
     }
     let mut details = info(error.reason(), request_id);
     let violations: Vec<_> = error.faults().iter().map(violation).collect();
@@ -77,7 +77,7 @@ pub fn no_method(request_id: &str) -> Status {
     Status::with_error_details(Code::Unimplemented, message, info("METHOD_NOT_FOUND", request_id))
 }
 
-/// What the framework refused by itself, in our words; what is ours already stays.
+/// Rewrites a refusal of the framework; statuses with details stay.
 #[must_use]
 pub fn explained(status: Status, request_id: &str) -> Status {
     if !status.details().is_empty() {

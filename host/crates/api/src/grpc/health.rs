@@ -8,7 +8,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::state::ApiState;
 
-/// How often the host is asked whether it can do its work.
+/// The interval of readiness checks.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Keeps the reported health true until the host goes down. The empty name stands for the whole host.

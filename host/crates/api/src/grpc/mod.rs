@@ -10,6 +10,7 @@ mod middleware;
 mod response_stream;
 mod services;
 mod streams;
+mod trace;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ pub const SERVICES: &[&str] = &[
     users_v2::SERVICE_NAME,
 ];
 
-/// What an upload's message holds besides the component.
+/// The size of an upload message without the component.
 const ENVELOPE: usize = 64;
 
 /// The whole API over gRPC: takes messages of at most `receive` bytes, uploads apart, and sends such of at most `send`.
@@ -114,7 +115,7 @@ fn reflected(router: Router, timeout: std::time::Duration) -> Router {
         }
         (Err(error), _) | (_, Err(error)) => {
             // Only a broken build comes here; what calls can do does not depend on it.
-            tracing::error!(%error, "the services cannot be described; there is no reflection");
+            tracing::error!(%error, "gRPC reflection disabled: descriptors cannot be read");
             router
         }
     }

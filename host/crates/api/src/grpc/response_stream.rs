@@ -15,14 +15,14 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 
 use crate::grpc::error::refuse;
-use crate::grpc::middleware::Trace;
+use crate::grpc::trace::Trace;
 use crate::state::panicked;
 use crate::subscriptions::STALL;
 
-/// What a client reads.
+/// The stream that a client reads.
 pub(crate) struct ResponseStream<A> {
     news: mpsc::Receiver<A>,
-    /// How the stream ends: with a status, or well.
+    /// The status with which the stream ends; `None` for success.
     end: Option<oneshot::Receiver<Option<Status>>>,
     _pump: AbortOnDropHandle<()>,
 }

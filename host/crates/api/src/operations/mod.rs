@@ -43,7 +43,7 @@ pub(crate) use self::answer::Answer;
 pub(crate) use self::paging::{listing, plain_page};
 use crate::state::{ApiState, version_of};
 
-/// What operations work with.
+/// The state of operations.
 pub(crate) type Api = Arc<ApiState>;
 
 /// Limits the call to the version that the request's entity tag names; without one, the context's own limit stays.

@@ -71,7 +71,7 @@ pub struct LineBody {
     pub attributes: BTreeMap<String, pb::Value>,
 }
 
-/// What was adjusted before, and by whom.
+/// An earlier adjustment and its source.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppliedBody {

@@ -10,7 +10,7 @@ use tessera_proto::common::v1 as pb;
 use crate::convert::value::{encode, encode_named};
 use crate::plugin_json::of_text;
 
-/// What a plugin wants done.
+/// An effect that a plugin requests.
 #[derive(Debug, Serialize)]
 pub struct EffectBody {
     /// Absent: the issue that the call is about. Otherwise an issue's id, or a draft's key.
@@ -21,7 +21,7 @@ pub struct EffectBody {
     pub action: ActionBody,
 }
 
-/// What a plugin can want done to an issue; `action` says what.
+/// The action of an effect; `action` is its tag.
 #[derive(Debug, Serialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum ActionBody {

@@ -13,7 +13,7 @@ use crate::plugin_json::basket::BasketBody;
 use crate::plugin_json::decode_input;
 use crate::rest::decode::part;
 
-/// What can be called.
+/// A function of a hook.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Function {
     Validate,
@@ -26,7 +26,7 @@ enum Function {
     Quote,
 }
 
-/// What can be called, by what name, and of which hook it is.
+/// The functions with their names and hooks.
 const FUNCTIONS: [(Function, &str, Hook); 8] = [
     (Function::Validate, "validate", Hook::Validation),
     (Function::DescribeMachine, "describe-machine", Hook::Workflow),

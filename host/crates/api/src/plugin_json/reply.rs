@@ -83,7 +83,7 @@ pub struct RefusedCodeBody {
     pub reason: String,
 }
 
-/// What a plugin says of itself.
+/// The manifest of a plugin.
 #[derive(Debug, Serialize)]
 pub struct ManifestBody {
     /// Unique within the tenant.

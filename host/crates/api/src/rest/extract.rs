@@ -1,4 +1,4 @@
-//! How handlers get at a request: the caller, the body. Every failure is a problem that names its place.
+//! Extractors: the caller, the body. A failure is a problem that names its place.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest as _, FromRequestParts, Request};
@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, StatusCode};
 use hyper::body::Body as _;
 use tessera_core::{Ctx, Error, ErrorKind, Result, Transport};
 
-use crate::rest::Rest;
 use crate::rest::error::Problem;
 use crate::rest::middleware::Trace;
+use crate::rest::state::Rest;
 use crate::state::{AuthMode, RequestHead, version_of};
 
 /// The context of a request, with the version that `If-Match` names.

@@ -1,4 +1,4 @@
-//! Whether the host lives and can do its work. Needs no key.
+//! Liveness and readiness. No key is needed.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,9 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::rest::Rest;
 use crate::rest::middleware::Written;
 use crate::rest::route::{Mounted, Shape, special};
+use crate::rest::state::Rest;
 
 pub(super) fn routes() -> Vec<Mounted> {
     let health = Shape::Schema("Health");
@@ -29,7 +29,7 @@ pub(super) fn routes() -> Vec<Mounted> {
     ]
 }
 
-/// How the host is.
+/// The health of the host.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Health {
     /// `ok`, `draining` or `unavailable`.
@@ -38,7 +38,7 @@ pub(super) struct Health {
     checks: Vec<Check>,
 }
 
-/// How one part is.
+/// The health of one part.
 #[derive(Debug, Serialize, ToSchema)]
 struct Check {
     /// The part.

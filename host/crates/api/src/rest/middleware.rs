@@ -1,4 +1,4 @@
-//! What every request passes through: its id, its time, its log line, and how its errors are written.
+//! Middleware of every request: id, time-out, access log, panics, errors.
 //!
 //! Never logged: bodies, headers, queries, addresses of people, keys.
 
@@ -16,18 +16,18 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use tessera_core::{Ctx, ErrorKind};
 
-use crate::rest::Rest;
 use crate::rest::error::Problem;
+use crate::rest::state::Rest;
 use crate::rest::verbs::documented;
 use crate::state::{key_of, late, panicked, request_id};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// What pages from this host may load: only what this host serves.
+/// The content security policy of pages: resources of this host only.
 const PAGES: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What is known of a request while it goes on.
+/// The trace of a request while it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     request_id: Arc<str>,
@@ -103,7 +103,7 @@ fn written(response: Response, trace: &Trace, path: &str) -> Response {
     if problem.error.kind() == ErrorKind::Internal {
         let error = &problem.error;
         let backtrace = error.backtrace().map(tracing::field::display);
-        tracing::error!(request_id = %trace.request_id, cause = ?error.cause(), backtrace, "an internal error");
+        tracing::error!(request_id = %trace.request_id, cause = ?error.cause(), backtrace, "request failed with an internal error");
     }
     problem.render(&trace.request_id, path)
 }

@@ -13,11 +13,11 @@ mod openapi;
 mod release_upload;
 mod route;
 mod routes;
+mod state;
 mod streams;
 mod ticket_documents;
 mod verbs;
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -25,33 +25,15 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use tower::ServiceExt as _;
 
-use crate::operations::Api;
 use crate::rest::error::Problem;
+use crate::rest::state::Rest;
 use crate::rest::verbs::Verbs;
 use crate::state::ApiState;
-
-/// What handlers work with.
-#[derive(Clone)]
-pub struct Rest(Api);
-
-impl Rest {
-    fn api(&self) -> &Api {
-        &self.0
-    }
-}
-
-impl Deref for Rest {
-    type Target = ApiState;
-
-    fn deref(&self) -> &ApiState {
-        &self.0
-    }
-}
 
 /// The whole API over HTTP, for bodies of at most `max_body` bytes. It has a fallback of its own, so it cannot be merged
 /// with another router that has one.
 pub fn router(api: Arc<ApiState>, max_body: usize) -> Router {
-    let rest = Rest(api);
+    let rest = Rest::new(api);
     let (mut router, mut verbs, mut documented) = (Router::new(), Verbs::default(), Vec::new());
     for (tag, group) in routes::all() {
         for mounted in group {

@@ -13,16 +13,13 @@ use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, O
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::rest::Rest;
 use crate::rest::error::ProblemBody;
 use crate::rest::health::Health;
-use crate::rest::openapi::operation::describe;
+use crate::rest::openapi::operation::{BEARER, describe};
 use crate::rest::openapi::schema::Protos;
 use crate::rest::route::Route;
+use crate::rest::state::Rest;
 use crate::rest::streams::StreamToken;
-
-/// The name of the scheme by which callers authenticate.
-const BEARER: &str = "bearer";
 
 /// The document of all routes; each comes with its tag.
 pub(super) fn document(routes: &[(&'static str, Arc<Route>)]) -> OpenApi {

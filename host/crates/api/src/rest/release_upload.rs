@@ -13,10 +13,10 @@ use tessera_core::{Error, ErrorKind, Result};
 use tessera_proto::plugin::v1::UploadReleaseResponse;
 
 use crate::convert::release::release;
-use crate::rest::Rest;
 use crate::rest::error::Problem;
 use crate::rest::extract::{Keyed, is_one_of, unsupported};
 use crate::rest::route::{Mounted, Shape, special};
+use crate::rest::state::Rest;
 
 pub(super) fn route() -> Mounted {
     special(Method::POST, "/v1/releases", "release.upload", String::new(), upload)

@@ -15,13 +15,19 @@ use serde::de::DeserializeOwned;
 use tessera_core::{Ctx, Error, Result};
 
 use crate::operations::{Answer, Api};
-use crate::rest::Rest;
 use crate::rest::decode::{self, MaskRule, Members};
 use crate::rest::error::Problem;
 use crate::rest::extract::{context, read_body};
+use crate::rest::state::Rest;
 use crate::state::{AuthMode, plain};
 
-/// What a route says of its request and of its answer.
+/// Where the clients of the issue tracker's predecessor call it.
+pub(super) const TRACKER: &[&str] = &["/api/v1"];
+
+/// Where the clients of the event system's predecessor call it.
+pub(super) const EVENTS: &[&str] = &[""];
+
+/// The description of a route's request and answer.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
     /// The method.

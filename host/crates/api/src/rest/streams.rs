@@ -27,12 +27,12 @@ use tessera_proto::ticket::v1::{
 };
 use utoipa::ToSchema;
 
-use crate::rest::Rest;
 use crate::rest::decode::{self, MaskRule};
 use crate::rest::error::Problem;
 use crate::rest::extract::{Keyed, Public, request_head};
 use crate::rest::middleware::Trace;
 use crate::rest::route::{Mounted, Shape, special};
+use crate::rest::state::Rest;
 use crate::subscriptions::{AvailabilityFollower, BookingFollower, FactFollower, FactQuery, ProjectFollower};
 use crate::tokens::{STREAM_TOKEN_LIFETIME, StreamPass};
 
@@ -118,7 +118,7 @@ fn part(params: &RawPathParams) -> &str {
     params.iter().next().map_or("", |(_, value)| value)
 }
 
-/// How the client wants to listen: over a WebSocket when it asks for an upgrade.
+/// The WebSocket upgrade, where the client asks for one.
 struct Listen(Option<WebSocketUpgrade>);
 
 impl FromRequestParts<Rest> for Listen {
@@ -221,7 +221,7 @@ async fn position(
     Ok(sse::position(BookingFollower::open(&rest, &ctx, id).await?))
 }
 
-/// What a stream needs to know of its request.
+/// The parts of the request that a stream needs.
 struct Caller {
     headers: HeaderMap,
     trace: Trace,

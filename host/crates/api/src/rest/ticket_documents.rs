@@ -13,12 +13,11 @@ use tessera_core::{Ctx, Error, Result};
 use tessera_proto::ticket::v1::{GetTicketRequest, GetTicketResponse};
 
 use crate::operations::ticket;
-use crate::rest::Rest;
 use crate::rest::decode::{self, MaskRule};
 use crate::rest::error::Problem;
 use crate::rest::extract::Keyed;
-use crate::rest::route::{Mounted, Shape, special};
-use crate::rest::routes::EVENTS;
+use crate::rest::route::{EVENTS, Mounted, Shape, special};
+use crate::rest::state::Rest;
 use crate::ticket_document::format::{Format, print};
 
 /// The parameter that names a format.

@@ -68,7 +68,7 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.name() == text)
     }
 
-    /// What `Accept` headers ask for; none: JSON, or nothing that is known.
+    /// The format that `Accept` headers prefer; `None` for JSON and for unknown types.
     pub(crate) fn accepted<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Self> {
         let mut best = (0, None);
         for range in headers.flat_map(|header| header.split(',')) {

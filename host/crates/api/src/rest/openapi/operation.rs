@@ -7,10 +7,12 @@ use utoipa::openapi::path::Operation;
 
 use crate::rest::decode::RESERVED;
 use crate::rest::error::PROBLEM_JSON;
-use crate::rest::openapi::BEARER;
 use crate::rest::openapi::schema::{Protos, described, path_names};
 use crate::rest::route::{Route, Shape, has_body};
 use crate::state::AuthMode;
+
+/// The name of the scheme by which callers authenticate.
+pub(super) const BEARER: &str = "bearer";
 
 /// Errors that every operation with a tenant may answer.
 const ERRORS: [(&str, &str); 8] = [

@@ -1,8 +1,7 @@
 //! Venues, series, events and ticket types.
 
 use crate::operations::{event, series, ticket_type, venue};
-use crate::rest::route::{Mounted, delete, get, patch, post, put};
-use crate::rest::routes::EVENTS;
+use crate::rest::route::{EVENTS, Mounted, delete, get, patch, post, put};
 
 pub(super) fn routes() -> Vec<(&'static str, Vec<Mounted>)> {
     let events = events().into_iter().chain(ticket_types());

@@ -13,12 +13,6 @@ mod tracker;
 use crate::rest::route::Mounted;
 use crate::rest::{health, streams};
 
-/// Where the clients of the issue tracker's predecessor call it.
-const TRACKER: &[&str] = &["/api/v1"];
-
-/// Where the clients of the event system's predecessor call it.
-pub(super) const EVENTS: &[&str] = &[""];
-
 /// All routes with the tag under which the OpenAPI document groups them.
 pub(super) fn all() -> Vec<(&'static str, Vec<Mounted>)> {
     let mut groups = vec![("health", health::routes())];

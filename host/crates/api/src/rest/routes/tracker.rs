@@ -3,8 +3,7 @@
 use crate::operations::{
     command, comment, issue, label, link, project, scheme, transition, user_v1, user_v2, watcher,
 };
-use crate::rest::route::{Mounted, delete, get, patch, post, put};
-use crate::rest::routes::TRACKER;
+use crate::rest::route::{Mounted, TRACKER, delete, get, patch, post, put};
 
 pub(super) fn routes() -> Vec<(&'static str, Vec<Mounted>)> {
     vec![

@@ -67,11 +67,11 @@ async fn farewell(mut socket: WebSocket, end: &End, cursor: String) {
 }
 
 fn failed(error: &Error) -> End {
-    tracing::warn!(?error, "a stream ended");
+    tracing::warn!(?error, "stream failed");
     End::Failed
 }
 
-/// What a client sent.
+/// A message from the client.
 enum Heard {
     Text(String),
     Nothing,

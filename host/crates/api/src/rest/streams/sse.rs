@@ -18,7 +18,7 @@ use crate::subscriptions::{
     AvailabilityFollower, BookingFollower, FactFollower, Next, ProjectFollower, STALL,
 };
 
-/// What shows that a stream lives.
+/// The heartbeat of a stream.
 const BEAT: &str = ": heartbeat\n\n";
 
 /// A stream's end of the channel to the client: one batch waits at most.
@@ -68,7 +68,7 @@ pub(super) fn facts(mut follower: FactFollower) -> Response {
                     .collect(),
                 Ok(Next::Heartbeat) => format!("id: {}\n{BEAT}", follower.cursor()),
                 Ok(Next::Shutdown | Next::Revoked) => return,
-                Err(error) => return tracing::warn!(?error, "a stream of facts ended"),
+                Err(error) => return tracing::warn!(?error, "fact stream failed"),
             };
             if !client.send(text).await {
                 return;
@@ -96,14 +96,14 @@ pub(super) fn project(mut follower: ProjectFollower, first: ProjectUpdate) -> Re
                 Ok(Next::News(updates)) => news = updates,
                 Ok(Next::Heartbeat) => {}
                 Ok(Next::Shutdown | Next::Revoked) => return,
-                Err(error) => return tracing::warn!(?error, "a project's stream ended"),
+                Err(error) => return tracing::warn!(?error, "project stream failed"),
             }
         }
     });
     response
 }
 
-/// What is left of an event, as events.
+/// Streams availability as events.
 pub(super) fn availability(mut follower: AvailabilityFollower) -> Response {
     let (client, response) = open();
     tokio::spawn(async move {
@@ -119,7 +119,7 @@ pub(super) fn availability(mut follower: AvailabilityFollower) -> Response {
                 }
                 Ok(Next::Heartbeat) => BEAT.to_owned(),
                 Ok(Next::Shutdown | Next::Revoked) => return,
-                Err(error) => return tracing::warn!(?error, "a stream of availability ended"),
+                Err(error) => return tracing::warn!(?error, "availability stream failed"),
             };
             if !client.send(text).await {
                 return;
@@ -144,7 +144,7 @@ pub(super) fn position(mut follower: BookingFollower) -> Response {
                 }
                 Ok(Some(Next::Heartbeat)) => BEAT.to_owned(),
                 Ok(None | Some(Next::Shutdown | Next::Revoked)) => return,
-                Err(error) => return tracing::warn!(?error, "a stream of a booking's place ended"),
+                Err(error) => return tracing::warn!(?error, "booking stream failed"),
             };
             if !client.send(text).await {
                 return;
