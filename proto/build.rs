@@ -38,6 +38,9 @@ const VALUE: &str = ".common.v1.Value";
 /// A list that can be absent: JSON has no wrapper around it.
 const GRANTS: &str = ".plugin.v1.Grants";
 
+/// Each scan of a report is judged by itself, so an unreadable time must not refuse the report.
+const SCAN_TIME: &str = ".ticket.v1.Scan.at";
+
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder by environment")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     for file in FILES {
@@ -89,6 +92,10 @@ fn derive_message(config: &mut prost_build::Config, name: &str, message: &Descri
     );
     let fields: BTreeSet<&str> = message.field.iter().map(FieldDescriptorProto::name).collect();
     for field in &message.field {
+        if format!("{name}.{}", field.name()) == SCAN_TIME {
+            config.field_attribute(SCAN_TIME, "#[serde(with = \"crate::json::lenient_timestamp\")]");
+            continue;
+        }
         let attribute = match field_attribute(field, &fields) {
             Some(inner) => format!("#[serde({inner})]"),
             None => continue,

@@ -78,6 +78,19 @@ pub mod timestamp {
     }
 }
 
+/// Timestamps of which an unreadable one becomes one that is out of range, for the operation to refuse.
+pub mod lenient_timestamp {
+    use super::*;
+
+    pub use super::timestamp::serialize;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        let text = text.filter(|text| !text.is_empty());
+        Ok(text.map(|text| parse_timestamp(&text).unwrap_or(Timestamp { seconds: i64::MAX, nanos: 0 })))
+    }
+}
+
 /// An enum value as its name; the unspecified value is null.
 pub mod enum_value {
     use super::*;

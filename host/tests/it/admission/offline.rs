@@ -168,7 +168,7 @@ async fn each_scan_is_judged_by_itself(kind: Kind) {
         ]
     );
     let message = |place: usize| results[place]["message"].as_str().unwrap().to_owned();
-    assert!(message(0).starts_with("at ") && message(0).contains("to come"), "{}", message(0));
+    assert!(message(0).starts_with("at ") && message(0).contains("in the future"), "{}", message(0));
     for place in [1, 2] {
         let message = message(place);
         assert!(message.starts_with("at ") && message.ends_with("; set the device's clock"), "{message}");

@@ -77,6 +77,11 @@ pub(crate) fn create(request: pb::CreateTicketTypeRequest) -> Result<WriteTicket
 pub(crate) fn change(request: pb::UpdateTicketTypeRequest) -> Result<ChangeTicketType> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     let mut faults = Faults::default();
+    for (path, is_empty) in [("price", request.price.is_none()), ("status", request.status.is_empty())] {
+        if mask.names(path) && is_empty {
+            faults.add(path, "must be given");
+        }
+    }
     let held = ChangeTicketType {
         name: mask.keep("name", request.name),
         description: mask.keep("description", request.description),

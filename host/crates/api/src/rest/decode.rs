@@ -50,6 +50,11 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     message(body(bytes)?, &[], MaskRule::Absent, "body")
 }
 
+/// Parses the object in a body that may be null as well.
+pub(super) fn optional_body(bytes: &[u8]) -> Result<Members> {
+    if bytes.trim_ascii() == b"null" { Ok(Members::new()) } else { body(bytes) }
+}
+
 /// Parses the object in a body.
 pub(super) fn body(bytes: &[u8]) -> Result<Members> {
     match Node::parse(bytes) {
@@ -84,8 +89,9 @@ pub(super) fn query(uri: &Uri) -> Result<Members> {
 }
 
 fn malformed(whole: &str, fault: DecodeError) -> Error {
-    let DecodeError { at, message } = fault;
-    Error::malformed(if at.is_empty() { whole } else { &at }, message)
+    let DecodeError { at, message, is_rule } = fault;
+    let field = if at.is_empty() { whole } else { &at };
+    if is_rule { Error::invalid(field, message) } else { Error::malformed(field, message) }
 }
 
 /// Deserializes a message from the members that the client sent, the path, and the mask.

@@ -12,11 +12,13 @@ const SHOWN: usize = 64;
 pub(super) struct DecodeError {
     pub(super) at: String,
     pub(super) message: String,
+    /// Whether the value has the right type and breaks a rule: an unknown name, a text that is no time.
+    pub(super) is_rule: bool,
 }
 
 impl DecodeError {
     pub(super) fn of(field: &str, message: impl fmt::Display) -> Self {
-        Self { at: field.to_owned(), message: message.to_string() }
+        Self { at: field.to_owned(), message: message.to_string(), is_rule: false }
     }
 
     /// The fault of a member that is no field.
@@ -42,7 +44,7 @@ impl std::error::Error for DecodeError {}
 
 impl serde::de::Error for DecodeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::of("", message)
+        Self { is_rule: true, ..Self::of("", message) }
     }
 
     fn invalid_type(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -58,7 +60,7 @@ impl serde::de::Error for DecodeError {
     }
 
     fn unknown_variant(name: &str, known: &'static [&'static str]) -> Self {
-        Self::of("", format_args!("is {:?}; {} is expected", head(name), one_of(known)))
+        Self::custom(format_args!("is {:?}; {} is expected", head(name), one_of(known)))
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {

@@ -296,6 +296,7 @@ async fn sent(route: &Route, request: Request) -> Result<Members, Problem> {
     // An action without arguments needs no body; a replacement by nothing is a mistake.
     let may_be_empty = route.method == Method::POST;
     let members = match read_body(request, may_be_empty).await? {
+        Some(bytes) if may_be_empty => decode::optional_body(&bytes)?,
         Some(bytes) => decode::body(&bytes)?,
         None => Members::new(),
     };
