@@ -183,7 +183,10 @@ async fn a_put_replaces_the_whole_and_a_patch_what_it_names() {
         assert_eq!(faults(&rest.patch(&path, json!({field: null})).await), [field]);
     }
     let cleared = rest.patch(&path, json!({"featured": null, "reentry": null})).await;
-    assert_eq!((&done(&cleared)["event"]["featured"], &done(&cleared)["event"]["reentry"]), (&json!(false), &json!(false)));
+    assert_eq!(
+        (&done(&cleared)["event"]["featured"], &done(&cleared)["event"]["reentry"]),
+        (&json!(false), &json!(false))
+    );
     // Each of them by itself; what they make together is judged.
     for (patch, expected) in [
         (json!({"hold_min_seconds": 30}), json!([60, 30, null])),

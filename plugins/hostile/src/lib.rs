@@ -185,6 +185,7 @@ const OTHER_ACTS: [&str; 20] = [
     "no-reason",
     "loop",
     "too-many-effects",
+    "create-child",
     "not-granted",
     "unknown-field",
     "unknown-effect",

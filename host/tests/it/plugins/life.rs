@@ -50,7 +50,7 @@ async fn what_an_upload_is_refused_for_is_said_by_name() {
     assert_eq!(done(&first)["release"], done(&again)["release"], "the same bytes are the same release");
     let other = send(&rest, varied(&component, "x"), wasm).await;
     assert_eq!(other.code(409), "RELEASE_EXISTS");
-    assert!(other.body["detail"].as_str().unwrap().contains("another version"), "{:#}", other.body);
+    assert!(other.body["detail"].as_str().unwrap().contains("change the version"), "{:#}", other.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]
