@@ -173,7 +173,7 @@ fn misbehave(act: &str, amount: u64) {
 }
 
 /// Acts of other functions, and acts that do nothing.
-const OTHER_ACTS: [&str; 20] = [
+const OTHER_ACTS: [&str; 21] = [
     "",
     "attributes",
     "residue",

@@ -2,30 +2,20 @@
 //! line's files.
 
 pub mod basket;
+mod dry_run;
 pub mod effect;
 pub mod question;
 pub mod reply;
 
+pub use dry_run::{read_dry_run, show_dry_run};
 pub use reply::ReplyBody;
 
 use serde_json::{Map, Value as Json};
-use tessera_core::plugin::{DryRun, DryRunResult};
 use tessera_core::value::Field;
 use tessera_core::{Error, Result, Value};
 use tessera_proto::common::v1 as pb;
 
-use crate::convert::{release, value};
-use crate::rest::decode;
-
-/// Reads a dry run from JSON, as REST takes it.
-pub fn read_dry_run(json: &[u8]) -> Result<DryRun> {
-    release::trial(decode::json(json)?)
-}
-
-/// The result of a dry run as REST answers it.
-pub fn show_dry_run(tried: DryRunResult) -> Result<Json> {
-    serde_json::to_value(release::tried(tried)?).map_err(Error::internal)
-}
+use crate::convert::value;
 
 /// Reads the input of a command: a member that is no field value stays JSON.
 pub(crate) fn decode_input(input: &Map<String, Json>) -> Vec<Field> {
