@@ -208,7 +208,9 @@ async fn a_put_replaces_the_whole() {
     assert_eq!(replaced["labels"], json!(["a"]), "labels have paths of their own");
     let bare = rest.put(&path, json!({"description": "only"})).await;
     let missing = faults(&bare);
-    for field in ["summary", "type", "priority"] {
+    for field in ["status", "type", "priority"] {
         assert!(missing.contains(&field.to_owned()), "{missing:?}");
     }
+    let nameless = json!({"status": "NEW", "type": "FEATURE", "priority": "MAJOR"});
+    assert_eq!(faults(&rest.put(&path, nameless).await), ["summary"]);
 }
