@@ -175,7 +175,7 @@ async fn a_timer_that_fails_too_often_is_parked_and_shown_and_tried_again_when_a
         assert_eq!(fact["object_kind"], "installation", "{fact:#}");
         assert_eq!(fact["changes"][0]["field"], format!("timers.{}.tick.failures", issues[0]), "{fact:#}");
         let told = tessera(&host, &["timers", "hostile", "--retry"]);
-        assert!(told.ends_with("timers tried again: 2\n"), "{told}");
+        assert!(told.ends_with("timers retried: 2\n"), "{told}");
         for id in &issues {
             until(&rest, &comments(id), called).await;
         }
