@@ -21,7 +21,7 @@ pub async fn send(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>
 
 /// A row as a request over REST.
 pub fn request(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>) -> reqwest::RequestBuilder {
-    let mut query = fixture.fill(row.query);
+    let mut query = row.query.to_owned();
     let mut body = row.body.clone();
     match (bad, &row.method) {
         (Some(Value::Object(values)), &Method::GET) => {
@@ -32,7 +32,7 @@ pub fn request(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>) -
         (Some(bad), _) => body = bad.clone(),
         (None, _) => {}
     }
-    let path = format!("{}?{query}", fixture.fill(row.path));
+    let path = format!("{}?{}", fixture.fill(row.path), fixture.fill(&query));
     let request = rest.request(row.method.clone(), path.trim_end_matches('?'));
     match fixture.fill_json(&body) {
         Value::Null => request,
@@ -139,6 +139,36 @@ async fn errors_are_equal() {
         }
     }
     assert!(unequal.is_empty(), "{}", unequal.join("\n"));
+}
+
+/// The calls beside the rows' own: other fields set, or a rule broken.
+#[tokio::test(flavor = "multi_thread")]
+async fn further_calls_are_equal() {
+    let home = Home::new(Kind::Memory).await;
+    let host = Host::start(&home).await;
+    let (rest, grpc) = (host.rest(), host.grpc().await);
+    let (mut unequal, mut compared) = (Vec::new(), 0);
+    for row in rows().iter().filter(|row| !row.stream && !row.document) {
+        for further in &row.further {
+            let mut fixture = Fixture::new(&rest).await;
+            let answer = send(&rest, row, &fixture, Some(&further.rest)).await;
+            // A refused call has changed nothing, so the same objects are used again and errors are equal to the letter.
+            if answer.status.is_success() {
+                fixture = Fixture::new(&rest).await;
+            }
+            let called = rpc::call(&grpc, row.rpc, &fixture.fill_json(&further.grpc)).await;
+            let over_rest =
+                if answer.status.is_success() { Ok(plain(&answer.body)) } else { Err(rest_error(&answer)) };
+            let over_grpc = called.map(|body| plain(&body)).map_err(|status| grpc_error(&status));
+            if over_rest != over_grpc {
+                let name = further.name;
+                unequal.push(format!("{} ({name}):\n  REST {over_rest:?}\n  gRPC {over_grpc:?}", row.id));
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "{compared}");
+    assert!(unequal.is_empty(), "{} of {compared}:\n{}", unequal.len(), unequal.join("\n"));
 }
 
 type Fault = (String, String, Vec<(String, String)>);

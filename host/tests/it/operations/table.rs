@@ -17,7 +17,6 @@ pub struct Further {
     /// The body over REST; of a GET, the query.
     pub rest: Value,
     /// The message of gRPC.
-    #[expect(dead_code, reason = "the comparison of transports takes only the calls of rows")]
     pub grpc: Value,
 }
 

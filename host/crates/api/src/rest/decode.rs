@@ -14,6 +14,9 @@ const MASK: &str = "update_mask";
 /// Fields that no client writes: the version is in `If-Match`, the mask in the members of the body.
 pub(super) const RESERVED: [&str; 2] = ["etag", MASK];
 
+/// The most parameters of one query; no list takes a tenth of them.
+const MAX_PARAMETERS: usize = 100;
+
 /// Members of a request object.
 pub(super) type Members = Vec<(String, Node)>;
 
@@ -73,6 +76,9 @@ pub(super) fn object(members: Members) -> Node {
 pub(super) fn query(uri: &Uri) -> Result<Members> {
     let parameters = Query::<Vec<(String, String)>>::try_from_uri(uri);
     let Query(parameters) = parameters.map_err(|_| Error::malformed("query", UNREADABLE))?;
+    if parameters.len() > MAX_PARAMETERS {
+        return Err(Error::malformed("query", format!("has more than {MAX_PARAMETERS} parameters")));
+    }
     let mut members: Members = Vec::new();
     for (name, value) in parameters {
         let value = Node::Parameter(value);

@@ -79,9 +79,9 @@ fn faults_name_field_value_and_expectation() {
 
 #[test]
 fn oversized_bodies_are_refused() {
-    let body = format!(r#"{{"pools":[{}"a"]}}"#, r#""a","#.repeat(200_000));
+    let body = format!(r#"{{"pools":[{}"a"]}}"#, r#""a","#.repeat(100_000));
     assert!(
-        refusal::<CreateTicketTypeRequest>(&body).starts_with("body is not JSON: more than 200000 values")
+        refusal::<CreateTicketTypeRequest>(&body).starts_with("body is not JSON: more than 100000 values")
     );
     let nested = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     assert!(refusal::<CreateTicketTypeRequest>(&nested).starts_with("body is not JSON"));
@@ -110,6 +110,13 @@ fn query_parameters_become_fields() {
     ] {
         assert_eq!(read(text).unwrap_err().message(), expected);
     }
+}
+
+#[test]
+fn queries_have_a_bounded_number_of_parameters() {
+    let of = |count: usize| query(&format!("/v1/venues?{}", "a&".repeat(count)).parse().unwrap());
+    assert!(of(100).is_ok());
+    assert_eq!(of(101).unwrap_err().message(), "query has more than 100 parameters");
 }
 
 fn patched<T: DeserializeOwned>(text: &str, mask: MaskRule, path: &str) -> Result<T> {

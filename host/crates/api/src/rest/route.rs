@@ -278,9 +278,15 @@ where
     let whole = if has_body(&route.method) { "body" } else { "query" };
     let request = Request::from_parts(parts, body);
     let sent = sent(route, request).await?;
-    let message = decode::message(sent, &path, route.mask, whole)?;
+    let message = decode::message(sent, &path, route.mask, whole).map_err(|error| in_body(route, error))?;
     let answer = operation(Arc::clone(rest.api()), ctx, message).await?;
     Ok(encode(route, &path, &answer)?)
+}
+
+/// Names the places of faults as the client sees them, where the body is one field of the request.
+fn in_body(route: &Route, error: Error) -> Error {
+    let Some(field) = route.body_field else { return error };
+    error.renamed(|path| path.strip_prefix(field)?.strip_prefix('.').map(str::to_owned))
 }
 
 /// Whether requests of a method have a body.

@@ -91,7 +91,7 @@ fn pools() -> Vec<Row> {
     let of_event = json!({"event_id": "{event_id}"});
     let new = |capacity: i64| json!({"name": "Balcony", "capacity": capacity});
     let made = |capacity: i64| json!({"event_id": "{event_id}", "name": "Balcony", "capacity": capacity});
-    let capacities = json!([{"pool_id": "{pool_id}", "capacity": 60}]);
+    let capacities = json!([{"pool_id": "{other_event_id}", "capacity": 60}]);
     vec![
         get(
             "inventory.get",
@@ -106,8 +106,9 @@ fn pools() -> Vec<Row> {
             "/v1/events/{event_id}/inventory",
             json!({"pools": capacities}),
             "ticket.v1.InventoryService/UpdateInventory",
-            json!({"event_id": "{event_id}", "pools": capacities}),
-        ),
+            json!({"event_id": "{other_event_id}", "pools": capacities}),
+        )
+        .at("/v1/events/{other_event_id}/inventory"),
         post(
             "pool.create",
             "/v1/events/{event_id}/pools",
