@@ -29,6 +29,7 @@ const TIERS: &str = r#"{"group": {"quantity": 5, "basis_points": 500}}"#;
 
 /// Options of the bench.
 #[derive(clap::Parser, Clone)]
+#[group(skip)]
 pub(crate) struct Options {
     #[command(flatten)]
     tracker: tracker::Options,
