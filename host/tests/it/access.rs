@@ -5,12 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tessera_core::Role;
 use tessera_core::access::Operation;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tonic::{Code, Status};
 
 use crate::harness::{Answer, Grpc, Home, Host, Kind, Rest};
 use crate::operations::fixture::{Fixture, MARK};
 use crate::operations::{Row, rows, rpc};
 use crate::parity::{request, send};
+use crate::tracker::until;
 
 async fn memory() -> (Home, Host) {
     let home = Home::new(Kind::Memory).await;
@@ -40,11 +43,12 @@ async fn refused_keys(rest: &Rest) -> Vec<(&'static str, Option<String>)> {
         rest.post("/v1/keys", json!({"name": "revoked", "roles": ["admin"]})).await.expect(201).clone();
     let id = revoked["key"]["id"].as_str().unwrap();
     rest.post(&format!("/v1/keys/{id}:revoke"), Value::Null).await.expect(200);
-    let soon = time::OffsetDateTime::now_utc() + Duration::from_millis(700);
-    let soon = soon.format(&time::format_description::well_known::Rfc3339).unwrap();
+    // By the host's own clock.
+    let now = OffsetDateTime::parse(revoked["key"]["created_at"].as_str().unwrap(), &Rfc3339).unwrap();
+    let soon = (now + Duration::from_secs(2)).format(&Rfc3339).unwrap();
     let body = json!({"name": "expired", "roles": ["admin"], "expires_at": soon});
     let expired = rest.post("/v1/keys", body).await.expect(201)["secret"].as_str().unwrap().to_owned();
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    until(&rest.with_key(Some(&expired)), "/v1/me", |answer| answer.status.as_u16() == 401).await;
     vec![
         ("no key", None),
         ("a malformed key", Some("tsk_nonsense".to_owned())),
@@ -56,7 +60,7 @@ async fn refused_keys(rest: &Rest) -> Vec<(&'static str, Option<String>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_done_without_a_valid_key_but_what_is_public() {
+async fn only_public_operations_work_without_a_valid_key() {
     let (_home, host) = memory().await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
     let fixture = Fixture::new(&rest).await;
@@ -78,7 +82,7 @@ async fn nothing_is_done_without_a_valid_key_but_what_is_public() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_is_too_low_is_refused_and_does_not_learn_what_it_may_not_see() {
+async fn insufficient_role_is_refused_without_revealing_hidden_objects() {
     let (_home, host) = memory().await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
     let fixture = Fixture::new(&rest).await;
@@ -101,7 +105,7 @@ async fn a_role_that_is_too_low_is_refused_and_does_not_learn_what_it_may_not_se
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_role_sees_what_is_public() {
+async fn every_role_reads_public_operations() {
     let (_home, host) = memory().await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
     let fixture = Fixture::new(&rest).await;
@@ -145,7 +149,7 @@ async fn another_tenants_objects_do_not_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idempotency_key_repeats_nothing_for_another_tenant() {
+async fn idempotency_keys_are_separate_for_each_tenant() {
     let (_home, host) = memory().await;
     let rest = host.rest();
     rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await.expect(201);

@@ -17,8 +17,8 @@ use crate::tracker::{all_pages, done, memory, on, on_every_store, until};
 
 on_every_store! {
     a_sale_issues_tickets_with_codes
-    a_ticket_that_was_not_used_goes_to_another_holder
-    a_cancelled_ticket_is_void_and_its_unit_comes_back_by_choice
+    unused_ticket_can_be_transferred
+    cancelled_ticket_is_void_and_restocked_on_request
     a_cancelled_event_cancels_its_tickets
 }
 
@@ -111,7 +111,7 @@ async fn a_sale_issues_tickets_with_codes(kind: Kind) {
     assert_eq!(validate(&gate, &sold.event, json!({"ticket_id": sold.id(0)})).await, (true, String::new()));
 }
 
-async fn a_ticket_that_was_not_used_goes_to_another_holder(kind: Kind) {
+async fn unused_ticket_can_be_transferred(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 2, json!({})).await;
     let (event, path) = (sold.event.as_str(), format!("/v1/tickets/{}:transfer", sold.id(0)));
@@ -139,7 +139,7 @@ async fn a_ticket_that_was_not_used_goes_to_another_holder(kind: Kind) {
     done(&check_in(&rest, event, "North", json!({"qr_code": sold.code(1)})).await);
 }
 
-async fn a_cancelled_ticket_is_void_and_its_unit_comes_back_by_choice(kind: Kind) {
+async fn cancelled_ticket_is_void_and_restocked_on_request(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let show = show(&rest, 4, json!({"buyer_limit": 2})).await;
     let sold = buy(&rest, &show, "ann", 2).await;
@@ -192,7 +192,7 @@ async fn a_cancelled_event_cancels_its_tickets(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_a_ticket_already_is_told_so_by_its_tag() {
+async fn ticket_with_matching_etag_is_not_modified() {
     let (_home, _host, rest) = memory().await;
     let sold = sold(&rest, 1, json!({})).await;
     let path = format!("/v1/tickets/{}", sold.id(0));

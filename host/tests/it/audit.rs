@@ -9,7 +9,7 @@ use tessera_proto::facts::v1::facts_service_client::FactsServiceClient;
 use crate::harness::{Kind, Rest};
 use crate::tracker::{all_pages, bring, done, encode, memory, on, on_every_store, until};
 
-on_every_store! { every_kind_of_change_is_in_the_audit_log refused_logins_are_written_down_within_bounds }
+on_every_store! { every_kind_of_change_is_in_the_audit_log refused_logins_are_audited_within_bounds }
 
 /// The key of an admin of a new tenant.
 async fn acme(rest: &Rest) -> Rest {
@@ -134,7 +134,7 @@ async fn every_kind_of_change_is_in_the_audit_log(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_log_is_filtered_by_what_its_facts_say() {
+async fn audit_log_filters_match_fact_fields() {
     let (_home, _host, rest) = memory().await;
     let ada = rest.user("ada@example.com").await;
     let key = rest.new_key(&["admin"], Some(&ada)).await;
@@ -178,7 +178,7 @@ async fn only_admins_read_the_audit_log() {
     assert!(theirs.iter().all(|fact| fact["type"] == "tenant.created" || fact["type"] == "key.created"));
 }
 
-async fn refused_logins_are_written_down_within_bounds(kind: Kind) {
+async fn refused_logins_are_audited_within_bounds(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let key = rest.new_key(&["agent"], None).await;
     let id = key.split('_').nth(1).unwrap();

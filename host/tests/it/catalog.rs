@@ -13,9 +13,9 @@ use crate::harness::{Answer, Kind, Rest};
 use crate::tracker::{done, faults, memory, on, on_every_store, until};
 
 on_every_store! {
-    an_event_goes_from_draft_to_active_to_cancelled_and_no_further
-    what_events_need_is_not_deleted
-    a_place_is_kept_to_the_part_and_a_point_changes_whole
+    event_status_moves_from_draft_to_active_to_cancelled
+    referenced_venues_and_series_are_not_deleted
+    venue_fields_are_kept_and_coordinates_change_together
 }
 
 /// Makes what stands in `body` and answers its id.
@@ -56,7 +56,7 @@ async fn with_tag(rest: &Rest, method: Method, path: &str, tag: &str, body: Valu
     rest.send(rest.request(method, path).header("if-match", tag).json(&body)).await
 }
 
-async fn an_event_goes_from_draft_to_active_to_cancelled_and_no_further(kind: Kind) {
+async fn event_status_moves_from_draft_to_active_to_cancelled(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let id = event(&rest, "Night", json!({"max_capacity": 10, "status": "draft"})).await;
     let path = format!("/v1/events/{id}");
@@ -88,7 +88,7 @@ async fn an_event_goes_from_draft_to_active_to_cancelled_and_no_further(kind: Ki
     assert_eq!(to("draft").await.code(404), "EVENT_NOT_FOUND");
 }
 
-async fn what_events_need_is_not_deleted(kind: Kind) {
+async fn referenced_venues_and_series_are_not_deleted(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let venue = venue(&rest, "Hall").await;
     let series = made(&rest, "/v1/series", json!({"name": "Tour"}), "series").await;
@@ -107,7 +107,7 @@ async fn what_events_need_is_not_deleted(kind: Kind) {
     }
 }
 
-async fn a_place_is_kept_to_the_part_and_a_point_changes_whole(kind: Kind) {
+async fn venue_fields_are_kept_and_coordinates_change_together(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let body = json!({
         "name": "Hall", "address": "1 Street", "city": "Berlin", "country": "Germany",
@@ -136,7 +136,7 @@ async fn a_place_is_kept_to_the_part_and_a_point_changes_whole(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_a_version_is_not_changed_behind_the_callers_back() {
+async fn stale_version_is_refused() {
     let (_home, host, rest) = memory().await;
     let (venue, event) = (venue(&rest, "Hall").await, event(&rest, "Night", json!({})).await);
     let series = made(&rest, "/v1/series", json!({"name": "Tour"}), "series").await;
@@ -170,7 +170,7 @@ async fn what_has_a_version_is_not_changed_behind_the_callers_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_put_replaces_the_whole_and_a_patch_what_it_names() {
+async fn put_replaces_all_fields_and_patch_only_named_ones() {
     let (_home, _host, rest) = memory().await;
     let more =
         json!({"description": "d", "hold_seconds": 60, "buyer_limit": 4, "image_url": "https://e.example/a"});
@@ -212,7 +212,7 @@ async fn a_put_replaces_the_whole_and_a_patch_what_it_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_without_a_status_is_active_and_one_that_is_replaced_stays_what_it_is() {
+async fn create_defaults_to_active_and_replace_keeps_the_status() {
     let (_home, host, rest) = memory().await;
     let id = event(&rest, "Night", json!({})).await;
     let path = format!("/v1/events/{id}");
@@ -277,7 +277,7 @@ async fn the_paths_of_the_seed_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeat_with_the_same_key_makes_nothing_twice() {
+async fn repeated_key_creates_nothing_twice() {
     let (_home, _host, rest) = memory().await;
     let event = event(&rest, "Night", json!({})).await;
     for (path, name, body) in [

@@ -125,7 +125,7 @@ fn variable<'a>(text: &'a str, after: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn every_variable_of_the_seeds_is_known_by_its_name() {
+fn every_predecessor_setting_is_known() {
     let known = shown(&run(&["config", "show"], &[]));
     for (name, _) in SEEDS {
         assert!(known.contains_key(&name.to_lowercase()), "{name} is not a setting");
@@ -133,29 +133,21 @@ fn every_variable_of_the_seeds_is_known_by_its_name() {
 }
 
 #[test]
-fn the_list_of_the_seeds_variables_is_the_one_of_their_documents() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/seeds");
-    let Ok(documents) = std::fs::read_dir(&folder) else {
-        eprintln!("{} is not there: the list was not compared with the documents", folder.display());
-        return;
-    };
+fn list_of_predecessor_settings_matches_their_documents() {
     let mut named = BTreeSet::new();
-    for document in documents {
-        let text = std::fs::read_to_string(document.unwrap().path()).unwrap();
-        for line in text.lines() {
-            let row = line.strip_prefix("| `").and_then(|row| variable(row, "`"));
-            named.extend(row.map(str::to_owned));
-            // A line of a file of settings, or several in front of a command.
-            let words = line.split_whitespace().map_while(|word| variable(word, "="));
-            named.extend(words.map(str::to_owned));
-        }
+    for line in include_str!("configuration/predecessors.md").lines() {
+        let row = line.strip_prefix("| `").and_then(|row| variable(row, "`"));
+        named.extend(row.map(str::to_owned));
+        // A line of a file of settings, or several in front of a command.
+        let words = line.split_whitespace().map_while(|word| variable(word, "="));
+        named.extend(words.map(str::to_owned));
     }
     let listed: BTreeSet<_> = SEEDS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(listed, named);
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused_at_start_and_says_so() {
+fn unbuilt_features_are_refused_at_start() {
     let known = shown(&run(&["config", "show"], &[]));
     let later: Vec<_> = known.iter().filter(|(_, (_, about))| about.contains("not built yet")).collect();
     assert!(later.len() >= 20, "{later:?}");
@@ -178,7 +170,7 @@ fn what_is_not_built_yet_is_refused_at_start_and_says_so() {
 }
 
 #[test]
-fn what_is_not_built_yet_may_be_off() {
+fn unbuilt_features_may_be_disabled() {
     let off = [
         ("GRPC_TLS_ENABLED", "false"),
         ("SEARCH_FUZZY_MATCH", "false"),
@@ -196,7 +188,7 @@ fn what_is_not_built_yet_may_be_off() {
 }
 
 #[test]
-fn a_backend_that_is_not_built_yet_is_refused_and_says_what_works() {
+fn unbuilt_backend_is_refused_with_the_alternatives() {
     for (name, value, works) in [
         ("CACHE_TYPE", "redis", "memory"),
         ("COMMUNICATION_METHOD", "kafka", "stream"),
@@ -210,7 +202,7 @@ fn a_backend_that_is_not_built_yet_is_refused_and_says_what_works() {
 }
 
 #[test]
-fn all_faults_are_told_at_once_each_with_its_key_and_what_would_be_right() {
+fn all_faults_are_reported_with_key_and_bounds() {
     let faults = [
         ("HTTP_PORT", "eighty", "0 to 65535"),
         ("GRPC_PORT", "70000", "0 to 65535"),
@@ -241,14 +233,14 @@ fn all_faults_are_told_at_once_each_with_its_key_and_what_would_be_right() {
 }
 
 #[test]
-fn no_setting_has_a_fault_by_default() {
+fn defaults_are_valid() {
     let output = run(&["config", "check"], &[]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stderr(&output).is_empty());
 }
 
 #[test]
-fn secrets_are_hidden_wherever_they_come_from() {
+fn secrets_are_never_printed() {
     const KEY: &str = "tsk_boot_feedfacefeedfacefeedfacefeedface";
     const SECRET: &str = "hunter2hunter2hunter2hunter2hunter2";
     let url = format!("postgres://user:{SECRET}@localhost/db");
@@ -278,7 +270,7 @@ fn secrets_are_hidden_wherever_they_come_from() {
 }
 
 #[test]
-fn a_fault_in_a_secret_does_not_show_it() {
+fn secret_faults_do_not_print_the_secret() {
     for (name, value) in [
         ("TESSERA_SECRET_KEY", "hunter2"),
         ("TESSERA_BOOTSTRAP_KEY", "tsk_boot_hunter2"),
@@ -296,7 +288,7 @@ fn a_fault_in_a_secret_does_not_show_it() {
 }
 
 #[test]
-fn an_unknown_key_is_named_with_the_nearest_known_one_wherever_it_stands() {
+fn unknown_key_suggests_the_nearest_known_one() {
     let file = File::new("htp_port = 1\nno_such_thing_at_all = true\n");
     let output = run(&["config", "check", "--config", file.path(), "--set", "grpc_prot=1"], &[]);
     assert_eq!(output.status.code(), Some(1));
@@ -310,7 +302,7 @@ fn an_unknown_key_is_named_with_the_nearest_known_one_wherever_it_stands() {
 }
 
 #[test]
-fn a_file_is_read_the_environment_wins_over_it_and_flags_over_both() {
+fn flags_override_environment_overrides_file() {
     let file =
         File::new("http_port = 1001\ngrpc_port = 1002\nlog_level = \"warn\"\nseed_relationships = true\n");
     let arguments = ["config", "show", "--config", file.path(), "--http-port", "3001", "--data", "elsewhere"];
@@ -337,7 +329,7 @@ fn a_file_is_read_the_environment_wins_over_it_and_flags_over_both() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_a_fault_that_names_it() {
+fn unreadable_file_is_named() {
     let output = run(&["config", "check", "--config", "absent.toml"], &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("absent.toml"), "{}", stderr(&output));
@@ -354,7 +346,7 @@ fn a_file_that_cannot_be_read_is_a_fault_that_names_it() {
 }
 
 #[test]
-fn two_names_of_one_setting_must_agree() {
+fn aliases_of_a_setting_must_agree() {
     let output = run(&["config", "check"], &[("PORT", "3002"), ("HTTP_PORT", "8080")]);
     assert!(stderr(&output).contains("PORT is \"3002\", but HTTP_PORT"), "{}", stderr(&output));
     let alias = shown(&run(&["config", "show"], &[("PORT", "3002"), ("NODE_ENV", "development")]));
@@ -362,7 +354,7 @@ fn two_names_of_one_setting_must_agree() {
 }
 
 #[test]
-fn a_database_that_is_named_is_used_and_not_beside_another() {
+fn database_url_excludes_other_database_settings() {
     let url = "postgres://user@localhost/db";
     let beside = run(&["config", "check"], &[("DATABASE_URL", url), ("DB_TYPE", "memdb")]);
     assert_eq!(beside.status.code(), Some(1));

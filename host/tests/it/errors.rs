@@ -17,7 +17,7 @@ async fn raw(rest: &Rest, kind: &str, body: Vec<u8>) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_never_reaches_a_handler_is_a_problem_too() {
+async fn errors_before_the_handler_are_problems() {
     let (_home, _host, rest) = memory().await;
     let unknown = rest.get("/v1/nothing").await;
     assert_eq!(unknown.code(404), "ROUTE_NOT_FOUND");
@@ -68,7 +68,7 @@ fn members(reference: &Value, operation: &Value) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_body_of_any_operation_is_refused_in_words_of_the_program() {
+async fn errors_do_not_mention_internal_names() {
     let (_home, _host, rest) = memory().await;
     let reference = rest.get("/openapi.json").await.expect(200).clone();
     let mut told = 0;
@@ -132,7 +132,7 @@ async fn a_body_is_bounded_in_size_and_depth() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_is_stored_as_it_was_given_or_refused_by_name() {
+async fn text_is_stored_verbatim_or_refused_by_field() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
     for text in
@@ -151,7 +151,7 @@ async fn text_is_stored_as_it_was_given_or_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rubbish_in_paths_and_queries_is_told_by_name() {
+async fn malformed_paths_and_queries_name_the_parameter() {
     let (_home, host, rest) = memory().await;
     for (path, field) in [
         ("/v1/issues/nonsense", "issue_id"),

@@ -1,15 +1,16 @@
 //! Starts hosts on private ports and stores, and calls them.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::OnceCell;
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
 use tonic::transport::Channel;
@@ -27,27 +28,57 @@ pub enum Kind {
     Postgres,
 }
 
-/// A place where hosts keep things: a folder, and a database where the store is one. Gone when dropped.
+/// A folder for hosts, and a database where the store is one. Removed when dropped.
 pub struct Home {
     pub kind: Kind,
     pub folder: PathBuf,
     database: Option<String>,
+    begun: SystemTime,
+    /// The test that it was made for: libtest gives a test's thread its name.
+    test: String,
 }
 
 impl Home {
+    /// A home whose store has its schema.
     pub async fn new(kind: Kind) -> Self {
+        static POSTGRES: OnceCell<String> = OnceCell::const_new();
+        static SQLITE: OnceCell<PathBuf> = OnceCell::const_new();
+        match kind {
+            Kind::Memory => Self::with_database(kind, None).await,
+            Kind::Postgres => {
+                let template = POSTGRES.get_or_init(postgres_template).await;
+                Self::with_database(kind, Some(template)).await
+            }
+            Kind::Sqlite => {
+                let template = SQLITE.get_or_init(sqlite_template).await;
+                let home = Self::with_database(kind, None).await;
+                std::fs::copy(template, home.folder.join(SQLITE_FILE)).unwrap();
+                home
+            }
+        }
+    }
+
+    /// A home whose store has nothing yet.
+    pub async fn empty(kind: Kind) -> Self {
+        Self::with_database(kind, None).await
+    }
+
+    async fn with_database(kind: Kind, template: Option<&String>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        let begun = SystemTime::now();
         let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&name);
         std::fs::create_dir_all(&folder).unwrap();
         let database = if kind == Kind::Postgres {
             run_sql(&format!("DROP DATABASE IF EXISTS {name}")).await;
-            run_sql(&format!("CREATE DATABASE {name}")).await;
+            let template = template.map(|template| format!(" TEMPLATE {template}")).unwrap_or_default();
+            run_sql(&format!("CREATE DATABASE {name}{template}")).await;
             Some(name)
         } else {
             None
         };
-        Self { kind, folder, database }
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        Self { kind, folder, database, begun, test }
     }
 
     /// The database's address, where there is one.
@@ -80,8 +111,18 @@ impl Home {
     }
 }
 
+/// Writes down how long a test had a home, where `cargo xtask test` asks for it.
+fn record_time(home: &Home) {
+    let Some(file) = std::env::var_os("TESSERA_TEST_TIMES") else { return };
+    let since_epoch = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
+    let line = format!("{} {} {}\n", since_epoch(home.begun), since_epoch(SystemTime::now()), home.test);
+    let file = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
+        record_time(self);
         let _ = std::fs::remove_dir_all(&self.folder);
         if let Some(name) = self.database.take() {
             // Dropping cannot wait on the runtime that it may run in.
@@ -94,6 +135,44 @@ impl Drop for Home {
     }
 }
 
+/// The file of a host's data on SQLite.
+const SQLITE_FILE: &str = "tessera.db";
+
+/// Brings the store of a home up to date.
+fn migrate(home: &Home) {
+    let migrated = Host::command(home, &[]).arg("migrate").output().unwrap();
+    assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+}
+
+/// The database that others are copied from, made once for each process. What a process that has ended left is removed.
+async fn postgres_template() -> String {
+    for name in
+        query_texts("SELECT datname::text FROM pg_database WHERE datname LIKE 'it\\_template\\_%'").await
+    {
+        let owner = name.rsplit('_').next().unwrap();
+        if !Path::new("/proc").join(owner).exists() {
+            run_sql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        }
+    }
+    let mut home = Home::empty(Kind::Postgres).await;
+    migrate(&home);
+    let template = format!("it_template_{}", std::process::id());
+    run_sql(&format!("DROP DATABASE IF EXISTS {template}")).await;
+    run_sql(&format!("ALTER DATABASE {} RENAME TO {template}", home.database.take().unwrap())).await;
+    template
+}
+
+/// The file that others are copied from, made once for each process.
+async fn sqlite_template() -> PathBuf {
+    let home = Home::empty(Kind::Sqlite).await;
+    migrate(&home);
+    let template = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("it_template.db");
+    let made = home.folder.join(SQLITE_FILE);
+    // Replaced as a whole, for whoever copies the former one.
+    std::fs::rename(made, &template).unwrap();
+    template
+}
+
 fn server_url() -> String {
     std::env::var("TESSERA_TEST_POSTGRES")
         .expect("TESSERA_TEST_POSTGRES is not set: run the tests by `cargo xtask test`, or start its servers with `cargo xtask services up`")
@@ -104,6 +183,15 @@ async fn run_sql(sql: &str) {
     let mut connection = options.connect().await.expect("PostgreSQL of the tests does not answer");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
+}
+
+async fn query_texts(sql: &str) -> Vec<String> {
+    let options: sqlx::postgres::PgConnectOptions = server_url().parse().unwrap();
+    let mut connection = options.connect().await.expect("PostgreSQL of the tests does not answer");
+    let rows =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    rows
 }
 
 /// A running host. Killed when dropped.

@@ -23,7 +23,7 @@ async fn host(kind: Kind) -> (Home, Host, Rest) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeat_gets_the_first_answer_and_another_body_is_refused() {
+async fn repeated_key_returns_the_first_answer_and_refuses_another_body() {
     let (_home, _host, rest) = host(Kind::Memory).await;
     let project = rest.project("P").await;
     let body = json!({"project_id": project, "summary": "Once"});
@@ -43,7 +43,7 @@ async fn a_repeat_gets_the_first_answer_and_another_body_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_command_by_the_other_way_is_the_same_command() {
+async fn key_is_shared_by_rest_and_grpc() {
     let (_home, host, rest) = host(Kind::Memory).await;
     let first = post(&rest, "/v1/projects", "p", &json!({"name": "P", "description": "d"})).await;
     let grpc = host.grpc().await;
@@ -66,7 +66,7 @@ async fn the_same_command_by_the_other_way_is_the_same_command() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_are_judged_again_and_secrets_are_told_once() {
+async fn refusals_are_not_replayed_and_secrets_are_shown_once() {
     let (_home, _host, rest) = host(Kind::Memory).await;
     let absent = json!({"project_id": uuid::Uuid::now_v7().to_string(), "summary": "x"});
     for _ in 0..2 {
@@ -105,13 +105,13 @@ async fn fifty_at_once(clients: &[Rest]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_at_once_have_one_effect_on_sqlite() {
+async fn fifty_concurrent_repeats_have_one_effect_on_sqlite() {
     let (_home, _host, rest) = host(Kind::Sqlite).await;
     fifty_at_once(&[rest]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_at_once_have_one_effect_on_two_hosts() {
+async fn fifty_concurrent_repeats_have_one_effect_on_two_hosts() {
     let (home, _host, rest) = host(Kind::Postgres).await;
     let other = Host::start(&home).await;
     fifty_at_once(&[rest, other.rest()]).await;

@@ -15,7 +15,7 @@ use tonic_types::StatusExt as _;
 use crate::harness::{Grpc, Home, Host, Kind, ROOT_KEY, Rest};
 use crate::tracker::{done, memory, on_every_store};
 
-on_every_store! { a_whole_run_says_each_request_once_and_nothing_that_is_secret }
+on_every_store! { each_request_is_logged_once_without_secrets }
 
 const SECRET: &str = "the secret of this run, which nobody may read";
 
@@ -53,7 +53,7 @@ impl Secrets {
     }
 }
 
-async fn a_whole_run_says_each_request_once_and_nothing_that_is_secret(kind: Kind) {
+async fn each_request_is_logged_once_without_secrets(kind: Kind) {
     let home = Home::new(kind).await;
     let mut secrets = Secrets::default();
     secrets.key(ROOT_KEY);
@@ -184,7 +184,7 @@ async fn over_grpc(grpc: Grpc, ids: &mut Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_keeps_its_id_and_gets_one_where_it_has_none() {
+async fn request_id_is_kept_or_generated() {
     let (_home, host, rest) = memory().await;
     let echo = async |headers: &[(&str, &str)]| {
         let request = rest.request(Method::GET, "/v1/nowhere");
@@ -214,7 +214,7 @@ async fn a_request_keeps_its_id_and_gets_one_where_it_has_none() {
 
 /// The database breaks under the host: the log says why, the client is told the request's id and no more.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_internal_error_tells_the_log_why_and_the_client_nothing_of_it() {
+async fn internal_error_is_logged_and_hidden_from_the_client() {
     let home = Home::new(Kind::Postgres).await;
     let host = Host::start_with(&home, &[("LOG_FORMAT", "json")]).await;
     let rest = host.rest();
@@ -245,7 +245,7 @@ async fn an_internal_error_tells_the_log_why_and_the_client_nothing_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_level_says_what_is_not_logged() {
+async fn log_level_filters_lines() {
     let home = Home::new(Kind::Memory).await;
     let host = Host::start_with(&home, &[("LOG_LEVEL", "warn")]).await;
     host.rest().get("/v1/me").await.expect(200);

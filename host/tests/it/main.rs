@@ -7,6 +7,7 @@
 
 mod access;
 mod admission;
+mod architecture;
 mod audit;
 mod bookings;
 mod catalog;
@@ -15,7 +16,6 @@ mod crash;
 mod docs;
 mod errors;
 mod harness;
-mod house;
 mod idempotency;
 mod imports;
 mod logs;

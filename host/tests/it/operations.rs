@@ -3,6 +3,7 @@
 
 pub mod fixture;
 pub mod rpc;
+pub mod shape;
 mod table;
 
 pub use table::{Row, groups, rows};

@@ -1,18 +1,31 @@
-//! One meaning, two transports: every operation gives equal results and equal errors over REST and gRPC.
+//! Every operation gives equal answers and equal errors over REST and gRPC.
+//!
+//! Two hosts get the same operations in the same order, one over REST and one over gRPC; then all values but ids and
+//! times near now have to be equal.
+
+mod fields;
 
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::StreamExt as _;
+use prost_reflect::DynamicMessage;
 use reqwest::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tessera_core::access::Operation;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::harness::{Answer, Home, Host, Kind, Rest};
+use crate::harness::{Answer, Grpc, Home, Host, Kind, Rest};
 use crate::operations::fixture::Fixture;
-use crate::operations::{Row, rows, rpc};
+use crate::operations::shape::Shape;
+use crate::operations::{Row, groups, rows, rpc};
+
+/// Groups of operations that are called at a time.
+pub const CONCURRENT: usize = 3;
 
 /// Sends a row over REST.
 pub async fn send(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>) -> Answer {
@@ -21,18 +34,18 @@ pub async fn send(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>
 
 /// A row as a request over REST.
 pub fn request(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>) -> reqwest::RequestBuilder {
-    let mut query = row.query.to_owned();
+    let mut query = fixture.fill(row.query);
     let mut body = row.body.clone();
     match (bad, &row.method) {
         (Some(Value::Object(values)), &Method::GET) => {
             let pairs =
                 values.iter().map(|(name, value)| format!("{name}={}", value.to_string().trim_matches('"')));
-            query = pairs.collect::<Vec<_>>().join("&");
+            query = fixture.fill(&pairs.collect::<Vec<_>>().join("&"));
         }
         (Some(bad), _) => body = bad.clone(),
         (None, _) => {}
     }
-    let path = format!("{}?{}", fixture.fill(row.path), fixture.fill(&query));
+    let path = format!("{}?{query}", fixture.fill(row.path));
     let request = rest.request(row.method.clone(), path.trim_end_matches('?'));
     match fixture.fill_json(&body) {
         Value::Null => request,
@@ -78,114 +91,160 @@ async fn every_route_has_a_row() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn results_are_equal() {
-    let home = Home::new(Kind::Memory).await;
-    let host = Host::start(&home).await;
-    let (rest, grpc) = (host.rest(), host.grpc().await);
-    let mut unequal = Vec::new();
-    for row in rows().iter().filter(|row| !row.stream) {
-        let answer = send(&rest, row, &Fixture::new(&rest).await, None).await;
-        assert!(answer.status.is_success(), "{}: {} {:#}", row.id, answer.status, answer.body);
-        let fixture = Fixture::new(&rest).await;
-        let told = rpc::call(&grpc, row.rpc, &fixture.fill_json(&row.ask)).await;
-        let told = told.unwrap_or_else(|status| panic!("{}: {status:?}", row.id));
-        let (rest, grpc) = if row.document {
-            // Each ticket has another code; what else a document says is shown where one ticket is printed by both.
-            let media = answer.headers["content-type"].to_str().unwrap().to_owned();
-            (Value::String(media), told["content_type"].clone())
-        } else {
-            (plain(&answer.body), plain(&told))
-        };
-        if rest != grpc {
-            unequal.push(format!("{}:\n  REST {rest}\n  gRPC {grpc}", row.id));
+/// Both transports of two hosts that are called with the same operations in the same order.
+struct Pair {
+    _homes: [Home; 2],
+    _hosts: [Host; 2],
+    rest: Rest,
+    /// The other host over REST, for its objects.
+    other: Rest,
+    grpc: Grpc,
+}
+
+impl Pair {
+    async fn start(kind: Kind) -> Self {
+        let homes = [Home::new(kind).await, Home::new(kind).await];
+        let hosts = [Host::start(&homes[0]).await, Host::start(&homes[1]).await];
+        let (rest, other, grpc) = (hosts[0].rest(), hosts[1].rest(), hosts[1].grpc().await);
+        Self { _homes: homes, _hosts: hosts, rest, other, grpc }
+    }
+
+    async fn fixtures(&self) -> [Fixture; 2] {
+        let [rest, other] = [Fixture::new(&self.rest), Fixture::new(&self.other)].map(Box::pin);
+        let (rest, other) = tokio::join!(rest, other);
+        [rest, other]
+    }
+}
+
+/// A call of a row: its name, and REST's and gRPC's request.
+type Call<'a> = (&'a str, Option<&'a Value>, &'a Value);
+
+/// The calls of a row on objects that exist. What leaves the objects as they are goes first.
+fn calls(row: &Row) -> Vec<Call<'_>> {
+    let own = [("good", None, &row.ask)];
+    let bad = row.bad.iter().map(|(rest, grpc)| ("rule broken", Some(rest), grpc));
+    let further = row.further.iter().map(|further| (further.name, Some(&further.rest), &further.grpc));
+    own.into_iter().chain(bad).chain(further).collect()
+}
+
+/// Calls every operation over both transports, and returns where they differ and what gRPC answered.
+async fn compared(kind: Kind, rows: Vec<Row>) -> (Vec<String>, BTreeSet<String>) {
+    let pair = Pair::start(kind).await;
+    let (mut unequal, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut fixtures = pair.fixtures().await;
+    let mut is_used = false;
+    for row in &rows {
+        // Reads leave the objects as they are.
+        if is_used {
+            fixtures = pair.fixtures().await;
+        }
+        is_used = row.method != Method::GET;
+        let [ours, theirs] = &fixtures;
+        for (name, body, message) in calls(row) {
+            if row.stream {
+                if let Some(message) = first_message(&pair.grpc, row, theirs).await {
+                    fields::set(&message, &mut seen);
+                }
+                continue;
+            }
+            let answer = send(&pair.rest, row, ours, body).await;
+            let message = rpc::answer(&pair.grpc, row.rpc, &theirs.fill_json(message)).await;
+            if let Ok(message) = &message {
+                fields::set(message, &mut seen);
+            }
+            if name == "good" {
+                assert!(answer.status.is_success(), "{}: {} {:#}", row.id, answer.status, answer.body);
+            }
+            let (rest, grpc) = outcomes(row, &answer, message, [ours, theirs]);
+            if rest != grpc {
+                unequal.push(format!("{} [{name}] on {kind:?}:\n  REST {rest}\n  gRPC {grpc}", row.id));
+            }
+        }
+        if row.route.contains('{') && !row.stream {
+            let answer = send(&pair.rest, row, &ours.absent(), None).await;
+            let message = rpc::answer(&pair.grpc, row.rpc, &theirs.absent().fill_json(&row.ask)).await;
+            assert!(!answer.status.is_success(), "{}: {:#}", row.id, answer.body);
+            let (rest, grpc) = outcomes(row, &answer, message, [ours, theirs]);
+            if rest != grpc {
+                unequal.push(format!("{} [not found] on {kind:?}:\n  REST {rest}\n  gRPC {grpc}", row.id));
+            }
         }
     }
+    (unequal, seen)
+}
+
+/// What a stream begins with, where that is the state of something.
+async fn first_message(grpc: &Grpc, row: &Row, fixture: &Fixture) -> Option<DynamicMessage> {
+    match row.id {
+        "availability.stream" | "booking.stream" => {
+            Some(rpc::answer(grpc, row.rpc, &fixture.fill_json(&row.ask)).await.unwrap())
+        }
+        _ => None,
+    }
+}
+
+/// Both outcomes in one form: the answer, or the error.
+fn outcomes(
+    row: &Row,
+    answer: &Answer,
+    message: Result<DynamicMessage, Status>,
+    [ours, theirs]: [&Fixture; 2],
+) -> (Value, Value) {
+    let (ours, theirs) = (Shape::new(ours), Shape::new(theirs));
+    let grpc = match message {
+        Ok(message) if row.document => rpc::json(&message, false)["content_type"].clone(),
+        Ok(message) => plain(&theirs.of(&rpc::json(&message, false))),
+        Err(status) => {
+            let is_matching = matches(answer.status.as_u16(), status.code());
+            json!({"error": grpc_error(&theirs, &status), "status": is_matching})
+        }
+    };
+    let rest = match answer.status.is_success() {
+        // Each ticket has another code; the rest of a document is tested where one ticket is printed by both.
+        true if row.document => json!(answer.headers["content-type"].to_str().unwrap()),
+        true => plain(&ours.of(&answer.body)),
+        false => json!({"error": rest_error(&ours, answer), "status": true}),
+    };
+    (rest, grpc)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_and_errors_are_equal_in_memory_and_use_every_field() {
+    let groups = futures_util::stream::iter(groups());
+    let groups =
+        groups.map(|(_, rows)| tokio::spawn(compared(Kind::Memory, rows))).buffer_unordered(CONCURRENT);
+    let groups: Vec<_> = groups.collect().await;
+    let (mut unequal, mut seen) = (Vec::new(), BTreeSet::new());
+    for group in groups {
+        let (lines, fields) = group.unwrap();
+        unequal.extend(lines);
+        seen.extend(fields);
+    }
+    assert!(unequal.is_empty(), "{}", unequal.join("\n"));
+    fields::assert_complete(&seen);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_and_errors_are_equal_on_postgres() {
+    let (unequal, _) = compared(Kind::Postgres, rows()).await;
     assert!(unequal.is_empty(), "{}", unequal.join("\n"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn errors_are_equal() {
-    let home = Home::new(Kind::Memory).await;
-    let host = Host::start(&home).await;
-    let (rest, grpc) = (host.rest(), host.grpc().await);
-    let held = Fixture::new(&rest).await;
-    let absent = held.absent();
-    let mut unequal = Vec::new();
-    for row in rows().iter().filter(|row| !row.stream) {
-        let (fixture, bad) = match &row.bad {
-            Some((bad_rest, bad_grpc)) => (&held, Some((bad_rest, bad_grpc))),
-            None => (&absent, None),
-        };
-        // Nothing can be wrong with them.
-        if ["whoami", "event.categories", "signing_key.list", "signing_key.rotate", "hold_rules.get"]
-            .contains(&row.id)
-        {
-            continue;
-        }
-        let answer = send(&rest, row, fixture, bad.map(|(rest, _)| rest)).await;
-        let ask = fixture.fill_json(bad.map_or(&row.ask, |(_, grpc)| grpc));
-        let status = rpc::call(&grpc, row.rpc, &ask)
-            .await
-            .map_or_else(|status| status, |told| panic!("{}: {told:#}", row.id));
-        let (rest, grpc) = (rest_error(&answer), grpc_error(&status));
-        if rest != grpc || !matches(answer.status.as_u16(), status.code()) {
-            unequal.push(format!(
-                "{}: {} {:?}\n  REST {rest:?}\n  gRPC {grpc:?}",
-                row.id,
-                answer.status,
-                status.code()
-            ));
-        }
-    }
-    assert!(unequal.is_empty(), "{}", unequal.join("\n"));
-}
-
-/// The calls beside the rows' own: other fields set, or a rule broken.
-#[tokio::test(flavor = "multi_thread")]
-async fn further_calls_are_equal() {
-    let home = Home::new(Kind::Memory).await;
-    let host = Host::start(&home).await;
-    let (rest, grpc) = (host.rest(), host.grpc().await);
-    let (mut unequal, mut compared) = (Vec::new(), 0);
-    for row in rows().iter().filter(|row| !row.stream && !row.document) {
-        for further in &row.further {
-            let mut fixture = Fixture::new(&rest).await;
-            let answer = send(&rest, row, &fixture, Some(&further.rest)).await;
-            // A refused call has changed nothing, so the same objects are used again and errors are equal to the letter.
-            if answer.status.is_success() {
-                fixture = Fixture::new(&rest).await;
-            }
-            let called = rpc::call(&grpc, row.rpc, &fixture.fill_json(&further.grpc)).await;
-            let over_rest =
-                if answer.status.is_success() { Ok(plain(&answer.body)) } else { Err(rest_error(&answer)) };
-            let over_grpc = called.map(|body| plain(&body)).map_err(|status| grpc_error(&status));
-            if over_rest != over_grpc {
-                let name = further.name;
-                unequal.push(format!("{} ({name}):\n  REST {over_rest:?}\n  gRPC {over_grpc:?}", row.id));
-            }
-            compared += 1;
-        }
-    }
-    assert!(compared > 100, "{compared}");
-    assert!(unequal.is_empty(), "{} of {compared}:\n{}", unequal.len(), unequal.join("\n"));
-}
-
-type Fault = (String, String, Vec<(String, String)>);
-
-fn rest_error(answer: &Answer) -> Fault {
-    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+/// An error's code, text, and the path and text of each fault.
+fn rest_error(shape: &Shape, answer: &Answer) -> Value {
+    let text = |value: &Value, name: &str| shape.text(value[name].as_str().unwrap_or_default());
     let faults = answer.body["violations"].as_array().cloned().unwrap_or_default();
-    let faults = faults.iter().map(|fault| (text(fault, "field"), text(fault, "message"))).collect();
-    (text(&answer.body, "code"), text(&answer.body, "detail"), faults)
+    let faults: Vec<_> = faults.iter().map(|fault| [text(fault, "field"), text(fault, "message")]).collect();
+    json!([text(&answer.body, "code"), text(&answer.body, "detail"), faults])
 }
 
-fn grpc_error(status: &Status) -> Fault {
+fn grpc_error(shape: &Shape, status: &Status) -> Value {
     let details = status.get_error_details();
     let reason = details.error_info().map(|info| info.reason.clone()).unwrap_or_default();
     let faults = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
-    let faults = faults.into_iter().map(|fault| (fault.field, fault.description)).collect();
-    (reason, status.message().to_owned(), faults)
+    let faults: Vec<_> =
+        faults.iter().map(|fault| [shape.text(&fault.field), shape.text(&fault.description)]).collect();
+    json!([reason, shape.text(status.message()), faults])
 }
 
 /// The table of the APIs: which status goes with which code.
@@ -206,8 +265,8 @@ pub fn matches(status: u16, code: Code) -> bool {
     }
 }
 
-/// What an answer says, without what is fresh in each and without how JSON and protobuf differ: what is
-/// empty is left out, numbers are texts, names of enums are as REST has them.
+/// An answer without how JSON and protobuf differ: what is absent or empty is left out, numbers are texts, and names
+/// of enums are in lower case.
 fn plain(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -215,34 +274,41 @@ fn plain(value: &Value) -> Value {
             if let Some(inner) = typed(&map) {
                 return plain(inner);
             }
-            let fields = map.iter().filter(|(name, _)| !FRESH.contains(&name.as_str()));
-            let fields = fields
-                .map(|(name, value)| (name.clone(), plain(value)))
-                .filter(|(_, value)| !is_empty(value));
-            Value::Object(fields.collect())
+            let fields = map.iter().filter(|(name, _)| *name != "transport");
+            let fields = fields.map(|(name, value)| {
+                let value = plain(value);
+                (name.clone(), if fields::enums().contains(name) { lower(value) } else { value })
+            });
+            Value::Object(fields.filter(|(_, value)| !is_empty(value)).collect())
         }
         Value::Array(list) => list.iter().map(plain).collect(),
-        // Protobuf leaves out what is 0.
-        Value::Number(number) if number.as_i64() == Some(0) => Value::Null,
-        Value::Number(number) => Value::String(masked(&number.to_string())),
-        Value::String(text) => Value::String(masked(text)),
+        // 1.0 is 1.
+        Value::Number(number) => Value::String(match number.as_f64().filter(|_| number.is_f64()) {
+            Some(number) => number.to_string(),
+            None => number.to_string(),
+        }),
+        Value::String(text) => Value::String(match OffsetDateTime::parse(text, &Rfc3339) {
+            Ok(time) => time.to_offset(UtcOffset::UTC).format(&Rfc3339).unwrap(),
+            Err(_) => text.clone(),
+        }),
         other => other.clone(),
     }
 }
 
-/// What differs from call to call.
-const FRESH: [&str; 10] = [
-    "cursor",
-    "next_page_token",
-    "secret",
-    "request_id",
-    "transport",
-    "create_date",
-    "modify_date",
-    "created_at",
-    "updated_at",
-    "time_us",
-];
+/// Names of an enum, as REST writes them.
+fn lower(value: Value) -> Value {
+    match value {
+        Value::String(name) => {
+            let name = name.to_lowercase();
+            // What is not set has no name in REST.
+            let name =
+                if name.ends_with("_unspecified") { "" } else { name.trim_start_matches("link_kind_") };
+            json!(name)
+        }
+        Value::Array(names) => names.into_iter().map(lower).collect(),
+        other => other,
+    }
+}
 
 /// An issue's own names in the place of the built-in ones, and JSON in the place of its text.
 fn named(map: &Map<String, Value>) -> Map<String, Value> {
@@ -270,42 +336,13 @@ fn typed(map: &Map<String, Value>) -> Option<&Value> {
     }
 }
 
+/// Whether a value is absent: `null`, or an empty text, list or object.
 fn is_empty(value: &Value) -> bool {
     match value {
-        Value::Null | Value::Bool(false) => true,
+        Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::Array(list) => list.is_empty(),
         Value::Object(map) => map.is_empty(),
-        Value::Bool(true) | Value::Number(_) => false,
+        Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-/// Text in lower case with ids, digits and times masked.
-fn masked(text: &str) -> String {
-    let is_id = |word: &&str| uuid::Uuid::try_parse(word).is_ok();
-    if let Some(id) = text.split([' ', '.', '"']).find(is_id) {
-        return masked(&text.replace(id, "an id"));
-    }
-    if text.len() >= 20 && text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T') {
-        return "a time".to_owned();
-    }
-    if text.len() == 136 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
-        return "a ticket's code".to_owned();
-    }
-    if text.len() == 44 && STANDARD.decode(text).is_ok_and(|key| key.len() == 32) {
-        return "a public key".to_owned();
-    }
-    let text = text.to_lowercase().replace("link_kind_", "");
-    if text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return "a key".to_owned();
-    }
-    let mut out = String::new();
-    for c in text.chars() {
-        if !c.is_ascii_digit() {
-            out.push(c);
-        } else if !out.ends_with('#') {
-            out.push('#');
-        }
-    }
-    out
 }

@@ -1,9 +1,9 @@
 //! Plugins as their authors, their tenants and their operators meet them.
 
 mod author;
-mod guests;
+mod components;
 mod hooks;
-mod life;
+mod lifecycle;
 mod timers;
 
-pub use guests::{component, install, newer, upload, varied, versioned};
+pub use components::{component, install, newer, upload, varied, versioned};

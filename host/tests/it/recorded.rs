@@ -6,17 +6,18 @@
 
 mod calls;
 mod difference;
-mod shape;
 
 use std::path::{Path, PathBuf};
 
+use futures_util::StreamExt as _;
 use serde_json::{Map, Value, json};
 
 use self::calls::{Call, calls};
-use self::shape::Shape;
 use crate::harness::{Home, Host, Kind, Rest};
 use crate::operations::fixture::Fixture;
+use crate::operations::shape::Shape;
 use crate::operations::{Row, groups};
+use crate::parity::CONCURRENT;
 
 /// Headers that differ from call to call, are the same in all answers, or only describe the connection.
 const UNRECORDED_HEADERS: [&str; 6] =
@@ -62,15 +63,11 @@ async fn openapi_document_is_as_recorded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rest_answers_are_as_recorded() {
-    let mut running = tokio::task::JoinSet::new();
+    let groups = futures_util::stream::iter(groups());
+    let groups =
+        groups.map(|(group, rows)| tokio::spawn(answers_of(group, rows))).buffer_unordered(CONCURRENT);
     let mut differences = Vec::new();
-    for (group, rows) in groups() {
-        if running.len() == 3 {
-            differences.extend(running.join_next().await.unwrap().unwrap());
-        }
-        running.spawn(answers_of(group, rows));
-    }
-    while let Some(found) = running.join_next().await {
+    for found in groups.collect::<Vec<_>>().await {
         differences.extend(found.unwrap());
     }
     differences.sort();
@@ -102,7 +99,7 @@ async fn answers_of(group: &'static str, rows: Vec<Row>) -> Vec<String> {
 async fn recorded(rest: &Rest, call: &Call, fixture: &Fixture) -> Value {
     let objects = if call.absent { fixture.absent() } else { fixture.clone() };
     let objects = if call.malformed_ids { objects.malformed() } else { objects };
-    let shape = Shape::new(&objects);
+    let shape = Shape::across_builds(&objects);
     let response = call.request(rest, &objects).send().await.expect("the host does not answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let headers: Map<String, Value> = headers

@@ -15,13 +15,13 @@ use crate::plugins::install;
 use crate::tracker::{done, memory, on, on_every_store};
 
 on_every_store! {
-    a_tenant_says_how_long_is_held_where_an_event_does_not
-    what_is_held_is_sold_or_given_back
+    hold_rules_of_the_tenant_apply_where_an_event_has_none
+    held_units_are_sold_or_released
     a_hold_ends_by_itself_within_two_seconds
     a_repeat_gets_the_first_answer
-    many_at_once_sell_exactly_what_there_is
-    a_cancelled_event_lets_go_of_its_holds
-    seats_are_had_by_name_or_together
+    concurrent_reservations_sell_exactly_the_capacity
+    cancelled_event_releases_its_holds
+    seats_are_reserved_by_label_or_adjacent
 }
 
 /// An event that sells `quantity` units of one type; its id and the type's.
@@ -59,7 +59,7 @@ pub async fn counts(rest: &Rest, event: &str) -> [u64; 3] {
     ["held", "sold", "locked"].map(|name| pool[name].as_u64().unwrap())
 }
 
-async fn a_tenant_says_how_long_is_held_where_an_event_does_not(kind: Kind) {
+async fn hold_rules_of_the_tenant_apply_where_an_event_has_none(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let (own, other) = (show(&rest, 5, json!({"hold_seconds": 50})).await, show(&rest, 5, json!({})).await);
     let held = async |show: &(String, String), buyer: &str| {
@@ -90,7 +90,7 @@ async fn a_tenant_says_how_long_is_held_where_an_event_does_not(kind: Kind) {
     viewer.put("/v1/hold-rules", json!({})).await.expect(403);
 }
 
-async fn what_is_held_is_sold_or_given_back(kind: Kind) {
+async fn held_units_are_sold_or_released(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let show = show(&rest, 5, json!({"buyer_limit": 4})).await;
     let held = reserve(&rest, &show, "ann", 3).await;
@@ -167,7 +167,7 @@ async fn a_repeat_gets_the_first_answer(kind: Kind) {
     assert_eq!(counts(&rest, &show.0).await, [2, 0, 0]);
 }
 
-async fn many_at_once_sell_exactly_what_there_is(kind: Kind) {
+async fn concurrent_reservations_sell_exactly_the_capacity(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let show = show(&rest, 40, json!({})).await;
     let tasks: Vec<_> = (0..30)
@@ -196,7 +196,7 @@ async fn many_at_once_sell_exactly_what_there_is(kind: Kind) {
     assert_eq!((sold, counts(&rest, &show.0).await), (40, [0, 40, 0]));
 }
 
-async fn a_cancelled_event_lets_go_of_its_holds(kind: Kind) {
+async fn cancelled_event_releases_its_holds(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let show = show(&rest, 9, json!({})).await;
     let held = id(&reserve(&rest, &show, "ann", 4).await);
@@ -213,7 +213,7 @@ async fn a_cancelled_event_lets_go_of_its_holds(kind: Kind) {
     done(&rest.delete(&format!("/v1/events/{}", show.0)).await);
 }
 
-async fn seats_are_had_by_name_or_together(kind: Kind) {
+async fn seats_are_reserved_by_label_or_adjacent(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let (event, _) = show(&rest, 1, json!({})).await;
     let stalls = json!({"name": "Stalls", "price": {"amount": 4000, "currency": "EUR"}});
@@ -253,7 +253,7 @@ async fn seats_are_had_by_name_or_together(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_reserved_is_told_by_its_field() {
+async fn invalid_reservation_names_its_field() {
     let (_home, _host, rest) = memory().await;
     let (event, held) = show(&rest, 5, json!({})).await;
     let cases = [
@@ -285,7 +285,7 @@ async fn what_cannot_be_reserved_is_told_by_its_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_grpc_a_bound_is_lifted_by_saying_so_only() {
+async fn grpc_removes_a_capacity_only_when_unbounded_is_set() {
     let (_home, host, rest) = memory().await;
     let (event, held) = show(&rest, 5, json!({})).await;
     let client = host.grpc().await;
@@ -312,7 +312,7 @@ async fn over_grpc_a_bound_is_lifted_by_saying_so_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_exist_is_told_by_its_place() {
+async fn missing_references_name_their_position() {
     let (_home, _host, rest) = memory().await;
     let show = show(&rest, 5, json!({})).await;
     let (event, held) = &show;
@@ -347,7 +347,7 @@ async fn what_does_not_exist_is_told_by_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_locked_of_a_pool_without_capacity_is_bounded_all_the_same() {
+async fn locks_of_an_unbounded_pool_are_bounded() {
     let (_home, _host, rest) = memory().await;
     let show = show(&rest, 5, json!({})).await;
     let path = format!("/v1/events/{}/locks", show.0);
@@ -367,7 +367,7 @@ async fn what_is_locked_of_a_pool_without_capacity_is_bounded_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_extension_that_adds_nothing_says_how_much_would() {
+async fn extension_without_effect_names_the_minimum() {
     let (_home, _host, rest) = memory().await;
     let show = show(&rest, 5, json!({})).await;
     let path = format!("/v1/reservations/{}:extend", id(&reserve(&rest, &show, "ann", 1).await));
@@ -391,7 +391,7 @@ async fn an_extension_that_adds_nothing_says_how_much_would() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_would_be_refused_is_not_said_to_be_available() {
+async fn availability_check_agrees_with_reservation() {
     let (_home, _host, rest) = memory().await;
     let (event, held) = show(&rest, 50, json!({})).await;
     let check = async |quantity: u32, seats: Value| {
@@ -448,7 +448,7 @@ async fn what_would_be_refused_is_not_said_to_be_available() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plugins_judge_reservations_before_they_wait() {
+async fn plugins_validate_reservations_before_queueing() {
     let (_home, _host, rest) = memory().await;
     let show = show(&rest, 5, json!({})).await;
     let held = id(&reserve(&rest, &show, "ann", 1).await);
@@ -463,7 +463,7 @@ async fn plugins_judge_reservations_before_they_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_watches_an_event_is_told_of_the_last_state() {
+async fn availability_stream_ends_with_the_last_state() {
     let (_home, _host, rest) = memory().await;
     let show = show(&rest, 50, json!({})).await;
     let request =

@@ -246,7 +246,7 @@ impl Follower {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscriber_is_told_and_one_that_leaves_hurts_nobody() {
+async fn subscriber_is_notified_and_leaving_affects_no_other() {
     let (_home, host, grpc) = host(Kind::Memory).await;
     let project = project(&grpc).await;
     let (mut stays, mut leaves) = (Follower::new(&grpc).await, Follower::new(&grpc).await);

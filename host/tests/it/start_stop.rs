@@ -1,11 +1,11 @@
 //! The life of a host: the first start, the ports, several at once, and an orderly end.
 
-mod ending;
-#[cfg(target_os = "linux")]
-mod files;
-mod first;
+mod concurrent_starts;
+mod first_start;
 mod listening;
-mod several;
+#[cfg(target_os = "linux")]
+mod rlimit;
+mod shutdown;
 
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! Live streams: facts and projects' counts, over gRPC, Server-Sent Events and WebSocket.
 
 pub mod client;
-mod ends;
 mod facts;
 mod hosts;
-mod patience;
 mod projects;
+mod slow_readers;
+mod termination;

@@ -1,11 +1,11 @@
 //! Users, projects and issues as a client meets them, over both transports and on all stores.
 
+mod comments;
 mod deletion;
-mod hanging;
 mod history;
 mod links;
 mod lists;
-mod moving;
+mod moves;
 mod schemes;
 mod versions;
 

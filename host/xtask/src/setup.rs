@@ -49,6 +49,14 @@ pub(crate) fn faketime() -> Result<()> {
     apt(&["libfaketime"], "libfaketime is needed: install it with your system's package manager")
 }
 
+/// Makes sure of curl, with which the README's commands are tried.
+pub(crate) fn curl() -> Result<()> {
+    if find("curl").is_some() {
+        return Ok(());
+    }
+    apt(&["curl"], "curl is needed: install it with your system's package manager")
+}
+
 fn apt_get() -> Result<Command> {
     let mut command = if geteuid().is_root() {
         Command::new("env")

@@ -1,5 +1,9 @@
 //! `cargo xtask test`: the set-up, servers of its own, the tests, and the end of the servers whatever happens.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
@@ -45,6 +49,42 @@ fn names_a_package(arg: &str) -> bool {
     (arg.starts_with("-p") && !arg.starts_with("--")) || arg == "--package" || arg.starts_with("--package=")
 }
 
+/// How many of the slowest tests are printed.
+const SLOWEST: usize = 10;
+
+/// Prints the integration tests that took longest, by the file in which each writes when it began and ended.
+fn print_slowest(times: &Path) {
+    // Nothing was written when no integration test ran.
+    let Ok(text) = fs::read_to_string(times) else { return };
+    let slowest = slowest(&text);
+    if slowest.is_empty() {
+        return;
+    }
+    eprintln!("the slowest integration tests:");
+    for (name, milliseconds) in slowest {
+        eprintln!("{:>6}.{} s  {name}", milliseconds / 1_000, milliseconds % 1_000 / 100);
+    }
+}
+
+/// The slowest tests with their milliseconds. A line is a begin, an end, and the name of a test; a test has several.
+fn slowest(text: &str) -> Vec<(&str, u64)> {
+    let mut spans: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for line in text.lines() {
+        let mut words = line.splitn(3, ' ');
+        let (Some(begin), Some(end), Some(name)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
+        let (Ok(begin), Ok(end)) = (begin.parse(), end.parse()) else { continue };
+        let span = spans.entry(name).or_insert((begin, end));
+        *span = (span.0.min(begin), span.1.max(end));
+    }
+    let mut slowest: Vec<_> =
+        spans.into_iter().map(|(name, (begin, end))| (name, end.saturating_sub(begin))).collect();
+    slowest.sort_by_key(|(_, milliseconds)| Reverse(*milliseconds));
+    slowest.truncate(SLOWEST);
+    slowest
+}
+
 /// Sets up and runs the tests.
 pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
     setup::rust(paths)?;
@@ -63,4 +103,17 @@ pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
         args.add_to(cargo.arg("test"));
         process::run(cargo)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slowest_tests_come_first_and_their_homes_are_one_span() {
+        let text = "1000 2000 a\n1500 4500 a\n0 9000 b\nbroken\n5 6 \n";
+        assert_eq!(slowest(text), [("b", 9_000), ("a", 3_500), ("", 1)]);
+        let many: String = (0..20).map(|n| format!("0 {n} t{n}\n")).collect();
+        assert_eq!(slowest(&many).len(), SLOWEST);
+    }
 }

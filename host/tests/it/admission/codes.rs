@@ -13,8 +13,8 @@ use crate::harness::{Kind, Rest};
 use crate::tracker::{done, memory, on, on_every_store};
 
 on_every_store! {
-    codes_that_were_not_signed_for_the_event_are_refused
-    a_new_key_signs_and_the_former_ones_are_good_or_void
+    codes_of_other_events_are_refused
+    rotated_key_signs_and_former_keys_are_kept_or_revoked
 }
 
 /// The same code with another letter at a place.
@@ -24,7 +24,7 @@ pub(super) fn altered(code: &str, place: usize) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-async fn codes_that_were_not_signed_for_the_event_are_refused(kind: Kind) {
+async fn codes_of_other_events_are_refused(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let (here, there) = (sold(&rest, 1, json!({})).await, sold(&rest, 1, json!({})).await);
     rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await.expect(201);
@@ -55,7 +55,7 @@ async fn codes_that_were_not_signed_for_the_event_are_refused(kind: Kind) {
     done(&check_in(&rest, &here.event, "North", json!({"qr_code": typed})).await);
 }
 
-async fn a_new_key_signs_and_the_former_ones_are_good_or_void(kind: Kind) {
+async fn rotated_key_signs_and_former_keys_are_kept_or_revoked(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 3, json!({})).await;
     let keys = async || {
@@ -102,7 +102,7 @@ fn verified(keys: &Value, event: &str, code: &str) -> (u64, u16, String, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scanner_verifies_codes_by_itself() {
+async fn scanner_verifies_codes_offline() {
     let (_home, _host, rest) = memory().await;
     let sold: Sold = sold(&rest, 1, json!({})).await;
     done(&rest.send(rest.request(Method::POST, "/v1/signing-keys:rotate")).await);

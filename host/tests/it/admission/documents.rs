@@ -35,7 +35,7 @@ fn looks_like(format: &str, bytes: &[u8]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_is_shown_as_what_is_asked_for() {
+async fn ticket_is_printed_in_the_requested_format() {
     let (_home, host, rest) = memory().await;
     let sold = sold(&rest, 1, json!({})).await;
     let (path, grpc) = (format!("/v1/tickets/{}", sold.id(0)), host.grpc().await);
@@ -66,7 +66,7 @@ async fn a_ticket_is_shown_as_what_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_who_may_sell_prints_and_only_what_is_valid() {
+async fn only_sellers_print_and_only_valid_tickets() {
     let (_home, _host, rest) = memory().await;
     let sold = sold(&rest, 1, json!({})).await;
     let path = format!("/v1/tickets/{}", sold.id(0));
@@ -79,7 +79,7 @@ async fn only_who_may_sell_prints_and_only_what_is_valid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_is_made_of_whatever_text_there_is() {
+async fn document_renders_any_text() {
     let (_home, _host, rest) = memory().await;
     let venue = json!({
         "name": "Große Halle (\\)", "address": "Straße 1", "city": "Kraków", "country": "Polska",

@@ -9,16 +9,16 @@ use crate::plugins::install;
 use crate::tracker::{done, memory, on, on_every_store};
 
 on_every_store! {
-    of_many_who_show_one_ticket_one_comes_in
-    who_left_comes_in_again_where_the_event_allows_it
-    a_check_in_that_is_taken_back_never_was
+    concurrent_check_ins_of_one_ticket_admit_once
+    reentry_is_allowed_where_the_event_permits_it
+    undone_check_in_has_no_effect
     a_repeat_of_a_check_in_gets_the_first_answer
 }
 
 const SCANNERS: usize = 10;
 const ROUNDS: usize = 5;
 
-async fn of_many_who_show_one_ticket_one_comes_in(kind: Kind) {
+async fn concurrent_check_ins_of_one_ticket_admit_once(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let sold = sold(&rest, u32::try_from(ROUNDS).unwrap(), json!({})).await;
     for round in 0..ROUNDS {
@@ -58,7 +58,7 @@ async fn of_many_who_show_one_ticket_one_comes_in(kind: Kind) {
     assert_eq!((&stats["admitted"], &stats["inside"]), (&json!(ROUNDS), &json!(ROUNDS)));
 }
 
-async fn who_left_comes_in_again_where_the_event_allows_it(kind: Kind) {
+async fn reentry_is_allowed_where_the_event_permits_it(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let open = sold(&rest, 1, json!({"reentry": true})).await;
     let go = async |event: &str, id: &str, direction: &str| {
@@ -81,7 +81,7 @@ async fn who_left_comes_in_again_where_the_event_allows_it(kind: Kind) {
     assert_eq!(go(event, id, "in").await.code(409), "ALREADY_CHECKED_IN");
 }
 
-async fn a_check_in_that_is_taken_back_never_was(kind: Kind) {
+async fn undone_check_in_has_no_effect(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 1, json!({})).await;
     let gate = rest.with_key(Some(&rest.new_key(&["gate"], None).await));
@@ -129,7 +129,7 @@ async fn a_repeat_of_a_check_in_gets_the_first_answer(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_shown_at_the_gate_is_told_by_its_field() {
+async fn check_in_faults_name_their_field() {
     let (_home, _host, rest) = memory().await;
     let (sold, other) = (sold(&rest, 2, json!({})).await, sold(&rest, 1, json!({})).await);
     let cases = [
@@ -154,7 +154,7 @@ async fn what_is_shown_at_the_gate_is_told_by_its_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plugins_judge_who_comes_in() {
+async fn plugins_validate_check_ins() {
     let (_home, _host, rest) = memory().await;
     let sold = sold(&rest, 1, json!({})).await;
     let rules = json!({"settings": {"rules": [{"fields": ["staff"], "kinds": ["ticket"]}]}});

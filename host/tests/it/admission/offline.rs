@@ -9,9 +9,9 @@ use crate::harness::{Kind, Rest};
 use crate::tracker::{all_pages, done, on, on_every_store};
 
 on_every_store! {
-    reports_come_to_the_same_end_in_any_order
-    each_scan_is_judged_by_itself
-    a_report_is_judged_as_a_whole_whatever_its_scans_hold
+    order_of_reports_does_not_change_the_outcome
+    each_scan_has_its_own_verdict
+    malformed_report_is_refused_as_a_whole
     the_door_is_counted_by_gate_and_minute
 }
 
@@ -80,7 +80,7 @@ async fn end(rest: &Rest, of: &Sold, begin: OffsetDateTime) -> (Vec<Value>, Valu
     (records, done(&stats)["stats"].clone(), tickets)
 }
 
-async fn reports_come_to_the_same_end_in_any_order(kind: Kind) {
+async fn order_of_reports_does_not_change_the_outcome(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let one = sold(&rest, 2, json!({"reentry": true})).await;
     let other = sold(&rest, 2, json!({"reentry": true})).await;
@@ -116,7 +116,7 @@ async fn reports_come_to_the_same_end_in_any_order(kind: Kind) {
     assert_eq!(end(&rest, &one, begin).await, expected);
 }
 
-async fn each_scan_is_judged_by_itself(kind: Kind) {
+async fn each_scan_has_its_own_verdict(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 1, json!({})).await;
     let begin = evening();
@@ -190,7 +190,7 @@ async fn each_scan_is_judged_by_itself(kind: Kind) {
     assert!(live.body["detail"].as_str().unwrap().contains(&first), "{:#}", live.body);
 }
 
-async fn a_report_is_judged_as_a_whole_whatever_its_scans_hold(kind: Kind) {
+async fn malformed_report_is_refused_as_a_whole(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 1, json!({})).await;
     let unread =

@@ -9,8 +9,8 @@ use crate::harness::{Kind, Rest};
 use crate::tracker::{all_pages, done, memory, on, on_every_store};
 
 on_every_store! {
-    who_is_in_stays_in_when_re_entry_ends
-    what_was_refused_stays_refused_when_re_entry_begins
+    admitted_tickets_stay_admitted_when_reentry_is_disabled
+    refused_scans_stay_refused_when_reentry_is_enabled
 }
 
 fn now() -> String {
@@ -46,7 +46,7 @@ async fn verdicts(rest: &Rest, of: &Sold) -> Vec<(String, String)> {
     records.iter().map(|record| (text(&record["direction"]), text(&record["verdict"]))).collect()
 }
 
-async fn who_is_in_stays_in_when_re_entry_ends(kind: Kind) {
+async fn admitted_tickets_stay_admitted_when_reentry_is_disabled(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 1, json!({"reentry": true})).await;
     for direction in ["in", "out", "in"] {
@@ -69,7 +69,7 @@ async fn who_is_in_stays_in_when_re_entry_ends(kind: Kind) {
     assert_eq!(goes(&rest, &sold, "in").await, "ALREADY_CHECKED_IN");
 }
 
-async fn what_was_refused_stays_refused_when_re_entry_begins(kind: Kind) {
+async fn refused_scans_stay_refused_when_reentry_is_enabled(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 1, json!({})).await;
     assert_eq!(goes(&rest, &sold, "in").await, "");
@@ -89,7 +89,7 @@ async fn what_was_refused_stays_refused_when_re_entry_begins(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rule_can_be_switched_so_often() {
+async fn reentry_rule_changes_are_limited() {
     let (_home, _host, rest) = memory().await;
     let sold = sold(&rest, 1, json!({})).await;
     let path = format!("/v1/events/{}", sold.event);

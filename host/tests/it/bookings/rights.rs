@@ -11,7 +11,7 @@ use crate::reservations::show;
 use crate::tracker::{done, memory};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn roles_do_what_they_are_for() {
+async fn roles_limit_booking_operations() {
     let (_home, _host, rest) = memory().await;
     let (event, _) = show(&rest, 5, json!({})).await;
     let ann = entered(&rest, &event, "ann", json!({})).await;
@@ -34,7 +34,7 @@ async fn roles_do_what_they_are_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_sees_the_queue_and_nobody_without_a_key_who_is_in_it() {
+async fn queue_status_is_public_and_bookings_are_not() {
     let (_home, _host, rest) = memory().await;
     let (event, _) = show(&rest, 5, json!({})).await;
     done(&set(&rest, &event, 2, true).await);
@@ -72,7 +72,7 @@ async fn another_tenants_bookings_do_not_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn grpc_says_the_same() {
+async fn grpc_applies_the_same_rights() {
     let (_home, host, rest) = memory().await;
     let (event, held) = show(&rest, 5, json!({})).await;
     let grpc = host.grpc().await;

@@ -9,7 +9,7 @@ use crate::harness::{Home, Host, Kind, Rest};
 use crate::reservations::{counts, show};
 use crate::tracker::{done, on, on_every_store};
 
-on_every_store! { of_more_buyers_than_units_those_get_them_who_came_first }
+on_every_store! { first_buyers_get_the_last_units }
 
 const BUYERS: usize = 60;
 const UNITS: u64 = 40;
@@ -48,7 +48,7 @@ async fn over(rest: &Rest, ids: &[String]) -> Vec<Value> {
     all
 }
 
-async fn of_more_buyers_than_units_those_get_them_who_came_first(kind: Kind) {
+async fn first_buyers_get_the_last_units(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let show = show(&rest, UNITS, json!({})).await;
     // One who is served keeps the others waiting until all are there.
@@ -74,7 +74,7 @@ async fn of_more_buyers_than_units_those_get_them_who_came_first(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hosts_that_share_a_queue_serve_each_booking_once_also_when_one_dies() {
+async fn shared_queue_serves_each_booking_once_when_a_host_dies() {
     let home = Home::new(Kind::Postgres).await;
     let (mut one, two) = (Host::start(&home).await, Host::start(&home).await);
     let rest = two.rest();

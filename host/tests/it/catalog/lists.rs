@@ -7,8 +7,8 @@ use crate::harness::{Kind, Rest};
 use crate::tracker::{all_pages, done, encode, faults, on, on_every_store};
 
 on_every_store! {
-    events_are_found_by_what_they_are
-    pages_of_events_lose_nothing
+    events_are_filtered_by_their_fields
+    event_pages_are_complete
     venues_and_series_are_listed
 }
 
@@ -37,7 +37,7 @@ async fn shows(rest: &Rest, venue: &str) {
     done(&rest.patch(&format!("/v1/events/{gone}"), json!({"status": "cancelled"})).await);
 }
 
-async fn events_are_found_by_what_they_are(kind: Kind) {
+async fn events_are_filtered_by_their_fields(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let hall = venue(&rest, "Hall").await;
     shows(&rest, &hall).await;
@@ -74,7 +74,7 @@ async fn events_are_found_by_what_they_are(kind: Kind) {
     assert_eq!(faults(&nobody.get("/v1/events?page_size=-1").await), ["page_size"]);
 }
 
-async fn pages_of_events_lose_nothing(kind: Kind) {
+async fn event_pages_are_complete(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     for n in 0..7 {
         event(&rest, &format!("Show {n}"), json!({"status": "active"})).await;

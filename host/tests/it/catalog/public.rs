@@ -13,8 +13,8 @@ use crate::harness::{Answer, Host, Kind, Rest};
 use crate::tracker::{memory, on, on_every_store};
 
 on_every_store! {
-    a_draft_does_not_exist_for_the_public
-    with_several_tenants_the_public_says_whose_events_it_wants
+    draft_event_is_not_found_publicly
+    public_requests_name_the_tenant_when_there_are_several
 }
 
 /// The titles of the events that somebody without a key sees.
@@ -53,7 +53,7 @@ async fn heard(channel: &Channel, tenant: Option<&str>) -> Result<Vec<String>, S
     Ok(page.events.into_iter().map(|event| event.title).collect())
 }
 
-async fn a_draft_does_not_exist_for_the_public(kind: Kind) {
+async fn draft_event_is_not_found_publicly(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let nobody = rest.with_key(None);
     let id = event(&rest, "Night", json!({"status": "draft"})).await;
@@ -84,7 +84,7 @@ async fn a_draft_does_not_exist_for_the_public(kind: Kind) {
     assert_eq!(grpc.get_event_by_id(ask()).await.unwrap().into_inner().event.unwrap().title, "Night");
 }
 
-async fn with_several_tenants_the_public_says_whose_events_it_wants(kind: Kind) {
+async fn public_requests_name_the_tenant_when_there_are_several(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     event(&rest, "Ours", json!({"status": "active"})).await;
     let nobody = rest.with_key(None);
@@ -138,7 +138,7 @@ async fn over_grpc(host: &Host) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_but_what_is_public_is_done_without_a_key() {
+async fn requests_without_a_key_reach_public_operations_only() {
     let (_home, host, rest) = memory().await;
     let nobody = rest.with_key(None);
     let id = event(&rest, "Night", json!({"status": "active"})).await;

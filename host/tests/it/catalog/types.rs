@@ -7,7 +7,7 @@ use crate::harness::Kind;
 use crate::tracker::{done, faults, memory, on, on_every_store, until};
 
 on_every_store! {
-    what_is_left_is_what_the_tightest_pool_has
+    availability_is_that_of_the_smallest_pool
     a_ticket_type_belongs_to_one_event
 }
 
@@ -53,7 +53,7 @@ async fn each_fault_of_a_ticket_type_names_its_field() {
     assert_eq!((&whole["min_per_purchase"], &whole["max_per_purchase"]), (&json!(1), &json!(10)));
 }
 
-async fn what_is_left_is_what_the_tightest_pool_has(kind: Kind) {
+async fn availability_is_that_of_the_smallest_pool(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let event = event(&rest, "Night", json!({"status": "active"})).await;
     let path = format!("/v1/events/{event}/tickets");

@@ -33,7 +33,7 @@ fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_description_knows_every_operation_and_itself() {
+async fn description_lists_every_operation_and_resolves_references() {
     let (_home, _host, rest) = memory().await;
     let answer = rest.with_key(None).get("/openapi.json").await;
     let document = answer.expect(200);
@@ -62,7 +62,7 @@ async fn the_description_knows_every_operation_and_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_says_what_it_takes_and_what_it_answers() {
+async fn every_operation_describes_parameters_and_responses() {
     let (_home, _host, rest) = memory().await;
     let answer = rest.with_key(None).get("/openapi.json").await;
     let document = answer.expect(200);
@@ -119,7 +119,7 @@ fn loaded(html: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_pages_to_try_it_load_from_the_binary_alone() {
+async fn documentation_pages_load_only_from_the_binary() {
     let (_home, host, rest) = memory().await;
     let nobody = rest.with_key(None);
     let page = nobody.request(reqwest::Method::GET, "/docs").send().await.unwrap();

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::harness::Rest;
 use crate::plugins::{component, newer, upload};
@@ -60,6 +61,8 @@ impl Fixture {
         let [other_event, seated, reservation, lock] = seated(rest, &name).await;
         let [ticket, used, check_in] = sold(rest, [&other_event, &seated], &name).await;
         let booking = queued(rest, &other_event).await;
+        // After the tickets were issued, and not too far ahead for a scan.
+        let soon = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap() + time::Duration::MINUTE;
         Self(
             [
                 ("digest", digest),
@@ -91,6 +94,7 @@ impl Fixture {
                 ("used_id", used),
                 ("check_in_id", check_in),
                 ("booking_id", booking),
+                ("soon", soon.format(&Rfc3339).unwrap()),
                 ("key_id", key),
                 ("tenant", tenant),
                 ("slug", format!("new-{n:04}")),
@@ -127,7 +131,7 @@ impl Fixture {
 
     /// The values that no other fixture has, with their names; longer values first.
     pub fn distinct(&self) -> Vec<(String, &'static str)> {
-        let shared = ["spare", "component", "command", "label", "kind"];
+        let shared = ["spare", "component", "command", "label", "kind", "soon"];
         let distinct = self.0.iter().filter(|(name, value)| !shared.contains(name) && *value != "not-an-id");
         let mut distinct: Vec<_> = distinct.map(|(name, value)| (value.clone(), *name)).collect();
         distinct.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));

@@ -1,7 +1,7 @@
 //! Calls any RPC with JSON, by the contract's own descriptors.
 
 use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
+use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, SerializeOptions};
 use serde_json::Value;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
@@ -20,12 +20,23 @@ fn method(pool: &DescriptorPool, rpc: &str) -> MethodDescriptor {
     service.methods().find(|method| method.name() == name).unwrap_or_else(|| panic!("no RPC {rpc}"))
 }
 
+/// Calls an RPC and returns the answer as JSON; of a stream, the first message.
+pub async fn call(grpc: &Grpc, rpc: &str, request: &Value) -> Result<Value, Status> {
+    answer(grpc, rpc, request).await.map(|message| json(&message, true))
+}
+
+/// A message as JSON with the field names of the proto, without what has its default or with it.
+pub fn json(message: &DynamicMessage, skip_defaults: bool) -> Value {
+    let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(skip_defaults);
+    message.serialize_with_options(serde_json::value::Serializer, &options).unwrap()
+}
+
 /// Calls an RPC; of a stream, the first message.
-pub async fn call(grpc: &Grpc, rpc: &str, ask: &Value) -> Result<Value, Status> {
+pub async fn answer(grpc: &Grpc, rpc: &str, request: &Value) -> Result<DynamicMessage, Status> {
     let pool = pool();
     let method = method(&pool, rpc);
-    let message = DynamicMessage::deserialize(method.input(), ask)
-        .unwrap_or_else(|error| panic!("{rpc} does not take {ask}: {error}"));
+    let message = DynamicMessage::deserialize(method.input(), request)
+        .unwrap_or_else(|error| panic!("{rpc} does not take {request}: {error}"));
     let mut client = tonic::client::Grpc::new(grpc.channel.clone());
     client.ready().await.unwrap();
     let mut request = Request::new(tokio_stream::once(message.encode_to_vec()));
@@ -38,13 +49,7 @@ pub async fn call(grpc: &Grpc, rpc: &str, ask: &Value) -> Result<Value, Status> 
     let path = PathAndQuery::try_from(format!("/{rpc}")).unwrap();
     let mut answers = client.streaming(request, path, Raw).await?.into_inner();
     let bytes = answers.message().await?.ok_or_else(|| Status::internal("no answer"))?;
-    Ok(json_of(method.output(), &bytes))
-}
-
-fn json_of(descriptor: MessageDescriptor, bytes: &[u8]) -> Value {
-    let message = DynamicMessage::decode(descriptor, bytes).unwrap();
-    let options = SerializeOptions::new().use_proto_field_name(true);
-    message.serialize_with_options(serde_json::value::Serializer, &options).unwrap()
+    Ok(DynamicMessage::decode(method.output(), bytes.as_slice()).unwrap())
 }
 
 #[derive(Clone, Copy)]

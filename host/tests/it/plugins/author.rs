@@ -48,7 +48,7 @@ fn run(folder: &Path, command: &str, host: &Host) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_guide_leads_from_nothing_to_a_refused_issue() {
+async fn plugin_guide_works_from_start_to_finish() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("author-{}", std::process::id()));
@@ -95,7 +95,7 @@ async fn the_guide_leads_from_nothing_to_a_refused_issue() {
 }
 
 #[test]
-fn what_is_no_component_is_told_by_its_fault() {
+fn invalid_component_names_its_fault() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let path = folder.join(format!("no-component-{}.wasm", std::process::id()));
     for (bytes, reason) in [

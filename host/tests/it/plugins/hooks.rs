@@ -10,9 +10,9 @@ use crate::harness::{Kind, Rest};
 use crate::tracker::{all_pages, count, done, faults, found, issue, memory, on, on_every_store};
 
 on_every_store! {
-    validations_refuse_together_and_nothing_is_stored
-    effects_are_steps_of_the_history_in_one_transaction
-    what_cannot_be_done_refuses_the_whole_command
+    refusals_of_all_plugins_are_returned_and_nothing_is_stored
+    effects_are_history_entries_of_one_transaction
+    invalid_effect_refuses_the_whole_command
 }
 
 fn rules(field: &str) -> Value {
@@ -25,7 +25,7 @@ async fn hostile(rest: &Rest, settings: Value, more: Value) -> Value {
     install(rest, "hostile", how).await
 }
 
-async fn validations_refuse_together_and_nothing_is_stored(kind: Kind) {
+async fn refusals_of_all_plugins_are_returned_and_nothing_is_stored(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let project = rest.project("P").await;
     install(&rest, "required-fields", json!({"settings": rules("description")})).await;
@@ -67,7 +67,7 @@ async fn validations_refuse_together_and_nothing_is_stored(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn projects_users_and_comments_are_judged_as_well() {
+async fn projects_users_and_comments_are_validated() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
     let id = rest.issue(&project, "Fine").await;
@@ -87,7 +87,7 @@ async fn projects_users_and_comments_are_judged_as_well() {
     }
 }
 
-async fn effects_are_steps_of_the_history_in_one_transaction(kind: Kind) {
+async fn effects_are_history_entries_of_one_transaction(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let project = rest.project("P").await;
     let installed = install(&rest, "issue-lifecycle", json!({"project_id": project})).await;
@@ -109,7 +109,7 @@ async fn effects_are_steps_of_the_history_in_one_transaction(kind: Kind) {
     assert!(cause["release"].is_null() && cause["actor"]["kind"] == "key", "{cause:#}");
 }
 
-async fn what_cannot_be_done_refuses_the_whole_command(kind: Kind) {
+async fn invalid_effect_refuses_the_whole_command(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let project = rest.project("P").await;
     let id = rest.issue(&project, "s").await;
@@ -164,7 +164,7 @@ async fn clients_and_effects_share_the_limit_of_ancestors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_is_closed_or_open_as_the_installation_says() {
+async fn failures_refuse_or_pass_by_policy() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
     let installed = hostile(&rest, json!({"act": "trap"}), json!({"on_failure": "open"})).await;
@@ -185,7 +185,7 @@ async fn a_failure_is_closed_or_open_as_the_installation_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn look_ups_are_bounded_recorded_and_the_tenants_own() {
+async fn look_ups_are_bounded_logged_and_confined_to_the_tenant() {
     let (_home, _host, rest) = memory().await;
     done(&rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await);
     let key = rest.post("/v1/keys", json!({"name": "theirs", "roles": ["admin"], "tenant": "acme"})).await;
@@ -231,7 +231,7 @@ async fn the_smallest_limit_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_stores_nothing_and_tells_all() {
+async fn dry_run_stores_nothing_and_reports_everything() {
     let (_home, _host, rest) = memory().await;
     let release = upload(&rest, component("required-fields")).await;
     let path = format!("/v1/releases/{}:test", release["digest"].as_str().unwrap());

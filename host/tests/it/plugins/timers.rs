@@ -1,40 +1,61 @@
 //! Timers: they survive restarts, wait, back off, are parked and shown, and are tried again.
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use super::install;
-use super::life::path;
+use super::lifecycle::path;
 use crate::harness::{Home, Host, Kind, ROOT_KEY, Rest};
 use crate::tracker::{all_pages, done, issue, until};
 
 /// Makes all timers due, in the database itself, as if so many calls of each had failed.
 async fn make_due(home: &Home, failures: u32) {
+    make_due_where(home, failures, "TRUE").await;
+}
+
+/// The same for the timers of a condition.
+async fn make_due_where(home: &Home, failures: u32, condition: &str) {
     match home.database_url() {
         Some(url) => {
             let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
             let mut connection = options.connect().await.unwrap();
-            let sql = format!("UPDATE timers SET failures = {failures}, at = now() - interval '1 second'");
+            let sql = format!(
+                "UPDATE timers SET failures = {failures}, at = now() - interval '1 second' WHERE {condition}"
+            );
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
         }
         None => {
-            let path = home.folder.join("data/tessera.db");
-            let path = if path.exists() { path } else { home.folder.join("tessera.db") };
-            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-            let mut connection = options.connect().await.unwrap();
+            let mut connection = sqlite(home).await;
             // Whatever form times have there, what was stored for the issue is in the past.
             let sql = format!(
                 "UPDATE timers SET failures = {failures},
-                 at = (SELECT created_at FROM issues WHERE issues.id = timers.issue_id)"
+                 at = (SELECT created_at FROM issues WHERE issues.id = timers.issue_id) WHERE {condition}"
             );
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
         }
     }
+}
+
+async fn sqlite(home: &Home) -> sqlx::SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.folder.join("tessera.db"));
+    options.connect().await.unwrap()
+}
+
+/// Waits until no timer on SQLite is due any more by what [`make_due`] wrote.
+async fn until_set_back(home: &Home) {
+    let mut connection = sqlite(home).await;
+    let due = "SELECT COUNT(*) FROM timers JOIN issues ON issues.id = timers.issue_id WHERE timers.at <= issues.created_at";
+    let end = Instant::now() + Duration::from_secs(20);
+    while sqlx::query_scalar::<_, i64>(due).fetch_one(&mut connection).await.unwrap() > 0 {
+        assert!(Instant::now() < end, "the timers stay due");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    connection.close().await.unwrap();
 }
 
 async fn escalated(rest: &Rest, id: &str) -> usize {
@@ -43,7 +64,7 @@ async fn escalated(rest: &Rest, id: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_timer_survives_a_restart_and_fires_once_whatever_the_number_of_hosts() {
+async fn timer_survives_restart_and_fires_once_with_any_number_of_hosts() {
     for kind in [Kind::Postgres, Kind::Sqlite] {
         let home = Home::new(kind).await;
         let host = Host::start(&home).await;
@@ -58,12 +79,18 @@ async fn a_timer_survives_a_restart_and_fires_once_whatever_the_number_of_hosts(
         drop(host);
         make_due(&home, 0).await;
         let hosts = if kind == Kind::Postgres { 2 } else { 1 };
-        let hosts = futures_util::future::join_all((0..hosts).map(|_| Host::start(&home))).await;
+        let mut hosts = futures_util::future::join_all((0..hosts).map(|_| Host::start(&home))).await;
         let rest = hosts[0].rest();
         let path = format!("/v1/issues/{id}");
         until(&rest, &path, |answer| answer.body["issue"]["labels"].to_string().contains("escalated")).await;
+        // What the hosts had begun is over once they have ended.
+        for host in &mut hosts {
+            host.terminate();
+            tokio::task::block_in_place(|| host.wait(Duration::from_secs(10)));
+        }
+        let host = Host::start(&home).await;
+        let rest = host.rest();
         // `respond` has no minutes for this priority; `resolve` has: one escalation, and no second.
-        tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(escalated(&rest, &id).await, 1, "{kind:?}");
         let held = issue(&rest, &id).await;
         assert_eq!(held["priority"], "IMPORTANT", "{kind:?}: {held:#}");
@@ -78,7 +105,7 @@ async fn a_timer_survives_a_restart_and_fires_once_whatever_the_number_of_hosts(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_suspended_tenants_timers_wait() {
+async fn timers_of_a_suspended_tenant_wait() {
     let home = Home::new(Kind::Sqlite).await;
     let host = Host::start(&home).await;
     let root = host.rest();
@@ -92,8 +119,7 @@ async fn a_suspended_tenants_timers_wait() {
     drop(host);
     make_due(&home, 0).await;
     let host = Host::start(&home).await;
-    // It is looked at, and set back.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    until_set_back(&home).await;
     let (root, theirs) = (host.rest(), host.rest().with_key(theirs.key.as_deref()));
     done(&root.post("/v1/tenants/acme:resume", Value::Null).await);
     assert_eq!(escalated(&theirs, &id).await, 0);
@@ -116,7 +142,7 @@ fn tessera(host: &Host, args: &[&str]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_timer_that_fails_too_often_is_parked_and_shown_and_tried_again_when_asked() {
+async fn failing_timer_is_parked_listed_and_retried_on_request() {
     for kind in [Kind::Postgres, Kind::Sqlite] {
         let home = Home::new(kind).await;
         let host = Host::start(&home).await;
@@ -150,7 +176,14 @@ async fn a_timer_that_fails_too_often_is_parked_and_shown_and_tried_again_when_a
 
         let works = json!({"settings": {"act": "timer", "amount": 60}});
         done(&rest.patch(&installed, works).await);
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        // A later timer that is not parked is called, and none that is.
+        let later = rest.issue(&project, "later").await;
+        drop(host);
+        make_due_where(&home, 0, "failures = 0").await;
+        let host = Host::start(&home).await;
+        let rest = host.rest();
+        let path = format!("/v1/issues/{later}/comments");
+        until(&rest, &path, |answer| answer.body.to_string().contains("the timer was due")).await;
         assert_eq!(escalated(&rest, &issues[0]).await, 0, "what is parked is not called");
         let retry = async |body: Value| {
             let request = rest.request(reqwest::Method::POST, &format!("{timers}:retry"));
@@ -185,7 +218,7 @@ async fn a_timer_that_fails_too_often_is_parked_and_shown_and_tried_again_when_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_most_a_hundred_parked_timers_are_tried_again_at_once() {
+async fn retry_takes_at_most_a_hundred_parked_timers() {
     let home = Home::new(Kind::Sqlite).await;
     let host = Host::start(&home).await;
     let rest = host.rest();

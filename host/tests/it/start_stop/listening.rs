@@ -47,7 +47,7 @@ fn services() -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_transports_answer_on_one_port() {
-    let home = Home::new(Kind::Memory).await;
+    let home = Home::empty(Kind::Memory).await;
     let port = free_port().to_string();
     let host = Host::start_with(&home, &[("HTTP_PORT", &port), ("GRPC_PORT", &port)]).await;
     assert_eq!(host.http, format!("http://{}", host.grpc));
@@ -160,8 +160,8 @@ async fn a_browser_calls_by_grpc_web_on_the_port_of_grpc() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_port_that_is_taken_is_named() {
-    let home = Home::new(Kind::Memory).await;
+async fn occupied_port_is_named() {
+    let home = Home::empty(Kind::Memory).await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     for name in ["HTTP_PORT", "GRPC_PORT"] {
@@ -174,8 +174,8 @@ async fn a_port_that_is_taken_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_away_is_a_clear_error() {
-    let home = Home::new(Kind::Memory).await;
+async fn unreachable_database_is_reported() {
+    let home = Home::empty(Kind::Memory).await;
     // Bound and not listening: nobody answers there, and nobody else can take it.
     let silent = tokio::net::TcpSocket::new_v4().unwrap();
     silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -193,8 +193,8 @@ async fn a_database_that_is_away_is_a_clear_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_does_not_exist_is_a_clear_error() {
-    let home = Home::new(Kind::Postgres).await;
+async fn missing_database_is_reported() {
+    let home = Home::empty(Kind::Postgres).await;
     let url = format!("{}_absent", home.database_url().unwrap());
     let output = tokio::task::block_in_place(|| run(&home, &[], &[("DATABASE_URL", &url)]));
     assert_eq!(output.status.code(), Some(1));
@@ -204,8 +204,8 @@ async fn a_database_that_does_not_exist_is_a_clear_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_folder_that_cannot_be_is_a_clear_error() {
-    let home = Home::new(Kind::Sqlite).await;
+async fn invalid_data_folder_is_reported() {
+    let home = Home::empty(Kind::Sqlite).await;
     let file = home.folder.join("file");
     std::fs::write(&file, "").unwrap();
     let inside = file.join("data").display().to_string();
@@ -215,8 +215,8 @@ async fn a_data_folder_that_cannot_be_is_a_clear_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_counts_for_as_long_as_it_is_open_whatever_it_speaks() {
-    let home = Home::new(Kind::Memory).await;
+async fn open_connections_are_limited_for_every_protocol() {
+    let home = Home::empty(Kind::Memory).await;
     let host = Host::start_with(&home, &[("TESSERA_MAX_CONNECTIONS", "2")]).await;
     let address = host.http.trim_start_matches("http://").to_owned();
     let open = || async { socket(&host.rest(), "/v1/streams/facts").await };

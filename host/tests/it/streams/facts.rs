@@ -11,8 +11,8 @@ use crate::harness::Kind;
 use crate::tracker::{all_pages, done, memory, on, on_every_store};
 
 on_every_store! {
-    all_facts_come_once_and_in_one_order_by_every_way
-    who_comes_back_gets_exactly_what_was_missed
+    facts_arrive_once_in_one_order_over_every_transport
+    resumed_stream_delivers_exactly_the_missed_facts
 }
 
 fn issues() -> Asked {
@@ -29,7 +29,7 @@ fn in_order(seen: &[Seen]) {
     }
 }
 
-async fn all_facts_come_once_and_in_one_order_by_every_way(kind: Kind) {
+async fn facts_arrive_once_in_one_order_over_every_transport(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let project = rest.project("P").await;
     let mut streams = Vec::new();
@@ -66,7 +66,7 @@ async fn all_facts_come_once_and_in_one_order_by_every_way(kind: Kind) {
     );
 }
 
-async fn who_comes_back_gets_exactly_what_was_missed(kind: Kind) {
+async fn resumed_stream_delivers_exactly_the_missed_facts(kind: Kind) {
     const MISSED: usize = 500;
     let (_home, host, rest) = on(kind).await;
     let project = rest.project("P").await;
@@ -116,7 +116,7 @@ async fn who_comes_back_gets_exactly_what_was_missed(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_what_is_asked_for_comes() {
+async fn stream_filters_select_facts() {
     let (_home, host, rest) = memory().await;
     let (p, q) = (rest.project("P").await, rest.project("Q").await);
     let watched = rest.issue(&p, "watched").await;
@@ -178,7 +178,7 @@ async fn cursor_of(rest: &crate::harness::Rest, object: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_tenants_facts_never_come() {
+async fn another_tenants_facts_are_never_streamed() {
     let (_home, host, rest) = memory().await;
     done(&rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await);
     let body = json!({"name": "k", "roles": ["admin"], "tenant": "acme"});
@@ -212,7 +212,7 @@ async fn another_tenants_facts_never_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_cannot_be_is_refused_when_it_is_opened() {
+async fn invalid_stream_is_refused_when_opened() {
     let (_home, host, rest) = memory().await;
     let gate = rest.new_key(&["gate"], None).await;
     let viewer = rest.new_key(&["viewer"], None).await;

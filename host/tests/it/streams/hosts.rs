@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::client::{Asked, EventReader, Facts, Way};
-use super::ends::id_of;
 use super::projects::Updates;
+use super::termination::id_of;
 use crate::harness::{Home, Host, Kind, Rest};
 use crate::tracker::done;
 
@@ -28,7 +28,7 @@ async fn refused_soon(rest: &Rest) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_token_of_one_host_opens_one_stream_on_whichever() {
+async fn stream_token_opens_one_stream_on_any_host() {
     let (_home, one, other) = two().await;
     let issued = one.rest().post("/v1/streams/token", json!({})).await;
     let path = format!("/v1/streams/facts?token={}", done(&issued)["token"].as_str().unwrap());
@@ -40,7 +40,7 @@ async fn a_stream_token_of_one_host_opens_one_stream_on_whichever() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_on_one_host_shows_what_was_written_on_the_other() {
+async fn stream_shows_writes_of_the_other_host() {
     let (_home, one, other) = two().await;
     let project = one.rest().project("P").await;
     let asked = Asked { types: vec!["issue.*"], ..Asked::default() };
@@ -77,7 +77,7 @@ async fn counts_of_projects_are_followed_across_hosts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_right_that_ends_on_one_host_ends_on_the_other() {
+async fn revocation_on_one_host_applies_on_the_other() {
     let (_home, one, other) = two().await;
     let rest = one.rest();
     let at_other = |key: &str| other.rest().with_key(Some(key));
@@ -106,7 +106,7 @@ async fn a_right_that_ends_on_one_host_ends_on_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_dies_takes_no_facts_with_it() {
+async fn facts_survive_a_killed_host() {
     let (_home, mut one, other) = two().await;
     let project = other.rest().project("P").await;
     let asked = Asked { types: vec!["issue.*"], ..Asked::default() };

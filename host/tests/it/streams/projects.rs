@@ -14,7 +14,7 @@ use super::client::{EventReader, Socket, socket};
 use crate::harness::{Host, Kind, Rest};
 use crate::tracker::{count, done, memory, on, on_every_store};
 
-on_every_store! { subscribers_see_the_exact_count_by_every_way }
+on_every_store! { subscribers_see_the_exact_count_over_every_transport }
 
 /// Both ends of `StreamProjectUpdates`.
 pub struct Updates {
@@ -78,7 +78,7 @@ async fn event(events: &mut EventReader) -> Value {
     tokio::time::timeout(Duration::from_secs(10), next).await.expect("nothing is told")
 }
 
-async fn subscribers_see_the_exact_count_by_every_way(kind: Kind) {
+async fn subscribers_see_the_exact_count_over_every_transport(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let (project, other) = (rest.project("P").await, rest.project("Q").await);
     rest.issue(&project, "first").await;
@@ -118,7 +118,7 @@ async fn subscribers_see_the_exact_count_by_every_way(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn to_ask_for_an_update_tells_the_count_and_never_adds_to_it() {
+async fn update_request_returns_the_count_unchanged() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
     rest.issue(&project, "s").await;
@@ -139,7 +139,7 @@ async fn to_ask_for_an_update_tells_the_count_and_never_adds_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_action_or_project_is_told_as_such() {
+async fn unknown_action_or_project_is_reported() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
     for (action, asked, code) in [
@@ -177,7 +177,7 @@ async fn an_unknown_action_or_project_is_told_as_such() {
 
 /// The program that Tessera replaces crashed when a subscriber left.
 #[tokio::test(flavor = "multi_thread")]
-async fn subscribers_who_leave_hurt_nobody() {
+async fn leaving_subscribers_affect_no_other() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
     let mut stays = Updates::open(&host).await;
@@ -198,7 +198,7 @@ async fn subscribers_who_leave_hurt_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_said_all_is_still_told_what_was_subscribed_to() {
+async fn subscriptions_last_after_a_client_half_closes() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
     let Updates { ask, mut told } = Updates::open(&host).await;

@@ -7,7 +7,7 @@ use super::{all_pages, bring, done, issue, on, on_every_store, until};
 use crate::harness::{Kind, Rest};
 
 on_every_store! {
-    a_project_with_many_issues_goes_wholly_when_told_to
+    project_is_deleted_with_all_issues_on_request
     the_issues_of_a_deleted_user_become_unassigned
     an_empty_project_is_deleted_while_others_write_to_it
 }
@@ -22,7 +22,7 @@ async fn fill(rest: &Rest, project: &str, count: usize) -> Vec<String> {
     made.buffer_unordered(32).collect().await
 }
 
-async fn a_project_with_many_issues_goes_wholly_when_told_to(kind: Kind) {
+async fn project_is_deleted_with_all_issues_on_request(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let (project, other) = (rest.project("Many").await, rest.project("Other").await);
     let ids = fill(&rest, &project, MANY).await;

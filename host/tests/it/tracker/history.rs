@@ -7,14 +7,14 @@ use tessera_proto::issues::v1::{ListHistoryRequest, UpdateIssueRequest};
 use super::{all_pages, done, on, on_every_store};
 use crate::harness::Kind;
 
-on_every_store! { a_history_says_who_when_from_to_and_by_which_way }
+on_every_store! { history_shows_actor_time_values_and_transport }
 
 fn change<'a>(fact: &'a Value, field: &str) -> &'a Value {
     let changes = fact["changes"].as_array().unwrap();
     changes.iter().find(|change| change["field"] == field).unwrap_or_else(|| panic!("no {field} in {fact:#}"))
 }
 
-async fn a_history_says_who_when_from_to_and_by_which_way(kind: Kind) {
+async fn history_shows_actor_time_values_and_transport(kind: Kind) {
     let (_home, host, admin) = on(kind).await;
     let ada = admin.user("ada@example.com").await;
     let rest = admin.with_key(Some(&admin.new_key(&["agent"], Some(&ada)).await));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{done, faults, issue, memory, on, on_every_store};
 use crate::harness::{Answer, Kind, Rest};
 
-on_every_store! { no_circle_of_parents_closes_however_many_try_at_once }
+on_every_store! { concurrent_links_never_close_a_circle_of_parents }
 
 async fn link(rest: &Rest, from: &str, kind: &str, to: &str) -> Answer {
     rest.post(&format!("/v1/issues/{from}/links"), json!({"kind": kind, "other_id": to})).await
@@ -62,7 +62,7 @@ async fn a_link_needs_another_issue_and_a_known_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_issue_is_never_a_part_of_itself() {
+async fn issue_cannot_be_its_own_ancestor() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
     let mut chain = Vec::new();
@@ -85,7 +85,7 @@ async fn an_issue_is_never_a_part_of_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn issues_lie_at_most_thirty_two_deep() {
+async fn parents_nest_at_most_thirty_two_deep() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
     let mut parent = rest.issue(&project, "root").await;
@@ -111,7 +111,7 @@ async fn a_parent_is_not_deleted_before_its_children() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_links_of_a_deleted_issue_go_with_it() {
+async fn links_are_deleted_with_their_issue() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
     let (a, b) = (rest.issue(&project, "a").await, rest.issue(&project, "b").await);
@@ -122,7 +122,7 @@ async fn the_links_of_a_deleted_issue_go_with_it() {
 
 /// All of a ring of issues ask for the next one as their parent at the same moment: at least one must be
 /// refused, and what is stored is no circle.
-async fn no_circle_of_parents_closes_however_many_try_at_once(kind: Kind) {
+async fn concurrent_links_never_close_a_circle_of_parents(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let project = rest.project("P").await;
     for round in 0..5 {

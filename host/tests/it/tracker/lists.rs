@@ -9,13 +9,13 @@ use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use super::{all_pages, bring, done, encode, faults, found, memory, on, on_every_store};
 use crate::harness::{Kind, Rest};
 
-on_every_store! { filters_find_what_they_say pages_are_complete_while_rows_are_inserted orders_are_kept_across_pages }
+on_every_store! { filters_select_matching_issues pages_are_complete_while_rows_are_inserted orders_are_kept_across_pages }
 
 async fn made(rest: &Rest, body: Value) -> String {
     rest.post("/v1/issues", body).await.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned()
 }
 
-async fn filters_find_what_they_say(kind: Kind) {
+async fn filters_select_matching_issues(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let (p, q) = (rest.project("P").await, rest.project("Q").await);
     let ada = rest.user("ada@example.com").await;
@@ -85,7 +85,7 @@ async fn filters_find_what_they_say(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_that_cannot_be_read_is_refused_with_its_column() {
+async fn malformed_filter_is_refused_with_its_column() {
     let (_home, _host, rest) = memory().await;
     for (filter, column) in [
         ("colour:red", 1),
@@ -156,7 +156,7 @@ async fn orders_are_kept_across_pages(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_is_as_large_as_asked_within_its_bounds() {
+async fn page_size_is_limited() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
     for n in 0..55 {

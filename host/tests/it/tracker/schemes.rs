@@ -10,7 +10,7 @@ use tessera_proto::project::v1::project_service_client::ProjectServiceClient;
 use super::{done, faults, issue, memory, on, on_every_store};
 use crate::harness::{Kind, Rest};
 
-on_every_store! { a_scheme_that_lacks_what_issues_use_is_refused_with_the_counts }
+on_every_store! { scheme_without_used_values_is_refused_with_counts }
 
 fn scheme() -> Value {
     json!({
@@ -84,7 +84,7 @@ async fn a_project_begins_with_the_built_in_scheme_and_goes_back_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_custom_machine_moves_issues_and_demands_its_fields() {
+async fn custom_machine_moves_issues_and_requires_its_fields() {
     let (_home, _host, rest) = memory().await;
     let project = project_with(&rest, "P", scheme()).await;
     let user = rest.user("ada@example.com").await;
@@ -194,7 +194,7 @@ async fn fields_survive_both_transports() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_does_not_fit_is_refused_by_its_name() {
+async fn mismatched_field_is_named() {
     let (_home, _host, rest) = memory().await;
     let project = project_with(&rest, "P", scheme()).await;
     for (name, value) in [
@@ -220,7 +220,7 @@ async fn a_field_that_does_not_fit_is_refused_by_its_name() {
     }
 }
 
-async fn a_scheme_that_lacks_what_issues_use_is_refused_with_the_counts(kind: Kind) {
+async fn scheme_without_used_values_is_refused_with_counts(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let project = rest.project("P").await;
     for _ in 0..3 {
@@ -249,7 +249,7 @@ async fn a_scheme_that_lacks_what_issues_use_is_refused_with_the_counts(kind: Ki
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_of_a_scheme_is_told_at_once() {
+async fn all_faults_of_a_scheme_are_reported() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
     let mut bad = scheme();

@@ -10,7 +10,7 @@ use tonic_types::StatusExt as _;
 use super::{done, faults, issue, memory, on, on_every_store};
 use crate::harness::{Answer, Kind, Rest};
 
-on_every_store! { of_many_who_name_the_same_version_one_wins }
+on_every_store! { one_of_many_concurrent_changes_of_a_version_wins }
 
 async fn conditional(
     rest: &Rest,
@@ -34,7 +34,7 @@ fn tag(answer: &Answer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_with_a_version_has_a_tag_and_is_not_sent_twice() {
+async fn versioned_objects_have_etags_and_answer_not_modified() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
     let (id, user) = (rest.issue(&project, "s").await, rest.user("ada@example.com").await);
@@ -65,7 +65,7 @@ async fn everything_with_a_version_has_a_tag_and_is_not_sent_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_an_old_version_is_refused_and_changes_nothing() {
+async fn stale_change_is_refused_without_effect() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
     let id = rest.issue(&project, "s").await;
@@ -113,7 +113,7 @@ async fn a_change_of_an_old_version_is_refused_and_changes_nothing() {
     }
 }
 
-async fn of_many_who_name_the_same_version_one_wins(kind: Kind) {
+async fn one_of_many_concurrent_changes_of_a_version_wins(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let id = rest.issue(&rest.project("P").await, "s").await;
     let path = format!("/v1/issues/{id}");
@@ -143,7 +143,7 @@ async fn of_many_who_name_the_same_version_one_wins(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_merge_patch_changes_what_it_names_and_removes_what_is_null() {
+async fn merge_patch_changes_named_fields_and_clears_nulls() {
     let (_home, _host, rest) = memory().await;
     let project = rest.project("P").await;
     let user = rest.user("ada@example.com").await;

@@ -1,8 +1,6 @@
 //! Tickets, the keys of their codes, and the door.
 
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime};
 
 use super::{Row, get, post};
 
@@ -76,10 +74,8 @@ fn codes() -> Vec<Row> {
 fn door() -> Vec<Row> {
     let shown = json!({"ticket_id": "{ticket_id}", "direction": "in"});
     let at = |gate: &str| json!({"ticket_id": "{ticket_id}", "gate": gate, "device_id": "d1", "staff_id": "s1", "direction": "in"});
-    // After the ticket was issued, and not too far ahead.
-    let soon = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap() + Duration::MINUTE;
     let scan = json!({
-        "nonce": "n-1", "at": soon.format(&Rfc3339).unwrap(), "ticket_id": "{ticket_id}", "gate": "North", "staff_id": "s1",
+        "nonce": "n-1", "at": "{soon}", "ticket_id": "{ticket_id}", "gate": "North", "staff_id": "s1",
     });
     let unread = json!({"nonce": "n-2", "ticket_id": "{ticket_id}", "gate": "North"});
     let noted = |scans: Value| json!({"device_id": "d1", "scans": scans});

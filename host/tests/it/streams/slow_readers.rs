@@ -14,7 +14,7 @@ const CHANGES: usize = 80;
 /// A stream shows every 15 seconds that it lives; one that is not read for 30 seconds is cut off. Both in
 /// one test, so that the waiting is done once.
 #[tokio::test(flavor = "multi_thread")]
-async fn quiet_streams_show_that_they_live_and_slow_readers_are_cut_off() {
+async fn idle_streams_send_heartbeats_and_slow_readers_are_disconnected() {
     let (_home, host, rest) = memory().await;
     let issue = issue_with_long_fields(&rest).await;
     let asked = Asked { types: vec!["issue.updated"], ..Asked::default() };

@@ -62,7 +62,7 @@ async fn comments_are_listed_oldest_first_in_pages_and_are_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn labels_are_put_on_and_taken_off_once() {
+async fn labels_are_added_and_removed_once() {
     let (_home, _host, rest) = memory().await;
     let id = rest.issue(&rest.project("P").await, "s").await;
     let labels = format!("/v1/issues/{id}/labels");
@@ -83,7 +83,7 @@ async fn labels_are_put_on_and_taken_off_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn watchers_come_and_go_and_me_is_the_keys_user() {
+async fn watchers_are_added_and_removed_and_me_is_the_keys_user() {
     let (_home, _host, admin) = memory().await;
     let id = admin.issue(&admin.project("P").await, "s").await;
     let (ada, bob) = (admin.user("ada@example.com").await, admin.user("bob@example.com").await);

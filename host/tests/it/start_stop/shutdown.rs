@@ -12,7 +12,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::harness::{Home, Host, Kind, ROOT_KEY, Rest};
 use crate::tracker::{count, on_every_store};
 
-on_every_store! { what_has_begun_is_finished_and_nothing_new_begins }
+on_every_store! { started_requests_finish_and_new_ones_are_refused }
 
 /// A request of which only a part has been sent.
 struct Begun {
@@ -59,8 +59,8 @@ async fn until_not_ready(rest: &Rest) {
     }
 }
 
-async fn what_has_begun_is_finished_and_nothing_new_begins(kind: Kind) {
-    let home = Home::new(kind).await;
+async fn started_requests_finish_and_new_ones_are_refused(kind: Kind) {
+    let home = Home::empty(kind).await;
     let mut host = Host::start(&home).await;
     let rest = host.rest();
     let project = rest.project("P").await;
@@ -87,7 +87,7 @@ async fn what_has_begun_is_finished_and_nothing_new_begins(kind: Kind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_never_finished_does_not_hold_the_host() {
-    let home = Home::new(Kind::Memory).await;
+    let home = Home::empty(Kind::Memory).await;
     let mut host = Host::start_with(&home, &[("TESSERA_SHUTDOWN_TIMEOUT_MS", "500")]).await;
     let project = host.rest().project("P").await;
     let begun = Begun::creation(&host, &project);
@@ -110,7 +110,7 @@ async fn ends_at_once(host: &mut Host) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_do_not_hold_the_host() {
-    let home = Home::new(Kind::Memory).await;
+    let home = Home::empty(Kind::Memory).await;
     let mut host = Host::start(&home).await;
     let rest = host.rest();
     rest.get("/v1/me").await.expect(200);
@@ -120,7 +120,7 @@ async fn idle_connections_do_not_hold_the_host() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_say_nothing_do_not_hold_the_host() {
-    let home = Home::new(Kind::Memory).await;
+    let home = Home::empty(Kind::Memory).await;
     let mut host = Host::start(&home).await;
     let _silent = TcpStream::connect(host.http.strip_prefix("http://").unwrap()).unwrap();
     let _other = TcpStream::connect(&host.grpc).unwrap();
@@ -129,8 +129,8 @@ async fn connections_that_say_nothing_do_not_hold_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_watches_its_health_is_told_that_it_goes() {
-    let home = Home::new(Kind::Memory).await;
+async fn health_watchers_see_the_host_stop() {
+    let home = Home::empty(Kind::Memory).await;
     let mut host = Host::start(&home).await;
     let mut client = HealthClient::new(host.grpc().await.channel);
     let request = HealthCheckRequest { service: "issues.v1.IssuesService".into() };
@@ -149,8 +149,8 @@ async fn who_watches_its_health_is_told_that_it_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigint_ends_it_alike() {
-    let home = Home::new(Kind::Memory).await;
+async fn sigint_stops_the_host_like_sigterm() {
+    let home = Home::empty(Kind::Memory).await;
     let mut host = Host::start(&home).await;
     let pid = host.pid().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());

@@ -10,9 +10,9 @@ const SECRET: (&str, &str) = ("TESSERA_SECRET_KEY", "");
 const KEY: (&str, &str) = ("TESSERA_BOOTSTRAP_KEY", "");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hosts_that_start_at_once_make_one_tenant_and_share_it() {
+async fn concurrent_first_starts_create_one_tenant() {
     for kind in [Kind::Postgres, Kind::Sqlite] {
-        let home = Home::new(kind).await;
+        let home = Home::empty(kind).await;
         let hosts = join_all((0..3).map(|_| Host::start(&home))).await;
         let mut project = String::new();
         for host in &hosts {
@@ -51,9 +51,9 @@ async fn hosts_that_start_at_once_make_one_tenant_and_share_it() {
 /// Without a key and a secret from outside, hosts that share the data folder agree on both; whatever key
 /// was shown works everywhere.
 #[tokio::test(flavor = "multi_thread")]
-async fn hosts_that_start_at_once_agree_on_the_secret_they_make() {
+async fn concurrent_first_starts_agree_on_one_secret() {
     for kind in [Kind::Postgres, Kind::Sqlite] {
-        let home = Home::new(kind).await;
+        let home = Home::empty(kind).await;
         let hosts = join_all((0..3).map(|_| Host::start_with(&home, &[SECRET, KEY]))).await;
         let keys: Vec<_> = hosts.iter().filter_map(|host| shown_key(&host.greeting)).collect();
         assert!(!keys.is_empty(), "{kind:?}: nobody showed a key");

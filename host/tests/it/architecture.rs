@@ -1,4 +1,4 @@
-//! The absences that the architecture promises: what a room must not know of.
+//! Absences that the architecture states: which dependencies a crate must not have.
 
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,8 @@ fn dependencies(manifest: &str) -> Vec<String> {
 }
 
 #[test]
-fn arrows_point_inwards() {
-    for (room, forbidden) in [
+fn crates_depend_only_on_inner_crates() {
+    for (folder, forbidden) in [
         (
             "host/crates/core",
             &[
@@ -55,14 +55,14 @@ fn arrows_point_inwards() {
         ),
         ("host/crates/backends", &["axum", "tonic", "sqlx", "tessera-api", "tessera-proto", "tessera-store"]),
     ] {
-        let held = dependencies(&format!("{room}/Cargo.toml"));
-        let found: Vec<_> = held.iter().filter(|name| forbidden.contains(&name.as_str())).collect();
-        assert!(found.is_empty(), "{room} depends on {found:?}");
+        let names = dependencies(&format!("{folder}/Cargo.toml"));
+        let found: Vec<_> = names.iter().filter(|name| forbidden.contains(&name.as_str())).collect();
+        assert!(found.is_empty(), "{folder} depends on {found:?}");
     }
 }
 
 #[test]
-fn nothing_but_the_house_stands_at_the_top() {
+fn repository_root_holds_only_known_entries() {
     let known = [
         "Cargo.lock",
         "Cargo.toml",

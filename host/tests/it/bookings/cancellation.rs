@@ -10,7 +10,7 @@ use crate::reservations::{counts, show};
 use crate::tracker::{all_pages, on, on_every_store};
 
 on_every_store! {
-    who_leaves_while_the_host_reserves_gets_nothing
+    booking_cancelled_during_reservation_holds_nothing
 }
 
 /// Buyers who come at once, and how often others do at most, until one of them has left in the very moment.
@@ -34,7 +34,7 @@ async fn given_back(rest: &Rest, event: &str) -> Vec<Value> {
     all_pages(rest, &path, "reservations", 100).await
 }
 
-async fn who_leaves_while_the_host_reserves_gets_nothing(kind: Kind) {
+async fn booking_cancelled_during_reservation_holds_nothing(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let show = show(&rest, 10_000, json!({})).await;
     assert!(set(&rest, &show.0, BUYERS, false).await.status.is_success());

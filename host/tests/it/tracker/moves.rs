@@ -6,9 +6,9 @@ use serde_json::json;
 use super::{count, done, faults, issue, memory, on, on_every_store};
 use crate::harness::Kind;
 
-on_every_store! { an_issue_that_moves_is_counted_where_it_is }
+on_every_store! { moved_issue_is_counted_in_its_project }
 
-async fn an_issue_that_moves_is_counted_where_it_is(kind: Kind) {
+async fn moved_issue_is_counted_in_its_project(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let (p, q) = (rest.project("P").await, rest.project("Q").await);
     let mut ids = Vec::new();
@@ -44,7 +44,7 @@ async fn an_issue_that_moves_is_counted_where_it_is(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_issue_moves_only_where_the_scheme_knows_it() {
+async fn issue_moves_only_to_projects_whose_scheme_fits() {
     let (_home, _host, rest) = memory().await;
     let (p, q) = (rest.project("P").await, rest.project("Q").await);
     let mut scheme = rest.get(&format!("/v1/projects/{q}/scheme")).await.expect(200)["scheme"].clone();

@@ -13,7 +13,7 @@ use crate::reservations::{id as reserved, reserve, show};
 use crate::streams::client::EventReader;
 use crate::tracker::{done, memory, on, on_every_store};
 
-on_every_store! { who_follows_a_booking_sees_it_move_up_until_it_is_over }
+on_every_store! { booking_stream_shows_every_position_until_the_end }
 
 /// One who follows a booking.
 enum Follower {
@@ -86,7 +86,7 @@ async fn waiting(rest: &Rest, event: &str) -> [String; 3] {
     [ann, ben, entered(rest, event, "cem", json!({})).await]
 }
 
-async fn who_follows_a_booking_sees_it_move_up_until_it_is_over(kind: Kind) {
+async fn booking_stream_shows_every_position_until_the_end(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let show = show(&rest, 5, json!({})).await;
     let [ann, ben, cem] = waiting(&rest, &show.0).await;
@@ -112,7 +112,7 @@ async fn who_follows_a_booking_sees_it_move_up_until_it_is_over(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_of_a_place_ends_with_the_key_and_with_the_host() {
+async fn booking_stream_ends_with_its_key_and_with_the_host() {
     let (_home, mut host, rest) = memory().await;
     let (event, _) = show(&rest, 5, json!({})).await;
     let [_, ben, cem] = waiting(&rest, &event).await;
@@ -140,7 +140,7 @@ async fn a_stream_of_a_place_ends_with_the_key_and_with_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_follows_a_place_with_a_token() {
+async fn browser_streams_a_booking_with_a_token() {
     let (_home, _host, rest) = memory().await;
     let (event, _) = show(&rest, 5, json!({})).await;
     let [_, ben, _] = waiting(&rest, &event).await;

@@ -25,8 +25,8 @@ fn limits(pid: u32) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_host_takes_as_many_open_files_as_the_system_lets_it_have() {
-    let home = Home::new(Kind::Memory).await;
+async fn open_file_limit_is_raised_to_the_hard_limit() {
+    let home = Home::empty(Kind::Memory).await;
     let host = Host::command(&home, &[]);
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", "ulimit -Sn 64 && exec \"$0\""]).arg(host.get_program()).env_clear();

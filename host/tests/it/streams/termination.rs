@@ -8,7 +8,7 @@ use super::client::{Asked, EventReader, Facts, Heard, Way, socket};
 use crate::harness::{Home, Host, Kind, Rest};
 use crate::tracker::{done, memory, on_every_store};
 
-on_every_store! { streams_end_with_the_host_and_go_on_with_the_next }
+on_every_store! { streams_resume_on_the_next_host }
 
 /// Within this a stream must have noticed.
 const SOON: Duration = Duration::from_secs(2);
@@ -39,7 +39,7 @@ async fn open_all(host: &Host, key: &str) -> Vec<(Way, Facts)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_principal_has_a_bounded_number_of_streams_and_others_are_not_counted_with_it() {
+async fn streams_are_limited_for_each_principal() {
     let (_home, host, rest) = memory().await;
     let greedy = rest.new_key(&["viewer"], None).await;
     let asked = Asked { key: Some(greedy), ..Asked::default() };
@@ -76,7 +76,7 @@ async fn a_stream_ends_when_its_key_is_revoked_and_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_ends_when_its_user_goes_or_its_tenant_is_suspended() {
+async fn stream_ends_when_its_user_is_deactivated_or_its_tenant_suspended() {
     let (_home, host, rest) = memory().await;
     done(&rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await);
     let body = json!({"name": "k", "roles": ["admin"], "tenant": "acme"});
@@ -126,7 +126,7 @@ async fn the_stream_of_a_project_ends_when_its_key_is_revoked() {
 
 /// The host stops while clients listen and write: they are told, lose nothing, and the host does not wait
 /// for them.
-async fn streams_end_with_the_host_and_go_on_with_the_next(kind: Kind) {
+async fn streams_resume_on_the_next_host(kind: Kind) {
     let home = Home::new(kind).await;
     let mut host = Host::start(&home).await;
     let rest = host.rest();
