@@ -50,7 +50,7 @@ pub struct RequestHead<'a> {
     pub request_id: Arc<str>,
     /// By what way it came.
     pub transport: Transport,
-    /// How long the caller waits, where it said so.
+    /// The caller's timeout, if it sent one.
     pub timeout: Option<Duration>,
 }
 
@@ -176,9 +176,9 @@ pub fn bearer(authorization: Option<&str>) -> Result<&str> {
 
 /// The error that a panic stands for.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Error::internal(std::io::Error::other(format!("a handler panicked: {said}")))
+    let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Error::internal(std::io::Error::other(format!("a handler panicked: {message}")))
 }
 
 /// The error of an answer that was not ready in time.
@@ -197,12 +197,12 @@ pub(crate) fn key_of(ctx: &Ctx) -> Option<String> {
 
 /// The id of a request: its own (`x-request-id`), the trace's (`traceparent`), or a new one.
 #[must_use]
-pub fn request_id(given: Option<&str>, traceparent: Option<&str>) -> Arc<str> {
+pub fn request_id(header: Option<&str>, traceparent: Option<&str>) -> Arc<str> {
     let fits = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
     let hex =
         |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && *id != "0".repeat(32);
     let trace = || traceparent.and_then(|text| text.split('-').nth(1)).filter(hex);
-    match given.filter(fits).or_else(trace) {
+    match header.filter(fits).or_else(trace) {
         Some(id) => id.into(),
         None => Uuid::now_v7().to_string().into(),
     }

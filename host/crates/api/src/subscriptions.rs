@@ -64,10 +64,10 @@ struct Watch {
 pub(crate) struct FactFollower {
     watch: Watch,
     facts: Subscription,
-    /// Read, and not given yet.
+    /// Read, and not sent yet.
     pending: Vec<Arc<Fact>>,
     /// The client has all facts up to here.
-    given: Seq,
+    position: Seq,
     types: Vec<String>,
     object: String,
     filter: Filter,
@@ -143,7 +143,7 @@ fn touches_rights(fact: &Fact) -> bool {
 }
 
 impl FactFollower {
-    /// Follows what was asked for, from the cursor or from now on.
+    /// Follows the facts of a query, from its cursor or from now on.
     pub(crate) async fn open(api: &ApiState, ctx: &Ctx, query: FactQuery) -> Result<Self> {
         if query.types.len() > MAX_TYPES {
             return Err(Error::invalid("types", format!("has more than {MAX_TYPES} entries")));
@@ -155,15 +155,15 @@ impl FactFollower {
         let filter = SPEC.filter(ctx, plain("filter", &query.filter)?)?;
         let facts = api.app.facts.stream(ctx, after).await?;
         let FactQuery { types, object, .. } = query;
-        let given = facts.cursor();
+        let position = facts.cursor();
         let watch = Watch::new(api, ctx)?;
-        Ok(Self { watch, facts, pending: Vec::new(), given, types, object, filter })
+        Ok(Self { watch, facts, pending: Vec::new(), position, types, object, filter })
     }
 
     /// The cursor after which a client goes on: it has everything up to there.
     #[must_use]
     pub(crate) fn cursor(&self) -> String {
-        self.seal(self.given)
+        self.seal(self.position)
     }
 
     /// The cursor after one fact.
@@ -174,7 +174,7 @@ impl FactFollower {
 
     /// Notes that the client was sent a fact; [`Self::next`] notes it for all that it gave before.
     pub(crate) fn sent(&mut self, fact: &Fact) {
-        self.given = fact.seq.unwrap_or(self.given);
+        self.position = fact.seq.unwrap_or(self.position);
     }
 
     fn seal(&self, seq: Seq) -> String {
@@ -185,7 +185,7 @@ impl FactFollower {
     pub(crate) async fn next(&mut self) -> Result<Next<Arc<Fact>>> {
         loop {
             if self.pending.is_empty() {
-                self.given = self.facts.cursor();
+                self.position = self.facts.cursor();
                 self.pending = tokio::select! {
                     biased;
                     () = self.watch.api.stop.cancelled() => return Ok(Next::Shutdown),
@@ -210,7 +210,7 @@ impl FactFollower {
     fn wants(&self, fact: &Fact) -> bool {
         let what = &fact.body;
         let typed =
-            self.types.is_empty() || self.types.iter().any(|asked| type_matches(asked, &what.fact_type));
+            self.types.is_empty() || self.types.iter().any(|pattern| type_matches(pattern, &what.fact_type));
         let named = self.object.is_empty() || self.object == what.object.id;
         typed && named && fact.matches(&self.filter)
     }
@@ -252,7 +252,7 @@ impl BookingFollower {
             standing = self.booking.next() => standing?,
         };
         let Some(standing) = standing else { return Ok(None) };
-        // In between nothing is told, so that it suffices to look now.
+        // Nothing is sent in between, so one check here is enough.
         Ok(Some(if self.watch.holds().await? { Next::News(vec![standing]) } else { Next::Revoked }))
     }
 }

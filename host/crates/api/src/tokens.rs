@@ -156,9 +156,9 @@ fn open(key: &[u8; 32], context: &[u8], text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let (held, body) = bytes.split_at_checked(MAC)?;
+    let (tag, body) = bytes.split_at_checked(MAC)?;
     let right = mac(key, context, body);
-    let difference = held.iter().zip(right.as_bytes()).fold(0_u8, |sum, (a, b)| sum | (a ^ b));
+    let difference = tag.iter().zip(right.as_bytes()).fold(0_u8, |sum, (a, b)| sum | (a ^ b));
     (difference == 0).then(|| body.to_vec())
 }
 

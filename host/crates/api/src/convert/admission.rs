@@ -21,49 +21,49 @@ fn ticket_etag(ticket: &Ticket, code: Option<&Code>) -> String {
 
 /// A ticket, with its code for who sees it.
 #[must_use]
-pub(crate) fn ticket(held: Ticket, code: Option<Code>) -> pb::Ticket {
-    let etag = ticket_etag(&held, code.as_ref());
-    let Money { amount, currency } = held.price;
+pub(crate) fn ticket(ticket: Ticket, code: Option<Code>) -> pb::Ticket {
+    let etag = ticket_etag(&ticket, code.as_ref());
+    let Money { amount, currency } = ticket.price;
     pb::Ticket {
-        id: held.id.to_string(),
-        event_id: held.event.to_string(),
-        reservation_id: held.reservation.to_string(),
-        ticket_type_id: held.ticket_type.to_string(),
-        seat_number: held.seat.map(|seat| seat.label),
+        id: ticket.id.to_string(),
+        event_id: ticket.event.to_string(),
+        reservation_id: ticket.reservation.to_string(),
+        ticket_type_id: ticket.ticket_type.to_string(),
+        seat_number: ticket.seat.map(|seat| seat.label),
         price: Some(common::Money { amount, currency }),
-        holder: held.holder,
-        state: held.state.name().to_owned(),
+        holder: ticket.holder,
+        state: ticket.state.name().to_owned(),
         code: code.map(|code| code.0),
-        serial: held.serial.into(),
-        entries: count(held.presence.entries.into()),
-        inside: held.presence.inside,
-        last_at: held.presence.last_at.and_then(time),
-        last_gate: held.presence.last_gate,
-        cancelled_at: held.cancelled_at.and_then(time),
-        created_at: time(held.created_at),
-        updated_at: time(held.updated_at),
+        serial: ticket.serial.into(),
+        entries: count(ticket.presence.entries.into()),
+        inside: ticket.presence.inside,
+        last_at: ticket.presence.last_at.and_then(time),
+        last_gate: ticket.presence.last_gate,
+        cancelled_at: ticket.cancelled_at.and_then(time),
+        created_at: time(ticket.created_at),
+        updated_at: time(ticket.updated_at),
         etag,
     }
 }
 
 /// Codes of a ticket that are void.
 #[must_use]
-pub(crate) fn revoked(held: RevokedCodes) -> pb::RevokedCode {
+pub(crate) fn revoked(codes: RevokedCodes) -> pb::RevokedCode {
     pb::RevokedCode {
-        ticket_id: held.ticket.to_string(),
-        good_serial: held.valid_serial.map(Into::into),
-        revoked_at: time(held.at),
+        ticket_id: codes.ticket.to_string(),
+        good_serial: codes.valid_serial.map(Into::into),
+        revoked_at: time(codes.at),
     }
 }
 
 /// The public half of a key.
 #[must_use]
-pub(crate) fn key(held: &SigningKey) -> pb::SigningKey {
+pub(crate) fn key(key: &SigningKey) -> pb::SigningKey {
     pb::SigningKey {
-        number: held.id.into(),
-        public_key: STANDARD.encode(&held.public),
+        number: key.id.into(),
+        public_key: STANDARD.encode(&key.public),
         algorithm: ALGORITHM.to_owned(),
-        created_at: time(held.created_at),
-        revoked_at: held.revoked_at.and_then(time),
+        created_at: time(key.created_at),
+        revoked_at: key.revoked_at.and_then(time),
     }
 }

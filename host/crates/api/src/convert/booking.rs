@@ -49,9 +49,9 @@ fn status_etag(status: &QueueStatus) -> String {
 
 /// A booking and its place.
 #[must_use]
-pub(crate) fn standing(held: BookingPosition) -> pb::Booking {
-    let etag = standing_etag(&held);
-    let BookingPosition { booking, position } = held;
+pub(crate) fn standing(standing: BookingPosition) -> pb::Booking {
+    let etag = standing_etag(&standing);
+    let BookingPosition { booking, position } = standing;
     let (failure_reason, failure_message) = booking.failure.unzip();
     pb::Booking {
         id: booking.id.to_string(),
@@ -83,28 +83,28 @@ fn line(line: LineRequest) -> pb::RequestedLine {
 
 /// An event's queue.
 #[must_use]
-pub(crate) fn status(held: &QueueStatus) -> pb::GetQueueStatusResponse {
+pub(crate) fn status(status: &QueueStatus) -> pb::GetQueueStatusResponse {
     pb::GetQueueStatusResponse {
-        event_id: held.queue.id.to_string(),
-        waiting: large(held.waiting),
-        active: large(held.active),
-        max_active: count(held.queue.max_active.into()),
-        active_seconds: count(held.queue.active_seconds.into()),
-        required: held.queue.required,
-        etag: status_etag(held),
+        event_id: status.queue.id.to_string(),
+        waiting: large(status.waiting),
+        active: large(status.active),
+        max_active: count(status.queue.max_active.into()),
+        active_seconds: count(status.queue.active_seconds.into()),
+        required: status.queue.required,
+        etag: status_etag(status),
     }
 }
 
 /// The terms of an event's queue.
 #[must_use]
-pub(crate) fn queue(held: &Queue) -> pb::SetQueueResponse {
+pub(crate) fn queue(queue: &Queue) -> pb::SetQueueResponse {
     pb::SetQueueResponse {
-        event_id: held.id.to_string(),
-        max_active: count(held.max_active.into()),
-        active_seconds: count(held.active_seconds.into()),
-        required: held.required,
-        updated_at: time(held.updated_at),
-        etag: etag(held.version),
+        event_id: queue.id.to_string(),
+        max_active: count(queue.max_active.into()),
+        active_seconds: count(queue.active_seconds.into()),
+        required: queue.required,
+        updated_at: time(queue.updated_at),
+        etag: etag(queue.version),
     }
 }
 

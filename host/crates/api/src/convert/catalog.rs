@@ -1,5 +1,4 @@
-//! What both transports need of the catalogue: how degrees and counts are read, and what fields that change
-//! together are told.
+//! Catalogue values for both transports: degrees, counts, and fields that change together.
 
 use tessera_core::catalog::{GeoPoint, TicketType};
 use tessera_core::filter::{Op, Operand, Term};
@@ -94,7 +93,7 @@ fn purchase(field: &str, number: i32, usual: u32, faults: &mut Faults) -> u32 {
 }
 
 /// Requires a value.
-pub(crate) fn given<T>(field: &str, value: Option<T>, faults: &mut Faults) -> Option<T> {
+pub(crate) fn required<T>(field: &str, value: Option<T>, faults: &mut Faults) -> Option<T> {
     if value.is_none() {
         faults.add(field, "must be given");
     }
@@ -110,7 +109,7 @@ pub(crate) fn holds(seconds: [Option<i32>; 3], faults: &mut Faults) -> HoldRules
     HoldRules { default: usual, min: least, max: most }
 }
 
-/// Whether fields that change together are all named; what is missing is told.
+/// Whether fields that change together are all named; adds a fault for each missing one.
 pub(crate) fn together(fields: &[(&str, bool)], faults: &mut Faults) -> bool {
     if !fields.iter().any(|(_, named)| *named) {
         return false;
@@ -133,8 +132,11 @@ pub(crate) fn featured(mut page: PageRequest) -> PageRequest {
 
 /// The entity tag of a ticket type; what is left of it changes without its version.
 #[must_use]
-pub(crate) fn type_etag(held: &TicketType, available: Option<u64>) -> String {
-    available.map_or_else(|| etag(held.version), |available| etag_with_count(held.version, available))
+pub(crate) fn type_etag(ticket_type: &TicketType, available: Option<u64>) -> String {
+    available.map_or_else(
+        || etag(ticket_type.version),
+        |available| etag_with_count(ticket_type.version, available),
+    )
 }
 
 /// The available units of a ticket type after a change; `None` where it was deleted meanwhile.
@@ -160,9 +162,9 @@ mod tests {
     fn degrees_are_read_to_the_nearest_part_and_shown_as_they_were_given() {
         let berlin = read(Some(52.520_006_6), Some(13.404_954)).unwrap().unwrap();
         assert_eq!((berlin.latitude, berlin.longitude), (5_252_000_660, 1_340_495_400));
-        for given in [52.520_006_6, -0.000_000_01, 0.0, -180.0, 13.1] {
-            let place = read(Some(0.0), Some(given)).unwrap().unwrap();
-            assert_eq!(degrees(place.longitude).to_bits(), given.to_bits(), "{given}");
+        for longitude in [52.520_006_6, -0.000_000_01, 0.0, -180.0, 13.1] {
+            let place = read(Some(0.0), Some(longitude)).unwrap().unwrap();
+            assert_eq!(degrees(place.longitude).to_bits(), longitude.to_bits(), "{longitude}");
         }
         assert_eq!(read(Some(-0.0), Some(0.0)).unwrap(), Some(GeoPoint { latitude: 0, longitude: 0 }));
         assert_eq!(read(None, None).unwrap(), None);
@@ -187,13 +189,13 @@ mod tests {
 
     #[test]
     fn fields_that_change_together_are_all_named_or_none() {
-        let told = |named: [bool; 2]| {
+        let outcome = |named: [bool; 2]| {
             let mut faults = Faults::default();
             let all = together(&[("a", named[0]), ("b", named[1])], &mut faults);
             (all, faults.into_result().map_err(|error| error.faults()[0].field.clone()))
         };
-        assert!(!told([false, false]).0);
-        assert!(told([true, true]).0 && told([true, true]).1.is_ok());
-        assert_eq!(told([true, false]).1, Err("b".to_owned()));
+        assert!(!outcome([false, false]).0);
+        assert!(outcome([true, true]).0 && outcome([true, true]).1.is_ok());
+        assert_eq!(outcome([true, false]).1, Err("b".to_owned()));
     }
 }

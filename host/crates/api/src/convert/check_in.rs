@@ -9,26 +9,26 @@ use tessera_core::{Error, Result, Timestamp};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::admission::ticket;
-use crate::convert::{given, large, read_time, time};
+use crate::convert::{large, non_empty, read_time, time};
 
 /// A check-in.
 #[must_use]
-pub(crate) fn record(held: CheckIn) -> pb::CheckInRecord {
-    let (undone_by, undone_at) = held.undone.map(|undone| (undone.by, undone.at)).unzip();
+pub(crate) fn record(check_in: CheckIn) -> pb::CheckInRecord {
+    let (undone_by, undone_at) = check_in.undone.map(|undone| (undone.by, undone.at)).unzip();
     pb::CheckInRecord {
-        id: held.id.to_string(),
-        event_id: held.event.to_string(),
-        ticket_id: held.ticket.to_string(),
-        direction: held.direction.name().to_owned(),
-        verdict: held.verdict.name().to_owned(),
-        at: time(held.at),
-        gate: held.gate,
-        device_id: held.device,
-        staff_id: held.staff,
-        nonce: held.nonce,
-        serial: held.serial.map(Into::into),
-        created_by: held.created_by,
-        created_at: time(held.recorded_at),
+        id: check_in.id.to_string(),
+        event_id: check_in.event.to_string(),
+        ticket_id: check_in.ticket.to_string(),
+        direction: check_in.direction.name().to_owned(),
+        verdict: check_in.verdict.name().to_owned(),
+        at: time(check_in.at),
+        gate: check_in.gate,
+        device_id: check_in.device,
+        staff_id: check_in.staff,
+        nonce: check_in.nonce,
+        serial: check_in.serial.map(Into::into),
+        created_by: check_in.created_by,
+        created_at: time(check_in.recorded_at),
         undone_by,
         undone_at: undone_at.and_then(time),
     }
@@ -36,13 +36,13 @@ pub(crate) fn record(held: CheckIn) -> pb::CheckInRecord {
 
 /// The result of validating a ticket.
 #[must_use]
-pub(crate) fn inspection(held: Inspection) -> pb::ValidateTicketResponse {
-    let refusal = held.refusal.as_ref();
+pub(crate) fn inspection(inspection: Inspection) -> pb::ValidateTicketResponse {
+    let refusal = inspection.refusal.as_ref();
     pb::ValidateTicketResponse {
         valid: refusal.is_none(),
         reason: refusal.map(|error| error.reason().to_owned()).unwrap_or_default(),
         message: refusal.map(|error| error.message().to_owned()).unwrap_or_default(),
-        ticket: held.ticket.map(|held| ticket(held, None)),
+        ticket: inspection.ticket.map(|model| ticket(model, None)),
     }
 }
 
@@ -50,8 +50,8 @@ pub(crate) fn inspection(held: Inspection) -> pb::ValidateTicketResponse {
 pub(crate) fn check_in(request: pb::CheckInRequest) -> Result<CreateCheckIn> {
     Ok(CreateCheckIn {
         event: EventId::parse("event_id", &request.event_id)?,
-        ticket: given(request.ticket_id).map(|id| TicketId::parse("ticket_id", &id)).transpose()?,
-        code: given(request.qr_code),
+        ticket: non_empty(request.ticket_id).map(|id| TicketId::parse("ticket_id", &id)).transpose()?,
+        code: non_empty(request.qr_code),
         direction: Direction::parse("direction", &request.direction)?,
         gate: request.gate,
         device: request.device_id,
@@ -91,12 +91,12 @@ pub(crate) fn message(check_in: &CheckIn) -> &'static str {
 
 /// The result of a scan.
 #[must_use]
-pub(crate) fn merged(held: MergedScan) -> pb::ScanResult {
-    let nonce = held.nonce;
-    match held.result {
-        Ok(held) => {
-            let message = message(&held).to_owned();
-            pb::ScanResult { nonce, record: Some(record(held)), reason: String::new(), message }
+pub(crate) fn merged(scan: MergedScan) -> pb::ScanResult {
+    let nonce = scan.nonce;
+    match scan.result {
+        Ok(check_in) => {
+            let message = message(&check_in).to_owned();
+            pb::ScanResult { nonce, record: Some(record(check_in)), reason: String::new(), message }
         }
         Err(error) => {
             let (reason, message) = (error.reason().to_owned(), error.message().to_owned());
@@ -107,14 +107,14 @@ pub(crate) fn merged(held: MergedScan) -> pb::ScanResult {
 
 /// The statistics of an event's check-ins.
 #[must_use]
-pub(crate) fn stats(held: DoorStats) -> pb::EventStats {
+pub(crate) fn stats(stats: DoorStats) -> pb::EventStats {
     pb::EventStats {
-        valid: large(held.valid),
-        cancelled: large(held.cancelled),
-        admitted: large(held.admitted),
-        inside: large(held.inside),
-        gates: held.gates.into_iter().map(gate).collect(),
-        minutes: held.minutes.into_iter().map(minute).collect(),
+        valid: large(stats.valid),
+        cancelled: large(stats.cancelled),
+        admitted: large(stats.admitted),
+        inside: large(stats.inside),
+        gates: stats.gates.into_iter().map(gate).collect(),
+        minutes: stats.minutes.into_iter().map(minute).collect(),
     }
 }
 

@@ -8,9 +8,9 @@ use tessera_core::text::Faults;
 use tessera_core::{Result, Timestamp};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::{HOLDS, count as number, given as needed, small};
+use crate::convert::catalog::{HOLDS, count as number, required, small};
 use crate::convert::mask::Mask;
-use crate::convert::{count, given, large, read_time, text as written, time};
+use crate::convert::{count, large, non_empty, read_time, text as written, time};
 use crate::state::etag;
 
 const PATHS: [&str; 17] = [
@@ -37,7 +37,7 @@ const PATHS: [&str; 17] = [
 #[must_use]
 pub(crate) fn event(event: Event) -> pb::Event {
     let text = event.attributes;
-    let small = |held: Option<u32>| held.map(|held| count(held.into()));
+    let small = |limit: Option<u32>| limit.map(|limit| count(limit.into()));
     pb::Event {
         id: event.id.to_string(),
         title: text.title,
@@ -82,10 +82,10 @@ pub(crate) fn create(request: pb::CreateEventRequest) -> Result<WriteEvent> {
         series: series(&request.series_id)?,
         starts_at: moment("start_date", request.start_date, &mut faults),
         ends_at: moment("end_date", request.end_date, &mut faults),
-        time_zone: given(request.time_zone),
-        status: given(request.status).map(|name| status(&name, &mut faults)).unwrap_or_default(),
+        time_zone: non_empty(request.time_zone),
+        status: non_empty(request.status).map(|name| status(&name, &mut faults)).unwrap_or_default(),
         featured: request.featured,
-        image_url: given(request.image_url),
+        image_url: non_empty(request.image_url),
         capacity: number("max_capacity", request.max_capacity, &mut faults),
         hold_seconds: small(usual, request.hold_seconds, &mut faults),
         hold_min_seconds: small(least, request.hold_min_seconds, &mut faults),
@@ -100,7 +100,7 @@ pub(crate) fn create(request: pb::CreateEventRequest) -> Result<WriteEvent> {
 pub(crate) fn change(request: pb::UpdateEventRequest) -> Result<ChangeEvent> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     let mut faults = Faults::default();
-    let mut seconds = |path, held| mask.keep(path, held).map(|held| small(path, held, &mut faults));
+    let mut seconds = |path, limit| mask.keep(path, limit).map(|limit| small(path, limit, &mut faults));
     let [usual, least, most] = HOLDS;
     let (hold_seconds, hold_min_seconds) =
         (seconds(usual, request.hold_seconds), seconds(least, request.hold_min_seconds));
@@ -118,13 +118,13 @@ pub(crate) fn change(request: pb::UpdateEventRequest) -> Result<ChangeEvent> {
             .keep("start_date", request.start_date)
             .map(|at| moment("start_date", at, &mut faults)),
         ends_at: mask.keep("end_date", request.end_date).map(|at| moment("end_date", at, &mut faults)),
-        time_zone: mask.keep("time_zone", given(request.time_zone)),
+        time_zone: mask.keep("time_zone", non_empty(request.time_zone)),
         status: named.map(|name| status(&name, &mut faults)),
         featured: mask.keep("featured", request.featured),
-        image_url: mask.keep("image_url", given(request.image_url)),
+        image_url: mask.keep("image_url", non_empty(request.image_url)),
         capacity: mask
             .keep("max_capacity", request.max_capacity)
-            .map(|held| number("max_capacity", held, &mut faults)),
+            .map(|capacity| number("max_capacity", capacity, &mut faults)),
         hold_seconds,
         hold_min_seconds,
         hold_max_seconds,
@@ -143,7 +143,7 @@ fn series(id: &str) -> Result<Option<SeriesId>> {
 }
 
 fn moment(field: &str, at: Option<prost_types::Timestamp>, faults: &mut Faults) -> Timestamp {
-    let read = needed(field, at, faults).map(|at| read_time(field, &at));
+    let read = required(field, at, faults).map(|at| read_time(field, &at));
     read.and_then(|read| faults.take(read)).unwrap_or_default()
 }
 
@@ -200,8 +200,8 @@ mod tests {
     #[test]
     fn a_status_that_is_not_named_is_active_once_and_stays_afterwards() {
         let at = Some(prost_types::Timestamp { seconds: 1, nanos: 0 });
-        let made = pb::CreateEventRequest { start_date: at, end_date: at, ..Default::default() };
-        assert_eq!(create(made).unwrap().status, EventStatus::Active);
+        let request = pb::CreateEventRequest { start_date: at, end_date: at, ..Default::default() };
+        assert_eq!(create(request).unwrap().status, EventStatus::Active);
         let whole = pb::UpdateEventRequest { start_date: at, end_date: at, ..Default::default() };
         assert_eq!(change(whole).unwrap().status, None);
         let refused = masked(&["status"], pb::UpdateEventRequest::default()).unwrap_err();

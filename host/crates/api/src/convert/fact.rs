@@ -36,6 +36,7 @@ pub(crate) fn actor(actor: &Actor) -> pb::Actor {
 }
 
 fn change(change: &Change) -> pb::Change {
-    let held = |held: &tessera_core::Value| Some(held).filter(|held| !held.is_none()).map(value::encode);
-    pb::Change { field: change.field.clone(), before: held(&change.before), after: held(&change.after) }
+    let encode =
+        |value: &tessera_core::Value| Some(value).filter(|value| !value.is_none()).map(value::encode);
+    pb::Change { field: change.field.clone(), before: encode(&change.before), after: encode(&change.after) }
 }

@@ -22,31 +22,31 @@ const PATHS: [&str; 8] =
 
 /// An installation.
 #[must_use]
-pub(crate) fn installation(held: Installation) -> pb::Installation {
-    let commands = held
+pub(crate) fn installation(installation: Installation) -> pb::Installation {
+    let commands = installation
         .commands
         .into_iter()
         .flat_map(|(kind, commands)| commands.into_iter().map(move |offered| command(kind.clone(), offered)));
     pb::Installation {
-        installation_id: held.id.to_string(),
-        plugin: held.plugin,
-        release: Some(release(held.release)),
-        earlier: held.earlier.into_iter().map(release).collect(),
-        project_id: text(held.scope.project()),
-        settings_json: held.settings.to_string(),
-        order: held.order,
-        on_failure: names::on_failure(held.on_failure),
-        grants: held.grants.into_iter().collect(),
-        limits: limits(held.limits),
-        enabled: held.enabled,
-        hooks: held.hooks.iter().map(|hook| names::hook(*hook)).collect(),
-        kinds: held.kinds,
-        machines: held.machines.iter().map(|(kind, held)| (kind.clone(), machine(held))).collect(),
+        installation_id: installation.id.to_string(),
+        plugin: installation.plugin,
+        release: Some(release(installation.release)),
+        earlier: installation.earlier.into_iter().map(release).collect(),
+        project_id: text(installation.scope.project()),
+        settings_json: installation.settings.to_string(),
+        order: installation.order,
+        on_failure: names::on_failure(installation.on_failure),
+        grants: installation.grants.into_iter().collect(),
+        limits: limits(installation.limits),
+        enabled: installation.enabled,
+        hooks: installation.hooks.iter().map(|hook| names::hook(*hook)).collect(),
+        kinds: installation.kinds,
+        machines: installation.machines.iter().map(|(kind, model)| (kind.clone(), machine(model))).collect(),
         commands: commands.collect(),
-        state_map: held.state_map,
-        created_at: time(held.created_at),
-        updated_at: time(held.updated_at),
-        etag: etag(held.version),
+        state_map: installation.state_map,
+        created_at: time(installation.created_at),
+        updated_at: time(installation.updated_at),
+        etag: etag(installation.version),
     }
 }
 
@@ -92,24 +92,26 @@ pub(crate) fn install(request: pb::CreateInstallationRequest) -> Result<Install>
 pub(crate) fn change(request: pb::UpdateInstallationRequest) -> Result<ChangeInstallation> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     // What the mask names and the message leaves unset becomes its default; without a mask it stays.
-    let given = |path: &str, is_set: bool| if mask.is_absent() { is_set } else { mask.names(path) };
+    let field = |path: &str, is_set: bool| {
+        let changes = if mask.is_absent() { is_set } else { mask.names(path) };
+        changes.then_some(())
+    };
     let on_failure = names::read_on_failure("on_failure", request.on_failure)?;
-    let taken = |path, is_set| given(path, is_set).then_some(());
     Ok(ChangeInstallation {
-        release: match taken("release", request.release.is_some()) {
+        release: match field("release", request.release.is_some()) {
             Some(()) => Some(named(request.release)?),
             None => None,
         },
-        settings: match taken("settings_json", request.settings_json.is_some()) {
+        settings: match field("settings_json", request.settings_json.is_some()) {
             Some(()) => Some(settings(&request.settings_json.unwrap_or_default())?),
             None => None,
         },
-        order: taken("order", request.order.is_some()).map(|()| request.order.unwrap_or_default()),
-        on_failure: taken("on_failure", on_failure.is_some()).map(|()| on_failure.unwrap_or_default()),
-        grants: taken("grants", request.grants.is_some()).map(|()| request.grants.unwrap_or_default().rights),
-        limits: taken("limits", request.limits.is_some()).map(|()| read_limits(request.limits)),
-        enabled: taken("enabled", request.enabled.is_some()).map(|()| request.enabled.unwrap_or_default()),
-        state_map: taken("state_map", true).map(|()| request.state_map).unwrap_or_default(),
+        order: field("order", request.order.is_some()).map(|()| request.order.unwrap_or_default()),
+        on_failure: field("on_failure", on_failure.is_some()).map(|()| on_failure.unwrap_or_default()),
+        grants: field("grants", request.grants.is_some()).map(|()| request.grants.unwrap_or_default().rights),
+        limits: field("limits", request.limits.is_some()).map(|()| read_limits(request.limits)),
+        enabled: field("enabled", request.enabled.is_some()).map(|()| request.enabled.unwrap_or_default()),
+        state_map: field("state_map", true).map(|()| request.state_map).unwrap_or_default(),
     })
 }
 

@@ -12,7 +12,7 @@ use tessera_core::text::Faults;
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog::{count as number, small};
-use crate::convert::{count, given, large, read_time, time};
+use crate::convert::{count, large, non_empty, read_time, time};
 use crate::state::etag;
 
 /// A pool.
@@ -84,13 +84,13 @@ pub(crate) fn lock(lock: Lock) -> pb::Lock {
     }
 }
 
-/// Seats that are to be made.
+/// Reads the seats to create.
 pub(crate) fn create_seats(seats: Vec<pb::NewSeat>) -> Result<Vec<CreateSeat>> {
     let mut faults = Faults::default();
     let read = seats.into_iter().enumerate().map(|(index, seat)| CreateSeat {
         row: seat.row,
         number: small(&format!("seats[{index}].number"), Some(seat.number), &mut faults).unwrap_or_default(),
-        label: given(seat.label),
+        label: non_empty(seat.label),
     });
     let read = read.collect();
     faults.into_result().map(|()| read)

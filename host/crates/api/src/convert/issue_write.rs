@@ -10,7 +10,7 @@ use tessera_proto::issues::v1 as pb;
 
 use crate::convert::mask::Mask;
 use crate::convert::names::name;
-use crate::convert::{given, user_or_nobody, value};
+use crate::convert::{non_empty, user_or_nobody, value};
 
 /// The paths of an update mask. `status_name` and `status` name the same field.
 const PATHS: [&str; 12] = [
@@ -30,7 +30,7 @@ const PATHS: [&str; 12] = [
 
 /// Reads a request to create an issue.
 pub(crate) fn create(ctx: &Ctx, request: pb::CreateIssueRequest) -> Result<CreateIssue> {
-    let parent = given(request.parent_id).map(|id| IssueId::parse("parent_id", &id)).transpose()?;
+    let parent = non_empty(request.parent_id).map(|id| IssueId::parse("parent_id", &id)).transpose()?;
     Ok(CreateIssue {
         project: ProjectId::parse("project_id", &request.project_id)?,
         summary: request.summary,
@@ -54,8 +54,8 @@ pub(crate) fn change(ctx: &Ctx, request: pb::UpdateIssueRequest) -> Result<Chang
 fn change_all(ctx: &Ctx, request: pb::UpdateIssueRequest) -> Result<ChangeIssue> {
     let assignee = request.assignee_id.map(|text| user_or_nobody(ctx, "assignee_id", &text)).transpose()?;
     Ok(ChangeIssue {
-        summary: given(request.summary),
-        description: request.description.map(given),
+        summary: non_empty(request.summary),
+        description: request.description.map(non_empty),
         status: name::<pb::Status>("status", request.status, &request.status_name)?,
         resolution: name::<pb::Resolution>("resolution", request.resolution, &request.resolution_name)?
             .map(Some),
@@ -74,11 +74,11 @@ fn change_named(ctx: &Ctx, request: pb::UpdateIssueRequest, mask: &Mask) -> Resu
         if !named(field) {
             return None;
         }
-        let held = faults.take(read)?;
-        if held.is_none() {
+        let name = faults.take(read)?;
+        if name.is_none() {
             faults.add(field, "must be given: every issue has one");
         }
-        held
+        name
     };
     let status = needed("status", name::<pb::Status>("status", request.status, &request.status_name));
     let issue_type = needed("type", name::<pb::Type>("type", request.r#type, &request.type_name));
@@ -93,7 +93,7 @@ fn change_named(ctx: &Ctx, request: pb::UpdateIssueRequest, mask: &Mask) -> Resu
     let assignee = mask.names("assignee_id").then(|| request.assignee_id.unwrap_or_default());
     Ok(ChangeIssue {
         summary: mask.keep("summary", request.summary),
-        description: mask.keep("description", request.description.and_then(given)),
+        description: mask.keep("description", request.description.and_then(non_empty)),
         status,
         resolution,
         issue_type,
@@ -104,12 +104,12 @@ fn change_named(ctx: &Ctx, request: pb::UpdateIssueRequest, mask: &Mask) -> Resu
     })
 }
 
-/// The fields that a mask names; one that is named and not given goes away.
-fn fields_named(mut given: BTreeMap<String, Value>, mask: &Mask) -> BTreeMap<String, Value> {
-    let parts = mask.parts("fields").map(|name| (name.to_owned(), given.remove(name).unwrap_or_default()));
+/// Selects the fields of a mask; a selected field without a value is removed.
+fn fields_named(mut fields: BTreeMap<String, Value>, mask: &Mask) -> BTreeMap<String, Value> {
+    let parts = mask.parts("fields").map(|name| (name.to_owned(), fields.remove(name).unwrap_or_default()));
     let mut named: BTreeMap<_, _> = parts.collect();
     if mask.names("fields") {
-        named.extend(given);
+        named.extend(fields);
     }
     named
 }
@@ -118,9 +118,9 @@ fn fields_named(mut given: BTreeMap<String, Value>, mask: &Mask) -> BTreeMap<Str
 #[must_use]
 pub(crate) fn transition(request: pb::TransitionIssueRequest) -> ChangeIssue {
     ChangeIssue {
-        transition: given(request.transition),
-        status: given(request.status),
-        resolution: given(request.resolution).map(Some),
+        transition: non_empty(request.transition),
+        status: non_empty(request.status),
+        resolution: non_empty(request.resolution).map(Some),
         ..ChangeIssue::default()
     }
 }
@@ -134,7 +134,7 @@ pub(crate) fn bulk(ctx: &Ctx, request: pb::BulkUpdateIssuesRequest) -> Result<Bu
     let assignee = change.assignee_id.map(|text| user_or_nobody(ctx, "assignee_id", &text)).transpose()?;
     let change = ChangeIssue {
         status: change.status,
-        resolution: change.resolution.map(given),
+        resolution: change.resolution.map(non_empty),
         issue_type: change.r#type,
         priority: change.priority,
         assignee,

@@ -1,4 +1,4 @@
-//! What holds calls of plugins.
+//! Limits of plugin calls.
 
 use tessera_core::plugin::LimitOverrides;
 use tessera_proto::common::v1 as pb;
@@ -7,8 +7,8 @@ use tessera_proto::common::v1 as pb;
 #[must_use]
 pub(crate) fn limits(limits: LimitOverrides) -> Option<pb::PluginLimits> {
     let LimitOverrides { fuel, time_ms, memory, output } = limits;
-    let held = pb::PluginLimits { fuel, time_ms, memory, output };
-    Some(held).filter(|_| limits != LimitOverrides::default())
+    let message = pb::PluginLimits { fuel, time_ms, memory, output };
+    Some(message).filter(|_| limits != LimitOverrides::default())
 }
 
 /// Reads the limits of a call.

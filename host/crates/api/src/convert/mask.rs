@@ -10,7 +10,7 @@ pub(crate) struct Mask(Option<Vec<String>>);
 impl Mask {
     /// Reads a mask; a path that is not known is refused by its name. `open` is a field whose parts can be
     /// named as well.
-    pub(crate) fn read(mask: Option<FieldMask>, known: &[&str], open: Option<&str>) -> Result<Self> {
+    pub(crate) fn read(mask: Option<FieldMask>, paths: &[&str], open: Option<&str>) -> Result<Self> {
         let Some(mask) = mask else { return Ok(Self(None)) };
         let is_part = |path: &str| {
             open.and_then(|open| path.strip_prefix(open)?.strip_prefix('.'))
@@ -18,14 +18,13 @@ impl Mask {
         };
         // JSON has `settings` for `settings_json`, and `status` for `status_name`.
         let is_known = |path: &str| {
-            let short =
-                |known: &str| known.strip_suffix("_json").or(known.strip_suffix("_name")) == Some(path);
-            known.iter().any(|known| *known == path || short(known))
+            let short = |name: &str| name.strip_suffix("_json").or(name.strip_suffix("_name")) == Some(path);
+            paths.iter().any(|name| *name == path || short(name))
         };
         match mask.paths.iter().find(|path| !is_known(path) && !is_part(path)) {
             Some(path) => {
-                let known = known.join(", ");
-                Err(Error::invalid("update_mask", format!("names {path:?}; one of {known} is expected")))
+                let expected = paths.join(", ");
+                Err(Error::invalid("update_mask", format!("names {path:?}; one of {expected} is expected")))
             }
             None => Ok(Self(Some(mask.paths))),
         }

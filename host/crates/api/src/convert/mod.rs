@@ -56,9 +56,9 @@ pub(crate) fn text(value: Option<impl Display>) -> Option<String> {
     value.map(|value| value.to_string())
 }
 
-/// Text that is there.
+/// Returns the text, or `None` if it is empty.
 #[must_use]
-pub(crate) fn given(text: String) -> Option<String> {
+pub(crate) fn non_empty(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn number<E: Named>(name: &str) -> i32 {
 pub(crate) fn name<E: Named>(field: &str, number: i32, text: &str) -> Result<Option<String>> {
     let built_in = match number {
         0 => None,
-        known => Some(E::try_from(known).map_err(|_| unknown(field, number))?.name()),
+        _ => Some(E::try_from(number).map_err(|_| unknown(field, number))?.name()),
     };
     match (built_in, text) {
         (None, "") => Ok(None),
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
     use tessera_core::tracker::Scheme;
 
-    fn known<E: Named>(names: &[String]) {
+    fn check_numbers<E: Named>(names: &[String]) {
         for (index, name) in names.iter().enumerate() {
             assert_eq!(number::<E>(name), i32::try_from(index + 1).unwrap(), "{name}");
         }
@@ -226,10 +226,10 @@ mod tests {
     fn all_that_is_built_in_has_the_seeds_number() {
         let scheme = Scheme::built_in();
         let states: Vec<_> = scheme.machine.states.iter().map(|state| state.name.clone()).collect();
-        known::<Status>(&states);
-        known::<Resolution>(&scheme.resolutions);
-        known::<Type>(&scheme.types);
-        known::<Priority>(&scheme.priorities);
+        check_numbers::<Status>(&states);
+        check_numbers::<Resolution>(&scheme.resolutions);
+        check_numbers::<Type>(&scheme.types);
+        check_numbers::<Priority>(&scheme.priorities);
         assert_eq!(number::<Status>("IN_REVIEW"), 0);
     }
 
@@ -247,20 +247,20 @@ mod tests {
 
     #[test]
     fn every_name_survives_its_number() {
-        for held in Role::ALL {
-            assert_eq!(read_role("r", role(held)).unwrap(), held);
+        for variant in Role::ALL {
+            assert_eq!(read_role("r", role(variant)).unwrap(), variant);
         }
-        for held in Relation::ALL {
-            assert_eq!(read_relation("k", relation(held)).unwrap(), held);
+        for variant in Relation::ALL {
+            assert_eq!(read_relation("k", relation(variant)).unwrap(), variant);
         }
-        for (held, _) in FieldType::ALL {
-            assert_eq!(read_field_type("t", field_type(held)).unwrap(), held);
+        for (variant, _) in FieldType::ALL {
+            assert_eq!(read_field_type("t", field_type(variant)).unwrap(), variant);
         }
-        for held in [Category::Open, Category::Active, Category::Done] {
-            assert_eq!(read_category("c", category(held)).unwrap(), held);
+        for variant in [Category::Open, Category::Active, Category::Done] {
+            assert_eq!(read_category("c", category(variant)).unwrap(), variant);
         }
-        for held in [OnFailure::Closed, OnFailure::Open] {
-            assert_eq!(read_on_failure("o", on_failure(held)).unwrap(), Some(held));
+        for variant in [OnFailure::Closed, OnFailure::Open] {
+            assert_eq!(read_on_failure("o", on_failure(variant)).unwrap(), Some(variant));
         }
         assert_eq!(read_on_failure("o", 0).unwrap(), None);
         assert!(read_on_failure("o", 3).is_err());

@@ -6,7 +6,7 @@ use tessera_proto::plugin::v1 as pb;
 
 use crate::convert::call::record;
 use crate::convert::limits::read_limits;
-use crate::convert::{given, names, read_time, text, time, value};
+use crate::convert::{names, non_empty, read_time, text, time, value};
 use crate::plugin_json::{ReplyBody, as_text, object, question};
 
 /// A release.
@@ -64,7 +64,7 @@ pub(crate) fn trial(request: pb::TestReleaseRequest) -> Result<DryRun> {
         settings: as_text(object("settings_json", &request.settings_json)?),
         limits: read_limits(request.limits),
         now,
-        actor: given(request.actor),
+        actor: non_empty(request.actor),
         roles: request.roles,
     })
 }

@@ -14,8 +14,8 @@ use crate::convert::catalog::small;
 use crate::convert::{count, large, time};
 use crate::state::etag;
 
-fn money(held: &Money) -> common::Money {
-    common::Money { amount: held.amount, currency: held.currency.clone() }
+fn money(money: &Money) -> common::Money {
+    common::Money { amount: money.amount, currency: money.currency.clone() }
 }
 
 /// Reads a reservation request: one line by the single fields, or `lines`.
@@ -76,34 +76,35 @@ pub(crate) fn unit_ids(ids: &[String]) -> Result<Vec<TicketId>> {
 
 /// A reservation.
 #[must_use]
-pub(crate) fn reservation(held: &Reservation) -> pb::Reservation {
-    let lines = held.lines.iter().zip(held.quantities()).map(|(line, quantity)| pb::ReservationLine {
-        ticket_type_id: line.ticket_type.to_string(),
-        quantity: count(quantity.into()),
-        price: Some(money(&line.price)),
-    });
+pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
+    let lines =
+        reservation.lines.iter().zip(reservation.quantities()).map(|(line, quantity)| pb::ReservationLine {
+            ticket_type_id: line.ticket_type.to_string(),
+            quantity: count(quantity.into()),
+            price: Some(money(&line.price)),
+        });
     pb::Reservation {
-        id: held.id.to_string(),
-        event_id: held.event.to_string(),
-        user_id: held.buyer.clone(),
-        state: held.state.name().to_owned(),
+        id: reservation.id.to_string(),
+        event_id: reservation.event.to_string(),
+        user_id: reservation.buyer.clone(),
+        state: reservation.state.name().to_owned(),
         lines: lines.collect(),
-        tickets: tickets(held),
-        total: held.total().as_ref().map(money),
-        payment_reference: held.payment_reference.clone(),
-        created_by: held.created_by.clone(),
-        created_at: time(held.created_at),
-        updated_at: time(held.updated_at),
-        expires_at: time(held.expires_at),
-        etag: etag(held.version),
+        tickets: tickets(reservation),
+        total: reservation.total().as_ref().map(money),
+        payment_reference: reservation.payment_reference.clone(),
+        created_by: reservation.created_by.clone(),
+        created_at: time(reservation.created_at),
+        updated_at: time(reservation.updated_at),
+        expires_at: time(reservation.expires_at),
+        etag: etag(reservation.version),
     }
 }
 
 /// The units that are still in a reservation.
 #[must_use]
-pub(crate) fn tickets(held: &Reservation) -> Vec<pb::ReservedTicket> {
+pub(crate) fn tickets(reservation: &Reservation) -> Vec<pb::ReservedTicket> {
     let ticket = |unit: &Unit| {
-        let line = held.lines.get(unit.line)?;
+        let line = reservation.lines.get(unit.line)?;
         Some(pb::ReservedTicket {
             id: unit.id.to_string(),
             ticket_type_id: line.ticket_type.to_string(),
@@ -111,19 +112,19 @@ pub(crate) fn tickets(held: &Reservation) -> Vec<pb::ReservedTicket> {
             price: Some(money(&line.price)),
         })
     };
-    held.units.iter().filter_map(ticket).collect()
+    reservation.units.iter().filter_map(ticket).collect()
 }
 
 /// The available units of a ticket type.
 #[must_use]
-pub(crate) fn available(held: AvailableType) -> pb::AvailableTickets {
-    let text = held.ticket_type.attributes;
+pub(crate) fn available(available_type: AvailableType) -> pb::AvailableTickets {
+    let text = available_type.ticket_type.attributes;
     pb::AvailableTickets {
-        ticket_type_id: held.ticket_type.id.to_string(),
+        ticket_type_id: available_type.ticket_type.id.to_string(),
         name: text.name,
         price: Some(money(&text.price)),
-        quantity: held.quantity.map(large),
-        seat_numbers: held.seats.into_iter().map(|seat| seat.label).collect(),
+        quantity: available_type.quantity.map(large),
+        seat_numbers: available_type.seats.into_iter().map(|seat| seat.label).collect(),
     }
 }
 

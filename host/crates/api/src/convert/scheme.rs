@@ -134,18 +134,18 @@ mod tests {
 
     #[test]
     fn a_scheme_survives_being_written_and_read() {
-        let mut held = Scheme::built_in();
-        held.fields.push(FieldDefinition {
+        let mut model = Scheme::built_in();
+        model.fields.push(FieldDefinition {
             name: "severity".into(),
             field_type: FieldType::Texts,
             required: true,
             options: vec!["low".into()],
         });
-        held.machine.states[0].attributes.push(Field::new("colour", "red"));
-        held.machine.transitions[1].attributes.push(Field::new("button", "Begin"));
-        let sent = scheme(&project(held.clone()));
+        model.machine.states[0].attributes.push(Field::new("colour", "red"));
+        model.machine.transitions[1].attributes.push(Field::new("button", "Begin"));
+        let sent = scheme(&project(model.clone()));
         assert_eq!((sent.built_in, sent.etag.as_str()), (false, "3"));
-        assert_eq!(read(Some(sent)).unwrap(), held);
+        assert_eq!(read(Some(sent)).unwrap(), model);
     }
 
     #[test]

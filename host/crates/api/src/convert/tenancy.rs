@@ -10,7 +10,7 @@ use tessera_proto::tenancy::v1 as pb;
 
 use crate::convert::limits::{limits, read_limits};
 use crate::convert::mask::Mask;
-use crate::convert::{given, names, read_time, text, time};
+use crate::convert::{names, non_empty, read_time, text, time};
 use crate::state::etag;
 
 /// A tenant.
@@ -34,7 +34,7 @@ pub(crate) fn change_tenant(request: pb::UpdateTenantRequest) -> Result<ChangeTe
     let mask = Mask::read(request.update_mask, &["name", "plugin_limits"], None)?;
     if mask.is_absent() {
         let stays = request.name.is_empty() && request.plugin_limits.is_some();
-        let plugin_limits = request.plugin_limits.map(|held| read_limits(Some(held)));
+        let plugin_limits = request.plugin_limits.map(|limits| read_limits(Some(limits)));
         return Ok(ChangeTenant { name: (!stays).then_some(request.name), plugin_limits });
     }
     let plugin_limits = mask.keep("plugin_limits", read_limits(request.plugin_limits));
@@ -64,7 +64,7 @@ pub(crate) fn key(key: ApiKey) -> pb::Key {
 
 /// Reads a request to create a key.
 pub(crate) fn create_key(request: pb::CreateKeyRequest) -> Result<CreateKey> {
-    let user = given(request.user_id).map(|id| UserId::parse("user_id", &id)).transpose()?;
+    let user = non_empty(request.user_id).map(|id| UserId::parse("user_id", &id)).transpose()?;
     let mut faults = Faults::default();
     let mut roles = Vec::with_capacity(request.roles.len());
     for (index, number) in request.roles.iter().enumerate() {
@@ -72,7 +72,7 @@ pub(crate) fn create_key(request: pb::CreateKeyRequest) -> Result<CreateKey> {
     }
     let expires_at = request.expires_at.and_then(|at| faults.take(read_time("expires_at", &at)));
     faults.into_result()?;
-    Ok(CreateKey { name: request.name, roles, user, expires_at, tenant: given(request.tenant) })
+    Ok(CreateKey { name: request.name, roles, user, expires_at, tenant: non_empty(request.tenant) })
 }
 
 #[cfg(test)]

@@ -29,12 +29,12 @@ const PATHS: [&str; 11] = [
 
 /// A ticket type with what is left of it.
 #[must_use]
-pub(crate) fn ticket_type(held: TicketType, available: Option<u64>) -> pb::TicketType {
-    let etag = type_etag(&held, available);
-    let text = held.attributes;
+pub(crate) fn ticket_type(ticket_type: TicketType, available: Option<u64>) -> pb::TicketType {
+    let etag = type_etag(&ticket_type, available);
+    let text = ticket_type.attributes;
     pb::TicketType {
-        id: held.id.to_string(),
-        event_id: held.event.to_string(),
+        id: ticket_type.id.to_string(),
+        event_id: ticket_type.event.to_string(),
         name: text.name,
         description: text.description,
         price: Some(common::Money { amount: text.price.amount, currency: text.price.currency }),
@@ -47,9 +47,9 @@ pub(crate) fn ticket_type(held: TicketType, available: Option<u64>) -> pb::Ticke
         status: text.status.name().to_owned(),
         metadata: text.metadata,
         pools: text.pools.iter().map(ToString::to_string).collect(),
-        seated: held.seated,
-        created_at: time(held.created_at),
-        updated_at: time(held.updated_at),
+        seated: ticket_type.seated,
+        created_at: time(ticket_type.created_at),
+        updated_at: time(ticket_type.updated_at),
         etag,
     }
 }
@@ -57,7 +57,7 @@ pub(crate) fn ticket_type(held: TicketType, available: Option<u64>) -> pb::Ticke
 /// Reads a request to create a ticket type.
 pub(crate) fn create(request: pb::CreateTicketTypeRequest) -> Result<WriteTicketType> {
     let mut faults = Faults::default();
-    let held = WriteTicketType {
+    let ticket_type = WriteTicketType {
         name: request.name,
         description: request.description,
         price: money(request.price),
@@ -70,7 +70,7 @@ pub(crate) fn create(request: pb::CreateTicketTypeRequest) -> Result<WriteTicket
         quantity: number("quantity", request.quantity, &mut faults),
         pools: pools(&request.pools)?,
     };
-    faults.into_result().map(|()| held)
+    faults.into_result().map(|()| ticket_type)
 }
 
 /// Reads an update of a ticket type; without a mask, every field changes.
@@ -82,16 +82,16 @@ pub(crate) fn change(request: pb::UpdateTicketTypeRequest) -> Result<ChangeTicke
             faults.add(path, "must be given");
         }
     }
-    let held = ChangeTicketType {
+    let ticket_type = ChangeTicketType {
         name: mask.keep("name", request.name),
         description: mask.keep("description", request.description),
         price: mask.keep("price", request.price).map(money),
         min_per_purchase: mask
             .keep("min_per_purchase", request.min_per_purchase)
-            .map(|asked| least(asked, &mut faults)),
+            .map(|limit| least(limit, &mut faults)),
         max_per_purchase: mask
             .keep("max_per_purchase", request.max_per_purchase)
-            .map(|asked| most(asked, &mut faults)),
+            .map(|limit| most(limit, &mut faults)),
         valid_from: mask
             .keep("valid_from", request.valid_from)
             .map(|at| moment("valid_from", at, &mut faults)),
@@ -100,10 +100,12 @@ pub(crate) fn change(request: pb::UpdateTicketTypeRequest) -> Result<ChangeTicke
             .map(|at| moment("valid_until", at, &mut faults)),
         status: mask.keep("status", request.status).map(|name| status(&name, &mut faults)),
         metadata: mask.keep("metadata", request.metadata),
-        quantity: mask.keep("quantity", request.quantity).map(|held| number("quantity", held, &mut faults)),
+        quantity: mask
+            .keep("quantity", request.quantity)
+            .map(|quantity| number("quantity", quantity, &mut faults)),
         pools: mask.keep("pools", request.pools).map(|ids| pools(&ids)).transpose()?,
     };
-    faults.into_result().map(|()| held)
+    faults.into_result().map(|()| ticket_type)
 }
 
 /// A price; of none, the core says what is missing.

@@ -83,8 +83,8 @@ mod tests {
     #[test]
     fn without_a_mask_a_user_is_replaced() {
         let change = change_v1(request(None)).unwrap();
-        let held = [change.first_name, change.last_name, change.email];
-        assert_eq!(held.map(Option::unwrap), ["Ada", "", ""]);
+        let fields = [change.first_name, change.last_name, change.email];
+        assert_eq!(fields.map(Option::unwrap), ["Ada", "", ""]);
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub(crate) fn encode_named(fields: &[Field]) -> BTreeMap<String, pb::Value> {
 
 /// The fields by name that a client wrote below `at`, in the order of their names.
 pub(crate) fn decode_named(at: &str, fields: BTreeMap<String, pb::Value>) -> Result<Vec<Field>> {
-    let read = |(name, held): (String, pb::Value)| {
-        let value = decode(&format!("{at}.{name}"), held)?;
+    let read = |(name, value): (String, pb::Value)| {
+        let value = decode(&format!("{at}.{name}"), value)?;
         Ok(Field { name, value })
     };
     fields.into_iter().map(read).collect()

@@ -7,7 +7,7 @@ use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog::{count, degrees, place, together, zone_or_utc};
 use crate::convert::mask::Mask;
-use crate::convert::{given, large, time};
+use crate::convert::{large, non_empty, time};
 use crate::state::etag;
 
 const PATHS: [&str; 11] = [
@@ -54,9 +54,9 @@ pub(crate) fn create(request: pb::CreateVenueRequest) -> Result<WriteVenue> {
         name: request.name,
         address: request.address,
         city: request.city,
-        state: given(request.state),
+        state: non_empty(request.state),
         country: request.country,
-        postal_code: given(request.postal_code),
+        postal_code: non_empty(request.postal_code),
         location: place(request.latitude, request.longitude, &mut faults),
         capacity: count("capacity", request.capacity, &mut faults),
         amenities: request.amenities,
@@ -75,11 +75,13 @@ pub(crate) fn change(request: pb::UpdateVenueRequest) -> Result<ChangeVenue> {
         name: mask.keep("name", request.name),
         address: mask.keep("address", request.address),
         city: mask.keep("city", request.city),
-        state: mask.keep("state", given(request.state)),
+        state: mask.keep("state", non_empty(request.state)),
         country: mask.keep("country", request.country),
-        postal_code: mask.keep("postal_code", given(request.postal_code)),
+        postal_code: mask.keep("postal_code", non_empty(request.postal_code)),
         location: placed.then(|| place(request.latitude, request.longitude, &mut faults)),
-        capacity: mask.keep("capacity", request.capacity).map(|held| count("capacity", held, &mut faults)),
+        capacity: mask
+            .keep("capacity", request.capacity)
+            .map(|capacity| count("capacity", capacity, &mut faults)),
         amenities: mask.keep("amenities", request.amenities),
         time_zone: mask.keep("time_zone", zone_or_utc(request.time_zone)),
     };

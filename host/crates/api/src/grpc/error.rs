@@ -83,17 +83,17 @@ pub fn explained(status: Status, request_id: &str) -> Status {
     if !status.details().is_empty() {
         return status;
     }
-    let said = status.message();
-    let ours = said.starts_with("Error encoding") || said.starts_with("Error compressing");
+    let message = status.message();
+    let ours = message.starts_with("Error encoding") || message.starts_with("Error compressing");
     match status.code() {
-        // Before a handler is reached, this is how a message that cannot be read is told.
+        // Before a handler is reached, the framework reports an unreadable message as internal.
         Code::Internal if !ours => {
-            refuse(&Error::malformed("message", format!("cannot be read: {said}")), request_id)
+            refuse(&Error::malformed("message", format!("cannot be read: {message}")), request_id)
         }
-        Code::Internal => refuse(&Error::internal(std::io::Error::other(said.to_owned())), request_id),
-        Code::OutOfRange => refuse(&Error::new(ErrorKind::TooLarge, "TOO_LARGE", said), request_id),
-        Code::Unimplemented if said.is_empty() => no_method(request_id),
-        code => Status::with_error_details(code, said, info(code_name(code), request_id)),
+        Code::Internal => refuse(&Error::internal(std::io::Error::other(message.to_owned())), request_id),
+        Code::OutOfRange => refuse(&Error::new(ErrorKind::TooLarge, "TOO_LARGE", message), request_id),
+        Code::Unimplemented if message.is_empty() => no_method(request_id),
+        code => Status::with_error_details(code, message, info(code_name(code), request_id)),
     }
 }
 
@@ -220,9 +220,9 @@ mod tests {
         let status = refuse(&Error::refused(vec![fault]), "r");
         assert_eq!(status.code(), Code::FailedPrecondition);
         let bad = status.get_details_bad_request().unwrap();
-        let held = &bad.field_violations[0];
-        assert_eq!((held.field.as_str(), held.reason.as_str()), ("description", "MISSING"));
-        assert_eq!(held.description, "required-fields: is missing");
+        let violation = &bad.field_violations[0];
+        assert_eq!((violation.field.as_str(), violation.reason.as_str()), ("description", "MISSING"));
+        assert_eq!(violation.description, "required-fields: is missing");
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
             let status = explained(status, "r");
             (status.code(), status.get_details_error_info().unwrap().reason)
         };
-        for (given, code, expected) in [
+        for (status, code, expected) in [
             (Status::internal("failed to decode"), Code::InvalidArgument, "INVALID_ARGUMENT"),
             (Status::internal("Error encoding: x"), Code::Internal, "INTERNAL"),
             (Status::out_of_range("too long"), Code::ResourceExhausted, "TOO_LARGE"),
@@ -246,7 +246,7 @@ mod tests {
             (Status::unimplemented("compressed"), Code::Unimplemented, "UNIMPLEMENTED"),
             (Status::not_found("no such service"), Code::NotFound, "NOT_FOUND"),
         ] {
-            assert_eq!(reason(given), (code, expected.to_owned()));
+            assert_eq!(reason(status), (code, expected.to_owned()));
         }
         let ours = refuse(&Error::not_found("issue"), "r");
         assert_eq!(explained(ours.clone(), "other").details(), ours.details());

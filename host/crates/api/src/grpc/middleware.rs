@@ -53,7 +53,7 @@ where
         let inner = std::mem::replace(&mut self.inner, waiting);
         let trace = Trace::new(request.headers()).at(request.uri().host());
         request.extensions_mut().insert(trace.clone());
-        let limit = trace.timeout.map_or(self.timeout, |asked| asked.min(self.timeout));
+        let limit = trace.timeout.map_or(self.timeout, |timeout| timeout.min(self.timeout));
         Box::pin(async move {
             let line = Line { rpc: request.uri().path().to_owned(), trace: trace.clone() };
             let response = match misdirected(&request, &trace) {
@@ -67,8 +67,8 @@ where
 
 /// Refuses what is no gRPC.
 fn misdirected(request: &Request<Body>, trace: &Trace) -> Option<Response<Body>> {
-    let held = request.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    if request.method() == Method::POST && held.starts_with(b"application/grpc") {
+    let content_type = request.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if request.method() == Method::POST && content_type.starts_with(b"application/grpc") {
         return None;
     }
     let error = Error::malformed("content-type", "must be application/grpc, in a POST");

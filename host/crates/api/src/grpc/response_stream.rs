@@ -63,7 +63,7 @@ impl<A: Send + 'static> ResponseStream<A> {
         Pumped: Future<Output = Result<()>> + Send + 'static,
     {
         let (to, news) = mpsc::channel(1);
-        let (told, end) = oneshot::channel();
+        let (sender, end) = oneshot::channel();
         let pumped = AssertUnwindSafe(pump(StreamSender { to, stall })).catch_unwind();
         let deadline = trace.timeout.map(|timeout| tokio::time::Instant::from_std(trace.begun) + timeout);
         let request_id = trace.request_id.clone();
@@ -79,7 +79,7 @@ impl<A: Send + 'static> ResponseStream<A> {
                 Err(_) => Some(passed()),
             };
             // Nobody is left to tell when the client has gone.
-            let _ = told.send(error.map(|error| refuse(&error, &request_id)));
+            let _ = sender.send(error.map(|error| refuse(&error, &request_id)));
         });
         Self { news, end: Some(end), _pump: AbortOnDropHandle::new(task) }
     }
@@ -174,15 +174,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_leaves_ends_the_task() {
-        let held = Arc::new(());
-        let kept = Arc::clone(&held);
+        let token = Arc::new(());
+        let copy = Arc::clone(&token);
         let stream = ResponseStream::<u8>::pumped(&trace(None), |news| async move {
             std::future::pending::<()>().await;
-            drop((kept, news));
+            drop((copy, news));
             Ok(())
         });
         drop(stream);
-        while Arc::strong_count(&held) > 1 {
+        while Arc::strong_count(&token) > 1 {
             tokio::task::yield_now().await;
         }
     }

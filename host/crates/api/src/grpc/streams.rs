@@ -109,8 +109,8 @@ pub(super) async fn tell_position(
     while let Some(next) = follower.next().await? {
         match next {
             Next::News(news) => {
-                for held in news {
-                    let booking = Some(convert::booking::standing(held));
+                for position in news {
+                    let booking = Some(convert::booking::standing(position));
                     to.send(tickets::StreamQueuePositionResponse { booking }).await?;
                 }
             }
@@ -123,9 +123,9 @@ pub(super) async fn tell_position(
     Ok(())
 }
 
-/// A client that follows projects: what it says, and what it is told.
+/// The requests of a client that follows projects, and its follower.
 pub(super) struct Projects {
-    said: Streaming<projects::StreamProjectUpdatesRequest>,
+    requests: Streaming<projects::StreamProjectUpdatesRequest>,
     follower: ProjectFollower,
     /// Whether the client has subscribed to a project.
     subscribed: bool,
@@ -135,13 +135,13 @@ pub(super) struct Projects {
 pub(super) async fn open_projects(
     grpc: &Grpc,
     ctx: Ctx,
-    said: Streaming<projects::StreamProjectUpdatesRequest>,
+    requests: Streaming<projects::StreamProjectUpdatesRequest>,
 ) -> Result<Projects> {
     let follower = ProjectFollower::open(grpc, &ctx).await?;
-    Ok(Projects { said, follower, subscribed: false })
+    Ok(Projects { requests, follower, subscribed: false })
 }
 
-/// Tells counts until the client leaves, or has said all that it will and follows nothing.
+/// Sends counts until the client leaves, or until its requests end while it follows no project.
 pub(super) async fn tell_projects(
     mut projects: Projects,
     to: StreamSender<projects::StreamProjectUpdatesResponse>,
@@ -149,10 +149,12 @@ pub(super) async fn tell_projects(
     let mut listening = true;
     while listening || projects.subscribed {
         tokio::select! {
-            said = projects.said.message(), if listening => match said.map_err(|status| unread(&status))? {
-                Some(request) => to.send(projects.act(&request).await?).await?,
-                None => listening = false,
-            },
+            request = projects.requests.message(), if listening => {
+                match request.map_err(|status| unread(&status))? {
+                    Some(request) => to.send(projects.act(&request).await?).await?,
+                    None => listening = false,
+                }
+            }
             next = projects.follower.next() => match next? {
                 Next::News(news) => {
                     for update in news {

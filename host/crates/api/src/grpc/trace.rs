@@ -1,4 +1,4 @@
-//! What is known of an RPC while it runs: its id, its time, its caller.
+//! Traces of RPCs: id, time and caller.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ pub(crate) struct Trace {
     pub request_id: Arc<str>,
     /// When it began.
     pub begun: Instant,
-    /// How long the client waits, where it said so.
+    /// The client's timeout, if it sent one.
     pub timeout: Option<Duration>,
     /// The host name that the client called.
     pub host: Option<Arc<str>>,

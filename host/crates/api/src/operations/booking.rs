@@ -5,7 +5,7 @@ use tessera_core::id::{BookingId, EventId};
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::booking::{enqueue as read, queue, standing, status as shown, terms};
+use crate::convert::booking::{enqueue as read, queue, standing, status as encode_status, terms};
 use crate::operations::{Answer, Api, at_version};
 
 pub(crate) async fn enqueue(
@@ -13,8 +13,8 @@ pub(crate) async fn enqueue(
     ctx: Ctx,
     request: pb::EnqueueBookingRequest,
 ) -> Result<Answer<pb::EnqueueBookingResponse>> {
-    let held = api.app.bookings.enqueue(&ctx, read(request)?).await?;
-    Ok(Answer::of(standing(held), |booking| pb::EnqueueBookingResponse { booking }))
+    let position = api.app.bookings.enqueue(&ctx, read(request)?).await?;
+    Ok(Answer::of(standing(position), |booking| pb::EnqueueBookingResponse { booking }))
 }
 
 pub(crate) async fn get(
@@ -22,8 +22,8 @@ pub(crate) async fn get(
     ctx: Ctx,
     request: pb::GetQueuePositionRequest,
 ) -> Result<Answer<pb::GetQueuePositionResponse>> {
-    let held = api.app.bookings.get(&ctx, BookingId::parse("booking_id", &request.booking_id)?).await?;
-    Ok(Answer::of(standing(held), |booking| pb::GetQueuePositionResponse { booking }))
+    let position = api.app.bookings.get(&ctx, BookingId::parse("booking_id", &request.booking_id)?).await?;
+    Ok(Answer::of(standing(position), |booking| pb::GetQueuePositionResponse { booking }))
 }
 
 pub(crate) async fn cancel(
@@ -44,7 +44,7 @@ pub(crate) async fn status(
     request: pb::GetQueueStatusRequest,
 ) -> Result<Answer<pb::GetQueueStatusResponse>> {
     let status = api.app.bookings.status(&ctx, EventId::parse("event_id", &request.event_id)?).await?;
-    let response = shown(&status);
+    let response = encode_status(&status);
     Ok(Answer::tagged(&response.etag.clone(), response))
 }
 

@@ -7,7 +7,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::check_in::{
-    check_in, inspection, merged, message, record, scan, stats as shown_stats, validation,
+    check_in, inspection, merged, message, record, scan, stats as encode_stats, validation,
 };
 use crate::convert::read_time;
 use crate::operations::{Answer, Api, listing};
@@ -47,8 +47,8 @@ pub(crate) async fn get(
     ctx: Ctx,
     request: pb::GetCheckInRequest,
 ) -> Result<Answer<pb::GetCheckInResponse>> {
-    let held = api.app.door.get(&ctx, CheckInId::parse("check_in_id", &request.check_in_id)?).await?;
-    Ok(Answer::of(record(held), |record| pb::GetCheckInResponse { record }))
+    let check_in = api.app.door.get(&ctx, CheckInId::parse("check_in_id", &request.check_in_id)?).await?;
+    Ok(Answer::of(record(check_in), |record| pb::GetCheckInResponse { record }))
 }
 
 pub(crate) async fn list(
@@ -71,8 +71,8 @@ pub(crate) async fn undo(
     ctx: Ctx,
     request: pb::UndoCheckInRequest,
 ) -> Result<Answer<pb::UndoCheckInResponse>> {
-    let held = api.app.door.undo(&ctx, CheckInId::parse("check_in_id", &request.check_in_id)?).await?;
-    Ok(Answer::of(record(held), |record| pb::UndoCheckInResponse { record }))
+    let check_in = api.app.door.undo(&ctx, CheckInId::parse("check_in_id", &request.check_in_id)?).await?;
+    Ok(Answer::of(record(check_in), |record| pb::UndoCheckInResponse { record }))
 }
 
 pub(crate) async fn stats(
@@ -82,6 +82,6 @@ pub(crate) async fn stats(
 ) -> Result<Answer<pb::GetEventStatsResponse>> {
     let event = EventId::parse("event_id", &request.event_id)?;
     let since = request.since.map(|at| read_time("since", &at)).transpose()?;
-    let held = api.app.door.stats(&ctx, event, since).await?;
-    Ok(Answer::new(pb::GetEventStatsResponse { stats: Some(shown_stats(held)) }))
+    let stats = api.app.door.stats(&ctx, event, since).await?;
+    Ok(Answer::new(pb::GetEventStatsResponse { stats: Some(encode_stats(stats)) }))
 }

@@ -7,7 +7,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::issues::v1 as pb;
 
 use crate::convert::installation::offered;
-use crate::convert::issue::issue as shown;
+use crate::convert::issue::issue as encode;
 use crate::operations::{Answer, Api, at_version};
 use crate::plugin_json::{decode_input, object};
 
@@ -30,7 +30,7 @@ pub(crate) async fn call(
     let input = object("input_json", &request.input_json)?.unwrap_or_default();
     let call = read_call(request.name, &request.installation_id, input)?;
     let issue = api.app.issues.command(&ctx, id, call).await?;
-    Ok(Answer::of(shown(issue), |issue| pb::CallIssueCommandResponse { issue }))
+    Ok(Answer::of(encode(issue), |issue| pb::CallIssueCommandResponse { issue }))
 }
 
 /// Reads the call of a command.

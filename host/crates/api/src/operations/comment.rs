@@ -6,7 +6,7 @@ use tessera_core::tracker::comment::MAX_PAGE;
 use tessera_core::{Ctx, Result};
 use tessera_proto::issues::v1 as pb;
 
-use crate::convert::comment_link::comment as shown;
+use crate::convert::comment_link::comment as encode;
 use crate::operations::{Answer, Api, at_version, plain_page};
 
 fn ids(issue: &str, comment: &str) -> Result<(IssueId, CommentId)> {
@@ -20,7 +20,7 @@ pub(crate) async fn add(
 ) -> Result<Answer<pb::AddCommentResponse>> {
     let issue = IssueId::parse("issue_id", &request.issue_id)?;
     let comment = api.app.comments.add(&ctx, issue, request.body).await?;
-    Ok(Answer::of(shown(comment), |comment| pb::AddCommentResponse { comment }))
+    Ok(Answer::of(encode(comment), |comment| pb::AddCommentResponse { comment }))
 }
 
 pub(crate) async fn list(
@@ -36,7 +36,7 @@ pub(crate) async fn list(
     let page = api.app.comments.list(&ctx, issue, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListCommentsResponse {
-        comments: page.items.into_iter().map(shown).collect(),
+        comments: page.items.into_iter().map(encode).collect(),
         next_page_token,
     }))
 }
@@ -48,7 +48,7 @@ pub(crate) async fn update(
 ) -> Result<Answer<pb::UpdateCommentResponse>> {
     let ((issue, id), ctx) = (ids(&request.issue_id, &request.comment_id)?, at_version(ctx, &request.etag));
     let comment = api.app.comments.update(&ctx, issue, id, request.body).await?;
-    Ok(Answer::of(shown(comment), |comment| pb::UpdateCommentResponse { comment }))
+    Ok(Answer::of(encode(comment), |comment| pb::UpdateCommentResponse { comment }))
 }
 
 pub(crate) async fn delete(
@@ -58,5 +58,5 @@ pub(crate) async fn delete(
 ) -> Result<Answer<pb::DeleteCommentResponse>> {
     let ((issue, id), ctx) = (ids(&request.issue_id, &request.comment_id)?, at_version(ctx, &request.etag));
     let comment = api.app.comments.delete(&ctx, issue, id).await?;
-    Ok(Answer::of(shown(comment), |comment| pb::DeleteCommentResponse { comment }))
+    Ok(Answer::of(encode(comment), |comment| pb::DeleteCommentResponse { comment }))
 }

@@ -7,7 +7,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog;
-use crate::convert::event::{categories as counted, change, create as command, event as shown};
+use crate::convert::event::{categories as counted, change, create as command, event as encode};
 use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn create(
@@ -16,7 +16,7 @@ pub(crate) async fn create(
     request: pb::CreateEventRequest,
 ) -> Result<Answer<pb::CreateEventResponse>> {
     let event = api.app.events.create(&ctx, command(request)?).await?;
-    Ok(Answer::of(shown(event), |event| pb::CreateEventResponse { event }))
+    Ok(Answer::of(encode(event), |event| pb::CreateEventResponse { event }))
 }
 
 pub(crate) async fn get(
@@ -25,7 +25,7 @@ pub(crate) async fn get(
     request: pb::GetEventByIdRequest,
 ) -> Result<Answer<pb::GetEventByIdResponse>> {
     let event = api.app.events.get(&ctx, EventId::parse("event_id", &request.event_id)?).await?;
-    Ok(Answer::of(shown(event), |event| pb::GetEventByIdResponse { event }))
+    Ok(Answer::of(encode(event), |event| pb::GetEventByIdResponse { event }))
 }
 
 pub(crate) async fn list(
@@ -37,7 +37,7 @@ pub(crate) async fn list(
     let page = api.app.events.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::GetEventsResponse {
-        events: page.items.into_iter().map(shown).collect(),
+        events: page.items.into_iter().map(encode).collect(),
         next_page_token,
     }))
 }
@@ -51,7 +51,7 @@ pub(crate) async fn featured(
     let page = api.app.events.list(&ctx, &catalog::featured(api.page(&ctx, &page_args)?)).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::GetFeaturedEventsResponse {
-        events: page.items.into_iter().map(shown).collect(),
+        events: page.items.into_iter().map(encode).collect(),
         next_page_token,
     }))
 }
@@ -72,7 +72,7 @@ pub(crate) async fn update(
 ) -> Result<Answer<pb::UpdateEventResponse>> {
     let (id, ctx) = (EventId::parse("event_id", &request.event_id)?, at_version(ctx, &request.etag));
     let event = api.app.events.update(&ctx, id, change(request)?).await?;
-    Ok(Answer::of(shown(event), |event| pb::UpdateEventResponse { event }))
+    Ok(Answer::of(encode(event), |event| pb::UpdateEventResponse { event }))
 }
 
 pub(crate) async fn delete(

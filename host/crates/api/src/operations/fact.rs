@@ -1,4 +1,4 @@
-//! Facts, as lists. PositionStream them is in `stream`.
+//! Facts, as lists. `subscriptions` streams them.
 
 use tessera_core::access::Operation;
 use tessera_core::outbox::Fact;
@@ -10,8 +10,8 @@ use tessera_proto::facts::v1 as pb;
 use crate::convert;
 use crate::operations::{Answer, Api, listing};
 
-/// A fact with the cursor after it, where it has a place yet.
-pub(crate) fn shown(api: &Api, ctx: &Ctx, fact: &Fact) -> common::Fact {
+/// Encodes a fact with the cursor after it; the cursor is empty until the fact has a sequence number.
+pub(crate) fn encode(api: &Api, ctx: &Ctx, fact: &Fact) -> common::Fact {
     let cursor = fact.seq.map(|seq| api.tokens.seal_cursor(ctx.tenant, seq));
     convert::fact::fact(fact, cursor.unwrap_or_default())
 }
@@ -24,6 +24,6 @@ pub(crate) async fn audit(
     let page_args = listing!(request, &request.filter, "").of(&SPEC, MAX_PAGE, Operation::AuditList);
     let page = api.app.facts.audit(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let facts = page.items.iter().map(|item| shown(&api, &ctx, item)).collect();
+    let facts = page.items.iter().map(|item| encode(&api, &ctx, item)).collect();
     Ok(Answer::new(pb::ListAuditResponse { facts, next_page_token }))
 }

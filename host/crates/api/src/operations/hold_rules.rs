@@ -1,4 +1,4 @@
-//! How long a tenant's reservations are held.
+//! Hold rules of tenants.
 
 use tessera_core::inventory::TenantHoldRules;
 use tessera_core::text::Faults;
@@ -9,13 +9,13 @@ use crate::convert::catalog::holds;
 use crate::operations::{Answer, Api, at_version};
 use crate::state::etag;
 
-fn shown(held: &TenantHoldRules) -> pb::HoldRules {
+fn encode(hold_rules: &TenantHoldRules) -> pb::HoldRules {
     let seconds = |seconds: Option<u32>| seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX));
     pb::HoldRules {
-        hold_seconds: seconds(held.rules.default),
-        hold_min_seconds: seconds(held.rules.min),
-        hold_max_seconds: seconds(held.rules.max),
-        etag: etag(held.version),
+        hold_seconds: seconds(hold_rules.rules.default),
+        hold_min_seconds: seconds(hold_rules.rules.min),
+        hold_max_seconds: seconds(hold_rules.rules.max),
+        etag: etag(hold_rules.version),
     }
 }
 
@@ -24,7 +24,7 @@ pub(crate) async fn get(
     ctx: Ctx,
     _: pb::GetHoldRulesRequest,
 ) -> Result<Answer<pb::GetHoldRulesResponse>> {
-    Ok(Answer::of(shown(&api.app.hold_rules.get(&ctx).await?), |rules| pb::GetHoldRulesResponse { rules }))
+    Ok(Answer::of(encode(&api.app.hold_rules.get(&ctx).await?), |rules| pb::GetHoldRulesResponse { rules }))
 }
 
 pub(crate) async fn set(
@@ -36,6 +36,6 @@ pub(crate) async fn set(
     let rules =
         holds([request.hold_seconds, request.hold_min_seconds, request.hold_max_seconds], &mut faults);
     faults.into_result()?;
-    let held = api.app.hold_rules.set(&at_version(ctx, &request.etag), rules).await?;
-    Ok(Answer::of(shown(&held), |rules| pb::SetHoldRulesResponse { rules }))
+    let hold_rules = api.app.hold_rules.set(&at_version(ctx, &request.etag), rules).await?;
+    Ok(Answer::of(encode(&hold_rules), |rules| pb::SetHoldRulesResponse { rules }))
 }

@@ -8,7 +8,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::plugin::v1 as pb;
 
 use crate::convert::call;
-use crate::convert::installation::{change, install, installation as shown};
+use crate::convert::installation::{change, install, installation as encode};
 use crate::convert::release::name;
 use crate::operations::{Answer, Api, at_version, listing};
 
@@ -22,7 +22,7 @@ pub(crate) async fn create(
     request: pb::CreateInstallationRequest,
 ) -> Result<Answer<pb::CreateInstallationResponse>> {
     let Rollout { installation, lagging } = api.app.installations.create(&ctx, install(request)?).await?;
-    Ok(Answer::of(shown(installation), |installation| pb::CreateInstallationResponse {
+    Ok(Answer::of(encode(installation), |installation| pb::CreateInstallationResponse {
         installation,
         lagging_hosts: lagging,
     }))
@@ -34,7 +34,7 @@ pub(crate) async fn get(
     request: pb::GetInstallationRequest,
 ) -> Result<Answer<pb::GetInstallationResponse>> {
     let installation = api.app.installations.get(&ctx, id(&request.installation_id)?).await?;
-    Ok(Answer::of(shown(installation), |installation| pb::GetInstallationResponse { installation }))
+    Ok(Answer::of(encode(installation), |installation| pb::GetInstallationResponse { installation }))
 }
 
 pub(crate) async fn list(
@@ -45,7 +45,7 @@ pub(crate) async fn list(
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::InstallationList);
     let page = api.app.installations.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let installations = page.items.into_iter().map(shown).collect();
+    let installations = page.items.into_iter().map(encode).collect();
     Ok(Answer::new(pb::ListInstallationsResponse { installations, next_page_token }))
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn update(
 ) -> Result<Answer<pb::UpdateInstallationResponse>> {
     let (id, ctx) = (id(&request.installation_id)?, at_version(ctx, &request.etag));
     let Rollout { installation, lagging } = api.app.installations.update(&ctx, id, change(request)?).await?;
-    Ok(Answer::of(shown(installation), |installation| pb::UpdateInstallationResponse {
+    Ok(Answer::of(encode(installation), |installation| pb::UpdateInstallationResponse {
         installation,
         lagging_hosts: lagging,
     }))
@@ -70,7 +70,7 @@ pub(crate) async fn rollback(
     let (id, ctx) = (id(&request.installation_id)?, at_version(ctx, &request.etag));
     let (to, states) = (name(request.release)?, request.state_map);
     let Rollout { installation, lagging } = api.app.installations.rollback(&ctx, id, to, states).await?;
-    Ok(Answer::of(shown(installation), |installation| pb::RollbackInstallationResponse {
+    Ok(Answer::of(encode(installation), |installation| pb::RollbackInstallationResponse {
         installation,
         lagging_hosts: lagging,
     }))
@@ -83,7 +83,7 @@ pub(crate) async fn delete(
 ) -> Result<Answer<pb::DeleteInstallationResponse>> {
     let (id, ctx) = (id(&request.installation_id)?, at_version(ctx, &request.etag));
     let Rollout { installation, lagging } = api.app.installations.delete(&ctx, id).await?;
-    Ok(Answer::of(shown(installation), |installation| pb::DeleteInstallationResponse {
+    Ok(Answer::of(encode(installation), |installation| pb::DeleteInstallationResponse {
         installation,
         lagging_hosts: lagging,
     }))

@@ -11,7 +11,8 @@ use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog::small;
 use crate::convert::inventory::{
-    capacities, create_lock, create_pool as new_pool, create_seats, lock as shown_lock, pool, seat,
+    capacities, create_lock, create_pool as new_pool, create_seats, lock as encode_lock, pool as encode_pool,
+    seat,
 };
 use crate::convert::large;
 use crate::operations::{Answer, Api, at_version, listing};
@@ -43,7 +44,7 @@ pub(crate) async fn levels(
     request: pb::GetInventoryLevelsRequest,
 ) -> Result<Answer<pb::GetInventoryLevelsResponse>> {
     let pools = api.app.supplies.levels(&ctx, EventId::parse("event_id", &request.event_id)?).await?;
-    Ok(Answer::new(pb::GetInventoryLevelsResponse { pools: pools.iter().map(pool).collect() }))
+    Ok(Answer::new(pb::GetInventoryLevelsResponse { pools: pools.iter().map(encode_pool).collect() }))
 }
 
 pub(crate) async fn update(
@@ -53,7 +54,7 @@ pub(crate) async fn update(
 ) -> Result<Answer<pb::UpdateInventoryResponse>> {
     let event = EventId::parse("event_id", &request.event_id)?;
     let pools = api.app.supplies.update(&ctx, event, capacities(&request.pools)?).await?;
-    Ok(Answer::new(pb::UpdateInventoryResponse { pools: pools.iter().map(pool).collect() }))
+    Ok(Answer::new(pb::UpdateInventoryResponse { pools: pools.iter().map(encode_pool).collect() }))
 }
 
 pub(crate) async fn create_pool(
@@ -62,8 +63,8 @@ pub(crate) async fn create_pool(
     request: pb::CreatePoolRequest,
 ) -> Result<Answer<pb::CreatePoolResponse>> {
     let event = EventId::parse("event_id", &request.event_id)?;
-    let made = api.app.supplies.create_pool(&ctx, event, new_pool(request)?).await?;
-    Ok(Answer::of(pool(&made), |pool| pb::CreatePoolResponse { pool }))
+    let pool = api.app.supplies.create_pool(&ctx, event, new_pool(request)?).await?;
+    Ok(Answer::of(encode_pool(&pool), |pool| pb::CreatePoolResponse { pool }))
 }
 
 pub(crate) async fn delete_pool(
@@ -84,7 +85,7 @@ pub(crate) async fn lock(
 ) -> Result<Answer<pb::LockInventoryResponse>> {
     let event = EventId::parse("event_id", &request.event_id)?;
     let lock = api.app.supplies.lock(&ctx, event, create_lock(request)?).await?;
-    Ok(Answer::of(shown_lock(lock), |lock| pb::LockInventoryResponse { lock }))
+    Ok(Answer::of(encode_lock(lock), |lock| pb::LockInventoryResponse { lock }))
 }
 
 pub(crate) async fn unlock(
@@ -102,11 +103,11 @@ pub(crate) async fn locks(
     request: pb::ListLocksRequest,
 ) -> Result<Answer<pb::ListLocksResponse>> {
     let locks = api.app.supplies.locks(&ctx, EventId::parse("event_id", &request.event_id)?).await?;
-    Ok(Answer::new(pb::ListLocksResponse { locks: locks.into_iter().map(shown_lock).collect() }))
+    Ok(Answer::new(pb::ListLocksResponse { locks: locks.into_iter().map(encode_lock).collect() }))
 }
 
-fn seats_of(held: &TicketType) -> i64 {
-    held.attributes.quantity.map(large).unwrap_or_default()
+fn seats_of(ticket_type: &TicketType) -> i64 {
+    ticket_type.attributes.quantity.map(large).unwrap_or_default()
 }
 
 pub(crate) async fn import_seats(
@@ -115,12 +116,12 @@ pub(crate) async fn import_seats(
     request: pb::ImportSeatsRequest,
 ) -> Result<Answer<pb::ImportSeatsResponse>> {
     let id = TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?;
-    let held = api
+    let ticket_type = api
         .app
         .supplies
         .import_seats(&at_version(ctx, &request.etag), id, create_seats(request.seats)?)
         .await?;
-    Ok(Answer::new(pb::ImportSeatsResponse { quantity: seats_of(&held) }))
+    Ok(Answer::new(pb::ImportSeatsResponse { quantity: seats_of(&ticket_type) }))
 }
 
 pub(crate) async fn delete_seats(
@@ -129,9 +130,9 @@ pub(crate) async fn delete_seats(
     request: pb::DeleteSeatsRequest,
 ) -> Result<Answer<pb::DeleteSeatsResponse>> {
     let id = TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?;
-    let held =
+    let ticket_type =
         api.app.supplies.delete_seats(&at_version(ctx, &request.etag), id, request.seat_numbers).await?;
-    Ok(Answer::new(pb::DeleteSeatsResponse { quantity: seats_of(&held) }))
+    Ok(Answer::new(pb::DeleteSeatsResponse { quantity: seats_of(&ticket_type) }))
 }
 
 pub(crate) async fn list_seats(

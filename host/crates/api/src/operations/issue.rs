@@ -7,7 +7,7 @@ use tessera_core::tracker::issues::MAX_HISTORY_PAGE;
 use tessera_core::{Ctx, Result};
 use tessera_proto::issues::v1 as pb;
 
-use crate::convert::issue::{details, issue as shown, verdict};
+use crate::convert::issue::{details, issue as encode, verdict};
 use crate::convert::issue_write::{bulk, change, create as command};
 use crate::convert::{user, user_or_nobody};
 use crate::operations::fact;
@@ -23,7 +23,7 @@ pub(crate) async fn create(
     request: pb::CreateIssueRequest,
 ) -> Result<Answer<pb::CreateIssueResponse>> {
     let issue = api.app.issues.create(&ctx, command(&ctx, request)?).await?;
-    Ok(Answer::of(shown(issue), |issue| pb::CreateIssueResponse {
+    Ok(Answer::of(encode(issue), |issue| pb::CreateIssueResponse {
         message: "the issue was created".to_owned(),
         issue,
     }))
@@ -40,7 +40,7 @@ pub(crate) async fn get(
         return Ok(Answer::new(details(api.app.issues.details(&ctx, id).await?)));
     }
     let issue = api.app.issues.get(&ctx, id).await?;
-    Ok(Answer::of(shown(issue), |issue| pb::GetIssueResponse { issue, project_info: None, user_info: None }))
+    Ok(Answer::of(encode(issue), |issue| pb::GetIssueResponse { issue, project_info: None, user_info: None }))
 }
 
 pub(crate) async fn update(
@@ -51,7 +51,7 @@ pub(crate) async fn update(
     let (id, ctx) = (id(&request.issue_id)?, at_version(ctx, &request.etag));
     let command = change(&ctx, request)?;
     let issue = api.app.issues.update(&ctx, id, command).await?;
-    Ok(Answer::of(shown(issue), |issue| pb::UpdateIssueResponse {
+    Ok(Answer::of(encode(issue), |issue| pb::UpdateIssueResponse {
         message: "the issue was updated".to_owned(),
         issue,
     }))
@@ -64,7 +64,7 @@ pub(crate) async fn delete(
 ) -> Result<Answer<pb::DeleteIssueResponse>> {
     let (id, ctx) = (id(&request.issue_id)?, at_version(ctx, &request.etag));
     let issue = api.app.issues.delete(&ctx, id).await?;
-    Ok(Answer::of(shown(issue), |issue| pb::DeleteIssueResponse {
+    Ok(Answer::of(encode(issue), |issue| pb::DeleteIssueResponse {
         message: "the issue was deleted".to_owned(),
         issue,
     }))
@@ -80,7 +80,7 @@ pub(crate) async fn list(
     let page = api.app.issues.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListIssuesResponse {
-        issues: page.items.into_iter().map(shown).collect(),
+        issues: page.items.into_iter().map(encode).collect(),
         next_page_token,
     }))
 }
@@ -111,7 +111,7 @@ pub(crate) async fn assign(
     let (id, ctx) = (id(&request.issue_id)?, at_version(ctx, &request.etag));
     let assignee = user_or_nobody(&ctx, "assignee_id", &request.assignee_id)?;
     let issue = api.app.issues.assign(&ctx, id, assignee).await?;
-    Ok(Answer::of(shown(issue), |issue| pb::AssignIssueResponse { issue }))
+    Ok(Answer::of(encode(issue), |issue| pb::AssignIssueResponse { issue }))
 }
 
 pub(crate) async fn bulk_update(
@@ -135,6 +135,6 @@ pub(crate) async fn history(
     let page_args = plain_page(place, MAX_HISTORY_PAGE, Operation::IssueHistory, &scope);
     let page = api.app.issues.history(&ctx, id, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let facts = page.items.iter().map(|item| fact::shown(&api, &ctx, item)).collect();
+    let facts = page.items.iter().map(|item| fact::encode(&api, &ctx, item)).collect();
     Ok(Answer::new(pb::ListHistoryResponse { facts, next_page_token }))
 }

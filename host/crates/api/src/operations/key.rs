@@ -6,7 +6,7 @@ use tessera_core::tenancy::key::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Principal, Result};
 use tessera_proto::tenancy::v1 as pb;
 
-use crate::convert::tenancy::{create_key, key as shown};
+use crate::convert::tenancy::{create_key, key as encode};
 use crate::convert::{names, text};
 use crate::operations::{Answer, Api, listing};
 use crate::state::plain;
@@ -19,7 +19,7 @@ pub(crate) async fn create(
     plain("tenant", &request.tenant)?;
     let new = api.app.keys.create(&ctx, create_key(request)?).await?;
     let secret = new.text.unwrap_or_default();
-    Ok(Answer::of(shown(new.key), |key| pb::CreateKeyResponse { key, secret }))
+    Ok(Answer::of(encode(new.key), |key| pb::CreateKeyResponse { key, secret }))
 }
 
 pub(crate) async fn get(
@@ -29,7 +29,7 @@ pub(crate) async fn get(
 ) -> Result<Answer<pb::GetKeyResponse>> {
     let id = KeyId::parse("key_id", &request.key_id)?;
     let key = api.app.keys.get(&ctx, &id).await?;
-    Ok(Answer::of(shown(key), |key| pb::GetKeyResponse { key }))
+    Ok(Answer::of(encode(key), |key| pb::GetKeyResponse { key }))
 }
 
 pub(crate) async fn list(
@@ -41,7 +41,7 @@ pub(crate) async fn list(
     let page = api.app.keys.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListKeysResponse {
-        keys: page.items.into_iter().map(shown).collect(),
+        keys: page.items.into_iter().map(encode).collect(),
         next_page_token,
     }))
 }
@@ -53,7 +53,7 @@ pub(crate) async fn revoke(
 ) -> Result<Answer<pb::RevokeKeyResponse>> {
     let id = KeyId::parse("key_id", &request.key_id)?;
     let key = api.app.keys.revoke(&ctx, &id).await?;
-    Ok(Answer::of(shown(key), |key| pb::RevokeKeyResponse { key }))
+    Ok(Answer::of(encode(key), |key| pb::RevokeKeyResponse { key }))
 }
 
 pub(crate) async fn who_am_i(api: Api, ctx: Ctx, _: pb::WhoAmIRequest) -> Result<Answer<pb::WhoAmIResponse>> {

@@ -4,7 +4,7 @@ use tessera_core::id::IssueId;
 use tessera_core::{Ctx, Result};
 use tessera_proto::issues::v1 as pb;
 
-use crate::convert::issue::issue as shown;
+use crate::convert::issue::issue as encode;
 use crate::operations::{Answer, Api};
 
 pub(crate) async fn add(
@@ -14,7 +14,7 @@ pub(crate) async fn add(
 ) -> Result<Answer<pb::AddLabelResponse>> {
     let id = IssueId::parse("issue_id", &request.issue_id)?;
     let issue = api.app.issues.add_label(&ctx, id, request.label).await?;
-    Ok(Answer::of(shown(issue), |issue| pb::AddLabelResponse { issue }))
+    Ok(Answer::of(encode(issue), |issue| pb::AddLabelResponse { issue }))
 }
 
 pub(crate) async fn remove(
@@ -24,5 +24,5 @@ pub(crate) async fn remove(
 ) -> Result<Answer<pb::RemoveLabelResponse>> {
     let id = IssueId::parse("issue_id", &request.issue_id)?;
     let issue = api.app.issues.remove_label(&ctx, id, request.label).await?;
-    Ok(Answer::of(shown(issue), |issue| pb::RemoveLabelResponse { issue }))
+    Ok(Answer::of(encode(issue), |issue| pb::RemoveLabelResponse { issue }))
 }

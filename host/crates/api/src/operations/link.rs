@@ -4,7 +4,7 @@ use tessera_core::id::IssueId;
 use tessera_core::{Ctx, Result};
 use tessera_proto::issues::v1 as pb;
 
-use crate::convert::comment_link::link as shown;
+use crate::convert::comment_link::link as encode;
 use crate::convert::names::read_relation;
 use crate::operations::{Answer, Api};
 
@@ -17,7 +17,7 @@ pub(crate) async fn add(
     let relation = read_relation("kind", request.kind)?;
     let other = IssueId::parse("other_id", &request.other_id)?;
     let link = api.app.links.add(&ctx, issue, relation, other).await?;
-    Ok(Answer::new(pb::AddLinkResponse { link: Some(shown(&link)) }))
+    Ok(Answer::new(pb::AddLinkResponse { link: Some(encode(&link)) }))
 }
 
 pub(crate) async fn remove(
@@ -39,5 +39,5 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListLinksResponse>> {
     let issue = IssueId::parse("issue_id", &request.issue_id)?;
     let links = api.app.links.list(&ctx, issue).await?;
-    Ok(Answer::new(pb::ListLinksResponse { links: links.iter().map(shown).collect() }))
+    Ok(Answer::new(pb::ListLinksResponse { links: links.iter().map(encode).collect() }))
 }

@@ -7,7 +7,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::project::v1 as pb;
 
 use crate::convert::count;
-use crate::convert::project::{change, create as command, project as shown};
+use crate::convert::project::{change, create as command, project as encode};
 use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn create(
@@ -16,7 +16,7 @@ pub(crate) async fn create(
     request: pb::CreateProjectRequest,
 ) -> Result<Answer<pb::CreateProjectResponse>> {
     let project = api.app.projects.create(&ctx, command(request)).await?;
-    Ok(Answer::of(shown(project), |project| pb::CreateProjectResponse { project }))
+    Ok(Answer::of(encode(project), |project| pb::CreateProjectResponse { project }))
 }
 
 pub(crate) async fn get(
@@ -26,7 +26,7 @@ pub(crate) async fn get(
 ) -> Result<Answer<pb::GetProjectResponse>> {
     let id = ProjectId::parse("project_id", &request.project_id)?;
     let project = api.app.projects.get(&ctx, id).await?;
-    Ok(Answer::of(shown(project), |project| pb::GetProjectResponse { project }))
+    Ok(Answer::of(encode(project), |project| pb::GetProjectResponse { project }))
 }
 
 pub(crate) async fn update(
@@ -36,7 +36,7 @@ pub(crate) async fn update(
 ) -> Result<Answer<pb::UpdateProjectResponse>> {
     let (id, ctx) = (ProjectId::parse("project_id", &request.project_id)?, at_version(ctx, &request.etag));
     let project = api.app.projects.update(&ctx, id, change(request)?).await?;
-    Ok(Answer::of(shown(project), |project| pb::UpdateProjectResponse { project }))
+    Ok(Answer::of(encode(project), |project| pb::UpdateProjectResponse { project }))
 }
 
 /// Answers an Empty.
@@ -54,7 +54,7 @@ pub(crate) async fn list(
     let page = api.app.projects.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListProjectsResponse {
-        projects: page.items.into_iter().map(shown).collect(),
+        projects: page.items.into_iter().map(encode).collect(),
         next_page_token,
     }))
 }

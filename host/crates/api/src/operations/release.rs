@@ -5,7 +5,7 @@ use tessera_core::plugin::release::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Result};
 use tessera_proto::plugin::v1 as pb;
 
-use crate::convert::release::{digest, release as shown, trial, tried};
+use crate::convert::release::{digest, release as encode, trial, tried};
 use crate::operations::{Answer, Api, listing};
 
 pub(crate) async fn upload(
@@ -14,7 +14,7 @@ pub(crate) async fn upload(
     request: pb::UploadReleaseRequest,
 ) -> Result<Answer<pb::UploadReleaseResponse>> {
     let release = api.app.releases.upload(&ctx, request.component.into()).await?;
-    Ok(Answer::of(shown(release), |release| pb::UploadReleaseResponse { release }))
+    Ok(Answer::of(encode(release), |release| pb::UploadReleaseResponse { release }))
 }
 
 pub(crate) async fn get(
@@ -23,7 +23,7 @@ pub(crate) async fn get(
     request: pb::GetReleaseRequest,
 ) -> Result<Answer<pb::GetReleaseResponse>> {
     let release = api.app.releases.get(&ctx, digest(&request.digest)?).await?;
-    Ok(Answer::of(shown(release), |release| pb::GetReleaseResponse { release }))
+    Ok(Answer::of(encode(release), |release| pb::GetReleaseResponse { release }))
 }
 
 pub(crate) async fn list(
@@ -35,7 +35,7 @@ pub(crate) async fn list(
     let page = api.app.releases.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListReleasesResponse {
-        releases: page.items.into_iter().map(shown).collect(),
+        releases: page.items.into_iter().map(encode).collect(),
         next_page_token,
     }))
 }
@@ -46,7 +46,7 @@ pub(crate) async fn delete(
     request: pb::DeleteReleaseRequest,
 ) -> Result<Answer<pb::DeleteReleaseResponse>> {
     let release = api.app.releases.delete(&ctx, digest(&request.digest)?).await?;
-    Ok(Answer::of(shown(release), |release| pb::DeleteReleaseResponse { release }))
+    Ok(Answer::of(encode(release), |release| pb::DeleteReleaseResponse { release }))
 }
 
 pub(crate) async fn test(

@@ -9,9 +9,9 @@ use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog::small;
 use crate::convert::reservation::{
-    available, of_single_line, reservation as shown, reserve as read, tickets, unit_ids,
+    available, of_single_line, reservation as encode, reserve as read, tickets, unit_ids,
 };
-use crate::convert::{given, time};
+use crate::convert::{non_empty, time};
 use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn reserve(
@@ -20,13 +20,13 @@ pub(crate) async fn reserve(
     request: pb::ReserveTicketsRequest,
 ) -> Result<Answer<pb::ReserveTicketsResponse>> {
     let is_single = request.lines.is_empty();
-    let reserved = api.app.reservations.reserve(&ctx, read(request)?).await;
-    let held = reserved.map_err(|error| if is_single { of_single_line(error) } else { error })?;
-    Ok(Answer::of(shown(&held), |reservation| pb::ReserveTicketsResponse {
-        reservation_id: held.id.to_string(),
-        expires_at: time(held.expires_at),
-        tickets: tickets(&held),
-        reservation,
+    let result = api.app.reservations.reserve(&ctx, read(request)?).await;
+    let reservation = result.map_err(|error| if is_single { of_single_line(error) } else { error })?;
+    Ok(Answer::of(encode(&reservation), |message| pb::ReserveTicketsResponse {
+        reservation_id: reservation.id.to_string(),
+        expires_at: time(reservation.expires_at),
+        tickets: tickets(&reservation),
+        reservation: message,
     }))
 }
 
@@ -37,8 +37,8 @@ pub(crate) async fn confirm(
 ) -> Result<Answer<pb::ConfirmReservationResponse>> {
     let (id, ctx) =
         (ReservationId::parse("reservation_id", &request.reservation_id)?, at_version(ctx, &request.etag));
-    let held = api.app.reservations.confirm(&ctx, id, request.payment_reference).await?;
-    Ok(Answer::of(shown(&held), |reservation| pb::ConfirmReservationResponse { reservation }))
+    let reservation = api.app.reservations.confirm(&ctx, id, request.payment_reference).await?;
+    Ok(Answer::of(encode(&reservation), |reservation| pb::ConfirmReservationResponse { reservation }))
 }
 
 pub(crate) async fn extend(
@@ -51,8 +51,8 @@ pub(crate) async fn extend(
     let mut faults = Faults::default();
     let seconds = small("timeout_seconds", Some(request.timeout_seconds), &mut faults);
     faults.into_result()?;
-    let held = api.app.reservations.extend(&ctx, id, seconds.filter(|seconds| *seconds > 0)).await?;
-    Ok(Answer::of(shown(&held), |reservation| pb::ExtendReservationResponse { reservation }))
+    let reservation = api.app.reservations.extend(&ctx, id, seconds.filter(|seconds| *seconds > 0)).await?;
+    Ok(Answer::of(encode(&reservation), |reservation| pb::ExtendReservationResponse { reservation }))
 }
 
 pub(crate) async fn release(
@@ -62,8 +62,8 @@ pub(crate) async fn release(
 ) -> Result<Answer<pb::ReleaseTicketsResponse>> {
     let (id, ctx) =
         (ReservationId::parse("reservation_id", &request.reservation_id)?, at_version(ctx, &request.etag));
-    let held = api.app.reservations.release(&ctx, id, unit_ids(&request.ticket_ids)?).await?;
-    Ok(Answer::of(shown(&held), |reservation| pb::ReleaseTicketsResponse { reservation }))
+    let reservation = api.app.reservations.release(&ctx, id, unit_ids(&request.ticket_ids)?).await?;
+    Ok(Answer::of(encode(&reservation), |reservation| pb::ReleaseTicketsResponse { reservation }))
 }
 
 pub(crate) async fn get(
@@ -72,8 +72,8 @@ pub(crate) async fn get(
     request: pb::GetReservationRequest,
 ) -> Result<Answer<pb::GetReservationResponse>> {
     let id = ReservationId::parse("reservation_id", &request.reservation_id)?;
-    let held = api.app.reservations.get(&ctx, id).await?;
-    Ok(Answer::of(shown(&held), |reservation| pb::GetReservationResponse { reservation }))
+    let reservation = api.app.reservations.get(&ctx, id).await?;
+    Ok(Answer::of(encode(&reservation), |reservation| pb::GetReservationResponse { reservation }))
 }
 
 pub(crate) async fn list(
@@ -85,7 +85,7 @@ pub(crate) async fn list(
     let page = api.app.reservations.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListReservationsResponse {
-        reservations: page.items.iter().map(shown).collect(),
+        reservations: page.items.iter().map(encode).collect(),
         next_page_token,
     }))
 }
@@ -97,10 +97,10 @@ pub(crate) async fn available_tickets(
 ) -> Result<Answer<pb::GetAvailableTicketsResponse>> {
     let event = EventId::parse("event_id", &request.event_id)?;
     let named =
-        given(request.ticket_type_id).map(|id| TicketTypeId::parse("ticket_type_id", &id)).transpose()?;
+        non_empty(request.ticket_type_id).map(|id| TicketTypeId::parse("ticket_type_id", &id)).transpose()?;
     let mut faults = Faults::default();
     let limit = small("limit", Some(request.limit), &mut faults).unwrap_or_default();
     faults.into_result()?;
-    let held = api.app.availability.list(&ctx, event, named, limit).await?;
-    Ok(Answer::new(pb::GetAvailableTicketsResponse { tickets: held.into_iter().map(available).collect() }))
+    let types = api.app.availability.list(&ctx, event, named, limit).await?;
+    Ok(Answer::new(pb::GetAvailableTicketsResponse { tickets: types.into_iter().map(available).collect() }))
 }

@@ -6,7 +6,7 @@ use tessera_core::id::SeriesId;
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::series::{change, create as command, series as shown};
+use crate::convert::series::{change, create as command, series as encode};
 use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn create(
@@ -15,7 +15,7 @@ pub(crate) async fn create(
     request: pb::CreateSeriesRequest,
 ) -> Result<Answer<pb::CreateSeriesResponse>> {
     let series = api.app.series.create(&ctx, command(request)).await?;
-    Ok(Answer::of(shown(series), |series| pb::CreateSeriesResponse { series }))
+    Ok(Answer::of(encode(series), |series| pb::CreateSeriesResponse { series }))
 }
 
 pub(crate) async fn get(
@@ -24,7 +24,7 @@ pub(crate) async fn get(
     request: pb::GetSeriesRequest,
 ) -> Result<Answer<pb::GetSeriesResponse>> {
     let series = api.app.series.get(&ctx, SeriesId::parse("series_id", &request.series_id)?).await?;
-    Ok(Answer::of(shown(series), |series| pb::GetSeriesResponse { series }))
+    Ok(Answer::of(encode(series), |series| pb::GetSeriesResponse { series }))
 }
 
 pub(crate) async fn list(
@@ -36,7 +36,7 @@ pub(crate) async fn list(
     let page = api.app.series.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListSeriesResponse {
-        series: page.items.into_iter().map(shown).collect(),
+        series: page.items.into_iter().map(encode).collect(),
         next_page_token,
     }))
 }
@@ -48,7 +48,7 @@ pub(crate) async fn update(
 ) -> Result<Answer<pb::UpdateSeriesResponse>> {
     let (id, ctx) = (SeriesId::parse("series_id", &request.series_id)?, at_version(ctx, &request.etag));
     let series = api.app.series.update(&ctx, id, change(request)?).await?;
-    Ok(Answer::of(shown(series), |series| pb::UpdateSeriesResponse { series }))
+    Ok(Answer::of(encode(series), |series| pb::UpdateSeriesResponse { series }))
 }
 
 pub(crate) async fn delete(

@@ -5,7 +5,7 @@ use tessera_core::tenancy::tenant::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Result};
 use tessera_proto::tenancy::v1 as pb;
 
-use crate::convert::tenancy::{change_tenant, create_tenant, tenant as shown};
+use crate::convert::tenancy::{change_tenant, create_tenant, tenant as encode};
 use crate::operations::{Answer, Api, at_version, listing};
 use crate::state::plain;
 
@@ -19,7 +19,7 @@ pub(crate) async fn create(
     request: pb::CreateTenantRequest,
 ) -> Result<Answer<pb::CreateTenantResponse>> {
     let tenant = api.app.tenants.create(&ctx, create_tenant(request)).await?;
-    Ok(Answer::of(shown(tenant), |tenant| pb::CreateTenantResponse { tenant }))
+    Ok(Answer::of(encode(tenant), |tenant| pb::CreateTenantResponse { tenant }))
 }
 
 pub(crate) async fn get(
@@ -28,7 +28,7 @@ pub(crate) async fn get(
     request: pb::GetTenantRequest,
 ) -> Result<Answer<pb::GetTenantResponse>> {
     let tenant = api.app.tenants.get(&ctx, named(&request.tenant)?).await?;
-    Ok(Answer::of(shown(tenant), |tenant| pb::GetTenantResponse { tenant }))
+    Ok(Answer::of(encode(tenant), |tenant| pb::GetTenantResponse { tenant }))
 }
 
 pub(crate) async fn list(
@@ -40,7 +40,7 @@ pub(crate) async fn list(
     let page = api.app.tenants.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListTenantsResponse {
-        tenants: page.items.into_iter().map(shown).collect(),
+        tenants: page.items.into_iter().map(encode).collect(),
         next_page_token,
     }))
 }
@@ -53,7 +53,7 @@ pub(crate) async fn update(
     let ctx = at_version(ctx, &request.etag);
     let named = named(&request.tenant)?.to_owned();
     let tenant = api.app.tenants.update(&ctx, &named, change_tenant(request)?).await?;
-    Ok(Answer::of(shown(tenant), |tenant| pb::UpdateTenantResponse { tenant }))
+    Ok(Answer::of(encode(tenant), |tenant| pb::UpdateTenantResponse { tenant }))
 }
 
 pub(crate) async fn suspend(
@@ -62,7 +62,7 @@ pub(crate) async fn suspend(
     request: pb::SuspendTenantRequest,
 ) -> Result<Answer<pb::SuspendTenantResponse>> {
     let tenant = api.app.tenants.suspend(&ctx, named(&request.tenant)?).await?;
-    Ok(Answer::of(shown(tenant), |tenant| pb::SuspendTenantResponse { tenant }))
+    Ok(Answer::of(encode(tenant), |tenant| pb::SuspendTenantResponse { tenant }))
 }
 
 pub(crate) async fn resume(
@@ -71,5 +71,5 @@ pub(crate) async fn resume(
     request: pb::ResumeTenantRequest,
 ) -> Result<Answer<pb::ResumeTenantResponse>> {
     let tenant = api.app.tenants.resume(&ctx, named(&request.tenant)?).await?;
-    Ok(Answer::of(shown(tenant), |tenant| pb::ResumeTenantResponse { tenant }))
+    Ok(Answer::of(encode(tenant), |tenant| pb::ResumeTenantResponse { tenant }))
 }

@@ -7,7 +7,7 @@ use tessera_core::id::{EventId, TicketId};
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::admission::{key, revoked as shown_revoked, ticket as shown};
+use crate::convert::admission::{key as encode_key, revoked as encode_revoked, ticket as encode};
 use crate::operations::{Answer, Api, at_version, listing};
 use crate::ticket_document::format::{Format, print as printed};
 
@@ -23,8 +23,8 @@ pub(crate) async fn get(
     ctx: Ctx,
     request: pb::GetTicketRequest,
 ) -> Result<Answer<pb::GetTicketResponse>> {
-    let (held, code) = api.app.tickets.get(&ctx, id(&request.ticket_id)?).await?;
-    Ok(Answer::of(shown(held, code), |ticket| pb::GetTicketResponse { ticket }))
+    let (ticket, code) = api.app.tickets.get(&ctx, id(&request.ticket_id)?).await?;
+    Ok(Answer::of(encode(ticket, code), |ticket| pb::GetTicketResponse { ticket }))
 }
 
 pub(crate) async fn list(
@@ -35,7 +35,7 @@ pub(crate) async fn list(
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::TicketList);
     let page = api.app.tickets.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let tickets = page.items.into_iter().map(|(held, code)| shown(held, code)).collect();
+    let tickets = page.items.into_iter().map(|(ticket, code)| encode(ticket, code)).collect();
     Ok(Answer::new(pb::ListTicketsResponse { tickets, next_page_token }))
 }
 
@@ -55,8 +55,8 @@ pub(crate) async fn transfer(
     request: pb::TransferTicketRequest,
 ) -> Result<Answer<pb::TransferTicketResponse>> {
     let (id, ctx) = (id(&request.ticket_id)?, at_version(ctx, &request.etag));
-    let (held, code) = api.app.tickets.transfer(&ctx, id, request.holder).await?;
-    Ok(Answer::of(shown(held, code), |ticket| pb::TransferTicketResponse { ticket }))
+    let (ticket, code) = api.app.tickets.transfer(&ctx, id, request.holder).await?;
+    Ok(Answer::of(encode(ticket, code), |ticket| pb::TransferTicketResponse { ticket }))
 }
 
 pub(crate) async fn cancel(
@@ -65,8 +65,8 @@ pub(crate) async fn cancel(
     request: pb::CancelTicketRequest,
 ) -> Result<Answer<pb::CancelTicketResponse>> {
     let (id, ctx) = (id(&request.ticket_id)?, at_version(ctx, &request.etag));
-    let held = api.app.tickets.cancel(&ctx, id, request.restock).await?;
-    Ok(Answer::of(shown(held, None), |ticket| pb::CancelTicketResponse { ticket }))
+    let ticket = api.app.tickets.cancel(&ctx, id, request.restock).await?;
+    Ok(Answer::of(encode(ticket, None), |ticket| pb::CancelTicketResponse { ticket }))
 }
 
 pub(crate) async fn revoked(
@@ -85,7 +85,7 @@ pub(crate) async fn revoked(
     );
     let page = api.app.tickets.revoked(&ctx, event, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let revoked_codes = page.items.into_iter().map(shown_revoked).collect();
+    let revoked_codes = page.items.into_iter().map(encode_revoked).collect();
     Ok(Answer::new(pb::ListRevokedCodesResponse { revoked_codes, next_page_token }))
 }
 
@@ -96,7 +96,7 @@ pub(crate) async fn keys(
 ) -> Result<Answer<pb::ListSigningKeysResponse>> {
     let keys = api.app.codes.list(&ctx).await?;
     Ok(Answer::new(pb::ListSigningKeysResponse {
-        keys: keys.iter().map(key).collect(),
+        keys: keys.iter().map(encode_key).collect(),
         tenant_id: ctx.tenant.to_string(),
     }))
 }
@@ -106,6 +106,6 @@ pub(crate) async fn rotate(
     ctx: Ctx,
     request: pb::RotateSigningKeysRequest,
 ) -> Result<Answer<pb::RotateSigningKeysResponse>> {
-    let made = api.app.codes.rotate(&ctx, request.revoke_former).await?;
-    Ok(Answer::of(key(&made), |key| pb::RotateSigningKeysResponse { key }))
+    let key = api.app.codes.rotate(&ctx, request.revoke_former).await?;
+    Ok(Answer::of(encode_key(&key), |key| pb::RotateSigningKeysResponse { key }))
 }

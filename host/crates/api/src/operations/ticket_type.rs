@@ -5,7 +5,7 @@ use tessera_core::{Ctx, Error, ErrorKind, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog::available;
-use crate::convert::ticket_type::{change, create as command, ticket_type as shown};
+use crate::convert::ticket_type::{change, create as command, ticket_type as encode};
 use crate::operations::{Answer, Api, at_version};
 
 pub(crate) async fn create(
@@ -14,9 +14,9 @@ pub(crate) async fn create(
     request: pb::CreateTicketTypeRequest,
 ) -> Result<Answer<pb::CreateTicketTypeResponse>> {
     let event = EventId::parse("event_id", &request.event_id)?;
-    let made = api.app.ticket_types.create(&ctx, event, command(request)?).await?;
-    let left = available(&api.app, &ctx, made.id).await?;
-    Ok(Answer::of(shown(made, left), |ticket_type| pb::CreateTicketTypeResponse { ticket_type }))
+    let ticket_type = api.app.ticket_types.create(&ctx, event, command(request)?).await?;
+    let left = available(&api.app, &ctx, ticket_type.id).await?;
+    Ok(Answer::of(encode(ticket_type, left), |ticket_type| pb::CreateTicketTypeResponse { ticket_type }))
 }
 
 pub(crate) async fn get(
@@ -26,8 +26,10 @@ pub(crate) async fn get(
 ) -> Result<Answer<pb::GetTicketTypeResponse>> {
     let id = TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?;
     check_event(&api, &ctx, &request.event_id, id).await?;
-    let (held, stock) = api.app.ticket_types.get(&ctx, id).await?;
-    Ok(Answer::of(shown(held, stock.available), |ticket_type| pb::GetTicketTypeResponse { ticket_type }))
+    let (ticket_type, stock) = api.app.ticket_types.get(&ctx, id).await?;
+    Ok(Answer::of(encode(ticket_type, stock.available), |ticket_type| pb::GetTicketTypeResponse {
+        ticket_type,
+    }))
 }
 
 pub(crate) async fn list(
@@ -35,8 +37,9 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::GetTicketTypesRequest,
 ) -> Result<Answer<pb::GetTicketTypesResponse>> {
-    let held = api.app.ticket_types.list(&ctx, EventId::parse("event_id", &request.event_id)?).await?;
-    let ticket_types = held.into_iter().map(|(held, stock)| shown(held, stock.available)).collect();
+    let types = api.app.ticket_types.list(&ctx, EventId::parse("event_id", &request.event_id)?).await?;
+    let ticket_types =
+        types.into_iter().map(|(ticket_type, stock)| encode(ticket_type, stock.available)).collect();
     Ok(Answer::new(pb::GetTicketTypesResponse { ticket_types }))
 }
 
@@ -48,9 +51,9 @@ pub(crate) async fn update(
     let (id, ctx) =
         (TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?, at_version(ctx, &request.etag));
     check_event(&api, &ctx, &request.event_id, id).await?;
-    let held = api.app.ticket_types.update(&ctx, id, change(request)?).await?;
+    let ticket_type = api.app.ticket_types.update(&ctx, id, change(request)?).await?;
     let left = available(&api.app, &ctx, id).await?;
-    Ok(Answer::of(shown(held, left), |ticket_type| pb::UpdateTicketTypeResponse { ticket_type }))
+    Ok(Answer::of(encode(ticket_type, left), |ticket_type| pb::UpdateTicketTypeResponse { ticket_type }))
 }
 
 pub(crate) async fn delete(

@@ -6,7 +6,7 @@ use tessera_core::plugin::timer::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Result};
 use tessera_proto::plugin::v1 as pb;
 
-use crate::convert::given;
+use crate::convert::non_empty;
 use crate::convert::timer::retry as decoded;
 use crate::convert::timer::timer;
 use crate::operations::{Answer, Api, at_version, listing};
@@ -36,7 +36,7 @@ pub(crate) async fn retry(
     request: pb::RetryInstallationTimersRequest,
 ) -> Result<Answer<pb::RetryInstallationTimersResponse>> {
     let (id, ctx) = (id(&request.installation_id)?, at_version(ctx, &request.etag));
-    let command = decoded(given(request.issue_id), given(request.name))?;
+    let command = decoded(non_empty(request.issue_id), non_empty(request.name))?;
     let retried = api.app.timers.retry(&ctx, id, command).await?;
     Ok(Answer::new(pb::RetryInstallationTimersResponse { timers: retried.into_iter().map(timer).collect() }))
 }

@@ -4,7 +4,7 @@ use tessera_core::id::IssueId;
 use tessera_core::{Ctx, Result};
 use tessera_proto::issues::v1 as pb;
 
-use crate::convert::issue::{issue as shown, transition};
+use crate::convert::issue::{issue as encode, transition};
 use crate::convert::issue_write;
 use crate::operations::{Answer, Api, at_version};
 
@@ -26,5 +26,5 @@ pub(crate) async fn make(
     let (id, ctx) = (IssueId::parse("issue_id", &request.issue_id)?, at_version(ctx, &request.etag));
     let command = issue_write::transition(request);
     let issue = api.app.issues.transition(&ctx, id, command).await?;
-    Ok(Answer::of(shown(issue), |issue| pb::TransitionIssueResponse { issue }))
+    Ok(Answer::of(encode(issue), |issue| pb::TransitionIssueResponse { issue }))
 }

@@ -6,7 +6,7 @@ use tessera_core::id::VenueId;
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::venue::{change, create as command, venue as shown};
+use crate::convert::venue::{change, create as command, venue as encode};
 use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn create(
@@ -15,7 +15,7 @@ pub(crate) async fn create(
     request: pb::CreateVenueRequest,
 ) -> Result<Answer<pb::CreateVenueResponse>> {
     let venue = api.app.venues.create(&ctx, command(request)?).await?;
-    Ok(Answer::of(shown(venue), |venue| pb::CreateVenueResponse { venue }))
+    Ok(Answer::of(encode(venue), |venue| pb::CreateVenueResponse { venue }))
 }
 
 pub(crate) async fn get(
@@ -24,7 +24,7 @@ pub(crate) async fn get(
     request: pb::GetVenueRequest,
 ) -> Result<Answer<pb::GetVenueResponse>> {
     let venue = api.app.venues.get(&ctx, VenueId::parse("venue_id", &request.venue_id)?).await?;
-    Ok(Answer::of(shown(venue), |venue| pb::GetVenueResponse { venue }))
+    Ok(Answer::of(encode(venue), |venue| pb::GetVenueResponse { venue }))
 }
 
 pub(crate) async fn list(
@@ -36,7 +36,7 @@ pub(crate) async fn list(
     let page = api.app.venues.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::ListVenuesResponse {
-        venues: page.items.into_iter().map(shown).collect(),
+        venues: page.items.into_iter().map(encode).collect(),
         next_page_token,
     }))
 }
@@ -48,7 +48,7 @@ pub(crate) async fn update(
 ) -> Result<Answer<pb::UpdateVenueResponse>> {
     let (id, ctx) = (VenueId::parse("venue_id", &request.venue_id)?, at_version(ctx, &request.etag));
     let venue = api.app.venues.update(&ctx, id, change(request)?).await?;
-    Ok(Answer::of(shown(venue), |venue| pb::UpdateVenueResponse { venue }))
+    Ok(Answer::of(encode(venue), |venue| pb::UpdateVenueResponse { venue }))
 }
 
 pub(crate) async fn delete(

@@ -108,7 +108,7 @@ impl EntityBody {
     }
 }
 
-/// Reads the question that a hook, or a function of it, is asked.
+/// Reads the request of a dry run of a hook or of one of its functions.
 pub(crate) fn read(hook: &str, function: &str, input: Map<String, Json>) -> Result<DryRunRequest> {
     question(called(hook, function)?, input)
 }
@@ -132,8 +132,12 @@ fn question(function: Function, input: Map<String, Json>) -> Result<DryRunReques
     let before = |body: Option<EntityBody>| body.map(|body| entity("before", body)).transpose();
     Ok(match function {
         Function::Validate => {
-            let ValidateInput { operation, subject, before: held } = part("input", &input)?;
-            DryRunRequest::Validate { operation, subject: entity("subject", subject)?, before: before(held)? }
+            let ValidateInput { operation, subject, before: previous } = part("input", &input)?;
+            DryRunRequest::Validate {
+                operation,
+                subject: entity("subject", subject)?,
+                before: before(previous)?,
+            }
         }
         Function::DescribeMachine => {
             DryRunRequest::DescribeMachine { kind: part::<KindInput>("input", &input)?.kind }
@@ -146,8 +150,8 @@ fn question(function: Function, input: Map<String, Json>) -> Result<DryRunReques
             DryRunRequest::Guard { issue: entity("issue", issue)?, transitions }
         }
         Function::OnChange => {
-            let ChangeInput { issue, before: held } = part("input", &input)?;
-            DryRunRequest::OnChange { issue: entity("issue", issue)?, before: before(held)? }
+            let ChangeInput { issue, before: previous } = part("input", &input)?;
+            DryRunRequest::OnChange { issue: entity("issue", issue)?, before: before(previous)? }
         }
         Function::OnTimer => {
             let TimerInput { issue, timer } = part("input", &input)?;

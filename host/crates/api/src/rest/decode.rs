@@ -82,11 +82,11 @@ pub(super) fn query(uri: &Uri) -> Result<Members> {
     let mut members: Members = Vec::new();
     for (name, value) in parameters {
         let value = Node::Parameter(value);
-        match members.iter_mut().find(|(known, _)| *known == name) {
+        match members.iter_mut().find(|(member, _)| *member == name) {
             Some((_, Node::List(values))) => values.push(value),
-            Some((_, known)) => {
-                let first = std::mem::replace(known, Node::Null);
-                *known = Node::List(vec![first, value]);
+            Some((_, node)) => {
+                let first = std::mem::replace(node, Node::Null);
+                *node = Node::List(vec![first, value]);
             }
             None => members.push((name, value)),
         }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
-/// How many characters are repeated of a name that is not known.
-const SHOWN: usize = 64;
+/// The most characters of an unknown name in a message.
+const MAX_NAME: usize = 64;
 
 /// A fault and its path; an empty path is the whole.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ impl DecodeError {
     }
 
     /// The fault of a member that is no field.
-    pub(super) fn unknown(name: &str, known: &[&str]) -> Self {
-        let expected = if known.is_empty() { "nothing".to_owned() } else { one_of(known) };
+    pub(super) fn unknown(name: &str, names: &[&str]) -> Self {
+        let expected = if names.is_empty() { "nothing".to_owned() } else { one_of(names) };
         Self::of(head(name), format_args!("is not known here; {expected} is expected"))
     }
 
@@ -47,24 +47,24 @@ impl serde::de::Error for DecodeError {
         Self { is_rule: true, ..Self::of("", message) }
     }
 
-    fn invalid_type(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::of("", format_args!("is {}; {} is expected", shown(given), plain(&expected.to_string())))
+    fn invalid_type(value: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::of("", format_args!("is {}; {} is expected", describe(value), plain(&expected.to_string())))
     }
 
-    fn invalid_value(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::invalid_type(given, expected)
+    fn invalid_value(value: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(value, expected)
     }
 
     fn invalid_length(length: usize, _: &dyn Expected) -> Self {
         Self::of("", format_args!("has {length} entries, which is not as many as are expected"))
     }
 
-    fn unknown_variant(name: &str, known: &'static [&'static str]) -> Self {
-        Self::custom(format_args!("is {:?}; {} is expected", head(name), one_of(known)))
+    fn unknown_variant(name: &str, variants: &'static [&'static str]) -> Self {
+        Self::custom(format_args!("is {:?}; {} is expected", head(name), one_of(variants)))
     }
 
-    fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
-        Self::unknown(name, known)
+    fn unknown_field(name: &str, fields: &'static [&'static str]) -> Self {
+        Self::unknown(name, fields)
     }
 
     fn missing_field(name: &'static str) -> Self {
@@ -77,15 +77,15 @@ impl serde::de::Error for DecodeError {
 }
 
 /// Lists the names of which one is expected.
-pub(super) fn one_of(known: &[&str]) -> String {
-    match known {
+pub(super) fn one_of(names: &[&str]) -> String {
+    match names {
         [one] => (*one).to_owned(),
-        _ => format!("one of {}", known.join(", ")),
+        _ => format!("one of {}", names.join(", ")),
     }
 }
 
-fn shown(given: Unexpected<'_>) -> String {
-    match given {
+fn describe(value: Unexpected<'_>) -> String {
+    match value {
         Unexpected::Bool(truth) => truth.to_string(),
         Unexpected::Unsigned(number) => number.to_string(),
         Unexpected::Signed(number) => number.to_string(),
@@ -100,7 +100,7 @@ fn shown(given: Unexpected<'_>) -> String {
 
 /// Cuts a name, which may be as long as the body.
 fn head(name: &str) -> &str {
-    name.char_indices().nth(SHOWN).map_or(name, |(end, _)| &name[..end])
+    name.char_indices().nth(MAX_NAME).map_or(name, |(end, _)| &name[..end])
 }
 
 /// Translates the names that serde has for expected types.

@@ -210,8 +210,8 @@ mod tests {
             (ErrorKind::DeadlineExceeded, 504),
             (ErrorKind::Internal, 500),
         ] {
-            let (held, headers) = rendered(Error::new(kind, "X", "x"));
-            assert_eq!(held.as_u16(), status);
+            let (code, headers) = rendered(Error::new(kind, "X", "x"));
+            assert_eq!(code.as_u16(), status);
             assert_eq!(headers.get(CONTENT_TYPE).unwrap(), PROBLEM_JSON);
         }
     }

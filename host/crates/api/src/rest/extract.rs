@@ -54,7 +54,7 @@ pub(super) fn unsupported(message: &str) -> Problem {
 pub(super) fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let media_type = value.split(';').next().unwrap_or_default().trim();
-    types.iter().any(|known| media_type.eq_ignore_ascii_case(known))
+    types.iter().any(|name| media_type.eq_ignore_ascii_case(name))
 }
 
 /// A header as text; a value that is not ASCII becomes text that nothing accepts.

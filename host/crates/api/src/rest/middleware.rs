@@ -113,12 +113,12 @@ fn written(response: Response, trace: &Trace, path: &str) -> Response {
 pub(crate) struct Written;
 
 /// Says nothing again to a client that has it already.
-fn fresh(response: Response, method: &Method, asked: Option<&HeaderValue>) -> Response {
-    let held = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
-    let asked = asked.and_then(|tags| tags.to_str().ok());
+fn fresh(response: Response, method: &Method, if_none_match: Option<&HeaderValue>) -> Response {
+    let etag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+    let if_none_match = if_none_match.and_then(|tags| tags.to_str().ok());
     let reads = matches!(*method, Method::GET | Method::HEAD) && response.status() == StatusCode::OK;
-    match (held, asked) {
-        (Some(held), Some(asked)) if reads && matches_tag(asked, held) => {
+    match (etag, if_none_match) {
+        (Some(etag), Some(if_none_match)) if reads && matches_tag(if_none_match, etag) => {
             let mut short = StatusCode::NOT_MODIFIED.into_response();
             short.headers_mut().extend(response.headers().get(ETAG).map(|tag| (ETAG, tag.clone())));
             short
@@ -127,9 +127,9 @@ fn fresh(response: Response, method: &Method, asked: Option<&HeaderValue>) -> Re
     }
 }
 
-fn matches_tag(asked: &str, held: &str) -> bool {
+fn matches_tag(tags: &str, etag: &str) -> bool {
     let plain = |tag: &str| tag.trim().strip_prefix("W/").unwrap_or(tag.trim()).to_owned();
-    asked.trim() == "*" || asked.split(',').any(|tag| plain(tag) == plain(held))
+    tags.trim() == "*" || tags.split(',').any(|tag| plain(tag) == plain(etag))
 }
 
 fn finish(response: &mut Response, trace: &Trace) {
@@ -142,7 +142,7 @@ fn finish(response: &mut Response, trace: &Trace) {
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let html = headers.get(CONTENT_TYPE).is_some_and(|held| held.as_bytes().starts_with(b"text/html"));
+    let html = headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
     if html {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGES));
     }
@@ -171,11 +171,11 @@ mod tests {
 
     #[test]
     fn a_tag_is_found_in_a_list_weak_or_strong() {
-        for asked in ["\"3.1\"", "*", "\"2\", \"3.1\"", "W/\"3.1\""] {
-            assert!(matches_tag(asked, "\"3.1\""), "{asked}");
+        for tags in ["\"3.1\"", "*", "\"2\", \"3.1\"", "W/\"3.1\""] {
+            assert!(matches_tag(tags, "\"3.1\""), "{tags}");
         }
-        for asked in ["\"3\"", "", "3.1", "\"3.1"] {
-            assert!(!matches_tag(asked, "\"3.1\""), "{asked}");
+        for tags in ["\"3\"", "", "3.1", "\"3.1"] {
+            assert!(!matches_tag(tags, "\"3.1\""), "{tags}");
         }
     }
 }

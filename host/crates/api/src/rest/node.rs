@@ -296,7 +296,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        known: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         match self.0 {
@@ -304,7 +304,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             Node::Object(members) => {
                 visitor.visit_enum(MapAccessDeserializer::new(Members::of(members, &[])))
             }
-            _ => Err(self.mismatch(&one_of(known))),
+            _ => Err(self.mismatch(&one_of(variants))),
         }
     }
 
@@ -356,10 +356,10 @@ impl<'de> MapAccess<'de> for Members<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DecodeError> {
         let fields = self.fields;
         // A field that is null is a field that is absent; in a map, null is a value.
-        let is_given = |(name, value): &&(String, Node)| {
+        let is_present = |(name, value): &&(String, Node)| {
             fields.is_empty() || !matches!(value, Node::Null) || !fields.contains(&&*field_name(name, fields))
         };
-        self.value = self.rest.by_ref().find(is_given);
+        self.value = self.rest.by_ref().find(is_present);
         let Some((name, _)) = self.value else { return Ok(None) };
         seed.deserialize((&*field_name(name, fields)).into_deserializer()).map(Some)
     }

@@ -82,16 +82,16 @@ async fn get(
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let format = match read_query(&uri)?.format.as_str() {
         "" => Format::accepted(accepted),
-        name => Format::parse_shown(FORMAT, name)?,
+        name => Format::parse_or_json(FORMAT, name)?,
     };
     let answer = match format {
         Some(format) => document(&rest, &ctx, (id, format)).await?,
-        None => shown(&rest, ctx, id).await?,
+        None => ticket_json(&rest, ctx, id).await?,
     };
     Ok(([(VARY, ACCEPT.as_str())], answer).into_response())
 }
 
-async fn shown(rest: &Rest, ctx: Ctx, id: TicketId) -> Result<Response, Problem> {
+async fn ticket_json(rest: &Rest, ctx: Ctx, id: TicketId) -> Result<Response, Problem> {
     let request = GetTicketRequest { ticket_id: id.to_string() };
     let answer = ticket::get(Arc::clone(rest.api()), ctx, request).await?;
     let body = serde_json::to_vec(&answer.body).map_err(Error::internal)?;

@@ -48,20 +48,22 @@ impl Verbs {
 
     /// Whether a path has a known verb at a known place.
     fn knows(&self, path: &str) -> bool {
-        let asked: Vec<_> = path.split('/').collect();
-        self.0.iter().any(|known| {
-            known.len() == asked.len() && known.iter().zip(&asked).all(|(known, asked)| fits(known, asked))
+        let segments: Vec<_> = path.split('/').collect();
+        self.0.iter().any(|route| {
+            route.len() == segments.len()
+                && route.iter().zip(&segments).all(|(pattern, segment)| fits(pattern, segment))
         })
     }
 
     /// Whether a path has a verb where only other verbs are known: nothing is there. What stands before the
     /// colon is an id at such places, and no id has one.
     fn misses(&self, path: &str) -> bool {
-        let asked: Vec<_> = path.split('/').collect();
-        let place = |known: &Vec<String>| {
-            known.len() == asked.len()
-                && known.last().is_some_and(|last| last.contains("}:"))
-                && known.iter().zip(&asked).take(known.len() - 1).all(|(known, asked)| fits(known, asked))
+        let segments: Vec<_> = path.split('/').collect();
+        let place = |route: &Vec<String>| {
+            let mut pairs = route.iter().zip(&segments).take(route.len() - 1);
+            route.len() == segments.len()
+                && route.last().is_some_and(|last| last.contains("}:"))
+                && pairs.all(|(pattern, segment)| fits(pattern, segment))
         };
         split(path).is_some() && !self.knows(path) && self.0.iter().any(place)
     }
@@ -102,11 +104,12 @@ fn with_colon(path: &str) -> Cow<'_, str> {
 }
 
 /// Whether a segment fits one of a route: `{id}:verb` fits any id with that verb.
-fn fits(known: &str, asked: &str) -> bool {
-    let Some(open) = known.find('{') else { return known == asked };
-    let Some(close) = known.rfind('}') else { return false };
-    let (head, tail) = (known.get(..open).unwrap_or_default(), known.get(close + 1..).unwrap_or_default());
-    asked.len() > head.len() + tail.len() && asked.starts_with(head) && asked.ends_with(tail)
+fn fits(pattern: &str, segment: &str) -> bool {
+    let Some(open) = pattern.find('{') else { return pattern == segment };
+    let Some(close) = pattern.rfind('}') else { return false };
+    let (head, tail) =
+        (pattern.get(..open).unwrap_or_default(), pattern.get(close + 1..).unwrap_or_default());
+    segment.len() > head.len() + tail.len() && segment.starts_with(head) && segment.ends_with(tail)
 }
 
 #[cfg(test)]
@@ -117,8 +120,8 @@ mod tests {
 
     fn rewritten(path: &str) -> String {
         let mut verbs = Verbs::default();
-        for known in ["/v1/issues/{issue_id}:transition", "/v1/issues:bulkUpdate", "/v1/issues/{issue_id}"] {
-            verbs.add(known);
+        for route in ["/v1/issues/{issue_id}:transition", "/v1/issues:bulkUpdate", "/v1/issues/{issue_id}"] {
+            verbs.add(route);
         }
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
         Arc::new(verbs).rewrite(request).uri().to_string()

@@ -79,8 +79,8 @@ impl Face {
 
     /// How wide `text` is, in thousandths of the font's size.
     pub(super) fn width(self, text: &[char]) -> u32 {
-        let known = text.iter().filter_map(|c| self.glyph(*c));
-        known.map(|glyph| u32::from(self.advance(glyph))).sum()
+        let glyphs = text.iter().filter_map(|c| self.glyph(*c));
+        glyphs.map(|glyph| u32::from(self.advance(glyph))).sum()
     }
 
     /// As much of the font as these characters need.

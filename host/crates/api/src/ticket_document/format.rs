@@ -59,7 +59,7 @@ impl Format {
     }
 
     /// Reads what a client who looks at a ticket sent in `field`; none: JSON.
-    pub(crate) fn parse_shown(field: &str, text: &str) -> Result<Option<Self>> {
+    pub(crate) fn parse_or_json(field: &str, text: &str) -> Result<Option<Self>> {
         let named = if text == JSON { Some(None) } else { Self::named(text).map(Some) };
         named.ok_or_else(|| Error::invalid(field, format!("is {text:?}; json, png, svg or pdf is expected")))
     }
@@ -86,7 +86,7 @@ impl Format {
 
     /// The format that a media range stands for, or JSON; none: neither.
     fn of_range(media: &str) -> Option<Option<Self>> {
-        let is = |known: &str| known.eq_ignore_ascii_case(media);
+        let is = |name: &str| name.eq_ignore_ascii_case(media);
         if ["application/json", "application/*", "*/*"].into_iter().any(is) {
             return Some(None);
         }
@@ -148,9 +148,9 @@ fn begins(event: &Event) -> Result<String> {
 }
 
 fn local(at: Timestamp, zone: &str) -> Result<String> {
-    let held = TimeZone::get(zone).map_err(Error::internal)?;
+    let time_zone = TimeZone::get(zone).map_err(Error::internal)?;
     let at = jiff::Timestamp::from_microsecond(at.micros()).map_err(Error::internal)?;
-    Ok(format!("{} ({zone})", at.to_zoned(held).strftime("%A %-d %B %Y, %H:%M")))
+    Ok(format!("{} ({zone})", at.to_zoned(time_zone).strftime("%A %-d %B %Y, %H:%M")))
 }
 
 /// An amount as people write it: 1250 minor units are 12.50 EUR.
@@ -189,13 +189,13 @@ mod tests {
         assert_eq!(Format::parse("format", "").unwrap(), Format::Pdf);
         for (refused, allowed) in [
             (Format::parse("format", "json").unwrap_err(), "; png, svg or pdf is expected"),
-            (Format::parse_shown("format", "gif").unwrap_err(), "; json, png, svg or pdf is expected"),
+            (Format::parse_or_json("format", "gif").unwrap_err(), "; json, png, svg or pdf is expected"),
         ] {
             let fault = &refused.faults()[0];
             assert!(fault.field == "format" && fault.message.ends_with(allowed), "{fault:?}");
         }
-        assert_eq!(Format::parse_shown("format", "json").unwrap(), None);
-        assert_eq!(Format::parse_shown("format", "svg").unwrap(), Some(Format::Svg));
+        assert_eq!(Format::parse_or_json("format", "json").unwrap(), None);
+        assert_eq!(Format::parse_or_json("format", "svg").unwrap(), Some(Format::Svg));
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn prices_have_the_decimals_of_their_currencies() {
-        let told = |amount, currency: &str| price(&Money { amount, currency: currency.to_owned() });
+        let text = |amount, currency: &str| price(&Money { amount, currency: currency.to_owned() });
         for (amount, currency, expected) in [
             (1_250, "EUR", "12.50 EUR"),
             (5, "EUR", "0.05 EUR"),
@@ -218,7 +218,7 @@ mod tests {
             (1_250, "JPY", "1250 JPY"),
             (1_250, "KWD", "1.250 KWD"),
         ] {
-            assert_eq!(told(amount, currency), expected);
+            assert_eq!(text(amount, currency), expected);
         }
     }
 }

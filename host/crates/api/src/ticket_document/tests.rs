@@ -100,8 +100,8 @@ fn lines(pdf: &[u8]) -> Vec<String> {
     let (mut lines, mut rest) = (Vec::new(), file);
     while let Some((text, after)) = between(&rest, "BT\n", "\nET") {
         let font = usize::from(text.contains("/F2 "));
-        let shown = text.lines().find_map(|line| line.strip_suffix(" Tj")).unwrap_or_default();
-        let bytes = string(shown);
+        let operand = text.lines().find_map(|line| line.strip_suffix(" Tj")).unwrap_or_default();
+        let bytes = string(operand);
         let glyphs = bytes.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
         lines.push(glyphs.map(|glyph| meanings[font][&glyph]).collect());
         rest = after;

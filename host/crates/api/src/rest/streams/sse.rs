@@ -140,7 +140,7 @@ pub(super) fn position(mut follower: BookingFollower) -> Response {
             };
             let text = match next {
                 Ok(Some(Next::News(news))) => {
-                    news.into_iter().map(|held| event(None, "booking", &standing(held))).collect()
+                    news.into_iter().map(|position| event(None, "booking", &standing(position))).collect()
                 }
                 Ok(Some(Next::Heartbeat)) => BEAT.to_owned(),
                 Ok(None | Some(Next::Shutdown | Next::Revoked)) => return,
