@@ -1,4 +1,4 @@
-//! Who may not: every route and RPC without a key, with a bad one, with another tenant's, and with too low a role.
+//! Access control of every route and RPC: no key, an invalid key, another tenant's key, an insufficient role.
 
 use std::time::Duration;
 
@@ -27,23 +27,23 @@ fn operation(row: &Row) -> Operation {
 }
 
 async fn call(grpc: &Grpc, row: &Row, fixture: &Fixture) -> Result<Value, Status> {
-    let ask = fixture.fill_json(&row.ask);
-    let called = rpc::call(grpc, row.rpc, &ask);
-    tokio::time::timeout(Duration::from_secs(10), called).await.expect("the RPC does not answer")
+    let message = fixture.fill_json(&row.ask);
+    let response = rpc::call(grpc, row.rpc, &message);
+    tokio::time::timeout(Duration::from_secs(10), response).await.expect("the RPC does not answer")
 }
 
-/// How an answer begins, which may have no end.
+/// Returns the status without reading the body, which may be an endless stream.
 async fn status(request: reqwest::RequestBuilder) -> u16 {
     request.send().await.expect("the host does not answer").status().as_u16()
 }
 
-/// Keys that nobody may use, and why.
+/// Keys that are refused, with the reason.
 async fn refused_keys(rest: &Rest) -> Vec<(&'static str, Option<String>)> {
     let revoked =
         rest.post("/v1/keys", json!({"name": "revoked", "roles": ["admin"]})).await.expect(201).clone();
     let id = revoked["key"]["id"].as_str().unwrap();
     rest.post(&format!("/v1/keys/{id}:revoke"), Value::Null).await.expect(200);
-    // By the host's own clock.
+    // Expiry follows the host's clock.
     let now = OffsetDateTime::parse(revoked["key"]["created_at"].as_str().unwrap(), &Rfc3339).unwrap();
     let soon = (now + Duration::from_secs(2)).format(&Rfc3339).unwrap();
     let body = json!({"name": "expired", "roles": ["admin"], "expires_at": soon});
@@ -67,8 +67,8 @@ async fn only_public_operations_work_without_a_valid_key() {
     for (why, key) in refused_keys(&rest).await {
         for row in rows() {
             if key.is_none() && operation(&row).is_public() {
-                let asked = request(&rest.with_key(None), &row, &fixture, None);
-                assert_eq!(status(asked.header("x-tenant", "default")).await, 200, "{}", row.id);
+                let request = request(&rest.with_key(None), &row, &fixture, None);
+                assert_eq!(status(request.header("x-tenant", "default")).await, 200, "{}", row.id);
                 call(&grpc.with_key(None), &row, &fixture).await.unwrap();
                 continue;
             }
@@ -92,9 +92,9 @@ async fn insufficient_role_is_refused_without_revealing_hidden_objects() {
             let hidden = operation(row).hidden_from(&[role]).is_some();
             let answer = send(&rest.with_key(Some(&key)), row, &fixture, None).await;
             let (status, code) = if hidden { (404, Code::NotFound) } else { (403, Code::PermissionDenied) };
-            let said = answer.code(status);
+            let reason = answer.code(status);
             assert!(
-                if hidden { said.ends_with("_NOT_FOUND") } else { said == "PERMISSION_DENIED" },
+                if hidden { reason.ends_with("_NOT_FOUND") } else { reason == "PERMISSION_DENIED" },
                 "{}",
                 row.id
             );
@@ -112,8 +112,8 @@ async fn every_role_reads_public_operations() {
     for role in Role::ALL {
         let key = rest.new_key(&[role.name()], None).await;
         for row in rows().iter().filter(|row| operation(row).is_public()) {
-            let asked = request(&rest.with_key(Some(&key)), row, &fixture, None);
-            assert_eq!(status(asked).await, 200, "{} as {}", row.id, role.name());
+            let request = request(&rest.with_key(Some(&key)), row, &fixture, None);
+            assert_eq!(status(request).await, 200, "{} as {}", row.id, role.name());
             call(&grpc.with_key(Some(&key)), row, &fixture).await.unwrap();
         }
     }
@@ -134,15 +134,15 @@ async fn another_tenants_objects_do_not_exist() {
             continue;
         }
         let answer = send(&theirs, &row, &fixture, None).await;
-        let told = call(&their_grpc, &row, &fixture).await;
+        let response = call(&their_grpc, &row, &fixture).await;
         if names_an_object {
             assert_eq!(answer.status, 404, "{}: {:#}", row.id, answer.body);
-            let status = told.unwrap_err();
+            let status = response.unwrap_err();
             assert_eq!(status.code(), Code::NotFound, "{}: {status:?}", row.rpc);
             continue;
         }
         assert!(!betrays(&answer.body, &fixture), "{}: {:#}", row.id, answer.body);
-        let body = told.unwrap_or_else(|status| json!(status.message()));
+        let body = response.unwrap_or_else(|status| json!(status.message()));
         assert!(!betrays(&body, &fixture), "{}: {body:#}", row.rpc);
     }
     untouched(&rest, &fixture).await;
@@ -165,13 +165,13 @@ async fn idempotency_keys_are_separate_for_each_tenant() {
         };
         let ours = with_key(&rest).await;
         assert!(ours.status.is_success(), "{}: {:#}", row.id, ours.body);
-        let told = with_key(&theirs).await;
-        assert!(!told.headers.contains_key("idempotency-replayed"), "{}", row.id);
-        assert!(!betrays(&told.body, &fixture), "{}: {:#}", row.id, told.body);
+        let answer = with_key(&theirs).await;
+        assert!(!answer.headers.contains_key("idempotency-replayed"), "{}", row.id);
+        assert!(!betrays(&answer.body, &fixture), "{}: {:#}", row.id, answer.body);
     }
 }
 
-/// Whether an answer holds something that only the fixture's tenant has.
+/// Returns whether a body contains data of the fixture's tenant.
 fn betrays(body: &Value, fixture: &Fixture) -> bool {
     let text = body.to_string();
     let name = fixture.fill("\"{name}\"");

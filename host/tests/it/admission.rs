@@ -1,4 +1,4 @@
-//! Tickets and the door as clients meet them: what a sale issues, what becomes of it, and who comes in with it.
+//! Tickets and check-ins over the API: issue, transfer, cancellation and validation.
 
 mod codes;
 mod documents;
@@ -22,34 +22,34 @@ on_every_store! {
     a_cancelled_event_cancels_its_tickets
 }
 
-/// What was sold of an event.
+/// A confirmed reservation and its tickets.
 struct Sold {
     event: String,
     ticket_type: String,
     reservation: String,
-    /// The tickets, as who may sell sees them.
+    /// The tickets with their codes, as a seller reads them.
     tickets: Vec<Value>,
 }
 
 impl Sold {
-    /// The id of a ticket.
+    /// Returns the id of a ticket.
     fn id(&self, place: usize) -> &str {
         self.tickets[place]["id"].as_str().unwrap()
     }
 
-    /// Its code.
+    /// Returns the code of a ticket.
     fn code(&self, place: usize) -> &str {
         self.tickets[place]["code"].as_str().unwrap()
     }
 }
 
-/// An event with ten units, of which somebody buys so many. `more` is merged into the event.
+/// Creates an event with ten units and sells `quantity` of them. `more` is merged into the event.
 async fn sold(rest: &Rest, quantity: u32, more: Value) -> Sold {
     let show = show(rest, 10, more).await;
     buy(rest, &show, "ann", quantity).await
 }
 
-/// Somebody buys so many units of a type.
+/// Reserves and confirms units of a ticket type.
 async fn buy(rest: &Rest, show: &(String, String), buyer: &str, quantity: u32) -> Sold {
     let reservation = reserved(&reserve(rest, show, buyer, quantity).await);
     let confirm = format!("/v1/reservations/{reservation}:confirm");
@@ -63,21 +63,21 @@ async fn buy(rest: &Rest, show: &(String, String), buyer: &str, quantity: u32) -
     Sold { event, ticket_type, reservation, tickets }
 }
 
-/// The ticket as it is now.
+/// Reads a ticket.
 async fn ticket(rest: &Rest, id: &str) -> Value {
     rest.get(&format!("/v1/tickets/{id}")).await.expect(200)["ticket"].clone()
 }
 
-/// Somebody shows a ticket at a gate. `shown` is merged into the request.
-async fn check_in(rest: &Rest, event: &str, gate: &str, shown: Value) -> Answer {
+/// Checks a ticket in at a gate. `scan` is merged into the request.
+async fn check_in(rest: &Rest, event: &str, gate: &str, scan: Value) -> Answer {
     let mut body = json!({"gate": gate});
-    body.as_object_mut().unwrap().extend(shown.as_object().unwrap().clone());
+    body.as_object_mut().unwrap().extend(scan.as_object().unwrap().clone());
     rest.post(&format!("/v1/events/{event}/check-ins"), body).await
 }
 
-/// What a ticket is worth, and why not.
-async fn validate(rest: &Rest, event: &str, shown: Value) -> (bool, String) {
-    let answer = rest.post(&format!("/v1/events/{event}/check-ins:validate"), shown).await;
+/// Validates a ticket: whether it is valid, and the reason if it is not.
+async fn validate(rest: &Rest, event: &str, scan: Value) -> (bool, String) {
+    let answer = rest.post(&format!("/v1/events/{event}/check-ins:validate"), scan).await;
     let body = done(&answer);
     (body["valid"].as_bool().unwrap(), body["reason"].as_str().unwrap().to_owned())
 }
@@ -100,10 +100,10 @@ async fn a_sale_issues_tickets_with_codes(kind: Kind) {
     let mut expected = sold.tickets.clone();
     expected.sort_by_key(|ticket| ticket["id"].to_string());
     assert_eq!(listed, expected);
-    // Who has a code can come in: who only looks sees none.
+    // A code admits its bearer, so viewers do not see codes.
     let viewer = rest.with_key(Some(&rest.new_key(&["viewer"], None).await));
-    let seen = ticket(&viewer, sold.id(0)).await;
-    assert_eq!((&seen["code"], &seen["holder"]), (&Value::Null, &json!("ann")));
+    let redacted = ticket(&viewer, sold.id(0)).await;
+    assert_eq!((&redacted["code"], &redacted["holder"]), (&Value::Null, &json!("ann")));
     let listed = viewer.get(&path).await;
     assert!(done(&listed)["tickets"].as_array().unwrap().iter().all(|ticket| ticket["code"].is_null()));
     let gate = rest.with_key(Some(&rest.new_key(&["gate"], None).await));
@@ -144,12 +144,12 @@ async fn cancelled_ticket_is_void_and_restocked_on_request(kind: Kind) {
     let show = show(&rest, 4, json!({"buyer_limit": 2})).await;
     let sold = buy(&rest, &show, "ann", 2).await;
     let left = async || {
-        let held = rest.get(&format!("/v1/tickets/types/{}", show.1)).await;
-        done(&held)["ticket_type"]["available_quantity"].as_u64().unwrap()
+        let answer = rest.get(&format!("/v1/tickets/types/{}", show.1)).await;
+        done(&answer)["ticket_type"]["available_quantity"].as_u64().unwrap()
     };
     assert_eq!(left().await, 2);
     assert_eq!(reserve(&rest, &show, "ann", 1).await.code(409), "BUYER_LIMIT_REACHED");
-    // Without a body nothing comes back but the buyer's right to buy.
+    // Without `restock` only the buyer's limit is freed, not the unit.
     let path = format!("/v1/tickets/{}:cancel", sold.id(0));
     let cancelled = rest.send(rest.request(Method::POST, &path)).await;
     let cancelled = &done(&cancelled)["ticket"];
@@ -165,8 +165,8 @@ async fn cancelled_ticket_is_void_and_restocked_on_request(kind: Kind) {
     assert_eq!(rest.post(&other, json!({"restock": true})).await.code(409), "TICKET_CANCELLED");
     assert_eq!((left().await, counts(&rest, &show.0).await), (3, [0, 1, 0]));
     for place in [0, 1] {
-        let shown = check_in(&rest, &show.0, "North", json!({"qr_code": sold.code(place)})).await;
-        assert_eq!(shown.code(409), "TICKET_CANCELLED");
+        let answer = check_in(&rest, &show.0, "North", json!({"qr_code": sold.code(place)})).await;
+        assert_eq!(answer.code(409), "TICKET_CANCELLED");
     }
     let revoked = rest.get(&format!("/v1/events/{}/revoked-codes?page_size=1", show.0)).await;
     let first = &done(&revoked)["revoked_codes"][0];
@@ -180,15 +180,16 @@ async fn a_cancelled_event_cancels_its_tickets(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 3, json!({})).await;
     done(&rest.patch(&format!("/v1/events/{}", sold.event), json!({"status": "cancelled"})).await);
-    let begun = Instant::now();
-    let shown = check_in(&rest, &sold.event, "North", json!({"qr_code": sold.code(0)})).await;
-    assert_eq!(shown.code(409), "EVENT_CANCELLED");
+    let start = Instant::now();
+    let answer = check_in(&rest, &sold.event, "North", json!({"qr_code": sold.code(0)})).await;
+    assert_eq!(answer.code(409), "EVENT_CANCELLED");
     let path = format!("/v1/tickets?filter=event:{}%20state:cancelled", sold.event);
-    until(&rest, &path, |answer| answer.body["tickets"].as_array().is_some_and(|held| held.len() == 3)).await;
-    assert!(begun.elapsed() < Duration::from_secs(3), "it took {:?}", begun.elapsed());
+    until(&rest, &path, |answer| answer.body["tickets"].as_array().is_some_and(|tickets| tickets.len() == 3))
+        .await;
+    assert!(start.elapsed() < Duration::from_secs(3), "it took {:?}", start.elapsed());
     assert_eq!(ticket(&rest, sold.id(0)).await["code"], Value::Null);
-    let told = validate(&rest, &sold.event, json!({"ticket_id": sold.id(0)})).await;
-    assert_eq!(told, (false, "EVENT_CANCELLED".to_owned()));
+    let verdict = validate(&rest, &sold.event, json!({"ticket_id": sold.id(0)})).await;
+    assert_eq!(verdict, (false, "EVENT_CANCELLED".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,7 +200,7 @@ async fn ticket_with_matching_etag_is_not_modified() {
     let tag = rest.get(&path).await.headers["etag"].to_str().unwrap().to_owned();
     let again = async || rest.send(rest.request(Method::GET, &path).header("if-none-match", &tag)).await;
     assert_eq!(again().await.status.as_u16(), 304);
-    // A new key changes the code, though not the ticket.
+    // A new signing key changes the code, but not the ticket.
     done(&rest.send(rest.request(Method::POST, "/v1/signing-keys:rotate")).await);
     let changed = again().await;
     assert_ne!(done(&changed)["ticket"]["code"], sold.code(0));

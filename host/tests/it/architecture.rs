@@ -1,4 +1,4 @@
-//! Absences that the architecture states: which dependencies a crate must not have.
+//! Dependencies that the architecture forbids.
 
 use std::path::{Path, PathBuf};
 

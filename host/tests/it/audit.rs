@@ -1,4 +1,4 @@
-//! The audit log: every kind of change, refused logins, and for admins only.
+//! The audit log: every kind of change, refused logins, access by admins only.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::tracker::{all_pages, bring, done, encode, memory, on, on_every_store,
 
 on_every_store! { every_kind_of_change_is_in_the_audit_log refused_logins_are_audited_within_bounds }
 
-/// The key of an admin of a new tenant.
+/// Creates a tenant; returns a client with a key of its admin.
 async fn acme(rest: &Rest) -> Rest {
     done(&rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await);
     let body = json!({"name": "k", "roles": ["admin"], "tenant": "acme"});
@@ -23,8 +23,8 @@ async fn audit(rest: &Rest, filter: &str) -> Vec<Value> {
     all_pages(rest, &format!("/v1/audit?filter={}", encode(filter)), "facts", 7).await
 }
 
-/// Waits until a fact of that type has its number.
-async fn numbered(rest: &Rest, fact_type: &str) {
+/// Waits until the audit log has a fact of a type.
+async fn wait_for_fact(rest: &Rest, fact_type: &str) {
     let path = format!("/v1/audit?filter=type:{fact_type}");
     until(rest, &path, |page| page.body["facts"].as_array().is_some_and(|facts| !facts.is_empty())).await;
 }
@@ -70,7 +70,7 @@ async fn every_kind_of_change_is_in_the_audit_log(kind: Kind) {
     done(&rest.delete(&format!("/v1/users/{ada}")).await);
     done(&rest.delete(&format!("/v1/projects/{project}")).await);
 
-    numbered(&rest, "project.deleted").await;
+    wait_for_fact(&rest, "project.deleted").await;
     let all = audit(&rest, "").await;
     let types: BTreeSet<_> = all.iter().map(|fact| fact["type"].as_str().unwrap()).collect();
     for expected in [
@@ -104,7 +104,7 @@ async fn every_kind_of_change_is_in_the_audit_log(kind: Kind) {
     ] {
         assert!(types.contains(expected), "{expected} is not in {types:?}");
     }
-    // Newest first, across all pages; each says who did it and in which request.
+    // Newest first across all pages; each fact names its actor and request.
     assert_eq!(all.first().unwrap()["type"], "project.deleted");
     assert_eq!(all.last().unwrap()["type"], "tenant.created");
     let ids: BTreeSet<_> = all.iter().map(|fact| fact["id"].as_str().unwrap()).collect();
@@ -115,10 +115,10 @@ async fn every_kind_of_change_is_in_the_audit_log(kind: Kind) {
         let anonymous = fact["type"] == "login.refused";
         assert_eq!(fact["actor"]["kind"], if anonymous { "anonymous" } else { "key" }, "{fact:#}");
     }
-    // No secret of a key is in it.
+    // The log contains no secrets of keys.
     let text = serde_json::to_string(&all).unwrap();
     assert!(!text.contains(key.rsplit('_').next().unwrap()));
-    // The host's own tenant saw none of it but what was done there.
+    // The operator's tenant sees only its own facts.
     let own = audit(&operator, "").await;
     assert!(own.iter().all(|fact| !fact["type"].as_str().unwrap().starts_with("issue.")));
 
@@ -126,9 +126,9 @@ async fn every_kind_of_change_is_in_the_audit_log(kind: Kind) {
     let grpc = host.grpc().await.with_key(rest.key.as_deref());
     let mut client = FactsServiceClient::with_interceptor(grpc.channel.clone(), grpc);
     let request = ListAuditRequest { page_size: 200, ..ListAuditRequest::default() };
-    let seen = client.list_audit(request).await.unwrap().into_inner().facts;
+    let facts = client.list_audit(request).await.unwrap().into_inner().facts;
     assert_eq!(
-        seen.iter().map(|fact| fact.id.as_str()).collect::<Vec<_>>(),
+        facts.iter().map(|fact| fact.id.as_str()).collect::<Vec<_>>(),
         all.iter().map(|fact| fact["id"].as_str().unwrap()).collect::<Vec<_>>()
     );
 }
@@ -142,7 +142,7 @@ async fn audit_log_filters_match_fact_fields() {
     let id = key.split('_').nth(1).unwrap();
     let project = bound.project("P").await;
     let issue = rest.issue(&project, "s").await;
-    numbered(&rest, "issue.created").await;
+    wait_for_fact(&rest, "issue.created").await;
     for (filter, types) in [
         (format!("object:{issue}"), vec!["issue.created"]),
         (format!("project:{project}"), vec!["issue.created", "project.created"]),
@@ -154,8 +154,9 @@ async fn audit_log_filters_match_fact_fields() {
         ("kind:issue -transport:grpc created>2026-01-01".to_owned(), vec!["issue.created"]),
         ("kind:issue created<2026-01-01".to_owned(), vec![]),
     ] {
-        let held: Vec<_> = audit(&bound, &filter).await.iter().map(|fact| fact["type"].clone()).collect();
-        assert_eq!(held, types, "{filter}");
+        let fact_types: Vec<_> =
+            audit(&bound, &filter).await.iter().map(|fact| fact["type"].clone()).collect();
+        assert_eq!(fact_types, types, "{filter}");
     }
     let bad = rest.get("/v1/audit?filter=colour:red").await;
     assert_eq!(crate::tracker::faults(&bad), ["filter"]);
@@ -172,7 +173,7 @@ async fn only_admins_read_the_audit_log() {
     let key = rest.new_key(&["admin"], None).await;
     done(&rest.with_key(Some(&key)).get("/v1/audit").await);
     assert_eq!(rest.with_key(None).get("/v1/audit").await.code(401), "UNAUTHENTICATED");
-    // And nobody reads another tenant's.
+    // Admins do not read other tenants' logs.
     let acme = acme(&rest).await;
     let theirs: Vec<_> = audit(&acme, "").await;
     assert!(theirs.iter().all(|fact| fact["type"] == "tenant.created" || fact["type"] == "key.created"));
@@ -186,12 +187,12 @@ async fn refused_logins_are_audited_within_bounds(kind: Kind) {
     for _ in 0..50 {
         assert_eq!(wrong.get("/v1/me").await.code(401), "UNAUTHENTICATED");
     }
-    // Keys that nobody has are nobody's audit log's business.
+    // Unknown keys belong to no tenant, so no audit log has them.
     let unknown = rest.with_key(Some(&format!("tsk_nobody_{}", "0".repeat(64))));
     for _ in 0..10 {
         assert_eq!(unknown.get("/v1/me").await.code(401), "UNAUTHENTICATED");
     }
-    numbered(&rest, "login.refused").await;
+    wait_for_fact(&rest, "login.refused").await;
     let marker = rest.project("P").await;
     until(&rest, &format!("/v1/audit?filter=object:{marker}"), |page| {
         page.body["facts"].as_array().is_some_and(|facts| !facts.is_empty())

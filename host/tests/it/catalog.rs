@@ -1,4 +1,4 @@
-//! Venues, series, events and ticket types as a client meets them, with a key and without.
+//! Venues, series, events and ticket types over the API, with a key and without.
 
 mod lists;
 mod public;
@@ -18,8 +18,8 @@ on_every_store! {
     venue_fields_are_kept_and_coordinates_change_together
 }
 
-/// Makes what stands in `body` and answers its id.
-async fn made(rest: &Rest, path: &str, body: Value, name: &str) -> String {
+/// Creates an object from `body`; returns its id.
+async fn create(rest: &Rest, path: &str, body: Value, name: &str) -> String {
     rest.post(path, body).await.expect(201)[name]["id"].as_str().unwrap().to_owned()
 }
 
@@ -32,14 +32,14 @@ fn event_body(title: &str, more: &Value) -> Value {
     body
 }
 
-/// Makes an event, with more in it than it must have, and answers its id.
+/// Creates an event with `more` besides the required fields; returns its id.
 async fn event(rest: &Rest, title: &str, more: Value) -> String {
-    made(rest, "/v1/events", event_body(title, &more), "event").await
+    create(rest, "/v1/events", event_body(title, &more), "event").await
 }
 
 async fn venue(rest: &Rest, name: &str) -> String {
     let body = json!({"name": name, "address": "1 Street", "city": "Berlin", "country": "Germany"});
-    made(rest, "/v1/venues", body, "venue").await
+    create(rest, "/v1/venues", body, "venue").await
 }
 
 fn ticket_body(name: &str, more: &Value) -> Value {
@@ -49,7 +49,7 @@ fn ticket_body(name: &str, more: &Value) -> Value {
 }
 
 async fn ticket_type(rest: &Rest, event: &str, more: Value) -> String {
-    made(rest, &format!("/v1/events/{event}/tickets"), ticket_body("Seat", &more), "ticket_type").await
+    create(rest, &format!("/v1/events/{event}/tickets"), ticket_body("Seat", &more), "ticket_type").await
 }
 
 async fn with_tag(rest: &Rest, method: Method, path: &str, tag: &str, body: Value) -> Answer {
@@ -61,17 +61,17 @@ async fn event_status_moves_from_draft_to_active_to_cancelled(kind: Kind) {
     let id = event(&rest, "Night", json!({"max_capacity": 10, "status": "draft"})).await;
     let path = format!("/v1/events/{id}");
     let to = async |status: &str| rest.patch(&path, json!({"status": status})).await;
-    let made = rest.get(&path).await.expect(200)["event"].clone();
-    assert_eq!((&made["status"], &made["time_zone"]), (&json!("draft"), &json!("UTC")));
-    assert!(made["created_by"].as_str().unwrap().starts_with("key:"), "{made:#}");
+    let event = rest.get(&path).await.expect(200)["event"].clone();
+    assert_eq!((&event["status"], &event["time_zone"]), (&json!("draft"), &json!("UTC")));
+    assert!(event["created_by"].as_str().unwrap().starts_with("key:"), "{event:#}");
     assert_eq!(to("ended").await.code(409), "TRANSITION_NOT_ALLOWED");
     for (status, fact) in
         [("active", "event.opened"), ("draft", "event.withdrawn"), ("active", "event.opened")]
     {
         assert_eq!(done(&to(status).await)["event"]["status"], status);
-        let told = format!("/v1/audit?filter=event:{id}&page_size=1");
-        let told = until(&rest, &told, |answer| answer.expect(200)["facts"][0]["type"] == fact).await;
-        assert_eq!(told.body["facts"][0]["event_id"], id);
+        let facts = format!("/v1/audit?filter=event:{id}&page_size=1");
+        let page = until(&rest, &facts, |answer| answer.expect(200)["facts"][0]["type"] == fact).await;
+        assert_eq!(page.body["facts"][0]["event_id"], id);
     }
     assert_eq!(done(&to("cancelled").await)["event"]["status"], "cancelled");
     for status in ["draft", "active", "ended"] {
@@ -91,7 +91,7 @@ async fn event_status_moves_from_draft_to_active_to_cancelled(kind: Kind) {
 async fn referenced_venues_and_series_are_not_deleted(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let venue = venue(&rest, "Hall").await;
-    let series = made(&rest, "/v1/series", json!({"name": "Tour"}), "series").await;
+    let series = create(&rest, "/v1/series", json!({"name": "Tour"}), "series").await;
     let id = event(&rest, "Night", json!({"venue_id": venue, "series_id": series})).await;
     let (at_venue, at_series) = (format!("/v1/venues/{venue}"), format!("/v1/series/{series}"));
     assert_eq!(rest.delete(&at_venue).await.code(409), "VENUE_IN_USE");
@@ -114,11 +114,11 @@ async fn venue_fields_are_kept_and_coordinates_change_together(kind: Kind) {
         "latitude": 52.520_006_61, "longitude": -13.404_954, "capacity": 3000, "amenities": ["bar", "lift"],
         "time_zone": "Europe/Berlin",
     });
-    let id = made(&rest, "/v1/venues", body.clone(), "venue").await;
+    let id = create(&rest, "/v1/venues", body.clone(), "venue").await;
     let path = format!("/v1/venues/{id}");
-    let held = rest.get(&path).await.expect(200)["venue"].clone();
+    let venue = rest.get(&path).await.expect(200)["venue"].clone();
     for (name, value) in body.as_object().unwrap() {
-        assert_eq!(&held[name], value, "{name}");
+        assert_eq!(&venue[name], value, "{name}");
     }
     assert_eq!(faults(&rest.patch(&path, json!({"latitude": 1})).await), ["longitude"]);
     assert_eq!(faults(&rest.patch(&path, json!({"latitude": 1, "longitude": null})).await), ["longitude"]);
@@ -129,7 +129,7 @@ async fn venue_fields_are_kept_and_coordinates_change_together(kind: Kind) {
     assert_eq!((&moved["latitude"], &moved["capacity"]), (&Value::Null, &Value::Null));
     assert_eq!(moved["amenities"], json!(["bar", "lift"]));
     assert_eq!(faults(&rest.patch(&path, json!({"time_zone": "Moon/Base"})).await), ["time_zone"]);
-    // An event is at the venue's time, unless it says otherwise.
+    // An event without a time zone takes that of its venue.
     let here = event(&rest, "Here", json!({"venue_id": id})).await;
     let here = rest.get(&format!("/v1/events/{here}")).await;
     assert_eq!(here.expect(200)["event"]["time_zone"], "Europe/Berlin");
@@ -139,10 +139,10 @@ async fn venue_fields_are_kept_and_coordinates_change_together(kind: Kind) {
 async fn stale_version_is_refused() {
     let (_home, host, rest) = memory().await;
     let (venue, event) = (venue(&rest, "Hall").await, event(&rest, "Night", json!({})).await);
-    let series = made(&rest, "/v1/series", json!({"name": "Tour"}), "series").await;
-    let held = ticket_type(&rest, &event, json!({"quantity": 5})).await;
+    let series = create(&rest, "/v1/series", json!({"name": "Tour"}), "series").await;
+    let ticket_type = ticket_type(&rest, &event, json!({"quantity": 5})).await;
     let changes = [
-        (format!("/v1/events/{event}/tickets/{held}"), "name"),
+        (format!("/v1/events/{event}/tickets/{ticket_type}"), "name"),
         (format!("/v1/venues/{venue}"), "name"),
         (format!("/v1/series/{series}"), "name"),
         (format!("/v1/events/{event}"), "title"),
@@ -164,9 +164,9 @@ async fn stale_version_is_refused() {
     let id = self::event(&rest, "Last", json!({})).await;
     let client = host.grpc().await;
     let mut grpc = CatalogServiceClient::with_interceptor(client.channel.clone(), client);
-    let ask = |etag: &str| DeleteEventRequest { event_id: id.clone(), etag: etag.into() };
-    assert_eq!(grpc.delete_event(ask("2")).await.unwrap_err().code(), tonic::Code::Aborted);
-    grpc.delete_event(ask("1")).await.unwrap();
+    let request = |etag: &str| DeleteEventRequest { event_id: id.clone(), etag: etag.into() };
+    assert_eq!(grpc.delete_event(request("2")).await.unwrap_err().code(), tonic::Code::Aborted);
+    grpc.delete_event(request("1")).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,15 +187,15 @@ async fn put_replaces_all_fields_and_patch_only_named_ones() {
         (&done(&cleared)["event"]["featured"], &done(&cleared)["event"]["reentry"]),
         (&json!(false), &json!(false))
     );
-    // Each of them by itself; what they make together is judged.
+    // Rules can be changed one by one; their combination is validated.
     for (patch, expected) in [
         (json!({"hold_min_seconds": 30}), json!([60, 30, null])),
         (json!({"hold_seconds": 90, "hold_max_seconds": 120}), json!([90, 30, 120])),
         (json!({"hold_seconds": null}), json!([null, 30, 120])),
     ] {
-        let held = rest.patch(&path, patch).await;
-        let held = &done(&held)["event"];
-        let rules = json!([held["hold_seconds"], held["hold_min_seconds"], held["hold_max_seconds"]]);
+        let answer = rest.patch(&path, patch).await;
+        let event = &done(&answer)["event"];
+        let rules = json!([event["hold_seconds"], event["hold_min_seconds"], event["hold_max_seconds"]]);
         assert_eq!(rules, expected);
     }
     assert_eq!(faults(&rest.patch(&path, json!({"hold_min_seconds": 121})).await).len(), 1);
@@ -247,17 +247,17 @@ async fn create_defaults_to_active_and_replace_keeps_the_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_paths_of_the_seed_answer() {
+async fn unversioned_paths_still_work() {
     let (_home, _host, rest) = memory().await;
-    let id = made(&rest, "/events", event_body("Old", &json!({"status": "active"})), "event").await;
-    let held =
-        made(&rest, &format!("/events/{id}/tickets"), ticket_body("Seat", &json!({})), "ticket_type").await;
+    let id = create(&rest, "/events", event_body("Old", &json!({"status": "active"})), "event").await;
+    let ticket_type =
+        create(&rest, &format!("/events/{id}/tickets"), ticket_body("Seat", &json!({})), "ticket_type").await;
     done(
         &rest
             .put(&format!("/events/{id}"), event_body("New", &json!({"status": "active", "featured": true})))
             .await,
     );
-    done(&rest.put(&format!("/events/{id}/tickets/{held}"), ticket_body("Row", &json!({}))).await);
+    done(&rest.put(&format!("/events/{id}/tickets/{ticket_type}"), ticket_body("Row", &json!({}))).await);
     let nobody = rest.with_key(None);
     for path in [
         "/events".to_owned(),
@@ -266,13 +266,13 @@ async fn the_paths_of_the_seed_answer() {
         format!("/events/{id}"),
         format!("/events/{id}/tickets"),
         format!("/tickets/types?event_id={id}"),
-        format!("/tickets/types/{held}"),
+        format!("/tickets/types/{ticket_type}"),
     ] {
         let old = nobody.get(&path).await;
         let new = nobody.get(&format!("/v1{path}")).await;
         assert_eq!(old.expect(200), new.expect(200), "{path}");
     }
-    done(&rest.delete(&format!("/events/{id}/tickets/{held}")).await);
+    done(&rest.delete(&format!("/events/{id}/tickets/{ticket_type}")).await);
     done(&rest.delete(&format!("/events/{id}")).await);
 }
 

@@ -1,11 +1,11 @@
-//! The configuration: every name of the seeds, every fault at once, and nothing secret shown.
+//! The configuration: settings of the predecessors, all faults at once, no secrets in the output.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Every variable that the documents of the replaced systems name, with their example.
+/// Every variable in the documents of the predecessors, with its example.
 const SEEDS: &[(&str, &str)] = &[
     ("CACHE_MAX_SIZE", "1000"),
     ("CACHE_TTL_AVAILABILITY", "300"),
@@ -58,7 +58,7 @@ const SEEDS: &[(&str, &str)] = &[
     ("SERVICE_NAME", "ticket-service"),
 ];
 
-/// What a run of the binary with only these variables came to.
+/// Runs the binary with only these variables until it ends.
 fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
     command.args(arguments).env_clear().envs(environment.iter().copied());
@@ -84,8 +84,8 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// What `config show` says: by name, the value and what stands behind it.
-fn shown(output: &Output) -> BTreeMap<String, (String, String)> {
+/// Parses the output of `config show`: by name, the value and its comment.
+fn settings(output: &Output) -> BTreeMap<String, (String, String)> {
     let text = stdout(output);
     let rows = text.lines().map(|line| {
         let (name, rest) = line.split_once(" = ").unwrap_or_else(|| panic!("{line}"));
@@ -95,7 +95,7 @@ fn shown(output: &Output) -> BTreeMap<String, (String, String)> {
     rows.collect()
 }
 
-/// A file of settings, gone when dropped.
+/// A settings file, deleted when dropped.
 struct File(PathBuf);
 
 impl File {
@@ -117,7 +117,7 @@ impl Drop for File {
     }
 }
 
-/// A name of a variable at the head of `text`, when `after` follows it.
+/// Returns the variable name at the start of `text`, if `after` follows it.
 fn variable<'a>(text: &'a str, after: &str) -> Option<&'a str> {
     let (name, _) = text.split_once(after)?;
     let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
@@ -126,7 +126,7 @@ fn variable<'a>(text: &'a str, after: &str) -> Option<&'a str> {
 
 #[test]
 fn every_predecessor_setting_is_known() {
-    let known = shown(&run(&["config", "show"], &[]));
+    let known = settings(&run(&["config", "show"], &[]));
     for (name, _) in SEEDS {
         assert!(known.contains_key(&name.to_lowercase()), "{name} is not a setting");
     }
@@ -138,7 +138,7 @@ fn list_of_predecessor_settings_matches_their_documents() {
     for line in include_str!("configuration/predecessors.md").lines() {
         let row = line.strip_prefix("| `").and_then(|row| variable(row, "`"));
         named.extend(row.map(str::to_owned));
-        // A line of a file of settings, or several in front of a command.
+        // A line of a settings file, or variables in front of a command.
         let words = line.split_whitespace().map_while(|word| variable(word, "="));
         named.extend(words.map(str::to_owned));
     }
@@ -148,7 +148,7 @@ fn list_of_predecessor_settings_matches_their_documents() {
 
 #[test]
 fn unbuilt_features_are_refused_at_start() {
-    let known = shown(&run(&["config", "show"], &[]));
+    let known = settings(&run(&["config", "show"], &[]));
     let later: Vec<_> = known.iter().filter(|(_, (_, about))| about.contains("not built yet")).collect();
     assert!(later.len() >= 20, "{later:?}");
     let mut all = Vec::new();
@@ -256,7 +256,7 @@ fn secrets_are_never_printed() {
     );
     let text = format!("{}{}", stdout(&output), stderr(&output));
     assert!(!text.contains("hunter2") && !text.contains("feedface"), "{text}");
-    let shown = shown(&output);
+    let settings = settings(&output);
     for name in [
         "tessera_secret_key",
         "tessera_bootstrap_key",
@@ -265,7 +265,7 @@ fn secrets_are_never_printed() {
         "redis_password",
         "elasticsearch_password",
     ] {
-        assert_eq!(shown[name].0, "(hidden)", "{name}");
+        assert_eq!(settings[name].0, "(hidden)", "{name}");
     }
 }
 
@@ -296,7 +296,7 @@ fn unknown_key_suggests_the_nearest_known_one() {
     assert!(text.contains("htp_port in the file is not a setting; is HTTP_PORT meant?"), "{text}");
     assert!(text.contains("no_such_thing_at_all in the file is not a setting"), "{text}");
     assert!(text.contains("grpc_prot in the command line is not a setting; is GRPC_PORT meant?"), "{text}");
-    // Variables of others are none of our business.
+    // Unknown variables without the prefix `TESSERA_` are ignored.
     let output = run(&["config", "check"], &[("HOME", "/"), ("HTTP_PROT", "1"), ("LANG", "C")]);
     assert!(output.status.success(), "{}", stderr(&output));
 }
@@ -309,7 +309,7 @@ fn flags_override_environment_overrides_file() {
     let environment = [("HTTP_PORT", "2001"), ("GRPC_PORT", "2002"), ("TESSERA_DATA_DIR", "here")];
     let flagged = run(&arguments, &environment);
     assert!(flagged.status.success(), "{}", stderr(&flagged));
-    let flagged = shown(&flagged);
+    let flagged = settings(&flagged);
     for (name, value, place) in [
         ("http_port", "3001", "command line"),
         ("tessera_data_dir", "elsewhere", "command line"),
@@ -318,13 +318,13 @@ fn flags_override_environment_overrides_file() {
         ("seed_relationships", "true", "file"),
         ("db_type", "sqlite", "default"),
     ] {
-        let (held, about) = &flagged[name];
-        assert_eq!(held, value, "{name}");
+        let (actual, about) = &flagged[name];
+        assert_eq!(actual, value, "{name}");
         assert!(about.starts_with(place), "{name}: {about}");
     }
-    let by_variable = shown(&run(&["config", "show"], &[("TESSERA_CONFIG", file.path())]));
+    let by_variable = settings(&run(&["config", "show"], &[("TESSERA_CONFIG", file.path())]));
     assert_eq!(by_variable["http_port"].0, "1001");
-    let demo = shown(&run(&["config", "show", "--demo"], &[("ENVIRONMENT", "production")]));
+    let demo = settings(&run(&["config", "show", "--demo"], &[("ENVIRONMENT", "production")]));
     assert_eq!(demo["environment"].0, "development");
 }
 
@@ -349,7 +349,7 @@ fn unreadable_file_is_named() {
 fn aliases_of_a_setting_must_agree() {
     let output = run(&["config", "check"], &[("PORT", "3002"), ("HTTP_PORT", "8080")]);
     assert!(stderr(&output).contains("PORT is \"3002\", but HTTP_PORT"), "{}", stderr(&output));
-    let alias = shown(&run(&["config", "show"], &[("PORT", "3002"), ("NODE_ENV", "development")]));
+    let alias = settings(&run(&["config", "show"], &[("PORT", "3002"), ("NODE_ENV", "development")]));
     assert_eq!((alias["http_port"].0.as_str(), alias["environment"].0.as_str()), ("3002", "development"));
 }
 

@@ -1,4 +1,4 @@
-//! `kill -9` under load: what was acknowledged is there, wholly, and what was not is done once when repeated.
+//! `kill -9` under load: acknowledged requests are stored whole, and repeated ones take effect once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::tracker::{all_pages, count, encode};
 const ROUNDS: usize = 5;
 const CLIENTS: usize = 8;
 
-/// Within this a host is ready again.
+/// Longest time until a host is ready again.
 const READY: Duration = Duration::from_secs(5);
 
-/// A creation that was asked for.
-struct Asked {
+/// A request to create an issue.
+struct Creation {
     key: String,
     summary: String,
     /// The issue, if the host acknowledged it.
@@ -40,19 +40,19 @@ async fn survives(kind: Kind) {
     let mut host = Host::start(&home).await;
     let project = host.rest().project("P").await;
     for round in 0..ROUNDS {
-        let asked = load(&mut host, &project, round).await;
-        let begun = Instant::now();
+        let creations = load(&mut host, &project, round).await;
+        let start = Instant::now();
         host = Host::start(&home).await;
-        assert!(begun.elapsed() < READY, "ready after {:?}", begun.elapsed());
+        assert!(start.elapsed() < READY, "ready after {:?}", start.elapsed());
         let rest = host.rest();
-        let stored = stored(&rest, &project).await;
-        acknowledged_is_there(&asked, &stored);
-        repeated_is_done_once(&rest, &project, &asked, &stored).await;
+        let stored = stored_issues(&rest, &project).await;
+        acknowledged_is_there(&creations, &stored);
+        repeated_is_done_once(&rest, &project, &creations, &stored).await;
     }
 }
 
-/// Clients create issues until the host is killed in the midst of it.
-async fn load(host: &mut Host, project: &str, round: usize) -> Vec<Asked> {
+/// Creates issues from several clients until the host is killed under load.
+async fn load(host: &mut Host, project: &str, round: usize) -> Vec<Creation> {
     let acknowledged = Arc::new(AtomicUsize::new(0));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
@@ -63,18 +63,18 @@ async fn load(host: &mut Host, project: &str, round: usize) -> Vec<Asked> {
         })
         .collect();
     let end = Instant::now() + Duration::from_secs(30);
-    // Another moment in each round: early ones meet the first flushes, late ones a log that has grown.
+    // The kill comes later in each round: early ones meet the first flushes, late ones a longer log.
     while acknowledged.load(Ordering::Relaxed) < 20 + 60 * round {
         assert!(Instant::now() < end, "the load does not get on");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     host.kill();
-    let mut asked = Vec::new();
+    let mut creations = Vec::new();
     for client in clients {
-        asked.extend(client.await.unwrap());
+        creations.extend(client.await.unwrap());
     }
-    assert!(asked.iter().any(|one| one.issue.is_none()), "nobody was in the midst of a request");
-    asked
+    assert!(creations.iter().any(|one| one.issue.is_none()), "nobody was in the midst of a request");
+    creations
 }
 
 async fn create_until_the_end(
@@ -82,22 +82,22 @@ async fn create_until_the_end(
     project: &str,
     (round, client): (usize, usize),
     acknowledged: &AtomicUsize,
-) -> Vec<Asked> {
-    let mut asked = Vec::new();
+) -> Vec<Creation> {
+    let mut creations = Vec::new();
     loop {
-        let summary = format!("r{round} c{client} n{}", asked.len());
+        let summary = format!("r{round} c{client} n{}", creations.len());
         let key = uuid::Uuid::now_v7().to_string();
         let issue = create(rest, project, &key, &summary).await;
         let over = issue.is_none();
-        asked.push(Asked { key, summary, issue });
+        creations.push(Creation { key, summary, issue });
         if over {
-            return asked;
+            return creations;
         }
         acknowledged.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// The id of the issue, if the whole answer arrived.
+/// Creates an issue; returns its id, or `None` if the answer did not arrive whole.
 async fn create(rest: &Rest, project: &str, key: &str, summary: &str) -> Option<String> {
     let body = json!({"project_id": project, "summary": summary});
     let request = rest.request(Method::POST, "/v1/issues").header("idempotency-key", key).json(&body);
@@ -107,8 +107,8 @@ async fn create(rest: &Rest, project: &str, key: &str, summary: &str) -> Option<
     Some(body["issue"]["issue_id"].as_str().unwrap().to_owned())
 }
 
-/// What the store holds, by summary; every issue is counted, and has one fact.
-async fn stored(rest: &Rest, project: &str) -> BTreeMap<String, String> {
+/// Reads all issues by summary, and checks that each is counted and has one fact.
+async fn stored_issues(rest: &Rest, project: &str) -> BTreeMap<String, String> {
     let listed = all_pages(rest, "/v1/issues", "issues", 1_000).await;
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     let stored: BTreeMap<_, _> =
@@ -116,7 +116,7 @@ async fn stored(rest: &Rest, project: &str) -> BTreeMap<String, String> {
     assert_eq!(stored.len(), listed.len(), "a request was carried out twice");
     assert_eq!(count(rest, project).await, listed.len() as u64);
 
-    // Facts that were not numbered when the host died are numbered when its lease is over.
+    // Facts without a number are numbered once the lease of the killed host is over.
     let path = format!("/v1/audit?filter={}", encode("type:issue.created"));
     let end = Instant::now() + Duration::from_secs(15);
     let mut facts = all_pages(rest, &path, "facts", 200).await;
@@ -124,14 +124,14 @@ async fn stored(rest: &Rest, project: &str) -> BTreeMap<String, String> {
         tokio::time::sleep(Duration::from_millis(100)).await;
         facts = all_pages(rest, &path, "facts", 200).await;
     }
-    let told: BTreeSet<_> = facts.iter().map(|fact| text(fact, "object_id")).collect();
-    assert_eq!(told.len(), facts.len(), "a fact was recorded twice");
-    assert_eq!(told, stored.values().cloned().collect::<BTreeSet<_>>());
+    let objects: BTreeSet<_> = facts.iter().map(|fact| text(fact, "object_id")).collect();
+    assert_eq!(objects.len(), facts.len(), "a fact was recorded twice");
+    assert_eq!(objects, stored.values().cloned().collect::<BTreeSet<_>>());
     stored
 }
 
-fn acknowledged_is_there(asked: &[Asked], stored: &BTreeMap<String, String>) {
-    for one in asked {
+fn acknowledged_is_there(creations: &[Creation], stored: &BTreeMap<String, String>) {
+    for one in creations {
         if let Some(issue) = &one.issue {
             assert_eq!(stored.get(&one.summary), Some(issue), "{} was acknowledged", one.summary);
         }
@@ -141,23 +141,23 @@ fn acknowledged_is_there(asked: &[Asked], stored: &BTreeMap<String, String>) {
 async fn repeated_is_done_once(
     rest: &Rest,
     project: &str,
-    asked: &[Asked],
+    creations: &[Creation],
     stored: &BTreeMap<String, String>,
 ) {
     let before = count(rest, project).await;
     let mut new = 0;
-    for one in asked.iter().filter(|one| one.issue.is_none()) {
+    for one in creations.iter().filter(|one| one.issue.is_none()) {
         let first = create(rest, project, &one.key, &one.summary).await.unwrap();
         let second = create(rest, project, &one.key, &one.summary).await.unwrap();
         assert_eq!(first, second);
         match stored.get(&one.summary) {
-            Some(held) => assert_eq!(*held, first, "it had been carried out before the end"),
+            Some(issue) => assert_eq!(*issue, first, "it had been carried out before the end"),
             None => new += 1,
         }
     }
     assert_eq!(count(rest, project).await, before + new);
-    // And what was acknowledged is answered again as it was.
-    for one in asked.iter().filter(|one| one.issue.is_some()).take(10) {
+    // A repeated acknowledged request gets its first answer.
+    for one in creations.iter().filter(|one| one.issue.is_some()).take(10) {
         assert_eq!(create(rest, project, &one.key, &one.summary).await, one.issue);
     }
     assert_eq!(count(rest, project).await, before + new);

@@ -1,4 +1,4 @@
-//! The documents: the OpenAPI description, the pages to try it, the README's first steps, and links.
+//! The documents: the OpenAPI description, its pages, the README's first steps, and links.
 
 mod links;
 mod openapi;

@@ -1,4 +1,4 @@
-//! Rubbish gets a clear error and never a 5xx.
+//! Malformed requests get a clear error and never a 5xx.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -50,8 +50,8 @@ async fn errors_before_the_handler_are_problems() {
     raw(&rest, "text/plain", b"{}".to_vec()).await.expect(415);
 }
 
-/// A path of the reference with something in the place of its names.
-fn filled(path: &str) -> String {
+/// Fills the parameters of a path with an id.
+fn fill_path(path: &str) -> String {
     let parts = path.split('/').map(|part| match part.split_once('}') {
         Some((_, rest)) if part.starts_with('{') => format!("0192f3a4-5b6c-7d8e-9f00-112233445566{rest}"),
         _ => part.to_owned(),
@@ -59,26 +59,30 @@ fn filled(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// The members of a body, by the reference.
+/// Returns the members of an operation's body, by the OpenAPI description.
 fn members(reference: &Value, operation: &Value) -> Vec<String> {
     let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
     let of = |place: &str| reference.pointer(place.trim_start_matches('#')).cloned().unwrap_or_default();
     let schema = schema["$ref"].as_str().map_or_else(|| schema.clone(), of);
-    schema["properties"].as_object().map(|held| held.keys().cloned().collect()).unwrap_or_default()
+    schema["properties"]
+        .as_object()
+        .map(|properties| properties.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_do_not_mention_internal_names() {
     let (_home, _host, rest) = memory().await;
     let reference = rest.get("/openapi.json").await.expect(200).clone();
-    let mut told = 0;
+    let mut checked = 0;
     for (path, operations) in reference["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             for member in members(&reference, operation) {
                 for wrong in [json!([[[]]]), json!({"a": {"b": 1.5}}), json!(1e300), json!(true), json!("x")]
                 {
-                    let request = rest.request(method.clone(), &filled(path)).json(&json!({&*member: wrong}));
+                    let request =
+                        rest.request(method.clone(), &fill_path(path)).json(&json!({&*member: wrong}));
                     let answer = rest.send(request).await;
                     assert!(answer.status.as_u16() < 500, "{method} {path} {member}: {:#}", answer.body);
                     if answer.status.as_u16() != 400 {
@@ -87,7 +91,7 @@ async fn errors_do_not_mention_internal_names() {
                     let detail = answer.body["detail"].as_str().unwrap();
                     let at = answer.body["violations"][0]["field"].as_str().unwrap();
                     if !at.starts_with(&*member) {
-                        // It could be read, and something else was missed.
+                        // The value was accepted; another field is missing.
                         continue;
                     }
                     for word in [
@@ -108,12 +112,12 @@ async fn errors_do_not_mention_internal_names() {
                         detail.contains("expected") || detail.contains("must be"),
                         "{path} {member}: {detail}"
                     );
-                    told += 1;
+                    checked += 1;
                 }
             }
         }
     }
-    assert!(told > 300, "{told}");
+    assert!(checked > 300, "{checked}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,8 +143,8 @@ async fn text_is_stored_verbatim_or_refused_by_field() {
         ["'; DROP TABLE issues; --", "<script>alert(1)</script>", "日本語 🎟️", "a\tb\nc", "%_\\", "\u{202e}x"]
     {
         let body = json!({"project_id": project, "summary": text});
-        let made = rest.post("/v1/issues", body).await;
-        let id = made.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned();
+        let answer = rest.post("/v1/issues", body).await;
+        let id = answer.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned();
         assert_eq!(rest.get(&format!("/v1/issues/{id}")).await.expect(200)["issue"]["summary"], json!(text));
     }
     for text in ["a\0b", "\u{1b}[31m", "\u{7f}"] {

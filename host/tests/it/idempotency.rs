@@ -1,4 +1,4 @@
-//! A repeated command returns the first answer, whatever way and however often it comes.
+//! A repeated command returns the first answer, over each transport and under concurrency.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn post(rest: &Rest, path: &str, key: &str, body: &Value) -> Answer {
 }
 
 fn is_replay(answer: &Answer) -> bool {
-    answer.headers.get("idempotency-replayed").is_some_and(|held| held == "true")
+    answer.headers.get("idempotency-replayed").is_some_and(|value| value == "true")
 }
 
 async fn host(kind: Kind) -> (Home, Host, Rest) {
@@ -37,7 +37,7 @@ async fn repeated_key_returns_the_first_answer_and_refuses_another_body() {
     let other = post(&rest, "/v1/issues", "k", &json!({"project_id": project, "summary": "Twice"})).await;
     assert_eq!(other.code(422), "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(count(&rest, &project).await, 1);
-    // The key of another principal is another key.
+    // Idempotency keys are separate for each principal.
     let admin = rest.with_key(Some(&rest.new_key(&["admin"], None).await));
     assert!(!is_replay(&post(&admin, "/v1/issues", "k", &body).await));
 }
@@ -49,7 +49,7 @@ async fn key_is_shared_by_rest_and_grpc() {
     let grpc = host.grpc().await;
     let mut client =
         tessera_proto::project::v1::project_service_client::ProjectServiceClient::new(grpc.channel.clone());
-    let ask = |name: &str| {
+    let request = |name: &str| {
         let message =
             tessera_proto::project::v1::CreateProjectRequest { name: name.into(), description: "d".into() };
         let mut request = tonic::Request::new(message);
@@ -58,11 +58,11 @@ async fn key_is_shared_by_rest_and_grpc() {
         metadata.insert("idempotency-key", "p".parse().unwrap());
         request
     };
-    let again = client.create_project(ask("P")).await.unwrap();
+    let again = client.create_project(request("P")).await.unwrap();
     assert_eq!(again.metadata().get("idempotency-replayed").unwrap(), "true");
     let id = again.into_inner().project.unwrap().project_id;
     assert_eq!(first.expect(201)["project"]["project_id"], json!(id));
-    assert_eq!(client.create_project(ask("Q")).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(client.create_project(request("Q")).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,21 +83,21 @@ async fn refusals_are_not_replayed_and_secrets_are_shown_once() {
     assert!(again.body["secret"].as_str().unwrap_or_default().is_empty(), "{:#}", again.body);
 }
 
-/// Fifty at once with one key: one effect, and nobody hears of another.
+/// Sends fifty concurrent requests with one key: one effect, and one answer for all.
 async fn fifty_at_once(clients: &[Rest]) {
     let project = clients[0].project("P").await;
     let body = json!({"project_id": project, "summary": "Once"});
-    let asked = (0..50).map(|n| {
+    let tasks = (0..50).map(|n| {
         let (rest, body) = (clients[n % clients.len()].clone(), body.clone());
         tokio::spawn(async move { post(&rest, "/v1/issues", "fifty", &body).await })
     });
     let mut answers = Vec::new();
-    for one in asked.collect::<Vec<_>>() {
+    for one in tasks.collect::<Vec<_>>() {
         answers.push(one.await.unwrap());
     }
-    let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
-    assert!(!made.is_empty());
-    assert!(made.iter().all(|answer| answer.body == made[0].body));
+    let created: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert!(!created.is_empty());
+    assert!(created.iter().all(|answer| answer.body == created[0].body));
     for answer in answers.iter().filter(|answer| answer.status != 201) {
         assert_eq!(answer.code(409), "IDEMPOTENCY_KEY_IN_FLIGHT");
     }

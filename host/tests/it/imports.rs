@@ -1,4 +1,4 @@
-//! No files of a crate import each other in a circle: models stand apart from the services that use them.
+//! Files of a crate do not import each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ const EXEMPT: &[&str] = &["host/xtask/src/services/"];
 /// A path such as `crate::catalog::Event`, by its segments.
 type ItemPath = Vec<String>;
 
-/// What one file imports.
+/// The imports of one file.
 #[derive(Default)]
 struct Imports {
-    /// Paths that the file uses, those of re-exports left out.
+    /// Paths that the file uses, except those of re-exports.
     paths: Vec<ItemPath>,
     /// Names that `use` brings into the module, with their paths; `*` for globs.
     names: Vec<(String, ItemPath)>,
@@ -254,7 +254,7 @@ impl Crate {
                 }
             }
         }
-        // A folder that several modules share is in the crate once for each of them, and nowhere else.
+        // A folder shared by several modules is listed once for each of them, and only there.
         for (folder, module) in &shared {
             let of_folder = files.iter().filter(|(path, _)| path.starts_with(folder));
             let copies: Vec<(ItemPath, _)> = of_folder
@@ -268,7 +268,7 @@ impl Crate {
         Self { files }
     }
 
-    /// The module that defines what a path names, as seen from `from`; none: it is of another crate.
+    /// Returns the module that a path seen from `from` resolves to, or `None` for another crate.
     fn resolve(&self, from: &ItemPath, path: &[String], depth: usize) -> Option<ItemPath> {
         let (first, rest) = path.split_first()?;
         let (mut module, mut rest) = match first.as_str() {

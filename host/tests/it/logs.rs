@@ -1,4 +1,4 @@
-//! What the log says of a whole run, and what it never says.
+//! The log of a run: one line for each request, and no secrets.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,13 +19,13 @@ on_every_store! { each_request_is_logged_once_without_secrets }
 
 const SECRET: &str = "the secret of this run, which nobody may read";
 
-/// The lines of the log: each is JSON.
+/// Parses the log: each line is JSON.
 fn lines(log: &str) -> Vec<Value> {
     let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
     log.lines().map(read).collect()
 }
 
-/// What must not stand in the log, and what it is.
+/// Texts that must not be logged, with their descriptions.
 #[derive(Default)]
 struct Secrets(BTreeMap<String, &'static str>);
 
@@ -77,15 +77,15 @@ async fn each_request_is_logged_once_without_secrets(kind: Kind) {
         }
     }
     for id in &ids {
-        let told: Vec<_> =
+        let entries: Vec<_> =
             lines.iter().filter(|line| line["message"] == "request" && line["request_id"] == **id).collect();
-        assert_eq!(told.len(), 1, "{id}: {told:?}");
-        assert!(told[0]["ms"].is_u64(), "{}", told[0]);
+        assert_eq!(entries.len(), 1, "{id}: {entries:?}");
+        assert!(entries[0]["ms"].is_u64(), "{}", entries[0]);
     }
     assert!(lines.iter().all(|line| line["level"] != "ERROR"), "{log}");
 }
 
-/// A request with a name of its own, whatever becomes of it.
+/// A client that gives each request its own id.
 struct Caller<'a> {
     rest: &'a Rest,
     ids: Vec<String>,
@@ -104,7 +104,7 @@ impl Caller<'_> {
     }
 }
 
-/// Keys, people, comments, refusals, faults and streams; answers the ids of all requests.
+/// Calls operations with secrets and personal data; returns the ids of all requests.
 async fn script(host: &Host, secrets: &mut Secrets) -> Vec<String> {
     let rest = host.rest();
     let root = Some(ROOT_KEY);
@@ -212,7 +212,7 @@ async fn request_id_is_kept_or_generated() {
     assert_eq!(refused.get_details_error_info().unwrap().metadata["request_id"], "over-grpc");
 }
 
-/// The database breaks under the host: the log says why, the client is told the request's id and no more.
+/// A database error is logged with its cause; the client gets only the request id.
 #[tokio::test(flavor = "multi_thread")]
 async fn internal_error_is_logged_and_hidden_from_the_client() {
     let home = Home::new(Kind::Postgres).await;
@@ -229,18 +229,18 @@ async fn internal_error_is_logged_and_hidden_from_the_client() {
     let answer = rest.send(request).await;
     assert_eq!(answer.code(500), "INTERNAL");
     assert_eq!(answer.body["request_id"], "broken");
-    let told = answer.body.to_string();
+    let text = answer.body.to_string();
     for inside in ["relation", "sqlx", "SELECT", "does not exist", ".rs", "panicked"] {
-        assert!(!told.contains(inside), "{told}");
+        assert!(!text.contains(inside), "{text}");
     }
     let lines = lines(&host.log());
     let error = lines.iter().find(|line| line["level"] == "ERROR" && line["request_id"] == "broken");
-    let error = error.expect("the log does not tell");
+    let error = error.expect("the error is not logged");
     let places = error["backtrace"].as_str().expect("no backtrace");
     assert!(places.contains("tessera_core::error") && places.contains("comments"), "{places}");
     let error = error.to_string();
     assert!(error.contains("relation") && error.contains("does not exist"), "{error}");
-    // The host has survived it.
+    // The host still works.
     done(&rest.get(&format!("/v1/issues/{issue}")).await);
 }
 

@@ -1,6 +1,6 @@
-//! Tessera as its users meet it: the binary is started, and called over REST and gRPC.
+//! Integration tests: the binary is started, and called over REST and gRPC.
 //!
-//! One binary for all integration tests, so that everything is linked once.
+//! All tests are one binary, so that everything is linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs, reason = "tests")]
 #![allow(unreachable_pub, reason = "one binary, whose parts share what is pub")]
 #![allow(clippy::disallowed_methods, reason = "the tests get their servers by environment")]

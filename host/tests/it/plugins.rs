@@ -1,4 +1,4 @@
-//! Plugins as their authors, their tenants and their operators meet them.
+//! Plugins: development, installation, hooks and timers.
 
 mod author;
 mod components;

@@ -1,4 +1,4 @@
-//! The defects of the program that Tessera replaces, each a promise here, told by the messages of its own clients.
+//! Defects of the predecessor that Tessera does not have, shown with the messages of its clients.
 
 use std::time::Duration;
 
@@ -19,22 +19,22 @@ async fn host(kind: Kind) -> (Home, Host, Grpc) {
     (home, host, grpc)
 }
 
-async fn issues(grpc: &Grpc, rpc: &str, ask: Value) -> Result<Value, Status> {
-    rpc::call(grpc, &format!("issues.v1.IssuesService/{rpc}"), &ask).await
+async fn issues(grpc: &Grpc, rpc: &str, message: Value) -> Result<Value, Status> {
+    rpc::call(grpc, &format!("issues.v1.IssuesService/{rpc}"), &message).await
 }
 
-async fn projects(grpc: &Grpc, rpc: &str, ask: Value) -> Result<Value, Status> {
-    rpc::call(grpc, &format!("project.v1.ProjectService/{rpc}"), &ask).await
+async fn projects(grpc: &Grpc, rpc: &str, message: Value) -> Result<Value, Status> {
+    rpc::call(grpc, &format!("project.v1.ProjectService/{rpc}"), &message).await
 }
 
 async fn project(grpc: &Grpc) -> String {
-    let made = projects(grpc, "CreateProject", json!({"name": "P"})).await.unwrap();
-    made["project"]["project_id"].as_str().unwrap().to_owned()
+    let response = projects(grpc, "CreateProject", json!({"name": "P"})).await.unwrap();
+    response["project"]["project_id"].as_str().unwrap().to_owned()
 }
 
 async fn create(grpc: &Grpc, project: &str, summary: &str) -> Result<Value, Status> {
-    let ask = json!({"summary": summary, "type": "BUG", "priority": "MAJOR", "project_id": project});
-    issues(grpc, "CreateIssue", ask).await
+    let message = json!({"summary": summary, "type": "BUG", "priority": "MAJOR", "project_id": project});
+    issues(grpc, "CreateIssue", message).await
 }
 
 async fn issue(grpc: &Grpc, project: &str) -> String {
@@ -42,9 +42,9 @@ async fn issue(grpc: &Grpc, project: &str) -> String {
 }
 
 async fn update(grpc: &Grpc, issue: &str, change: Value) -> Result<Value, Status> {
-    let mut ask = change;
-    ask["issue_id"] = json!(issue);
-    issues(grpc, "UpdateIssue", ask).await
+    let mut message = change;
+    message["issue_id"] = json!(issue);
+    issues(grpc, "UpdateIssue", message).await
 }
 
 async fn count(grpc: &Grpc, project: &str) -> u64 {
@@ -53,7 +53,7 @@ async fn count(grpc: &Grpc, project: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_shows_what_was_just_written() {
+async fn list_includes_the_latest_write() {
     let (_home, _host, grpc) = host(Kind::Memory).await;
     let project = project(&grpc).await;
     for n in 1..=20 {
@@ -131,12 +131,15 @@ async fn dates_are_kept() {
     let (_home, _host, grpc) = host(Kind::Memory).await;
     let issue = issue(&grpc, &project(&grpc).await).await;
     let get = async || issues(&grpc, "GetIssue", json!({"issue_id": issue})).await.unwrap()["issue"].clone();
-    let made = get().await;
-    assert!(made["create_date"].is_string() && made["create_date"] == made["modify_date"], "{made:#}");
+    let before = get().await;
+    assert!(
+        before["create_date"].is_string() && before["create_date"] == before["modify_date"],
+        "{before:#}"
+    );
     update(&grpc, &issue, json!({"summary": "Other"})).await.unwrap();
     let changed = get().await;
-    assert_eq!(changed["create_date"], made["create_date"]);
-    assert!(changed["modify_date"].as_str() > made["modify_date"].as_str(), "{changed:#}");
+    assert_eq!(changed["create_date"], before["create_date"]);
+    assert!(changed["modify_date"].as_str() > before["modify_date"].as_str(), "{changed:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,9 +149,9 @@ async fn page_sizes_are_coerced() {
     for n in 0..60 {
         create(&grpc, &project, &format!("Issue {n}")).await.unwrap();
     }
-    for (asked, given) in [(0, 50), (7, 7), (100_000, 60)] {
-        let listed = issues(&grpc, "ListIssues", json!({"page_size": asked})).await.unwrap();
-        assert_eq!(listed["issues"].as_array().unwrap().len(), given, "{asked}");
+    for (size, expected) in [(0, 50), (7, 7), (100_000, 60)] {
+        let listed = issues(&grpc, "ListIssues", json!({"page_size": size})).await.unwrap();
+        assert_eq!(listed["issues"].as_array().unwrap().len(), expected, "{size}");
     }
     let refused = issues(&grpc, "ListIssues", json!({"page_size": -1})).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
@@ -159,9 +162,9 @@ async fn an_issue_moves_between_projects_and_both_counts_are_exact() {
     let (_home, _host, grpc) = host(Kind::Memory).await;
     let (from, to) = (project(&grpc).await, project(&grpc).await);
     let issue = issue(&grpc, &from).await;
-    let ask = json!({"project_id": to, "issue_id": issue});
+    let message = json!({"project_id": to, "issue_id": issue});
     for _ in 0..2 {
-        let moved = projects(&grpc, "UpdateProjectWithIssue", ask.clone()).await.unwrap();
+        let moved = projects(&grpc, "UpdateProjectWithIssue", message.clone()).await.unwrap();
         assert_eq!((&moved["project_id"], &moved["issue_count"]), (&json!(to), &json!(1)));
     }
     assert_eq!((count(&grpc, &from).await, count(&grpc, &to).await), (0, 1));
@@ -178,13 +181,13 @@ async fn a_production_host_in_memory_creates_its_first_issue() {
 async fn counts_are_exact(kind: Kind) {
     let (_home, _host, grpc) = host(kind).await;
     let project = project(&grpc).await;
-    let made = (0..200).map(|n| {
+    let tasks = (0..200).map(|n| {
         let (grpc, project) = (grpc.clone(), project.clone());
         tokio::spawn(async move { create(&grpc, &project, &format!("Issue {n}")).await.unwrap() })
     });
-    let made: Vec<_> = made.collect();
+    let tasks: Vec<_> = tasks.collect();
     let mut ids = Vec::new();
-    for one in made {
+    for one in tasks {
         ids.push(one.await.unwrap()["issue"]["issue_id"].as_str().unwrap().to_owned());
     }
     assert_eq!(count(&grpc, &project).await, 200);
@@ -220,28 +223,30 @@ async fn counts_are_exact_under_200_at_once_on_postgres() {
 }
 
 struct Follower {
-    say: mpsc::Sender<StreamProjectUpdatesRequest>,
-    told: Streaming<StreamProjectUpdatesResponse>,
+    requests: mpsc::Sender<StreamProjectUpdatesRequest>,
+    updates: Streaming<StreamProjectUpdatesResponse>,
 }
 
 impl Follower {
     async fn new(grpc: &Grpc) -> Self {
-        let (say, said) = mpsc::channel(4);
+        let (requests, receiver) = mpsc::channel(4);
         let mut client = ProjectServiceClient::with_interceptor(grpc.channel.clone(), grpc.clone());
-        let told = client.stream_project_updates(ReceiverStream::new(said)).await.unwrap().into_inner();
-        Self { say, told }
+        let updates =
+            client.stream_project_updates(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+        Self { requests, updates }
     }
 
-    async fn ask(&mut self, project: &str, action: &str) -> (String, i32) {
-        let ask = StreamProjectUpdatesRequest { project_id: project.to_owned(), action: action.to_owned() };
-        self.say.send(ask).await.unwrap();
+    async fn send(&mut self, project: &str, action: &str) -> (String, i32) {
+        let request =
+            StreamProjectUpdatesRequest { project_id: project.to_owned(), action: action.to_owned() };
+        self.requests.send(request).await.unwrap();
         self.next().await
     }
 
     async fn next(&mut self) -> (String, i32) {
-        let told = tokio::time::timeout(Duration::from_secs(10), self.told.message()).await;
-        let told = told.expect("nothing was told").unwrap().unwrap();
-        (told.project_id, told.issue_count)
+        let update = tokio::time::timeout(Duration::from_secs(10), self.updates.message()).await;
+        let update = update.expect("no update arrives").unwrap().unwrap();
+        (update.project_id, update.issue_count)
     }
 }
 
@@ -251,25 +256,25 @@ async fn subscriber_is_notified_and_leaving_affects_no_other() {
     let project = project(&grpc).await;
     let (mut stays, mut leaves) = (Follower::new(&grpc).await, Follower::new(&grpc).await);
     for follower in [&mut stays, &mut leaves] {
-        assert_eq!(follower.ask(&project, "subscribe").await, (project.clone(), 0));
+        assert_eq!(follower.send(&project, "subscribe").await, (project.clone(), 0));
     }
     drop(leaves);
     issue(&grpc, &project).await;
     assert_eq!(stays.next().await, (project.clone(), 1));
-    assert_eq!(stays.ask(&project, "update").await, (project.clone(), 1), "asking adds nothing");
+    assert_eq!(stays.send(&project, "update").await, (project.clone(), 1), "an update request adds nothing");
     issue(&grpc, &project).await;
     assert_eq!(stays.next().await, (project.clone(), 2));
     host.rest().get("/livez").await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_paths_of_the_seed_answer() {
+async fn predecessor_paths_still_work() {
     let (_home, host, grpc) = host(Kind::Memory).await;
     let (rest, project) = (host.rest(), project(&grpc).await);
     let body =
         json!({"project_id": project, "summary": "By the old path", "type": "BUG", "priority": "MINOR"});
-    let made = rest.post("/api/v1/issues", body).await;
-    let id = made.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned();
+    let answer = rest.post("/api/v1/issues", body).await;
+    let id = answer.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned();
     let old = rest.get(&format!("/api/v1/issues/{id}?include_details=true")).await;
     assert_eq!(old.expect(200)["project_info"]["project_id"], json!(project));
     assert_eq!(rest.get(&format!("/v1/issues/{id}")).await.expect(200)["issue"], old.body["issue"]);

@@ -1,4 +1,4 @@
-//! The life of a host: the first start, the ports, several at once, and an orderly end.
+//! Start and stop of a host: first start, ports, concurrent starts, shutdown.
 
 mod concurrent_starts;
 mod first_start;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Home, Host};
 
-/// What became of a host, or of another command, that ends by itself.
+/// Runs a host or another command until it ends by itself.
 pub fn run(home: &Home, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     let mut command = Host::command(home, settings);
     command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -28,20 +28,20 @@ pub fn run(home: &Home, arguments: &[&str], settings: &[(&str, &str)]) -> Output
     child.wait_with_output().unwrap()
 }
 
-/// All that it wrote.
-pub fn said(output: &Output) -> String {
+/// Returns standard output and standard error.
+pub fn output_text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// A port that is free, below those that are given to whoever asks for any.
+/// Finds a free port below the range of ephemeral ports.
 pub fn free_port() -> u16 {
     let first = 20_000 + u16::try_from(std::process::id() % 5_000).unwrap();
     let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    (first..30_000).find(free).expect("all ports are taken")
+    (first..30_000).find(free).expect("no port is free")
 }
 
-/// The key that a greeting shows.
-pub fn shown_key(greeting: &str) -> Option<String> {
+/// Returns the key that a greeting prints.
+pub fn printed_key(greeting: &str) -> Option<String> {
     let (_, key) = greeting.split_once("TESSERA_KEY=tsk_")?;
     Some(format!("tsk_{}", key.split_whitespace().next()?))
 }

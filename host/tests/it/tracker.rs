@@ -1,4 +1,4 @@
-//! Users, projects and issues as a client meets them, over both transports and on all stores.
+//! Users, projects and issues over both transports and on all stores.
 
 mod comments;
 mod deletion;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Home, Host, Kind, Rest};
 
-/// A test of a promise that the store has a part in, on every store.
+/// Defines tests that run on every store.
 macro_rules! on_every_store {
     ($($name:ident)*) => {
         mod sqlite { $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(crate::harness::Kind::Sqlite).await; })* }
@@ -25,12 +25,12 @@ macro_rules! on_every_store {
 }
 pub(crate) use on_every_store;
 
-/// A host in memory.
+/// Starts a host in memory.
 pub async fn memory() -> (Home, Host, Rest) {
     on(Kind::Memory).await
 }
 
-/// A host on that store.
+/// Starts a host on a store.
 pub async fn on(kind: Kind) -> (Home, Host, Rest) {
     let home = Home::new(kind).await;
     let host = Host::start(&home).await;
@@ -38,7 +38,7 @@ pub async fn on(kind: Kind) -> (Home, Host, Rest) {
     (home, host, rest)
 }
 
-/// Text as it stands in a query.
+/// Percent-encodes a text for a query.
 pub fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     text.bytes()
@@ -46,14 +46,14 @@ pub fn encode(text: &str) -> String {
         .collect()
 }
 
-/// The body of what went well.
+/// Returns the body of an answer, which must be a success.
 #[track_caller]
 pub fn done(answer: &Answer) -> &Value {
     assert!(answer.status.is_success(), "{}: {:#}", answer.status, answer.body);
     &answer.body
 }
 
-/// The fields that a refusal names, in order.
+/// Returns the fields that a refusal names, in order.
 #[track_caller]
 pub fn faults(answer: &Answer) -> Vec<String> {
     assert_eq!(answer.status.as_u16(), 422, "{:#}", answer.body);
@@ -61,12 +61,12 @@ pub fn faults(answer: &Answer) -> Vec<String> {
     faults.iter().map(|fault| fault["field"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The answer to `path`, once it is as wanted.
-pub async fn until(rest: &Rest, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
+/// Repeats a GET until the answer meets a condition; returns it.
+pub async fn until(rest: &Rest, path: &str, condition: impl Fn(&Answer) -> bool) -> Answer {
     let end = Instant::now() + Duration::from_secs(20);
     loop {
         let answer = rest.get(path).await;
-        if wanted(&answer) {
+        if condition(&answer) {
             return answer;
         }
         assert!(Instant::now() < end, "{path} stays {}: {:#}", answer.status, answer.body);
@@ -74,7 +74,7 @@ pub async fn until(rest: &Rest, path: &str, wanted: impl Fn(&Answer) -> bool) ->
     }
 }
 
-/// All pages of a list, its items by the name `items`.
+/// Reads all pages of a list; `items` is the name of its member.
 pub async fn all_pages(rest: &Rest, path: &str, items: &str, size: u32) -> Vec<Value> {
     let (mut found, mut token) = (Vec::new(), String::new());
     let joint = if path.contains('?') { '&' } else { '?' };
@@ -90,13 +90,13 @@ pub async fn all_pages(rest: &Rest, path: &str, items: &str, size: u32) -> Vec<V
     }
 }
 
-/// The ids of all issues that a filter finds.
+/// Returns the ids of all issues that match a filter.
 pub async fn found(rest: &Rest, filter: &str) -> Vec<String> {
     let issues = all_pages(rest, &format!("/v1/issues?filter={}", encode(filter)), "issues", 200).await;
     issues.iter().map(|issue| issue["issue_id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Brings an issue from NEW to a state.
+/// Moves an issue from NEW to a state.
 pub async fn bring(rest: &Rest, issue: &str, to: &str) {
     let path: &[&str] = match to {
         "ASSIGNED" => &["ASSIGNED"],
@@ -114,12 +114,12 @@ pub async fn bring(rest: &Rest, issue: &str, to: &str) {
     }
 }
 
-/// The issue as it is now.
+/// Reads an issue.
 pub async fn issue(rest: &Rest, id: &str) -> Value {
     rest.get(&format!("/v1/issues/{id}")).await.expect(200)["issue"].clone()
 }
 
-/// How many issues a project says that it has.
+/// Reads a project's issue count.
 pub async fn count(rest: &Rest, project: &str) -> u64 {
     rest.get(&format!("/v1/projects/{project}")).await.expect(200)["project"]["issue_count"].as_u64().unwrap()
 }

@@ -52,9 +52,8 @@ fn names_a_package(arg: &str) -> bool {
 /// How many of the slowest tests are printed.
 const SLOWEST: usize = 10;
 
-/// Prints the integration tests that took longest, by the file in which each writes when it began and ended.
+/// Prints the slowest integration tests. Each test writes when it began and ended to `times`.
 fn print_slowest(times: &Path) {
-    // Nothing was written when no integration test ran.
     let Ok(text) = fs::read_to_string(times) else { return };
     let slowest = slowest(&text);
     if slowest.is_empty() {
@@ -89,12 +88,17 @@ fn slowest(text: &str) -> Vec<(&str, u64)> {
 pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
     setup::rust(paths)?;
     setup::faketime()?;
+    setup::curl()?;
     let services = Temporary::start(paths, !args.fast)?;
+    let times = paths.target.join("test-times.txt");
+    fs::write(&times, "")?;
     let mut test = paths.cargo()?;
-    test.arg("test").envs(services.env());
+    test.arg("test").envs(services.env()).env("TESSERA_TEST_TIMES", &times);
     args.add_to(&mut test);
     eprintln!("running {}", process::line(&test));
-    process::run(&mut test)?;
+    let result = process::run(&mut test);
+    print_slowest(&times);
+    result?;
     if !args.is_whole() {
         return Ok(());
     }

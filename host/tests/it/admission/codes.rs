@@ -1,4 +1,4 @@
-//! Codes: forged, of somewhere else, of former keys; and how a scanner verifies them by itself.
+//! Ticket codes: forged ones, those of other events and of former keys, and offline verification.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ on_every_store! {
     rotated_key_signs_and_former_keys_are_kept_or_revoked
 }
 
-/// The same code with another letter at a place.
+/// Returns the code with one letter changed.
 pub(super) fn altered(code: &str, place: usize) -> String {
     let mut bytes = code.as_bytes().to_vec();
     bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
@@ -40,17 +40,17 @@ async fn codes_of_other_events_are_refused(kind: Kind) {
         ("another tenant's", theirs.code(0).to_owned()),
     ];
     for (why, forged) in forged {
-        let shown = check_in(&rest, &here.event, "North", json!({"qr_code": forged})).await;
-        assert_eq!(shown.code(409), "CODE_NOT_AUTHENTIC", "{why}");
-        let told = validate(&rest, &here.event, json!({"qr_code": forged})).await;
-        assert_eq!(told, (false, "CODE_NOT_AUTHENTIC".to_owned()), "{why}");
+        let answer = check_in(&rest, &here.event, "North", json!({"qr_code": forged})).await;
+        assert_eq!(answer.code(409), "CODE_NOT_AUTHENTIC", "{why}");
+        let verdict = validate(&rest, &here.event, json!({"qr_code": forged})).await;
+        assert_eq!(verdict, (false, "CODE_NOT_AUTHENTIC".to_owned()), "{why}");
     }
     for rubbish in [altered(code, 0), code[1..].to_owned(), format!("{code}A"), "ü".to_owned()] {
-        let shown = check_in(&rest, &here.event, "North", json!({"qr_code": rubbish})).await;
-        assert_eq!(shown.expect(400)["violations"][0]["field"], "qr_code");
+        let answer = check_in(&rest, &here.event, "North", json!({"qr_code": rubbish})).await;
+        assert_eq!(answer.expect(400)["violations"][0]["field"], "qr_code");
     }
     assert_eq!(ticket(&rest, here.id(0)).await["entries"], 0);
-    // Scanners and keyboards differ in what they add.
+    // Case and surrounding white space are ignored: scanners and keyboards differ in them.
     let typed = format!(" {}\n", code.to_lowercase());
     done(&check_in(&rest, &here.event, "North", json!({"qr_code": typed})).await);
 }
@@ -63,30 +63,30 @@ async fn rotated_key_signs_and_former_keys_are_kept_or_revoked(kind: Kind) {
         done(&keys)["keys"].as_array().unwrap().clone()
     };
     assert_eq!(keys().await.len(), 1);
-    let made = rest.send(rest.request(Method::POST, "/v1/signing-keys:rotate")).await;
-    let made = done(&made)["key"].clone();
-    assert_eq!((&made["number"], &made["algorithm"]), (&json!(2), &json!("Ed25519")));
-    assert_eq!(keys().await[1], made);
-    // Without revocation former codes are good, as new ones are.
+    let answer = rest.send(rest.request(Method::POST, "/v1/signing-keys:rotate")).await;
+    let key = done(&answer)["key"].clone();
+    assert_eq!((&key["number"], &key["algorithm"]), (&json!(2), &json!("Ed25519")));
+    assert_eq!(keys().await[1], key);
+    // Without revocation, codes of the former key stay valid.
     let fresh = ticket(&rest, sold.id(1)).await["code"].as_str().unwrap().to_owned();
     assert_ne!(fresh, sold.code(1));
     done(&check_in(&rest, &sold.event, "North", json!({"qr_code": sold.code(0)})).await);
     done(&check_in(&rest, &sold.event, "North", json!({"qr_code": fresh})).await);
     let last = ticket(&rest, sold.id(2)).await["code"].as_str().unwrap().to_owned();
     done(&rest.post("/v1/signing-keys:rotate", json!({"revoke_former": true})).await);
-    let held = keys().await;
-    assert_eq!(held.iter().map(|key| key["revoked_at"].is_string()).collect::<Vec<_>>(), [true, true, false]);
+    let all = keys().await;
+    assert_eq!(all.iter().map(|key| key["revoked_at"].is_string()).collect::<Vec<_>>(), [true, true, false]);
     for void in [sold.code(2), &last] {
-        let shown = check_in(&rest, &sold.event, "North", json!({"qr_code": void})).await;
-        assert_eq!(shown.code(409), "CODE_REVOKED");
+        let answer = check_in(&rest, &sold.event, "North", json!({"qr_code": void})).await;
+        assert_eq!(answer.code(409), "CODE_REVOKED");
     }
     let good = ticket(&rest, sold.id(2)).await["code"].as_str().unwrap().to_owned();
     done(&check_in(&rest, &sold.event, "North", json!({"qr_code": good})).await);
 }
 
-/// What a scanner without a connection makes of a code by what it fetched before: the key's number, the code's, the
-/// ticket, and whether the signature is good.
-fn verified(keys: &Value, event: &str, code: &str) -> (u64, u16, String, bool) {
+/// Verifies a code offline with the fetched keys: the key's number, the serial, the ticket id, and whether the
+/// signature is valid.
+fn verify(keys: &Value, event: &str, code: &str) -> (u64, u16, String, bool) {
     let bytes = BASE32_NOPAD.decode(code.as_bytes()).unwrap();
     assert_eq!((bytes.len(), bytes[0]), (85, 1));
     let two = |place: usize| u16::from_be_bytes([bytes[place], bytes[place + 1]]);
@@ -108,13 +108,13 @@ async fn scanner_verifies_codes_offline() {
     done(&rest.send(rest.request(Method::POST, "/v1/signing-keys:rotate")).await);
     let moved = rest.post(&format!("/v1/tickets/{}:transfer", sold.id(0)), json!({"holder": "ben"})).await;
     let moved = done(&moved)["ticket"]["code"].as_str().unwrap().to_owned();
-    // The keys are public: no key of the tenant's is needed.
+    // The signing keys are public: no API key is needed.
     let public: Rest = rest.with_key(None);
     let keys = public.get("/v1/signing-keys").await;
     let keys = done(&keys);
     let id = sold.id(0).to_owned();
-    assert_eq!(verified(keys, &sold.event, sold.code(0)), (1, 1, id.clone(), true));
-    assert_eq!(verified(keys, &sold.event, &moved), (2, 2, id.clone(), true));
-    assert_eq!(verified(keys, sold.id(0), &moved), (2, 2, id, false));
-    assert!(!verified(keys, &sold.event, &altered(&moved, 100)).3);
+    assert_eq!(verify(keys, &sold.event, sold.code(0)), (1, 1, id.clone(), true));
+    assert_eq!(verify(keys, &sold.event, &moved), (2, 2, id.clone(), true));
+    assert_eq!(verify(keys, sold.id(0), &moved), (2, 2, id, false));
+    assert!(!verify(keys, &sold.event, &altered(&moved, 100)).3);
 }

@@ -1,4 +1,4 @@
-//! Tickets as documents: pictures of the code, and a page.
+//! Tickets as documents: PNG and SVG images of the code, and a PDF page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,10 +8,10 @@ use serde_json::json;
 use super::{buy, sold};
 use crate::harness::Rest;
 use crate::operations::rpc;
-use crate::reservations::made;
+use crate::reservations::create;
 use crate::tracker::{done, memory};
 
-/// A document's media type, its headers as text, and its bytes.
+/// Fetches a document: its media type, its other headers as text, and its bytes.
 async fn document(rest: &Rest, path: &str, accept: Option<&str>) -> (String, String, Vec<u8>) {
     let mut request = rest.request(Method::GET, path);
     if let Some(accept) = accept {
@@ -21,7 +21,7 @@ async fn document(rest: &Rest, path: &str, accept: Option<&str>) -> (String, Str
     let headers = response.headers().clone();
     assert_eq!(response.status().as_u16(), 200, "{path}");
     let header =
-        |name: &str| headers.get(name).map(|held| held.to_str().unwrap().to_owned()).unwrap_or_default();
+        |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
     let rest = format!("{}; {}", header("cache-control"), header("content-disposition"));
     (header("content-type"), rest, response.bytes().await.unwrap().to_vec())
 }
@@ -42,15 +42,15 @@ async fn ticket_is_printed_in_the_requested_format() {
     for (format, media) in [("png", "image/png"), ("svg", "image/svg+xml"), ("pdf", "application/pdf")] {
         let named = document(&rest, &format!("{path}?format={format}"), None).await;
         assert_eq!(named.0, media);
-        let told = format!("private, no-store; inline; filename=\"ticket-{}.{format}\"", sold.id(0));
-        assert_eq!(named.1, told);
+        let headers = format!("private, no-store; inline; filename=\"ticket-{}.{format}\"", sold.id(0));
+        assert_eq!(named.1, headers);
         assert!(looks_like(format, &named.2), "{format}");
         assert_eq!(document(&rest, &path, Some(&format!("text/html, {media};q=0.9"))).await, named);
         assert_eq!(document(&rest, &format!("{path}:print?format={format}"), None).await, named);
-        // The query is the client's last word.
+        // `format` overrides the Accept header.
         assert_eq!(document(&rest, &format!("{path}?format=json"), Some(media)).await.0, "application/json");
-        let ask = json!({"ticket_id": sold.id(0), "format": format});
-        let answer = rpc::call(&grpc, "ticket.v1.TicketService/PrintTicket", &ask).await.unwrap();
+        let request = json!({"ticket_id": sold.id(0), "format": format});
+        let answer = rpc::call(&grpc, "ticket.v1.TicketService/PrintTicket", &request).await.unwrap();
         assert_eq!(answer["content_type"], media);
         assert_eq!(STANDARD.decode(answer["content"].as_str().unwrap()).unwrap(), named.2);
     }
@@ -85,16 +85,16 @@ async fn document_renders_any_text() {
         "name": "Große Halle (\\)", "address": "Straße 1", "city": "Kraków", "country": "Polska",
         "time_zone": "Europe/Warsaw",
     });
-    let venue = made(&rest, "/v1/venues", venue, "venue").await;
+    let venue = create(&rest, "/v1/venues", venue, "venue").await;
     let event = json!({
         "title": "<script>alert(1)</script> 夜の音楽 — “Ночь” 🎵", "category": "music", "status": "active",
         "venue_id": venue, "start_date": "2126-03-01T19:00:00Z", "end_date": "2126-03-01T22:00:00Z",
     });
-    let event = made(&rest, "/v1/events", event, "event").await;
-    let held =
+    let event = create(&rest, "/v1/events", event, "event").await;
+    let ticket_type =
         json!({"name": "Parkett \u{202e}(", "price": {"amount": 1250, "currency": "JPY"}, "quantity": 5});
-    let held = made(&rest, &format!("/v1/events/{event}/tickets"), held, "ticket_type").await;
-    let sold = buy(&rest, &(event, held), &"Ann ✓ ".repeat(40), 1).await;
+    let ticket_type = create(&rest, &format!("/v1/events/{event}/tickets"), ticket_type, "ticket_type").await;
+    let sold = buy(&rest, &(event, ticket_type), &"Ann ✓ ".repeat(40), 1).await;
     for format in ["png", "svg", "pdf"] {
         let (_, _, bytes) =
             document(&rest, &format!("/v1/tickets/{}?format={format}", sold.id(0)), None).await;

@@ -1,4 +1,4 @@
-//! The door with a connection: once, or in and out; gates, undoing, and plugins that have a say.
+//! Online check-ins: single entry, re-entry, gates, undo, and validation by plugins.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -40,18 +40,18 @@ async fn concurrent_check_ins_of_one_ticket_admit_once(kind: Kind) {
         let record = &admitted[0].body["record"];
         assert_eq!((&record["verdict"], &record["direction"]), (&json!("accepted"), &json!("in")));
         assert_eq!(admitted[0].body["message"], "admitted");
-        // The others learn when and where.
+        // The refusal names the time and the gate of the entry.
         for answer in refused {
             assert_eq!(answer.code(409), "ALREADY_CHECKED_IN");
             let detail = answer.body["detail"].as_str().unwrap();
             let (at, gate) = (record["at"].as_str().unwrap(), record["gate"].as_str().unwrap());
             assert!(detail.contains(at) && detail.contains(gate), "{detail}");
         }
-        let held = ticket(&rest, sold.id(round)).await;
-        assert_eq!((&held["entries"], &held["inside"]), (&json!(1), &json!(true)));
-        assert_eq!((&held["last_at"], &held["last_gate"]), (&record["at"], &record["gate"]));
-        let shown = rest.get(&format!("/v1/check-ins/{}", record["id"].as_str().unwrap())).await;
-        assert_eq!(&done(&shown)["record"], record);
+        let ticket = ticket(&rest, sold.id(round)).await;
+        assert_eq!((&ticket["entries"], &ticket["inside"]), (&json!(1), &json!(true)));
+        assert_eq!((&ticket["last_at"], &ticket["last_gate"]), (&record["at"], &record["gate"]));
+        let answer = rest.get(&format!("/v1/check-ins/{}", record["id"].as_str().unwrap())).await;
+        assert_eq!(&done(&answer)["record"], record);
     }
     let stats = rest.get(&format!("/v1/events/{}/check-ins/stats", sold.event)).await;
     let stats = &done(&stats)["stats"];
@@ -72,8 +72,8 @@ async fn reentry_is_allowed_where_the_event_permits_it(kind: Kind) {
     assert!(!ticket(&rest, id).await["inside"].as_bool().unwrap());
     assert_eq!(go(event, id, "out").await.code(409), "NOT_INSIDE");
     done(&go(event, id, "in").await);
-    let held = ticket(&rest, id).await;
-    assert_eq!((&held["entries"], &held["inside"]), (&json!(2), &json!(true)));
+    let ticket = ticket(&rest, id).await;
+    assert_eq!((&ticket["entries"], &ticket["inside"]), (&json!(2), &json!(true)));
     let once = sold(&rest, 1, json!({})).await;
     let (event, id) = (once.event.as_str(), once.id(0));
     done(&go(event, id, "in").await);
@@ -85,8 +85,8 @@ async fn undone_check_in_has_no_effect(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 1, json!({})).await;
     let gate = rest.with_key(Some(&rest.new_key(&["gate"], None).await));
-    let shown = json!({"qr_code": sold.code(0), "device_id": "d1", "staff_id": "s1"});
-    let first = check_in(&gate, &sold.event, "North", shown.clone()).await;
+    let scan = json!({"qr_code": sold.code(0), "device_id": "d1", "staff_id": "s1"});
+    let first = check_in(&gate, &sold.event, "North", scan.clone()).await;
     let first = done(&first)["record"].clone();
     assert_eq!((&first["device_id"], &first["staff_id"]), (&json!("d1"), &json!("s1")));
     let undo = format!("/v1/check-ins/{}:undo", first["id"].as_str().unwrap());
@@ -94,16 +94,16 @@ async fn undone_check_in_has_no_effect(kind: Kind) {
     let undone = rest.send(rest.request(Method::POST, &undo)).await;
     let undone = done(&undone)["record"].clone();
     assert!(undone["undone_at"].is_string() && undone["undone_by"].as_str().unwrap().starts_with("key:"));
-    let held = ticket(&rest, sold.id(0)).await;
+    let ticket = ticket(&rest, sold.id(0)).await;
     assert_eq!(
-        (&held["entries"], &held["inside"], &held["last_at"]),
+        (&ticket["entries"], &ticket["inside"], &ticket["last_at"]),
         (&json!(0), &json!(false), &Value::Null)
     );
     let again = rest.send(rest.request(Method::POST, &undo)).await;
     assert_eq!(done(&again)["record"], undone);
-    let told = validate(&gate, &sold.event, json!({"qr_code": sold.code(0)})).await;
-    assert_eq!(told, (true, String::new()));
-    done(&check_in(&gate, &sold.event, "South", shown).await);
+    let verdict = validate(&gate, &sold.event, json!({"qr_code": sold.code(0)})).await;
+    assert_eq!(verdict, (true, String::new()));
+    done(&check_in(&gate, &sold.event, "South", scan).await);
     let path = format!("/v1/events/{}/check-ins", sold.event);
     let standing = gate.get(&format!("{path}?filter=undone:false")).await;
     assert_eq!(done(&standing)["records"].as_array().unwrap().len(), 1);
@@ -116,16 +116,16 @@ async fn a_repeat_of_a_check_in_gets_the_first_answer(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 1, json!({})).await;
     let path = format!("/v1/events/{}/check-ins", sold.event);
-    let ask = |gate: &str| {
+    let check_in_at = |gate: &str| {
         let request = rest.request(Method::POST, &path).header("idempotency-key", "k-1");
         rest.send(request.json(&json!({"ticket_id": sold.id(0), "gate": gate})))
     };
-    let (first, again) = (ask("North").await, ask("North").await);
+    let (first, again) = (check_in_at("North").await, check_in_at("North").await);
     assert_eq!(done(&first), done(&again));
     assert_eq!(again.headers["idempotency-replayed"], "true");
-    assert_eq!(ask("South").await.code(422), "IDEMPOTENCY_KEY_REUSED");
-    let held = rest.get(&path).await;
-    assert_eq!(done(&held)["records"].as_array().unwrap().len(), 1);
+    assert_eq!(check_in_at("South").await.code(422), "IDEMPOTENCY_KEY_REUSED");
+    let listed = rest.get(&path).await;
+    assert_eq!(done(&listed)["records"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

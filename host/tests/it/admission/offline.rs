@@ -1,4 +1,4 @@
-//! Scanners without a connection: they report late, in any order, and more than once, and all come to the same end.
+//! Offline scanners: reports arrive late, in any order and repeatedly, with the same outcome.
 
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -12,35 +12,35 @@ on_every_store! {
     order_of_reports_does_not_change_the_outcome
     each_scan_has_its_own_verdict
     malformed_report_is_refused_as_a_whole
-    the_door_is_counted_by_gate_and_minute
+    check_ins_are_counted_by_gate_and_minute
 }
 
-/// The minute that begins next: the scans of these tests are after their tickets were issued, and the host lets clocks
-/// be ahead by five.
+/// Returns the start of the next minute: later than the issue of the tickets, and within the five minutes by which
+/// clocks may be ahead.
 fn evening() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
     now.replace_second(0).unwrap().replace_nanosecond(0).unwrap() + Duration::MINUTE
 }
 
-/// So many seconds after it.
+/// Formats the time `seconds` after `begin`.
 fn after(begin: OffsetDateTime, seconds: i64) -> String {
     (begin + Duration::seconds(seconds)).format(&Rfc3339).unwrap()
 }
 
-/// A device reports what it noted.
+/// Reports the scans of a device.
 async fn report(rest: &Rest, event: &str, device: &str, scans: &[Value]) -> Vec<Value> {
     let body = json!({"device_id": device, "scans": scans});
     let answer = rest.post(&format!("/v1/events/{event}/check-ins:batch"), body).await;
     done(&answer)["results"].as_array().unwrap().clone()
 }
 
-/// A ticket that a device saw.
+/// One scan of a ticket.
 fn scan(of: &Sold, place: usize, (nonce, at): (&str, &str), (direction, gate): (&str, &str)) -> Value {
     json!({"nonce": nonce, "at": at, "qr_code": of.code(place), "direction": direction, "gate": gate})
 }
 
-/// What the north and the south noted of two tickets.
-fn noted(of: &Sold, begin: OffsetDateTime) -> [Vec<Value>; 2] {
+/// Scans of two tickets by the devices north and south.
+fn device_scans(of: &Sold, begin: OffsetDateTime) -> [Vec<Value>; 2] {
     let scan =
         |of, place, (nonce, seconds): (&str, i64), how| scan(of, place, (nonce, &after(begin, seconds)), how);
     let north = vec![
@@ -52,30 +52,30 @@ fn noted(of: &Sold, begin: OffsetDateTime) -> [Vec<Value>; 2] {
     let south = vec![
         scan(of, 0, ("s-1", 5), ("in", "South")),
         scan(of, 0, ("s-2", 45), ("in", "South")),
-        // At the same moment the devices are told apart by their names.
+        // Scans of the same moment are ordered by device name.
         scan(of, 1, ("s-3", 10), ("in", "South")),
     ];
     [north, south]
 }
 
-/// An event's check-ins and counts, without what is fresh in each.
+/// An event's check-ins, statistics and tickets, without generated values.
 async fn end(rest: &Rest, of: &Sold, begin: OffsetDateTime) -> (Vec<Value>, Value, Vec<Value>) {
     let path = format!("/v1/events/{}/check-ins", of.event);
     let records = all_pages(rest, &path, "records", 3).await;
     let place = |record: &Value| (0..of.tickets.len()).find(|place| record["ticket_id"] == of.id(*place));
-    let told = ["nonce", "device_id", "gate", "at", "direction", "verdict", "serial"];
+    let fields = ["nonce", "device_id", "gate", "at", "direction", "verdict", "serial"];
     let records = records.iter().map(|record| {
-        let mut held: Vec<_> = told.iter().map(|name| record[name].clone()).collect();
-        held.push(json!(place(record)));
-        json!(held)
+        let mut values: Vec<_> = fields.iter().map(|name| record[name].clone()).collect();
+        values.push(json!(place(record)));
+        json!(values)
     });
     let mut records: Vec<_> = records.collect();
     records.sort_by_key(Value::to_string);
     let stats = rest.get(&format!("{path}/stats?since={}", after(begin, 0))).await;
     let mut tickets = Vec::new();
     for place in 0..of.tickets.len() {
-        let held = ticket(rest, of.id(place)).await;
-        tickets.push(json!([held["entries"], held["inside"], held["last_at"], held["last_gate"]]));
+        let ticket = ticket(rest, of.id(place)).await;
+        tickets.push(json!([ticket["entries"], ticket["inside"], ticket["last_at"], ticket["last_gate"]]));
     }
     (records, done(&stats)["stats"].clone(), tickets)
 }
@@ -85,11 +85,11 @@ async fn order_of_reports_does_not_change_the_outcome(kind: Kind) {
     let one = sold(&rest, 2, json!({"reentry": true})).await;
     let other = sold(&rest, 2, json!({"reentry": true})).await;
     let begin = evening();
-    let [north, south] = noted(&one, begin);
+    let [north, south] = device_scans(&one, begin);
     report(&rest, &one.event, "north", &north).await;
     report(&rest, &one.event, "south", &south).await;
     let expected = end(&rest, &one, begin).await;
-    let [north, south] = noted(&other, begin);
+    let [north, south] = device_scans(&other, begin);
     report(&rest, &other.event, "south", &south).await;
     for scan in north.iter().rev() {
         report(&rest, &other.event, "north", std::slice::from_ref(scan)).await;
@@ -108,8 +108,8 @@ async fn order_of_reports_does_not_change_the_outcome(kind: Kind) {
         assert!(verdicts.contains(&(json!(nonce), json!(verdict))), "{nonce}: {verdicts:?}");
     }
     assert_eq!(expected.2[0], json!([2, false, after(begin, 60), "North"]));
-    // Reported again, nothing changes.
-    let [north, south] = noted(&one, begin);
+    // A repeated report changes nothing.
+    let [north, south] = device_scans(&one, begin);
     let again = report(&rest, &one.event, "north", &north).await;
     assert!(again.iter().all(|result| result["record"]["verdict"] == "accepted"), "{again:#?}");
     report(&rest, &one.event, "south", &south).await;
@@ -142,16 +142,16 @@ async fn each_scan_has_its_own_verdict(kind: Kind) {
         with("late", "at", json!(after(begin, 60))),
     ];
     let results = report(&rest, &sold.event, "d1", &scans).await;
-    let told: Vec<_> = results
+    let outcomes: Vec<_> = results
         .iter()
         .map(|result| {
             let verdict = &result["record"]["verdict"];
-            let told = if verdict.is_null() { &result["reason"] } else { verdict };
-            (result["nonce"].as_str().unwrap(), told.as_str().unwrap())
+            let outcome = if verdict.is_null() { &result["reason"] } else { verdict };
+            (result["nonce"].as_str().unwrap(), outcome.as_str().unwrap())
         })
         .collect();
     assert_eq!(
-        told,
+        outcomes,
         [
             ("future", "INVALID_ARGUMENT"),
             ("past", "INVALID_ARGUMENT"),
@@ -175,16 +175,16 @@ async fn each_scan_has_its_own_verdict(kind: Kind) {
     }
     assert!(message(3).starts_with("at ") && message(8).starts_with("ticket_id "), "{results:#?}");
     assert_eq!((message(10).as_str(), message(11).as_str()), ("admitted", "the ticket had been used before"));
-    // Nothing but what was recorded is there.
-    let held = rest.get(&format!("/v1/events/{}/check-ins", sold.event)).await;
-    assert_eq!(done(&held)["records"].as_array().unwrap().len(), 2);
+    // Refused scans are not recorded.
+    let listed = rest.get(&format!("/v1/events/{}/check-ins", sold.event)).await;
+    assert_eq!(done(&listed)["records"].as_array().unwrap().len(), 2);
     let path = format!("/v1/events/{}/check-ins:batch", sold.event);
     let many: Vec<_> = (0..501).map(|n| good(&n.to_string())).collect();
     for scans in [json!([]), json!(many)] {
         let refused = rest.post(&path, json!({"device_id": "d1", "scans": scans})).await;
         assert_eq!(refused.expect(422)["violations"][0]["field"], "scans");
     }
-    // Who is at the gate now comes after what was noted, whatever its clock said.
+    // An online check-in comes after the reported scans, whatever the clock of the device.
     let live = check_in(&rest, &sold.event, "South", json!({"qr_code": sold.code(0)})).await;
     assert_eq!(live.code(409), "ALREADY_CHECKED_IN");
     assert!(live.body["detail"].as_str().unwrap().contains(&first), "{:#}", live.body);
@@ -208,7 +208,7 @@ async fn malformed_report_is_refused_as_a_whole(kind: Kind) {
     assert!(results.len() == 500 && results.iter().all(|result| result["reason"] == "INVALID_ARGUMENT"));
 }
 
-async fn the_door_is_counted_by_gate_and_minute(kind: Kind) {
+async fn check_ins_are_counted_by_gate_and_minute(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 4, json!({"reentry": true})).await;
     let begin = evening();
@@ -227,7 +227,7 @@ async fn the_door_is_counted_by_gate_and_minute(kind: Kind) {
         let path = format!("/v1/events/{}/check-ins/stats{query}", sold.event);
         done(&rest.get(&path).await)["stats"].clone()
     };
-    let told = stats(&format!("?since={}", after(begin, 0))).await;
+    let counts = stats(&format!("?since={}", after(begin, 0))).await;
     let gate = |gate: &str, entries: u64, exits: u64, refused: u64| json!({"gate": gate, "entries": entries, "exits": exits, "refused": refused});
     let minute = |seconds: i64, mut gate: Value| {
         gate["minute"] = json!(after(begin, seconds));
@@ -242,12 +242,12 @@ async fn the_door_is_counted_by_gate_and_minute(kind: Kind) {
             minute(60, gate("North", 0, 1, 0)),
         ],
     });
-    assert_eq!(told, expected);
+    assert_eq!(counts, expected);
     let later = stats(&format!("?since={}", after(begin, 60))).await;
     assert_eq!(later["minutes"].as_array().unwrap().len(), 1);
     assert_eq!(later["gates"], expected["gates"]);
     let earlier = stats(&format!("?since={}", after(begin, -86_400))).await;
-    assert_eq!(earlier["minutes"], json!([]), "minutes are told for a day");
+    assert_eq!(earlier["minutes"], json!([]), "minutes are kept for a day");
     let bad = rest.get(&format!("/v1/events/{}/check-ins/stats?since=soon", sold.event)).await;
     assert_eq!(bad.expect(422)["violations"][0]["field"], "since");
 }

@@ -1,4 +1,4 @@
-//! An event whose `reentry` is switched while its doors are open: each scan is judged by the rule of its own time.
+//! Changes of `reentry` while the doors are open: each scan follows the rule of its own time.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -21,8 +21,8 @@ async fn switch(rest: &Rest, of: &Sold, reentry: bool) {
     done(&rest.patch(&format!("/v1/events/{}", of.event), json!({"reentry": reentry})).await);
 }
 
-/// A device reports that it saw the first ticket; what that was worth.
-async fn noted(rest: &Rest, of: &Sold, (nonce, at): (&str, &str), direction: &str) -> String {
+/// Reports an offline scan of the first ticket; returns its verdict.
+async fn report_scan(rest: &Rest, of: &Sold, (nonce, at): (&str, &str), direction: &str) -> String {
     let scan =
         json!({"nonce": nonce, "at": at, "qr_code": of.code(0), "direction": direction, "gate": "South"});
     let body = json!({"device_id": "d1", "scans": [scan]});
@@ -30,14 +30,14 @@ async fn noted(rest: &Rest, of: &Sold, (nonce, at): (&str, &str), direction: &st
     done(&answer)["results"][0]["record"]["verdict"].as_str().unwrap().to_owned()
 }
 
-/// Somebody goes through with the first ticket; the reason why not, if so.
-async fn goes(rest: &Rest, of: &Sold, direction: &str) -> String {
-    let shown = json!({"ticket_id": of.id(0), "direction": direction});
-    let answer = check_in(rest, &of.event, "North", shown).await;
+/// Checks the first ticket in or out online; returns the error code, or an empty text.
+async fn pass(rest: &Rest, of: &Sold, direction: &str) -> String {
+    let scan = json!({"ticket_id": of.id(0), "direction": direction});
+    let answer = check_in(rest, &of.event, "North", scan).await;
     answer.body["code"].as_str().unwrap_or_default().to_owned()
 }
 
-/// What all scans were worth, oldest first.
+/// Lists direction and verdict of all scans, oldest first.
 async fn verdicts(rest: &Rest, of: &Sold) -> Vec<(String, String)> {
     let path = format!("/v1/events/{}/check-ins", of.event);
     let mut records = all_pages(rest, &path, "records", 50).await;
@@ -50,41 +50,41 @@ async fn admitted_tickets_stay_admitted_when_reentry_is_disabled(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 1, json!({"reentry": true})).await;
     for direction in ["in", "out", "in"] {
-        assert_eq!(goes(&rest, &sold, direction).await, "");
+        assert_eq!(pass(&rest, &sold, direction).await, "");
     }
     let open = now();
     switch(&rest, &sold, false).await;
     let before = verdicts(&rest, &sold).await;
-    // Each of these settles all scans of the ticket again.
-    assert_eq!(noted(&rest, &sold, ("late", &now()), "out").await, "stray");
-    assert_eq!(noted(&rest, &sold, ("again", &now()), "in").await, "duplicate");
-    assert_eq!(goes(&rest, &sold, "out").await, "REENTRY_NOT_ALLOWED");
-    let held = ticket(&rest, sold.id(0)).await;
-    assert_eq!((&held["entries"], &held["inside"]), (&json!(2), &json!(true)));
+    // Each report evaluates all scans of the ticket again.
+    assert_eq!(report_scan(&rest, &sold, ("late", &now()), "out").await, "stray");
+    assert_eq!(report_scan(&rest, &sold, ("again", &now()), "in").await, "duplicate");
+    assert_eq!(pass(&rest, &sold, "out").await, "REENTRY_NOT_ALLOWED");
+    let state = ticket(&rest, sold.id(0)).await;
+    assert_eq!((&state["entries"], &state["inside"]), (&json!(2), &json!(true)));
     assert_eq!(verdicts(&rest, &sold).await[..3], before);
-    // Who left while that was allowed is told so late, and it is allowed still.
-    assert_eq!(noted(&rest, &sold, ("then", &open), "out").await, "accepted");
-    let held = ticket(&rest, sold.id(0)).await;
-    assert_eq!((&held["entries"], &held["inside"]), (&json!(2), &json!(false)));
-    assert_eq!(goes(&rest, &sold, "in").await, "ALREADY_CHECKED_IN");
+    // An exit from before the switch is still accepted when it is reported late.
+    assert_eq!(report_scan(&rest, &sold, ("then", &open), "out").await, "accepted");
+    let state = ticket(&rest, sold.id(0)).await;
+    assert_eq!((&state["entries"], &state["inside"]), (&json!(2), &json!(false)));
+    assert_eq!(pass(&rest, &sold, "in").await, "ALREADY_CHECKED_IN");
 }
 
 async fn refused_scans_stay_refused_when_reentry_is_enabled(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let sold = sold(&rest, 1, json!({})).await;
-    assert_eq!(goes(&rest, &sold, "in").await, "");
-    assert_eq!(noted(&rest, &sold, ("1", &now()), "out").await, "stray");
-    assert_eq!(noted(&rest, &sold, ("2", &now()), "in").await, "duplicate");
+    assert_eq!(pass(&rest, &sold, "in").await, "");
+    assert_eq!(report_scan(&rest, &sold, ("1", &now()), "out").await, "stray");
+    assert_eq!(report_scan(&rest, &sold, ("2", &now()), "in").await, "duplicate");
     let closed = now();
     switch(&rest, &sold, true).await;
     let before = verdicts(&rest, &sold).await;
-    assert_eq!(noted(&rest, &sold, ("3", &closed), "out").await, "stray", "it was before the switch");
+    assert_eq!(report_scan(&rest, &sold, ("3", &closed), "out").await, "stray", "it was before the switch");
     assert_eq!(verdicts(&rest, &sold).await[..3], before);
     for direction in ["out", "in"] {
-        assert_eq!(goes(&rest, &sold, direction).await, "");
+        assert_eq!(pass(&rest, &sold, direction).await, "");
     }
-    let held = ticket(&rest, sold.id(0)).await;
-    assert_eq!((&held["entries"], &held["inside"]), (&json!(2), &json!(true)));
+    let state = ticket(&rest, sold.id(0)).await;
+    assert_eq!((&state["entries"], &state["inside"]), (&json!(2), &json!(true)));
     assert_eq!(verdicts(&rest, &sold).await[..3], before);
 }
 
@@ -95,7 +95,7 @@ async fn reentry_rule_changes_are_limited() {
     let path = format!("/v1/events/{}", sold.event);
     for turn in 0..100 {
         done(&rest.patch(&path, json!({"reentry": turn % 2 == 0})).await);
-        // What changes nothing is no switch.
+        // Setting the same value is no switch.
         done(&rest.patch(&path, json!({"reentry": turn % 2 == 0})).await);
     }
     assert_eq!(rest.patch(&path, json!({"reentry": true})).await.code(413), "TOO_LARGE");

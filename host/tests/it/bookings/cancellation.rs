@@ -1,10 +1,10 @@
-//! Buyers who leave the queue in the moment in which the host reserves for them.
+//! Cancellation of a booking during its automatic reservation.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{SOON, booking, cancel, entered, set, wants};
+use super::{SOON, booking, cancel, enter_queue, lines, set};
 use crate::harness::{Kind, Rest};
 use crate::reservations::{counts, show};
 use crate::tracker::{all_pages, on, on_every_store};
@@ -13,23 +13,23 @@ on_every_store! {
     booking_cancelled_during_reservation_holds_nothing
 }
 
-/// Buyers who come at once, and how often others do at most, until one of them has left in the very moment.
+/// Buyers in each round, and the most rounds until a cancellation meets a reservation.
 const BUYERS: u32 = 16;
 const ROUNDS: u32 = 200;
-/// How much longer than the one before each waits until it leaves.
+/// Difference between the waits of two buyers before they leave.
 const STEP: Duration = Duration::from_millis(2);
 
-/// Enters the queue, and leaves it after a while if that is still possible.
-async fn passes(rest: Rest, show: (String, String), buyer: String, stays: Duration) -> String {
-    let id = entered(&rest, &show.0, &buyer, wants(&show, 1)).await;
+/// Enters the queue and cancels after `stays`, if that is still possible; returns the booking.
+async fn enter_and_leave(rest: Rest, show: (String, String), buyer: String, stays: Duration) -> String {
+    let id = enter_queue(&rest, &show.0, &buyer, lines(&show, 1)).await;
     tokio::time::sleep(stays).await;
-    let left = cancel(&rest, &id).await;
-    assert!(left.status.is_success() || left.status.as_u16() == 409, "{:#}", left.body);
+    let answer = cancel(&rest, &id).await;
+    assert!(answer.status.is_success() || answer.status.as_u16() == 409, "{:#}", answer.body);
     id
 }
 
-/// Reservations of the event that were given back.
-async fn given_back(rest: &Rest, event: &str) -> Vec<Value> {
+/// Lists the released reservations of an event.
+async fn released_reservations(rest: &Rest, event: &str) -> Vec<Value> {
     let path = format!("/v1/reservations?filter=event:{event}%20state:released");
     all_pages(rest, &path, "reservations", 100).await
 }
@@ -43,34 +43,38 @@ async fn booking_cancelled_during_reservation_holds_nothing(kind: Kind) {
         let tasks: Vec<_> = (0..BUYERS)
             .map(|buyer| {
                 let name = format!("b-{round}-{buyer}");
-                tokio::spawn(passes(host.rest(), show.clone(), name, STEP * buyer))
+                tokio::spawn(enter_and_leave(host.rest(), show.clone(), name, STEP * buyer))
             })
             .collect();
         for task in tasks {
             ids.push(task.await.unwrap());
         }
-        // Somebody was held something already when leaving: that is what is to be seen.
-        if !given_back(&rest, &show.0).await.is_empty() {
+        // A released reservation shows that a cancellation met a reservation.
+        if !released_reservations(&rest, &show.0).await.is_empty() {
             break;
         }
     }
-    let mut kept = 0;
+    let mut reserved = 0;
     for id in &ids {
-        let held = booking(&rest, id).await;
-        match held["state"].as_str().unwrap() {
-            "done" => kept += 1,
+        let booking = booking(&rest, id).await;
+        match booking["state"].as_str().unwrap() {
+            "done" => reserved += 1,
             state => {
-                assert_eq!(state, "cancelled", "{held:#}");
-                assert_eq!(held["reservation_id"], Value::Null, "{held:#}");
+                assert_eq!(state, "cancelled", "{booking:#}");
+                assert_eq!(booking["reservation_id"], Value::Null, "{booking:#}");
             }
         }
     }
-    let begun = Instant::now();
-    while counts(&rest, &show.0).await != [kept, 0, 0] {
-        let held = counts(&rest, &show.0).await;
-        assert!(begun.elapsed() < SOON, "{held:?} is held, but {kept} of {} buyers stayed", ids.len());
+    let start = Instant::now();
+    while counts(&rest, &show.0).await != [reserved, 0, 0] {
+        let counts = counts(&rest, &show.0).await;
+        assert!(
+            start.elapsed() < SOON,
+            "{counts:?} units are held, sold and locked, but {reserved} of {} bookings are done",
+            ids.len()
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let back = given_back(&rest, &show.0).await;
-    assert!(!back.is_empty(), "nobody left while the host reserved");
+    let released = released_reservations(&rest, &show.0).await;
+    assert!(!released.is_empty(), "nobody left while the host reserved");
 }

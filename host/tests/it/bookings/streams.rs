@@ -1,4 +1,4 @@
-//! A booking's place, followed over gRPC and as Server-Sent Events.
+//! Streams of a booking's position, over gRPC and Server-Sent Events.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tessera_proto::ticket::v1::booking_service_client::BookingServiceClient;
 use tessera_proto::ticket::v1::{StreamQueuePositionRequest, StreamQueuePositionResponse};
 use tonic::Code;
 
-use super::{SOON, booking, cancel, entered, set, until};
+use super::{SOON, booking, cancel, enter_queue, set, until};
 use crate::harness::{Grpc, Host, Kind, Rest};
 use crate::reservations::{id as reserved, reserve, show};
 use crate::streams::client::EventReader;
@@ -15,75 +15,81 @@ use crate::tracker::{done, memory, on, on_every_store};
 
 on_every_store! { booking_stream_shows_every_position_until_the_end }
 
-/// One who follows a booking.
+/// A client of the stream of a booking.
 enum Follower {
     Grpc(Box<tonic::Streaming<StreamQueuePositionResponse>>),
     Sse(EventReader),
 }
 
-/// What a follower was told: a state and a place, or how the stream ended.
+/// An item of the stream: a state and a position, or the end with its status.
 #[derive(PartialEq, Debug)]
-enum Told {
+enum Update {
     Place(String, Option<u64>),
     End(Option<Code>),
 }
 
-fn place(state: &str, position: Option<u64>) -> Told {
-    Told::Place(state.to_owned(), position)
+fn place(state: &str, position: Option<u64>) -> Update {
+    Update::Place(state.to_owned(), position)
 }
 
 impl Follower {
     async fn grpc(grpc: Grpc, id: &str) -> Self {
         let mut client = BookingServiceClient::with_interceptor(grpc.channel.clone(), grpc);
-        let asked = StreamQueuePositionRequest { booking_id: id.to_owned() };
-        Self::Grpc(Box::new(client.stream_queue_position(asked).await.unwrap().into_inner()))
+        let request = StreamQueuePositionRequest { booking_id: id.to_owned() };
+        Self::Grpc(Box::new(client.stream_queue_position(request).await.unwrap().into_inner()))
     }
 
     async fn sse(rest: &Rest, path: &str) -> Self {
         Self::Sse(EventReader::open(rest, path, None).await.unwrap())
     }
 
-    /// Both ways to follow a booking.
+    /// Opens the stream over both transports.
     async fn both(host: &Host, key: &str, id: &str) -> [Self; 2] {
         let rest = host.rest().with_key(Some(key));
         let grpc = host.grpc().await.with_key(Some(key));
         [Self::grpc(grpc, id).await, Self::sse(&rest, &format!("/v1/bookings/{id}/stream")).await]
     }
 
-    async fn next(&mut self) -> Told {
-        tokio::time::timeout(SOON, self.heard()).await.expect("nothing is told")
+    async fn next(&mut self) -> Update {
+        tokio::time::timeout(SOON, self.receive()).await.expect("no update arrives")
     }
 
-    async fn heard(&mut self) -> Told {
+    async fn receive(&mut self) -> Update {
         match self {
             Self::Grpc(stream) => match stream.message().await {
-                Ok(Some(told)) => {
-                    let held = told.booking.unwrap();
-                    Told::Place(held.state, held.position.map(|position| u64::try_from(position).unwrap()))
+                Ok(Some(response)) => {
+                    let booking = response.booking.unwrap();
+                    Update::Place(
+                        booking.state,
+                        booking.position.map(|position| u64::try_from(position).unwrap()),
+                    )
                 }
-                Ok(None) => Told::End(None),
-                Err(status) => Told::End(Some(status.code())),
+                Ok(None) => Update::End(None),
+                Err(status) => Update::End(Some(status.code())),
             },
             Self::Sse(reader) => loop {
-                let Some(event) = reader.event().await else { return Told::End(None) };
+                let Some(event) = reader.event().await else { return Update::End(None) };
                 if event.comment {
                     continue;
                 }
                 assert_eq!(event.name, "booking");
-                let held: Value = serde_json::from_str(&event.data).unwrap();
-                return Told::Place(held["state"].as_str().unwrap().to_owned(), held["position"].as_u64());
+                let booking: Value = serde_json::from_str(&event.data).unwrap();
+                return Update::Place(
+                    booking["state"].as_str().unwrap().to_owned(),
+                    booking["position"].as_u64(),
+                );
             },
         }
     }
 }
 
-/// A booking that waits behind another, and both behind one who is served.
+/// Creates an active booking and two that wait behind it.
 async fn waiting(rest: &Rest, event: &str) -> [String; 3] {
     done(&set(rest, event, 1, false).await);
-    let ann = entered(rest, event, "ann", json!({})).await;
+    let ann = enter_queue(rest, event, "ann", json!({})).await;
     until(rest, &ann, "active", SOON).await;
-    let ben = entered(rest, event, "ben", json!({})).await;
-    [ann, ben, entered(rest, event, "cem", json!({})).await]
+    let ben = enter_queue(rest, event, "ben", json!({})).await;
+    [ann, ben, enter_queue(rest, event, "cem", json!({})).await]
 }
 
 async fn booking_stream_shows_every_position_until_the_end(kind: Kind) {
@@ -91,9 +97,9 @@ async fn booking_stream_shows_every_position_until_the_end(kind: Kind) {
     let show = show(&rest, 5, json!({})).await;
     let [ann, ben, cem] = waiting(&rest, &show.0).await;
     let mut followers = Follower::both(&host, rest.key.as_ref().unwrap(), &cem).await;
-    let mut all = async |told: Told| {
+    let mut all = async |expected: Update| {
         for follower in &mut followers {
-            assert_eq!(follower.next().await, told);
+            assert_eq!(follower.next().await, expected);
         }
     };
     all(place("waiting", Some(2))).await;
@@ -103,11 +109,11 @@ async fn booking_stream_shows_every_position_until_the_end(kind: Kind) {
     all(place("active", None)).await;
     reserved(&reserve(&rest, &show, "cem", 1).await);
     all(place("done", None)).await;
-    all(Told::End(None)).await;
-    // Who comes later is told how it ended, and no more.
+    all(Update::End(None)).await;
+    // A later stream gets the final state and ends.
     for mut late in Follower::both(&host, rest.key.as_ref().unwrap(), &ben).await {
         assert_eq!(late.next().await, place("cancelled", None));
-        assert_eq!(late.next().await, Told::End(None));
+        assert_eq!(late.next().await, Update::End(None));
     }
 }
 
@@ -126,16 +132,16 @@ async fn booking_stream_ends_with_its_key_and_with_the_host() {
     done(&rest.post(&format!("/v1/keys/{id}:revoke"), Value::Null).await);
     done(&cancel(&rest, &ben).await);
     let [mut grpc, mut sse] = theirs;
-    assert_eq!(grpc.next().await, Told::End(Some(Code::Unauthenticated)));
-    assert_eq!(sse.next().await, Told::End(None));
+    assert_eq!(grpc.next().await, Update::End(Some(Code::Unauthenticated)));
+    assert_eq!(sse.next().await, Update::End(None));
     for follower in &mut ours {
         assert_eq!(follower.next().await, place("waiting", Some(1)));
     }
     assert_eq!(booking(&rest, &cem).await["position"], 1);
     host.terminate();
     let [mut grpc, mut sse] = ours;
-    assert_eq!(grpc.next().await, Told::End(Some(Code::Unavailable)));
-    assert_eq!(sse.next().await, Told::End(None));
+    assert_eq!(grpc.next().await, Update::End(Some(Code::Unavailable)));
+    assert_eq!(sse.next().await, Update::End(None));
     assert!(host.wait(Duration::from_secs(20)).success());
 }
 

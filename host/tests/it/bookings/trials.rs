@@ -1,10 +1,10 @@
-//! More buyers than units, and several hosts on one database: who came first gets it, and each is served once.
+//! More buyers than units, and several hosts on one database: order of entry decides, each booking is served once.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{SOON, booking, cancel, enqueue, entered, set, status, time_of, until, wants};
+use super::{SOON, booking, cancel, enqueue, enter_queue, lines, set, status, time_of, until};
 use crate::harness::{Home, Host, Kind, Rest};
 use crate::reservations::{counts, show};
 use crate::tracker::{done, on, on_every_store};
@@ -14,12 +14,14 @@ on_every_store! { first_buyers_get_the_last_units }
 const BUYERS: usize = 60;
 const UNITS: u64 = 40;
 
-/// Many come at once.
+/// Enters all buyers concurrently; returns their bookings.
 async fn crowd(hosts: &[Rest], show: &(String, String)) -> Vec<String> {
     let tasks: Vec<_> = (0..BUYERS)
         .map(|buyer| {
             let (rest, show) = (hosts[buyer % hosts.len()].clone(), show.clone());
-            tokio::spawn(async move { entered(&rest, &show.0, &format!("b{buyer}"), wants(&show, 1)).await })
+            tokio::spawn(
+                async move { enter_queue(&rest, &show.0, &format!("b{buyer}"), lines(&show, 1)).await },
+            )
         })
         .collect();
     let mut ids = Vec::new();
@@ -29,45 +31,45 @@ async fn crowd(hosts: &[Rest], show: &(String, String)) -> Vec<String> {
     ids
 }
 
-/// The bookings in the order in which they came, once all of them are over.
-async fn over(rest: &Rest, ids: &[String]) -> Vec<Value> {
-    let begun = Instant::now();
+/// Waits until all bookings are finished; returns them in order of entry.
+async fn finished_bookings(rest: &Rest, ids: &[String]) -> Vec<Value> {
+    let start = Instant::now();
     let mut all = Vec::new();
     for id in ids {
         loop {
-            let held = booking(rest, id).await;
-            if held["state"] != "waiting" && held["state"] != "active" {
-                all.push(held);
+            let booking = booking(rest, id).await;
+            if booking["state"] != "waiting" && booking["state"] != "active" {
+                all.push(booking);
                 break;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "the queue does not get on: {held:#}");
+            assert!(start.elapsed() < Duration::from_secs(60), "the queue does not get on: {booking:#}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-    all.sort_by_key(|held| (time_of(held, "entered_at"), held["id"].as_str().unwrap().to_owned()));
+    all.sort_by_key(|booking| (time_of(booking, "entered_at"), booking["id"].as_str().unwrap().to_owned()));
     all
 }
 
 async fn first_buyers_get_the_last_units(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let show = show(&rest, UNITS, json!({})).await;
-    // One who is served keeps the others waiting until all are there.
+    // An active booking keeps the others waiting until all have entered.
     done(&set(&rest, &show.0, 1, true).await);
     let first = enqueue(&rest, &show.0, "first", json!({})).await;
     let first = first.expect(201)["booking"]["id"].as_str().unwrap().to_owned();
     until(&rest, &first, "active", SOON).await;
     let ids = crowd(&[host.rest()], &show).await;
     assert_eq!(status(&rest, &show.0).await["waiting"], BUYERS);
-    // All of them at once: nothing but their order says who gets the last unit.
+    // All become active at once: only the order of entry decides who gets the last unit.
     done(&set(&rest, &show.0, 100, true).await);
-    let all = over(&rest, &ids).await;
-    let states: Vec<_> = all.iter().map(|held| held["state"].as_str().unwrap()).collect();
+    let all = finished_bookings(&rest, &ids).await;
+    let states: Vec<_> = all.iter().map(|booking| booking["state"].as_str().unwrap()).collect();
     let expected: Vec<_> = (0..BUYERS).map(|place| if place < 40 { "done" } else { "failed" }).collect();
     assert_eq!(states, expected);
     for failed in &all[40..] {
         assert_eq!(failed["failure_reason"], "INVENTORY_EXHAUSTED");
     }
-    let turns: Vec<_> = all.iter().map(|held| time_of(held, "active_at")).collect();
+    let turns: Vec<_> = all.iter().map(|booking| time_of(booking, "active_at")).collect();
     assert!(turns.is_sorted(), "{turns:?}");
     assert_eq!(counts(&rest, &show.0).await, [UNITS, 0, 0]);
     done(&cancel(&rest, &first).await);
@@ -81,17 +83,17 @@ async fn shared_queue_serves_each_booking_once_when_a_host_dies() {
     let show = show(&rest, 500, json!({})).await;
     done(&set(&rest, &show.0, 6, false).await);
     let ids = crowd(&[one.rest(), rest.clone()], &show).await;
-    let begun = Instant::now();
+    let start = Instant::now();
     while counts(&rest, &show.0).await[0] < 12 {
-        assert!(begun.elapsed() < Duration::from_secs(30), "the queue does not get on");
+        assert!(start.elapsed() < Duration::from_secs(30), "the queue does not get on");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     one.kill();
-    let all = over(&rest, &ids).await;
+    let all = finished_bookings(&rest, &ids).await;
     let mut reserved = Vec::new();
-    for held in &all {
-        assert_eq!(held["state"], "done", "{held:#}");
-        reserved.push(held["reservation_id"].as_str().unwrap());
+    for booking in &all {
+        assert_eq!(booking["state"], "done", "{booking:#}");
+        reserved.push(booking["reservation_id"].as_str().unwrap());
     }
     reserved.sort_unstable();
     reserved.dedup();

@@ -1,8 +1,8 @@
-//! Lists of venues, series and events: which, in what order, page by page.
+//! Lists of venues, series and events: filters, orders and pages.
 
 use serde_json::{Value, json};
 
-use super::{event, event_body, made, venue};
+use super::{create, event, event_body, venue};
 use crate::harness::{Kind, Rest};
 use crate::tracker::{all_pages, done, encode, faults, on, on_every_store};
 
@@ -17,7 +17,7 @@ async fn titles(rest: &Rest, path: &str) -> Vec<String> {
     events.iter().map(|event| event["title"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Four events, one of them a draft.
+/// Creates five events: one is a draft, one is cancelled.
 async fn shows(rest: &Rest, venue: &str) {
     let at = |day: u32| (format!("2126-03-0{day}T19:00:00Z"), format!("2126-03-0{day}T22:00:00Z"));
     let shows = [
@@ -43,7 +43,7 @@ async fn events_are_filtered_by_their_fields(kind: Kind) {
     shows(&rest, &hall).await;
     let nobody = rest.with_key(None);
     let at_hall = format!("venue:{hall}");
-    for (filter, order, known, public) in [
+    for (filter, order, all, public) in [
         ("", "title", "ABCDE", "ABDE"),
         ("", "", "DACEB", "DAEB"),
         ("", "starts", "BECAD", "BEAD"),
@@ -58,7 +58,7 @@ async fn events_are_filtered_by_their_fields(kind: Kind) {
         ("series:none category:concert", "created", "ACDE", "ADE"),
     ] {
         let path = format!("/v1/events?filter={}&order_by={}", encode(filter), encode(order));
-        assert_eq!(titles(&rest, &path).await.concat(), known, "{filter} {order}");
+        assert_eq!(titles(&rest, &path).await.concat(), all, "{filter} {order}");
         assert_eq!(titles(&nobody, &path).await.concat(), public, "{filter} {order}");
     }
     let featured = "/v1/events/featured?order_by=title";
@@ -100,19 +100,19 @@ async fn venues_and_series_are_listed(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     for name in ["Hall", "Arena", "Club"] {
         venue(&rest, name).await;
-        made(&rest, "/v1/series", json!({"name": name}), "series").await;
+        create(&rest, "/v1/series", json!({"name": name}), "series").await;
     }
     let nobody = rest.with_key(None);
     let names = |found: Vec<Value>| {
-        found.iter().map(|held| held["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        found.iter().map(|object| object["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     for list in ["venues", "series"] {
         let by = async |query: &str| names(all_pages(&nobody, &format!("/v1/{list}?{query}"), list, 2).await);
         assert_eq!(by("order_by=name").await, ["Arena", "Club", "Hall"], "{list}");
         assert_eq!(by("order_by=created").await, ["Hall", "Arena", "Club"], "{list}");
         assert_eq!(by("filter=name:Club").await, ["Club"], "{list}");
-        let taken = nobody.get(&format!("/v1/{list}?order_by=city")).await;
-        assert_eq!(faults(&taken), ["order_by"], "{list}");
+        let refused = nobody.get(&format!("/v1/{list}?order_by=city")).await;
+        assert_eq!(faults(&refused), ["order_by"], "{list}");
     }
     let found = all_pages(&nobody, "/v1/venues?filter=city:Berlin%20country:Germany", "venues", 2).await;
     assert_eq!(found.len(), 3);

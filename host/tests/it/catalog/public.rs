@@ -1,4 +1,4 @@
-//! What everybody may see without a key, and of which tenant.
+//! Public reads without a key, and the choice of the tenant.
 
 use serde_json::{Value, json};
 use tessera_proto::ticket::v1::catalog_service_client::CatalogServiceClient;
@@ -17,7 +17,7 @@ on_every_store! {
     public_requests_name_the_tenant_when_there_are_several
 }
 
-/// The titles of the events that somebody without a key sees.
+/// The titles of a list of events.
 fn titles(answer: &Answer) -> Vec<&str> {
     let events = answer.expect(200)["events"].as_array().unwrap();
     events.iter().map(|event| event["title"].as_str().unwrap()).collect()
@@ -27,7 +27,7 @@ async fn with_header(rest: &Rest, header: (&str, &str), path: &str) -> Answer {
     rest.send(rest.request(reqwest::Method::GET, path).header(header.0, header.1)).await
 }
 
-/// Makes a tenant and answers a client that is its admin.
+/// Creates a tenant; returns a client with a key of its admin.
 async fn tenant(rest: &Rest, slug: &str) -> Rest {
     rest.post("/v1/tenants", json!({"slug": slug, "name": slug})).await.expect(201);
     let key = json!({"name": "theirs", "roles": ["admin"], "tenant": slug});
@@ -35,7 +35,7 @@ async fn tenant(rest: &Rest, slug: &str) -> Rest {
     rest.with_key(key.expect(201)["secret"].as_str())
 }
 
-/// A connection without a key that calls the host by a name.
+/// A connection without a key; `name` is sent as the host.
 async fn channel(host: &Host, name: Option<&str>) -> Channel {
     let mut endpoint = Endpoint::from_shared(format!("http://{}", host.grpc)).unwrap();
     if let Some(name) = name {
@@ -44,7 +44,7 @@ async fn channel(host: &Host, name: Option<&str>) -> Channel {
     endpoint.connect().await.unwrap()
 }
 
-async fn heard(channel: &Channel, tenant: Option<&str>) -> Result<Vec<String>, Status> {
+async fn titles_over_grpc(channel: &Channel, tenant: Option<&str>) -> Result<Vec<String>, Status> {
     let mut request = Request::new(GetEventsRequest::default());
     if let Some(tenant) = tenant {
         request.metadata_mut().insert("x-tenant", tenant.parse().unwrap());
@@ -57,13 +57,13 @@ async fn draft_event_is_not_found_publicly(kind: Kind) {
     let (_home, host, rest) = on(kind).await;
     let nobody = rest.with_key(None);
     let id = event(&rest, "Night", json!({"status": "draft"})).await;
-    let held = ticket_type(&rest, &id, json!({"quantity": 5})).await;
+    let ticket_type = ticket_type(&rest, &id, json!({"quantity": 5})).await;
     let path = format!("/v1/events/{id}");
     let paths = [
         path.clone(),
         format!("{path}/tickets"),
-        format!("{path}/tickets/{held}"),
-        format!("/v1/tickets/types/{held}"),
+        format!("{path}/tickets/{ticket_type}"),
+        format!("/v1/tickets/types/{ticket_type}"),
         format!("/v1/tickets/types?event_id={id}"),
     ];
     for path in &paths {
@@ -73,15 +73,15 @@ async fn draft_event_is_not_found_publicly(kind: Kind) {
     assert!(titles(&nobody.get("/v1/events").await).is_empty());
     assert_eq!(nobody.get("/v1/events/categories").await.expect(200)["categories"], json!([]));
     let mut grpc = TicketServiceClient::new(channel(&host, None).await);
-    let ask = || GetEventByIdRequest { event_id: id.clone() };
-    assert_eq!(grpc.get_event_by_id(ask()).await.unwrap_err().code(), Code::NotFound);
+    let request = || GetEventByIdRequest { event_id: id.clone() };
+    assert_eq!(grpc.get_event_by_id(request()).await.unwrap_err().code(), Code::NotFound);
 
     rest.patch(&path, json!({"status": "active"})).await.expect(200);
     for path in &paths {
         nobody.get(path).await.expect(200);
     }
     assert_eq!(titles(&nobody.get("/v1/events").await), ["Night"]);
-    assert_eq!(grpc.get_event_by_id(ask()).await.unwrap().into_inner().event.unwrap().title, "Night");
+    assert_eq!(grpc.get_event_by_id(request()).await.unwrap().into_inner().event.unwrap().title, "Night");
 }
 
 async fn public_requests_name_the_tenant_when_there_are_several(kind: Kind) {
@@ -115,7 +115,7 @@ async fn public_requests_name_the_tenant_when_there_are_several(kind: Kind) {
         assert_eq!(answer.code(404), "TENANT_NOT_FOUND", "{name:?}");
     }
     over_grpc(&host).await;
-    assert_eq!(titles(&theirs.get("/v1/events").await), ["Theirs"], "a key says whose it is");
+    assert_eq!(titles(&theirs.get("/v1/events").await), ["Theirs"], "a key names its tenant");
 
     rest.post("/v1/tenants/acme:suspend", Value::Null).await.expect(200);
     for header in [("x-tenant", "acme"), ("host", "acme.tickets.example")] {
@@ -125,16 +125,20 @@ async fn public_requests_name_the_tenant_when_there_are_several(kind: Kind) {
 
 async fn over_grpc(host: &Host) {
     let plain = channel(host, None).await;
-    let refused = heard(&plain, None).await.unwrap_err();
+    let refused = titles_over_grpc(&plain, None).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     assert!(refused.message().contains("X-Tenant"), "{refused:?}");
-    assert_eq!(heard(&plain, Some("acme")).await.unwrap(), ["Theirs"]);
-    assert_eq!(heard(&plain, Some("default")).await.unwrap(), ["Ours"]);
-    let unknown = heard(&plain, Some("nobody")).await.unwrap_err();
+    assert_eq!(titles_over_grpc(&plain, Some("acme")).await.unwrap(), ["Theirs"]);
+    assert_eq!(titles_over_grpc(&plain, Some("default")).await.unwrap(), ["Ours"]);
+    let unknown = titles_over_grpc(&plain, Some("nobody")).await.unwrap_err();
     assert_eq!(unknown.get_details_error_info().unwrap().reason, "TENANT_NOT_FOUND");
     let named = channel(host, Some("acme.tickets.example")).await;
-    assert_eq!(heard(&named, None).await.unwrap(), ["Theirs"]);
-    assert_eq!(heard(&named, Some("default")).await.unwrap(), ["Ours"], "who says so is believed first");
+    assert_eq!(titles_over_grpc(&named, None).await.unwrap(), ["Theirs"]);
+    assert_eq!(
+        titles_over_grpc(&named, Some("default")).await.unwrap(),
+        ["Ours"],
+        "`x-tenant` comes before the host name"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Ticket types: what they must be, what is left of them, and whose they are.
+//! Ticket types: validation, availability, and the event they belong to.
 
 use serde_json::{Value, json};
 
@@ -16,8 +16,8 @@ async fn each_fault_of_a_ticket_type_names_its_field() {
     let (_home, _host, rest) = memory().await;
     let event = event(&rest, "Night", json!({})).await;
     let path = format!("/v1/events/{event}/tickets");
-    let held = ticket_type(&rest, &event, json!({"quantity": 5})).await;
-    let at = format!("{path}/{held}");
+    let ticket_type = ticket_type(&rest, &event, json!({"quantity": 5})).await;
+    let at = format!("{path}/{ticket_type}");
     let stranger = uuid::Uuid::now_v7().to_string();
     for (more, fields) in [
         (json!({"name": ""}), vec!["name"]),
@@ -59,22 +59,22 @@ async fn availability_is_that_of_the_smallest_pool(kind: Kind) {
     let path = format!("/v1/events/{event}/tickets");
     let bounded = ticket_type(&rest, &event, json!({"quantity": 100})).await;
     let open = ticket_type(&rest, &event, json!({})).await;
-    let left = async || {
+    let available = async || {
         let listed = rest.get(&path).await;
         let types = listed.expect(200)["ticket_types"].as_array().unwrap().clone();
         assert_eq!((&types[0]["id"], &types[1]["id"]), (&json!(bounded), &json!(open)), "oldest first");
-        types.iter().map(|held| held["available_quantity"].clone()).collect::<Vec<_>>()
+        types.iter().map(|ticket_type| ticket_type["available_quantity"].clone()).collect::<Vec<_>>()
     };
-    assert_eq!(left().await, [json!(100), Value::Null]);
+    assert_eq!(available().await, [json!(100), Value::Null]);
     done(&rest.patch(&format!("/v1/events/{event}"), json!({"max_capacity": 60})).await);
-    assert_eq!(left().await, [json!(60), json!(60)]);
-    let held = rest.get(&format!("{path}/{bounded}")).await;
-    assert_eq!(held.expect(200)["ticket_type"]["quantity"], 100, "what was written stays");
+    assert_eq!(available().await, [json!(60), json!(60)]);
+    let answer = rest.get(&format!("{path}/{bounded}")).await;
+    assert_eq!(answer.expect(200)["ticket_type"]["quantity"], 100, "what was written stays");
     let changed = rest.patch(&format!("{path}/{bounded}"), json!({"quantity": 40})).await;
     assert_eq!(done(&changed)["ticket_type"]["available_quantity"], 40);
-    assert_eq!(left().await, [json!(40), json!(60)]);
+    assert_eq!(available().await, [json!(40), json!(60)]);
     done(&rest.patch(&format!("{path}/{bounded}"), json!({"quantity": null})).await);
-    assert_eq!(left().await, [json!(60), json!(60)]);
+    assert_eq!(available().await, [json!(60), json!(60)]);
     let facts = format!("/v1/audit?filter=event:{event}%20kind:pool");
     until(&rest, &facts, |answer| answer.expect(200)["facts"].as_array().unwrap().len() == 3).await;
 }
@@ -82,16 +82,16 @@ async fn availability_is_that_of_the_smallest_pool(kind: Kind) {
 async fn a_ticket_type_belongs_to_one_event(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let (one, other) = (event(&rest, "One", json!({})).await, event(&rest, "Other", json!({})).await);
-    let held = ticket_type(&rest, &one, json!({"metadata": {"door": "north"}})).await;
-    let wrong = format!("/v1/events/{other}/tickets/{held}");
+    let id = ticket_type(&rest, &one, json!({"metadata": {"door": "north"}})).await;
+    let wrong = format!("/v1/events/{other}/tickets/{id}");
     assert_eq!(rest.get(&wrong).await.code(404), "TICKET_TYPE_NOT_FOUND");
     assert_eq!(rest.patch(&wrong, json!({"name": "x"})).await.code(404), "TICKET_TYPE_NOT_FOUND");
     assert_eq!(rest.put(&wrong, ticket_body("x", &json!({}))).await.code(404), "TICKET_TYPE_NOT_FOUND");
     assert_eq!(rest.delete(&wrong).await.code(404), "TICKET_TYPE_NOT_FOUND");
-    let right = format!("/v1/events/{one}/tickets/{held}");
+    let right = format!("/v1/events/{one}/tickets/{id}");
     let whole = rest.get(&right).await.expect(200)["ticket_type"].clone();
     assert_eq!((&whole["name"], &whole["metadata"]), (&json!("Seat"), &json!({"door": "north"})));
-    assert_eq!(rest.get(&format!("/v1/tickets/types/{held}")).await.expect(200)["ticket_type"], whole);
+    assert_eq!(rest.get(&format!("/v1/tickets/types/{id}")).await.expect(200)["ticket_type"], whole);
     let listed = rest.get(&format!("/v1/tickets/types?event_id={one}")).await;
     assert_eq!(listed.expect(200)["ticket_types"], json!([whole]));
     assert_eq!(rest.get("/v1/tickets/types").await.code(400), "INVALID_ARGUMENT");

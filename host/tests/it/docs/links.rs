@@ -14,7 +14,7 @@ fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The targets of a document's links to other places of the repository.
+/// Returns the targets of a document's links within the repository.
 fn targets(text: &str) -> impl Iterator<Item = &str> {
     text.split("](")
         .skip(1)
@@ -22,10 +22,10 @@ fn targets(text: &str) -> impl Iterator<Item = &str> {
         .filter(|target| !target.contains("://"))
 }
 
-/// A heading as links name it: `## What always holds` is `what-always-holds`.
+/// Returns the anchor of a heading: `## What always holds` is `what-always-holds`.
 fn anchor(heading: &str) -> String {
-    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
-    kept.collect::<String>().to_lowercase().replace(' ', "-")
+    let characters = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    characters.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
 fn has_heading(document: &Path, name: &str) -> bool {
@@ -58,7 +58,7 @@ fn links_lead_to_files_and_headings() {
     assert!(checked >= 50, "only {checked} links were found");
 }
 
-/// The file or folder that the architecture page means: it leaves out where the crates are, and the `.rs` of a module.
+/// Finds the file or folder of a path on the architecture page, which omits the folder of the crates and `.rs`.
 fn file_of(path: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let (first, rest) = path.split_once('/')?;

@@ -13,8 +13,9 @@ const METHODS: [&str; 7] = ["get", "put", "post", "delete", "patch", "head", "op
 fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     let all = paths.iter().flat_map(|(path, item)| {
-        let held = item.as_object().unwrap().iter();
-        held.filter(|(method, _)| METHODS.contains(&method.as_str()))
+        let members = item.as_object().unwrap().iter();
+        members
+            .filter(|(method, _)| METHODS.contains(&method.as_str()))
             .map(move |(method, operation)| (method.as_str(), path.as_str(), operation))
     });
     all.collect()
@@ -103,8 +104,8 @@ async fn every_operation_describes_parameters_and_responses() {
     }
 }
 
-/// What a page loads: the values of `src` and of the `href` of its style sheets and icons.
-fn loaded(html: &str) -> Vec<String> {
+/// Returns the URLs that a page loads: each `src`, and the `href` of style sheets and icons.
+fn loaded_urls(html: &str) -> Vec<String> {
     let mut found = Vec::new();
     for tag in
         html.split('<').filter(|tag| ["script", "link", "img", "iframe"].iter().any(|t| tag.starts_with(t)))
@@ -133,7 +134,7 @@ async fn documentation_pages_load_only_from_the_binary() {
     assert!(policy.contains("default-src 'self'"), "{policy}");
     assert!(!policy.contains("http:") && !policy.contains("https:") && !policy.contains('*'), "{policy}");
 
-    let parts = loaded(&html);
+    let parts = loaded_urls(&html);
     assert!(parts.iter().any(|part| part.contains("swagger-ui")), "{html}");
     let mut scripts = 0;
     for part in parts {
@@ -143,10 +144,10 @@ async fn documentation_pages_load_only_from_the_binary() {
         }
         let address = base.join(&part).unwrap();
         assert!(address.as_str().starts_with(&host.http));
-        let loaded = nobody.client.get(address.clone()).send().await.unwrap();
-        assert_eq!(loaded.status().as_u16(), 200, "{address}");
-        let kind = loaded.headers()["content-type"].to_str().unwrap().to_owned();
-        let text = loaded.bytes().await.unwrap();
+        let response = nobody.client.get(address.clone()).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200, "{address}");
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        let text = response.bytes().await.unwrap();
         scripts += usize::from(kind.contains("javascript"));
         if part.contains("initializer") {
             let text = String::from_utf8_lossy(&text);
@@ -155,7 +156,7 @@ async fn documentation_pages_load_only_from_the_binary() {
         }
     }
     assert!(scripts >= 2, "the page has no scripts");
-    // A policy without inline scripts must find none.
+    // The policy forbids inline scripts, so the page must have none.
     for script in html.split("<script").skip(1) {
         let (tag, rest) = script.split_once('>').unwrap();
         let body = rest.split("</script>").next().unwrap().trim();

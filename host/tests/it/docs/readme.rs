@@ -1,4 +1,4 @@
-//! The README's first steps, as they stand there, against a host.
+//! The README's first steps, run verbatim against a host.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::harness::{Host, ROOT_KEY};
 use crate::tracker::memory;
 
-/// The commands with curl of the first steps, in their order.
+/// Returns the curl commands of the first steps, in order.
 fn commands() -> Vec<String> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let text = std::fs::read_to_string(path).unwrap();
@@ -18,7 +18,7 @@ fn commands() -> Vec<String> {
         let (language, body) = block.split_once('\n')?;
         ["sh", "console", "bash"].contains(&language.trim()).then(|| body.to_owned())
     });
-    // A prompt is no part of a command, and a line that ends with a backslash goes on.
+    // Prompts are removed, and lines that end with a backslash are joined.
     let lines: Vec<String> = shell
         .flat_map(|body| {
             let whole = body.replace("\\\n", " ");
@@ -28,12 +28,12 @@ fn commands() -> Vec<String> {
     lines.into_iter().filter(|line| line.trim_start().starts_with("curl ")).collect()
 }
 
-/// What a command prints, when it went well.
+/// Runs a command, which must succeed; returns its output.
 fn run(host: &Host, command: &str, ids: &[(&str, String)]) -> String {
     let address = host.http.strip_prefix("http://").unwrap();
     let command = command.replace("localhost:8080", address);
     let output = Command::new("sh")
-        // A stream has no end of its own.
+        // A stream does not end by itself.
         .args(["-c", &format!("set -e; {command} --fail-with-body --max-time 3")])
         .env("TESSERA_KEY", ROOT_KEY)
         .envs(ids.iter().map(|(name, id)| (name, id)))
@@ -73,9 +73,9 @@ async fn first_steps_of_the_readme_work_verbatim() {
             "/reservation_id",
             "/reservation/tickets/0/id",
         ];
-        for (at, (_, held)) in places.iter().zip(&mut ids) {
+        for (at, (_, variable)) in places.iter().zip(&mut ids) {
             if let Some(id) = answer.pointer(at).and_then(Value::as_str) {
-                id.clone_into(held);
+                id.clone_into(variable);
             }
         }
         if command.ends_with("/tickets") {

@@ -1,4 +1,4 @@
-//! A new author's path, by the commands of `host/docs/PLUGINS.md` as they stand there.
+//! The plugin guide: the commands of `host/docs/PLUGINS.md`, run verbatim.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::harness::{Host, ROOT_KEY};
 use crate::tracker::memory;
 
-/// The commands of the guide's first part, in their order.
+/// Returns the commands of the guide's first part, in order.
 fn commands() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/PLUGINS.md");
     let text = std::fs::read_to_string(path).unwrap();
@@ -18,7 +18,7 @@ fn commands() -> Vec<String> {
     blocks.flat_map(str::lines).map(str::to_owned).collect()
 }
 
-/// A folder that is gone at the end.
+/// A folder, deleted when dropped.
 struct Folder(PathBuf);
 
 impl Drop for Folder {
@@ -42,9 +42,9 @@ fn run(folder: &Path, command: &str, host: &Host) -> String {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let (told, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command}\n{told}{err}");
-    told.into_owned()
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command}\n{stdout}{stderr}");
+    stdout.into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,19 +56,19 @@ async fn plugin_guide_works_from_start_to_finish() {
     let root = Folder(root);
     let mut folder = root.0.clone();
     let short = json!({"project_id": project, "summary": "Oil leak"});
-    let mut seen = Vec::new();
+    let mut executed = Vec::new();
     for command in commands() {
         if let Some(into) = command.strip_prefix("cd ") {
             folder = folder.join(into);
             continue;
         }
-        // It is there: the tests' own set-up has installed it, or the machine has no rustup.
+        // The target is installed already by the set-up of the tests, or the machine has no rustup.
         if command.starts_with("rustup ") {
             continue;
         }
-        let told = tokio::task::block_in_place(|| run(&folder, &command, &host));
+        let output = tokio::task::block_in_place(|| run(&folder, &command, &host));
         if command.starts_with("tessera plugin test") {
-            assert!(told.contains("2 of 2 passed"), "{told}");
+            assert!(output.contains("2 of 2 passed"), "{output}");
         }
         if command.contains("min_summary\": 12") {
             let refused = rest.post("/v1/issues", short.clone()).await;
@@ -80,16 +80,16 @@ async fn plugin_guide_works_from_start_to_finish() {
             );
         }
         if command.contains("plugin rollback") {
-            assert!(told.contains("0.1.0") && !told.contains("0.2.0"), "{told}");
+            assert!(output.contains("0.1.0") && !output.contains("0.2.0"), "{output}");
         }
         if command.contains("plugin calls") {
-            assert!(told.contains("refused") && told.contains("SUMMARY_TOO_SHORT"), "{told}");
+            assert!(output.contains("refused") && output.contains("SUMMARY_TOO_SHORT"), "{output}");
         }
-        seen.push(command);
+        executed.push(command);
     }
     rest.post("/v1/issues", short).await.expect(201);
     for verb in ["new", "build", "test", "inspect", "run", "bench", "push", "install", "calls", "rollback"] {
-        let there = seen.iter().any(|command| command.contains(&format!("tessera plugin {verb}")));
+        let there = executed.iter().any(|command| command.contains(&format!("tessera plugin {verb}")));
         assert!(there, "the guide does not show `tessera plugin {verb}`");
     }
 }
@@ -109,8 +109,8 @@ fn invalid_component_names_its_fault() {
             .arg(&path)
             .output()
             .unwrap();
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && told.contains(reason), "{reason}: {told}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && stderr.contains(reason), "{reason}: {stderr}");
     }
     std::fs::remove_file(&path).unwrap();
 }

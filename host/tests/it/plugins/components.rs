@@ -1,4 +1,4 @@
-//! The example plugins as components, built once for all tests, as their authors would build them.
+//! The example plugins as components, built once for all tests.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use crate::harness::Rest;
 
-type Held = Arc<OnceLock<Vec<u8>>>;
+type ComponentCell = Arc<OnceLock<Vec<u8>>>;
 
-/// The component of an example plugin.
+/// Returns the component of an example plugin.
 pub fn component(name: &str) -> Vec<u8> {
-    static BUILT: Mutex<Option<HashMap<String, Held>>> = Mutex::new(None);
-    let held = {
+    static BUILT: Mutex<Option<HashMap<String, ComponentCell>>> = Mutex::new(None);
+    let cell = {
         let mut built = BUILT.lock().unwrap();
         Arc::clone(built.get_or_insert_default().entry(name.to_owned()).or_default())
     };
-    held.get_or_init(|| build(name)).clone()
+    cell.get_or_init(|| build(name)).clone()
 }
 
 fn build(name: &str) -> Vec<u8> {
@@ -37,7 +37,7 @@ fn build(name: &str) -> Vec<u8> {
     component
 }
 
-/// The same component with other bytes that mean nothing: another digest.
+/// Returns the component with a custom section, so that its digest differs.
 pub fn varied(component: &[u8], mark: &str) -> Vec<u8> {
     // A custom section: id 0, its size, the length of its name, its name, its bytes.
     let payload = [&[4][..], b"mark", mark.as_bytes()].concat();
@@ -46,27 +46,27 @@ pub fn varied(component: &[u8], mark: &str) -> Vec<u8> {
     [component, &[0, size], &payload].concat()
 }
 
-/// The same component as another version of its plugin.
+/// Returns the component as version 1.0.1.
 pub fn newer(component: &[u8]) -> Vec<u8> {
     versioned(component, "1.0.1")
 }
 
-/// The same component as that version of its plugin, of the same length, in the component's own text.
+/// Returns the component with its version text replaced by one of the same length.
 pub fn versioned(component: &[u8], version: &str) -> Vec<u8> {
     let mut next = component.to_vec();
-    let at = next.windows(5).position(|held| held == b"1.0.0").expect("the version is in the component");
+    let at = next.windows(5).position(|window| window == b"1.0.0").expect("the version is in the component");
     next[at..at + 5].copy_from_slice(version.as_bytes());
     next
 }
 
-/// Uploads a component; its release.
+/// Uploads a component; returns its release.
 pub async fn upload(rest: &Rest, component: Vec<u8>) -> Value {
     let request = rest.request(reqwest::Method::POST, "/v1/releases");
     let request = request.header("content-type", "application/wasm").body(component);
     rest.send(request).await.expect(201)["release"].clone()
 }
 
-/// Uploads an example plugin and installs it; its installation. `how` is merged into the request.
+/// Uploads and installs an example plugin; returns its installation. `how` is merged into the request.
 pub async fn install(rest: &Rest, name: &str, how: Value) -> Value {
     let release = upload(rest, component(name)).await;
     let mut body = json!({"release": {"digest": release["digest"]}});

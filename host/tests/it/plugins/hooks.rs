@@ -1,4 +1,4 @@
-//! Plugins at work in the tracker: what validations refuse, what workflows do, and what neither may.
+//! Hooks in the tracker: validations, workflow effects, and their limits.
 
 use serde_json::{Value, json};
 use tessera_proto::issues::v1::CreateIssueRequest;
@@ -33,10 +33,13 @@ async fn refusals_of_all_plugins_are_returned_and_nothing_is_stored(kind: Kind) 
     let body = json!({"project_id": project, "summary": "Oil"});
     let refused = rest.post("/v1/issues", body.clone()).await;
     assert_eq!(refused.code(422), "FIELD_REQUIRED", "the first one's code");
-    let told: Vec<_> = refused.body["violations"].as_array().unwrap().iter().collect();
-    let plugins: Vec<_> = told.iter().map(|held| held["plugin"].as_str().unwrap()).collect();
+    let violations: Vec<_> = refused.body["violations"].as_array().unwrap().iter().collect();
+    let plugins: Vec<_> = violations.iter().map(|violation| violation["plugin"].as_str().unwrap()).collect();
     assert_eq!(plugins, ["required-fields", "text-policy"]);
-    assert_eq!((&told[1]["field"], &told[1]["code"]), (&json!("summary"), &json!("SUMMARY_TOO_SHORT")));
+    assert_eq!(
+        (&violations[1]["field"], &violations[1]["code"]),
+        (&json!("summary"), &json!("SUMMARY_TOO_SHORT"))
+    );
 
     let grpc = host.grpc().await;
     let mut client = IssuesServiceClient::with_interceptor(grpc.channel.clone(), grpc);
@@ -56,11 +59,11 @@ async fn refusals_of_all_plugins_are_returned_and_nothing_is_stored(kind: Kind) 
     assert_eq!(count(&rest, &project).await, 0);
     let facts = all_pages(&rest, "/v1/audit?filter=type:issue.*", "facts", 50).await;
     assert!(facts.is_empty(), "{facts:?}");
-    // In another project only the tenant's own rule holds.
+    // In another project only the rule of the whole tenant applies.
     let other = rest.project("Q").await;
     let body = json!({"project_id": other, "summary": "Oil", "description": "d"});
-    let made = rest.post("/v1/issues", body).await;
-    let id = made.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned();
+    let answer = rest.post("/v1/issues", body).await;
+    let id = answer.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned();
     let path = format!("/v1/issues/{id}");
     assert_eq!(rest.patch(&path, json!({"description": null})).await.code(422), "FIELD_REQUIRED");
     done(&rest.delete(&path).await);
@@ -74,13 +77,13 @@ async fn projects_users_and_comments_are_validated() {
     install(&rest, "text-policy", json!({"settings": {"banned": ["asap"]}})).await;
     let refused = rest.post(&format!("/v1/issues/{id}/comments"), json!({"body": "Do it ASAP"})).await;
     assert_eq!((refused.code(422), &refused.body["violations"][0]["field"]), ("WORD_BANNED", &json!("body")));
-    // One that sees all kinds, and refuses.
+    // This plugin validates all kinds and refuses.
     hostile(&rest, json!({"act": "residue"}), json!({})).await;
     assert_eq!(rest.post("/v1/projects", json!({"name": "Q"})).await.code(422), "RUNS");
     let ada = json!({"first_name": "Ada", "last_name": "L", "email_address": "ada@example.com"});
     assert_eq!(rest.post("/v1/users", ada).await.code(422), "RUNS");
     assert_eq!(rest.delete(&format!("/v1/issues/{id}")).await.code(422), "RUNS");
-    // Each call has an instance of its own: nothing of the call before is left.
+    // Each call has its own instance, so no state is left from the call before.
     for _ in 0..3 {
         let refused = rest.patch(&format!("/v1/projects/{project}"), json!({"name": "R"})).await;
         assert_eq!(refused.body["violations"][0]["message"], "1");
@@ -93,9 +96,9 @@ async fn effects_are_history_entries_of_one_transaction(kind: Kind) {
     let installed = install(&rest, "issue-lifecycle", json!({"project_id": project})).await;
     let user = rest.user("ada@example.com").await;
     let id = rest.issue(&project, "s").await;
-    let given = rest.post(&format!("/v1/issues/{id}:assign"), json!({"assignee_id": user})).await;
-    let given = &given.expect(200)["issue"];
-    assert_eq!((&given["status"], &given["etag"]), (&json!("ASSIGNED"), &json!("3")));
+    let answer = rest.post(&format!("/v1/issues/{id}:assign"), json!({"assignee_id": user})).await;
+    let issue = &answer.expect(200)["issue"];
+    assert_eq!((&issue["status"], &issue["etag"]), (&json!("ASSIGNED"), &json!("3")));
     let history = rest.get(&format!("/v1/issues/{id}/history")).await;
     let facts = history.expect(200)["facts"].as_array().unwrap().clone();
     assert_eq!(facts.len(), 3, "{facts:#?}");
@@ -115,7 +118,7 @@ async fn invalid_effect_refuses_the_whole_command(kind: Kind) {
     let id = rest.issue(&project, "s").await;
     let installed = hostile(&rest, json!({}), json!({"project_id": project})).await;
     let path = format!("/v1/installations/{}", installed["installation_id"].as_str().unwrap());
-    for (act, reason, told) in [
+    for (act, reason, detail) in [
         ("not-granted", "PLUGIN_BAD_EFFECT", "notice:create"),
         ("unknown-field", "PLUGIN_BAD_EFFECT", "version"),
         ("unknown-effect", "PLUGIN_BAD_EFFECT", "fly"),
@@ -129,13 +132,13 @@ async fn invalid_effect_refuses_the_whole_command(kind: Kind) {
         done(&rest.patch(&path, json!({"settings": {"act": act, "amount": 65}})).await);
         let refused = rest.patch(&format!("/v1/issues/{id}"), json!({"summary": act})).await;
         assert_eq!(refused.code(424), reason, "{act}: {:#}", refused.body);
-        assert!(refused.body["detail"].as_str().unwrap().contains(told), "{act}: {:#}", refused.body);
+        assert!(refused.body["detail"].as_str().unwrap().contains(detail), "{act}: {:#}", refused.body);
     }
-    let held = issue(&rest, &id).await;
-    assert_eq!((&held["summary"], &held["etag"]), (&json!("s"), &json!("1")));
+    let issue = issue(&rest, &id).await;
+    assert_eq!((&issue["summary"], &issue["etag"]), (&json!("s"), &json!("1")));
     let comments = rest.get(&format!("/v1/issues/{id}/comments")).await;
     assert!(comments.expect(200)["comments"].as_array().unwrap().is_empty());
-    // Switched off, it is not in the way.
+    // A disabled plugin is not called.
     done(&rest.patch(&path, json!({"enabled": false})).await);
     done(&rest.patch(&format!("/v1/issues/{id}"), json!({"summary": "t"})).await);
 }
@@ -203,11 +206,14 @@ async fn look_ups_are_bounded_logged_and_confined_to_the_tenant() {
     let calls = rest.get(&path).await;
     let calls = calls.expect(200)["calls"].as_array().unwrap().clone();
     let looked_up: Vec<_> = calls.iter().filter_map(|call| call["lookups"].as_array()).collect();
-    let judged: Vec<_> = looked_up.into_iter().filter(|held| !held.is_empty()).collect();
-    assert!(!judged.is_empty(), "{calls:#?}");
-    for lookups in judged {
+    let nonempty: Vec<_> = looked_up.into_iter().filter(|lookups| !lookups.is_empty()).collect();
+    assert!(!nonempty.is_empty(), "{calls:#?}");
+    for lookups in nonempty {
         assert_eq!(lookups.len(), 16);
-        assert!(lookups.iter().all(|held| held["found"] == 1 && held["kind"] == "issue"), "{lookups:#?}");
+        assert!(
+            lookups.iter().all(|lookup| lookup["found"] == 1 && lookup["kind"] == "issue"),
+            "{lookups:#?}"
+        );
     }
 }
 

@@ -1,5 +1,4 @@
-//! The life of releases and installations: uploads and what they are refused for, changes and the way back,
-//! machines that must know every state, several hosts, several tenants.
+//! Releases and installations: refused uploads, changes and rollback, state machines, several hosts and tenants.
 
 use std::time::{Duration, Instant};
 
@@ -83,7 +82,7 @@ async fn the_plugin_and_the_built_in_machine_agree_on_every_pair_of_states(kind:
     install(&rest, "issue-lifecycle", json!({"project_id": plugin})).await;
     for from in STATES {
         for to in STATES {
-            let mut told = Vec::new();
+            let mut outcomes = Vec::new();
             for project in [&built_in, &plugin] {
                 let id = rest.issue(project, "s").await;
                 match from {
@@ -102,16 +101,16 @@ async fn the_plugin_and_the_built_in_machine_agree_on_every_pair_of_states(kind:
                 }
                 let answer = rest.post(&format!("/v1/issues/{id}:transition"), body).await;
                 let open = rest.get(&format!("/v1/issues/{id}/transitions")).await;
-                let held = issue(&rest, &id).await;
-                told.push((
+                let issue = issue(&rest, &id).await;
+                outcomes.push((
                     answer.status,
                     answer.body["code"].clone(),
-                    held["status"].clone(),
-                    held["resolution"].clone(),
+                    issue["status"].clone(),
+                    issue["resolution"].clone(),
                     open.body["transitions"].clone(),
                 ));
             }
-            assert_eq!(told[0], told[1], "{from} to {to}");
+            assert_eq!(outcomes[0], outcomes[1], "{from} to {to}");
         }
     }
 }
@@ -141,10 +140,10 @@ async fn machine_without_used_states_needs_a_state_map(kind: Kind) {
     let installed = rest.post("/v1/installations", body).await;
     let installed = &installed.expect(201)["installation"];
     for id in &parked {
-        let held = issue(&rest, id).await;
-        assert_eq!(held["status"], "IN_PROGRESS", "{held:#}");
+        let issue = issue(&rest, id).await;
+        assert_eq!(issue["status"], "IN_PROGRESS", "{issue:#}");
     }
-    // A second owner at the same place is refused, and an open policy for an owner too.
+    // A second owner of the machine is refused, and so is `on_failure: open` for an owner.
     let second = varied(&component("issue-lifecycle"), "y");
     assert_eq!(send(&rest, second, "application/wasm").await.code(409), "RELEASE_EXISTS");
     let open = rest.patch(&path(installed), json!({"on_failure": "open"})).await;
@@ -172,12 +171,12 @@ async fn rollback_under_load_fails_no_call() {
         let (rest, project) = (host.rest(), project.clone());
         tokio::spawn(async move {
             let end = Instant::now() + Duration::from_secs(4);
-            let mut made = 0;
+            let mut created = 0;
             while Instant::now() < end {
                 rest.issue(&project, "never refused").await;
-                made += 1;
+                created += 1;
             }
-            made
+            created
         })
     };
     let mut changes = 0;
@@ -213,7 +212,7 @@ async fn rollback_restores_the_earlier_settings() {
     assert_eq!((&back["settings"], &back["grants"]), (&had["settings"], &had["grants"]));
 }
 
-/// The releases whose machine code a host has open.
+/// Returns the digests of the releases whose machine code a host has open.
 #[cfg(target_os = "linux")]
 fn ready(host: &Host) -> std::collections::BTreeSet<String> {
     let open = std::fs::read_dir(format!("/proc/{}/fd", host.pid())).unwrap();
@@ -224,7 +223,7 @@ fn ready(host: &Host) -> std::collections::BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg(target_os = "linux")]
-async fn what_is_not_installed_does_not_stay_ready_and_a_rollback_brings_it_back() {
+async fn unused_release_is_unloaded_and_rollback_loads_it_again() {
     let home = Home::new(Kind::Sqlite).await;
     let host = Host::start(&home).await;
     let rest = host.rest();
@@ -234,8 +233,8 @@ async fn what_is_not_installed_does_not_stay_ready_and_a_rollback_brings_it_back
     let (path, digest) = (path(&installed), installed["release"]["digest"].as_str().unwrap());
     let next = upload(&rest, newer(&first)).await;
     done(&rest.patch(&path, json!({"release": {"digest": next["digest"]}})).await);
-    assert!(ready(&host).contains(digest), "it was at work just now");
-    // An upload that is refused leaves nothing.
+    assert!(ready(&host).contains(digest), "its code is unloaded too early");
+    // A refused upload leaves no files.
     let refused = send(&rest, varied(&first, "x"), "application/wasm").await;
     assert_eq!(refused.code(409), "RELEASE_EXISTS");
     assert_eq!(ready(&host).len(), 2);
@@ -248,9 +247,12 @@ async fn what_is_not_installed_does_not_stay_ready_and_a_rollback_brings_it_back
         assert!(Instant::now() < end, "it stays ready");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let kept = ready(&host);
-    assert!(kept.contains(next["digest"].as_str().unwrap()), "what is installed is gone");
-    assert_eq!(kept.len(), 17, "16 beside what is installed");
+    let digests = ready(&host);
+    assert!(
+        digests.contains(next["digest"].as_str().unwrap()),
+        "the code of an installed release is unloaded"
+    );
+    assert_eq!(digests.len(), 17, "16 besides the installed release");
     done(&rest.post(&format!("{path}:rollback"), json!({})).await);
     let body = json!({"project_id": rest.project("P").await, "summary": "s"});
     assert_eq!(rest.post("/v1/issues", body).await.code(422), "FIELD_REQUIRED");
@@ -263,8 +265,8 @@ async fn machine_attributes_are_equal_over_rest_and_grpc() {
     let project = rest.project("P").await;
     let how = json!({"project_id": project, "settings": {"act": "attributes", "amount": 1}});
     let installed = install(&rest, "hostile", how.clone()).await;
-    let held = rest.get(&path(&installed)).await;
-    let machine = &held.expect(200)["installation"]["machines"]["issue"];
+    let answer = rest.get(&path(&installed)).await;
+    let machine = &answer.expect(200)["installation"]["machines"]["issue"];
     assert_eq!(machine["states"][0]["attributes"], json!({"colour": "grey"}));
     assert_eq!(machine["states"][1]["attributes"], json!({"a0": "x"}));
     assert_eq!(machine["transitions"][0]["attributes"], json!({"button": "Finish it"}));
@@ -276,9 +278,9 @@ async fn machine_attributes_are_equal_over_rest_and_grpc() {
     let grpc = host.grpc().await;
     let mut plugins = PluginServiceClient::with_interceptor(grpc.channel.clone(), grpc.clone());
     let installation_id = installed["installation_id"].as_str().unwrap().to_owned();
-    let held =
+    let response =
         plugins.get_installation(GetInstallationRequest { installation_id }).await.unwrap().into_inner();
-    let machine = &held.installation.unwrap().machines["issue"];
+    let machine = &response.installation.unwrap().machines["issue"];
     assert_eq!(machine.states[0].attributes, [("colour".to_owned(), text("grey"))].into());
     assert_eq!(machine.transitions[0].attributes, [("button".to_owned(), text("Finish it"))].into());
     let mut issues = IssuesServiceClient::with_interceptor(grpc.channel.clone(), grpc.clone());
@@ -308,14 +310,14 @@ async fn installation_is_in_force_on_other_hosts_once_none_lags() {
     how["release"] = json!({"digest": release["digest"]});
     let answer = one.rest().post("/v1/installations", how).await;
     let installed = answer.expect(201)["installation"].clone();
-    // No host lags, so it is in force on both.
+    // No host lags, so the installation applies on both.
     assert_eq!(answer.body["lagging_hosts"], json!([]));
     assert_eq!(other.rest().post("/v1/issues", body.clone()).await.code(422), "FIELD_REQUIRED");
     let off = other.rest().patch(&path(&installed), json!({"enabled": false})).await;
     assert_eq!(done(&off)["lagging_hosts"], json!([]));
     done(&one.rest().post("/v1/issues", body.clone()).await);
     done(&other.rest().patch(&path(&installed), json!({"enabled": true})).await);
-    // After a restart it is at work at once.
+    // After a restart it applies at once.
     drop(one);
     let again = Host::start(&home).await;
     assert_eq!(again.rest().post("/v1/issues", body).await.code(422), "FIELD_REQUIRED");
@@ -328,8 +330,12 @@ async fn plugin_command_is_offered_and_called() {
     install(&rest, "support-sla", json!({"project_id": project})).await;
     let id = rest.issue(&project, "s").await;
     let offered = rest.get(&format!("/v1/issues/{id}/commands")).await;
-    let names: Vec<_> =
-        offered.expect(200)["commands"].as_array().unwrap().iter().map(|held| held["name"].clone()).collect();
+    let names: Vec<_> = offered.expect(200)["commands"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|command| command["name"].clone())
+        .collect();
     assert_eq!(names, ["pause-sla", "resume-sla"]);
     let call = async |body: Value| {
         let rest = &rest;
@@ -364,7 +370,7 @@ async fn another_tenants_plugins_are_not_found_and_not_called() {
     }
     let project = theirs.project("T").await;
     theirs.issue(&project, "nobody judges").await;
-    // The same bytes are theirs as well, once they upload them, and ours are not gone with them.
+    // Two tenants may upload the same bytes, and deletion by one does not affect the other.
     let own = install(&theirs, "required-fields", rules).await;
     done(&theirs.delete(&path(&own)).await);
     done(&theirs.delete(&release).await);

@@ -1,4 +1,4 @@
-//! Timers: they survive restarts, wait, back off, are parked and shown, and are tried again.
+//! Timers: restarts, suspension, back-off, parking, listing and retries.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,12 +11,12 @@ use super::lifecycle::path;
 use crate::harness::{Home, Host, Kind, ROOT_KEY, Rest};
 use crate::tracker::{all_pages, done, issue, until};
 
-/// Makes all timers due, in the database itself, as if so many calls of each had failed.
+/// Makes all timers due in the database, each with `failures` failed calls.
 async fn make_due(home: &Home, failures: u32) {
     make_due_where(home, failures, "TRUE").await;
 }
 
-/// The same for the timers of a condition.
+/// Does the same for timers that match a condition.
 async fn make_due_where(home: &Home, failures: u32, condition: &str) {
     match home.database_url() {
         Some(url) => {
@@ -30,7 +30,7 @@ async fn make_due_where(home: &Home, failures: u32, condition: &str) {
         }
         None => {
             let mut connection = sqlite(home).await;
-            // Whatever form times have there, what was stored for the issue is in the past.
+            // The issue's stored time is in the past and has the format of the database.
             let sql = format!(
                 "UPDATE timers SET failures = {failures},
                  at = (SELECT created_at FROM issues WHERE issues.id = timers.issue_id) WHERE {condition}"
@@ -46,7 +46,7 @@ async fn sqlite(home: &Home) -> sqlx::SqliteConnection {
     options.connect().await.unwrap()
 }
 
-/// Waits until no timer on SQLite is due any more by what [`make_due`] wrote.
+/// Waits until no SQLite timer has the due time that [`make_due`] wrote.
 async fn until_set_back(home: &Home) {
     let mut connection = sqlite(home).await;
     let due = "SELECT COUNT(*) FROM timers JOIN issues ON issues.id = timers.issue_id WHERE timers.at <= issues.created_at";
@@ -58,7 +58,7 @@ async fn until_set_back(home: &Home) {
     connection.close().await.unwrap();
 }
 
-async fn escalated(rest: &Rest, id: &str) -> usize {
+async fn escalations(rest: &Rest, id: &str) -> usize {
     let comments = rest.get(&format!("/v1/issues/{id}/comments")).await;
     comments.expect(200)["comments"].as_array().unwrap().len()
 }
@@ -83,17 +83,17 @@ async fn timer_survives_restart_and_fires_once_with_any_number_of_hosts() {
         let rest = hosts[0].rest();
         let path = format!("/v1/issues/{id}");
         until(&rest, &path, |answer| answer.body["issue"]["labels"].to_string().contains("escalated")).await;
-        // What the hosts had begun is over once they have ended.
+        // Calls in progress are over once the hosts have ended.
         for host in &mut hosts {
             host.terminate();
             tokio::task::block_in_place(|| host.wait(Duration::from_secs(10)));
         }
         let host = Host::start(&home).await;
         let rest = host.rest();
-        // `respond` has no minutes for this priority; `resolve` has: one escalation, and no second.
-        assert_eq!(escalated(&rest, &id).await, 1, "{kind:?}");
-        let held = issue(&rest, &id).await;
-        assert_eq!(held["priority"], "IMPORTANT", "{kind:?}: {held:#}");
+        // Only `resolve` has minutes for this priority: one escalation, and no second.
+        assert_eq!(escalations(&rest, &id).await, 1, "{kind:?}");
+        let issue = issue(&rest, &id).await;
+        assert_eq!(issue["priority"], "IMPORTANT", "{kind:?}: {issue:#}");
         let facts = rest.get(&format!("{path}/history")).await;
         let noticed = facts.expect(200)["facts"]
             .as_array()
@@ -122,7 +122,7 @@ async fn timers_of_a_suspended_tenant_wait() {
     until_set_back(&home).await;
     let (root, theirs) = (host.rest(), host.rest().with_key(theirs.key.as_deref()));
     done(&root.post("/v1/tenants/acme:resume", Value::Null).await);
-    assert_eq!(escalated(&theirs, &id).await, 0);
+    assert_eq!(escalations(&theirs, &id).await, 0);
     drop(host);
     make_due(&home, 0).await;
     let host = Host::start(&home).await;
@@ -131,7 +131,7 @@ async fn timers_of_a_suspended_tenant_wait() {
     until(&theirs, &path, |answer| answer.body["issue"]["labels"].to_string().contains("escalated")).await;
 }
 
-/// What `tessera plugin` says on that host.
+/// Runs `tessera plugin` against a host; returns its output.
 fn tessera(host: &Host, args: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
     command.arg("plugin").args(args);
@@ -165,18 +165,22 @@ async fn failing_timer_is_parked_listed_and_retried_on_request() {
         let rest = host.rest();
         let parked = format!("{timers}?filter=parked:true");
         let all = |answer: &crate::harness::Answer| answer.body["timers"].as_array().unwrap().len() == 3;
-        let shown = until(&rest, &parked, all).await;
-        let timer = &shown.body["timers"][0];
+        let page = until(&rest, &parked, all).await;
+        let timer = &page.body["timers"][0];
         assert_eq!((&timer["name"], &timer["failures"]), (&json!("tick"), &json!(10)));
         assert!(timer["last_failure"].as_str().unwrap().starts_with("PLUGIN_TRAPPED: "), "{timer:#}");
         let of_one = rest.get(&format!("{timers}?filter=issue:{}", issues[0])).await;
         assert_eq!(of_one.expect(200)["timers"][0]["issue_id"], json!(issues[0]));
-        let told = tessera(&host, &["timers", "hostile", "--parked"]);
-        assert_eq!(told.matches("tick: parked after 10 failures\n    PLUGIN_TRAPPED: ").count(), 3, "{told}");
+        let output = tessera(&host, &["timers", "hostile", "--parked"]);
+        assert_eq!(
+            output.matches("tick: parked after 10 failures\n    PLUGIN_TRAPPED: ").count(),
+            3,
+            "{output}"
+        );
 
         let works = json!({"settings": {"act": "timer", "amount": 60}});
         done(&rest.patch(&installed, works).await);
-        // A later timer that is not parked is called, and none that is.
+        // A later timer is called; the parked ones are not.
         let later = rest.issue(&project, "later").await;
         drop(host);
         make_due_where(&home, 0, "failures = 0").await;
@@ -184,7 +188,7 @@ async fn failing_timer_is_parked_listed_and_retried_on_request() {
         let rest = host.rest();
         let path = format!("/v1/issues/{later}/comments");
         until(&rest, &path, |answer| answer.body.to_string().contains("the timer was due")).await;
-        assert_eq!(escalated(&rest, &issues[0]).await, 0, "what is parked is not called");
+        assert_eq!(escalations(&rest, &issues[0]).await, 0, "what is parked is not called");
         let retry = async |body: Value| {
             let request = rest.request(reqwest::Method::POST, &format!("{timers}:retry"));
             rest.send(request.header("idempotency-key", body.to_string()).json(&body)).await
@@ -200,15 +204,15 @@ async fn failing_timer_is_parked_listed_and_retried_on_request() {
         let comments = |id: &str| format!("/v1/issues/{id}/comments");
         let called = |answer: &crate::harness::Answer| answer.body.to_string().contains("the timer was due");
         until(&rest, &comments(&issues[0]), called).await;
-        assert_eq!(escalated(&rest, &issues[1]).await, 0);
+        assert_eq!(escalations(&rest, &issues[1]).await, 0);
 
         let audit = "/v1/audit?filter=type:plugin.timers_retried";
         let facts = until(&rest, audit, |answer| answer.body["facts"][0].is_object()).await;
         let fact = &facts.body["facts"][0];
         assert_eq!(fact["object_kind"], "installation", "{fact:#}");
         assert_eq!(fact["changes"][0]["field"], format!("timers.{}.tick.failures", issues[0]), "{fact:#}");
-        let told = tessera(&host, &["timers", "hostile", "--retry"]);
-        assert!(told.ends_with("timers retried: 2\n"), "{told}");
+        let output = tessera(&host, &["timers", "hostile", "--retry"]);
+        assert!(output.ends_with("timers retried: 2\n"), "{output}");
         for id in &issues {
             until(&rest, &comments(id), called).await;
         }

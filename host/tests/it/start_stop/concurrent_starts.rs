@@ -1,8 +1,8 @@
-//! Several hosts that start at the same moment on one store that has nothing yet.
+//! Concurrent first starts of several hosts on one empty store.
 
 use futures_util::future::join_all;
 
-use super::shown_key;
+use super::printed_key;
 use crate::harness::{Home, Host, Kind};
 use crate::tracker::{all_pages, count, done, until};
 
@@ -22,21 +22,21 @@ async fn concurrent_first_starts_create_one_tenant() {
                 project = host.rest().project("P").await;
             }
         }
-        let made = hosts.iter().flat_map(|host| {
+        let creations = hosts.iter().flat_map(|host| {
             let project = &project;
             (0..20).map(move |n| {
                 let rest = host.rest();
                 async move { rest.issue(project, &format!("{n}")).await }
             })
         });
-        let made = join_all(made).await;
+        let ids = join_all(creations).await;
         for host in &hosts {
             assert_eq!(count(&host.rest(), &project).await, 60, "{kind:?}");
-            for id in &made {
+            for id in &ids {
                 done(&host.rest().get(&format!("/v1/issues/{id}")).await);
             }
         }
-        // Their facts are numbered as one row of facts.
+        // The facts of all hosts have distinct numbers.
         let audit = "/v1/audit?filter=type:issue.created&page_size=200";
         let page = until(&hosts[0].rest(), audit, |page| {
             page.body["facts"].as_array().is_some_and(|facts| facts.len() == 60)
@@ -48,22 +48,22 @@ async fn concurrent_first_starts_create_one_tenant() {
     }
 }
 
-/// Without a key and a secret from outside, hosts that share the data folder agree on both; whatever key
-/// was shown works everywhere.
+/// Hosts without a configured key and secret that share a data folder agree on both; each printed key works on
+/// all of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_first_starts_agree_on_one_secret() {
     for kind in [Kind::Postgres, Kind::Sqlite] {
         let home = Home::empty(kind).await;
         let hosts = join_all((0..3).map(|_| Host::start_with(&home, &[SECRET, KEY]))).await;
-        let keys: Vec<_> = hosts.iter().filter_map(|host| shown_key(&host.greeting)).collect();
-        assert!(!keys.is_empty(), "{kind:?}: nobody showed a key");
+        let keys: Vec<_> = hosts.iter().filter_map(|host| printed_key(&host.greeting)).collect();
+        assert!(!keys.is_empty(), "{kind:?}: no host printed a key");
         for host in &hosts {
             for key in &keys {
                 done(&host.rest().with_key(Some(key)).get("/v1/me").await);
             }
         }
-        let left = std::fs::read_dir(&home.folder).unwrap().map(|entry| entry.unwrap().file_name());
-        let secrets: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("secret.key")).collect();
+        let files = std::fs::read_dir(&home.folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let secrets: Vec<_> = files.filter(|name| name.to_string_lossy().starts_with("secret.key")).collect();
         assert_eq!(secrets, ["secret.key"], "{kind:?}");
     }
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{run, said, shown_key};
+use super::{output_text, printed_key, run};
 use crate::harness::{Home, Host, Kind, ROOT_KEY};
 use crate::tracker::{all_pages, done, on_every_store};
 
 on_every_store! { examples_are_added_once_in_the_configured_number }
 
-/// A host that was given neither key nor secret.
+/// Settings without a key and a secret.
 const ALONE: [(&str, &str); 2] = [("TESSERA_BOOTSTRAP_KEY", ""), ("TESSERA_SECRET_KEY", "")];
 
 async fn end(mut host: Host) {
@@ -26,8 +26,8 @@ async fn end(mut host: Host) {
 async fn only_the_first_start_prints_a_key() {
     let home = Home::empty(Kind::Sqlite).await;
     let host = Host::start_with(&home, &ALONE).await;
-    let key = shown_key(&host.greeting).expect("no key is shown");
-    try_as_shown(&host.greeting);
+    let key = printed_key(&host.greeting).expect("no key is printed");
+    run_greeting_commands(&host.greeting);
     assert!(host.greeting.contains(&host.http) && host.greeting.contains(&host.grpc));
     let me = host.rest().with_key(Some(&key)).get("/v1/me").await;
     assert_eq!(me.expect(200)["tenant_slug"], "default");
@@ -38,15 +38,15 @@ async fn only_the_first_start_prints_a_key() {
 
     let secret = home.folder.join("secret.key");
     assert_eq!(std::fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
-    let held = std::fs::read(&secret).unwrap();
-    assert!(held.len() >= 32);
+    let bytes = std::fs::read(&secret).unwrap();
+    assert!(bytes.len() >= 32);
     assert!(!host.log().contains(key.rsplit('_').next().unwrap()));
     end(host).await;
 
     let host = Host::start_with(&home, &ALONE).await;
-    assert_eq!(shown_key(&host.greeting), None);
+    assert_eq!(printed_key(&host.greeting), None);
     assert!(!host.greeting.contains("tsk_"), "{}", host.greeting);
-    assert_eq!(std::fs::read(&secret).unwrap(), held);
+    assert_eq!(std::fs::read(&secret).unwrap(), bytes);
     let rest = host.rest().with_key(Some(&key));
     done(&rest.get(&format!("/v1/projects/{project}")).await);
 }
@@ -54,17 +54,21 @@ async fn only_the_first_start_prints_a_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_start_creates_no_key() {
     let home = Home::empty(Kind::Sqlite).await;
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
     let settings = [ALONE[0], ALONE[1], ("HTTP_PORT", port.as_str())];
     let failed = run(&home, &[], &settings);
-    assert!(!failed.status.success() && said(&failed).contains("cannot listen"), "{}", said(&failed));
+    assert!(
+        !failed.status.success() && output_text(&failed).contains("cannot listen"),
+        "{}",
+        output_text(&failed)
+    );
     let host = Host::start_with(&home, &ALONE).await;
-    assert!(shown_key(&host.greeting).is_some(), "{}", host.greeting);
+    assert!(printed_key(&host.greeting).is_some(), "{}", host.greeting);
 }
 
-/// The commands of the greeting, as somebody would copy them.
-fn try_as_shown(greeting: &str) {
+/// Runs the commands of the greeting as a user would copy them.
+fn run_greeting_commands(greeting: &str) {
     let export = greeting.lines().find(|line| line.trim_start().starts_with("export ")).unwrap();
     let commands: Vec<_> =
         greeting.lines().skip_while(|line| *line != "Try:").skip(1).map(str::trim).collect();
@@ -91,11 +95,11 @@ async fn configured_key_works_and_is_never_printed() {
             );
             end(host).await;
         }
-        // The same id with another secret is not let in, nor does it take the key's place.
+        // The same id with another secret is refused and does not replace the key.
         let other = format!("tsk_root_{}", "f".repeat(32));
         let refused = run(&home, &[], &[("TESSERA_BOOTSTRAP_KEY", &other)]);
         assert_eq!(refused.status.code(), Some(1));
-        let text = said(&refused);
+        let text = output_text(&refused);
         assert!(text.contains("TESSERA_BOOTSTRAP_KEY") && !text.contains(&"f".repeat(32)), "{text}");
         let host = Host::start(&home).await;
         done(&host.rest().get("/v1/me").await);
@@ -152,7 +156,7 @@ async fn examples_are_added_only_on_request() {
     assert_eq!(list("/v1/issues", "issues").await.len(), 0, "relationships are off by default");
 }
 
-/// The folder of a process' database in memory, wherever memory file systems are.
+/// Lists the folders of the in-memory database of a process.
 fn memory_folders(pid: u32) -> Vec<PathBuf> {
     let places = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
     let entries = places.iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
@@ -164,25 +168,28 @@ fn memory_folders(pid: u32) -> Vec<PathBuf> {
 async fn memory_host_leaves_no_files() {
     let home = Home::empty(Kind::Memory).await;
     let host = Host::start_with(&home, &ALONE).await;
-    let key = shown_key(&host.greeting).expect("no key is shown");
+    let key = printed_key(&host.greeting).expect("no key is printed");
     host.rest().with_key(Some(&key)).project("P").await;
     let pid = host.pid();
-    let held = memory_folders(pid);
-    assert_eq!(held.len(), 1, "{held:?}");
-    assert_eq!(std::fs::metadata(&held[0]).unwrap().permissions().mode() & 0o777, 0o700);
+    let folders = memory_folders(pid);
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    assert_eq!(std::fs::metadata(&folders[0]).unwrap().permissions().mode() & 0o777, 0o700);
     end(host).await;
     assert_eq!(memory_folders(pid), Vec::<PathBuf>::new());
-    // What a killed one left is swept by the next.
+    // The next start removes the files of a killed host.
     let mut host = Host::start_with(&home, &ALONE).await;
     let pid = host.pid();
     host.kill();
     assert_eq!(memory_folders(pid).len(), 1);
     let host = Host::start_with(&home, &ALONE).await;
     assert_eq!(memory_folders(pid), Vec::<PathBuf>::new());
-    assert!(shown_key(&host.greeting).is_some(), "what was in memory is gone, so it is a first start again");
-    let left: Vec<_> =
+    assert!(
+        printed_key(&host.greeting).is_some(),
+        "what was in memory is gone, so it is a first start again"
+    );
+    let files: Vec<_> =
         std::fs::read_dir(&home.folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| name.to_string_lossy().starts_with("log-")), "{left:?}");
+    assert!(files.iter().all(|name| name.to_string_lossy().starts_with("log-")), "{files:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,18 +198,18 @@ async fn migrate_command_updates_the_schema() {
         let home = Home::empty(kind).await;
         for _ in 0..2 {
             let output = tokio::task::block_in_place(|| run(&home, &["migrate"], &[]));
-            assert!(output.status.success(), "{}", said(&output));
-            assert!(said(&output).contains("up to date"), "{}", said(&output));
+            assert!(output.status.success(), "{}", output_text(&output));
+            assert!(output_text(&output).contains("up to date"), "{}", output_text(&output));
         }
         let host = Host::start(&home).await;
         host.rest().project("P").await;
-        // Also beside a host that runs.
+        // The command also works beside a running host.
         let output = tokio::task::block_in_place(|| run(&home, &["migrate"], &[]));
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
     }
 }
 
-/// Two hosts of one database must have one secret: keys of the one would not open on the other.
+/// Hosts on one database need the same secret: otherwise keys of one are not valid on the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn secret_that_differs_from_the_database_is_refused() {
     let home = Home::empty(Kind::Postgres).await;
@@ -211,6 +218,6 @@ async fn secret_that_differs_from_the_database_is_refused() {
     let other = "another secret, of at least thirty-two characters";
     let refused = tokio::task::block_in_place(|| run(&home, &[], &[("TESSERA_SECRET_KEY", other)]));
     assert_eq!(refused.status.code(), Some(1));
-    let text = said(&refused);
+    let text = output_text(&refused);
     assert!(text.to_lowercase().contains("secret") && !text.contains(other), "{text}");
 }

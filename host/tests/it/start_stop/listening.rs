@@ -1,4 +1,4 @@
-//! Where a host listens, and what answers there.
+//! Ports of a host, and the protocols on them.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -20,12 +20,12 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::{free_port, run, said};
+use super::{free_port, output_text, run};
 use crate::harness::{Grpc, Home, Host, Kind, ROOT_KEY};
 use crate::streams::client::socket;
 use crate::tracker::{done, memory};
 
-/// The services of the contract, by their full names.
+/// The full names of all services of the API.
 fn services() -> BTreeSet<String> {
     let names = [
         facts::facts_service_server::SERVICE_NAME,
@@ -102,15 +102,16 @@ macro_rules! reflection {
 
             let (_home, host, _rest) = memory().await;
             let mut client = ServerReflectionClient::new(host.grpc().await.channel);
-            let ask = |asked: MessageRequest| ServerReflectionRequest {
+            let request = |message: MessageRequest| ServerReflectionRequest {
                 host: String::new(),
-                message_request: Some(asked),
+                message_request: Some(message),
             };
-            let mut asked = vec![ask(MessageRequest::ListServices(String::new()))];
+            let mut requests = vec![request(MessageRequest::ListServices(String::new()))];
             let known = services();
-            asked.extend(known.iter().map(|name| ask(MessageRequest::FileContainingSymbol(name.clone()))));
+            requests
+                .extend(known.iter().map(|name| request(MessageRequest::FileContainingSymbol(name.clone()))));
             let mut answers =
-                client.server_reflection_info(tokio_stream::iter(asked)).await.unwrap().into_inner();
+                client.server_reflection_info(tokio_stream::iter(requests)).await.unwrap().into_inner();
             let first = answers.next().await.unwrap().unwrap().message_response.unwrap();
             let MessageResponse::ListServicesResponse(list) = first else { panic!("{first:?}") };
             let listed: BTreeSet<_> = list.service.into_iter().map(|service| service.name).collect();
@@ -131,7 +132,7 @@ macro_rules! reflection {
 reflection!(reflection_lists_and_describes_every_service, v1);
 reflection!(reflection_does_so_in_its_older_version, v1alpha);
 
-/// A call by gRPC-Web over HTTP/1.1, by hand; the status when it is not 0.
+/// Calls a method by gRPC-Web over HTTP/1.1; the error is the status if it is not 0.
 fn web(address: &str, key: Option<&str>, method: &str) -> Result<(), String> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -162,12 +163,12 @@ async fn a_browser_calls_by_grpc_web_on_the_port_of_grpc() {
 #[tokio::test(flavor = "multi_thread")]
 async fn occupied_port_is_named() {
     let home = Home::empty(Kind::Memory).await;
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
     for name in ["HTTP_PORT", "GRPC_PORT"] {
         let output = tokio::task::block_in_place(|| run(&home, &[], &[(name, &port)]));
         assert_eq!(output.status.code(), Some(1));
-        let text = said(&output);
+        let text = output_text(&output);
         assert!(text.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{text}");
         assert!(!text.contains("Tessera is ready"), "{text}");
     }
@@ -176,7 +177,7 @@ async fn occupied_port_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unreachable_database_is_reported() {
     let home = Home::empty(Kind::Memory).await;
-    // Bound and not listening: nobody answers there, and nobody else can take it.
+    // Bound but not listening: connections are refused, and the port stays reserved.
     let silent = tokio::net::TcpSocket::new_v4().unwrap();
     silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let closed = silent.local_addr().unwrap().port();
@@ -185,9 +186,9 @@ async fn unreachable_database_is_reported() {
         let settings = [("DATABASE_URL", url.as_str()), ("DB_TYPE", "postgres")];
         let output = tokio::task::block_in_place(|| run(&home, arguments, &settings));
         assert_eq!(output.status.code(), Some(1));
-        let text = said(&output);
+        let text = output_text(&output);
         assert!(text.contains("the store cannot be"), "{text}");
-        assert!(text.to_lowercase().contains("refused"), "the cause is not told: {text}");
+        assert!(text.to_lowercase().contains("refused"), "no cause: {text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
 }
@@ -198,7 +199,7 @@ async fn missing_database_is_reported() {
     let url = format!("{}_absent", home.database_url().unwrap());
     let output = tokio::task::block_in_place(|| run(&home, &[], &[("DATABASE_URL", &url)]));
     assert_eq!(output.status.code(), Some(1));
-    let text = said(&output);
+    let text = output_text(&output);
     assert!(text.contains("the store cannot be") && text.contains("_absent\" does not exist"), "{text}");
     assert!(!text.contains(&url), "{text}");
 }
@@ -211,7 +212,7 @@ async fn invalid_data_folder_is_reported() {
     let inside = file.join("data").display().to_string();
     let output = tokio::task::block_in_place(|| run(&home, &[], &[("TESSERA_DATA_DIR", &inside)]));
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains(&inside), "{}", said(&output));
+    assert!(output_text(&output).contains(&inside), "{}", output_text(&output));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,7 +222,7 @@ async fn open_connections_are_limited_for_every_protocol() {
     let address = host.http.trim_start_matches("http://").to_owned();
     let open = || async { socket(&host.rest(), "/v1/streams/facts").await };
     let (one, _two) = (open().await.unwrap(), open().await.unwrap());
-    let asks = |address: String| {
+    let responds = |address: String| {
         tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(address).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
@@ -230,7 +231,7 @@ async fn open_connections_are_limited_for_every_protocol() {
             stream.read_to_string(&mut answer).is_ok() && answer.contains("200 OK")
         })
     };
-    assert!(!asks(address.clone()).await.unwrap(), "a third connection is served");
+    assert!(!responds(address.clone()).await.unwrap(), "a third connection is served");
     drop(one);
-    assert!(asks(address).await.unwrap(), "a place that is free again is not given");
+    assert!(responds(address).await.unwrap(), "a freed connection is not available");
 }

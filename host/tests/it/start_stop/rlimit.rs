@@ -1,4 +1,4 @@
-//! How many files a host may have open.
+//! The open-file limit of a host.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Home, Host, Kind};
 
-/// Killed when dropped.
+/// A child process, killed when dropped.
 struct Started(Child);
 
 impl Drop for Started {
@@ -35,7 +35,7 @@ async fn open_file_limit_is_raised_to_the_hard_limit() {
     let started = Started(shell.spawn().unwrap());
     let end = Instant::now() + Duration::from_secs(30);
     loop {
-        // The shell is the host from some moment on; only then its limits are the host's.
+        // The shell replaces itself with the host; only then are its limits those of the host.
         let program = std::fs::read_link(format!("/proc/{}/exe", started.0.id())).unwrap();
         let (soft, hard) = limits(started.0.id());
         if program == Path::new(host.get_program()) && soft == hard {

@@ -1,4 +1,4 @@
-//! SIGTERM: no new work, what has begun is finished within a bound, and the end is a good one.
+//! Shutdown on SIGTERM: new requests are refused, started ones finish within a time limit, the exit code is 0.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,13 +14,13 @@ use crate::tracker::{count, on_every_store};
 
 on_every_store! { started_requests_finish_and_new_ones_are_refused }
 
-/// A request of which only a part has been sent.
-struct Begun {
+/// A request that is sent only in part.
+struct PartialRequest {
     stream: TcpStream,
     rest: Vec<u8>,
 }
 
-impl Begun {
+impl PartialRequest {
     fn creation(host: &Host, project: &str) -> Self {
         let address = host.http.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
@@ -45,7 +45,7 @@ impl Begun {
     }
 }
 
-/// Until the host takes no more work: it is not ready, or is not there for new connections.
+/// Waits until the host is not ready, or refuses connections.
 async fn until_not_ready(rest: &Rest) {
     let end = Instant::now() + Duration::from_secs(2);
     loop {
@@ -64,13 +64,13 @@ async fn started_requests_finish_and_new_ones_are_refused(kind: Kind) {
     let mut host = Host::start(&home).await;
     let rest = host.rest();
     let project = rest.project("P").await;
-    let begun = Begun::creation(&host, &project);
-    // The head has been read when a request on another connection has been answered after it.
+    let partial = PartialRequest::creation(&host, &project);
+    // Once a later request on another connection is answered, the head of this one has been read.
     rest.get("/livez").await.expect(200);
     tokio::time::sleep(Duration::from_millis(100)).await;
     host.terminate();
     until_not_ready(&rest).await;
-    let answer = tokio::task::block_in_place(|| begun.finish());
+    let answer = tokio::task::block_in_place(|| partial.finish());
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let body: Value = serde_json::from_str(body).unwrap();
@@ -86,30 +86,30 @@ async fn started_requests_finish_and_new_ones_are_refused(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_never_finished_does_not_hold_the_host() {
+async fn unfinished_request_does_not_delay_shutdown() {
     let home = Home::empty(Kind::Memory).await;
     let mut host = Host::start_with(&home, &[("TESSERA_SHUTDOWN_TIMEOUT_MS", "500")]).await;
     let project = host.rest().project("P").await;
-    let begun = Begun::creation(&host, &project);
+    let partial = PartialRequest::creation(&host, &project);
     host.rest().get("/livez").await.expect(200);
-    let told = Instant::now();
+    let start = Instant::now();
     host.terminate();
     let status = tokio::task::block_in_place(|| host.wait(Duration::from_secs(5)));
     assert_eq!(status.code(), Some(0), "{}", host.log());
-    assert!(told.elapsed() < Duration::from_secs(4));
-    drop(begun);
+    assert!(start.elapsed() < Duration::from_secs(4));
+    drop(partial);
 }
 
 async fn ends_at_once(host: &mut Host) {
-    let told = Instant::now();
+    let start = Instant::now();
     host.terminate();
     let status = tokio::task::block_in_place(|| host.wait(Duration::from_secs(12)));
     assert_eq!(status.code(), Some(0), "{}", host.log());
-    assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn idle_connections_do_not_hold_the_host() {
+async fn idle_connections_do_not_delay_shutdown() {
     let home = Home::empty(Kind::Memory).await;
     let mut host = Host::start(&home).await;
     let rest = host.rest();
@@ -119,7 +119,7 @@ async fn idle_connections_do_not_hold_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_say_nothing_do_not_hold_the_host() {
+async fn silent_connections_do_not_delay_shutdown() {
     let home = Home::empty(Kind::Memory).await;
     let mut host = Host::start(&home).await;
     let _silent = TcpStream::connect(host.http.strip_prefix("http://").unwrap()).unwrap();
@@ -137,15 +137,16 @@ async fn health_watchers_see_the_host_stop() {
     let mut watch = client.watch(request).await.unwrap().into_inner();
     let first = watch.message().await.unwrap().unwrap();
     assert_eq!(first.status(), ServingStatus::Serving);
-    let told = Instant::now();
+    let start = Instant::now();
     host.terminate();
-    let next = tokio::time::timeout(Duration::from_secs(5), watch.message()).await.expect("nothing is told");
+    let next =
+        tokio::time::timeout(Duration::from_secs(5), watch.message()).await.expect("no status arrives");
     if let Ok(Some(answer)) = next {
         assert_eq!(answer.status(), ServingStatus::NotServing);
     }
     let status = tokio::task::block_in_place(|| host.wait(Duration::from_secs(12)));
     assert_eq!(status.code(), Some(0), "{}", host.log());
-    assert!(told.elapsed() < Duration::from_secs(3), "the watcher held it for {:?}", told.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(3), "the watcher held it for {:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

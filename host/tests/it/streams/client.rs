@@ -1,4 +1,4 @@
-//! One client of `StreamFacts` for all the ways by which facts can be followed.
+//! One client of `StreamFacts` for all transports.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use crate::harness::{Grpc, Host, ROOT_KEY, Rest};
 use crate::tracker::encode;
 
-/// How facts are followed.
+/// The transport of a stream of facts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Way {
     Grpc,
@@ -28,9 +28,9 @@ impl Way {
     pub const ALL: [Self; 3] = [Self::Grpc, Self::Sse, Self::Socket];
 }
 
-/// Which facts are asked for, and by whom.
+/// The parameters and the key of a stream of facts.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct Subscription {
     pub key: Option<String>,
     pub after: String,
     pub types: Vec<&'static str>,
@@ -38,16 +38,16 @@ pub struct Asked {
     pub filter: String,
 }
 
-impl Default for Asked {
+impl Default for Subscription {
     fn default() -> Self {
         let (after, object, filter) = Default::default();
         Self { key: Some(ROOT_KEY.to_owned()), after, types: Vec::new(), object, filter }
     }
 }
 
-/// A fact as every way shows it.
+/// A fact in the form common to all transports.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Seen {
+pub struct StreamedFact {
     pub id: String,
     pub cursor: String,
     pub fact_type: String,
@@ -55,57 +55,59 @@ pub struct Seen {
     pub version: u64,
 }
 
-/// What a stream said.
+/// One item of a stream.
 #[derive(Debug)]
-pub enum Heard {
-    Fact(Seen),
-    /// A sign of life, with the cursor to go on from.
+pub enum StreamItem {
+    Fact(StreamedFact),
+    /// A heartbeat with the cursor to resume from.
     Beat(String),
-    /// The end, and what was said of it.
+    /// The end, with its reason.
     End(String),
 }
 
-/// A socket to the host.
+/// A WebSocket to the host.
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 type Events = Pin<Box<dyn Stream<Item = reqwest::Result<Vec<u8>>> + Send>>;
 
-/// An open stream. Reads only when it is asked.
+/// An open stream. It reads only on demand.
 pub enum Facts {
     Grpc(Box<tonic::Streaming<StreamFactsResponse>>),
     Sse(EventReader),
     Socket(Box<Socket>),
 }
 
-/// Why a stream was not opened: the error's code.
-pub type Refused = String;
+/// The code of the error that refused a stream.
+pub type ErrorCode = String;
 
 impl Facts {
-    /// Follows what is asked for.
-    pub async fn open(host: &Host, way: Way, asked: &Asked) -> Result<Self, Refused> {
-        let rest = host.rest().with_key(asked.key.as_deref());
+    /// Opens a stream.
+    pub async fn open(host: &Host, way: Way, subscription: &Subscription) -> Result<Self, ErrorCode> {
+        let rest = host.rest().with_key(subscription.key.as_deref());
         let mut opened = match way {
-            Way::Grpc => Self::grpc(host.grpc().await.with_key(asked.key.as_deref()), asked).await?,
-            Way::Sse => return EventReader::open(&rest, &asked.path(), None).await.map(Self::Sse),
-            Way::Socket => Self::Socket(Box::new(socket(&rest, &asked.path()).await?)),
+            Way::Grpc => {
+                Self::grpc(host.grpc().await.with_key(subscription.key.as_deref()), subscription).await?
+            }
+            Way::Sse => return EventReader::open(&rest, &subscription.path(), None).await.map(Self::Sse),
+            Way::Socket => Self::Socket(Box::new(socket(&rest, &subscription.path()).await?)),
         };
-        // The first cursor comes at once, so that a client that saw nothing yet can come back.
+        // The first cursor comes at once, so that a client without facts can resume.
         match opened.next().await {
-            Heard::Beat(cursor) => assert!(!cursor.is_empty()),
-            Heard::Fact(fact) => panic!("{fact:?} came before the first cursor"),
-            Heard::End(why) => panic!("the stream ended: {why}"),
+            StreamItem::Beat(cursor) => assert!(!cursor.is_empty()),
+            StreamItem::Fact(fact) => panic!("{fact:?} came before the first cursor"),
+            StreamItem::End(why) => panic!("the stream ended: {why}"),
         }
         Ok(opened)
     }
 
-    async fn grpc(grpc: Grpc, asked: &Asked) -> Result<Self, Refused> {
+    async fn grpc(grpc: Grpc, subscription: &Subscription) -> Result<Self, ErrorCode> {
         use tonic_types::StatusExt as _;
         let mut client = FactsServiceClient::with_interceptor(grpc.channel.clone(), grpc);
         let request = StreamFactsRequest {
-            after: asked.after.clone(),
-            types: asked.types.iter().map(|&name| name.to_owned()).collect(),
-            object: asked.object.clone(),
-            filter: asked.filter.clone(),
+            after: subscription.after.clone(),
+            types: subscription.types.iter().map(|&name| name.to_owned()).collect(),
+            object: subscription.object.clone(),
+            filter: subscription.filter.clone(),
         };
         let opened = client.stream_facts(request).await;
         opened.map(|response| Self::Grpc(Box::new(response.into_inner()))).map_err(|status| {
@@ -113,82 +115,82 @@ impl Facts {
         })
     }
 
-    /// What comes next.
-    pub async fn next(&mut self) -> Heard {
-        let heard = async {
+    /// Waits for the next item.
+    pub async fn next(&mut self) -> StreamItem {
+        let item = async {
             match self {
                 Self::Grpc(stream) => next_message(stream).await,
                 Self::Sse(reader) => reader.next().await,
                 Self::Socket(socket) => next_frame(socket).await,
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), heard).await.expect("the stream says nothing")
+        tokio::time::timeout(Duration::from_secs(60), item).await.expect("the stream says nothing")
     }
 
-    /// The next fact.
-    pub async fn fact(&mut self) -> Seen {
+    /// Waits for the next fact.
+    pub async fn fact(&mut self) -> StreamedFact {
         loop {
             match self.next().await {
-                Heard::Fact(seen) => return seen,
-                Heard::Beat(_) => {}
-                Heard::End(why) => panic!("the stream ended: {why}"),
+                StreamItem::Fact(fact) => return fact,
+                StreamItem::Beat(_) => {}
+                StreamItem::End(why) => panic!("the stream ended: {why}"),
             }
         }
     }
 
-    /// So many facts.
-    pub async fn take(&mut self, count: usize) -> Vec<Seen> {
-        let mut seen = Vec::with_capacity(count);
-        while seen.len() < count {
-            seen.push(self.fact().await);
+    /// Reads `count` facts.
+    pub async fn take(&mut self, count: usize) -> Vec<StreamedFact> {
+        let mut facts = Vec::with_capacity(count);
+        while facts.len() < count {
+            facts.push(self.fact().await);
         }
-        seen
+        facts
     }
 
-    /// Facts until one of that object has come; that one included.
-    pub async fn until(&mut self, object: &str) -> Vec<Seen> {
-        let mut seen = Vec::new();
+    /// Reads facts up to and including the first one of an object.
+    pub async fn until(&mut self, object: &str) -> Vec<StreamedFact> {
+        let mut facts = Vec::new();
         loop {
-            seen.push(self.fact().await);
-            if seen.last().unwrap().object == object {
-                return seen;
+            facts.push(self.fact().await);
+            if facts.last().unwrap().object == object {
+                return facts;
             }
         }
     }
 
-    /// What it said before it ended, and what was said of its end.
-    pub async fn end(&mut self) -> (Vec<Seen>, String) {
-        let mut seen = Vec::new();
+    /// Reads to the end; returns the facts before it and its reason.
+    pub async fn end(&mut self) -> (Vec<StreamedFact>, String) {
+        let mut facts = Vec::new();
         loop {
             match self.next().await {
-                Heard::Fact(fact) => seen.push(fact),
-                Heard::Beat(_) => {}
-                Heard::End(why) => return (seen, why),
+                StreamItem::Fact(fact) => facts.push(fact),
+                StreamItem::Beat(_) => {}
+                StreamItem::End(why) => return (facts, why),
             }
         }
     }
 }
 
-impl Asked {
-    /// What is asked for, as a path with a query.
+impl Subscription {
+    /// Returns the path with the query.
     pub fn path(&self) -> String {
         let types = self.types.join(",");
         let pairs =
             [("after", &self.after), ("types", &types), ("object", &self.object), ("filter", &self.filter)];
-        let given = pairs.iter().filter(|(_, value)| !value.is_empty());
-        let query: Vec<_> = given.map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        let parameters = pairs.iter().filter(|(_, value)| !value.is_empty());
+        let query: Vec<_> = parameters.map(|(name, value)| format!("{name}={}", encode(value))).collect();
         format!("/v1/streams/facts?{}", query.join("&"))
     }
 }
 
-async fn next_message(stream: &mut tonic::Streaming<StreamFactsResponse>) -> Heard {
+async fn next_message(stream: &mut tonic::Streaming<StreamFactsResponse>) -> StreamItem {
     match stream.message().await {
-        Ok(None) => Heard::End(String::new()),
-        Err(status) => Heard::End(format!("{:?}: {}", status.code(), status.message())),
-        Ok(Some(StreamFactsResponse { fact: None, cursor })) => Heard::Beat(cursor),
+        Ok(None) => StreamItem::End(String::new()),
+        Err(status) => StreamItem::End(format!("{:?}: {}", status.code(), status.message())),
+        Ok(Some(StreamFactsResponse { fact: None, cursor })) => StreamItem::Beat(cursor),
         Ok(Some(StreamFactsResponse { fact: Some(fact), cursor })) => {
             assert_eq!(cursor, fact.cursor);
-            Heard::Fact(Seen {
+            StreamItem::Fact(StreamedFact {
                 id: fact.id,
                 cursor,
                 fact_type: fact.r#type,
@@ -199,28 +201,28 @@ async fn next_message(stream: &mut tonic::Streaming<StreamFactsResponse>) -> Hea
     }
 }
 
-async fn next_frame(socket: &mut Socket) -> Heard {
+async fn next_frame(socket: &mut Socket) -> StreamItem {
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => {
-                let said: Value = serde_json::from_str(text.as_str()).unwrap();
-                return match said.get("fact") {
-                    Some(fact) => Heard::Fact(seen(fact)),
-                    None => Heard::Beat(said["cursor"].as_str().unwrap().to_owned()),
+                let message: Value = serde_json::from_str(text.as_str()).unwrap();
+                return match message.get("fact") {
+                    Some(fact) => StreamItem::Fact(streamed_fact(fact)),
+                    None => StreamItem::Beat(message["cursor"].as_str().unwrap().to_owned()),
                 };
             }
             Some(Ok(Message::Close(Some(frame)))) => {
-                return Heard::End(format!("{} {}", u16::from(frame.code), frame.reason.as_str()));
+                return StreamItem::End(format!("{} {}", u16::from(frame.code), frame.reason.as_str()));
             }
-            None | Some(Ok(Message::Close(None)) | Err(_)) => return Heard::End(String::new()),
+            None | Some(Ok(Message::Close(None)) | Err(_)) => return StreamItem::End(String::new()),
             Some(Ok(_)) => {}
         }
     }
 }
 
-fn seen(fact: &Value) -> Seen {
+fn streamed_fact(fact: &Value) -> StreamedFact {
     let text = |name: &str| fact[name].as_str().unwrap_or_else(|| panic!("no {name} in {fact:#}")).to_owned();
-    Seen {
+    StreamedFact {
         id: text("id"),
         cursor: text("cursor"),
         fact_type: text("type"),
@@ -229,8 +231,8 @@ fn seen(fact: &Value) -> Seen {
     }
 }
 
-/// A WebSocket at a path; the code of the refusal otherwise.
-pub async fn socket(rest: &Rest, path: &str) -> Result<Socket, Refused> {
+/// Opens a WebSocket; the error is the code of the refusal.
+pub async fn socket(rest: &Rest, path: &str) -> Result<Socket, ErrorCode> {
     let address = format!("{}{path}", rest.base.replacen("http", "ws", 1));
     let mut request = address.into_client_request().unwrap();
     if let Some(key) = &rest.key {
@@ -250,8 +252,8 @@ pub async fn socket(rest: &Rest, path: &str) -> Result<Socket, Refused> {
 /// Reads Server-Sent Events as a browser does.
 pub struct EventReader {
     events: Events,
-    held: String,
-    /// What a browser would send as `Last-Event-ID`.
+    buffer: String,
+    /// The `Last-Event-ID` that a browser would send.
     pub last_id: String,
 }
 
@@ -264,8 +266,8 @@ pub struct Event {
 }
 
 impl EventReader {
-    /// Opens a stream; the code of the refusal otherwise.
-    pub async fn open(rest: &Rest, path: &str, last_id: Option<&str>) -> Result<Self, Refused> {
+    /// Opens a stream; the error is the code of the refusal.
+    pub async fn open(rest: &Rest, path: &str, last_id: Option<&str>) -> Result<Self, ErrorCode> {
         let mut request = rest.request(Method::GET, path).header("accept", "text/event-stream");
         if let Some(id) = last_id {
             request = request.header("last-event-id", id);
@@ -277,18 +279,18 @@ impl EventReader {
         }
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let events = response.bytes_stream().map(|chunk| chunk.map(|bytes| bytes.to_vec()));
-        Ok(Self { events: Box::pin(events), held: String::new(), last_id: String::new() })
+        Ok(Self { events: Box::pin(events), buffer: String::new(), last_id: String::new() })
     }
 
-    /// The next event or comment; none: the stream ended.
+    /// Waits for the next event or comment; `None` if the stream ended.
     pub async fn event(&mut self) -> Option<Event> {
         loop {
-            if let Some(end) = self.held.find("\n\n") {
-                let block: String = self.held.drain(..end + 2).collect();
+            if let Some(end) = self.buffer.find("\n\n") {
+                let block: String = self.buffer.drain(..end + 2).collect();
                 return Some(self.read(&block));
             }
             match self.events.next().await {
-                Some(Ok(bytes)) => self.held.push_str(std::str::from_utf8(&bytes).unwrap()),
+                Some(Ok(bytes)) => self.buffer.push_str(std::str::from_utf8(&bytes).unwrap()),
                 Some(Err(_)) | None => return None,
             }
         }
@@ -309,16 +311,16 @@ impl EventReader {
         event
     }
 
-    async fn next(&mut self) -> Heard {
+    async fn next(&mut self) -> StreamItem {
         loop {
-            let Some(event) = self.event().await else { return Heard::End(String::new()) };
+            let Some(event) = self.event().await else { return StreamItem::End(String::new()) };
             if !event.data.is_empty() {
-                let fact = seen(&serde_json::from_str(&event.data).unwrap());
+                let fact = streamed_fact(&serde_json::from_str(&event.data).unwrap());
                 assert_eq!((&event.name, &self.last_id), (&fact.fact_type, &fact.cursor));
-                return Heard::Fact(fact);
+                return StreamItem::Fact(fact);
             }
             if event.comment {
-                return Heard::Beat(self.last_id.clone());
+                return StreamItem::Beat(self.last_id.clone());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Facts as they come: all of them, in order, and only those that were asked for.
+//! Streams of facts: completeness, order, resumption, filters and access.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::client::{Asked, EventReader, Facts, Heard, Seen, Way, socket};
+use super::client::{EventReader, Facts, StreamItem, StreamedFact, Subscription, Way, socket};
 use crate::harness::Kind;
 use crate::tracker::{all_pages, done, memory, on, on_every_store};
 
@@ -15,14 +15,14 @@ on_every_store! {
     resumed_stream_delivers_exactly_the_missed_facts
 }
 
-fn issues() -> Asked {
-    Asked { types: vec!["issue.*"], ..Asked::default() }
+fn issues() -> Subscription {
+    Subscription { types: vec!["issue.*"], ..Subscription::default() }
 }
 
-fn in_order(seen: &[Seen]) {
+fn in_order(facts: &[StreamedFact]) {
     let mut versions = BTreeMap::new();
     let mut ids = BTreeSet::new();
-    for fact in seen {
+    for fact in facts {
         assert!(ids.insert(&fact.id), "{fact:?} came twice");
         let before = versions.insert(&fact.object, fact.version).unwrap_or(0);
         assert_eq!(fact.version, before + 1, "{fact:?} is out of order");
@@ -48,14 +48,14 @@ async fn facts_arrive_once_in_one_order_over_every_transport(kind: Kind) {
         }
     });
     join_all(work).await;
-    let mut all: Vec<Vec<Seen>> = Vec::new();
+    let mut all: Vec<Vec<StreamedFact>> = Vec::new();
     for stream in &mut streams {
         all.push(stream.take(8 * 4 * 3).await);
     }
     in_order(&all[0]);
     assert_eq!(all[0], all[1]);
     assert_eq!(all[0], all[2]);
-    // The audit log has the same, in the same order.
+    // The audit log has the same facts in the same order.
     let filter = crate::tracker::encode("type:issue.*");
     let mut audit = all_pages(&rest, &format!("/v1/audit?filter={filter}"), "facts", 50).await;
     audit.reverse();
@@ -82,28 +82,28 @@ async fn resumed_stream_delivers_exactly_the_missed_facts(kind: Kind) {
         }
         id
     };
-    assert!(cursors.iter().all(|cursor| *cursor == cursors[0]), "a cursor is the same by every way");
+    assert!(cursors.iter().all(|cursor| *cursor == cursors[0]), "cursors are the same over every transport");
     let work = (0..10).map(|_| async {
         for n in 0..MISSED / 10 {
             rest.issue(&project, &format!("missed {n}")).await;
         }
     });
     join_all(work).await;
-    let mut first: Option<Vec<Seen>> = None;
+    let mut first: Option<Vec<StreamedFact>> = None;
     for way in Way::ALL {
-        let asked = Asked { after: cursors[0].clone(), ..issues() };
-        let mut stream = Facts::open(&host, way, &asked).await.unwrap();
+        let subscription = Subscription { after: cursors[0].clone(), ..issues() };
+        let mut stream = Facts::open(&host, way, &subscription).await.unwrap();
         let missed = stream.take(MISSED).await;
         in_order(&missed);
-        assert!(missed.iter().all(|fact| fact.object != id), "{way:?} told again what was seen");
+        assert!(missed.iter().all(|fact| fact.object != id), "{way:?} repeated a fact");
         assert_eq!(first.get_or_insert_with(|| missed.clone()), &missed);
-        // And then it goes on with what happens now.
+        // The stream continues with new facts.
         let now = rest.issue(&project, "now").await;
         stream.until(&now).await;
         done(&rest.delete(&format!("/v1/issues/{now}")).await);
         assert_eq!(stream.fact().await.fact_type, "issue.deleted");
     }
-    // A browser comes back by itself, with the id of the last event.
+    // A browser reconnects with the id of the last event.
     let (head, tail) = first.as_ref().unwrap().split_at(MISSED / 2);
     let last = &head.last().unwrap().cursor;
     let path = issues().path();
@@ -121,33 +121,41 @@ async fn stream_filters_select_facts() {
     let (p, q) = (rest.project("P").await, rest.project("Q").await);
     let watched = rest.issue(&p, "watched").await;
     let cases = [
-        (Asked { types: vec!["issue.created"], ..Asked::default() }, vec!["issue.created"; 2]),
+        (Subscription { types: vec!["issue.created"], ..Subscription::default() }, vec!["issue.created"; 2]),
         (
-            Asked { types: vec!["user.*", "issue.deleted"], ..Asked::default() },
+            Subscription { types: vec!["user.*", "issue.deleted"], ..Subscription::default() },
             vec!["user.created", "issue.deleted"],
         ),
         (
-            Asked { object: watched.clone(), ..Asked::default() },
+            Subscription { object: watched.clone(), ..Subscription::default() },
             vec!["issue.updated", "issue.commented", "issue.deleted"],
         ),
         (
-            Asked { object: watched.clone(), types: vec!["issue.u*"], ..Asked::default() },
+            Subscription { object: watched.clone(), types: vec!["issue.u*"], ..Subscription::default() },
             vec!["issue.updated"],
         ),
-        (Asked { filter: format!("project:{q}"), ..Asked::default() }, vec!["issue.created"]),
-        (Asked { filter: "kind:user".into(), ..Asked::default() }, vec!["user.created"]),
+        (Subscription { filter: format!("project:{q}"), ..Subscription::default() }, vec!["issue.created"]),
+        (Subscription { filter: "kind:user".into(), ..Subscription::default() }, vec!["user.created"]),
         (
-            Asked { filter: "kind:issue -type:issue.created,issue.deleted".into(), ..Asked::default() },
+            Subscription {
+                filter: "kind:issue -type:issue.created,issue.deleted".into(),
+                ..Subscription::default()
+            },
             vec!["issue.updated", "issue.commented"],
         ),
     ];
     let mut streams = Vec::new();
     for way in Way::ALL {
-        for (asked, expected) in &cases {
-            let mut asked = asked.clone();
-            // From the very beginning would show how the objects were made: begin where they are.
-            asked.after = cursor_of(&rest, &watched).await;
-            streams.push((way, asked.clone(), expected, Facts::open(&host, way, &asked).await.unwrap()));
+        for (subscription, expected) in &cases {
+            let mut subscription = subscription.clone();
+            // The stream starts after the newest fact of the object, to leave out the facts of its creation.
+            subscription.after = cursor_of(&rest, &watched).await;
+            streams.push((
+                way,
+                subscription.clone(),
+                expected,
+                Facts::open(&host, way, &subscription).await.unwrap(),
+            ));
         }
     }
     let path = format!("/v1/issues/{watched}");
@@ -157,14 +165,14 @@ async fn stream_filters_select_facts() {
     rest.issue(&q, "q").await;
     rest.user("ada@example.com").await;
     done(&rest.delete(&path).await);
-    for (way, asked, expected, stream) in &mut streams {
-        let seen = stream.take(expected.len()).await;
-        let types: Vec<_> = seen.iter().map(|fact| fact.fact_type.as_str()).collect();
-        assert_eq!(types, **expected, "{way:?}: {asked:?}");
+    for (way, subscription, expected, stream) in &mut streams {
+        let facts = stream.take(expected.len()).await;
+        let types: Vec<_> = facts.iter().map(|fact| fact.fact_type.as_str()).collect();
+        assert_eq!(types, **expected, "{way:?}: {subscription:?}");
     }
 }
 
-/// The cursor after the newest fact of an object.
+/// Returns the cursor after the newest fact of an object.
 async fn cursor_of(rest: &crate::harness::Rest, object: &str) -> String {
     let end = Instant::now() + Duration::from_secs(10);
     loop {
@@ -185,26 +193,28 @@ async fn another_tenants_facts_are_never_streamed() {
     let key = done(&rest.post("/v1/keys", body).await)["secret"].as_str().unwrap().to_owned();
     let acme = rest.with_key(Some(&key));
     let (ours, theirs) = (rest.project("Ours").await, acme.project("Theirs").await);
-    let asked = Asked { key: Some(key.clone()), types: vec!["issue.*"], ..Asked::default() };
+    let subscription =
+        Subscription { key: Some(key.clone()), types: vec!["issue.*"], ..Subscription::default() };
     let mut streams = Vec::new();
     for way in Way::ALL {
-        streams.push(Facts::open(&host, way, &asked).await.unwrap());
+        streams.push(Facts::open(&host, way, &subscription).await.unwrap());
     }
     for _ in 0..20 {
         rest.issue(&ours, "ours").await;
     }
     let last = acme.issue(&theirs, "theirs").await;
     for stream in &mut streams {
-        let seen = stream.until(&last).await;
-        assert_eq!(seen.len(), 1, "{seen:?}");
+        let facts = stream.until(&last).await;
+        assert_eq!(facts.len(), 1, "{facts:?}");
     }
-    // Nor by a cursor, an object's id or a filter of the other tenant.
+    // Cursors, object ids and filters of another tenant give no access either.
     let cursor = cursor_of(&rest, &rest.issue(&ours, "cursor").await).await;
     for way in Way::ALL {
-        let stolen = Asked { after: cursor.clone(), ..asked.clone() };
+        let stolen = Subscription { after: cursor.clone(), ..subscription.clone() };
         assert_eq!(Facts::open(&host, way, &stolen).await.err().unwrap(), "INVALID_ARGUMENT", "{way:?}");
         let filter = format!("project:{ours}");
-        let mut stream = Facts::open(&host, way, &Asked { filter, ..asked.clone() }).await.unwrap();
+        let mut stream =
+            Facts::open(&host, way, &Subscription { filter, ..subscription.clone() }).await.unwrap();
         rest.issue(&ours, "ours").await;
         let quiet = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;
         assert!(quiet.is_err(), "{way:?}: {quiet:?}");
@@ -217,21 +227,25 @@ async fn invalid_stream_is_refused_when_opened() {
     let gate = rest.new_key(&["gate"], None).await;
     let viewer = rest.new_key(&["viewer"], None).await;
     for way in Way::ALL {
-        let open = async |asked: Asked| Facts::open(&host, way, &asked).await.err();
+        let open = async |subscription: Subscription| Facts::open(&host, way, &subscription).await.err();
         let of = |code: &str| Some(code.to_owned());
-        assert_eq!(open(Asked { key: None, ..Asked::default() }).await, of("UNAUTHENTICATED"), "{way:?}");
-        let gate = Asked { key: Some(gate.clone()), ..Asked::default() };
+        assert_eq!(
+            open(Subscription { key: None, ..Subscription::default() }).await,
+            of("UNAUTHENTICATED"),
+            "{way:?}"
+        );
+        let gate = Subscription { key: Some(gate.clone()), ..Subscription::default() };
         assert_eq!(open(gate).await, of("PERMISSION_DENIED"), "{way:?}");
-        let viewer = Asked { key: Some(viewer.clone()), ..Asked::default() };
+        let viewer = Subscription { key: Some(viewer.clone()), ..Subscription::default() };
         assert_eq!(open(viewer).await, None, "{way:?}");
         for after in ["1", "not a cursor", &"A".repeat(5_000)] {
-            let asked = Asked { after: after.to_owned(), ..Asked::default() };
-            assert_eq!(open(asked).await, of("INVALID_ARGUMENT"), "{way:?}");
+            let subscription = Subscription { after: after.to_owned(), ..Subscription::default() };
+            assert_eq!(open(subscription).await, of("INVALID_ARGUMENT"), "{way:?}");
         }
-        let asked = Asked { filter: "colour:red".to_owned(), ..Asked::default() };
-        assert_eq!(open(asked).await, of("INVALID_ARGUMENT"), "{way:?}");
-        let asked = Asked { types: vec!["a"; 51], ..Asked::default() };
-        assert_eq!(open(asked).await, of("INVALID_ARGUMENT"), "{way:?}");
+        let subscription = Subscription { filter: "colour:red".to_owned(), ..Subscription::default() };
+        assert_eq!(open(subscription).await, of("INVALID_ARGUMENT"), "{way:?}");
+        let subscription = Subscription { types: vec!["a"; 51], ..Subscription::default() };
+        assert_eq!(open(subscription).await, of("INVALID_ARGUMENT"), "{way:?}");
     }
 }
 
@@ -262,14 +276,14 @@ async fn a_stream_token_opens_one_stream_without_a_header() {
     let id = rest.issue(&project, "s").await;
     assert_eq!(facts.fact().await.object, id);
     while events.event().await.unwrap().data.is_empty() {}
-    // A token opens streams and nothing else.
+    // A token opens only streams.
     let four = token().await;
     assert_eq!(nobody.with_key(Some(&four)).get("/v1/me").await.code(401), "UNAUTHENTICATED");
     assert_eq!(nobody.get(&format!("/v1/me?token={four}")).await.code(401), "UNAUTHENTICATED");
     for wrong in ["tst_", "x", "tst_00112233445566778899aabbccddeeff"] {
         assert_eq!(EventReader::open(&nobody, &path(wrong), None).await.err().unwrap(), unauthenticated);
     }
-    // One that was given to a key that is revoked meanwhile opens nothing.
+    // A token of a revoked key opens nothing.
     let key = rest.new_key(&["viewer"], None).await;
     let issued = rest.with_key(Some(&key)).post("/v1/streams/token", json!({})).await;
     let issued = done(&issued)["token"].as_str().unwrap().to_owned();
@@ -277,5 +291,5 @@ async fn a_stream_token_opens_one_stream_without_a_header() {
     done(&rest.post(&format!("/v1/keys/{id}:revoke"), json!({})).await);
     assert_eq!(EventReader::open(&nobody, &path(&issued), None).await.err().unwrap(), unauthenticated);
     drop(host);
-    assert!(matches!(facts.next().await, Heard::End(_)));
+    assert!(matches!(facts.next().await, StreamItem::End(_)));
 }

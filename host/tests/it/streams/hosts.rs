@@ -1,16 +1,16 @@
-//! Two hosts on one database: what is written on one shows on the other, soon.
+//! Two hosts on one database: writes on one soon show on the other.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::client::{Asked, EventReader, Facts, Way};
+use super::client::{EventReader, Facts, Subscription, Way};
 use super::projects::Updates;
 use super::termination::id_of;
 use crate::harness::{Home, Host, Kind, Rest};
 use crate::tracker::done;
 
-/// Within this what one host wrote shows on the other.
+/// Longest time until a write on one host shows on the other.
 const SOON: Duration = Duration::from_secs(2);
 
 async fn two() -> (Home, Host, Host) {
@@ -20,9 +20,9 @@ async fn two() -> (Home, Host, Host) {
 }
 
 async fn refused_soon(rest: &Rest) {
-    let begun = Instant::now();
+    let start = Instant::now();
     while rest.get("/v1/me").await.status.as_u16() != 401 {
-        assert!(begun.elapsed() < SOON, "the key is still taken");
+        assert!(start.elapsed() < SOON, "the key is still accepted");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -43,23 +43,23 @@ async fn stream_token_opens_one_stream_on_any_host() {
 async fn stream_shows_writes_of_the_other_host() {
     let (_home, one, other) = two().await;
     let project = one.rest().project("P").await;
-    let asked = Asked { types: vec!["issue.*"], ..Asked::default() };
+    let subscription = Subscription { types: vec!["issue.*"], ..Subscription::default() };
     let mut streams = Vec::new();
     for way in Way::ALL {
-        streams.push(Facts::open(&other, way, &asked).await.unwrap());
+        streams.push(Facts::open(&other, way, &subscription).await.unwrap());
     }
     for n in 0..10 {
         let writer = if n % 2 == 0 { &one } else { &other };
         let id = writer.rest().issue(&project, "s").await;
         for stream in &mut streams {
-            let seen = tokio::time::timeout(SOON, stream.fact()).await.expect("it does not show");
-            assert_eq!(seen.object, id);
+            let fact = tokio::time::timeout(SOON, stream.fact()).await.expect("the update does not arrive");
+            assert_eq!(fact.object, id);
         }
     }
-    // A cursor of one host is good on the other.
+    // A cursor of one host is valid on the other.
     let after = streams[0].until(&one.rest().issue(&project, "s").await).await.pop().unwrap().cursor;
     let id = one.rest().issue(&project, "s").await;
-    let mut moved = Facts::open(&one, Way::Sse, &Asked { after, ..asked }).await.unwrap();
+    let mut moved = Facts::open(&one, Way::Sse, &Subscription { after, ..subscription }).await.unwrap();
     assert_eq!(moved.fact().await.object, id);
 }
 
@@ -72,7 +72,7 @@ async fn counts_of_projects_are_followed_across_hosts() {
     updates.next().await;
     for n in 1..=5 {
         one.rest().issue(&project, "s").await;
-        tokio::time::timeout(SOON, updates.until(&project, n)).await.expect("it does not show");
+        tokio::time::timeout(SOON, updates.until(&project, n)).await.expect("the update does not arrive");
     }
 }
 
@@ -84,8 +84,8 @@ async fn revocation_on_one_host_applies_on_the_other() {
 
     let key = rest.new_key(&["viewer"], None).await;
     done(&at_other(&key).get("/v1/me").await);
-    let asked = Asked { key: Some(key.clone()), ..Asked::default() };
-    let mut stream = Facts::open(&other, Way::Grpc, &asked).await.unwrap();
+    let subscription = Subscription { key: Some(key.clone()), ..Subscription::default() };
+    let mut stream = Facts::open(&other, Way::Grpc, &subscription).await.unwrap();
     done(&rest.post(&format!("/v1/keys/{}:revoke", id_of(&key)), json!({})).await);
     refused_soon(&at_other(&key)).await;
     let (_, why) = tokio::time::timeout(SOON, stream.end()).await.expect("the stream goes on");
@@ -109,13 +109,13 @@ async fn revocation_on_one_host_applies_on_the_other() {
 async fn facts_survive_a_killed_host() {
     let (_home, mut one, other) = two().await;
     let project = other.rest().project("P").await;
-    let asked = Asked { types: vec!["issue.*"], ..Asked::default() };
-    let mut stream = Facts::open(&other, Way::Socket, &asked).await.unwrap();
+    let subscription = Subscription { types: vec!["issue.*"], ..Subscription::default() };
+    let mut stream = Facts::open(&other, Way::Socket, &subscription).await.unwrap();
     let (first, second) = (one.rest().issue(&project, "1").await, one.rest().issue(&project, "2").await);
-    // Whoever of the two numbered the facts so far, the other goes on.
+    // Whichever host numbered the facts before, the other takes over.
     one.kill();
     let third = other.rest().issue(&project, "3").await;
-    let seen: Vec<_> = stream.until(&third).await.into_iter().map(|fact| fact.object).collect();
-    assert_eq!(seen.len(), 3);
-    assert!(seen.contains(&first) && seen.contains(&second));
+    let objects: Vec<_> = stream.until(&third).await.into_iter().map(|fact| fact.object).collect();
+    assert_eq!(objects.len(), 3);
+    assert!(objects.contains(&first) && objects.contains(&second));
 }

@@ -1,27 +1,27 @@
-//! What takes time: signs of life, and readers who do not read.
+//! Heartbeats of idle streams, and slow readers.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::client::{Asked, Facts, Heard, Seen, Way};
+use super::client::{Facts, StreamItem, StreamedFact, Subscription, Way};
 use crate::harness::{Host, Rest};
 use crate::tracker::{done, memory};
 
-/// How many changes, of about 300 kB each: more than all buffers on the way can hold.
+/// Changes of about 300 kB each: together more than all buffers on the way can hold.
 const CHANGES: usize = 80;
 
-/// A stream shows every 15 seconds that it lives; one that is not read for 30 seconds is cut off. Both in
-/// one test, so that the waiting is done once.
+/// An idle stream sends a heartbeat every 15 seconds; one that is not read for 30 seconds is cut off. One test
+/// covers both, so that it waits once.
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_streams_send_heartbeats_and_slow_readers_are_disconnected() {
     let (_home, host, rest) = memory().await;
     let issue = issue_with_long_fields(&rest).await;
-    let asked = Asked { types: vec!["issue.updated"], ..Asked::default() };
-    let quiet = Asked { types: vec!["tenant.created"], ..Asked::default() };
+    let subscription = Subscription { types: vec!["issue.updated"], ..Subscription::default() };
+    let quiet = Subscription { types: vec!["tenant.created"], ..Subscription::default() };
     let (mut slow, mut silent) = (Vec::new(), Vec::new());
     for way in Way::ALL {
-        slow.push((way, Facts::open(&host, way, &asked).await.unwrap()));
+        slow.push((way, Facts::open(&host, way, &subscription).await.unwrap()));
         silent.push((way, Facts::open(&host, way, &quiet).await.unwrap()));
     }
     for n in 0..CHANGES {
@@ -31,36 +31,36 @@ async fn idle_streams_send_heartbeats_and_slow_readers_are_disconnected() {
     for (way, stream) in &mut silent {
         beats.push((*way, beat(stream).await));
     }
-    // The cursor of a sign of life is past what happened and did not concern the stream.
+    // The cursor of a heartbeat is past facts that the stream filters out.
     for (way, cursor) in beats {
-        let after = Asked { after: cursor, ..asked.clone() };
+        let after = Subscription { after: cursor, ..subscription.clone() };
         let mut stream = Facts::open(&host, way, &after).await.unwrap();
         change(&rest, &issue, CHANGES).await;
-        let seen = stream.fact().await;
-        assert_eq!(seen.object, issue);
+        let fact = stream.fact().await;
+        assert_eq!(fact.object, issue);
         let version: u64 =
             crate::tracker::issue(&rest, &issue).await["etag"].as_str().unwrap().parse().unwrap();
-        assert_eq!(seen.version, version, "{way:?} was told again what was over");
+        assert_eq!(fact.version, version, "{way:?} repeated a fact");
     }
     tokio::time::sleep(Duration::from_secs(25)).await;
     for (way, stream) in &mut slow {
-        cut_off(&host, *way, stream, &asked).await;
+        cut_off(&host, *way, stream, &subscription).await;
     }
 }
 
 async fn beat(stream: &mut Facts) -> String {
-    let heard = tokio::time::timeout(Duration::from_secs(20), stream.next()).await;
-    let cursor = match heard.expect("no sign of life") {
-        Heard::Beat(cursor) => cursor,
-        Heard::Fact(fact) => panic!("{fact:?} was not asked for"),
-        Heard::End(why) => panic!("it ended: {why}"),
+    let item = tokio::time::timeout(Duration::from_secs(20), stream.next()).await;
+    let cursor = match item.expect("no heartbeat") {
+        StreamItem::Beat(cursor) => cursor,
+        StreamItem::Fact(fact) => panic!("{fact:?} does not match the filter"),
+        StreamItem::End(why) => panic!("it ended: {why}"),
     };
     assert!(!cursor.is_empty());
     cursor
 }
 
-/// What comes before the end is whole and in order, and who goes on after it has missed nothing.
-async fn cut_off(host: &Host, way: Way, stream: &mut Facts, asked: &Asked) {
+/// Facts before the cut are complete and in order, and a resumed stream misses none.
+async fn cut_off(host: &Host, way: Way, stream: &mut Facts, subscription: &Subscription) {
     let (before, why) = stream.end().await;
     assert!(before.len() < CHANGES, "{way:?} was buffered without end");
     let last = before.last().unwrap_or_else(|| panic!("{way:?} got nothing at all")).clone();
@@ -73,10 +73,10 @@ async fn cut_off(host: &Host, way: Way, stream: &mut Facts, asked: &Asked) {
         }
         Way::Sse => {}
     }
-    let after = Asked { after: last.cursor.clone(), ..asked.clone() };
+    let after = Subscription { after: last.cursor.clone(), ..subscription.clone() };
     let mut again = Facts::open(host, way, &after).await.unwrap();
     let missed = again.take(CHANGES - before.len()).await;
-    let all: Vec<Seen> = before.into_iter().chain(missed).collect();
+    let all: Vec<StreamedFact> = before.into_iter().chain(missed).collect();
     let versions: Vec<_> = all.iter().map(|fact| fact.version).collect();
     assert_eq!(versions, (2..2 + CHANGES as u64).collect::<Vec<_>>(), "{way:?}");
 }

@@ -1,24 +1,24 @@
-//! How streams end: with the caller's right, and with the host.
+//! The end of streams: on revocation, and with the host.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::client::{Asked, EventReader, Facts, Heard, Way, socket};
+use super::client::{EventReader, Facts, StreamItem, Subscription, Way, socket};
 use crate::harness::{Home, Host, Kind, Rest};
 use crate::tracker::{done, memory, on_every_store};
 
 on_every_store! { streams_resume_on_the_next_host }
 
-/// Within this a stream must have noticed.
+/// Longest time until a stream must have ended.
 const SOON: Duration = Duration::from_secs(2);
 
-/// The public part of a key.
+/// Returns the id of a key.
 pub fn id_of(key: &str) -> &str {
     key.split('_').nth(1).unwrap()
 }
 
-async fn ended(stream: &mut Facts, way: Way) -> String {
+async fn wait_for_end(stream: &mut Facts, way: Way) -> String {
     let end = tokio::time::timeout(SOON, stream.end()).await;
     let (_, why) = end.unwrap_or_else(|_| panic!("{way:?} goes on"));
     match way {
@@ -30,10 +30,11 @@ async fn ended(stream: &mut Facts, way: Way) -> String {
 }
 
 async fn open_all(host: &Host, key: &str) -> Vec<(Way, Facts)> {
-    let asked = Asked { key: Some(key.to_owned()), types: vec!["issue.*"], ..Asked::default() };
+    let subscription =
+        Subscription { key: Some(key.to_owned()), types: vec!["issue.*"], ..Subscription::default() };
     let mut streams = Vec::new();
     for way in Way::ALL {
-        streams.push((way, Facts::open(host, way, &asked).await.unwrap()));
+        streams.push((way, Facts::open(host, way, &subscription).await.unwrap()));
     }
     streams
 }
@@ -42,19 +43,19 @@ async fn open_all(host: &Host, key: &str) -> Vec<(Way, Facts)> {
 async fn streams_are_limited_for_each_principal() {
     let (_home, host, rest) = memory().await;
     let greedy = rest.new_key(&["viewer"], None).await;
-    let asked = Asked { key: Some(greedy), ..Asked::default() };
+    let subscription = Subscription { key: Some(greedy), ..Subscription::default() };
     let mut open = Vec::new();
     for _ in 0..100 {
-        open.push(Facts::open(&host, Way::Sse, &asked).await.unwrap());
+        open.push(Facts::open(&host, Way::Sse, &subscription).await.unwrap());
     }
     for way in Way::ALL {
-        assert_eq!(Facts::open(&host, way, &asked).await.err().unwrap(), "TOO_MANY_STREAMS");
+        assert_eq!(Facts::open(&host, way, &subscription).await.err().unwrap(), "TOO_MANY_STREAMS");
     }
-    assert!(Facts::open(&host, Way::Sse, &Asked::default()).await.is_ok());
+    assert!(Facts::open(&host, Way::Sse, &Subscription::default()).await.is_ok());
     open.pop();
-    let begun = Instant::now();
-    while Facts::open(&host, Way::Sse, &asked).await.is_err() {
-        assert!(begun.elapsed() < SOON, "a stream that was closed still counts");
+    let start = Instant::now();
+    while Facts::open(&host, Way::Sse, &subscription).await.is_err() {
+        assert!(start.elapsed() < SOON, "a stream that was closed still counts");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -63,11 +64,11 @@ async fn streams_are_limited_for_each_principal() {
 async fn a_stream_ends_when_its_key_is_revoked_and_others_go_on() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
-    let (lost, kept) = (rest.new_key(&["viewer"], None).await, rest.new_key(&["viewer"], None).await);
-    let (mut ending, mut staying) = (open_all(&host, &lost).await, open_all(&host, &kept).await);
-    done(&rest.post(&format!("/v1/keys/{}:revoke", id_of(&lost)), json!({})).await);
+    let (revoked, valid) = (rest.new_key(&["viewer"], None).await, rest.new_key(&["viewer"], None).await);
+    let (mut ending, mut staying) = (open_all(&host, &revoked).await, open_all(&host, &valid).await);
+    done(&rest.post(&format!("/v1/keys/{}:revoke", id_of(&revoked)), json!({})).await);
     for (way, stream) in &mut ending {
-        ended(stream, *way).await;
+        wait_for_end(stream, *way).await;
     }
     let id = rest.issue(&project, "s").await;
     for (_, stream) in &mut staying {
@@ -88,12 +89,12 @@ async fn stream_ends_when_its_user_is_deactivated_or_its_tenant_suspended() {
     let mut streams = open_all(&host, &bound).await;
     done(&acme.post(&format!("/v2/users/{user}:deactivate"), json!({})).await);
     for (way, stream) in &mut streams {
-        ended(stream, *way).await;
+        wait_for_end(stream, *way).await;
     }
     let mut streams = open_all(&host, &admin).await;
     done(&rest.post("/v1/tenants/acme:suspend", json!({})).await);
     for (way, stream) in &mut streams {
-        ended(stream, *way).await;
+        wait_for_end(stream, *way).await;
     }
     assert_eq!(acme.get("/v1/me").await.code(401), "UNAUTHENTICATED");
     done(&rest.post("/v1/tenants/acme:resume", json!({})).await);
@@ -124,24 +125,24 @@ async fn the_stream_of_a_project_ends_when_its_key_is_revoked() {
     tokio::time::timeout(SOON, end).await.expect("the WebSocket goes on");
 }
 
-/// The host stops while clients listen and write: they are told, lose nothing, and the host does not wait
-/// for them.
+/// A host stops while clients stream and write: streams get a reason and lose nothing, and do not delay the
+/// shutdown.
 async fn streams_resume_on_the_next_host(kind: Kind) {
     let home = Home::new(kind).await;
     let mut host = Host::start(&home).await;
     let rest = host.rest();
     let project = rest.project("P").await;
-    let asked = Asked { types: vec!["issue.*"], ..Asked::default() };
+    let subscription = Subscription { types: vec!["issue.*"], ..Subscription::default() };
     let mut streams = Vec::new();
     for way in Way::ALL {
-        streams.push((way, Facts::open(&host, way, &asked).await.unwrap()));
+        streams.push((way, Facts::open(&host, way, &subscription).await.unwrap()));
     }
     let id = rest.issue(&project, "s").await;
     let mut cursors = Vec::new();
     for (_, stream) in &mut streams {
         cursors.push(stream.until(&id).await.last().unwrap().cursor.clone());
     }
-    let begun = Instant::now();
+    let start = Instant::now();
     host.terminate();
     for (way, stream) in &mut streams {
         let (_, why) = tokio::time::timeout(Duration::from_secs(5), stream.end()).await.expect("it goes on");
@@ -156,7 +157,7 @@ async fn streams_resume_on_the_next_host(kind: Kind) {
     }
     let status = tokio::task::block_in_place(|| host.wait(Duration::from_secs(10)));
     assert_eq!(status.code(), Some(0), "{}", host.log());
-    assert!(begun.elapsed() < Duration::from_secs(8), "it waited for its streams");
+    assert!(start.elapsed() < Duration::from_secs(8), "it waited for its streams");
 
     if kind == Kind::Memory {
         return;
@@ -165,12 +166,12 @@ async fn streams_resume_on_the_next_host(kind: Kind) {
     let rest: Rest = host.rest();
     let next = rest.issue(&project, "t").await;
     for (way, cursor) in Way::ALL.into_iter().zip(&cursors) {
-        let asked = Asked { after: cursor.clone(), ..asked.clone() };
-        let mut stream = Facts::open(&host, way, &asked).await.unwrap();
+        let subscription = Subscription { after: cursor.clone(), ..subscription.clone() };
+        let mut stream = Facts::open(&host, way, &subscription).await.unwrap();
         match stream.next().await {
-            Heard::Fact(fact) => assert_eq!(fact.object, next, "{way:?}"),
-            Heard::Beat(_) => assert_eq!(stream.fact().await.object, next, "{way:?}"),
-            Heard::End(why) => panic!("{way:?}: {why}"),
+            StreamItem::Fact(fact) => assert_eq!(fact.object, next, "{way:?}"),
+            StreamItem::Beat(_) => assert_eq!(stream.fact().await.object, next, "{way:?}"),
+            StreamItem::End(why) => panic!("{way:?}: {why}"),
         }
     }
 }

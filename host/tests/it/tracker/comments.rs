@@ -1,4 +1,4 @@
-//! What hangs on an issue: comments, labels, watchers, the assignee.
+//! Comments, labels, watchers and the assignee of an issue.
 
 use serde_json::{Value, json};
 
@@ -20,10 +20,10 @@ async fn a_comment_is_changed_by_its_author_and_admins_only() {
     let viewer = admin.with_key(Some(&admin.new_key(&["viewer"], None).await));
 
     let comments = format!("/v1/issues/{issue}/comments");
-    let made = done(&ada_key.post(&comments, json!({"body": "first"})).await)["comment"].clone();
-    assert_eq!(made["author"]["user_id"], ada);
-    assert_eq!(made["edited_at"], Value::Null);
-    let one = format!("{comments}/{}", made["comment_id"].as_str().unwrap());
+    let comment = done(&ada_key.post(&comments, json!({"body": "first"})).await)["comment"].clone();
+    assert_eq!(comment["author"]["user_id"], ada);
+    assert_eq!(comment["edited_at"], Value::Null);
+    let one = format!("{comments}/{}", comment["comment_id"].as_str().unwrap());
 
     assert_eq!(bob_key.patch(&one, json!({"body": "mine now"})).await.code(403), "PERMISSION_DENIED");
     assert_eq!(bob_key.delete(&one).await.code(403), "PERMISSION_DENIED");
@@ -33,8 +33,8 @@ async fn a_comment_is_changed_by_its_author_and_admins_only() {
     assert_eq!(edited["body"], "second");
     assert!(edited["edited_at"].is_string());
     done(&admin.patch(&one, json!({"body": "third"})).await);
-    let shown = viewer.get(&comments).await.expect(200)["comments"].clone();
-    assert_eq!((shown.as_array().unwrap().len(), shown[0]["body"].clone()), (1, json!("third")));
+    let listed = viewer.get(&comments).await.expect(200)["comments"].clone();
+    assert_eq!((listed.as_array().unwrap().len(), listed[0]["body"].clone()), (1, json!("third")));
     done(&ada_key.delete(&one).await);
     assert_eq!(admin.delete(&one).await.code(404), "COMMENT_NOT_FOUND");
     assert_eq!(admin.get(&comments).await.expect(200)["comments"], json!([]));
@@ -107,7 +107,7 @@ async fn watchers_are_added_and_removed_and_me_is_the_keys_user() {
     assert_eq!(super::found(&admin, "watcher:none").await, Vec::<String>::new());
     done(&ada_key.delete(&format!("{watchers}/me")).await);
     assert_eq!(list().await, [bob.as_str()]);
-    // A key that stands for nobody has no `me`.
+    // A key without a user has no `me`.
     let refused = admin.post(&watchers, json!({})).await;
     assert!(refused.status.is_client_error(), "{:#}", refused.body);
     assert_eq!(faults(&admin.post(&watchers, json!({"user_id": id})).await), ["user_id"]);
@@ -157,7 +157,7 @@ async fn a_bulk_update_gives_each_issue_its_own_verdict() {
     assert_eq!(verdicts[1]["issue"]["status"], "IN_PROGRESS");
     assert_eq!(verdicts[1]["issue"]["labels"], json!(["bulk"]));
     assert_eq!(verdicts[2]["error"]["code"], "ISSUE_NOT_FOUND");
-    // What was refused is as it was, whole.
+    // The refused issue is unchanged.
     assert_eq!(
         (issue(&rest, &new).await["priority"].clone(), version(&rest, &new).await),
         (json!("MINOR"), 1)

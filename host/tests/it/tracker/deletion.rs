@@ -1,4 +1,4 @@
-//! What happens to what hangs on something that is deleted.
+//! Deletion and its effects on dependent objects.
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
@@ -15,11 +15,11 @@ on_every_store! {
 const MANY: usize = 2_500;
 
 async fn fill(rest: &Rest, project: &str, count: usize) -> Vec<String> {
-    let made = stream::iter(0..count).map(|n| {
+    let creations = stream::iter(0..count).map(|n| {
         let (rest, project) = (rest.clone(), project.to_owned());
         async move { rest.issue(&project, &format!("{n}")).await }
     });
-    made.buffer_unordered(32).collect().await
+    creations.buffer_unordered(32).collect().await
 }
 
 async fn project_is_deleted_with_all_issues_on_request(kind: Kind) {
@@ -38,7 +38,7 @@ async fn project_is_deleted_with_all_issues_on_request(kind: Kind) {
     assert_eq!(super::count(&rest, &project).await, MANY as u64);
 
     done(&rest.delete(&format!("{path}?delete_issues=true")).await);
-    // Invisible at once, by every way.
+    // The project and its issues are not found at once.
     assert_eq!(rest.get(&path).await.code(404), "PROJECT_NOT_FOUND");
     for id in [&ids[0], &ids[MANY / 2], &ids[MANY - 1]] {
         assert_eq!(rest.get(&format!("/v1/issues/{id}")).await.code(404), "ISSUE_NOT_FOUND");
@@ -50,7 +50,7 @@ async fn project_is_deleted_with_all_issues_on_request(kind: Kind) {
     let make = rest.post("/v1/issues", json!({"project_id": project, "summary": "late"})).await;
     assert_eq!(super::faults(&make), ["project_id"]);
 
-    // Then purged, each with its fact.
+    // The issues are purged later, each with a fact.
     let filter = super::encode(&format!("type:issue.deleted project:{project}"));
     let audit = format!("/v1/audit?filter={filter}");
     let last = ids.iter().max().unwrap();
@@ -93,33 +93,32 @@ async fn the_issues_of_a_deleted_user_become_unassigned(kind: Kind) {
     for id in &ids {
         let path = format!("/v1/issues/{id}");
         let after = until(&rest, &path, |issue| issue.body["issue"]["assignee_id"].is_null()).await;
-        // Nobody works on it any more; how far the work has come is not undone.
+        // The assignee is removed, the status is kept.
         assert_eq!(after.body["issue"]["status"], "ASSIGNED");
         let history = rest.get(&format!("{path}/history")).await;
         let newest = &history.expect(200)["facts"][0];
         assert_eq!((&newest["actor"]["kind"], &newest["transport"]), (&json!("system"), &json!("internal")));
         until(&rest, &format!("{path}/watchers"), |watchers| watchers.body["user_ids"] == json!([])).await;
     }
-    // The address is free again.
+    // The email address is free again.
     rest.user("ada@example.com").await;
 }
 
-/// Issues are made in a project while it is deleted without them: either the project stays, with all of
-/// them, or it is gone and none was made.
+/// An issue is created while its empty project is deleted: exactly one of both succeeds.
 async fn an_empty_project_is_deleted_while_others_write_to_it(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     for round in 0..10 {
         let project = rest.project("P").await;
         let body = json!({"project_id": project, "summary": "s"});
         let path = format!("/v1/projects/{project}");
-        let (made, deleted) = tokio::join!(rest.post("/v1/issues", body), rest.delete(&path));
-        let made = made.status.is_success();
-        assert_ne!(made, deleted.status.is_success(), "round {round}: {:#}", deleted.body);
-        let shown = rest.get(&path).await;
-        assert_eq!(shown.status.is_success(), made);
-        if made {
+        let (created, deleted) = tokio::join!(rest.post("/v1/issues", body), rest.delete(&path));
+        let created = created.status.is_success();
+        assert_ne!(created, deleted.status.is_success(), "round {round}: {:#}", deleted.body);
+        let answer = rest.get(&path).await;
+        assert_eq!(answer.status.is_success(), created);
+        if created {
             assert_eq!(deleted.code(409), "PROJECT_NOT_EMPTY");
-            assert_eq!(shown.body["project"]["issue_count"], 1);
+            assert_eq!(answer.body["project"]["issue_count"], 1);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An issue's history: who, when, from, to, by which transport, in the order of its versions.
+//! An issue's history: actor, time, old and new values, transport, in order of versions.
 
 use serde_json::{Value, json};
 use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
@@ -23,8 +23,8 @@ async fn history_shows_actor_time_values_and_transport(kind: Kind) {
     let body = json!({"project_id": project, "summary": "one", "labels": ["a"]});
     let request =
         rest.request(reqwest::Method::POST, "/v1/issues").json(&body).header("x-request-id", "made-by-ada");
-    let made = rest.send(request).await.expect(201)["issue"].clone();
-    let id = made["issue_id"].as_str().unwrap().to_owned();
+    let issue = rest.send(request).await.expect(201)["issue"].clone();
+    let id = issue["issue_id"].as_str().unwrap().to_owned();
 
     let client = host.grpc().await;
     let mut grpc = IssuesServiceClient::with_interceptor(client.channel.clone(), client);
@@ -36,7 +36,7 @@ async fn history_shows_actor_time_values_and_transport(kind: Kind) {
     done(&rest.post(&format!("/v1/issues/{id}/watchers"), json!({})).await);
     let other = rest.issue(&project, "other").await;
     done(&rest.post(&format!("/v1/issues/{id}/links"), json!({"kind": "blocks", "other_id": other})).await);
-    // What changes nothing is no history.
+    // A change without effect makes no entry.
     done(&rest.patch(&format!("/v1/issues/{id}"), json!({"summary": "two"})).await);
 
     let path = format!("/v1/issues/{id}/history");
@@ -62,7 +62,7 @@ async fn history_shows_actor_time_values_and_transport(kind: Kind) {
     assert_eq!((&created["actor"]["id"], &created["actor"]["user_id"]), (&me["key_id"], &json!(ada)));
     assert_eq!((&created["object_kind"], &created["object_id"]), (&json!("issue"), &json!(id)));
     assert_eq!(created["project_id"], project);
-    assert_eq!(created["at"], made["create_date"]);
+    assert_eq!(created["at"], issue["create_date"]);
     assert_eq!(change(created, "status"), &json!({"field": "status", "before": null, "after": "NEW"}));
     assert_eq!(change(created, "labels")["after"], json!(["a"]));
     assert_eq!((&renamed["transport"], &renamed["actor"]["id"]), (&json!("grpc"), &json!("root")));
@@ -77,15 +77,15 @@ async fn history_shows_actor_time_values_and_transport(kind: Kind) {
 
     // The same over gRPC.
     let request = ListHistoryRequest { issue_id: id.clone(), page_size: 200, page_token: String::new() };
-    let seen = grpc.list_history(request).await.unwrap().into_inner().facts;
+    let grpc_facts = grpc.list_history(request).await.unwrap().into_inner().facts;
     let ids = |fact: &Value| fact["id"].as_str().unwrap().to_owned();
     assert_eq!(
-        seen.iter().map(|fact| fact.id.clone()).collect::<Vec<_>>(),
+        grpc_facts.iter().map(|fact| fact.id.clone()).collect::<Vec<_>>(),
         facts.iter().map(ids).collect::<Vec<_>>()
     );
-    assert_eq!(seen[4].transport, "grpc");
+    assert_eq!(grpc_facts[4].transport, "grpc");
 
-    // It can be read when the issue is gone, by admins only.
+    // The history of a deleted issue is readable by admins only.
     done(&rest.delete(&format!("/v1/issues/{id}")).await);
     assert_eq!(rest.get(&path).await.code(404), "ISSUE_NOT_FOUND");
     let gone = all_pages(&admin, &path, "facts", 200).await;

@@ -1,4 +1,4 @@
-//! Links and their inverses; parents, which never run in a circle.
+//! Links and their inverses; parents without cycles.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ async fn every_link_is_seen_from_both_sides_and_removed_from_either() {
         let (a, b) = (rest.issue(&project, "a").await, rest.issue(&project, "b").await);
         done(&link(&rest, &a, kind, &b).await);
         let again = link(&rest, &a, kind, &b).await;
-        assert_eq!(done(&again)["link"]["kind"], kind, "made twice is made once");
+        assert_eq!(done(&again)["link"]["kind"], kind, "a repeated link is the same link");
         assert_eq!(links(&rest, &a).await, [(kind.to_owned(), b.clone())]);
         assert_eq!(links(&rest, &b).await, [(inverse.to_owned(), a.clone())]);
         done(&link(&rest, &b, inverse, &a).await);
@@ -77,7 +77,7 @@ async fn issue_cannot_be_its_own_ancestor() {
         assert_eq!(link(&rest, &chain[0], "parent", descendant).await.code(409), "LINK_CYCLE");
         assert_eq!(link(&rest, descendant, "child", &chain[0]).await.code(409), "LINK_CYCLE");
     }
-    // Another parent takes the place of the first.
+    // A new parent replaces the first.
     done(&link(&rest, &chain[3], "parent", &chain[0]).await);
     assert_eq!(issue(&rest, &chain[3]).await["parent_id"], chain[0]);
     assert_eq!(super::found(&rest, &format!("parent:{}", chain[0])).await.len(), 2);
@@ -91,8 +91,8 @@ async fn parents_nest_at_most_thirty_two_deep() {
     let mut parent = rest.issue(&project, "root").await;
     for depth in 1..=32 {
         let body = json!({"project_id": project, "summary": "child", "parent_id": parent});
-        let made = rest.post("/v1/issues", body).await;
-        parent = made.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned();
+        let answer = rest.post("/v1/issues", body).await;
+        parent = answer.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned();
         assert_eq!(links(&rest, &parent).await.len(), 1, "at depth {depth}");
     }
     let body = json!({"project_id": project, "summary": "child", "parent_id": parent});
@@ -120,8 +120,7 @@ async fn links_are_deleted_with_their_issue() {
     assert_eq!(links(&rest, &a).await, []);
 }
 
-/// All of a ring of issues ask for the next one as their parent at the same moment: at least one must be
-/// refused, and what is stored is no circle.
+/// Issues in a ring concurrently set the next one as parent: at least one is refused, and no cycle is stored.
 async fn concurrent_links_never_close_a_circle_of_parents(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let project = rest.project("P").await;
@@ -131,8 +130,8 @@ async fn concurrent_links_never_close_a_circle_of_parents(kind: Kind) {
         for n in 0..size {
             ring.push(rest.issue(&project, &format!("r{round}i{n}")).await);
         }
-        let asks = (0..size).map(|n| link(&rest, &ring[n], "parent", &ring[(n + 1) % size]));
-        let answers = join_all(asks).await;
+        let requests = (0..size).map(|n| link(&rest, &ring[n], "parent", &ring[(n + 1) % size]));
+        let answers = join_all(requests).await;
         let refused = answers.iter().filter(|answer| !answer.status.is_success()).count();
         assert!(refused >= 1, "a ring of {size} was closed");
         for answer in answers.iter().filter(|answer| !answer.status.is_success()) {

@@ -1,4 +1,4 @@
-//! Lists: filters, orders, and pages that stay complete while rows come.
+//! Lists: filters, orders, and pages that stay complete while rows are inserted.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::harness::{Kind, Rest};
 
 on_every_store! { filters_select_matching_issues pages_are_complete_while_rows_are_inserted orders_are_kept_across_pages }
 
-async fn made(rest: &Rest, body: Value) -> String {
+async fn create(rest: &Rest, body: Value) -> String {
     rest.post("/v1/issues", body).await.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned()
 }
 
@@ -21,13 +21,14 @@ async fn filters_select_matching_issues(kind: Kind) {
     let ada = rest.user("ada@example.com").await;
     let key = rest.with_key(Some(&rest.new_key(&["agent"], Some(&ada)).await));
     let bug =
-        made(&rest, json!({"project_id": p, "summary": "bug", "type": "BUG", "labels": ["ui", "x"]})).await;
+        create(&rest, json!({"project_id": p, "summary": "bug", "type": "BUG", "labels": ["ui", "x"]})).await;
     let wish =
-        made(&key, json!({"project_id": p, "summary": "wish", "type": "FEATURE", "priority": "MAJOR"})).await;
-    let mine =
-        made(&rest, json!({"project_id": q, "summary": "mine", "type": "PERFORMANCE", "assignee_id": ada}))
+        create(&key, json!({"project_id": p, "summary": "wish", "type": "FEATURE", "priority": "MAJOR"}))
             .await;
-    let solved = made(&rest, json!({"project_id": q, "summary": "solved", "labels": ["ui"]})).await;
+    let mine =
+        create(&rest, json!({"project_id": q, "summary": "mine", "type": "PERFORMANCE", "assignee_id": ada}))
+            .await;
+    let solved = create(&rest, json!({"project_id": q, "summary": "solved", "labels": ["ui"]})).await;
     bring(&rest, &solved, "RESOLVED").await;
     let later = rest.get(&format!("/v1/issues/{solved}")).await.expect(200)["issue"]["create_date"].clone();
     let later = later.as_str().unwrap();
@@ -59,8 +60,8 @@ async fn filters_select_matching_issues(kind: Kind) {
     ];
     let ids = |list: &[&String]| list.iter().map(|id| (*id).clone()).collect::<BTreeSet<_>>();
     for (filter, expected) in &cases {
-        let held: BTreeSet<_> = found(&key, filter).await.into_iter().collect();
-        assert_eq!(held, ids(expected), "{filter}");
+        let actual: BTreeSet<_> = found(&key, filter).await.into_iter().collect();
+        assert_eq!(actual, ids(expected), "{filter}");
     }
     let of_p: BTreeSet<_> = found(&rest, &format!("project:{p}")).await.into_iter().collect();
     assert_eq!(of_p, ids(&[&bug, &wish]));
@@ -68,7 +69,7 @@ async fn filters_select_matching_issues(kind: Kind) {
     assert!(at.contains(&solved) && !at.contains(&bug), "{at:?}");
     assert!(found(&rest, &format!("modified>{later}")).await.contains(&solved));
 
-    // The convenient parameters are joined with the filter.
+    // Query parameters are combined with the filter.
     let joined = rest.get(&format!("/v1/issues?project_id={q}&status=NEW&filter=type:PERFORMANCE")).await;
     let joined = joined.expect(200)["issues"].as_array().unwrap().clone();
     assert_eq!((joined.len(), joined[0]["issue_id"].clone()), (1, json!(mine)));
@@ -79,8 +80,8 @@ async fn filters_select_matching_issues(kind: Kind) {
     let request = |filter: &str| ListIssuesRequest { filter: filter.into(), ..ListIssuesRequest::default() };
     for (filter, expected) in &cases {
         let page = grpc.list_issues(request(filter)).await.unwrap().into_inner();
-        let held: BTreeSet<_> = page.issues.into_iter().map(|issue| issue.issue_id).collect();
-        assert_eq!(held, ids(expected), "{filter} over gRPC");
+        let actual: BTreeSet<_> = page.issues.into_iter().map(|issue| issue.issue_id).collect();
+        assert_eq!(actual, ids(expected), "{filter} over gRPC");
     }
 }
 
@@ -143,7 +144,7 @@ async fn orders_are_kept_across_pages(kind: Kind) {
         rows.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect()
     };
     let summaries = of("summary", "summary").await;
-    // By bytes, on every store alike.
+    // Every store orders by bytes.
     let mut sorted = summaries.clone();
     sorted.sort();
     assert_eq!(summaries, sorted);
@@ -162,11 +163,11 @@ async fn page_size_is_limited() {
     for n in 0..55 {
         rest.issue(&project, &format!("{n}")).await;
     }
-    for (asked, given) in [("0", 50), ("1", 1), ("55", 55), ("56", 55), ("100000", 55)] {
-        let page = rest.get(&format!("/v1/issues?page_size={asked}")).await;
-        assert_eq!(page.expect(200)["issues"].as_array().unwrap().len(), given, "{asked}");
+    for (size, expected) in [("0", 50), ("1", 1), ("55", 55), ("56", 55), ("100000", 55)] {
+        let page = rest.get(&format!("/v1/issues?page_size={size}")).await;
+        assert_eq!(page.expect(200)["issues"].as_array().unwrap().len(), expected, "{size}");
         let last = page.body["next_page_token"] == "";
-        assert_eq!(last, given == 55, "{asked}");
+        assert_eq!(last, expected == 55, "{size}");
     }
     assert_eq!(faults(&rest.get("/v1/issues?page_size=-1").await), ["page_size"]);
     done(&rest.get("/v1/users?page_size=100000").await);

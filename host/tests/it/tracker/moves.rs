@@ -19,12 +19,12 @@ async fn moved_issue_is_counted_in_its_project(kind: Kind) {
     let moved = rest.post(&path, json!({"issue_id": ids[0]})).await;
     assert_eq!((done(&moved)["project_id"].clone(), moved.body["issue_count"].clone()), (json!(q), json!(1)));
     assert_eq!(issue(&rest, &ids[0]).await["project_id"], q);
-    // Where it is already it stays, and nothing is counted twice.
+    // A move to the same project changes nothing.
     let again = rest.post(&path, json!({"issue_id": ids[0]})).await;
     assert_eq!(done(&again)["issue_count"], 1);
     assert_eq!(issue(&rest, &ids[0]).await["etag"], "2");
 
-    // Many move to and fro at once.
+    // Concurrent moves in both directions.
     let (back, there) = (format!("/v1/projects/{p}/issues"), path);
     let moves = ids.iter().enumerate().map(|(n, id)| {
         let path = if n % 3 == 0 { &back } else { &there };
@@ -34,8 +34,8 @@ async fn moved_issue_is_counted_in_its_project(kind: Kind) {
         done(&answer);
     }
     assert_eq!((count(&rest, &p).await, count(&rest, &q).await), (4, 8));
-    for (project, held) in [(&p, 4), (&q, 8)] {
-        assert_eq!(super::found(&rest, &format!("project:{project}")).await.len(), held);
+    for (project, expected) in [(&p, 4), (&q, 8)] {
+        assert_eq!(super::found(&rest, &format!("project:{project}")).await.len(), expected);
     }
     let absent = format!("/v1/projects/{}/issues", uuid::Uuid::now_v7());
     assert_eq!(rest.post(&absent, json!({"issue_id": ids[0]})).await.code(404), "PROJECT_NOT_FOUND");

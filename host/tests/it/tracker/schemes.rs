@@ -1,7 +1,7 @@
-//! Schemes of a project's own: types, priorities, resolutions, states, moves and fields.
+//! Custom schemes of projects: types, priorities, resolutions, states, transitions and fields.
 
 use serde_json::{Value, json};
-use tessera_proto::common::v1::{self as common, value::Kind as Held};
+use tessera_proto::common::v1::{self as common, value::Kind as ValueKind};
 use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use tessera_proto::issues::v1::{CreateIssueRequest, GetIssueRequest, UpdateIssueRequest};
 use tessera_proto::project::v1::GetSchemeRequest;
@@ -66,17 +66,17 @@ async fn a_project_begins_with_the_built_in_scheme_and_goes_back_to_it() {
 
     let own = done(&rest.put(&path, scheme()).await)["scheme"].clone();
     assert_eq!((own["built_in"].clone(), own["machine"]["initial"].clone()), (json!(false), json!("TODO")));
-    let shown = rest.get(&format!("/v1/projects/{project}")).await;
-    assert_eq!(shown.expect(200)["project"]["custom_scheme"], true);
-    // What is read can be written again.
+    let answer = rest.get(&format!("/v1/projects/{project}")).await;
+    assert_eq!(answer.expect(200)["project"]["custom_scheme"], true);
+    // A scheme can be written back as it was read.
     let etag = rest.get(&path).await.headers["etag"].clone();
     assert_eq!(rest.put(&path, own).await.headers["etag"], etag, "nothing changed, so the version stays");
 
     let mut grpc = ProjectServiceClient::with_interceptor(host.grpc().await.channel, host.grpc().await);
     let request = GetSchemeRequest { project_id: project.clone() };
-    let seen = grpc.get_scheme(request).await.unwrap().into_inner().scheme.unwrap();
-    assert_eq!((seen.types.len(), seen.fields.len(), seen.built_in), (2, 6, false));
-    let machine = seen.machine.unwrap();
+    let grpc_scheme = grpc.get_scheme(request).await.unwrap().into_inner().scheme.unwrap();
+    assert_eq!((grpc_scheme.types.len(), grpc_scheme.fields.len(), grpc_scheme.built_in), (2, 6, false));
+    let machine = grpc_scheme.machine.unwrap();
     assert_eq!(machine.states[0].attributes.len(), 2);
     assert_eq!((machine.transitions.len(), machine.on_assign.unwrap().to), (4, "DOING".to_owned()));
 
@@ -92,14 +92,14 @@ async fn custom_machine_moves_issues_and_requires_its_fields() {
     let bare = rest.post("/v1/issues", json!({"project_id": project, "summary": "s"})).await;
     assert_eq!(faults(&bare), ["fields.team"]);
     let body = json!({"project_id": project, "summary": "s", "fields": {"team": "red"}});
-    let made = rest.post("/v1/issues", body).await.expect(201)["issue"].clone();
-    assert_eq!(made["status"], "TODO");
-    assert_eq!((made["type"].clone(), made["priority"].clone()), (json!("STORY"), json!("LOW")));
-    let id = made["issue_id"].as_str().unwrap();
+    let issue = rest.post("/v1/issues", body).await.expect(201)["issue"].clone();
+    assert_eq!(issue["status"], "TODO");
+    assert_eq!((issue["type"].clone(), issue["priority"].clone()), (json!("STORY"), json!("LOW")));
+    let id = issue["issue_id"].as_str().unwrap();
     let path = format!("/v1/issues/{id}:transition");
     let move_ = |body: Value| rest.post(&path, body);
 
-    // A state of the built-in machine is unknown here, a known one may be out of reach.
+    // Built-in states are unknown here, and known states may be unreachable.
     assert_eq!(faults(&move_(json!({"status": "IN_PROGRESS"})).await), ["status"]);
     assert_eq!(move_(json!({"status": "DONE"})).await.code(409), "TRANSITION_NOT_ALLOWED");
     assert_eq!(move_(json!({"transition": "finish"})).await.code(409), "TRANSITION_NOT_ALLOWED");
@@ -134,8 +134,8 @@ async fn assigning_follows_the_projects_own_machine() {
     let project = project_with(&rest, "P", scheme()).await;
     let user = rest.user("ada@example.com").await;
     let body = json!({"project_id": project, "summary": "s", "fields": {"team": "red"}});
-    let made = rest.post("/v1/issues", body).await;
-    let id = made.expect(201)["issue"]["issue_id"].as_str().unwrap();
+    let answer = rest.post("/v1/issues", body).await;
+    let id = answer.expect(201)["issue"]["issue_id"].as_str().unwrap();
     let assigned = rest.post(&format!("/v1/issues/{id}:assign"), json!({"assignee_id": user})).await;
     assert_eq!(done(&assigned)["issue"]["status"], "DOING");
 }
@@ -149,37 +149,37 @@ async fn fields_survive_both_transports() {
         "due": {"time": "2026-01-31T12:00:00Z"}, "tags": ["b", "a"],
     });
     let body = json!({"project_id": project, "summary": "s", "fields": fields});
-    let made = rest.post("/v1/issues", body).await.expect(201)["issue"].clone();
-    let id = made["issue_id"].as_str().unwrap().to_owned();
-    assert_eq!(made["fields"], fields);
+    let created = rest.post("/v1/issues", body).await.expect(201)["issue"].clone();
+    let id = created["issue_id"].as_str().unwrap().to_owned();
+    assert_eq!(created["fields"], fields);
     assert_eq!(issue(&rest, &id).await["fields"], fields);
 
     let mut grpc = IssuesServiceClient::with_interceptor(host.grpc().await.channel, host.grpc().await);
     let get = GetIssueRequest { issue_id: id.clone(), include_details: false };
-    let seen = grpc.get_issue(get).await.unwrap().into_inner().issue.unwrap();
-    let held = |name: &str| seen.fields[name].kind.clone().unwrap();
-    assert_eq!(held("team"), Held::Text("blue".into()));
-    assert_eq!(held("points"), Held::Integer(-9_007_199_254_740_993));
-    assert_eq!(held("cost"), Held::Decimal("12.50".into()));
-    assert_eq!(held("urgent"), Held::Boolean(false));
-    assert_eq!(held("due"), Held::Time(prost_types::Timestamp { seconds: 1_769_860_800, nanos: 0 }));
-    assert_eq!(held("tags"), Held::Texts(common::Texts { values: vec!["b".into(), "a".into()] }));
+    let grpc_issue = grpc.get_issue(get).await.unwrap().into_inner().issue.unwrap();
+    let field = |name: &str| grpc_issue.fields[name].kind.clone().unwrap();
+    assert_eq!(field("team"), ValueKind::Text("blue".into()));
+    assert_eq!(field("points"), ValueKind::Integer(-9_007_199_254_740_993));
+    assert_eq!(field("cost"), ValueKind::Decimal("12.50".into()));
+    assert_eq!(field("urgent"), ValueKind::Boolean(false));
+    assert_eq!(field("due"), ValueKind::Time(prost_types::Timestamp { seconds: 1_769_860_800, nanos: 0 }));
+    assert_eq!(field("tags"), ValueKind::Texts(common::Texts { values: vec!["b".into(), "a".into()] }));
 
-    // Written over gRPC exactly as it was read, read over REST.
+    // Fields read over gRPC are written back unchanged and read over REST.
     let create = CreateIssueRequest {
         summary: "copy".into(),
         project_id: project,
-        fields: seen.fields.clone(),
+        fields: grpc_issue.fields.clone(),
         ..CreateIssueRequest::default()
     };
     let copy = grpc.create_issue(create).await.unwrap().into_inner().issue.unwrap();
     assert_eq!(issue(&rest, &copy.issue_id).await["fields"], fields);
-    // The type is not a built-in one: unspecified as an enum, told as text.
+    // The type is not built in: the enum is unspecified, and the name is in the text field.
     assert_eq!((copy.r#type, copy.type_name.as_str()), (0, "STORY"));
 
-    // Merged by name; an unset value takes one away.
+    // Fields are merged by name; an unset value removes the field.
     let changes = [
-        ("points".to_owned(), common::Value { kind: Some(Held::Integer(5)) }),
+        ("points".to_owned(), common::Value { kind: Some(ValueKind::Integer(5)) }),
         ("cost".to_owned(), common::Value { kind: None }),
     ];
     let update =
@@ -229,13 +229,14 @@ async fn scheme_without_used_values_is_refused_with_counts(kind: Kind) {
     let path = format!("/v1/projects/{project}/scheme");
     let refused = rest.put(&path, scheme()).await;
     assert_eq!(refused.code(422), "SCHEME_IN_USE");
-    let told = refused.body["violations"].as_array().unwrap().to_vec();
-    let of = |field: &str| told.iter().find(|fault| fault["field"] == field).unwrap()["message"].clone();
+    let violations = refused.body["violations"].as_array().unwrap().to_vec();
+    let of =
+        |field: &str| violations.iter().find(|fault| fault["field"] == field).unwrap()["message"].clone();
     for (field, name) in [("machine.states", "NEW"), ("types", "BUG"), ("priorities", "MINOR")] {
         let message = of(field).as_str().unwrap().to_owned();
         assert!(message.contains(name) && message.contains("3 issues"), "{message}");
     }
-    // One that knows them is taken, and the way back is judged alike.
+    // A scheme with the used values is accepted, and its removal is checked in the same way.
     let mut wide = scheme();
     wide["types"] = json!(["STORY", "CHORE", "BUG"]);
     wide["priorities"] = json!(["HIGH", "LOW", "MINOR"]);
@@ -275,29 +276,29 @@ async fn all_faults_of_a_scheme_are_reported() {
     ] {
         assert!(at.contains(&field.to_owned()), "{field} is not among {at:?}");
     }
-    let shown = rest.get(&format!("/v1/projects/{project}/scheme")).await;
-    assert_eq!(shown.expect(200)["scheme"]["built_in"], true);
+    let answer = rest.get(&format!("/v1/projects/{project}/scheme")).await;
+    assert_eq!(answer.expect(200)["scheme"]["built_in"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_required_field_of_a_filter_finds_by_its_text() {
+async fn filters_match_custom_fields_by_text() {
     let (_home, _host, rest) = memory().await;
     let project = project_with(&rest, "P", scheme()).await;
-    let mut made = Vec::new();
+    let mut ids = Vec::new();
     for (team, points) in [("red", 1), ("blue", 2), ("blue", 3)] {
         let body = json!({"project_id": project, "summary": "s", "fields": {"team": team, "points": points}});
         let issue = rest.post("/v1/issues", body).await;
-        made.push(issue.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned());
+        ids.push(issue.expect(201)["issue"]["issue_id"].as_str().unwrap().to_owned());
     }
     let sorted = |mut ids: Vec<String>| {
         ids.sort();
         ids
     };
-    assert_eq!(sorted(super::found(&rest, "field.team:blue").await), sorted(made[1..].to_vec()));
-    assert_eq!(super::found(&rest, "field.points:2").await, [made[1].clone()]);
-    assert_eq!(super::found(&rest, "-field.team:blue").await, [made[0].clone()]);
+    assert_eq!(sorted(super::found(&rest, "field.team:blue").await), sorted(ids[1..].to_vec()));
+    assert_eq!(super::found(&rest, "field.points:2").await, [ids[1].clone()]);
+    assert_eq!(super::found(&rest, "-field.team:blue").await, [ids[0].clone()]);
     assert_eq!(
         sorted(super::found(&rest, "field.points:1,3").await),
-        sorted(vec![made[0].clone(), made[2].clone()])
+        sorted(vec![ids[0].clone(), ids[2].clone()])
     );
 }

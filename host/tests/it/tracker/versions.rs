@@ -48,17 +48,17 @@ async fn versioned_objects_have_etags_and_answer_not_modified() {
         "/v1/tenants/default".to_owned(),
         format!("/v1/keys/{key}"),
     ] {
-        let held = tag(&rest.get(&path).await);
-        assert!(held.starts_with('"') && held.ends_with('"'), "{path}: {held}");
-        let again = conditional(&rest, Method::GET, &path, ("if-none-match", &held), None).await;
+        let etag = tag(&rest.get(&path).await);
+        assert!(etag.starts_with('"') && etag.ends_with('"'), "{path}: {etag}");
+        let again = conditional(&rest, Method::GET, &path, ("if-none-match", &etag), None).await;
         assert_eq!((again.status.as_u16(), &again.body), (304, &json!("")), "{path}");
-        assert_eq!(tag(&again), held);
-        let several = format!("\"x\", W/{held}");
+        assert_eq!(tag(&again), etag);
+        let several = format!("\"x\", W/{etag}");
         let again = conditional(&rest, Method::GET, &path, ("if-none-match", &several), None).await;
         assert_eq!(again.status.as_u16(), 304, "{path}");
         conditional(&rest, Method::GET, &path, ("if-none-match", "\"other\""), None).await.expect(200);
     }
-    // A project's tag tells of its count as well.
+    // The entity tag of a project changes with its issue count.
     let before = tag(&rest.get(&format!("/v1/projects/{project}")).await);
     rest.issue(&project, "t").await;
     assert_ne!(tag(&rest.get(&format!("/v1/projects/{project}")).await), before);
@@ -72,10 +72,10 @@ async fn stale_change_is_refused_without_effect() {
     let other = rest.issue(&project, "o").await;
     let path = format!("/v1/issues/{id}");
     let old = tag(&rest.get(&path).await);
-    let made =
+    let changed =
         conditional(&rest, Method::PATCH, &path, ("if-match", &old), Some(json!({"summary": "t"}))).await;
-    assert_ne!(tag(&made), old);
-    done(&made);
+    assert_ne!(tag(&changed), old);
+    done(&changed);
     let lost = json!({"summary": "u"});
     for tag in [old.as_str(), "\"99\"", "garbage", "\"\"", "W/\"2\""] {
         for (method, path, body) in [
@@ -118,20 +118,20 @@ async fn one_of_many_concurrent_changes_of_a_version_wins(kind: Kind) {
     let id = rest.issue(&rest.project("P").await, "s").await;
     let path = format!("/v1/issues/{id}");
     for round in 1..=5_u64 {
-        let held = format!("\"{round}\"");
+        let etag = format!("\"{round}\"");
         let tries = (0..16).map(|n| {
             let body = json!({"summary": format!("r{round}n{n}")});
-            conditional(&rest, Method::PATCH, &path, ("if-match", &held), Some(body))
+            conditional(&rest, Method::PATCH, &path, ("if-match", &etag), Some(body))
         });
         let answers = join_all(tries).await;
-        let won: Vec<_> = answers.iter().filter(|answer| answer.status.is_success()).collect();
-        assert_eq!(won.len(), 1, "round {round}");
+        let winners: Vec<_> = answers.iter().filter(|answer| answer.status.is_success()).collect();
+        assert_eq!(winners.len(), 1, "round {round}");
         for lost in answers.iter().filter(|answer| !answer.status.is_success()) {
             assert_eq!(lost.code(412), "VERSION_MISMATCH");
         }
-        assert_eq!(issue(&rest, &id).await["summary"], won[0].body["issue"]["summary"]);
+        assert_eq!(issue(&rest, &id).await["summary"], winners[0].body["issue"]["summary"]);
     }
-    // Those who name no version all get through, one after the other.
+    // Changes without a version succeed one after the other.
     let tries = (0..16).map(|n| rest.patch(&path, json!({"description": format!("{n}")})));
     let answers = join_all(tries).await;
     let refused: Vec<_> = answers.iter().filter(|answer| !answer.status.is_success()).collect();
@@ -150,10 +150,10 @@ async fn merge_patch_changes_named_fields_and_clears_nulls() {
     let body = json!({
         "project_id": project, "summary": "s", "description": "d", "assignee_id": user, "labels": ["a"],
     });
-    let made = rest.post("/v1/issues", body).await.expect(201)["issue"].clone();
-    let path = format!("/v1/issues/{}", made["issue_id"].as_str().unwrap());
+    let issue = rest.post("/v1/issues", body).await.expect(201)["issue"].clone();
+    let path = format!("/v1/issues/{}", issue["issue_id"].as_str().unwrap());
     let patched = done(&rest.patch(&path, json!({"priority": "MAJOR"})).await)["issue"].clone();
-    for (name, value) in made.as_object().unwrap() {
+    for (name, value) in issue.as_object().unwrap() {
         let changes = ["priority", "etag", "modify_date"].contains(&name.as_str());
         assert!(changes || patched[name] == *value, "{name} changed");
     }
@@ -200,8 +200,8 @@ async fn a_put_replaces_the_whole() {
     assert_eq!(done(&rest.put(&path, whole).await)["user"]["email_address"], "a@example.com");
 
     let body = json!({"project_id": project, "summary": "s", "description": "d", "assignee_id": user, "labels": ["a"]});
-    let made = rest.post("/v1/issues", body).await;
-    let path = format!("/v1/issues/{}", made.expect(201)["issue"]["issue_id"].as_str().unwrap());
+    let answer = rest.post("/v1/issues", body).await;
+    let path = format!("/v1/issues/{}", answer.expect(201)["issue"]["issue_id"].as_str().unwrap());
     let whole = json!({"summary": "t", "status": "NEW", "type": "FEATURE", "priority": "MAJOR"});
     let replaced = done(&rest.put(&path, whole).await)["issue"].clone();
     assert_eq!((&replaced["description"], &replaced["assignee_id"]), (&Value::Null, &Value::Null));
