@@ -99,13 +99,17 @@ fn the_shapes_of_the_seed_keep_their_numbers_and_additions_begin_at_100() {
             .unwrap_or_else(|| panic!("{name} is missing"))
             .1;
         for (number, field) in *fields {
-            let held = message.field.iter().find(|held| held.number() == *number);
-            assert_eq!(held.map(|held| held.name()), Some(*field), "{name} = {number}");
+            let descriptor = message.field.iter().find(|descriptor| descriptor.number() == *number);
+            assert_eq!(descriptor.map(|descriptor| descriptor.name()), Some(*field), "{name} = {number}");
         }
         let whole = !matches!(*name, "user.v2.User");
-        let known: BTreeSet<_> = fields.iter().map(|(number, _)| *number).collect();
+        let seed_numbers: BTreeSet<_> = fields.iter().map(|(number, _)| *number).collect();
         for field in message.field.iter().filter(|_| whole) {
-            assert!(known.contains(&field.number()) || field.number() >= 100, "{name}.{}", field.name());
+            assert!(
+                seed_numbers.contains(&field.number()) || field.number() >= 100,
+                "{name}.{}",
+                field.name()
+            );
         }
     }
 }
@@ -113,17 +117,17 @@ fn the_shapes_of_the_seed_keep_their_numbers_and_additions_begin_at_100() {
 #[test]
 fn every_service_method_message_field_and_value_has_a_comment() {
     for file in files() {
-        let said: BTreeSet<Vec<i32>> = file
+        let commented_paths: BTreeSet<Vec<i32>> = file
             .source_code_info
             .iter()
             .flat_map(|info| &info.location)
             .filter(|location| !location.leading_comments().trim().is_empty())
             .map(|location| location.path.clone())
             .collect();
-        let mut silent = Vec::new();
+        let mut uncommented = Vec::new();
         let mut check = |path: Vec<i32>, name: String| {
-            if !said.contains(&path) {
-                silent.push(name);
+            if !commented_paths.contains(&path) {
+                uncommented.push(name);
             }
         };
         for (m, message) in (0..).zip(&file.message_type) {
@@ -147,6 +151,6 @@ fn every_service_method_message_field_and_value_has_a_comment() {
                 check(vec![6, s, 2, r], format!("{}.{}", service.name(), rpc.name()));
             }
         }
-        assert!(silent.is_empty(), "{}: no comment on {silent:?}", file.name());
+        assert!(uncommented.is_empty(), "{}: no comment on {uncommented:?}", file.name());
     }
 }

@@ -103,22 +103,22 @@ pub(super) async fn run(path: &Path, input: &Path, limits: LimitArgs) -> Result<
 pub(super) async fn bench(path: &Path, input: &Path, times: u32, limits: LimitArgs) -> Result<()> {
     let trial = read_trial(&text(input)?)?;
     let component = load(path, limits).await?;
-    let mut times_taken = Vec::new();
+    let mut durations = Vec::new();
     let (mut fuel, mut memory) = (0, 0);
     for _ in 0..times {
         let start = Instant::now();
         let tried = component.call(trial.clone()).await?;
-        times_taken.push(start.elapsed());
+        durations.push(start.elapsed());
         if let Verdict::Failed(Failure { reason, message, .. }) = tried.record.verdict {
             bail!("{}: {message}", reason.name());
         }
         fuel = fuel.max(tried.record.usage.fuel);
         memory = memory.max(tried.record.usage.memory);
     }
-    times_taken.sort();
+    durations.sort();
     let at = |hundredths: usize| {
-        let index = (times_taken.len() * hundredths / 100).min(times_taken.len().saturating_sub(1));
-        times_taken.get(index).map_or(0, Duration::as_micros)
+        let index = (durations.len() * hundredths / 100).min(durations.len().saturating_sub(1));
+        durations.get(index).map_or(0, Duration::as_micros)
     };
     print(&format!(
         "{times} calls: p50 {} µs, p99 {} µs; at most {fuel} instructions and {} KiB of memory\n",

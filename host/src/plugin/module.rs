@@ -114,10 +114,10 @@ mod tests {
         let mangled = names(&[(0, "_ZN4core3fmt5write17h0123456789abcdefE"), (300, &long)]);
         // The name of the module, which goes.
         let content = [&[0, 2, 1, b'm'][..], &mangled].concat();
-        let (kept, debug) = (custom("producers", &[7]), custom(".debug_info", &[1; 300]));
-        let module = [&header[..], &debug, &custom("name", &content), &kept].concat();
+        let (producers, debug) = (custom("producers", &[7]), custom(".debug_info", &[1; 300]));
+        let module = [&header[..], &debug, &custom("name", &content), &producers].concat();
         let expected = custom("name", &names(&[(0, "core::fmt::write"), (300, &long)]));
-        assert_eq!(shrink(&module).unwrap(), [&header[..], &expected, &kept].concat());
+        assert_eq!(shrink(&module).unwrap(), [&header[..], &expected, &producers].concat());
         assert!(shrink(b"#!/bin/sh").is_err());
     }
 }

@@ -103,14 +103,14 @@ impl Heap {
     ///
     /// The block was allocated by this heap with this layout.
     unsafe fn resize(&mut self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let ((_, size), (_, wanted)) = (block(layout.size()), block(new_size));
-        if wanted <= size {
+        let ((_, size), (_, target_size)) = (block(layout.size()), block(new_size));
+        if target_size <= size {
             return pointer;
         }
         let at = pointer as usize;
         // The last block grows in place.
-        if at + size == self.next && self.end - at >= wanted {
-            self.next = at + wanted;
+        if at + size == self.next && self.end - at >= target_size {
+            self.next = at + target_size;
             return pointer;
         }
         // SAFETY: the new size is above zero, and the alignment is that of a valid layout.

@@ -93,11 +93,11 @@ fn step(event: EventId, model: &mut Model, known: &mut HashMap<ReservationId, Re
     }
     model.compare(known);
     for (pool, capacity) in &model.pools {
-        let (was, is) = (before[pool], model.counts(*pool));
+        let (old, new) = (before[pool], model.counts(*pool));
         let (held, sold) = state.writes.pools.get(pool).copied().unwrap_or_default();
-        let moved = |was: u64, by: i64| was.checked_add_signed(by).unwrap();
-        assert_eq!((moved(was.held, held), moved(was.sold, sold)), (is.held, is.sold), "{pool}");
-        assert!(capacity.is_none_or(|capacity| is.used() <= capacity), "{pool} is oversold");
+        let plus = |count: u64, by: i64| count.checked_add_signed(by).unwrap();
+        assert_eq!((plus(old.held, held), plus(old.sold, sold)), (new.held, new.sold), "{pool}");
+        assert!(capacity.is_none_or(|capacity| new.used() <= capacity), "{pool} is oversold");
     }
     let issued = state.writes.tickets.iter().map(|ticket| ticket.id).collect::<HashSet<_>>();
     assert_eq!(issued.len(), state.writes.tickets.len(), "a ticket was issued twice");

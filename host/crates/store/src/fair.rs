@@ -97,14 +97,14 @@ impl<T> FairQueue<T> {
             let ready = self.ready.notified();
             {
                 let mut state = locked(&self.state);
-                let mut taken = Vec::new();
-                while taken.len() < max
+                let mut entries = Vec::new();
+                while entries.len() < max
                     && let Some(entry) = state.entries.pop()
                 {
-                    taken.push(entry);
+                    entries.push(entry);
                 }
-                if !taken.is_empty() {
-                    return Some(taken);
+                if !entries.is_empty() {
+                    return Some(entries);
                 }
                 if state.closed {
                     return None;

@@ -230,10 +230,10 @@ mod tests {
 
     #[test]
     fn former_port_is_kept_while_it_is_free() {
-        let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = taken.local_addr().unwrap().port();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
         assert_ne!(free_port(port).unwrap(), port);
-        drop(taken);
+        drop(listener);
         assert_eq!(free_port(port).unwrap(), port);
     }
 }

@@ -166,9 +166,9 @@ impl Door {
             let ticket = self.store.ticket(ctx.tenant, check_in.ticket).await?.ok_or_else(Error::stale)?;
             let undone = Undone { by: ctx.principal.to_string(), at: ctx.now };
             let evaluated = self.evaluate_with(ctx, &ticket, |all| {
-                let found = all.iter_mut().find(|check_in| check_in.id == id);
-                if let Some(found) = found {
-                    found.undone = Some(undone.clone());
+                let check_in = all.iter_mut().find(|check_in| check_in.id == id);
+                if let Some(check_in) = check_in {
+                    check_in.undone = Some(undone.clone());
                 }
             });
             let (check_in, after, changed) = evaluated.await?.with(id)?;

@@ -128,9 +128,9 @@ impl Tickets {
         let full = AtomicBool::new(false);
         let decide = || async {
             let mut changeset = Changeset::new(&ctx);
-            let found = self.store.tickets_to_cancel(tenant, event, SLICE).await?;
-            full.store(found.len() >= SLICE as usize, Ordering::Relaxed);
-            for before in found {
+            let tickets = self.store.tickets_to_cancel(tenant, event, SLICE).await?;
+            full.store(tickets.len() >= SLICE as usize, Ordering::Relaxed);
+            for before in tickets {
                 let after = before.cancelled(ctx.now)?;
                 let changes = diff(Some(&before), Some(&after));
                 changeset = changeset.fact(fact(&ctx, "ticket.cancelled", changes, &after)).update(after);

@@ -100,8 +100,8 @@ impl QueueWorker {
     async fn end(&self, ctx: &Ctx, event: EventId) -> Result<bool> {
         let changed = AtomicBool::new(false);
         let decide = || async {
-            let found = self.store.event(ctx.tenant, event).await?;
-            let on_sale = found.is_some_and(|event| event.attributes.status == EventStatus::Active);
+            let record = self.store.event(ctx.tenant, event).await?;
+            let on_sale = record.is_some_and(|event| event.attributes.status == EventStatus::Active);
             let mut changeset = Changeset::new(ctx);
             let due_and_limit = (on_sale.then_some(ctx.now), SLICE);
             for (before, reserved) in self.store.active_bookings(ctx.tenant, event, due_and_limit).await? {

@@ -47,21 +47,21 @@ impl CachedReads {
             return Ok(Some(key));
         }
         let since = self.clock();
-        let read = self.store.key(id).await?.map(Arc::new);
-        self.fill(cache_key, read.clone().map(Cached::Key), since);
-        Ok(read)
+        let key = self.store.key(id).await?.map(Arc::new);
+        self.fill(cache_key, key.clone().map(Cached::Key), since);
+        Ok(key)
     }
 
     /// Returns a tenant by id or slug.
-    pub async fn tenant(&self, named: &str) -> Result<Option<Arc<Tenant>>> {
-        let cache_key = CacheKey::Tenant(named.to_owned());
+    pub async fn tenant(&self, id_or_slug: &str) -> Result<Option<Arc<Tenant>>> {
+        let cache_key = CacheKey::Tenant(id_or_slug.to_owned());
         if let Some(Cached::Tenant(tenant)) = self.cache.get(&cache_key) {
             return Ok(Some(tenant));
         }
         let since = self.clock();
-        let read = lookup::tenant(&*self.store, named).await?.map(Arc::new);
-        self.fill(cache_key, read.clone().map(Cached::Tenant), since);
-        Ok(read)
+        let tenant = lookup::tenant(&*self.store, id_or_slug).await?.map(Arc::new);
+        self.fill(cache_key, tenant.clone().map(Cached::Tenant), since);
+        Ok(tenant)
     }
 
     /// Returns the host's tenant, if it has only one.
@@ -70,9 +70,9 @@ impl CachedReads {
             return Ok(tenant);
         }
         let since = self.clock();
-        let read = lookup::only_tenant(&*self.store).await?.map(Arc::new);
-        self.fill(CacheKey::OnlyTenant, Some(Cached::OnlyTenant(read.clone())), since);
-        Ok(read)
+        let tenant = lookup::only_tenant(&*self.store).await?.map(Arc::new);
+        self.fill(CacheKey::OnlyTenant, Some(Cached::OnlyTenant(tenant.clone())), since);
+        Ok(tenant)
     }
 
     /// Returns a user.
@@ -82,9 +82,9 @@ impl CachedReads {
             return Ok(Some(user));
         }
         let since = self.clock();
-        let read = self.store.user(tenant, id).await?.map(Arc::new);
-        self.fill(cache_key, read.clone().map(Cached::User), since);
-        Ok(read)
+        let user = self.store.user(tenant, id).await?.map(Arc::new);
+        self.fill(cache_key, user.clone().map(Cached::User), since);
+        Ok(user)
     }
 
     /// Returns the installations of a tenant, of the generation `at_least` or a newer one.
@@ -100,9 +100,9 @@ impl CachedReads {
             return Ok(installations);
         }
         let since = self.clock();
-        let read = Arc::new(self.store.active_installations(tenant).await?.sorted());
-        self.fill(cache_key, Some(Cached::ActiveInstallations(Arc::clone(&read))), since);
-        Ok(read)
+        let installations = Arc::new(self.store.active_installations(tenant).await?.sorted());
+        self.fill(cache_key, Some(Cached::ActiveInstallations(Arc::clone(&installations))), since);
+        Ok(installations)
     }
 
     /// Removes the entries that a change of an object invalidates.

@@ -86,10 +86,10 @@ impl Availability {
         };
         if let Err(why) = terms.check_quantity("quantity", quantity as usize) {
             check.message = why.message().to_owned();
-        } else if let Some(left) = remaining.available.filter(|left| *left < units) {
-            check.message = format!("{units} are wanted, and {left} are left");
-        } else if let Some(taken) = labels.iter().find(|label| !check.seats.contains(label)) {
-            check.message = format!("the seat {taken:?} is not available");
+        } else if let Some(available) = remaining.available.filter(|available| *available < units) {
+            check.message = format!("{units} are wanted, and {available} are left");
+        } else if let Some(seat) = labels.iter().find(|label| !check.seats.contains(label)) {
+            check.message = format!("the seat {seat:?} is not available");
         }
         check.available = check.message.is_empty();
         Ok(check)

@@ -117,8 +117,8 @@ impl AvailabilityStreams {
     /// Opens a stream of an event. Its first update is the present state.
     pub async fn open(&self, ctx: &Ctx, event: EventId) -> Result<AvailabilityStream> {
         ctx.allow(Operation::AvailabilityStream)?;
-        let found = self.store.event(ctx.tenant, event).await?;
-        if !found.is_some_and(|event| event.is_public() || ctx.is_authenticated()) {
+        let record = self.store.event(ctx.tenant, event).await?;
+        if !record.is_some_and(|event| event.is_public() || ctx.is_authenticated()) {
             return Err(Error::not_found("event"));
         }
         let shared = self.shared((ctx.tenant, event));
@@ -175,8 +175,8 @@ impl AvailabilityStreams {
         let mut changed = false;
         loop {
             let timeout = if changed { earliest } else { Instant::now() + IDLE_CHECK };
-            let found = match tokio::time::timeout_at(timeout, facts.next()).await {
-                Ok(Ok(found)) => found,
+            let batch = match tokio::time::timeout_at(timeout, facts.next()).await {
+                Ok(Ok(batch)) => batch,
                 Ok(Err(_)) => return Some((true, earliest)),
                 Err(_) => {
                     shared.upgrade()?;
@@ -184,7 +184,7 @@ impl AvailabilityStreams {
                 }
             };
             let shared = shared.upgrade()?;
-            let of_event: Vec<_> = found.iter().filter(|fact| fact.body.event == Some(event)).collect();
+            let of_event: Vec<_> = batch.iter().filter(|fact| fact.body.event == Some(event)).collect();
             changed |= !of_event.is_empty();
             for fact in of_event {
                 shared.record(fact);
@@ -196,7 +196,7 @@ impl AvailabilityStreams {
     }
 
     async fn read(&self, (tenant, event): Key) -> Result<EventAvailability> {
-        let found = self.store.event(tenant, event).await?;
+        let record = self.store.event(tenant, event).await?;
         let types = self.store.ticket_types(tenant, event).await?;
         let pools = self.store.pools(tenant, event).await?;
         let of_type = |ticket_type: &TicketType| {
@@ -210,7 +210,7 @@ impl AvailabilityStreams {
         };
         Ok(EventAvailability {
             // A deleted event is shown as cancelled.
-            status: found.map_or(EventStatus::Cancelled, |event| event.attributes.status),
+            status: record.map_or(EventStatus::Cancelled, |event| event.attributes.status),
             at: self.store.now(),
             types: types.iter().map(of_type).collect(),
             seat_changes: 0,
@@ -238,10 +238,12 @@ impl Shared {
     fn record(&self, fact: &Fact) {
         for change in fact.body.changes.iter().filter(|change| change.field == "seats") {
             let (before, after) = (seats(&change.before), seats(&change.after));
-            let freed = before.iter().filter(|seat| !after.contains(seat)).map(|seat| (seat.as_str(), true));
-            let taken = after.iter().filter(|seat| !before.contains(seat)).map(|seat| (seat.as_str(), false));
+            let freed_seats =
+                before.iter().filter(|seat| !after.contains(seat)).map(|seat| (seat.as_str(), true));
+            let taken_seats =
+                after.iter().filter(|seat| !before.contains(seat)).map(|seat| (seat.as_str(), false));
             let mut log = self.log();
-            for (seat, free) in freed.chain(taken) {
+            for (seat, free) in freed_seats.chain(taken_seats) {
                 log.push(seat, free);
             }
         }

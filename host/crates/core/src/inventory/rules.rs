@@ -93,7 +93,7 @@ impl BatchState {
         of: (ReservationId, Option<u64>),
         payment_reference: &str,
     ) -> Result<Reservation> {
-        let before = self.held(job, of)?;
+        let before = self.current_hold(job, of)?;
         if self.event_is_cancelled() {
             return Err(Error::new(ErrorKind::Precondition, "EVENT_CANCELLED", "the event was cancelled"));
         }
@@ -123,7 +123,7 @@ impl BatchState {
         of: (ReservationId, Option<u64>),
         seconds: Option<u32>,
     ) -> Result<Reservation> {
-        let before = self.held(job, of)?;
+        let before = self.current_hold(job, of)?;
         let terms = self.event.clone().ok_or_else(|| Error::not_found("event"))?;
         let extension = hold_seconds(terms.hold_rules, seconds)?;
         let max = terms.hold_rules.seconds().max;
@@ -154,27 +154,28 @@ impl BatchState {
         of: (ReservationId, Option<u64>),
         ids: &[TicketId],
     ) -> Result<Reservation> {
-        let before = self.held(job, of)?;
+        let before = self.current_hold(job, of)?;
         let has = |id: &TicketId| before.units.iter().any(|unit| unit.id == *id);
         if let Some((index, id)) = ids.iter().enumerate().find(|(_, id)| !has(id)) {
             let message = format!("is {id}, which is no unit of the reservation");
             return Err(Error::invalid(&format!("ticket_ids[{index}]"), message));
         }
         let ids: HashSet<_> = ids.iter().collect();
-        let (freed, kept): (Vec<_>, Vec<_>) =
+        let (freed_units, remaining_units): (Vec<_>, Vec<_>) =
             before.units.iter().cloned().partition(|unit| ids.is_empty() || ids.contains(&unit.id));
-        self.free_units(&before, &freed);
-        let state = if kept.is_empty() { ReservationState::Released } else { ReservationState::Held };
-        let after = Reservation { state, units: kept, ..before.clone() };
+        self.free_units(&before, &freed_units);
+        let state =
+            if remaining_units.is_empty() { ReservationState::Released } else { ReservationState::Held };
+        let after = Reservation { state, units: remaining_units, ..before.clone() };
         Ok(self.put(job, "reservation.released", Some(&before), after))
     }
 
     /// Ends all due holds, and returns their number.
     fn end_due(&mut self, job: &Job) -> u32 {
         let mut ended = 0;
-        for loaded in std::mem::take(&mut self.due) {
+        for hold in std::mem::take(&mut self.due) {
             // An earlier command of the batch may have changed it.
-            let reservation = self.reservations.entry(loaded.id).or_insert(loaded).clone();
+            let reservation = self.reservations.entry(hold.id).or_insert(hold).clone();
             ended += u32::from(self.end_if_due(job, &reservation));
         }
         ended
@@ -199,7 +200,11 @@ impl BatchState {
     }
 
     /// Returns a reservation that is held, has not expired and has the version that the caller requires.
-    fn held(&mut self, job: &Job, (id, version): (ReservationId, Option<u64>)) -> Result<Reservation> {
+    fn current_hold(
+        &mut self,
+        job: &Job,
+        (id, version): (ReservationId, Option<u64>),
+    ) -> Result<Reservation> {
         let reservation = self.reservations.get(&id).cloned();
         let reservation = reservation.ok_or_else(|| Error::not_found("reservation"))?;
         if version.is_some_and(|version| version != reservation.version) {

@@ -21,26 +21,26 @@ impl BatchState {
 
     /// Chooses the seats of each line; none for ticket types without seats.
     pub(super) fn choose_seats(&self, request: &Reserve) -> Result<Vec<Vec<UnitSeat>>> {
-        let mut taken = HashSet::new();
-        let mut chosen = Vec::with_capacity(request.lines.len());
+        let mut earlier_seats = HashSet::new();
+        let mut seats_by_line = Vec::with_capacity(request.lines.len());
         for (index, line) in request.lines.iter().enumerate() {
             let seated = self.types.get(&line.ticket_type).is_some_and(|terms| terms.seated);
             let seats = match (seated, line.seats.is_empty()) {
                 (false, _) => Vec::new(),
-                (true, false) => self.requested_seats(line, index, &taken)?,
-                (true, true) => self.any_seats(line, &taken)?,
+                (true, false) => self.requested_seats(line, index, &earlier_seats)?,
+                (true, true) => self.any_seats(line, &earlier_seats)?,
             };
-            taken.extend(seats.iter().map(|seat| seat.id));
-            chosen.push(seats);
+            earlier_seats.extend(seats.iter().map(|seat| seat.id));
+            seats_by_line.push(seats);
         }
-        Ok(chosen)
+        Ok(seats_by_line)
     }
 
     fn requested_seats(
         &self,
         line: &ReserveLine,
         index: usize,
-        taken: &HashSet<SeatId>,
+        earlier_seats: &HashSet<SeatId>,
     ) -> Result<Vec<UnitSeat>> {
         let field = format!("lines[{index}].seat_numbers");
         let mut seats = Vec::with_capacity(line.seats.len());
@@ -50,7 +50,7 @@ impl BatchState {
             let seat =
                 seat.ok_or_else(|| Error::invalid(&field, format!("names {label:?}, which is no seat")))?;
             // Labels are unique within a line, but another line may have the same one.
-            if taken.contains(&seat.id) {
+            if earlier_seats.contains(&seat.id) {
                 return Err(Error::invalid(&field, format!("names {label:?} twice")));
             }
             if seat.unit.is_some() {
@@ -62,22 +62,22 @@ impl BatchState {
         Ok(seats)
     }
 
-    fn any_seats(&self, line: &ReserveLine, taken: &HashSet<SeatId>) -> Result<Vec<UnitSeat>> {
+    fn any_seats(&self, line: &ReserveLine, earlier_seats: &HashSet<SeatId>) -> Result<Vec<UnitSeat>> {
         let is_free = |seat: &&Seat| {
-            seat.ticket_type == line.ticket_type && seat.unit.is_none() && !taken.contains(&seat.id)
+            seat.ticket_type == line.ticket_type && seat.unit.is_none() && !earlier_seats.contains(&seat.id)
         };
         let mut free: Vec<_> = self.seats.iter().filter(is_free).collect();
         free.sort_by(|one, other| (&one.row, one.number).cmp(&(&other.row, other.number)));
-        let chosen = choose(&free, line.units.len());
-        if chosen.len() < line.units.len() {
-            let message = format!("{} seats are wanted, and {} are left", line.units.len(), chosen.len());
+        let seats = choose(&free, line.units.len());
+        if seats.len() < line.units.len() {
+            let message = format!("{} seats are wanted, and {} are left", line.units.len(), seats.len());
             return Err(exhausted(message));
         }
         let with_label = |id: SeatId| {
             let seat = free.iter().find(|seat| seat.id == id);
             UnitSeat { id, label: seat.map(|seat| seat.label.clone()).unwrap_or_default() }
         };
-        Ok(chosen.into_iter().map(with_label).collect())
+        Ok(seats.into_iter().map(with_label).collect())
     }
 
     /// Gives the seats of a new reservation to its units.

@@ -76,9 +76,9 @@ impl Supplies {
             let before = self.ticket_type(ctx, id).await?;
             ctx.check_version(before.version)?;
             let pool = self.pool(ctx, before.event, PoolId::from(id)).await?;
-            let found = self.store.seats_named(ctx.tenant, id, &labels).await?;
+            let seats = self.store.seats_named(ctx.tenant, id, &labels).await?;
             for label in &labels {
-                let seat = found.iter().find(|seat| seat.label == *label);
+                let seat = seats.iter().find(|seat| seat.label == *label);
                 let seat = seat
                     .ok_or_else(|| Error::invalid("seats", format!("names {label:?}, which is no seat")))?;
                 if seat.unit.is_some() {
@@ -86,8 +86,8 @@ impl Supplies {
                     return Err(Error::new(ErrorKind::Precondition, "SEAT_TAKEN", message));
                 }
             }
-            let total = pool.capacity.unwrap_or_default().saturating_sub(found.len() as u64);
-            let ids: Vec<SeatId> = found.iter().map(|seat| seat.id).collect();
+            let total = pool.capacity.unwrap_or_default().saturating_sub(seats.len() as u64);
+            let ids: Vec<SeatId> = seats.iter().map(|seat| seat.id).collect();
             let changeset = Changeset::new(ctx).write(Write::DropSeats(id, ids));
             self.change_seats(ctx, changeset, &before, pool, total)
         };

@@ -210,9 +210,9 @@ impl Subscription {
         loop {
             let head = *self.head.borrow_and_update();
             if self.after < head {
-                let found = self.read(head).await?;
-                if !found.is_empty() {
-                    return Ok(found);
+                let facts = self.read(head).await?;
+                if !facts.is_empty() {
+                    return Ok(facts);
                 }
             } else if self.head.changed().await.is_err() {
                 return Ok(Vec::new());

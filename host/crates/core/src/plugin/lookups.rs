@@ -28,8 +28,8 @@ pub(super) async fn look_up(
     };
     match request {
         LookupRequest::Get(kind, id) => {
-            let read = get(store, ctx.tenant, &kind, &id).await.map_err(convert)?;
-            let Some((entity, expect)) = read else { return Ok(Vec::new()) };
+            let entry = get(store, ctx.tenant, &kind, &id).await.map_err(convert)?;
+            let Some((entity, expect)) = entry else { return Ok(Vec::new()) };
             expects.lock().unwrap_or_else(PoisonError::into_inner).push(expect);
             Ok(vec![entity])
         }

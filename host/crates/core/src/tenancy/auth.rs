@@ -88,9 +88,9 @@ impl Authenticator {
 
     /// Returns the anonymous identity in the tenant that the request names, or else the only tenant, or else that of
     /// the host name.
-    pub async fn public(&self, named: Option<&str>, host: Option<&str>) -> Result<Identity> {
-        let tenant = match named {
-            Some(named) => self.reads.tenant(named).await?,
+    pub async fn public(&self, id_or_slug: Option<&str>, host: Option<&str>) -> Result<Identity> {
+        let tenant = match id_or_slug {
+            Some(id_or_slug) => self.reads.tenant(id_or_slug).await?,
             None => Some(self.default_tenant(host).await?.ok_or_else(|| Error::unauthenticated(NO_TENANT))?),
         };
         let active = tenant.filter(|tenant| tenant.state == TenantState::Active);

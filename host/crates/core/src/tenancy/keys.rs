@@ -133,8 +133,8 @@ impl Keys {
     }
 
     async fn tenant_for(&self, ctx: &Ctx, command: &CreateKey) -> Result<TenantId> {
-        let Some(named) = &command.tenant else { return Ok(ctx.tenant) };
-        let tenant = lookup::tenant(&*self.store, named).await?;
+        let Some(id_or_slug) = &command.tenant else { return Ok(ctx.tenant) };
+        let tenant = lookup::tenant(&*self.store, id_or_slug).await?;
         match tenant {
             Some(tenant) if tenant.id == ctx.tenant || ctx.has_role(Role::Operator) => Ok(tenant.id),
             Some(_) | None => Err(Error::not_found("tenant")),

@@ -75,7 +75,8 @@ pub fn create(
     now: Timestamp,
 ) -> Result<Issue> {
     let mut faults = Faults::default();
-    let given = |text: &Option<String>, default: &String| text.clone().unwrap_or_else(|| default.clone());
+    let or_default =
+        |text: &Option<String>, default: &String| text.clone().unwrap_or_else(|| default.clone());
     let issue = Issue {
         id: IssueId::generate(),
         project: command.project,
@@ -84,8 +85,8 @@ pub fn create(
         description: command.description.clone().filter(|text| !text.is_empty()),
         status: scheme.machine.initial.clone(),
         resolution: None,
-        issue_type: given(&command.issue_type, &scheme.default_type),
-        priority: given(&command.priority, &scheme.default_priority),
+        issue_type: or_default(&command.issue_type, &scheme.default_type),
+        priority: or_default(&command.priority, &scheme.default_priority),
         assignee: command.assignee,
         reporter,
         parent: command.parent,
@@ -265,8 +266,8 @@ fn check_texts(issue: &Issue, faults: &mut Faults) {
     }
 }
 
-fn labels(given: &[String], faults: &mut Faults) -> BTreeSet<String> {
-    for label in given {
+fn labels(texts: &[String], faults: &mut Faults) -> BTreeSet<String> {
+    for label in texts {
         let plain = label.chars().all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, ',' | '"'));
         if label.is_empty() || label.chars().count() > 50 || !plain {
             faults.add(
@@ -275,7 +276,7 @@ fn labels(given: &[String], faults: &mut Faults) -> BTreeSet<String> {
             );
         }
     }
-    let labels: BTreeSet<_> = given.iter().cloned().collect();
+    let labels: BTreeSet<_> = texts.iter().cloned().collect();
     if labels.len() > MAX_LABELS {
         faults.add("labels", format_args!("has {} entries; at most {MAX_LABELS}", labels.len()));
     }

@@ -197,17 +197,17 @@ async fn machine_code_of_other_versions_is_removed_after_a_week_without_use() {
     let (old, young) = ("00000000000000aa", "00000000000000bb");
     let mut stale = vec![other(old, "code"), other(old, "mac"), other(old, "17.part")];
     stale.iter().for_each(|name| put(name, 8));
-    let mut kept = vec![other(young, "code"), other(young, "mac"), other(young, "17.part")];
-    kept.iter().for_each(|name| put(name, 6));
+    let mut fresh = vec![other(young, "code"), other(young, "mac"), other(young, "17.part")];
+    fresh.iter().for_each(|name| put(name, 6));
     // Files with other names are not the cache's, however old.
     for name in
         ["notes.txt", "code", ".code", "x-00000000000000aa.code", &other("00aa", "code"), &other(old, "bak")]
     {
         put(name, 100);
-        kept.push(name.to_owned());
+        fresh.push(name.to_owned());
     }
     fs::create_dir(cache.join(other(old, "1.part"))).unwrap();
-    kept.push(other(old, "1.part"));
+    fresh.push(other(old, "1.part"));
     // A file that this version has half written is stale too.
     let half = own.with_extension("17.part").file_name().unwrap().to_str().unwrap().to_owned();
     put(&half, 8);
@@ -220,7 +220,7 @@ async fn machine_code_of_other_versions_is_removed_after_a_week_without_use() {
     for name in stale {
         assert!(!cache.join(&name).exists(), "{name} is still there");
     }
-    for name in kept {
+    for name in fresh {
         assert!(cache.join(&name).exists(), "{name} is gone");
     }
     for path in [own.with_extension("mac"), own] {

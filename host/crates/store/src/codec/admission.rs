@@ -70,14 +70,14 @@ pub(crate) struct StoredSigningKey {
 
 /// Decodes a ticket's state.
 pub(crate) fn ticket_state(name: &str) -> Result<TicketState> {
-    let found = TicketState::ALL.into_iter().find(|state| state.name() == name);
-    found.ok_or_else(|| corrupt("a ticket's state", name))
+    let state = TicketState::ALL.into_iter().find(|state| state.name() == name);
+    state.ok_or_else(|| corrupt("a ticket's state", name))
 }
 
 /// Decodes a check-in's verdict.
 pub(crate) fn verdict(name: &str) -> Result<Verdict> {
-    let found = Verdict::ALL.into_iter().find(|verdict| verdict.name() == name);
-    found.ok_or_else(|| corrupt("a check-in's verdict", name))
+    let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == name);
+    verdict.ok_or_else(|| corrupt("a check-in's verdict", name))
 }
 
 pub(crate) fn stored_ticket(ticket: &Ticket) -> StoredTicket {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::scalar::{corrupt, moment};
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct StoredAskedLine {
+pub(crate) struct StoredRequestedLine {
     #[serde(rename = "type")]
     ticket_type: Uuid,
     quantity: u32,
@@ -34,7 +34,7 @@ pub(crate) struct StoredBooking {
     id: Uuid,
     event: Uuid,
     buyer: String,
-    lines: Vec<StoredAskedLine>,
+    lines: Vec<StoredRequestedLine>,
     hold_seconds: Option<u32>,
     state: String,
     entered_at: i64,
@@ -74,15 +74,19 @@ pub(crate) fn tenant_holds(stored: &StoredTenantHolds) -> Result<TenantHoldRules
 
 /// Decodes a booking's state.
 pub(crate) fn booking_state(name: &str) -> Result<BookingState> {
-    let found = BookingState::ALL.into_iter().find(|state| state.name() == name);
-    found.ok_or_else(|| corrupt("a booking's state", name))
+    let state = BookingState::ALL.into_iter().find(|state| state.name() == name);
+    state.ok_or_else(|| corrupt("a booking's state", name))
 }
 
-pub(crate) fn stored_asked_line(line: &LineRequest) -> StoredAskedLine {
-    StoredAskedLine { ticket_type: line.ticket_type.0, quantity: line.quantity, seats: line.seats.clone() }
+pub(crate) fn stored_requested_line(line: &LineRequest) -> StoredRequestedLine {
+    StoredRequestedLine {
+        ticket_type: line.ticket_type.0,
+        quantity: line.quantity,
+        seats: line.seats.clone(),
+    }
 }
 
-pub(crate) fn asked_line(stored: StoredAskedLine) -> LineRequest {
+pub(crate) fn requested_line(stored: StoredRequestedLine) -> LineRequest {
     LineRequest {
         ticket_type: TicketTypeId(stored.ticket_type),
         quantity: stored.quantity,
@@ -117,7 +121,7 @@ pub(crate) fn stored_booking(booking: &Booking) -> StoredBooking {
         id: booking.id.0,
         event: booking.event.0,
         buyer: booking.buyer.clone(),
-        lines: booking.lines.iter().map(stored_asked_line).collect(),
+        lines: booking.lines.iter().map(stored_requested_line).collect(),
         hold_seconds: booking.hold_seconds,
         state: booking.state.name().to_owned(),
         entered_at: booking.entered_at.micros(),
@@ -136,7 +140,7 @@ pub(crate) fn booking(stored: StoredBooking) -> Result<Booking> {
         id: BookingId(stored.id),
         event: EventId(stored.event),
         buyer: stored.buyer,
-        lines: stored.lines.into_iter().map(asked_line).collect(),
+        lines: stored.lines.into_iter().map(requested_line).collect(),
         hold_seconds: stored.hold_seconds,
         state: booking_state(&stored.state)?,
         entered_at: moment(stored.entered_at)?,

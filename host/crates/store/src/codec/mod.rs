@@ -15,7 +15,7 @@ mod value;
 
 pub(crate) use admission::{ticket_state, verdict};
 pub(crate) use answer::{StoredAnswer, answer, stored_answer};
-pub(crate) use booking::{StoredAskedLine, asked_line, booking_state, stored_asked_line};
+pub(crate) use booking::{StoredRequestedLine, booking_state, requested_line, stored_requested_line};
 pub(crate) use catalog::pool_sort;
 pub(crate) use plugin::{
     StoredCommands, StoredFootprint, StoredLimits, StoredMachines, StoredManifest, StoredReleaseRef,

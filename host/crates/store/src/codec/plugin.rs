@@ -142,8 +142,8 @@ pub(crate) fn stored_manifest(manifest: &Manifest) -> StoredManifest {
 }
 
 pub(crate) fn manifest(stored: StoredManifest) -> Result<Manifest> {
-    let StoredManifest { name, version, summary, settings_schema, kinds, needs, attributes: said } = stored;
-    let attributes = attributes(said)?;
+    let StoredManifest { name, version, summary, settings_schema, kinds, needs, attributes: fields } = stored;
+    let attributes = attributes(fields)?;
     Ok(Manifest { name, version, summary, settings_schema, kinds, needs, attributes })
 }
 

@@ -175,10 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_was_kept_before_there_were_attributes_is_read() {
-        let kept = r#"{"initial": "A", "states": [{"name": "A", "category": "open"}],
+    fn machine_without_attributes_is_read() {
+        let json = r#"{"initial": "A", "states": [{"name": "A", "category": "open"}],
             "transitions": [{"name": "go", "from": [], "to": "A", "requires": []}], "on_assign": null}"#;
-        let read = machine(serde_json::from_str(kept).unwrap()).unwrap();
-        assert!(read.states[0].attributes.is_empty() && read.transitions[0].attributes.is_empty());
+        let machine = machine(serde_json::from_str(json).unwrap()).unwrap();
+        assert!(machine.states[0].attributes.is_empty() && machine.transitions[0].attributes.is_empty());
     }
 }

@@ -94,10 +94,10 @@ async fn is_stored(shared: &Shared, of: Event, first: ReservationId) -> Result<O
     let mut conn = shared.pool.acquire().await?;
     let mut transaction = conn.begin_with(AssertSqlSafe(begin(of))).await?;
     let query = sqlx::query("SELECT 1 FROM reservations WHERE tenant_id = $1 AND id = $2");
-    let found = query.bind(of.0.0).bind(first.0).fetch_optional(&mut *transaction).await?;
+    let row = query.bind(of.0.0).bind(first.0).fetch_optional(&mut *transaction).await?;
     transaction.rollback().await?;
     // Not found may mean that the server has not executed the statement yet.
-    Ok(found.map(|_| true))
+    Ok(row.map(|_| true))
 }
 
 /// Error of a batch, and whether its transaction has ended.

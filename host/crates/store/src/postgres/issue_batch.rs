@@ -112,7 +112,7 @@ async fn write(shared: &Shared, tenant: TenantId, changesets: &[&Changeset]) -> 
 async fn is_stored(shared: &Shared, tenant: TenantId, first: IssueId) -> Result<Option<bool>, sqlx::Error> {
     let mut conn = shared.pool.acquire().await?;
     let query = sqlx::query("SELECT 1 FROM issues WHERE tenant_id = $1 AND id = $2");
-    let found = query.bind(tenant.0).bind(first.0).fetch_optional(&mut *conn).await?;
+    let row = query.bind(tenant.0).bind(first.0).fetch_optional(&mut *conn).await?;
     // Not found may mean that the server has not executed the statement yet.
-    Ok(found.map(|_| true))
+    Ok(row.map(|_| true))
 }

@@ -50,8 +50,8 @@ impl<'a> NewIssues<'a> {
     fn satisfies(&self, guard: &Guard) -> bool {
         match guard {
             Guard::TimersOf(issue, most) => {
-                let given = self.timers.iter().filter(|timer| timer.issue == *issue).count();
-                self.has(*issue) && given <= *most
+                let count = self.timers.iter().filter(|timer| timer.issue == *issue).count();
+                self.has(*issue) && count <= *most
             }
             _ => false,
         }

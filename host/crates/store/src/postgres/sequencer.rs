@@ -79,10 +79,10 @@ async fn catch_up(shared: &Shared) -> Result<bool> {
     let mut found = false;
     loop {
         let query = sqlx::query_as("SELECT taken, newest FROM number_facts($1)").bind(BATCH);
-        let (taken, newest): (i32, i64) = query.fetch_one(&mut *conn).await.map_err(db_error)?;
+        let (count, newest): (i32, i64) = query.fetch_one(&mut *conn).await.map_err(db_error)?;
         shared.notifier.notify_up_to(unsigned(newest)?);
-        found |= taken > 0;
-        if taken < BATCH {
+        found |= count > 0;
+        if count < BATCH {
             shared.pool.keep(conn);
             return Ok(found);
         }

@@ -1,4 +1,4 @@
-//! Statements over given rows, executed in one round trip.
+//! Statements over rows, executed in one round trip.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -25,7 +25,7 @@ pub(super) async fn write_together(
 ) -> Result<String> {
     let sql = STATEMENTS.get(parts.iter().map(|part| part.name).collect(), || together(parts));
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0);
-    for (_, rows) in parts.iter().flat_map(|part| &part.given) {
+    for (_, rows) in parts.iter().flat_map(|part| &part.inputs) {
         for (_, column) in &rows.columns {
             query = match column {
                 Column::Ids(column) => query.bind(column),
@@ -53,7 +53,7 @@ fn together(parts: &[Statement<'_>]) -> String {
     let mut bound = 1;
     for (index, part) in counted.iter().enumerate() {
         let first = bound + 1;
-        let statement = given(part, (part.sql)(), &mut bound);
+        let statement = with_inputs(part, (part.sql)(), &mut bound);
         let returning = if part.effect == Effect::Expects { " RETURNING 1" } else { "" };
         let _ = write!(sql, "part{index} AS ({statement}{returning}), ");
         let _ = write!(whole, " AND (SELECT COUNT(*) FROM part{index}) = cardinality(${first})");
@@ -63,14 +63,14 @@ fn together(parts: &[Statement<'_>]) -> String {
     for (index, part) in others.iter().enumerate() {
         let before = if part.effect == Effect::Numbers { numbering::COMMITTED } else { "" };
         let statement = format!(", {before}other{index} AS ({})", (part.sql)());
-        sql += &given(part, statement, &mut bound);
+        sql += &with_inputs(part, statement, &mut bound);
     }
     let _ = write!(sql, " SELECT {TRANSACTION} AS token, whole FROM checked");
     sql
 }
 
-fn given(part: &Statement<'_>, statement: String, bound: &mut usize) -> String {
-    part.given.iter().fold(statement, |statement, (name, rows)| with_rows(&statement, (name, rows), bound))
+fn with_inputs(part: &Statement<'_>, statement: String, bound: &mut usize) -> String {
+    part.inputs.iter().fold(statement, |statement, (name, rows)| with_rows(&statement, (name, rows), bound))
 }
 
 /// Returns whether an error means stale expectations: the division by zero, or a violated bound of a pool.

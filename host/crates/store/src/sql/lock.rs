@@ -301,7 +301,7 @@ impl LockedRows {
         }
         for expected in &changeset.expects {
             self.compare(expected.kind, expected.id.clone(), expected.version)?;
-            if expected.machines.is_some_and(|given| self.machines.get(&expected.id) != Some(&given)) {
+            if expected.machines.is_some_and(|machines| self.machines.get(&expected.id) != Some(&machines)) {
                 return Err(Error::stale());
             }
         }

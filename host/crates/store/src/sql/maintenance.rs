@@ -39,7 +39,7 @@ pub(in super::super) enum Maintenance {
 
 /// Executes a maintenance write and returns the number of changed rows.
 pub(in super::super) async fn run(conn: &mut Conn, maintenance: &Maintenance) -> Result<u64> {
-    let done = match maintenance {
+    let result = match maintenance {
         Maintenance::Lease { name, holder, span } => {
             let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
             sqlx::query(dialect::LEASE).bind(name).bind(holder).bind(span).execute(conn).await
@@ -78,7 +78,7 @@ pub(in super::super) async fn run(conn: &mut Conn, maintenance: &Maintenance) ->
             .await
         }
     };
-    Ok(done.map_err(db_error)?.rows_affected())
+    Ok(result.map_err(db_error)?.rows_affected())
 }
 
 /// Returns the recorded fingerprint of the hosts' secret.

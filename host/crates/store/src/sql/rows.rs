@@ -1,4 +1,4 @@
-//! Statements over given rows, passed column by column. A driver replaces `$rows` by a relation `v` of these rows.
+//! Statements over rows that are passed column by column. A driver replaces `$rows` by a relation `v` of these rows.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -103,19 +103,19 @@ impl<'a, T: Copy> RowsBuilder<'a, T> {
     }
 }
 
-/// A statement and the rows that it is given, by their placeholders. It must change as many rows as the first has.
+/// A statement and its input rows by their placeholders. It must change as many rows as the first has.
 pub(in super::super) struct Statement<'a> {
     /// Unique name, the key of the cached text.
     pub(in super::super) name: &'static str,
     pub(in super::super) sql: fn() -> String,
-    pub(in super::super) given: Vec<(&'static str, Rows<'a>)>,
+    pub(in super::super) inputs: Vec<(&'static str, Rows<'a>)>,
     pub(in super::super) effect: Effect,
 }
 
-/// Effect of a statement on the rows that it is given.
+/// Effect of a statement on its input rows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Effect {
-    /// Locks the rows that meet its expectations; fewer than given if one was changed in between.
+    /// Locks the rows that meet its expectations; fewer than the input if one was changed in between.
     #[allow(dead_code, reason = "where there is one writer, no rows are locked")]
     Locks,
     /// Writes the rows that meet its expectations.
@@ -133,11 +133,11 @@ impl<'a> Statement<'a> {
         rows: Rows<'a>,
         sql: fn() -> String,
     ) -> Self {
-        Self { name, sql, given: vec![("$rows", rows)], effect }
+        Self { name, sql, inputs: vec![("$rows", rows)], effect }
     }
 
     /// Returns the number of rows that it must change.
     pub(in super::super) fn count(&self) -> usize {
-        self.given.first().map_or(0, |(_, rows)| rows.count)
+        self.inputs.first().map_or(0, |(_, rows)| rows.count)
     }
 }

@@ -1,4 +1,4 @@
-//! Statements over given rows, each for at most [`MAX_ROWS`] rows.
+//! Statements over rows, each for at most [`MAX_ROWS`] rows.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -32,11 +32,11 @@ struct Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// Returns the given rows, their range and the room for rows. Room is a power of two, so that there are few texts;
+    /// Returns the input rows, their range and the room for rows. Room is a power of two, so that there are few texts;
     /// unused room is bound to null.
-    fn given(&self) -> impl Iterator<Item = (&'static str, &'a Rows<'a>, Range<usize>, usize)> {
+    fn inputs(&self) -> impl Iterator<Item = (&'static str, &'a Rows<'a>, Range<usize>, usize)> {
         let own = self.clone();
-        self.part.given.iter().enumerate().map(move |(index, (name, rows))| {
+        self.part.inputs.iter().enumerate().map(move |(index, (name, rows))| {
             let places = if index == 0 { own.places.clone() } else { 0..rows.count };
             let room = places.len().next_power_of_two();
             (*name, rows, places, room)
@@ -44,7 +44,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// Executes several statements; each must change as many rows as it is given.
+/// Executes several statements; each must change as many rows as its input has.
 pub(super) async fn write_together(
     conn: &mut Conn,
     tenant: TenantId,
@@ -57,7 +57,7 @@ pub(super) async fn write_together(
     let pieces: Vec<_> = pieces.collect();
     // All statements share one text if there are few such texts: if each part has room for one row, or for as many as the
     // others.
-    let mut rooms = pieces.iter().flat_map(Piece::given).map(|(.., room)| room).filter(|room| *room > 1);
+    let mut rooms = pieces.iter().flat_map(Piece::inputs).map(|(.., room)| room).filter(|room| *room > 1);
     let alike = rooms.next().is_none_or(|first| rooms.all(|room| room == first));
     let together = if alike { pieces.len() } else { 1 };
     for some in pieces.chunks(together.max(1)) {
@@ -67,9 +67,9 @@ pub(super) async fn write_together(
 }
 
 async fn write(conn: &mut Conn, tenant: TenantId, pieces: &[Piece<'_>]) -> Result<()> {
-    let key = pieces.iter().map(|piece| (piece.part.name, piece.given().map(|(.., room)| room).collect()));
+    let key = pieces.iter().map(|piece| (piece.part.name, piece.inputs().map(|(.., room)| room).collect()));
     let mut query = sqlx::query(AssertSqlSafe(STATEMENTS.get(key.collect(), || text(pieces))));
-    for (_, rows, places, room) in pieces.iter().flat_map(Piece::given) {
+    for (_, rows, places, room) in pieces.iter().flat_map(Piece::inputs) {
         for place in places.map(Some).chain(std::iter::repeat(None)).take(room) {
             for (_, column) in &rows.columns {
                 query = bind(query, column, place);
@@ -87,7 +87,7 @@ async fn write(conn: &mut Conn, tenant: TenantId, pieces: &[Piece<'_>]) -> Resul
         Some(raised) if raised.is_check_violation() => Error::stale().caused_by(error),
         _ => db_error(error),
     })?;
-    // No statement changes more rows than it is given, so the sum is sufficient.
+    // No statement changes more rows than its input has, so the sum is sufficient.
     if usize::try_from(changed.rows_affected()) == Ok(expected) { Ok(()) } else { Err(Error::stale()) }
 }
 
@@ -114,8 +114,8 @@ fn bind<'q>(
 /// Composes the statements. Parameters are the rows in order, the tenant, and the number of rows of each statement.
 fn text(pieces: &[Piece<'_>]) -> String {
     let width = |rows: &Rows<'_>, room| room * rows.columns.len();
-    let given = pieces.iter().flat_map(Piece::given);
-    let tenant = 1 + given.map(|(_, rows, _, room)| width(rows, room)).sum::<usize>();
+    let inputs = pieces.iter().flat_map(Piece::inputs);
+    let tenant = 1 + inputs.map(|(_, rows, _, room)| width(rows, room)).sum::<usize>();
     let statements = pieces.iter().enumerate().map(|(index, piece)| {
         let statement = statement(piece).replace("$1", &format!("${tenant}"));
         statement.replace("$count", &format!("${}", tenant + 1 + index))
@@ -125,7 +125,7 @@ fn text(pieces: &[Piece<'_>]) -> String {
 
 fn statement(piece: &Piece<'_>) -> String {
     let (mut with, mut statement) = (String::new(), (piece.part.sql)());
-    for (index, (name, rows, _, room)) in piece.given().enumerate() {
+    for (index, (name, rows, _, room)) in piece.inputs().enumerate() {
         let columns =
             rows.columns.iter().zip(1..).map(|((name, _), place)| format!("column{place} AS {name}, "));
         let (columns, place) = (columns.collect::<String>(), rows.columns.len() + 1);

@@ -257,8 +257,8 @@ async fn tenants_and_keys_cannot_be_deleted(world: World) {
     for changeset in [world.change(tenant).delete(stored), world.change(tenant).delete(key.clone())] {
         assert_eq!(world.commit(changeset).await.unwrap_err().kind(), ErrorKind::Internal);
     }
-    let gone = world.change(tenant).write(Write::ForgetUser(UserId::generate()));
-    assert!(world.commit(gone).await.unwrap_err().is_stale());
+    let deletion = world.change(tenant).write(Write::ForgetUser(UserId::generate()));
+    assert!(world.commit(deletion).await.unwrap_err().is_stale());
     assert_eq!(world.store.key(&key.key.id).await.unwrap(), Some(key));
 }
 

@@ -47,7 +47,7 @@ async fn refusal(office: &BoxOffice, standing: TicketTypeId) -> String {
     refused.reason().to_owned()
 }
 
-fn held_for(reservation: &Reservation) -> i64 {
+fn hold_seconds(reservation: &Reservation) -> i64 {
     (reservation.expires_at.micros() - reservation.created_at.micros()) / 1_000_000
 }
 
@@ -62,7 +62,7 @@ async fn changed_terms_apply_at_once(world: World) {
     })
     .await;
     let reservation = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
-    assert_eq!(held_for(&reservation), 90);
+    assert_eq!(hold_seconds(&reservation), 90);
 
     change_event(&mut office, |event| hold(&mut event.attributes, HoldRules::default())).await;
     office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
@@ -72,7 +72,7 @@ async fn changed_terms_apply_at_once(world: World) {
     let fact = office.world.fact(office.tenant, "hold_rules.updated", &holds);
     office.world.store(office.world.change(office.tenant).insert(holds).fact(fact)).await;
     let reservation = office.run(office.reserve("cem", &[(standing, 1)])).await.unwrap();
-    assert_eq!(held_for(&reservation), 120);
+    assert_eq!(hold_seconds(&reservation), 120);
 
     let queue = Queue { required: true, version: 1, ..Queue::default_of(office.event.id, now) };
     let fact = office.world.fact(office.tenant, "queue.updated", &queue);
@@ -142,13 +142,13 @@ async fn supply_taken_by_another_host_is_not_sold_again() {
     async fn test(world: World) {
         let (office, standing) = warm(world, Some(10)).await;
         let other = BoxOffice { world: office.world.other_host("host-2").await, ..office.clone() };
-        let taken = other.run(other.reserve("cem", &[(standing, 7)])).await.unwrap();
+        let reservation = other.run(other.reserve("cem", &[(standing, 7)])).await.unwrap();
         let jobs = [office.reserve("dia", &[(standing, 1)]), office.reserve("eli", &[(standing, 1)])];
         let verdicts = office.batch(&jobs).await;
         let reasons: Vec<_> =
             verdicts.iter().map(|verdict| verdict.as_ref().map_err(|error| error.reason())).collect();
         assert!(matches!(reasons[..], [Ok(_), Err("INVENTORY_EXHAUSTED")]), "{reasons:?}");
-        other.release(taken.id, &[taken.units[0].id]).await.unwrap();
+        other.release(reservation.id, &[reservation.units[0].id]).await.unwrap();
         office.run(office.reserve("eli", &[(standing, 1)])).await.unwrap();
         assert_eq!(office.counts(office.event.id).await, Counts { held: 10, sold: 0, locked: 0 });
         office.check().await;

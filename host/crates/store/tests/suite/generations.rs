@@ -57,9 +57,9 @@ async fn one_of_two_concurrent_installations_is_stale(world: World) {
     }
     assert_eq!(world.store.active_installations(other).await.unwrap().generation, 0);
     // A refused changeset does not advance the generation.
-    let taken = world.new_tenant("other");
-    let refused = next(&world, tenant, 10, None).insert(taken);
-    assert!(world.commit(refused).await.is_err());
+    let duplicate = world.new_tenant("other");
+    let changeset = next(&world, tenant, 10, None).insert(duplicate);
+    assert!(world.commit(changeset).await.is_err());
     assert_eq!(world.store.active_installations(tenant).await.unwrap().generation, 10);
 }
 

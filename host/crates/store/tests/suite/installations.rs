@@ -151,14 +151,14 @@ async fn stale_installation_is_not_updated(world: World) {
 
 async fn installations_are_deleted_with_their_project(world: World) {
     let tenant = world.tenant("acme").await;
-    let (gone, kept) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
+    let (project, other) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
     let release = world.release(tenant, "sla", "1.0.0", 1).await;
-    let inside = world.installation(tenant, &release, Scope::Project(gone.id)).await;
-    let outside = world.installation(tenant, &release, Scope::Project(kept.id)).await;
-    let issue = world.issue(tenant, &gone, "inside").await;
+    let inside = world.installation(tenant, &release, Scope::Project(project.id)).await;
+    let outside = world.installation(tenant, &release, Scope::Project(other.id)).await;
+    let issue = world.issue(tenant, &project, "inside").await;
     let timer = Write::PutTimer(world.new_timer(issue.id, inside.id, "soon"));
     world.store(world.change(tenant).write(timer)).await;
-    world.store(world.change(tenant).delete(gone.clone())).await;
+    world.store(world.change(tenant).delete(project.clone())).await;
     let active = world.store.active_installations(tenant).await.unwrap().installations;
     assert_eq!(active, [Arc::new(outside)]);
     assert_eq!(world.store.installation(tenant, inside.id).await.unwrap(), None);

@@ -89,8 +89,8 @@ async fn other_tenants_rows_cannot_be_changed(world: World) {
         world.change(other).write(Write::AddWatcher(issue.id, ada.id)),
         world.change(other).write(Write::DropComment(issue.id, CommentId::generate())),
     ] {
-        let said = format!("{:?}", changeset.writes);
-        assert!(world.commit(changeset).await.unwrap_err().is_stale(), "{said}");
+        let writes = format!("{:?}", changeset.writes);
+        assert!(world.commit(changeset).await.unwrap_err().is_stale(), "{writes}");
     }
     assert_eq!(world.store.issue(mine, issue.id).await.unwrap(), Some(issue));
     assert_eq!(world.store.user(mine, ada.id).await.unwrap(), Some(ada));

@@ -140,15 +140,15 @@ fn cut_before_the_last_commit(facts: &[Fact]) -> (Timestamp, &[Fact]) {
 
 async fn deleted_slices_may_end_within_a_commit(world: World) {
     let (tenants, facts) = filled(&world).await;
-    let (cut, kept) = cut_before_the_last_commit(&facts);
-    assert_eq!(Some(world.store.seq_before(cut).await.unwrap() + 1), kept[0].seq);
-    let mut left = facts.as_slice();
-    while left.len() > kept.len() {
-        let size = left.len().min(kept.len() + 5) - kept.len();
+    let (cut, last_commit) = cut_before_the_last_commit(&facts);
+    assert_eq!(Some(world.store.seq_before(cut).await.unwrap() + 1), last_commit[0].seq);
+    let mut remaining = facts.as_slice();
+    while remaining.len() > last_commit.len() {
+        let size = remaining.len().min(last_commit.len() + 5) - last_commit.len();
         assert_eq!(world.store.forget_facts(cut, 5).await.unwrap(), size as u64);
-        left = &left[size..];
-        assert_eq!(world.store.facts_after(0, 100).await.unwrap(), left);
-        let mut own: Vec<_> = left.iter().filter(|fact| fact.tenant == tenants[0]).cloned().collect();
+        remaining = &remaining[size..];
+        assert_eq!(world.store.facts_after(0, 100).await.unwrap(), remaining);
+        let mut own: Vec<_> = remaining.iter().filter(|fact| fact.tenant == tenants[0]).cloned().collect();
         own.reverse();
         assert_eq!(audit(&world, tenants[0], page(&fact::SPEC, 2, "")).await, own);
     }

@@ -105,8 +105,8 @@ async fn links_are_visible_from_both_issues(world: World) {
     with(&world, tenant, &mut a, |_| Write::DropLink(blocked.stored())).await;
     assert_eq!(seen(b.id).await, [(Relation::Relates, a.id)]);
     let next = world.next(&a, |_| ());
-    let gone = world.update(tenant, &next).write(Write::DropLink(blocked.stored()));
-    assert!(world.commit(gone).await.unwrap_err().is_stale());
+    let deletion = world.update(tenant, &next).write(Write::DropLink(blocked.stored()));
+    assert!(world.commit(deletion).await.unwrap_err().is_stale());
 }
 
 async fn watchers_are_added_and_removed(world: World) {

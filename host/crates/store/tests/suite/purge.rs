@@ -15,9 +15,9 @@ on_every_store! {
 
 async fn deleted_project_hides_its_issues(world: World) {
     let tenant = world.tenant("acme").await;
-    let (gone, kept) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
-    let inside = world.issue(tenant, &gone, "inside").await;
-    let outside = world.issue(tenant, &kept, "outside").await;
+    let (project, other) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
+    let inside = world.issue(tenant, &project, "inside").await;
+    let outside = world.issue(tenant, &other, "outside").await;
     let link = Link {
         issue: outside.id,
         relation: Relation::Blocks,
@@ -26,13 +26,13 @@ async fn deleted_project_hides_its_issues(world: World) {
     };
     let touched = world.next(&outside, |_| ());
     world.store(world.update(tenant, &touched).expect(&inside).write(Write::AddLink(link))).await;
-    let fact = world.fact(tenant, "project.deleted", &gone);
-    world.store(world.change(tenant).delete(gone.clone()).fact(fact)).await;
-    assert_eq!(world.store.project(tenant, gone.id).await.unwrap(), None);
+    let fact = world.fact(tenant, "project.deleted", &project);
+    world.store(world.change(tenant).delete(project.clone()).fact(fact)).await;
+    assert_eq!(world.store.project(tenant, project.id).await.unwrap(), None);
     assert_eq!(world.store.issue(tenant, inside.id).await.unwrap(), None);
     assert!(world.store.links(tenant, outside.id).await.unwrap().is_empty());
     let projects = world.store.projects(tenant, &page(&project::SPEC, 9, "")).await.unwrap().items;
-    assert_eq!(projects.iter().map(|project| project.id).collect::<Vec<_>>(), [kept.id]);
+    assert_eq!(projects.iter().map(|project| project.id).collect::<Vec<_>>(), [other.id]);
     let issues = world.store.issues(tenant, &page(&issue::SPEC, 9, "")).await.unwrap().items;
     assert_eq!(issues.iter().map(|issue| issue.id).collect::<Vec<_>>(), [outside.id]);
 }
@@ -96,17 +96,17 @@ async fn deleted_user_is_hidden_and_erased(world: World) {
 
 async fn purger_deletes_everything(world: World) {
     let tenant = world.tenant("acme").await;
-    let (gone, kept) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
-    let parent = world.issue(tenant, &gone, "parent").await;
+    let (project, other) = (world.project(tenant, "Gone").await, world.project(tenant, "Kept").await);
+    let parent = world.issue(tenant, &project, "parent").await;
     let below = |issue: &mut tessera_core::tracker::Issue| issue.parent = Some(parent.id);
-    world.issue_with(tenant, &gone, "child inside", below).await;
-    let child = world.issue_with(tenant, &kept, "child outside", below).await;
+    world.issue_with(tenant, &project, "child inside", below).await;
+    let child = world.issue_with(tenant, &other, "child outside", below).await;
     for number in 0..250 {
-        world.issue(tenant, &gone, &format!("{number}")).await;
+        world.issue(tenant, &project, &format!("{number}")).await;
     }
-    let fact = world.fact(tenant, "project.deleted", &gone);
+    let fact = world.fact(tenant, "project.deleted", &project);
     let cause = Some(fact.id);
-    world.store(world.change(tenant).delete(gone.clone()).fact(fact)).await;
+    world.store(world.change(tenant).delete(project.clone()).fact(fact)).await;
     tessera_core::tracker::Purger::new(std::sync::Arc::clone(&world.store)).run().await.unwrap();
     assert!(world.store.purges(9).await.unwrap().is_empty());
     assert_eq!(world.store.issue(tenant, child.id).await.unwrap().unwrap().parent, None);

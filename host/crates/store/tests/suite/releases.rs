@@ -179,8 +179,8 @@ async fn other_tenants_releases_are_not_visible(world: World) {
         world.change(other).insert(foreign),
         world.change(other).write(Write::PutComponent(release.digest(), [0; 1].as_slice().into())),
     ] {
-        let said = format!("{:?}", changeset.writes);
-        assert!(world.commit(changeset).await.unwrap_err().is_stale(), "{said}");
+        let writes = format!("{:?}", changeset.writes);
+        assert!(world.commit(changeset).await.unwrap_err().is_stale(), "{writes}");
     }
     assert_eq!(store.installation(mine, installation.id).await.unwrap(), Some(installation));
 }

@@ -40,9 +40,9 @@ async fn reservation_goes_from_hold_to_confirmation(world: World) {
     for refused in [office.confirm(reservation.id).await, office.release(reservation.id, &[]).await] {
         assert_eq!(reason(refused), "TRANSITION_NOT_ALLOWED");
     }
-    let gone = office.run(office.reserve("ben", &[(standing, 1)])).await.unwrap();
-    let gone = office.release(gone.id, &[]).await.unwrap();
-    assert_eq!((gone.state, gone.units.len()), (ReservationState::Released, 0));
+    let hold = office.run(office.reserve("ben", &[(standing, 1)])).await.unwrap();
+    let released = office.release(hold.id, &[]).await.unwrap();
+    assert_eq!((released.state, released.units.len()), (ReservationState::Released, 0));
     office.check().await;
     let facts = office.world.numbered(11).await;
     let of: Vec<_> = facts.iter().filter(|fact| fact.body.object.id == reservation.id.to_string()).collect();
@@ -189,9 +189,9 @@ async fn seat_belongs_to_one_unit_and_seats_are_adjacent(world: World) {
         let of = if seat.label == "A2" { &eli } else { &ann };
         assert_eq!(seat.unit, by(of, &seat.label));
     }
-    let gone = vec![rows[1].id];
-    let drop_taken = office.world.change(office.tenant).write(Write::DropSeats(stalls, gone));
-    assert!(office.world.commit(drop_taken).await.unwrap_err().is_stale());
+    let ids = vec![rows[1].id];
+    let deletion = office.world.change(office.tenant).write(Write::DropSeats(stalls, ids));
+    assert!(office.world.commit(deletion).await.unwrap_err().is_stale());
     office.check().await;
 }
 

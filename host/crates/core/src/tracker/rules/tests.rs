@@ -218,10 +218,10 @@ fn field_accepts_only_its_own_type() {
     ];
     for (field_type, _) in &values {
         let scheme = scheme_with(vec![definition("x", *field_type, false, &[])]);
-        for (given, value) in &values {
+        for (value_type, value) in &values {
             let command = CreateIssue { fields: [("x".to_owned(), value.clone())].into(), ..command("One") };
             let outcome = new_issue(&command, &scheme);
-            assert_eq!(outcome.is_ok(), field_type == given, "{field_type:?} takes {given:?}");
+            assert_eq!(outcome.is_ok(), field_type == value_type, "{field_type:?} takes {value_type:?}");
         }
     }
 }

@@ -20,7 +20,7 @@ static SIGNING_KEYS: Table = Table::new(
 /// Inserts a key. An existing number is stale: another host created the key in between.
 pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, key: &SigningKey) -> Result<()> {
     let sql = format!("{} ON CONFLICT (tenant_id, number) DO NOTHING", SIGNING_KEYS.insert());
-    let done = sqlx::query(AssertSqlSafe(sql))
+    let result = sqlx::query(AssertSqlSafe(sql))
         .bind(tenant.0)
         .bind(i64::from(key.id))
         .bind(key.revoked_at.map(Ts))
@@ -31,7 +31,7 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, key: &Si
         .execute(conn)
         .await
         .map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Revokes a key, which is all that can change.
@@ -40,7 +40,7 @@ pub(in super::super) async fn update(
     tenant: TenantId,
     (key, stored): (&SigningKey, u64),
 ) -> Result<()> {
-    let done = sqlx::query(SIGNING_KEYS.update())
+    let result = sqlx::query(SIGNING_KEYS.update())
         .bind(tenant.0)
         .bind(i64::from(key.id))
         .bind(key.revoked_at.map(Ts))
@@ -49,7 +49,7 @@ pub(in super::super) async fn update(
         .execute(conn)
         .await
         .map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Returns all keys of a tenant by number.

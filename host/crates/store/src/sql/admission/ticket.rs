@@ -44,7 +44,7 @@ pub(in super::super) async fn update(
     (ticket, stored): (&Ticket, u64),
 ) -> Result<()> {
     let replaced_at = (ticket.serial > 1).then_some(ticket.code_since);
-    let done = sqlx::query(TICKETS.update())
+    let result = sqlx::query(TICKETS.update())
         .bind(tenant.0)
         .bind(ticket.id.0)
         .bind(&ticket.holder)
@@ -63,7 +63,7 @@ pub(in super::super) async fn update(
         .execute(conn)
         .await
         .map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: TicketId) -> Result<Option<Ticket>> {

@@ -9,7 +9,9 @@ use tessera_core::{Error, Result, Timestamp};
 
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts};
-use crate::codec::{StoredAskedLine, asked_line, booking_state, signed, small, stored_asked_line, unsigned};
+use crate::codec::{
+    StoredRequestedLine, booking_state, requested_line, signed, small, stored_requested_line, unsigned,
+};
 use crate::error::db_error;
 
 static BOOKINGS: Table = Table::new(
@@ -35,7 +37,7 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, booking: &'q Booking) -> Query<'
 
 /// Inserts a booking. A second open booking of a buyer is stale.
 pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, booking: &Booking) -> Result<()> {
-    let lines: Vec<_> = booking.lines.iter().map(stored_asked_line).collect();
+    let lines: Vec<_> = booking.lines.iter().map(stored_requested_line).collect();
     bind(sqlx::query(BOOKINGS.insert()), tenant, booking)
         .bind(booking.event.0)
         .bind(&booking.buyer)
@@ -60,8 +62,8 @@ pub(in super::super) async fn update(
     (booking, stored): (&Booking, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(BOOKINGS.update()), tenant, booking).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 fn select() -> QueryBuilder<Db> {
@@ -162,7 +164,7 @@ pub(in super::super) async fn active(
 
 fn read(row: &Row) -> Result<Booking> {
     let state: String = row.try_get("state").map_err(db_error)?;
-    let Json(lines) = row.try_get::<Json<Vec<StoredAskedLine>>, _>("lines").map_err(db_error)?;
+    let Json(lines) = row.try_get::<Json<Vec<StoredRequestedLine>>, _>("lines").map_err(db_error)?;
     let failure: Option<Json<(String, String)>> = row.try_get("failure").map_err(db_error)?;
     let hold: Option<i64> = row.try_get("hold_seconds").map_err(db_error)?;
     let reservation: Option<_> = row.try_get("reservation_id").map_err(db_error)?;
@@ -176,7 +178,7 @@ fn read(row: &Row) -> Result<Booking> {
         id: BookingId(row.try_get("id").map_err(db_error)?),
         event: EventId(row.try_get("event_id").map_err(db_error)?),
         buyer: row.try_get("buyer").map_err(db_error)?,
-        lines: lines.into_iter().map(asked_line).collect(),
+        lines: lines.into_iter().map(requested_line).collect(),
         hold_seconds: hold.map(small).transpose()?,
         state: booking_state(&state)?,
         entered_at,

@@ -32,8 +32,9 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, queue: &'q Queue) -> Query<'q> {
 /// Inserts a queue's settings. Existing settings are stale: another caller set them in between.
 pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, queue: &Queue) -> Result<()> {
     let sql = format!("{} ON CONFLICT (tenant_id, event_id) DO NOTHING", QUEUES.insert());
-    let done = bind(sqlx::query(AssertSqlSafe(sql)), tenant, queue).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result =
+        bind(sqlx::query(AssertSqlSafe(sql)), tenant, queue).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn update(
@@ -42,8 +43,8 @@ pub(in super::super) async fn update(
     (queue, stored): (&Queue, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(QUEUES.update()), tenant, queue).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(

@@ -71,8 +71,8 @@ pub(in super::super) async fn update(
     let unswept = format!("unswept = unswept OR (status <> {status} AND {status} = 'cancelled'),");
     let sql = format!("{} AND deleted_at IS NULL", EVENTS.update_with(&unswept));
     let query = bind(sqlx::query(AssertSqlSafe(sql)), tenant, event).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 fn bind<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> {
@@ -113,8 +113,8 @@ pub(in super::super) async fn mark(
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
     );
     let query = query.bind(tenant.0).bind(event.id.0).bind(signed(event.version)).bind(Ts(now));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Deletes up to `limit` rows of the oldest deleted event, or the event itself if none is left; returns their number.
@@ -132,9 +132,9 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
              (SELECT id FROM {table} WHERE tenant_id = $1 AND event_id = $2 LIMIT $3)"
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(event).bind(i64::from(limit));
-        let gone = query.execute(&mut *conn).await.map_err(db_error)?.rows_affected();
-        if gone > 0 {
-            return Ok(gone);
+        let count = query.execute(&mut *conn).await.map_err(db_error)?.rows_affected();
+        if count > 0 {
+            return Ok(count);
         }
     }
     let rest = [

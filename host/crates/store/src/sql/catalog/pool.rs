@@ -53,8 +53,8 @@ pub(in super::super) async fn update(
     let fits = format!("({capacity} IS NULL OR held + sold + locked <= {capacity})");
     let sql = format!("{} AND {fits}", POOLS.update());
     let query = bind(sqlx::query(AssertSqlSafe(sql)), tenant, pool).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Deletes an unused pool.
@@ -63,8 +63,8 @@ pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, pool: &P
         "DELETE FROM pools WHERE tenant_id = $1 AND event_id = $2 AND id = $3 AND held + sold + locked = 0",
     );
     let query = query.bind(tenant.0).bind(pool.event.0).bind(pool.id.0);
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Locks units: takes them out of sale.
@@ -90,8 +90,8 @@ pub(in super::super) async fn lock(conn: &mut Conn, tenant: TenantId, lock: &Loc
 /// Unlocks units: puts them back on sale.
 pub(in super::super) async fn unlock(conn: &mut Conn, tenant: TenantId, lock: &Lock) -> Result<()> {
     let query = sqlx::query("DELETE FROM pool_locks WHERE tenant_id = $1 AND id = $2");
-    let done = query.bind(tenant.0).bind(lock.id.0).execute(&mut *conn).await.map_err(db_error)?;
-    if done.rows_affected() != 1 {
+    let result = query.bind(tenant.0).bind(lock.id.0).execute(&mut *conn).await.map_err(db_error)?;
+    if result.rows_affected() != 1 {
         return Err(Error::stale());
     }
     count(conn, tenant, lock, -signed(lock.quantity)).await
@@ -103,8 +103,8 @@ async fn count(conn: &mut Conn, tenant: TenantId, lock: &Lock, units: i64) -> Re
          AND (capacity IS NULL OR held + sold + locked + $4 <= capacity)",
     );
     let query = query.bind(tenant.0).bind(lock.event.0).bind(lock.pool.0).bind(units);
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Returns a sold unit to its pools, whose rows are locked.

@@ -41,14 +41,14 @@ pub(in super::super) async fn update(
     (series, stored): (&Series, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(SERIES.update()), tenant, series).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, series: &Series) -> Result<()> {
     let query = sqlx::query("DELETE FROM series WHERE tenant_id = $1 AND id = $2");
-    let done = query.bind(tenant.0).bind(series.id.0).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.bind(tenant.0).bind(series.id.0).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: SeriesId) -> Result<Option<Series>> {

@@ -57,8 +57,8 @@ pub(in super::super) async fn update(
     (ticket_type, stored): (&TicketType, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(TICKET_TYPES.update()), tenant, ticket_type).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 fn bind<'q>(query: Query<'q>, tenant: TenantId, ticket_type: &'q TicketType) -> Query<'q> {
@@ -88,8 +88,8 @@ pub(in super::super) async fn delete(
     ticket_type: &TicketType,
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM ticket_types WHERE tenant_id = $1 AND id = $2");
-    let done = query.bind(tenant.0).bind(ticket_type.id.0).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.bind(tenant.0).bind(ticket_type.id.0).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(

@@ -67,14 +67,14 @@ pub(in super::super) async fn update(
     (venue, stored): (&Venue, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(VENUES.update()), tenant, venue).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, venue: &Venue) -> Result<()> {
     let query = sqlx::query("DELETE FROM venues WHERE tenant_id = $1 AND id = $2");
-    let done = query.bind(tenant.0).bind(venue.id.0).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.bind(tenant.0).bind(venue.id.0).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: VenueId) -> Result<Option<Venue>> {

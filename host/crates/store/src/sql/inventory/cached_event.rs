@@ -33,8 +33,8 @@ pub(in super::super::super) struct CachedEvent {
 }
 
 impl TermVersions {
-    /// Returns the rows that the condition `TERMS_UNCHANGED` is given; `now` is the time of the decision.
-    pub(super) fn given(&self, event: EventId, now: Timestamp) -> [(&'static str, Rows<'static>); 2] {
+    /// Returns the rows of the condition `TERMS_UNCHANGED`; `now` is the time of the decision.
+    pub(super) fn rows(&self, event: EventId, now: Timestamp) -> [(&'static str, Rows<'static>); 2] {
         let of_event = RowsBuilder::new([self])
             .ids("id", |_| event.0)
             .numbers("version", |versions| versions.event)

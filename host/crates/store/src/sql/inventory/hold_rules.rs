@@ -27,8 +27,8 @@ fn bind<'q>(query: Query<'q>, holds: &'q TenantHoldRules) -> Query<'q> {
 /// Inserts a tenant's rules. Existing rules are stale: another caller set them in between.
 pub(in super::super) async fn insert(conn: &mut Conn, holds: &TenantHoldRules) -> Result<()> {
     let sql = format!("{} ON CONFLICT (tenant_id) DO NOTHING", HOLD_RULES.insert());
-    let done = bind(sqlx::query(AssertSqlSafe(sql)), holds).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = bind(sqlx::query(AssertSqlSafe(sql)), holds).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn update(
@@ -36,8 +36,8 @@ pub(in super::super) async fn update(
     (holds, stored): (&TenantHoldRules, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(HOLD_RULES.update()), holds).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId) -> Result<Option<TenantHoldRules>> {

@@ -56,7 +56,7 @@ pub(in super::super) async fn reduce(
          WHERE tenant_id = $1 AND id = $2 AND version = $7 AND state = 'confirmed'",
     );
     let units: Vec<_> = reservation.units.iter().map(stored_unit).collect();
-    let done = query
+    let result = query
         .bind(tenant.0)
         .bind(reservation.id.0)
         .bind(Json(units))
@@ -67,7 +67,7 @@ pub(in super::super) async fn reduce(
         .execute(conn)
         .await
         .map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Lists events of all tenants with due holds, and cancelled events that are not swept yet.

@@ -72,8 +72,8 @@ pub(in super::super) async fn free(
          WHERE tenant_id = $1 AND ticket_type_id = $2 AND id = $3 AND unit_id = $4",
     );
     let query = query.bind(tenant.0).bind(of.0).bind(seat.0).bind(unit.0);
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Deletes seats, all of which must be free.
@@ -91,8 +91,8 @@ pub(in super::super) async fn drop_free(
         dialect::each("$3"),
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0).bind(ticket_type.0).bind(Json(ids));
-    let gone = query.execute(conn).await.map_err(db_error)?.rows_affected();
-    if gone == seats.len() as u64 { Ok(()) } else { Err(Error::stale()) }
+    let count = query.execute(conn).await.map_err(db_error)?.rows_affected();
+    if count == seats.len() as u64 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn named(

@@ -1,4 +1,4 @@
-//! Writes of a batch: one statement over given rows for each table.
+//! Writes of a batch: one statement over rows for each table.
 
 use tessera_core::Result;
 use tessera_core::admission::Ticket;
@@ -26,10 +26,10 @@ pub(super) async fn all(
     // Statements with expectations come first, facts last.
     let parts = [
         pools,
-        updated(state)?,
+        reservation_updates(state)?,
         seats(state),
         idempotency::claims(&state.writes.claims)?,
-        inserted(state)?,
+        new_reservations(state)?,
         tickets(state),
         outbox::all_at_once(&state.writes.facts)?,
     ];
@@ -37,9 +37,9 @@ pub(super) async fn all(
     statements::write_together(conn, tenant, &parts).await
 }
 
-fn moved(state: &BatchState) -> Rows<'_> {
-    let moved = state.writes.pools.iter().filter(|(_, (held, sold))| *held != 0 || *sold != 0);
-    RowsBuilder::new(moved)
+fn pool_moves(state: &BatchState) -> Rows<'_> {
+    let moves = state.writes.pools.iter().filter(|(_, (held, sold))| *held != 0 || *sold != 0);
+    RowsBuilder::new(moves)
         .ids("id", |(pool, _)| pool.0)
         .numbers("held", |(_, (held, _))| *held)
         .numbers("sold", |(_, (_, sold))| *sold)
@@ -48,7 +48,7 @@ fn moved(state: &BatchState) -> Rows<'_> {
 
 /// Updates pools that are locked already.
 fn pools(state: &BatchState) -> Statement<'_> {
-    Statement::new("pools", Effect::Expects, moved(state), || {
+    Statement::new("pools", Effect::Expects, pool_moves(state), || {
         format!(
             "{} pools SET held = pools.held + v.held, sold = pools.sold + v.sold FROM $rows
              WHERE pools.tenant_id = $1 AND {} AND pools.id = v.id",
@@ -60,7 +60,7 @@ fn pools(state: &BatchState) -> Statement<'_> {
 
 /// Locks the pools in the common order, and updates them if the versions of the terms are still the same.
 fn pools_if_unchanged<'a>(state: &'a BatchState, versions: &TermVersions) -> Statement<'a> {
-    let mut part = Statement::new("pools if unchanged", Effect::Expects, moved(state), || {
+    let mut part = Statement::new("pools if unchanged", Effect::Expects, pool_moves(state), || {
         format!(
             "WITH locked AS (SELECT v.id, v.held, v.sold FROM pools p JOIN $rows ON p.id = v.id
               WHERE p.tenant_id = $1 AND {} ORDER BY p.id{})
@@ -73,11 +73,11 @@ fn pools_if_unchanged<'a>(state: &'a BatchState, versions: &TermVersions) -> Sta
             dialect::TERMS_UNCHANGED,
         )
     });
-    part.given.extend(versions.given(state.id, state.now));
+    part.inputs.extend(versions.rows(state.id, state.now));
     part
 }
 
-fn inserted(state: &BatchState) -> Result<Statement<'_>> {
+fn new_reservations(state: &BatchState) -> Result<Statement<'_>> {
     let new = state
         .changed_reservations()
         .filter(|(_, before)| before.is_none())
@@ -105,7 +105,7 @@ fn inserted(state: &BatchState) -> Result<Statement<'_>> {
     }))
 }
 
-fn updated(state: &BatchState) -> Result<Statement<'_>> {
+fn reservation_updates(state: &BatchState) -> Result<Statement<'_>> {
     let changed =
         state.changed_reservations().filter_map(|(reservation, before)| Some((reservation, before?)));
     let rows = RowsBuilder::new(changed)
@@ -133,8 +133,8 @@ fn updated(state: &BatchState) -> Result<Statement<'_>> {
 }
 
 fn seats(state: &BatchState) -> Statement<'_> {
-    let moved = state.writes.seats.iter().filter(|(_, seat)| seat.before != seat.after.map(|(unit, _)| unit));
-    let rows = RowsBuilder::new(moved)
+    let moves = state.writes.seats.iter().filter(|(_, seat)| seat.before != seat.after.map(|(unit, _)| unit));
+    let rows = RowsBuilder::new(moves)
         .ids("id", |(seat, _)| seat.0)
         .ids("type", |(_, moved)| moved.ticket_type.0)
         .ids("was", |(_, moved)| moved.before.map(|unit| unit.0))

@@ -25,10 +25,10 @@ pub(in super::super) async fn heartbeat(
          ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, seen_at = excluded.seen_at",
     );
     let query = query.bind(host).bind(signed(seq)).bind(Ts(now));
-    let done = query.execute(&mut *conn).await.map_err(db_error)?;
+    let result = query.execute(&mut *conn).await.map_err(db_error)?;
     let query = sqlx::query("DELETE FROM hosts WHERE seen_at < $1").bind(Ts(now.minus(MAX_AGE)));
     query.execute(conn).await.map_err(db_error)?;
-    Ok(done.rows_affected())
+    Ok(result.rows_affected())
 }
 
 /// Lists hosts with a heartbeat at that time or later, by name.

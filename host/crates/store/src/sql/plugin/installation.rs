@@ -90,8 +90,8 @@ pub(in super::super) async fn update(
     (installation, stored): (&Installation, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(INSTALLATIONS.update()), tenant, installation).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Deletes an installation and, by cascade, its timers.
@@ -102,8 +102,8 @@ pub(in super::super) async fn delete(
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM installations WHERE tenant_id = $1 AND id = $2 AND version = $3");
     let query = query.bind(tenant.0).bind(installation.id.0).bind(signed(installation.version));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Deletes the installations of a project, whose row is locked.

@@ -64,8 +64,8 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, release:
 /// Deletes a release and, by cascade, its bytes.
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, digest: Digest) -> Result<()> {
     let query = sqlx::query("DELETE FROM releases WHERE tenant_id = $1 AND digest = $2");
-    let done = query.bind(tenant.0).bind(digest.0.to_vec()).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.bind(tenant.0).bind(digest.0.to_vec()).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn put_bytes(
@@ -76,8 +76,9 @@ pub(in super::super) async fn put_bytes(
 ) -> Result<()> {
     let query = sqlx::query("INSERT INTO components (tenant_id, digest, bytes) VALUES ($1, $2, $3)");
     let query = query.bind(tenant.0).bind(digest.0.to_vec()).bind(bytes);
-    let done = query.execute(conn).await;
-    done.map(|_| ())
+    let result = query.execute(conn).await;
+    result
+        .map(|_| ())
         .map_err(|error| exists_or_db_error(error, "release", "components", "its bytes are there already"))
 }
 
@@ -149,16 +150,16 @@ fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
 
 fn read(row: &Row) -> Result<Release> {
     let Json(names) = row.try_get::<Json<Vec<String>>, _>("hooks").map_err(db_error)?;
-    let Json(said) = row.try_get::<Json<StoredManifest>, _>("manifest").map_err(db_error)?;
-    let Json(taken) = row.try_get::<Json<StoredFootprint>, _>("footprint").map_err(db_error)?;
+    let Json(stored_manifest) = row.try_get::<Json<StoredManifest>, _>("manifest").map_err(db_error)?;
+    let Json(stored_footprint) = row.try_get::<Json<StoredFootprint>, _>("footprint").map_err(db_error)?;
     let Ts(uploaded_at) = row.try_get("uploaded_at").map_err(db_error)?;
     Ok(Release {
         admitted: AdmittedComponent {
             digest: digest(row.try_get("digest").map_err(db_error)?)?,
             contract: row.try_get("contract").map_err(db_error)?,
             hooks: hooks(&names)?,
-            manifest: manifest(said)?,
-            footprint: footprint(&taken),
+            manifest: manifest(stored_manifest)?,
+            footprint: footprint(&stored_footprint),
         },
         size: unsigned(row.try_get("size").map_err(db_error)?)?,
         uploaded_at,

@@ -51,8 +51,8 @@ pub(in super::super) async fn take(conn: &mut Conn, tenant: TenantId, timer: &Ti
          AND generation = $5",
     );
     let query = query.bind(tenant.0).bind(timer.issue.0).bind(timer.installation.0).bind(&timer.name);
-    let done = query.bind(signed(timer.generation)).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.bind(signed(timer.generation)).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Deletes a timer, if it exists.
@@ -74,7 +74,7 @@ pub(in super::super) async fn delay(conn: &mut Conn, tenant: TenantId, timer: &T
         "UPDATE timers SET at = $6, failures = $7, last_failure = $8 WHERE tenant_id = $1
          AND issue_id = $2 AND installation_id = $3 AND name = $4 AND generation = $5",
     );
-    let done = query
+    let result = query
         .bind(tenant.0)
         .bind(timer.issue.0)
         .bind(timer.installation.0)
@@ -86,7 +86,7 @@ pub(in super::super) async fn delay(conn: &mut Conn, tenant: TenantId, timer: &T
         .execute(conn)
         .await
         .map_err(db_error)?;
-    Ok(done.rows_affected())
+    Ok(result.rows_affected())
 }
 
 /// Fails if an issue has too many timers after all writes.

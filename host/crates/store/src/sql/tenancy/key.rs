@@ -37,8 +37,9 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, stored: &'q StoredKey) -> Query<
 
 pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, key: &StoredKey) -> Result<()> {
     let query = bind(sqlx::query(API_KEYS.insert()), tenant, key).bind(Ts(key.key.created_at));
-    let done = query.execute(conn).await;
-    done.map(drop)
+    let result = query.execute(conn).await;
+    result
+        .map(drop)
         .map_err(|error| exists_or_db_error(error, "key", "api_keys", "id is another key's already"))
 }
 
@@ -48,8 +49,8 @@ pub(in super::super) async fn update(
     (key, stored): (&StoredKey, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(API_KEYS.update()), tenant, key).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, id: &KeyId) -> Result<Option<StoredKey>> {

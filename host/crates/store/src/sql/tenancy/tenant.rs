@@ -43,8 +43,8 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: &Tenant) -> Result
 
 pub(in super::super) async fn update(conn: &mut Conn, tenant: &Tenant, stored: u64) -> Result<()> {
     let query = bind(sqlx::query(TENANTS.update()), tenant).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(slug_exists)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(slug_exists)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Advances the generation of the tenant's installations.
@@ -55,8 +55,8 @@ pub(in super::super) async fn set_generation(
 ) -> Result<()> {
     let query = sqlx::query("UPDATE tenants SET plugins = $3 WHERE tenant_id = $1 AND plugins = $2");
     let query = query.bind(id.0).bind(signed(present)).bind(signed(next));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, id: TenantId) -> Result<Option<Tenant>> {

@@ -27,7 +27,7 @@ pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, comment: &C
          WHERE comments.version = excluded.version - 1",
         COMMENTS.insert(),
     );
-    let done = sqlx::query(AssertSqlSafe(sql))
+    let result = sqlx::query(AssertSqlSafe(sql))
         .bind(tenant.0)
         .bind(comment.issue.0)
         .bind(comment.id.0)
@@ -41,7 +41,7 @@ pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, comment: &C
         .execute(conn)
         .await
         .map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn drop(
@@ -51,8 +51,8 @@ pub(in super::super) async fn drop(
     id: CommentId,
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM comments WHERE tenant_id = $1 AND issue_id = $2 AND id = $3");
-    let done = query.bind(tenant.0).bind(issue.0).bind(id.0).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.bind(tenant.0).bind(issue.0).bind(id.0).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(

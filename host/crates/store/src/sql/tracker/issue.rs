@@ -100,8 +100,8 @@ pub(in super::super) async fn update(
         "parent_at = CASE WHEN parent_id IS NOT DISTINCT FROM {parent} THEN parent_at ELSE {modified} END,"
     );
     let query = bind(sqlx::query(AssertSqlSafe(ISSUES.update_with(&parent_at))), tenant, issue);
-    let done = query.bind(signed(stored)).execute(&mut *conn).await.map_err(db_error)?;
-    if done.rows_affected() != 1 {
+    let result = query.bind(signed(stored)).execute(&mut *conn).await.map_err(db_error)?;
+    if result.rows_affected() != 1 {
         return Err(Error::stale());
     }
     for label in before.labels.difference(&issue.labels) {
@@ -132,8 +132,8 @@ async fn add_labels(
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, issue: &Issue) -> Result<()> {
     let query = sqlx::query("DELETE FROM issues WHERE tenant_id = $1 AND id = $2 AND version = $3");
     let query = query.bind(tenant.0).bind(issue.id.0).bind(signed(issue.version));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Fails as stale if one of these issues has children.

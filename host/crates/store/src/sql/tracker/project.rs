@@ -55,8 +55,9 @@ pub(in super::super) async fn insert(
     machines: u64,
 ) -> Result<()> {
     let query = bind(sqlx::query(PROJECTS.insert()), tenant, project);
-    let done = query.bind(signed(machines)).bind(Ts(project.created_at)).execute(conn).await;
-    done.map(drop)
+    let result = query.bind(signed(machines)).bind(Ts(project.created_at)).execute(conn).await;
+    result
+        .map(drop)
         .map_err(|error| exists_or_db_error(error, "project", "name", "name is another project's already"))
 }
 
@@ -67,8 +68,8 @@ pub(in super::super) async fn update(
 ) -> Result<()> {
     let sql = format!("{} AND deleted_at IS NULL", PROJECTS.update());
     let query = bind(sqlx::query(AssertSqlSafe(sql)), tenant, project).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Marks a project as deleted, which hides its issues, and deletes its installations.
@@ -82,7 +83,7 @@ pub(in super::super) async fn mark(
         "UPDATE projects SET version = version + 1, deleted_at = $4, deleted_by = $5
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
     );
-    let done = query
+    let result = query
         .bind(tenant.0)
         .bind(project.id.0)
         .bind(signed(project.version))
@@ -91,7 +92,7 @@ pub(in super::super) async fn mark(
         .execute(&mut *conn)
         .await
         .map_err(db_error)?;
-    if done.rows_affected() != 1 {
+    if result.rows_affected() != 1 {
         return Err(Error::stale());
     }
     installation::forget_project(conn, tenant, project.id).await
@@ -101,8 +102,8 @@ pub(in super::super) async fn mark(
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, id: ProjectId) -> Result<()> {
     let query =
         sqlx::query("DELETE FROM projects WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NOT NULL");
-    let done = query.bind(tenant.0).bind(id.0).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.bind(tenant.0).bind(id.0).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(

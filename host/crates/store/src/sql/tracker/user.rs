@@ -76,8 +76,8 @@ pub(in super::super) async fn update(
 ) -> Result<()> {
     let sql = format!("{} AND deleted_at IS NULL", USERS.update());
     let query = bind(sqlx::query(AssertSqlSafe(sql)), tenant, user).bind(signed(stored));
-    let done = query.execute(conn).await.map_err(email_exists)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.execute(conn).await.map_err(email_exists)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Marks a user as deleted and erases personal data.
@@ -92,7 +92,7 @@ pub(in super::super) async fn mark(
          email_folded = '', search = '', is_active = FALSE, version = version + 1, deleted_at = $4,
          deleted_by = $5 WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
     );
-    let done = query
+    let result = query
         .bind(tenant.0)
         .bind(user.id.0)
         .bind(signed(user.version))
@@ -101,14 +101,14 @@ pub(in super::super) async fn mark(
         .execute(conn)
         .await
         .map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Deletes a marked user; fails while issues are assigned to it.
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, id: UserId) -> Result<()> {
     let query = sqlx::query("DELETE FROM users WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NOT NULL");
-    let done = query.bind(tenant.0).bind(id.0).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.bind(tenant.0).bind(id.0).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: UserId) -> Result<Option<User>> {

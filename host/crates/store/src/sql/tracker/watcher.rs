@@ -16,8 +16,8 @@ pub(in super::super) async fn add(
         "INSERT INTO watchers (tenant_id, issue_id, user_id) VALUES ($1, $2, $3)
          ON CONFLICT (tenant_id, issue_id, user_id) DO NOTHING",
     );
-    let done = query.bind(tenant.0).bind(issue.0).bind(user.0).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.bind(tenant.0).bind(issue.0).bind(user.0).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn drop(
@@ -27,8 +27,8 @@ pub(in super::super) async fn drop(
     user: UserId,
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM watchers WHERE tenant_id = $1 AND issue_id = $2 AND user_id = $3");
-    let done = query.bind(tenant.0).bind(issue.0).bind(user.0).execute(conn).await.map_err(db_error)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    let result = query.bind(tenant.0).bind(issue.0).bind(user.0).execute(conn).await.map_err(db_error)?;
+    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
 pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, issue: IssueId) -> Result<Vec<UserId>> {
