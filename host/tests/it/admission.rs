@@ -4,6 +4,7 @@ mod codes;
 mod documents;
 mod door;
 mod offline;
+mod public_tickets;
 mod reentry;
 
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@
 
 mod lists;
 mod public;
+mod ticket_type_lists;
 mod types;
 
 use reqwest::Method;

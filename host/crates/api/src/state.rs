@@ -10,15 +10,12 @@ use tessera_core::idempotency::IdempotencyKey;
 use tessera_core::page::{self, Keyset};
 use tessera_core::secret::SecretKey;
 use tessera_core::tenancy::auth::Identity;
-use tessera_core::{App, Ctx, Error, ErrorKind, PageRequest, Principal, Result, Transport};
+use tessera_core::{App, Ctx, Error, ErrorKind, IfVersion, PageRequest, Principal, Result, Transport};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::stream_limits::Streams;
 use crate::tokens::{PageQuery, Tokens};
-
-/// A version that no object has: what a malformed entity tag stands for.
-const NEVER: u64 = 0;
 
 /// The services, and what transports need to call them.
 #[derive(Clone)]
@@ -228,19 +225,21 @@ pub fn etag_with_count(version: u64, count: u64) -> String {
     format!("{version}.{count}")
 }
 
-/// The version that an entity tag asks for; none: any (`*`, or no tag). What is malformed matches nothing.
+/// Reads a list of entity tags, separated by commas; `*` and no tag accept any version. A malformed tag matches none.
 #[must_use]
-pub fn version_of(tag: &str) -> Option<u64> {
-    match tag.trim() {
-        "" | "*" => None,
-        tag => {
-            let tag = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
-            let (version, count) = tag.split_once('.').unwrap_or((tag, "0"));
-            let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            let version = version.parse().ok().filter(|_| digits(version) && digits(count));
-            Some(version.unwrap_or(NEVER))
-        }
+pub fn accepted_versions(tags: &str) -> IfVersion {
+    match tags.trim() {
+        "" | "*" => IfVersion::default(),
+        tags => IfVersion::one_of(tags.split(',').filter_map(|tag| version_of(tag.trim()))),
     }
+}
+
+/// Returns the version in an entity tag, or `None` if it is malformed.
+fn version_of(tag: &str) -> Option<u64> {
+    let tag = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
+    let (version, count) = tag.split_once('.').unwrap_or((tag, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    version.parse().ok().filter(|_| digits(version) && digits(count))
 }
 
 #[cfg(test)]
@@ -248,16 +247,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_names_the_version_and_rubbish_matches_nothing() {
-        assert_eq!(version_of(""), None);
-        assert_eq!(version_of("*"), None);
-        assert_eq!(version_of(&etag(7)), Some(7));
-        assert_eq!(version_of("\"7\""), Some(7));
-        assert_eq!(version_of(&etag_with_count(7, 12)), Some(7));
-        for bad in
-            ["W/\"7\"", "\"7", "seven", "7.", "7.x", ".7", "-1", "+7", "\"7\", \"8\"", "99999999999999999999"]
-        {
-            assert_eq!(version_of(bad), Some(NEVER), "{bad}");
+    fn tags_name_versions_and_malformed_ones_match_none() {
+        assert!(accepted_versions("").is_any() && accepted_versions(" * ").is_any());
+        let seven = IfVersion::one_of([7]);
+        for tag in [&etag(7), "\"7\"", &etag_with_count(7, 12), "\"7\", W/\"8\", seven"] {
+            assert_eq!(accepted_versions(tag), seven, "{tag}");
+        }
+        assert_eq!(accepted_versions("\"7\" ,\"8.3\""), IfVersion::one_of([7, 8]));
+        for bad in ["W/\"7\"", "\"7", "seven", "7.", "7.x", ".7", "-1", "+7", ",", "99999999999999999999"] {
+            assert_eq!(accepted_versions(bad), IfVersion::one_of([]), "{bad}");
         }
     }
 

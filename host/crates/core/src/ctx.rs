@@ -52,6 +52,32 @@ impl Transport {
     }
 }
 
+/// The versions that a caller accepts (`If-Match`, `etag`). The default accepts any version.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct IfVersion(Option<Arc<[u64]>>);
+
+impl IfVersion {
+    /// Accepts one of these versions. An empty list accepts none.
+    #[must_use]
+    pub fn one_of(versions: impl IntoIterator<Item = u64>) -> Self {
+        Self(Some(versions.into_iter().collect()))
+    }
+
+    /// Returns whether any version is accepted.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Refuses a change of a version that the caller does not accept.
+    pub fn check(&self, present: u64) -> Result<()> {
+        match &self.0 {
+            Some(accepted) if !accepted.contains(&present) => Err(Error::version_mismatch()),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
 /// The context of one request.
 #[derive(Clone, Debug)]
 pub struct Ctx {
@@ -69,8 +95,8 @@ pub struct Ctx {
     pub transport: Transport,
     /// The idempotency key, if the request has one.
     pub idempotency: Option<IdempotencyKey>,
-    /// The version that the caller requires (`If-Match`, `etag`).
-    pub if_version: Option<u64>,
+    /// The versions that the caller accepts.
+    pub if_version: IfVersion,
     replayed: Arc<AtomicBool>,
 }
 
@@ -93,24 +119,23 @@ impl Ctx {
             deadline,
             transport,
             idempotency: None,
-            if_version: None,
+            if_version: IfVersion::default(),
             replayed,
         }
     }
 
-    /// Sets the version that the caller requires, if any.
+    /// Limits a change to the accepted versions. An unlimited argument leaves the context as it is.
     #[must_use]
-    pub fn if_version(mut self, version: Option<u64>) -> Self {
-        self.if_version = version.or(self.if_version);
+    pub fn if_version(mut self, accepted: IfVersion) -> Self {
+        if !accepted.is_any() {
+            self.if_version = accepted;
+        }
         self
     }
 
-    /// Refuses a change if the caller requires a version other than the present one.
+    /// Refuses a change of a version that the caller does not accept.
     pub fn check_version(&self, present: u64) -> Result<()> {
-        match self.if_version {
-            Some(required) if required != present => Err(Error::version_mismatch()),
-            Some(_) | None => Ok(()),
-        }
+        self.if_version.check(present)
     }
 
     /// Refuses an operation that the principal may not carry out. Objects that it may not see are not found.

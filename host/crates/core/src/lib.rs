@@ -34,7 +34,7 @@ mod retry;
 pub use access::Role;
 pub use app::{App, Limits};
 pub use changeset::Changeset;
-pub use ctx::{Ctx, Principal, Transport};
+pub use ctx::{Ctx, IfVersion, Principal, Transport};
 pub use error::{Error, ErrorKind, Result, Violation};
 pub use page::{Page, PageRequest};
 pub use time::Timestamp;

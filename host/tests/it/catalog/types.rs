@@ -94,7 +94,7 @@ async fn a_ticket_type_belongs_to_one_event(kind: Kind) {
     assert_eq!(rest.get(&format!("/v1/tickets/types/{id}")).await.expect(200)["ticket_type"], whole);
     let listed = rest.get(&format!("/v1/tickets/types?event_id={one}")).await;
     assert_eq!(listed.expect(200)["ticket_types"], json!([whole]));
-    assert_eq!(rest.get("/v1/tickets/types").await.code(400), "INVALID_ARGUMENT");
+    assert_eq!(rest.get("/v1/tickets/types?event_id=x").await.code(400), "INVALID_ARGUMENT");
     assert_eq!(rest.get(&format!("/v1/events/{other}/tickets")).await.expect(200)["ticket_types"], json!([]));
     done(&rest.delete(&right).await);
     assert_eq!(rest.get(&right).await.code(404), "TICKET_TYPE_NOT_FOUND");

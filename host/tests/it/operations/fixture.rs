@@ -59,7 +59,7 @@ impl Fixture {
         let pool = json!({"name": "Floor", "capacity": 50});
         let pool = made(rest, &format!("/v1/events/{event}/pools"), pool, "pool").await;
         let [other_event, seated, reservation, lock] = seated(rest, &name).await;
-        let [ticket, used, check_in] = sold(rest, [&other_event, &seated], &name).await;
+        let [ticket, code, used, check_in] = sold(rest, [&other_event, &seated], &name).await;
         let booking = queued(rest, &other_event).await;
         // After the tickets were issued, and not too far ahead for a scan.
         let soon = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap() + time::Duration::MINUTE;
@@ -91,6 +91,7 @@ impl Fixture {
                 ("reservation_id", reservation),
                 ("lock_id", lock),
                 ("ticket_id", ticket),
+                ("code", code),
                 ("used_id", used),
                 ("check_in_id", check_in),
                 ("booking_id", booking),
@@ -202,7 +203,7 @@ async fn seated(rest: &Rest, name: &str) -> [String; 4] {
 
 /// Three tickets of which one was not used, one was, and one went to somebody else: the first, the second, and the
 /// second's check-in.
-async fn sold(rest: &Rest, [event, held]: [&str; 2], name: &str) -> [String; 3] {
+async fn sold(rest: &Rest, [event, held]: [&str; 2], name: &str) -> [String; 4] {
     let wanted = json!({"event_id": event, "ticket_type_id": held, "quantity": 3, "user_id": name});
     let wanted = rest.post("/v1/reservations", wanted).await.expect(201)["reservation"].clone();
     let confirm = format!("/v1/reservations/{}:confirm", wanted["id"].as_str().unwrap());
@@ -212,7 +213,9 @@ async fn sold(rest: &Rest, [event, held]: [&str; 2], name: &str) -> [String; 3] 
     rest.post(&format!("/v1/tickets/{moved}:transfer"), json!({"holder": MARK})).await.expect(200);
     let at = json!({"ticket_id": used, "gate": MARK});
     let check_in = made(rest, &format!("/v1/events/{event}/check-ins"), at, "record").await;
-    [ticket, used, check_in]
+    let ticket_with_code = rest.get(&format!("/v1/tickets/{ticket}")).await;
+    let code = ticket_with_code.expect(200)["ticket"]["code"].as_str().unwrap().to_owned();
+    [ticket, code, used, check_in]
 }
 
 /// A booking that waits for one who is served.

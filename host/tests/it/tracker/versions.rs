@@ -92,6 +92,14 @@ async fn stale_change_is_refused_without_effect() {
         }
     }
     assert_eq!(issue(&rest, &id).await["summary"], "t");
+    let list = "\"1\", garbage, \"2\"";
+    done(&conditional(&rest, Method::PATCH, &path, ("if-match", list), Some(json!({"summary": "w"}))).await);
+    assert_eq!(
+        conditional(&rest, Method::PATCH, &path, ("if-match", list), Some(json!({"summary": "x"})))
+            .await
+            .code(412),
+        "VERSION_MISMATCH"
+    );
     done(&conditional(&rest, Method::PATCH, &path, ("if-match", "*"), Some(lost)).await);
 
     let client = host.grpc().await;
@@ -105,7 +113,7 @@ async fn stale_change_is_refused_without_effect() {
     let refused = grpc.update_issue(with("1")).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Aborted);
     assert_eq!(refused.get_details_error_info().unwrap().reason, "VERSION_MISMATCH");
-    grpc.update_issue(with("3")).await.unwrap();
+    grpc.update_issue(with("4")).await.unwrap();
 
     for path in [format!("/v1/projects/{project}"), format!("/v1/projects/{project}/scheme")] {
         let stale = conditional(&rest, Method::DELETE, &path, ("if-match", "\"7.1\""), None).await;

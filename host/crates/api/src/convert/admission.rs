@@ -46,6 +46,17 @@ pub(crate) fn ticket(ticket: Ticket, code: Option<Code>) -> pb::Ticket {
     }
 }
 
+/// The public part of a ticket.
+#[must_use]
+pub(crate) fn public_ticket(ticket: Ticket) -> pb::PublicTicket {
+    pb::PublicTicket {
+        id: ticket.id.to_string(),
+        event_id: ticket.event.to_string(),
+        ticket_type_id: ticket.ticket_type.to_string(),
+        seat_number: ticket.seat.map(|seat| seat.label),
+    }
+}
+
 /// Codes of a ticket that are void.
 #[must_use]
 pub(crate) fn revoked(codes: RevokedCodes) -> pb::RevokedCode {

@@ -110,10 +110,10 @@ pub(crate) fn queue(queue: &Queue) -> pb::SetQueueResponse {
 
 #[cfg(test)]
 mod tests {
-    use tessera_core::Timestamp;
+    use tessera_core::{IfVersion, Timestamp};
 
     use super::*;
-    use crate::state::version_of;
+    use crate::state::accepted_versions;
 
     #[test]
     fn entity_tags_differ_by_position_and_counts() {
@@ -125,7 +125,7 @@ mod tests {
         let tags: Vec<_> = [(0, 0), (0, 1), (1, 0), (1, 1), (10, 0)].map(tag).into();
         for (index, tag) in tags.iter().enumerate() {
             assert!(!tags[..index].contains(tag), "{tag} twice");
-            assert_eq!(version_of(tag), Some(3));
+            assert_eq!(accepted_versions(tag), IfVersion::one_of([3]));
         }
     }
 

@@ -11,7 +11,7 @@ use tessera_proto::ticket::v1 as pb;
 use crate::convert::catalog::{HOLDS, count as number, required, small};
 use crate::convert::mask::Mask;
 use crate::convert::{count, large, non_empty, read_time, text as written, time};
-use crate::state::etag;
+use crate::state::etag_with_count;
 
 const PATHS: [&str; 17] = [
     "title",
@@ -52,6 +52,7 @@ pub(crate) fn event(event: Event) -> pb::Event {
         featured: text.featured,
         image_url: text.image_url,
         max_capacity: text.capacity.map(large),
+        current_capacity: large(event.used),
         hold_seconds: small(text.hold_seconds),
         hold_min_seconds: small(text.hold_min_seconds),
         hold_max_seconds: small(text.hold_max_seconds),
@@ -60,7 +61,7 @@ pub(crate) fn event(event: Event) -> pb::Event {
         created_by: event.created_by,
         created_at: time(event.created_at),
         updated_at: time(event.updated_at),
-        etag: etag(event.version),
+        etag: etag_with_count(event.version, event.used),
     }
 }
 

@@ -211,7 +211,6 @@ service!(tickets::ticket_service_server::TicketService {
     release_tickets(tickets::ReleaseTicketsRequest) -> tickets::ReleaseTicketsResponse = reservation::release;
     get_reservation(tickets::GetReservationRequest) -> tickets::GetReservationResponse = reservation::get;
     list_reservations(tickets::ListReservationsRequest) -> tickets::ListReservationsResponse = reservation::list;
-    get_ticket(tickets::GetTicketRequest) -> tickets::GetTicketResponse = ticket::get;
     list_tickets(tickets::ListTicketsRequest) -> tickets::ListTicketsResponse = ticket::list;
     print_ticket(tickets::PrintTicketRequest) -> tickets::PrintTicketResponse = ticket::print;
     transfer_ticket(tickets::TransferTicketRequest) -> tickets::TransferTicketResponse = ticket::transfer;
@@ -219,6 +218,7 @@ service!(tickets::ticket_service_server::TicketService {
     list_revoked_codes(tickets::ListRevokedCodesRequest) -> tickets::ListRevokedCodesResponse = ticket::revoked;
     rotate_signing_keys(tickets::RotateSigningKeysRequest) -> tickets::RotateSigningKeysResponse = ticket::rotate;
 } public {
+    get_ticket(tickets::GetTicketRequest) -> tickets::GetTicketResponse = ticket::get;
     get_events(tickets::GetEventsRequest) -> tickets::GetEventsResponse = event::list;
     get_event_by_id(tickets::GetEventByIdRequest) -> tickets::GetEventByIdResponse = event::get;
     get_event_categories(tickets::GetEventCategoriesRequest) -> tickets::GetEventCategoriesResponse

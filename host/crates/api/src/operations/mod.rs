@@ -41,12 +41,12 @@ use tessera_core::Ctx;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::paging::{listing, plain_page};
-use crate::state::{ApiState, version_of};
+use crate::state::{ApiState, accepted_versions};
 
 /// The state of operations.
 pub(crate) type Api = Arc<ApiState>;
 
-/// Limits the call to the version that the request's entity tag names; without one, the context's own limit stays.
+/// Limits the call to the versions that the request's entity tags name; without one, the context's own limit stays.
 pub(crate) fn at_version(ctx: Ctx, etag: &str) -> Ctx {
-    if etag.is_empty() { ctx } else { ctx.if_version(version_of(etag)) }
+    ctx.if_version(accepted_versions(etag))
 }

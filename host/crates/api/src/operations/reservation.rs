@@ -2,6 +2,7 @@
 
 use tessera_core::access::Operation;
 use tessera_core::id::{EventId, ReservationId, TicketTypeId};
+use tessera_core::inventory::availability::AvailableTypes;
 use tessera_core::inventory::reservation::{MAX_PAGE, SPEC};
 use tessera_core::text::Faults;
 use tessera_core::{Ctx, Result};
@@ -11,7 +12,7 @@ use crate::convert::catalog::small;
 use crate::convert::reservation::{
     available, of_single_line, reservation as encode, reserve as read, tickets, unit_ids,
 };
-use crate::convert::{non_empty, time};
+use crate::convert::{large, non_empty, time};
 use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn reserve(
@@ -101,6 +102,7 @@ pub(crate) async fn available_tickets(
     let mut faults = Faults::default();
     let limit = small("limit", Some(request.limit), &mut faults).unwrap_or_default();
     faults.into_result()?;
-    let types = api.app.availability.list(&ctx, event, named, limit).await?;
-    Ok(Answer::new(pb::GetAvailableTicketsResponse { tickets: types.into_iter().map(available).collect() }))
+    let AvailableTypes { types, total } = api.app.availability.list(&ctx, event, named, limit).await?;
+    let tickets = types.into_iter().map(available).collect();
+    Ok(Answer::new(pb::GetAvailableTicketsResponse { tickets, total_available: total.map(large) }))
 }

@@ -3,11 +3,15 @@
 use tessera_core::access::Operation;
 use tessera_core::admission::revoked_codes::{MAX_PAGE as MAX_REVOKED, SPEC as REVOKED};
 use tessera_core::admission::ticket::{MAX_PAGE, SPEC};
-use tessera_core::id::{EventId, TicketId};
-use tessera_core::{Ctx, Result};
+use tessera_core::admission::tickets::TicketView;
+use tessera_core::id::{EventId, TicketId, TicketTypeId};
+use tessera_core::{Ctx, Error, ErrorKind, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::admission::{key as encode_key, revoked as encode_revoked, ticket as encode};
+use crate::convert::admission::{
+    key as encode_key, public_ticket as encode_public, revoked as encode_revoked, ticket as encode,
+};
+use crate::convert::ticket_type::ticket_type as encode_type;
 use crate::operations::{Answer, Api, at_version, listing};
 use crate::ticket_document::format::{Format, print as printed};
 
@@ -23,8 +27,35 @@ pub(crate) async fn get(
     ctx: Ctx,
     request: pb::GetTicketRequest,
 ) -> Result<Answer<pb::GetTicketResponse>> {
-    let (ticket, code) = api.app.tickets.get(&ctx, id(&request.ticket_id)?).await?;
-    Ok(Answer::of(encode(ticket, code), |ticket| pb::GetTicketResponse { ticket }))
+    let id = id(&request.ticket_id)?;
+    match api.app.tickets.get(&ctx, id, &request.code).await {
+        Ok(TicketView::Whole(ticket, code)) => {
+            Ok(Answer::of(encode(ticket, code), |ticket| pb::GetTicketResponse { ticket, ..<_>::default() }))
+        }
+        Ok(TicketView::Public(ticket)) => {
+            let public_ticket = Some(encode_public(ticket));
+            Ok(Answer::new(pb::GetTicketResponse { public_ticket, ..<_>::default() }))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => ticket_type(&api, &ctx, id, error).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Answers with the ticket type that has the id, or with `error` if there is none.
+async fn ticket_type(
+    api: &Api,
+    ctx: &Ctx,
+    id: TicketId,
+    error: Error,
+) -> Result<Answer<pb::GetTicketResponse>> {
+    match api.app.ticket_types.get(ctx, TicketTypeId(id.0)).await {
+        Ok((ticket_type, remaining)) => {
+            let message = encode_type(ticket_type, remaining.available);
+            Ok(Answer::of(message, |ticket_type| pb::GetTicketResponse { ticket_type, ..<_>::default() }))
+        }
+        Err(other) if other.kind() == ErrorKind::NotFound => Err(error),
+        Err(other) => Err(other),
+    }
 }
 
 pub(crate) async fn list(

@@ -1,12 +1,15 @@
 //! Ticket types.
 
+use tessera_core::access::Operation;
+use tessera_core::catalog::ticket_type::MAX_PAGE;
 use tessera_core::id::{EventId, TicketTypeId};
 use tessera_core::{Ctx, Error, ErrorKind, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog::available;
+use crate::convert::non_empty;
 use crate::convert::ticket_type::{change, create as command, ticket_type as encode};
-use crate::operations::{Answer, Api, at_version};
+use crate::operations::{Answer, Api, at_version, plain_page};
 
 pub(crate) async fn create(
     api: Api,
@@ -37,10 +40,18 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::GetTicketTypesRequest,
 ) -> Result<Answer<pb::GetTicketTypesResponse>> {
-    let types = api.app.ticket_types.list(&ctx, EventId::parse("event_id", &request.event_id)?).await?;
+    let event = non_empty(request.event_id).map(|id| EventId::parse("event_id", &id)).transpose()?;
+    let named = event.map(|event| event.to_string()).unwrap_or_default();
+    // By default, all ticket types of an event are one page.
+    let size = if request.page_size == 0 { i32::MAX } else { request.page_size };
+    let scope = [named.as_str()];
+    let page_args = plain_page((size, &request.page_token), MAX_PAGE, Operation::TicketTypeList, &scope);
+    let page = api.app.ticket_types.list(&ctx, event, &api.page(&ctx, &page_args)?).await?;
+    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
+    let ticket_types = page.items.into_iter();
     let ticket_types =
-        types.into_iter().map(|(ticket_type, stock)| encode(ticket_type, stock.available)).collect();
-    Ok(Answer::new(pb::GetTicketTypesResponse { ticket_types }))
+        ticket_types.map(|(ticket_type, remaining)| encode(ticket_type, remaining.available)).collect();
+    Ok(Answer::new(pb::GetTicketTypesResponse { ticket_types, next_page_token }))
 }
 
 pub(crate) async fn update(

@@ -4,23 +4,24 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest as _, FromRequestParts, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Body as _;
 use tessera_core::{Ctx, Error, ErrorKind, Result, Transport};
 
 use crate::rest::error::Problem;
 use crate::rest::middleware::Trace;
 use crate::rest::state::Rest;
-use crate::state::{AuthMode, RequestHead, version_of};
+use crate::state::{AuthMode, RequestHead, accepted_versions};
 
-/// The context of a request, with the version that `If-Match` names.
+/// The context of a request, with the versions that `If-Match` accepts.
 pub(super) async fn context(rest: &Rest, parts: &Parts, auth: AuthMode) -> Result<Ctx> {
     let trace = Trace::of(&parts.extensions);
     let mut head = request_head(&parts.headers, &trace);
     // HTTP/2 has the host name in the address.
     head.host = parts.uri.host().or(head.host);
     let ctx = rest.context(auth, &head).await?;
-    let ctx = ctx.if_version(header(&parts.headers, IF_MATCH).and_then(version_of));
+    let tags: Vec<_> = parts.headers.get_all(IF_MATCH).iter().map(text).collect();
+    let ctx = ctx.if_version(accepted_versions(&tags.join(",")));
     trace.set_context(&ctx);
     Ok(ctx)
 }
@@ -57,9 +58,13 @@ pub(super) fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
     types.iter().any(|name| media_type.eq_ignore_ascii_case(name))
 }
 
-/// A header as text; a value that is not ASCII becomes text that nothing accepts.
+/// The first header of a name as text; a value that is not ASCII becomes text that nothing accepts.
 fn header(headers: &HeaderMap, name: impl axum::http::header::AsHeaderName) -> Option<&str> {
-    headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+    headers.get(name).map(text)
+}
+
+fn text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or("\u{fffd}")
 }
 
 /// The parts of a request that say who calls, and how.

@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use axum::extract::{RawPathParams, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, VARY};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::response::{IntoResponse as _, Response};
 use prost::Name as _;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tessera_core::id::TicketId;
 use tessera_core::{Ctx, Error, Result};
-use tessera_proto::ticket::v1::{GetTicketRequest, GetTicketResponse};
+use tessera_proto::ticket::v1::{GetTicketRequest, GetTicketResponse, PrintTicketRequest};
 
 use crate::operations::ticket;
 use crate::rest::decode::{self, MaskRule};
 use crate::rest::error::Problem;
-use crate::rest::extract::Keyed;
+use crate::rest::extract::{Keyed, Public};
 use crate::rest::route::{EVENTS, Mounted, Shape, special};
 use crate::rest::state::Rest;
 use crate::ticket_document::format::{Format, print};
@@ -24,17 +25,17 @@ use crate::ticket_document::format::{Format, print};
 const FORMAT: &str = "format";
 
 pub(super) fn routes() -> Vec<Mounted> {
-    let request = GetTicketRequest::full_name;
+    let (request, print_request) = (GetTicketRequest::full_name(), PrintTicketRequest::full_name());
     vec![
-        special(Method::GET, "/v1/tickets/{ticket_id}", "ticket.get", request(), get)
+        special(Method::GET, "/v1/tickets/{ticket_id}", "ticket.get", request, get)
+            .public()
             .also_below(EVENTS)
             .parameter(FORMAT, "json, png, svg or pdf; absent: as the header Accept asks, or JSON.")
             .answers("application/json", Shape::Message(GetTicketResponse::full_name()))
             .answers("image/png", Shape::Binary)
             .answers("image/svg+xml", Shape::Text)
             .answers("application/pdf", Shape::Binary),
-        special(Method::GET, "/v1/tickets/{ticket_id}:print", "ticket.print", request(), print_ticket)
-            .parameter(FORMAT, "png or svg: the code as an image; pdf or absent: a page.")
+        special(Method::GET, "/v1/tickets/{ticket_id}:print", "ticket.print", print_request, print_ticket)
             .summary("Prints a valid ticket: its code as an image, or a page.")
             .answers("application/pdf", Shape::Binary)
             .answers("image/png", Shape::Binary)
@@ -42,14 +43,22 @@ pub(super) fn routes() -> Vec<Mounted> {
     ]
 }
 
-/// The query of a document.
+/// The query of a ticket.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct DocumentQuery {
+struct TicketQuery {
+    format: String,
+    code: String,
+}
+
+/// The query of a printed ticket.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PrintQuery {
     format: String,
 }
 
-fn read_query(uri: &Uri) -> Result<DocumentQuery> {
+fn read_query<Q: DeserializeOwned>(uri: &Uri) -> Result<Q> {
     decode::message(decode::query(uri)?, &[], MaskRule::Absent, "query")
 }
 
@@ -72,7 +81,7 @@ async fn document(rest: &Rest, ctx: &Ctx, (id, format): (TicketId, Format)) -> R
 }
 
 async fn get(
-    Keyed(ctx): Keyed,
+    Public(ctx): Public,
     State(rest): State<Rest>,
     params: RawPathParams,
     uri: Uri,
@@ -80,23 +89,28 @@ async fn get(
 ) -> Result<Response, Problem> {
     let id = ticket_id(&params)?;
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let format = match read_query(&uri)?.format.as_str() {
+    let query: TicketQuery = read_query(&uri)?;
+    let format = match query.format.as_str() {
         "" => Format::accepted(accepted),
         name => Format::parse_or_json(FORMAT, name)?,
     };
     let answer = match format {
         Some(format) => document(&rest, &ctx, (id, format)).await?,
-        None => ticket_json(&rest, ctx, id).await?,
+        None => ticket_json(&rest, ctx, (id, query.code)).await?,
     };
     Ok(([(VARY, ACCEPT.as_str())], answer).into_response())
 }
 
-async fn ticket_json(rest: &Rest, ctx: Ctx, id: TicketId) -> Result<Response, Problem> {
-    let request = GetTicketRequest { ticket_id: id.to_string() };
+async fn ticket_json(rest: &Rest, ctx: Ctx, (id, code): (TicketId, String)) -> Result<Response, Problem> {
+    let request = GetTicketRequest { ticket_id: id.to_string(), code };
     let answer = ticket::get(Arc::clone(rest.api()), ctx, request).await?;
     let body = serde_json::to_vec(&answer.body).map_err(Error::internal)?;
-    let etag = format!("\"{}\"", answer.etag.unwrap_or_default());
-    Ok(([(CONTENT_TYPE, "application/json".to_owned()), (ETAG, etag)], body).into_response())
+    let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
+    let etag = answer.etag.and_then(|etag| HeaderValue::try_from(format!("\"{etag}\"")).ok());
+    if let Some(etag) = etag {
+        response.headers_mut().insert(ETAG, etag);
+    }
+    Ok(response)
 }
 
 async fn print_ticket(
@@ -105,6 +119,6 @@ async fn print_ticket(
     params: RawPathParams,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let format = Format::parse(FORMAT, &read_query(&uri)?.format)?;
+    let format = Format::parse(FORMAT, &read_query::<PrintQuery>(&uri)?.format)?;
     document(&rest, &ctx, (ticket_id(&params)?, format)).await
 }

@@ -291,7 +291,7 @@ operations! {
     ReservationRelease = "reservation.release", WORKERS, Change(ObjectKind::Reservation);
 
     /// Shows a ticket.
-    TicketGet = "ticket.get", READERS, See(ObjectKind::Ticket);
+    TicketGet = "ticket.get", PUBLIC, See(ObjectKind::Ticket);
     /// Prints a ticket: its code as a picture, or a page.
     TicketPrint = "ticket.print", WORKERS, See(ObjectKind::Ticket);
     /// Lists tickets.

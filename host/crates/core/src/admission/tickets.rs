@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::access::{ObjectKind, Operation, Role};
-use crate::admission::code::Code;
-use crate::admission::{Codes, RevokedCodes, Ticket};
+use crate::admission::code::{Code, ScannedCode};
+use crate::admission::{Codes, RevokedCodes, Ticket, TicketState};
 use crate::changeset::{Changeset, Write};
 use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, TenantId, TicketId};
 use crate::inventory::Reservation;
 use crate::outbox::{NewFact, ObjectRef};
@@ -22,6 +22,15 @@ const SLICE: u32 = 400;
 
 /// How long a slice may take.
 const SLICE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A ticket as a caller may see it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TicketView {
+    /// The whole ticket, with its code if the caller may sell.
+    Whole(Ticket, Option<Code>),
+    /// A ticket of which the caller may see the event, the type and the seat.
+    Public(Ticket),
+}
 
 /// Reads, transfers and cancels tickets.
 #[derive(Clone)]
@@ -38,10 +47,26 @@ impl Tickets {
         Self { store, commands, codes }
     }
 
-    /// Returns a ticket, with its code if the caller may sell.
-    pub async fn get(&self, ctx: &Ctx, id: TicketId) -> Result<(Ticket, Option<Code>)> {
+    /// Returns a ticket: whole if the caller may list tickets, otherwise its public part if `code` is its valid code.
+    pub async fn get(&self, ctx: &Ctx, id: TicketId, code: &str) -> Result<TicketView> {
         ctx.allow(Operation::TicketGet)?;
-        self.with_code(ctx, self.found(ctx, id).await?).await
+        let ticket = self.found(ctx, id).await?;
+        match ctx.allow(Operation::TicketList) {
+            Ok(()) => {
+                let (ticket, code) = self.with_code(ctx, ticket).await?;
+                return Ok(TicketView::Whole(ticket, code));
+            }
+            Err(error) if code.is_empty() && ctx.is_authenticated() => return Err(error),
+            Err(_) => {}
+        }
+        let scanned = ScannedCode::parse("code", code);
+        let scanned = scanned.ok().filter(|scanned| (scanned.ticket, scanned.serial) == (id, ticket.serial));
+        let scanned = scanned.filter(|_| ticket.state == TicketState::Valid).ok_or_else(not_found)?;
+        match self.codes.verify(ctx, &scanned, (ticket.event, ctx.now)).await {
+            Ok(()) => Ok(TicketView::Public(ticket)),
+            Err(error) if error.kind() == ErrorKind::Precondition => Err(not_found()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns a ticket with its code for printing.
@@ -75,8 +100,10 @@ impl Tickets {
             let fact = fact(ctx, "ticket.transferred", diff(Some(&before), Some(&after)), &after);
             Ok(Decision::change(Changeset::new(ctx).fact(fact).update(after.clone()), after))
         };
-        let ticket =
-            self.commands.run(ctx, Operation::TicketTransfer, &(id, &holder, ctx.if_version), decide).await?;
+        let ticket = self
+            .commands
+            .run(ctx, Operation::TicketTransfer, &(id, &holder, &ctx.if_version), decide)
+            .await?;
         self.with_code(ctx, ticket).await
     }
 
@@ -104,7 +131,7 @@ impl Tickets {
             let reduced = NewFact::new(ctx, "reservation.reduced", object, changes).in_event(rest.event);
             Ok(Decision::change(changeset.fact(reduced).update(rest), after))
         };
-        self.commands.run(ctx, Operation::TicketCancel, &(id, restock, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::TicketCancel, &(id, restock, &ctx.if_version), decide).await
     }
 
     /// Returns a page of an event's revoked codes, which offline scanners need.
@@ -154,8 +181,12 @@ impl Tickets {
     }
 
     async fn found(&self, ctx: &Ctx, id: TicketId) -> Result<Ticket> {
-        self.store.ticket(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("ticket"))
+        self.store.ticket(ctx.tenant, id).await?.ok_or_else(not_found)
     }
+}
+
+fn not_found() -> Error {
+    Error::not_found("ticket")
 }
 
 /// Creates a fact about a ticket.

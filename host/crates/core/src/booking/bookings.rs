@@ -102,7 +102,8 @@ impl Bookings {
             let fact = fact(ctx, "booking.cancelled", Some(&before), &after);
             Ok(Decision::change(Changeset::new(ctx).fact(fact).update(after.clone()), after))
         };
-        let booking = self.commands.run(ctx, Operation::BookingCancel, &(id, ctx.if_version), decide).await?;
+        let booking =
+            self.commands.run(ctx, Operation::BookingCancel, &(id, &ctx.if_version), decide).await?;
         self.queue_changed.notify_one();
         Ok(booking)
     }
@@ -142,7 +143,7 @@ impl Bookings {
             Ok(Decision::change(changeset, after))
         };
         let queue =
-            self.commands.run(ctx, Operation::QueueSet, &(event, settings, ctx.if_version), decide).await?;
+            self.commands.run(ctx, Operation::QueueSet, &(event, settings, &ctx.if_version), decide).await?;
         self.queue_changed.notify_one();
         Ok(queue)
     }

@@ -119,6 +119,8 @@ pub struct Event {
     pub attributes: WriteEvent,
     /// When `reentry` was changed, in order.
     pub reentry_switches: Vec<Timestamp>,
+    /// The units of its pool that were held, sold or locked when it was read. Updates do not write them.
+    pub used: u64,
     /// The principal that created it.
     pub created_by: String,
     /// When it was created.
@@ -272,6 +274,7 @@ impl Event {
                 reentry: false,
             },
             reentry_switches: Vec::new(),
+            used: 0,
             created_by: String::new(),
             created_at: now,
             updated_at: now,

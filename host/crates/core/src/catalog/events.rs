@@ -50,6 +50,7 @@ impl Events {
                 id: EventId::generate(),
                 attributes: WriteEvent { time_zone: Some(time_zone), ..command.clone() },
                 reentry_switches: Vec::new(),
+                used: 0,
                 created_by: ctx.principal.to_string(),
                 created_at: ctx.now,
                 updated_at: ctx.now,
@@ -121,7 +122,7 @@ impl Events {
             );
             Ok(Decision::change(changeset.fact(fact).update(after.clone()), after))
         };
-        self.commands.run(ctx, Operation::EventUpdate, &(id, &command, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::EventUpdate, &(id, &command, &ctx.if_version), decide).await
     }
 
     /// Ends active events whose end has passed, and returns their number.
@@ -160,7 +161,7 @@ impl Events {
             let changeset = Changeset::new(ctx).guard(Guard::EventIsUnsold(id)).fact(fact.in_event(id));
             Ok(Decision::change(changeset.delete(event), ()))
         };
-        self.commands.run(ctx, Operation::EventDelete, &(id, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::EventDelete, &(id, &ctx.if_version), decide).await
     }
 
     /// Adds dependencies on the venue and the series that an event refers to. Returns the event's time zone, too.

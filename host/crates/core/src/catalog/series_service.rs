@@ -68,7 +68,7 @@ impl SeriesService {
             let fact = fact(ctx, "series.updated", Some(&before), &after);
             Ok(Decision::change(Changeset::new(ctx).fact(fact).update(after.clone()), after))
         };
-        self.commands.run(ctx, Operation::SeriesUpdate, &(id, &command, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::SeriesUpdate, &(id, &command, &ctx.if_version), decide).await
     }
 
     /// Deletes a series without events.
@@ -85,7 +85,7 @@ impl SeriesService {
             let changeset = Changeset::new(ctx).guard(Guard::HasNoEvents(ObjectKind::Series, id.0));
             Ok(Decision::change(changeset.fact(fact).delete(series), ()))
         };
-        self.commands.run(ctx, Operation::SeriesDelete, &(id, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::SeriesDelete, &(id, &ctx.if_version), decide).await
     }
 
     async fn found(&self, ctx: &Ctx, id: SeriesId) -> Result<Series> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::id::{EventId, PoolId, TicketTypeId};
 use crate::input::input;
-use crate::inventory::pool::MAX_CAPACITY;
+use crate::inventory::pool::{MAX_CAPACITY, MAX_POOLS};
 use crate::money;
 use crate::text::Faults;
 use crate::time::Timestamp;
@@ -13,6 +13,10 @@ use crate::value::{Field, Money, Snapshot, Value};
 
 /// The most units of a type in one purchase.
 pub const MAX_PURCHASE: u32 = 1_000;
+
+/// The largest page of ticket types, which holds all those of an event.
+pub const MAX_PAGE: u32 = 100;
+const _: () = assert!(MAX_PAGE as usize >= MAX_POOLS, "an event's ticket types fit in one page");
 
 /// The most entries of metadata.
 const MAX_METADATA: usize = 50;

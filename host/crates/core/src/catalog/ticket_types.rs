@@ -14,6 +14,7 @@ use crate::inventory::pool::MAX_POOLS;
 use crate::inventory::resize::resize_pool;
 use crate::inventory::{Pool, PoolSort, Remaining};
 use crate::outbox::{NewFact, ObjectRef};
+use crate::page::{Page, PageRequest};
 use crate::ports::Store;
 use crate::value::diff;
 
@@ -75,17 +76,27 @@ impl TicketTypes {
         Ok((ticket_type, remaining))
     }
 
-    /// Returns an event's ticket types with their remaining units.
-    pub async fn list(&self, ctx: &Ctx, event: EventId) -> Result<Vec<(TicketType, Remaining)>> {
+    /// Returns a page of the ticket types of an event, or of all events that the caller may see, with their remaining units.
+    pub async fn list(
+        &self,
+        ctx: &Ctx,
+        event: Option<EventId>,
+        page: &PageRequest,
+    ) -> Result<Page<(TicketType, Remaining)>> {
         ctx.allow(Operation::TicketTypeList)?;
-        self.visible(ctx, event).await?;
-        let types = self.store.ticket_types(ctx.tenant, event).await?;
-        let pools = self.store.pools(ctx.tenant, event).await?;
-        let with_remaining = types.into_iter().map(|ticket_type| {
-            let remaining = Remaining::of(ticket_type.id, &ticket_type.attributes.pools, &pools);
+        if let Some(event) = event {
+            self.visible(ctx, event).await?;
+        }
+        let page = self.store.ticket_type_page(ctx.tenant, event, !ctx.is_authenticated(), page).await?;
+        let mut events: Vec<_> = page.items.iter().map(|ticket_type| ticket_type.event).collect();
+        // The page is sorted by event.
+        events.dedup();
+        let pools = self.store.pools_of(ctx.tenant, &events).await?;
+        Ok(page.map(|ticket_type| {
+            let of_event = pools.iter().filter(|pool| pool.event == ticket_type.event);
+            let remaining = Remaining::of(ticket_type.id, &ticket_type.attributes.pools, of_event);
             (ticket_type, remaining)
-        });
-        Ok(with_remaining.collect())
+        }))
     }
 
     /// Changes a ticket type. Units that are held or sold stay in the pools that they were taken from.
@@ -115,7 +126,7 @@ impl TicketTypes {
             let fact = fact(ctx, "ticket_type.updated", Some(&before), &after);
             Ok(Decision::change(changeset.fact(fact).update(after.clone()), after))
         };
-        self.commands.run(ctx, Operation::TicketTypeUpdate, &(id, &command, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::TicketTypeUpdate, &(id, &command, &ctx.if_version), decide).await
     }
 
     /// Deletes a ticket type without sales and holds, with its seats.
@@ -133,7 +144,7 @@ impl TicketTypes {
             let changeset = Changeset::new(ctx).fact(fact.in_event(event));
             Ok(Decision::change(changeset.delete(pool).delete(ticket_type), ()))
         };
-        self.commands.run(ctx, Operation::TicketTypeDelete, &(id, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::TicketTypeDelete, &(id, &ctx.if_version), decide).await
     }
 
     /// Adds dependencies on the shared pools that a ticket type refers to.

@@ -68,7 +68,7 @@ impl Venues {
             let fact = fact(ctx, "venue.updated", Some(&before), &after);
             Ok(Decision::change(Changeset::new(ctx).fact(fact).update(after.clone()), after))
         };
-        self.commands.run(ctx, Operation::VenueUpdate, &(id, &command, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::VenueUpdate, &(id, &command, &ctx.if_version), decide).await
     }
 
     /// Deletes a venue without events.
@@ -85,7 +85,7 @@ impl Venues {
             let changeset = Changeset::new(ctx).guard(Guard::HasNoEvents(ObjectKind::Venue, id.0));
             Ok(Decision::change(changeset.fact(fact).delete(venue), ()))
         };
-        self.commands.run(ctx, Operation::VenueDelete, &(id, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::VenueDelete, &(id, &ctx.if_version), decide).await
     }
 
     async fn found(&self, ctx: &Ctx, id: VenueId) -> Result<Venue> {

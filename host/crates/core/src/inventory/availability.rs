@@ -8,9 +8,10 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Op, Operand, Term};
 use crate::id::{EventId, TicketTypeId};
+use crate::inventory::remaining::min_bound;
 use crate::inventory::seat::{MAX_CANDIDATES, SPEC};
 use crate::inventory::terms::{TypeTerms, check_labels, check_on_sale};
-use crate::inventory::{Remaining, Seat};
+use crate::inventory::{Pool, PoolSort, Remaining, Seat};
 use crate::page::PageRequest;
 use crate::ports::Store;
 use crate::time::Timestamp;
@@ -40,6 +41,25 @@ pub struct AvailableType {
     pub quantity: Option<u64>,
     /// Some of its free seats, sorted by row and number.
     pub seats: Vec<Seat>,
+}
+
+/// The availability of an event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AvailableTypes {
+    /// Its ticket types on sale, oldest first.
+    pub types: Vec<AvailableType>,
+    /// The sum of their quantities, at most the free units of the event's pool; `None` for no bound.
+    pub total: Option<u64>,
+}
+
+impl AvailableTypes {
+    fn new(types: Vec<AvailableType>, pools: &[Pool]) -> Self {
+        let sum = types.iter().try_fold(0_u64, |sum, available| {
+            available.quantity.map(|quantity| sum.saturating_add(quantity))
+        });
+        let event = pools.iter().find(|pool| pool.sort == PoolSort::Event).and_then(Pool::free);
+        Self { types, total: min_bound(sum, event) }
+    }
 }
 
 /// Reads what is available.
@@ -102,7 +122,7 @@ impl Availability {
         event: EventId,
         ticket_type: Option<TicketTypeId>,
         limit: u32,
-    ) -> Result<Vec<AvailableType>> {
+    ) -> Result<AvailableTypes> {
         ctx.allow(Operation::AvailabilityList)?;
         let sells = check_sells(&self.visible(ctx, event).await?, ctx.now).is_ok();
         let pools = self.store.pools(ctx.tenant, event).await?;
@@ -123,7 +143,7 @@ impl Availability {
             // A type that is not on sale is an empty list; one of another event is not found.
             self.of_type(ctx, event, id).await?;
         }
-        Ok(available)
+        Ok(AvailableTypes::new(available, &pools))
     }
 
     async fn of_type(&self, ctx: &Ctx, event: EventId, id: TicketTypeId) -> Result<(TicketType, Remaining)> {

@@ -56,7 +56,7 @@ impl HoldRulesService {
                 if before.version == 0 { changeset.insert(after) } else { changeset.update(after) };
             Ok(Decision::change(changeset, after))
         };
-        self.commands.run(ctx, Operation::HoldRulesSet, &(rules, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::HoldRulesSet, &(rules, &ctx.if_version), decide).await
     }
 
     async fn current(&self, ctx: &Ctx) -> Result<TenantHoldRules> {

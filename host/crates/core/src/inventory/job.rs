@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, IfVersion};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ReservationId, TicketId, TicketTypeId};
 use crate::idempotency::{IdempotencyRecord, RequestKey};
@@ -24,8 +24,8 @@ pub enum Command {
         id: ReservationId,
         /// The client's reference to the payment.
         payment_reference: String,
-        /// The version that the caller requires.
-        if_version: Option<u64>,
+        /// The versions that the caller accepts.
+        if_version: IfVersion,
     },
     /// Extends a held reservation.
     Extend {
@@ -33,8 +33,8 @@ pub enum Command {
         id: ReservationId,
         /// The seconds from now; `None` for the default.
         seconds: Option<u32>,
-        /// The version that the caller requires.
-        if_version: Option<u64>,
+        /// The versions that the caller accepts.
+        if_version: IfVersion,
     },
     /// Returns units of a held reservation.
     Release {
@@ -42,8 +42,8 @@ pub enum Command {
         id: ReservationId,
         /// The units; all if empty.
         units: Vec<TicketId>,
-        /// The version that the caller requires.
-        if_version: Option<u64>,
+        /// The versions that the caller accepts.
+        if_version: IfVersion,
     },
     /// Ends holds that have expired, or whose event was cancelled.
     Sweep,

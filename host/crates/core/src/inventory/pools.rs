@@ -112,7 +112,7 @@ impl Supplies {
             // A ticket type that starts to use the pool meanwhile depends on its version, and fails.
             Ok(Decision::change(Changeset::new(ctx).fact(fact).delete(pool), ()))
         };
-        self.commands.run(ctx, Operation::PoolDelete, &(event, id, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::PoolDelete, &(event, id, &ctx.if_version), decide).await
     }
 
     async fn check_unseated(&self, ctx: &Ctx, id: PoolId) -> Result<()> {

@@ -13,12 +13,16 @@ pub struct Remaining {
 }
 
 impl Remaining {
-    /// Computes the remaining units of a ticket type that uses these shared pools.
+    /// Computes the remaining units of a ticket type that uses these shared pools, from the pools of its event.
     #[must_use]
-    pub fn of(ticket_type: TicketTypeId, shared: &[PoolId], pools: &[Pool]) -> Self {
+    pub fn of<'p>(
+        ticket_type: TicketTypeId,
+        shared: &[PoolId],
+        pools: impl IntoIterator<Item = &'p Pool>,
+    ) -> Self {
         let own = PoolId::from(ticket_type);
         let used = pools
-            .iter()
+            .into_iter()
             .filter(|pool| pool.id == own || shared.contains(&pool.id) || pool.sort == PoolSort::Event);
         used.fold(Self { quantity: None, available: None }, |min, pool| Self {
             quantity: min_bound(min.quantity, pool.capacity),
@@ -27,7 +31,8 @@ impl Remaining {
     }
 }
 
-fn min_bound(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+/// Returns the smaller of two bounds; `None` is no bound.
+pub(super) fn min_bound(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

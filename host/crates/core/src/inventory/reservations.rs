@@ -80,21 +80,21 @@ impl Reservations {
             Entity::reservation(&Reservation { payment_reference, ..reservation })
         };
         self.validate(ctx, (Operation::ReservationConfirm, "confirm"), entity).await?;
-        let command = Command::Confirm { id, payment_reference, if_version: ctx.if_version };
+        let command = Command::Confirm { id, payment_reference, if_version: ctx.if_version.clone() };
         self.change(ctx, Operation::ReservationConfirm, id, command).await
     }
 
     /// Extends a held reservation, as far as the event's rules allow.
     pub async fn extend(&self, ctx: &Ctx, id: ReservationId, seconds: Option<u32>) -> Result<Reservation> {
         ctx.allow(Operation::ReservationExtend)?;
-        let command = Command::Extend { id, seconds, if_version: ctx.if_version };
+        let command = Command::Extend { id, seconds, if_version: ctx.if_version.clone() };
         self.change(ctx, Operation::ReservationExtend, id, command).await
     }
 
     /// Releases units of a held reservation; all of them if `units` is empty.
     pub async fn release(&self, ctx: &Ctx, id: ReservationId, units: Vec<TicketId>) -> Result<Reservation> {
         ctx.allow(Operation::ReservationRelease)?;
-        let command = Command::Release { id, units, if_version: ctx.if_version };
+        let command = Command::Release { id, units, if_version: ctx.if_version.clone() };
         self.change(ctx, Operation::ReservationRelease, id, command).await
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::access::ObjectKind;
 use crate::admission::Ticket;
 use crate::catalog::EventStatus;
+use crate::ctx::IfVersion;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PoolId, ReservationId, TicketId};
 use crate::idempotency::IdempotencyRecord;
@@ -32,10 +33,10 @@ impl BatchState {
         let reservation = match &job.command {
             Command::Reserve(request) => self.reserve(job, request)?,
             Command::Confirm { id, payment_reference, if_version } => {
-                self.confirm(job, (*id, *if_version), payment_reference)?
+                self.confirm(job, (*id, if_version), payment_reference)?
             }
-            Command::Extend { id, seconds, if_version } => self.extend(job, (*id, *if_version), *seconds)?,
-            Command::Release { id, units, if_version } => self.release(job, (*id, *if_version), units)?,
+            Command::Extend { id, seconds, if_version } => self.extend(job, (*id, if_version), *seconds)?,
+            Command::Release { id, units, if_version } => self.release(job, (*id, if_version), units)?,
             Command::Sweep => return Ok(JobOutcome::Swept(self.end_due(job))),
         };
         if let Some(key) = &job.key {
@@ -90,7 +91,7 @@ impl BatchState {
     fn confirm(
         &mut self,
         job: &Job,
-        of: (ReservationId, Option<u64>),
+        of: (ReservationId, &IfVersion),
         payment_reference: &str,
     ) -> Result<Reservation> {
         let before = self.current_hold(job, of)?;
@@ -120,7 +121,7 @@ impl BatchState {
     fn extend(
         &mut self,
         job: &Job,
-        of: (ReservationId, Option<u64>),
+        of: (ReservationId, &IfVersion),
         seconds: Option<u32>,
     ) -> Result<Reservation> {
         let before = self.current_hold(job, of)?;
@@ -151,7 +152,7 @@ impl BatchState {
     fn release(
         &mut self,
         job: &Job,
-        of: (ReservationId, Option<u64>),
+        of: (ReservationId, &IfVersion),
         ids: &[TicketId],
     ) -> Result<Reservation> {
         let before = self.current_hold(job, of)?;
@@ -199,17 +200,15 @@ impl BatchState {
         true
     }
 
-    /// Returns a reservation that is held, has not expired and has the version that the caller requires.
+    /// Returns a reservation that is held, has not expired and has a version that the caller accepts.
     fn current_hold(
         &mut self,
         job: &Job,
-        (id, version): (ReservationId, Option<u64>),
+        (id, if_version): (ReservationId, &IfVersion),
     ) -> Result<Reservation> {
         let reservation = self.reservations.get(&id).cloned();
         let reservation = reservation.ok_or_else(|| Error::not_found("reservation"))?;
-        if version.is_some_and(|version| version != reservation.version) {
-            return Err(Error::version_mismatch());
-        }
+        if_version.check(reservation.version)?;
         reservation.check_held()?;
         if reservation.expires_at <= self.now {
             self.end_if_due(job, &reservation);

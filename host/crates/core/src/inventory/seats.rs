@@ -61,7 +61,7 @@ impl Supplies {
             let changeset = Changeset::new(ctx).write(Write::PutSeats(seats));
             self.change_seats(ctx, changeset, &before, pool, total)
         };
-        self.commands.run(ctx, Operation::SeatImport, &(id, &command, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::SeatImport, &(id, &command, &ctx.if_version), decide).await
     }
 
     /// Deletes free seats.
@@ -91,7 +91,7 @@ impl Supplies {
             let changeset = Changeset::new(ctx).write(Write::DropSeats(id, ids));
             self.change_seats(ctx, changeset, &before, pool, total)
         };
-        self.commands.run(ctx, Operation::SeatDelete, &(id, &labels, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::SeatDelete, &(id, &labels, &ctx.if_version), decide).await
     }
 
     /// Returns a page of a ticket type's seats, sorted by row and number.

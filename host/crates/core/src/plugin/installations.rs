@@ -114,7 +114,7 @@ impl Installations {
             fact.object = ObjectRef { version: installation.version + 1, ..installation.object() };
             Ok(Decision::change(changeset.fact(fact).delete(installation.clone()), installation))
         };
-        let command = (id, ctx.if_version);
+        let command = (id, &ctx.if_version);
         let installation = self.commands.run(ctx, Operation::InstallationDelete, &command, decide).await?;
         self.roll_out(ctx, installation).await
     }
@@ -153,7 +153,7 @@ impl Installations {
             let fact = after.fact(ctx, fact_type, diff(Some(&before), Some(&after)));
             Ok(Decision::change(changeset.fact(fact).update(after.clone()), after))
         };
-        let command = (id, command, ctx.if_version);
+        let command = (id, command, &ctx.if_version);
         let installation = self.commands.run(ctx, operation, &command, decide).await?;
         self.roll_out(ctx, installation).await
     }

@@ -71,7 +71,7 @@ impl Timers {
             });
             Ok(Decision::change(changeset, reset))
         };
-        let retry = (id, &command, ctx.if_version);
+        let retry = (id, &command, &ctx.if_version);
         self.commands.run(ctx, Operation::TimerRetry, &retry, decide).await
     }
 

@@ -37,8 +37,19 @@ pub trait CatalogStore: Send + Sync {
     async fn ticket_type(&self, tenant: TenantId, id: TicketTypeId) -> Result<Option<TicketType>>;
     /// Returns an event's ticket types, oldest first.
     async fn ticket_types(&self, tenant: TenantId, event: EventId) -> Result<Vec<TicketType>>;
+    /// Returns a page of the ticket types of an event, or of all events, sorted by event and id; without those of drafts if
+    /// `public`.
+    async fn ticket_type_page(
+        &self,
+        tenant: TenantId,
+        event: Option<EventId>,
+        public: bool,
+        page: &PageRequest,
+    ) -> Result<Page<TicketType>>;
     /// Returns a pool of an event.
     async fn pool(&self, tenant: TenantId, event: EventId, id: PoolId) -> Result<Option<Pool>>;
     /// Returns all pools of an event, sorted by id.
     async fn pools(&self, tenant: TenantId, event: EventId) -> Result<Vec<Pool>>;
+    /// Returns all pools of these events.
+    async fn pools_of(&self, tenant: TenantId, events: &[EventId]) -> Result<Vec<Pool>>;
 }

@@ -124,7 +124,7 @@ impl Keys {
             let fact = NewFact::new(ctx, "key.revoked", object(&after.key), changes);
             Ok(Decision::change(Changeset::new(ctx).fact(fact).update(after.clone()), after.key))
         };
-        self.commands.run(ctx, Operation::KeyRevoke, &(id, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::KeyRevoke, &(id, &ctx.if_version), decide).await
     }
 
     async fn stored(&self, ctx: &Ctx, id: &KeyId) -> Result<StoredKey> {

@@ -178,7 +178,7 @@ impl Tenants {
                 .update(after.clone());
             Ok(Decision::change(changeset, after))
         };
-        self.commands.run(ctx, operation, &(id_or_slug, command, ctx.if_version), decide).await
+        self.commands.run(ctx, operation, &(id_or_slug, command, &ctx.if_version), decide).await
     }
 }
 

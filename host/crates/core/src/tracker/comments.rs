@@ -42,7 +42,7 @@ impl Comments {
             editor.add_comment(&issue, comment.clone());
             Ok(Decision::change(editor.changeset, comment))
         };
-        self.commands.run(ctx, Operation::CommentAdd, &(issue, &body, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::CommentAdd, &(issue, &body, &ctx.if_version), decide).await
     }
 
     /// Lists an issue's comments, oldest first.
@@ -69,7 +69,7 @@ impl Comments {
                 Changeset::new(ctx).fact(fact).update(issue).write(Write::PutComment(after.clone()));
             Ok(Decision::change(changeset, after))
         };
-        self.commands.run(ctx, Operation::CommentUpdate, &(issue, id, &body, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::CommentUpdate, &(issue, id, &body, &ctx.if_version), decide).await
     }
 
     /// Removes a comment.
@@ -81,7 +81,7 @@ impl Comments {
             let drop = Write::DropComment(issue.id, id);
             Ok(Decision::change(Changeset::new(ctx).fact(fact).update(issue).write(drop), comment))
         };
-        self.commands.run(ctx, Operation::CommentDelete, &(issue, id, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::CommentDelete, &(issue, id, &ctx.if_version), decide).await
     }
 
     /// Adds a watcher to an issue.
@@ -106,7 +106,7 @@ impl Comments {
             let write = Write::AddWatcher(issue.id, user.id);
             Ok(Decision::change(Changeset::new(ctx).expect(&user).fact(fact).update(issue).write(write), ()))
         };
-        self.commands.run(ctx, Operation::WatcherAdd, &(issue, user, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::WatcherAdd, &(issue, user, &ctx.if_version), decide).await
     }
 
     /// Removes a watcher from an issue.
@@ -121,7 +121,7 @@ impl Comments {
             let write = Write::DropWatcher(issue.id, user);
             Ok(Decision::change(Changeset::new(ctx).fact(fact).update(issue).write(write), ()))
         };
-        self.commands.run(ctx, Operation::WatcherRemove, &(issue, user, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::WatcherRemove, &(issue, user, &ctx.if_version), decide).await
     }
 
     /// Lists the watchers of an issue.

@@ -184,7 +184,7 @@ impl Issues {
             let changeset = Changeset::new(ctx).expect_machine(&target).fact(fact).update(after.clone());
             Ok(Decision::change(changeset, after))
         };
-        self.commands.run(ctx, Operation::ProjectAddIssue, &(id, project, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::ProjectAddIssue, &(id, project, &ctx.if_version), decide).await
     }
 
     /// Deletes an issue with its comments, links and watchers. It must have no children.
@@ -199,7 +199,7 @@ impl Issues {
             let changeset = Changeset::new(ctx).guard(Guard::HasNoChildren(id)).fact(issue.deleted(ctx));
             Ok(Decision::change(changeset.delete(issue.clone()), issue))
         };
-        self.commands.run(ctx, Operation::IssueDelete, &(id, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::IssueDelete, &(id, &ctx.if_version), decide).await
     }
 
     /// Returns the open transitions of an issue, with the fields that each requires.
@@ -244,7 +244,7 @@ impl Issues {
             let reaction = Reaction { installation, issue: id, effects, by_timer: false, expects };
             Ok(Decision::change(Changeset::new(ctx).expect(&issue), issue).reacting(reaction))
         };
-        self.commands.run(ctx, Operation::IssueCommand, &(id, &call, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::IssueCommand, &(id, &call, &ctx.if_version), decide).await
     }
 
     /// Returns an issue's history, newest first. Admins can read that of a deleted issue.
@@ -277,7 +277,7 @@ impl Issues {
             let Some((after, transition)) = changed else { return Ok(Decision::nothing(before)) };
             Ok(Decision::change(editor.changeset, after).moving(transition))
         };
-        self.commands.run(ctx, operation, &(id, command, ctx.if_version), decide).await
+        self.commands.run(ctx, operation, &(id, command, &ctx.if_version), decide).await
     }
 
     async fn project(&self, ctx: &Ctx, id: ProjectId) -> Result<Option<Project>> {

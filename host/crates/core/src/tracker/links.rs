@@ -41,7 +41,7 @@ impl Links {
             let changeset = editor.changeset;
             Ok(if changeset.is_empty() { Decision::nothing(link) } else { Decision::change(changeset, link) })
         };
-        self.commands.run(ctx, Operation::LinkAdd, &(issue, relation, other, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::LinkAdd, &(issue, relation, other, &ctx.if_version), decide).await
     }
 
     /// Removes a link.
@@ -66,7 +66,9 @@ impl Links {
             };
             Ok(Decision::change(changeset, ()))
         };
-        self.commands.run(ctx, Operation::LinkRemove, &(issue, relation, other, ctx.if_version), decide).await
+        self.commands
+            .run(ctx, Operation::LinkRemove, &(issue, relation, other, &ctx.if_version), decide)
+            .await
     }
 
     /// Lists an issue's links, as seen from it.

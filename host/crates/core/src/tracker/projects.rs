@@ -96,7 +96,7 @@ impl Projects {
             after.check()?;
             Ok(changed(ctx, "project.updated", &before, after, |changeset| changeset))
         };
-        self.commands.run(ctx, Operation::ProjectUpdate, &(id, &command, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::ProjectUpdate, &(id, &command, &ctx.if_version), decide).await
     }
 
     /// Deletes a project, with its issues if `with_issues`; otherwise it must have none. It is invisible at once,
@@ -120,7 +120,7 @@ impl Projects {
             let fact = NewFact::new(ctx, "project.deleted", object, changes).in_project(id);
             Ok(Decision::change(changeset.fact(fact).delete(project), ()))
         };
-        let command = (id, with_issues, ctx.if_version);
+        let command = (id, with_issues, &ctx.if_version);
         self.commands.run(ctx, Operation::ProjectDelete, &command, decide).await
     }
 
@@ -137,13 +137,13 @@ impl Projects {
             scheme.check()?;
             self.replace_scheme(ctx, id, Some(Arc::clone(&scheme))).await
         };
-        self.commands.run(ctx, Operation::SchemeSet, &(id, &scheme, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::SchemeSet, &(id, &scheme, &ctx.if_version), decide).await
     }
 
     /// Resets the scheme to the built-in one.
     pub async fn reset_scheme(&self, ctx: &Ctx, id: ProjectId) -> Result<Project> {
         let decide = || self.replace_scheme(ctx, id, None);
-        self.commands.run(ctx, Operation::SchemeReset, &(id, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::SchemeReset, &(id, &ctx.if_version), decide).await
     }
 
     async fn replace_scheme(

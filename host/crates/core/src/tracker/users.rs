@@ -144,7 +144,7 @@ impl Users {
             let fact = NewFact::new(ctx, "user.deleted", object, diff(Some(&user), None));
             Ok(Decision::change(Changeset::new(ctx).fact(fact).delete(user.clone()), user))
         };
-        self.commands.run(ctx, Operation::UserDelete, &(id, ctx.if_version), decide).await
+        self.commands.run(ctx, Operation::UserDelete, &(id, &ctx.if_version), decide).await
     }
 
     async fn change(
@@ -172,7 +172,7 @@ impl Users {
             let fact = fact(ctx, fact_type, Some(&before), &after);
             Ok(Decision::change(Changeset::new(ctx).fact(fact).update(after.clone()), after))
         };
-        self.commands.run(ctx, operation, &(id, command, ctx.if_version), decide).await
+        self.commands.run(ctx, operation, &(id, command, &ctx.if_version), decide).await
     }
 
     async fn load(&self, ctx: &Ctx, id: UserId) -> Result<User> {

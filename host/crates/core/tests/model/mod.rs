@@ -8,7 +8,7 @@ use tessera_core::catalog::EventStatus;
 use tessera_core::id::{PoolId, ReservationId, TicketId, TicketTypeId};
 use tessera_core::inventory::job::{Reserve, ReserveLine};
 use tessera_core::inventory::{Command, Counts, JobOutcome, Reservation, ReservationState};
-use tessera_core::{Result, Timestamp};
+use tessera_core::{IfVersion, Result, Timestamp};
 
 /// The terms of the event.
 #[derive(Clone, Copy)]
@@ -265,12 +265,16 @@ pub(crate) fn some_command(dice: &mut Dice, model: &Model) -> ModelCommand {
     let pick = |dice: &mut Dice| ids[dice.below(ids.len())];
     let command = match kind {
         0..=2 => return some_purchase(dice, model),
-        3 | 4 => Command::Confirm { id: pick(dice), payment_reference: "p".into(), if_version: None },
-        5 => Command::Extend { id: pick(dice), seconds: None, if_version: None },
+        3 | 4 => Command::Confirm {
+            id: pick(dice),
+            payment_reference: "p".into(),
+            if_version: IfVersion::default(),
+        },
+        5 => Command::Extend { id: pick(dice), seconds: None, if_version: IfVersion::default() },
         6 => {
             let id = pick(dice);
             let first = model.reservations[&id].units.iter().take(dice.below(2)).map(|(unit, _)| *unit);
-            Command::Release { id, units: first.collect(), if_version: None }
+            Command::Release { id, units: first.collect(), if_version: IfVersion::default() }
         }
         _ => Command::Sweep,
     };

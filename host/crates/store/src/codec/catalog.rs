@@ -130,6 +130,8 @@ pub(crate) struct StoredEvent {
     reentry: bool,
     #[serde(default)]
     reentry_switches: Vec<i64>,
+    #[serde(default)]
+    used: u64,
     created_by: String,
     #[serde(flatten)]
     stamp: Stamp,
@@ -155,6 +157,7 @@ pub(crate) fn stored_event(event: &Event) -> StoredEvent {
         buyer_limit: text.buyer_limit,
         reentry: text.reentry,
         reentry_switches: event.reentry_switches.iter().map(|at| at.micros()).collect(),
+        used: event.used,
         created_by: event.created_by.clone(),
         stamp: stamp(event.created_at, event.updated_at, event.version),
     }
@@ -184,6 +187,7 @@ pub(crate) fn event(stored: StoredEvent) -> Result<Event> {
             reentry: stored.reentry,
         },
         reentry_switches: stored.reentry_switches.into_iter().map(moment).collect::<Result<_>>()?,
+        used: stored.used,
         created_by: stored.created_by,
         created_at: moment(stored.stamp.created_at)?,
         updated_at: moment(stored.stamp.updated_at)?,

@@ -17,6 +17,7 @@ pub(super) enum SortType {
     Moments,
     Texts,
     Numbers,
+    Uuids,
 }
 
 /// Type of an id column.
@@ -116,7 +117,12 @@ impl<T> Sort<T> {
             (SortType::Moments, SortKey::Time(at)) => query.push_bind(Ts(*at)),
             (SortType::Texts, SortKey::Text(text)) => query.push_bind(text.clone()),
             (SortType::Numbers, SortKey::Integer(number)) => query.push_bind(*number),
-            (SortType::Moments | SortType::Texts | SortType::Numbers, _) => return Err(foreign()),
+            (SortType::Uuids, SortKey::Text(id)) => {
+                query.push_bind(Uuid::try_parse(id).map_err(|_| foreign())?)
+            }
+            (SortType::Moments | SortType::Texts | SortType::Numbers | SortType::Uuids, _) => {
+                return Err(foreign());
+            }
         };
         Ok(())
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tessera_core::Result;
 use tessera_core::admission::{Ticket, ticket};
 use tessera_core::catalog::{Event, EventStatus, TicketType, TypeStatus, WriteEvent, WriteTicketType};
 use tessera_core::id::{EventId, PoolId, ReservationId, SeatId, TenantId, TicketId, TicketTypeId};
@@ -15,6 +14,7 @@ use tessera_core::inventory::{
     Command, Counts, Job, JobOutcome, Pool, PoolSort, Reservation, ReservationState, Seat,
 };
 use tessera_core::value::Money;
+use tessera_core::{IfVersion, Result};
 
 use crate::world::{World, all, page};
 
@@ -63,6 +63,7 @@ impl BoxOffice {
             id: EventId::generate(),
             attributes: text,
             reentry_switches: Vec::new(),
+            used: 0,
             created_by: "system".into(),
             created_at: now,
             updated_at: now,
@@ -147,16 +148,18 @@ impl BoxOffice {
     }
 
     pub(crate) async fn confirm(&self, id: ReservationId) -> Result<Reservation> {
-        let command = Command::Confirm { id, payment_reference: "paid".into(), if_version: None };
+        let command =
+            Command::Confirm { id, payment_reference: "paid".into(), if_version: IfVersion::default() };
         self.run(self.job(command)).await
     }
 
     pub(crate) async fn release(&self, id: ReservationId, units: &[TicketId]) -> Result<Reservation> {
-        self.run(self.job(Command::Release { id, units: units.to_vec(), if_version: None })).await
+        self.run(self.job(Command::Release { id, units: units.to_vec(), if_version: IfVersion::default() }))
+            .await
     }
 
     pub(crate) async fn extend(&self, id: ReservationId, seconds: Option<u32>) -> Result<Reservation> {
-        self.run(self.job(Command::Extend { id, seconds, if_version: None })).await
+        self.run(self.job(Command::Extend { id, seconds, if_version: IfVersion::default() })).await
     }
 
     /// Waits until a hold has expired by the clocks of the store and of the database, which differ by less than the margin.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
-use tessera_core::Result;
 use tessera_core::access::Operation;
 use tessera_core::changeset::Write;
 use tessera_core::id::LockId;
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, RequestKey, Scope};
 use tessera_core::inventory::HoldRules;
 use tessera_core::inventory::{Command, Counts, Job, JobOutcome, Lock, Reservation, ReservationState};
+use tessera_core::{IfVersion, Result};
 
 use crate::box_office::{BoxOffice, done, hold, reserve, seats};
 use crate::world::{Kind, World, run};
@@ -75,9 +75,13 @@ async fn each_command_of_a_batch_has_its_own_result(world: World) {
     let jobs = [
         office.reserve("ben", &[(standing, 3)]),
         office.reserve("cem", &[(standing, 3)]),
-        office.job(Command::Release { id: first.id, units: Vec::new(), if_version: None }),
+        office.job(Command::Release { id: first.id, units: Vec::new(), if_version: IfVersion::default() }),
         office.reserve("dia", &[(standing, 3)]),
-        office.job(Command::Confirm { id: first.id, payment_reference: "p".into(), if_version: None }),
+        office.job(Command::Confirm {
+            id: first.id,
+            payment_reference: "p".into(),
+            if_version: IfVersion::default(),
+        }),
         office.reserve("eli", &[(standing, 200)]),
     ];
     let verdicts = office.batch(&jobs).await;
@@ -176,7 +180,11 @@ async fn seat_belongs_to_one_unit_and_seats_are_adjacent(world: World) {
     assert_eq!(labels(&four), ["B1", "B2", "B3", "B4"]);
     assert_eq!(reason(office.run(office.reserve("eli", &[(stalls, 2)])).await), "INVENTORY_EXHAUSTED");
     // A released seat is free at once, also within the releasing batch.
-    let back = office.job(Command::Release { id: ann.id, units: vec![ann.units[0].id], if_version: None });
+    let back = office.job(Command::Release {
+        id: ann.id,
+        units: vec![ann.units[0].id],
+        if_version: IfVersion::default(),
+    });
     let verdicts = office.batch(&[back, named("eli", &["A2"])]).await;
     assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
     let by = |reservation: &Reservation, label: &str| {

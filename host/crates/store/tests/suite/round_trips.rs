@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tessera_core::IfVersion;
 use tessera_core::changeset::{Expect, Guard, Versioned as _, Write};
 use tessera_core::inventory::Command;
 use tessera_core::plugin::Scope;
@@ -81,9 +82,13 @@ async fn batch_takes_few_round_trips() {
                 remote.job(Command::Confirm {
                     id: reservation.id,
                     payment_reference: "p".into(),
-                    if_version: None,
+                    if_version: IfVersion::default(),
                 }),
-                remote.job(Command::Release { id: other.id, units: Vec::new(), if_version: None }),
+                remote.job(Command::Release {
+                    id: other.id,
+                    units: Vec::new(),
+                    if_version: IfVersion::default(),
+                }),
                 remote.job(Command::Sweep),
             ];
             let verdicts = remote.batch(&jobs).await;

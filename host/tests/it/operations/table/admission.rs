@@ -11,10 +11,10 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 fn tickets() -> Vec<Row> {
-    let id = json!({"ticket_id": "{ticket_id}"});
+    let with_code = json!({"ticket_id": "{ticket_id}", "code": "{code}"});
     let to = |holder: &str| json!({"ticket_id": "{ticket_id}", "holder": holder});
     vec![
-        get("ticket.get", TICKET, "ticket.v1.TicketService/GetTicket", id),
+        get("ticket.get", TICKET, "ticket.v1.TicketService/GetTicket", with_code).query("code={code}"),
         get(
             "ticket.print",
             "/v1/tickets/{ticket_id}:print",

@@ -332,6 +332,10 @@ fn catalog(id: &str) -> Vec<Further> {
         json!({"title": "Turned", "start_date": "2126-05-02T19:00:00Z", "end_date": "2126-05-01T22:00:00Z"});
     let holds = json!({"title": "Holds", "start_date": "2126-05-01T19:00:00Z", "end_date": "2126-05-01T22:00:00Z", "hold_min_seconds": 900, "hold_max_seconds": 60});
     match id {
+        "ticket_type.of_event" => {
+            vec![call("first of a page", &none, json!({"event_id": "{event_id}", "page_size": 1}))]
+        }
+        "ticket_type.list" => vec![call("negative page", &event, json!({"page_size": -1}))],
         "venue.create" => vec![
             call("every field", &none, place),
             call("zeros", &none, small),

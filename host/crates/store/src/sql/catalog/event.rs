@@ -46,7 +46,9 @@ static EVENTS: Table = Table::new(
 )
 .with(
     ", (SELECT capacity FROM pools p WHERE p.tenant_id = events.tenant_id AND p.event_id = events.id \
-     AND p.id = events.id) AS capacity",
+     AND p.id = events.id) AS capacity, \
+     (SELECT held + sold + locked FROM pools p WHERE p.tenant_id = events.tenant_id \
+     AND p.event_id = events.id AND p.id = events.id) AS used",
 );
 
 fn of_tenant(tenant: TenantId) -> QueryBuilder<Db> {
@@ -258,6 +260,7 @@ fn read(row: &Row) -> Result<Event> {
     let Ts(created_at) = row.try_get("created_at").map_err(db_error)?;
     let Ts(updated_at) = row.try_get("updated_at").map_err(db_error)?;
     let capacity: Option<i64> = row.try_get("capacity").map_err(db_error)?;
+    let used: Option<i64> = row.try_get("used").map_err(db_error)?;
     let status: String = row.try_get("status").map_err(db_error)?;
     let Json(switches): Json<Vec<i64>> = row.try_get("reentry_switches").map_err(db_error)?;
     let seconds = |column: &str| -> Result<Option<u32>> {
@@ -286,6 +289,7 @@ fn read(row: &Row) -> Result<Event> {
             reentry: row.try_get("reentry").map_err(db_error)?,
         },
         reentry_switches: switches.into_iter().map(moment).collect::<Result<_>>()?,
+        used: used.map(unsigned).transpose()?.unwrap_or_default(),
         created_by: row.try_get("created_by").map_err(db_error)?,
         created_at,
         updated_at,

@@ -138,9 +138,21 @@ pub(in super::super) async fn get(
     row.as_ref().map(read).transpose()
 }
 
-pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<Vec<Pool>> {
+pub(in super::super) async fn list(
+    conn: &mut Conn,
+    tenant: TenantId,
+    events: &[EventId],
+) -> Result<Vec<Pool>> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut query = POOLS.of(tenant);
-    query.push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
+    query.push(" AND event_id IN (");
+    let mut ids = query.separated(", ");
+    for event in events {
+        ids.push_bind(event.0);
+    }
+    query.push(") ORDER BY id");
     let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
 }

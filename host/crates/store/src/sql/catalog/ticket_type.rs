@@ -6,10 +6,12 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 use tessera_core::catalog::{TicketType, TypeStatus, WriteTicketType};
 use tessera_core::id::{EventId, PoolId, TenantId, TicketTypeId};
+use tessera_core::page::{Page, PageRequest};
 use tessera_core::value::Money;
 use tessera_core::{Error, Result};
 use uuid::Uuid;
 
+use super::super::page::{Sort, SortType, text};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Row, Ts};
 use crate::codec::{signed, unsigned};
@@ -62,21 +64,21 @@ pub(in super::super) async fn update(
 }
 
 fn bind<'q>(query: Query<'q>, tenant: TenantId, ticket_type: &'q TicketType) -> Query<'q> {
-    let text = &ticket_type.attributes;
+    let attributes = &ticket_type.attributes;
     query
         .bind(tenant.0)
         .bind(ticket_type.id.0)
-        .bind(&text.name)
-        .bind(&text.description)
-        .bind(text.price.amount)
-        .bind(&text.price.currency)
-        .bind(i64::from(text.min_per_purchase))
-        .bind(i64::from(text.max_per_purchase))
-        .bind(text.valid_from.map(Ts))
-        .bind(text.valid_until.map(Ts))
-        .bind(text.status.name())
-        .bind(Json(&text.metadata))
-        .bind(Json(text.pools.iter().map(|pool| pool.0).collect::<Vec<_>>()))
+        .bind(&attributes.name)
+        .bind(&attributes.description)
+        .bind(attributes.price.amount)
+        .bind(&attributes.price.currency)
+        .bind(i64::from(attributes.min_per_purchase))
+        .bind(i64::from(attributes.max_per_purchase))
+        .bind(attributes.valid_from.map(Ts))
+        .bind(attributes.valid_until.map(Ts))
+        .bind(attributes.status.name())
+        .bind(Json(&attributes.metadata))
+        .bind(Json(attributes.pools.iter().map(|pool| pool.0).collect::<Vec<_>>()))
         .bind(ticket_type.seated)
         .bind(Ts(ticket_type.updated_at))
         .bind(signed(ticket_type.version))
@@ -113,6 +115,26 @@ pub(in super::super) async fn list(
     query.push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
     let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
     rows.iter().map(read).collect()
+}
+
+/// Lists those of an event, or of all events that are not deleted; without those of drafts if `public`.
+pub(in super::super) async fn page(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (event, public): (Option<EventId>, bool),
+    page: &PageRequest,
+) -> Result<Page<TicketType>> {
+    let mut query = TICKET_TYPES.of(tenant);
+    if let Some(event) = event {
+        query.push(" AND event_id = ").push_bind(event.0);
+    }
+    query.push(
+        " AND EXISTS (SELECT 1 FROM events e WHERE e.tenant_id = ticket_types.tenant_id \
+         AND e.id = ticket_types.event_id AND e.deleted_at IS NULL",
+    );
+    query.push(if public { " AND e.status <> 'draft')" } else { ")" });
+    let keyset = |ticket_type: &TicketType| text(ticket_type.event.to_string(), &ticket_type.id);
+    Sort::by("event_id", SortType::Uuids, keyset).page(conn, query, page, read).await
 }
 
 fn read(row: &Row) -> Result<TicketType> {

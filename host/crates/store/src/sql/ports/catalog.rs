@@ -61,11 +61,25 @@ impl CatalogStore for DbStore {
         read!(self.read(tenant).await?, ticket_type::list, tenant, event)
     }
 
+    async fn ticket_type_page(
+        &self,
+        tenant: TenantId,
+        event: Option<EventId>,
+        public: bool,
+        page: &PageRequest,
+    ) -> Result<Page<TicketType>> {
+        read!(self.read(tenant).await?, ticket_type::page, tenant, (event, public), page)
+    }
+
     async fn pool(&self, tenant: TenantId, event: EventId, id: PoolId) -> Result<Option<Pool>> {
         read!(self.read(tenant).await?, pool::get, tenant, event, id)
     }
 
     async fn pools(&self, tenant: TenantId, event: EventId) -> Result<Vec<Pool>> {
-        read!(self.read(tenant).await?, pool::list, tenant, event)
+        read!(self.read(tenant).await?, pool::list, tenant, &[event])
+    }
+
+    async fn pools_of(&self, tenant: TenantId, events: &[EventId]) -> Result<Vec<Pool>> {
+        read!(self.read(tenant).await?, pool::list, tenant, events)
     }
 }
