@@ -1,5 +1,7 @@
 //! Calls any RPC with JSON, by the contract's own descriptors.
 
+use std::sync::LazyLock;
+
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, SerializeOptions};
 use serde_json::Value;
@@ -10,8 +12,10 @@ use tonic::{Request, Status};
 use crate::harness::Grpc;
 
 /// The contract.
-pub fn pool() -> DescriptorPool {
-    DescriptorPool::decode(tessera_proto::FILE_DESCRIPTOR_SET).unwrap()
+pub fn pool() -> &'static DescriptorPool {
+    static POOL: LazyLock<DescriptorPool> =
+        LazyLock::new(|| DescriptorPool::decode(tessera_proto::FILE_DESCRIPTOR_SET).unwrap());
+    &POOL
 }
 
 fn method(pool: &DescriptorPool, rpc: &str) -> MethodDescriptor {
@@ -34,7 +38,7 @@ pub fn json(message: &DynamicMessage, skip_defaults: bool) -> Value {
 /// Calls an RPC; of a stream, the first message.
 pub async fn answer(grpc: &Grpc, rpc: &str, request: &Value) -> Result<DynamicMessage, Status> {
     let pool = pool();
-    let method = method(&pool, rpc);
+    let method = method(pool, rpc);
     let message = DynamicMessage::deserialize(method.input(), request)
         .unwrap_or_else(|error| panic!("{rpc} does not take {request}: {error}"));
     let mut client = tonic::client::Grpc::new(grpc.channel.clone());
