@@ -389,13 +389,13 @@ async fn extension_without_effect_names_the_minimum() {
         let message = fault["message"].as_str().unwrap();
         assert_eq!(fault["field"], "timeout_seconds");
         assert!(message.starts_with(prefix) && message.contains(&until), "{message}");
-        assert!(message.ends_with(" to 3600 seconds are allowed now"), "{message}");
+        assert!(message.ends_with(" and 3600"), "{message}");
     }
     let longest = extend(json!({"timeout_seconds": 3600})).await;
     let until = done(&longest)["reservation"]["expires_at"].as_str().unwrap().to_owned();
     let refused = extend(json!({"timeout_seconds": 3600})).await;
     assert_eq!(refused.code(409), "RESERVATION_AT_MAXIMUM");
-    assert!(refused.body["detail"].as_str().unwrap().contains(&format!("held until {until} already")));
+    assert!(refused.body["detail"].as_str().unwrap().contains(&format!("the hold ends at {until}")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

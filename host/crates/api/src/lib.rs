@@ -1,8 +1,9 @@
 //! Tessera's transports: decode a request, run an operation, encode its answer.
 //!
 //! `operations` has one function for each operation; `grpc` and `rest` call them; `convert` translates between wire
-//! messages and the domain's types. `state` makes the context of a call, `tokens` seals page and stream tokens,
-//! `subscriptions` follows facts, availability and queues, `ticket_document` prints tickets. No business rule is here.
+//! messages and the domain's types. `state` builds the context of a call, `tokens` signs page and stream tokens,
+//! `subscriptions` reads streams of facts, availability and queues, `ticket_document` renders tickets. Business rules
+//! are in the core.
 
 mod convert;
 pub mod grpc;

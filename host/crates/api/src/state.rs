@@ -17,18 +17,18 @@ use uuid::Uuid;
 use crate::stream_limits::Streams;
 use crate::tokens::{PageQuery, Tokens};
 
-/// The services, and what transports need to call them.
+/// State that all transports share.
 #[derive(Clone)]
 pub struct ApiState {
     /// All services.
     pub app: App,
-    /// Tokens of pages and streams.
+    /// Signs and verifies page and stream tokens.
     pub tokens: Arc<Tokens>,
-    /// How long a request may take.
+    /// The timeout of a request.
     pub timeout: Duration,
-    /// How many streams each principal has open.
+    /// The open streams of each principal.
     pub streams: Streams,
-    /// Cancelled when the host goes down: it is no longer ready, and streams end.
+    /// Cancelled when the host shuts down: readiness checks fail, and streams end.
     pub stop: CancellationToken,
 }
 
@@ -43,48 +43,48 @@ pub struct RequestHead<'a> {
     pub host: Option<&'a str>,
     /// `Idempotency-Key`.
     pub idempotency_key: Option<&'a str>,
-    /// The request's id, as [`request_id`] gave it.
+    /// The request id; see [`request_id`].
     pub request_id: Arc<str>,
-    /// By what way it came.
+    /// The transport of the request.
     pub transport: Transport,
     /// The caller's timeout, if it sent one.
     pub timeout: Option<Duration>,
 }
 
-/// Who may call an operation.
+/// The authentication that an operation requires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AuthMode {
-    /// Holders of a key.
+    /// An API key.
     Keyed,
-    /// Everybody, in a tenant.
+    /// A tenant; no API key.
     Public,
-    /// Everybody, in no tenant.
+    /// Neither a tenant nor an API key.
     Open,
 }
 
-/// Which page of which list a request asks for, as text.
+/// The page arguments of a list request, as text.
 #[derive(Clone, Copy, Debug)]
 pub struct PageArgs<'a> {
-    /// The fields and orders of the list.
+    /// The fields and orders that the list supports.
     pub spec: &'a Spec,
-    /// The largest page.
+    /// The largest page size.
     pub max: u32,
-    /// How many rows; 0: the default.
+    /// The requested page size; 0: the default.
     pub size: i64,
-    /// Where the page before ended; empty: the first page.
+    /// The page token; empty: the first page.
     pub token: &'a str,
-    /// The query to which the page belongs, filter and order included.
+    /// The query of the list, with its filter and order.
     pub query: PageQuery<'a>,
 }
 
 impl ApiState {
-    /// A gate to the services.
+    /// Creates the state; `secret` signs the tokens.
     #[must_use]
     pub fn new(app: App, secret: &SecretKey, timeout: Duration, stop: CancellationToken) -> Self {
         Self { app, tokens: Arc::new(Tokens::new(secret)), timeout, streams: Streams::default(), stop }
     }
 
-    /// The context of a request.
+    /// Returns the context of a request.
     pub async fn context(&self, auth: AuthMode, head: &RequestHead<'_>) -> Result<Ctx> {
         match auth {
             AuthMode::Keyed => self.ctx(head).await,
@@ -92,35 +92,36 @@ impl ApiState {
         }
     }
 
-    /// The context of a request: its caller is known, and the tenant that it names is its own.
+    /// Authenticates a request by its API key and returns its context. A tenant that the request names must be the
+    /// key's.
     pub async fn ctx(&self, head: &RequestHead<'_>) -> Result<Ctx> {
         let text = bearer(head.authorization)?;
         let identity = self.app.auth.authenticate(text, head.transport, &head.request_id).await?;
         self.ctx_of(identity, head).await
     }
 
-    /// The context of a request for what is public: without a key, its caller is nobody.
+    /// Returns the context of a request to a public operation; without a key, the caller is anonymous.
     pub async fn public_ctx(&self, head: &RequestHead<'_>) -> Result<Ctx> {
         if head.authorization.is_some() {
             return self.ctx(head).await;
         }
-        let named = head.tenant.map(|named| plain("X-Tenant", named)).transpose()?;
-        let identity = self.app.auth.public(named, head.host).await?;
+        let tenant = head.tenant.map(|tenant| reject_nul("X-Tenant", tenant)).transpose()?;
+        let identity = self.app.auth.public(tenant, head.host).await?;
         self.ctx_of(identity, head).await
     }
 
-    /// The context of a request whose caller is known already.
+    /// Returns the context of a request whose caller is authenticated already.
     pub async fn ctx_of(&self, identity: Identity, head: &RequestHead<'_>) -> Result<Ctx> {
-        let span = head.timeout.map_or(self.timeout, |head| head.min(self.timeout));
+        let timeout = head.timeout.map_or(self.timeout, |timeout| timeout.min(self.timeout));
         let mut ctx = Ctx::new(
             identity.tenant,
             identity.principal,
             Arc::clone(&head.request_id),
-            (self.app.now(), Instant::now() + span),
+            (self.app.now(), Instant::now() + timeout),
             head.transport,
         );
-        if let Some(named) = head.tenant {
-            let tenant = self.app.tenants.get(&ctx, plain("X-Tenant", named)?).await?;
+        if let Some(name) = head.tenant {
+            let tenant = self.app.tenants.get(&ctx, reject_nul("X-Tenant", name)?).await?;
             if tenant.id != ctx.tenant {
                 return Err(Error::not_found("tenant"));
             }
@@ -129,29 +130,29 @@ impl ApiState {
         Ok(ctx)
     }
 
-    /// The page that a request asks for.
-    pub fn page(&self, ctx: &Ctx, head: &PageArgs<'_>) -> Result<PageRequest> {
-        let query = &head.query;
-        let after = match head.token {
+    /// Reads the page arguments of a request.
+    pub fn page(&self, ctx: &Ctx, args: &PageArgs<'_>) -> Result<PageRequest> {
+        let query = &args.query;
+        let after = match args.token {
             "" => None,
             token => Some(self.tokens.open_page(ctx.tenant, query, token)?),
         };
         Ok(PageRequest {
-            size: page::size(head.size, head.max)?,
+            size: page::size(args.size, args.max)?,
             after,
-            filter: head.spec.filter(ctx, plain("filter", query.filter)?)?,
-            order: head.spec.order(query.order_by)?,
+            filter: args.spec.filter(ctx, reject_nul("filter", query.filter)?)?,
+            order: args.spec.order(query.order_by)?,
         })
     }
 
-    /// The token of the next page; empty when there is none.
+    /// Returns the token of the next page; empty if this page is the last.
     #[must_use]
     pub fn next_token(&self, ctx: &Ctx, query: &PageQuery<'_>, next: Option<&Keyset>) -> String {
         next.map(|after| self.tokens.seal_page(ctx.tenant, query, after)).unwrap_or_default()
     }
 }
 
-/// A page of a list that takes neither filter nor order.
+/// Returns the query of a list without filter and order.
 #[must_use]
 pub fn plain_query<'a>(operation: Operation, scope: &'a [&'a str]) -> PageQuery<'a> {
     PageQuery { operation, filter: "", order_by: "", scope }
@@ -160,7 +161,7 @@ pub fn plain_query<'a>(operation: Operation, scope: &'a [&'a str]) -> PageQuery<
 /// The specification of lists without filter and order.
 pub const PLAIN: Spec = Spec { fields: &[], orders: &["created"] };
 
-/// The credential in an `Authorization` header.
+/// Returns the credential of an `Authorization` header.
 pub fn bearer(authorization: Option<&str>) -> Result<&str> {
     let expected = "an API key is expected: Authorization: Bearer tsk_<id>_<secret>";
     let text = authorization.ok_or_else(|| Error::unauthenticated(expected))?;
@@ -171,61 +172,63 @@ pub fn bearer(authorization: Option<&str>) -> Result<&str> {
     Ok(credential.trim())
 }
 
-/// The error that a panic stands for.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {
+/// Converts the panic of a handler into an internal error.
+pub(crate) fn panic_error(panic: &(dyn Any + Send)) -> Error {
     let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Error::internal(std::io::Error::other(format!("a handler panicked: {message}")))
+    Error::internal(std::io::Error::other(format!("a handler panic_error: {message}")))
 }
 
-/// The error of an answer that was not ready in time.
-pub(crate) fn late() -> Error {
-    let message = "the answer was not ready in time; whether it was carried out is not known: repeat it with the same Idempotency-Key";
+/// Returns the error of a request that timed out.
+pub(crate) fn deadline_exceeded() -> Error {
+    let message =
+        "the request timed out and may have been carried out; repeat it with the same Idempotency-Key";
     Error::new(ErrorKind::DeadlineExceeded, "DEADLINE_EXCEEDED", message)
 }
 
-/// The caller's key, for the log.
-pub(crate) fn key_of(ctx: &Ctx) -> Option<String> {
+/// Returns the id of the caller's key, for the log.
+pub(crate) fn key_id(ctx: &Ctx) -> Option<String> {
     match &ctx.principal {
         Principal::Key { id, .. } => Some(id.to_string()),
         Principal::System | Principal::Anonymous => None,
     }
 }
 
-/// The id of a request: its own (`x-request-id`), the trace's (`traceparent`), or a new one.
+/// Returns the request id: from `x-request-id`, from `traceparent`, or a new one.
 #[must_use]
 pub fn request_id(header: Option<&str>, traceparent: Option<&str>) -> Arc<str> {
-    let fits = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
-    let hex =
+    let is_valid = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+    let is_trace_id =
         |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && *id != "0".repeat(32);
-    let trace = || traceparent.and_then(|text| text.split('-').nth(1)).filter(hex);
-    match header.filter(fits).or_else(trace) {
+    let trace = || traceparent.and_then(|text| text.split('-').nth(1)).filter(is_trace_id);
+    match header.filter(is_valid).or_else(trace) {
         Some(id) => id.into(),
         None => Uuid::now_v7().to_string().into(),
     }
 }
 
-/// Refuses U+0000, which no store can hold.
-pub fn plain<'a>(field: &str, text: &'a str) -> Result<&'a str> {
+/// Refuses text with U+0000, which the stores do not accept.
+pub fn reject_nul<'a>(field: &str, text: &'a str) -> Result<&'a str> {
     if text.contains('\0') {
-        return Err(Error::malformed(field, "has the character U+0000"));
+        return Err(Error::malformed(field, "contains the character U+0000"));
     }
     Ok(text)
 }
 
-/// The entity tag of a version, without quotes.
+/// Formats the entity tag of a version, without quotes.
 #[must_use]
 pub fn etag(version: u64) -> String {
     version.to_string()
 }
 
-/// The entity tag of a version with a count that changes without it.
+/// Formats the entity tag of a version and of a count that changes independently of it.
 #[must_use]
 pub fn etag_with_count(version: u64, count: u64) -> String {
     format!("{version}.{count}")
 }
 
-/// Reads a list of entity tags, separated by commas; `*` and no tag accept any version. A malformed tag matches none.
+/// Parses a comma-separated list of entity tags. `*` and an empty list accept any version; a malformed tag matches
+/// none.
 #[must_use]
 pub fn accepted_versions(tags: &str) -> IfVersion {
     match tags.trim() {
@@ -247,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_name_versions_and_malformed_ones_match_none() {
+    fn malformed_entity_tags_match_no_version() {
         assert!(accepted_versions("").is_any() && accepted_versions(" * ").is_any());
         let seven = IfVersion::one_of([7]);
         for tag in [&etag(7), "\"7\"", &etag_with_count(7, 12), "\"7\", W/\"8\", seven"] {
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_keeps_its_id_or_gets_one() {
+    fn invalid_request_id_is_replaced() {
         let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(&*request_id(Some("mine"), Some(trace)), "mine");
         assert_eq!(&*request_id(Some("not mine"), Some(trace)), "4bf92f3577b34da6a3ce929d0e0e4736");
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_bearer_is_taken() {
+    fn only_bearer_credentials_are_accepted() {
         assert_eq!(bearer(Some("Bearer tsk_a_b")).unwrap(), "tsk_a_b");
         assert_eq!(bearer(Some("bearer  tsk_a_b")).unwrap(), "tsk_a_b");
         for bad in [None, Some(""), Some("Bearer"), Some("Bearer "), Some("Basic dXNlcg=="), Some("tsk_a_b")]

@@ -5,31 +5,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tessera_core::{Ctx, Error, ErrorKind, Result};
 
-/// The most streams that one principal has open on this host.
+/// Limit of open streams of one principal on this host.
 pub(crate) const MAX_STREAMS: usize = 100;
 
-/// The most streams that all without a key have open in a tenant.
+/// Limit of open streams of all callers without a key in a tenant, on this host.
 pub(crate) const MAX_PUBLIC_STREAMS: usize = 10_000;
 
 /// Counts the open streams of each principal.
 #[derive(Clone, Debug, Default)]
 pub struct Streams(Arc<Mutex<HashMap<String, usize>>>);
 
-/// One open stream.
+/// A slot for one open stream; freed when dropped.
 pub(crate) struct Slot {
     streams: Streams,
     principal: String,
 }
 
 impl Streams {
-    /// Takes a slot until it is dropped.
+    /// Takes a slot, or fails if the limit is reached.
     pub(crate) fn enter(&self, ctx: &Ctx) -> Result<Slot> {
         let principal = format!("{}/{}", ctx.tenant, ctx.principal);
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(principal.clone()).or_default();
-        let most = if ctx.is_authenticated() { MAX_STREAMS } else { MAX_PUBLIC_STREAMS };
-        if *count >= most {
-            let message = format!("{most} streams are open already; close one first");
+        let limit = if ctx.is_authenticated() { MAX_STREAMS } else { MAX_PUBLIC_STREAMS };
+        if *count >= limit {
+            let message = format!("{limit} streams are open, which is the limit; close one first");
             return Err(Error::new(ErrorKind::RateLimited, "TOO_MANY_STREAMS", message));
         }
         *count += 1;

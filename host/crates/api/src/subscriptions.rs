@@ -1,5 +1,5 @@
-//! PositionStream facts for as long as the caller may: batches, heartbeats, and why a stream ends. The
-//! transports only encode what comes out.
+//! Streams of facts, availability, queue positions and project counts, for as long as the caller may read them:
+//! batches, heartbeats, and the reason why a stream ends. The transports encode the elements.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,58 +15,58 @@ use tessera_core::tracker::{ProjectUpdate, ProjectUpdates};
 use tessera_core::{Ctx, Error, Principal, Result};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::state::{ApiState, plain};
+use crate::state::{ApiState, reject_nul};
 use crate::stream_limits::Slot;
 
 /// The interval of heartbeats.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How long a client may leave a stream unread.
-pub(crate) const STALL: Duration = Duration::from_secs(30);
+/// How long a write to a client may take before the client is disconnected.
+pub(crate) const SLOW_READER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most types that one stream names.
+/// Limit of fact types that one stream selects.
 const MAX_TYPES: usize = 50;
 
-/// Which facts a client asks for, as text; empty: all.
+/// The query of a fact stream, as text; an empty part selects all facts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FactQuery {
-    /// The cursor to go on after.
+    /// The cursor to resume after.
     pub(crate) after: String,
-    /// Types, `issue.*` included.
+    /// Fact types or patterns such as `issue.*`.
     pub(crate) types: Vec<String>,
-    /// The id of one object.
+    /// The id of an object.
     pub(crate) object: String,
-    /// A filter over facts.
+    /// A filter expression.
     pub(crate) filter: String,
 }
 
 /// The next element of a stream.
 pub(crate) enum Next<T> {
-    /// News; the stream has gone on past all of them.
-    News(Vec<T>),
-    /// Nothing happened for a while.
+    /// New elements; the stream has advanced past all of them.
+    Items(Vec<T>),
+    /// A heartbeat is due.
     Heartbeat,
-    /// The host goes down.
+    /// The host shuts down.
     Shutdown,
-    /// The caller may no longer listen.
+    /// The caller may no longer read the stream.
     Revoked,
 }
 
-/// A caller's right to a stream, watched.
-struct Watch {
+/// The caller of an open stream: its access, its heartbeats, and its slot.
+struct Session {
     api: ApiState,
     ctx: Ctx,
-    beats: tokio::time::Interval,
+    heartbeats: tokio::time::Interval,
     _slot: Slot,
 }
 
-/// The facts of a tenant for one caller.
+/// Streams the facts of a tenant to one caller.
 pub(crate) struct FactFollower {
-    watch: Watch,
+    session: Session,
     facts: Subscription,
-    /// Read, and not sent yet.
+    /// Facts that were read and not returned yet.
     pending: Vec<Arc<Fact>>,
-    /// The client has all facts up to here.
+    /// The client has all matching facts up to this sequence number.
     position: Seq,
     types: Vec<String>,
     object: String,
@@ -75,52 +75,52 @@ pub(crate) struct FactFollower {
 
 /// Streams the availability of an event to one caller.
 pub(crate) struct AvailabilityFollower {
-    watch: Watch,
+    session: Session,
     levels: AvailabilityStream,
     /// The event.
     pub(crate) event: EventId,
 }
 
-/// A booking's place, for one caller.
+/// Streams a booking and its position to one caller.
 pub(crate) struct BookingFollower {
-    watch: Watch,
+    session: Session,
     booking: PositionStream,
 }
 
-/// The counts of projects for one caller.
+/// Streams the issue counts of projects to one caller.
 pub(crate) struct ProjectFollower {
-    watch: Watch,
-    guard: Subscription,
-    /// Whether a fact went by that may have ended the right to listen.
-    suspect: bool,
-    /// The projects that are followed.
+    session: Session,
+    facts: Subscription,
+    /// Whether a fact was read that may have revoked the caller's access.
+    must_recheck: bool,
+    /// The projects to which the caller has subscribed.
     pub(crate) updates: ProjectUpdates,
 }
 
-impl Watch {
+impl Session {
     fn new(api: &ApiState, ctx: &Ctx) -> Result<Self> {
-        let mut beats = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heartbeats = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let slot = api.streams.enter(ctx)?;
-        Ok(Self { api: api.clone(), ctx: ctx.clone(), beats, _slot: slot })
+        Ok(Self { api: api.clone(), ctx: ctx.clone(), heartbeats, _slot: slot })
     }
 
-    /// Whether the caller may still listen.
-    async fn holds(&self) -> Result<bool> {
+    /// Whether the caller may still read the stream.
+    async fn is_permitted(&self) -> Result<bool> {
         match &self.ctx.principal {
             Principal::Key { id, .. } => self.api.app.auth.is_valid(id).await,
-            // The public follows nothing but what everybody may see.
+            // Anonymous callers can only open public streams.
             Principal::System | Principal::Anonymous => Ok(true),
         }
     }
 
-    async fn beat<T>(&self) -> Result<Next<T>> {
-        Ok(if self.holds().await? { Next::Heartbeat } else { Next::Revoked })
+    async fn heartbeat<T>(&self) -> Result<Next<T>> {
+        Ok(if self.is_permitted().await? { Next::Heartbeat } else { Next::Revoked })
     }
 }
 
-/// Whether a fact may have ended somebody's right to listen.
-fn touches_rights(fact: &Fact) -> bool {
+/// Whether a fact may have revoked the access of a caller.
+fn may_revoke_access(fact: &Fact) -> bool {
     match fact.body.object.kind {
         ObjectKind::Key | ObjectKind::Tenant | ObjectKind::User => true,
         ObjectKind::Project
@@ -143,7 +143,7 @@ fn touches_rights(fact: &Fact) -> bool {
 }
 
 impl FactFollower {
-    /// Follows the facts of a query, from its cursor or from now on.
+    /// Opens a stream of the facts of a query, from its cursor or from now on.
     pub(crate) async fn open(api: &ApiState, ctx: &Ctx, query: FactQuery) -> Result<Self> {
         if query.types.len() > MAX_TYPES {
             return Err(Error::invalid("types", format!("has more than {MAX_TYPES} entries")));
@@ -152,33 +152,33 @@ impl FactFollower {
             "" => None,
             cursor => Some(api.tokens.open_cursor("after", ctx.tenant, cursor)?),
         };
-        let filter = SPEC.filter(ctx, plain("filter", &query.filter)?)?;
+        let filter = SPEC.filter(ctx, reject_nul("filter", &query.filter)?)?;
         let facts = api.app.facts.stream(ctx, after).await?;
         let FactQuery { types, object, .. } = query;
         let position = facts.cursor();
-        let watch = Watch::new(api, ctx)?;
-        Ok(Self { watch, facts, pending: Vec::new(), position, types, object, filter })
+        let session = Session::new(api, ctx)?;
+        Ok(Self { session, facts, pending: Vec::new(), position, types, object, filter })
     }
 
-    /// The cursor after which a client goes on: it has everything up to there.
+    /// Returns the cursor after which the client resumes.
     #[must_use]
     pub(crate) fn cursor(&self) -> String {
         self.seal(self.position)
     }
 
-    /// The cursor after one fact.
+    /// Returns the cursor after a fact.
     #[must_use]
     pub(crate) fn cursor_of(&self, fact: &Fact) -> String {
         fact.seq.map(|seq| self.seal(seq)).unwrap_or_default()
     }
 
-    /// Notes that the client was sent a fact; [`Self::next`] notes it for all that it gave before.
-    pub(crate) fn sent(&mut self, fact: &Fact) {
+    /// Records that a fact was sent to the client; [`Self::next`] records it for all facts that it returned before.
+    pub(crate) fn mark_sent(&mut self, fact: &Fact) {
         self.position = fact.seq.unwrap_or(self.position);
     }
 
     fn seal(&self, seq: Seq) -> String {
-        self.watch.api.tokens.seal_cursor(self.watch.ctx.tenant, seq)
+        self.session.api.tokens.seal_cursor(self.session.ctx.tenant, seq)
     }
 
     /// Waits for the next element. Cancel safe.
@@ -188,110 +188,111 @@ impl FactFollower {
                 self.position = self.facts.cursor();
                 self.pending = tokio::select! {
                     biased;
-                    () = self.watch.api.stop.cancelled() => return Ok(Next::Shutdown),
-                    _ = self.watch.beats.tick() => return self.watch.beat().await,
+                    () = self.session.api.stop.cancelled() => return Ok(Next::Shutdown),
+                    _ = self.session.heartbeats.tick() => return self.session.heartbeat().await,
                     facts = self.facts.next() => facts?,
                 };
                 if self.pending.is_empty() {
                     return Ok(Next::Shutdown);
                 }
             }
-            if self.pending.iter().any(|fact| touches_rights(fact)) && !self.watch.holds().await? {
+            if self.pending.iter().any(|fact| may_revoke_access(fact)) && !self.session.is_permitted().await?
+            {
                 return Ok(Next::Revoked);
             }
-            let read = std::mem::take(&mut self.pending);
-            let news: Vec<_> = read.into_iter().filter(|fact| self.wants(fact)).collect();
-            if !news.is_empty() {
-                return Ok(Next::News(news));
+            let batch = std::mem::take(&mut self.pending);
+            let facts: Vec<_> = batch.into_iter().filter(|fact| self.selects(fact)).collect();
+            if !facts.is_empty() {
+                return Ok(Next::Items(facts));
             }
         }
     }
 
-    fn wants(&self, fact: &Fact) -> bool {
-        let what = &fact.body;
-        let typed =
-            self.types.is_empty() || self.types.iter().any(|pattern| type_matches(pattern, &what.fact_type));
-        let named = self.object.is_empty() || self.object == what.object.id;
-        typed && named && fact.matches(&self.filter)
+    fn selects(&self, fact: &Fact) -> bool {
+        let body = &fact.body;
+        let is_type =
+            self.types.is_empty() || self.types.iter().any(|pattern| type_matches(pattern, &body.fact_type));
+        let is_object = self.object.is_empty() || self.object == body.object.id;
+        is_type && is_object && fact.matches(&self.filter)
     }
 }
 
 impl AvailabilityFollower {
-    /// Follows an event from now on.
+    /// Opens a stream of an event's availability, from now on.
     pub(crate) async fn open(api: &ApiState, ctx: &Ctx, event: EventId) -> Result<Self> {
         let levels = api.app.availability_streams.open(ctx, event).await?;
-        Ok(Self { watch: Watch::new(api, ctx)?, levels, event })
+        Ok(Self { session: Session::new(api, ctx)?, levels, event })
     }
 
     /// Waits for the next element. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Next<AvailabilityUpdate>> {
         tokio::select! {
             biased;
-            () = self.watch.api.stop.cancelled() => Ok(Next::Shutdown),
-            _ = self.watch.beats.tick() => self.watch.beat().await,
+            () = self.session.api.stop.cancelled() => Ok(Next::Shutdown),
+            _ = self.session.heartbeats.tick() => self.session.heartbeat().await,
             update = self.levels.next() => {
-                Ok(update.map_or(Next::Shutdown, |update| Next::News(vec![update])))
+                Ok(update.map_or(Next::Shutdown, |update| Next::Items(vec![update])))
             }
         }
     }
 }
 
 impl BookingFollower {
-    /// Follows a booking from now on.
+    /// Opens a stream of a booking, from now on.
     pub(crate) async fn open(api: &ApiState, ctx: &Ctx, id: BookingId) -> Result<Self> {
         let booking = api.app.bookings.stream(ctx, id).await?;
-        Ok(Self { watch: Watch::new(api, ctx)?, booking })
+        Ok(Self { session: Session::new(api, ctx)?, booking })
     }
 
-    /// Waits for the next element; `None` after the booking's last state.
+    /// Waits for the next element; `None` after the booking's final state.
     pub(crate) async fn next(&mut self) -> Result<Option<Next<BookingPosition>>> {
-        let standing = tokio::select! {
+        let position = tokio::select! {
             biased;
-            () = self.watch.api.stop.cancelled() => return Ok(Some(Next::Shutdown)),
-            _ = self.watch.beats.tick() => return self.watch.beat().await.map(Some),
-            standing = self.booking.next() => standing?,
+            () = self.session.api.stop.cancelled() => return Ok(Some(Next::Shutdown)),
+            _ = self.session.heartbeats.tick() => return self.session.heartbeat().await.map(Some),
+            position = self.booking.next() => position?,
         };
-        let Some(standing) = standing else { return Ok(None) };
-        // Nothing is sent in between, so one check here is enough.
-        Ok(Some(if self.watch.holds().await? { Next::News(vec![standing]) } else { Next::Revoked }))
+        let Some(position) = position else { return Ok(None) };
+        // Nothing is sent between two elements, so a check before each is enough.
+        Ok(Some(if self.session.is_permitted().await? { Next::Items(vec![position]) } else { Next::Revoked }))
     }
 }
 
 impl ProjectFollower {
-    /// Follows no project yet.
+    /// Opens a stream without projects.
     pub(crate) async fn open(api: &ApiState, ctx: &Ctx) -> Result<Self> {
         let updates = ProjectUpdates::open(&api.app, ctx).await?;
-        let guard = api.app.facts.follow(ctx);
-        Ok(Self { watch: Watch::new(api, ctx)?, guard, suspect: false, updates })
+        let facts = api.app.facts.follow(ctx);
+        Ok(Self { session: Session::new(api, ctx)?, facts, must_recheck: false, updates })
     }
 
     /// Waits for the next element. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Next<ProjectUpdate>> {
-        let Self { watch, guard, suspect, updates } = self;
-        // Kept while other facts go by, for it may be about to say what it has read.
-        let mut news = std::pin::pin!(updates.next());
+        let Self { session, facts, must_recheck, updates } = self;
+        // Kept across iterations: a new future would read the projects again.
+        let mut updates = std::pin::pin!(updates.next());
         loop {
-            if *suspect {
-                if !watch.holds().await? {
+            if *must_recheck {
+                if !session.is_permitted().await? {
                     return Ok(Next::Revoked);
                 }
-                *suspect = false;
+                *must_recheck = false;
             }
             tokio::select! {
                 biased;
-                () = watch.api.stop.cancelled() => return Ok(Next::Shutdown),
-                news = &mut news => {
-                    let news = news?;
-                    return Ok(if news.is_empty() { Next::Shutdown } else { Next::News(news) });
+                () = session.api.stop.cancelled() => return Ok(Next::Shutdown),
+                updates = &mut updates => {
+                    let updates = updates?;
+                    return Ok(if updates.is_empty() { Next::Shutdown } else { Next::Items(updates) });
                 }
-                facts = guard.next() => {
-                    let facts = facts?;
-                    if facts.is_empty() {
+                batch = facts.next() => {
+                    let batch = batch?;
+                    if batch.is_empty() {
                         return Ok(Next::Shutdown);
                     }
-                    *suspect = facts.iter().any(|fact| touches_rights(fact));
+                    *must_recheck = batch.iter().any(|fact| may_revoke_access(fact));
                 }
-                _ = watch.beats.tick() => return watch.beat().await,
+                _ = session.heartbeats.tick() => return session.heartbeat().await,
             }
         }
     }

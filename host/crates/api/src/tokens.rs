@@ -1,7 +1,7 @@
-//! Opaque tokens: where a page or a stream goes on, and who may open a stream without a header.
+//! Opaque tokens: page tokens, cursors of fact streams, and stream tokens, which open a stream without a header.
 //!
-//! All carry a MAC, pages and cursors over the tenant and what they belong to too: none can be forged or
-//! used elsewhere, and every host with the same secret reads them.
+//! Each token has a MAC. The MAC of a page token also covers the tenant and the query, that of a cursor the tenant, so
+//! a token is valid only there. Hosts with the same secret accept each other's tokens.
 
 use std::time::Duration;
 
@@ -14,32 +14,32 @@ use tessera_core::page::{Keyset, SortKey};
 use tessera_core::secret::{SecretKey, random_hex};
 use tessera_core::{Error, Result, Timestamp};
 
-/// How long a stream token can be used.
+/// The lifetime of a stream token.
 pub const STREAM_TOKEN_LIFETIME: Duration = Duration::from_secs(60);
 
 /// The prefix of stream tokens.
-const STREAM: &str = "tst_";
+const STREAM_PREFIX: &str = "tst_";
 
-/// The bytes of a MAC that a token carries.
-const MAC: usize = 16;
+/// The length of the truncated MAC in a token, in bytes.
+const MAC_LENGTH: usize = 16;
 
-/// No token is longer; what is, is not decoded.
-const MAX_TEXT: usize = 4_096;
+/// The longest text that is decoded as a token.
+const MAX_TOKEN_LENGTH: usize = 4_096;
 
-/// The query to which a page belongs.
+/// The query of a list, which a page token is bound to.
 #[derive(Clone, Copy, Debug)]
 pub struct PageQuery<'a> {
-    /// What lists.
+    /// The list operation.
     pub operation: Operation,
     /// The filter as the client wrote it.
     pub filter: &'a str,
     /// The order as the client wrote it.
     pub order_by: &'a str,
-    /// Further arguments of the query: ids in the path, a search text.
+    /// Other arguments of the query: ids in the path, a search text.
     pub scope: &'a [&'a str],
 }
 
-/// Makes and reads tokens.
+/// Signs and verifies tokens.
 pub struct Tokens {
     pages: [u8; 32],
     cursors: [u8; 32],
@@ -49,16 +49,16 @@ pub struct Tokens {
 /// The content of a stream token.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StreamPass {
-    /// Whose it is.
+    /// The key whose holder opens the stream.
     pub key: KeyId,
-    /// Its marker in the file.
+    /// The nonce by which the store records that the token was used.
     pub nonce: String,
-    /// Until when it can be used.
+    /// The end of its lifetime.
     pub until: Timestamp,
 }
 
 impl Tokens {
-    /// Tokens of a host; hosts with the same secret read each other's pages and cursors.
+    /// Derives the keys of the tokens from the host's secret.
     #[must_use]
     pub fn new(secret: &SecretKey) -> Self {
         Self {
@@ -68,43 +68,43 @@ impl Tokens {
         }
     }
 
-    /// The token of the page that begins after `after`.
+    /// Returns the token of the page that begins after `after`.
     #[must_use]
     pub fn seal_page(&self, tenant: TenantId, query: &PageQuery<'_>, after: &Keyset) -> String {
         seal(&self.pages, &query.context(tenant), &encode(after))
     }
 
-    /// Where a page begins; refuses what was not sealed for this tenant and query.
+    /// Returns where a page begins; fails if the token was not signed for this tenant and query.
     pub fn open_page(&self, tenant: TenantId, query: &PageQuery<'_>, token: &str) -> Result<Keyset> {
-        let opened = open(&self.pages, &query.context(tenant), token).and_then(|body| decode(&body));
-        opened.ok_or_else(|| {
+        let after = open(&self.pages, &query.context(tenant), token).and_then(|body| decode(&body));
+        after.ok_or_else(|| {
             Error::invalid("page_token", "is not a token of this list; begin without one, with the same filter and order for every page")
         })
     }
 
-    /// The cursor after which a stream goes on.
+    /// Returns the cursor after a sequence number.
     #[must_use]
     pub fn seal_cursor(&self, tenant: TenantId, seq: Seq) -> String {
         seal(&self.cursors, tenant.0.as_bytes(), &seq.to_be_bytes())
     }
 
-    /// The place that a cursor names; `field` is where the client wrote it.
+    /// Returns the sequence number of a cursor, which the client sent in `field`.
     pub fn open_cursor(&self, field: &str, tenant: TenantId, cursor: &str) -> Result<Seq> {
         let body = open(&self.cursors, tenant.0.as_bytes(), cursor);
         let seq = body.and_then(|body| body.try_into().ok()).map(Seq::from_be_bytes);
-        seq.ok_or_else(|| Error::invalid(field, "is not a cursor that this tenant was given"))
+        seq.ok_or_else(|| Error::invalid(field, "is not a cursor of this tenant"))
     }
 
-    /// A token with which the holder of a key can open one stream until then.
+    /// Returns a token with which the holder of `key` can open one stream before `until`.
     pub fn seal_stream(&self, key: &KeyId, until: Timestamp) -> Result<String> {
         let nonce = random_hex::<16>()?;
         let body = [&until.micros().to_be_bytes()[..], nonce.as_bytes(), key.as_str().as_bytes()].concat();
-        Ok(format!("{STREAM}{}", seal(&self.streams, b"", &body)))
+        Ok(format!("{STREAM_PREFIX}{}", seal(&self.streams, b"", &body)))
     }
 
-    /// The content of a stream token. The store holds whether it was used.
+    /// Returns the content of a valid stream token. The store records whether it was used.
     pub fn open_stream(&self, token: &str, now: Timestamp) -> Result<StreamPass> {
-        let body = token.strip_prefix(STREAM).and_then(|text| open(&self.streams, b"", text));
+        let body = token.strip_prefix(STREAM_PREFIX).and_then(|text| open(&self.streams, b"", text));
         let pass = body.and_then(|body| {
             let (until, rest) = body.split_first_chunk::<8>()?;
             let (nonce, key) = rest.split_at_checked(32)?;
@@ -117,7 +117,7 @@ impl Tokens {
         });
         pass.filter(|pass| pass.until > now).ok_or_else(|| {
             Error::unauthenticated(
-                "the stream token is not valid, or no longer; each opens one stream within a minute",
+                "the stream token is invalid or has expired; request a new one, which opens one stream within a minute",
             )
         })
     }
@@ -146,19 +146,19 @@ fn mac(key: &[u8; 32], context: &[u8], body: &[u8]) -> blake3::Hash {
 }
 
 fn seal(key: &[u8; 32], context: &[u8], body: &[u8]) -> String {
-    let mut bytes = mac(key, context, body).as_bytes().get(..MAC).unwrap_or_default().to_vec();
+    let mut bytes = mac(key, context, body).as_bytes().get(..MAC_LENGTH).unwrap_or_default().to_vec();
     bytes.extend_from_slice(body);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 fn open(key: &[u8; 32], context: &[u8], text: &str) -> Option<Vec<u8>> {
-    if text.len() > MAX_TEXT {
+    if text.len() > MAX_TOKEN_LENGTH {
         return None;
     }
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let (tag, body) = bytes.split_at_checked(MAC)?;
-    let right = mac(key, context, body);
-    let difference = tag.iter().zip(right.as_bytes()).fold(0_u8, |sum, (a, b)| sum | (a ^ b));
+    let (tag, body) = bytes.split_at_checked(MAC_LENGTH)?;
+    let expected = mac(key, context, body);
+    let difference = tag.iter().zip(expected.as_bytes()).fold(0_u8, |sum, (a, b)| sum | (a ^ b));
     (difference == 0).then(|| body.to_vec())
 }
 
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_token_opens_for_its_own_query_only() {
+    fn page_token_is_bound_to_its_query() {
         let (tokens, tenant) = (tokens('a'), TenantId::generate());
         let keys = [
             SortKey::Time(Timestamp::from_micros(-5).unwrap()),
@@ -224,19 +224,19 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_token_is_refused_and_rubbish_never_panics() {
-        let (mine, tenant) = (tokens('a'), TenantId::generate());
+    fn forged_and_malformed_page_tokens_are_refused() {
+        let (tokens, tenant) = (tokens('a'), TenantId::generate());
         let after = Keyset { key: SortKey::Integer(1), id: "x".into() };
-        let forged = tokens('b').seal_page(tenant, &query("", &[]), &after);
+        let forged = self::tokens('b').seal_page(tenant, &query("", &[]), &after);
         let long = "A".repeat(5_000);
         for text in ["", "A", "AAAA", "====", "é", &long, &forged] {
-            let error = mine.open_page(tenant, &query("", &[]), text).unwrap_err();
+            let error = tokens.open_page(tenant, &query("", &[]), text).unwrap_err();
             assert_eq!(error.faults()[0].field, "page_token");
         }
     }
 
     #[test]
-    fn a_cursor_opens_for_its_own_tenant_only() {
+    fn cursor_is_bound_to_its_tenant() {
         let (tokens, tenant) = (tokens('a'), TenantId::generate());
         let cursor = tokens.seal_cursor(tenant, 7);
         assert_eq!(tokens.open_cursor("after", tenant, &cursor).unwrap(), 7);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_token_says_whose_it_is_until_it_is_too_late() {
+    fn stream_token_has_its_key_until_it_expires() {
         let (tokens, key) = (tokens('a'), KeyId::parse("id", "root").unwrap());
         let at = |micros| Timestamp::from_micros(micros).unwrap();
         let token = tokens.seal_stream(&key, at(100)).unwrap();

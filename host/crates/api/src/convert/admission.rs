@@ -1,4 +1,4 @@
-//! Tickets, and the keys of their codes.
+//! Tickets and signing keys.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,19 +7,19 @@ use tessera_core::value::Money;
 use tessera_proto::common::v1 as common;
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::{count, time};
+use crate::convert::{time, to_i32};
 use crate::state::{etag, etag_with_count};
 
-/// By what codes are signed.
+/// The signature algorithm of codes.
 const ALGORITHM: &str = "Ed25519";
 
-/// The entity tag of a ticket; a code that is signed by another key has another tag.
+/// The entity tag of a ticket; it depends on the key that signs the code.
 fn ticket_etag(ticket: &Ticket, code: Option<&Code>) -> String {
     let signed_by = code.and_then(|code| ScannedCode::parse("code", &code.0).ok()).map(|code| code.key);
     signed_by.map_or_else(|| etag(ticket.version), |key| etag_with_count(ticket.version, key.into()))
 }
 
-/// A ticket, with its code for who sees it.
+/// Encodes a ticket, with its code if the caller may see it.
 #[must_use]
 pub(crate) fn ticket(ticket: Ticket, code: Option<Code>) -> pb::Ticket {
     let etag = ticket_etag(&ticket, code.as_ref());
@@ -35,7 +35,7 @@ pub(crate) fn ticket(ticket: Ticket, code: Option<Code>) -> pb::Ticket {
         state: ticket.state.name().to_owned(),
         code: code.map(|code| code.0),
         serial: ticket.serial.into(),
-        entries: count(ticket.presence.entries.into()),
+        entries: to_i32(ticket.presence.entries.into()),
         inside: ticket.presence.inside,
         last_at: ticket.presence.last_at.and_then(time),
         last_gate: ticket.presence.last_gate,
@@ -46,7 +46,7 @@ pub(crate) fn ticket(ticket: Ticket, code: Option<Code>) -> pb::Ticket {
     }
 }
 
-/// The public part of a ticket.
+/// Encodes the public part of a ticket.
 #[must_use]
 pub(crate) fn public_ticket(ticket: Ticket) -> pb::PublicTicket {
     pb::PublicTicket {
@@ -57,9 +57,9 @@ pub(crate) fn public_ticket(ticket: Ticket) -> pb::PublicTicket {
     }
 }
 
-/// Codes of a ticket that are void.
+/// Encodes revoked codes of a ticket.
 #[must_use]
-pub(crate) fn revoked(codes: RevokedCodes) -> pb::RevokedCode {
+pub(crate) fn revoked_code(codes: RevokedCodes) -> pb::RevokedCode {
     pb::RevokedCode {
         ticket_id: codes.ticket.to_string(),
         good_serial: codes.valid_serial.map(Into::into),
@@ -67,9 +67,9 @@ pub(crate) fn revoked(codes: RevokedCodes) -> pb::RevokedCode {
     }
 }
 
-/// The public half of a key.
+/// Encodes the public part of a signing key.
 #[must_use]
-pub(crate) fn key(key: &SigningKey) -> pb::SigningKey {
+pub(crate) fn signing_key(key: &SigningKey) -> pb::SigningKey {
     pb::SigningKey {
         number: key.id.into(),
         public_key: STANDARD.encode(&key.public),

@@ -1,4 +1,4 @@
-//! Queues, and the places in them.
+//! Queues and bookings.
 
 use tessera_core::Result;
 use tessera_core::booking::{BookingPosition, CreateBooking, Queue, QueueStatus};
@@ -7,60 +7,60 @@ use tessera_core::inventory::LineRequest;
 use tessera_core::text::Faults;
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::small;
+use crate::convert::catalog::read_u32;
 use crate::convert::reservation::read_lines;
-use crate::convert::{count, large, text, time};
+use crate::convert::{text, time, to_i32, to_i64};
 use crate::state::{etag, etag_with_count};
 
-/// More bookings than are ever served at once, so that two counts make one number.
-const BEYOND_ACTIVE: u64 = 100_000;
+/// Above the limit of active bookings, so that both counts fit into one number.
+const ACTIVE_FACTOR: u64 = 100_000;
 
-/// Reads a request for a place in the queue.
+/// Reads a request to join the queue.
 pub(crate) fn enqueue(request: pb::EnqueueBookingRequest) -> Result<CreateBooking> {
     let event = EventId::parse("event_id", &request.event_id)?;
     let mut faults = Faults::default();
-    let seconds = small("timeout_seconds", Some(request.timeout_seconds), &mut faults);
+    let seconds = read_u32("timeout_seconds", Some(request.timeout_seconds), &mut faults);
     let lines = read_lines(request.lines)?;
     faults.into_result()?;
     let hold_seconds = seconds.filter(|seconds| *seconds > 0);
     Ok(CreateBooking { event, buyer: request.user_id, lines, hold_seconds })
 }
 
-/// Reads the terms of a queue: bookings served at once, seconds for each, whether it is required.
+/// Reads the terms of a queue: the limit of active bookings, the seconds for each, and whether the queue is required.
 pub(crate) fn terms(request: &pb::SetQueueRequest) -> Result<(u32, u32, bool)> {
     let mut faults = Faults::default();
-    let max_active = small("max_active", Some(request.max_active), &mut faults).unwrap_or_default();
+    let max_active = read_u32("max_active", Some(request.max_active), &mut faults).unwrap_or_default();
     let active_seconds =
-        small("active_seconds", Some(request.active_seconds), &mut faults).unwrap_or_default();
+        read_u32("active_seconds", Some(request.active_seconds), &mut faults).unwrap_or_default();
     faults.into_result().map(|()| (max_active, active_seconds, request.required))
 }
 
 /// The entity tag of a booking at its position.
-fn standing_etag(standing: &BookingPosition) -> String {
-    let version = standing.booking.version;
-    standing.position.map_or_else(|| etag(version), |position| etag_with_count(version, position))
+fn booking_etag(position: &BookingPosition) -> String {
+    let version = position.booking.version;
+    position.position.map_or_else(|| etag(version), |position| etag_with_count(version, position))
 }
 
 /// The entity tag of a queue with its counts.
 fn status_etag(status: &QueueStatus) -> String {
-    let counts = status.waiting.saturating_mul(BEYOND_ACTIVE).saturating_add(status.active);
+    let counts = status.waiting.saturating_mul(ACTIVE_FACTOR).saturating_add(status.active);
     etag_with_count(status.queue.version, counts)
 }
 
-/// A booking and its place.
+/// Encodes a booking and its position.
 #[must_use]
-pub(crate) fn standing(standing: BookingPosition) -> pb::Booking {
-    let etag = standing_etag(&standing);
-    let BookingPosition { booking, position } = standing;
+pub(crate) fn booking(position: BookingPosition) -> pb::Booking {
+    let etag = booking_etag(&position);
+    let BookingPosition { booking, position } = position;
     let (failure_reason, failure_message) = booking.failure.unzip();
     pb::Booking {
         id: booking.id.to_string(),
         event_id: booking.event.to_string(),
         user_id: booking.buyer,
         lines: booking.lines.into_iter().map(line).collect(),
-        timeout_seconds: booking.hold_seconds.map(|seconds| count(seconds.into())).unwrap_or_default(),
+        timeout_seconds: booking.hold_seconds.map(|seconds| to_i32(seconds.into())).unwrap_or_default(),
         state: booking.state.name().to_owned(),
-        position: position.map(large),
+        position: position.map(to_i64),
         entered_at: time(booking.entered_at),
         active_at: booking.active_at.and_then(time),
         active_until: booking.active_until.and_then(time),
@@ -76,32 +76,32 @@ pub(crate) fn standing(standing: BookingPosition) -> pb::Booking {
 fn line(line: LineRequest) -> pb::RequestedLine {
     pb::RequestedLine {
         ticket_type_id: line.ticket_type.to_string(),
-        quantity: count(line.quantity.into()),
+        quantity: to_i32(line.quantity.into()),
         seat_numbers: line.seats,
     }
 }
 
-/// An event's queue.
+/// Encodes the status of an event's queue.
 #[must_use]
 pub(crate) fn status(status: &QueueStatus) -> pb::GetQueueStatusResponse {
     pb::GetQueueStatusResponse {
         event_id: status.queue.id.to_string(),
-        waiting: large(status.waiting),
-        active: large(status.active),
-        max_active: count(status.queue.max_active.into()),
-        active_seconds: count(status.queue.active_seconds.into()),
+        waiting: to_i64(status.waiting),
+        active: to_i64(status.active),
+        max_active: to_i32(status.queue.max_active.into()),
+        active_seconds: to_i32(status.queue.active_seconds.into()),
         required: status.queue.required,
         etag: status_etag(status),
     }
 }
 
-/// The terms of an event's queue.
+/// Encodes the terms of an event's queue.
 #[must_use]
 pub(crate) fn queue(queue: &Queue) -> pb::SetQueueResponse {
     pb::SetQueueResponse {
         event_id: queue.id.to_string(),
-        max_active: count(queue.max_active.into()),
-        active_seconds: count(queue.active_seconds.into()),
+        max_active: to_i32(queue.max_active.into()),
+        active_seconds: to_i32(queue.active_seconds.into()),
         required: queue.required,
         updated_at: time(queue.updated_at),
         etag: etag(queue.version),

@@ -1,4 +1,4 @@
-//! What calls of plugins did.
+//! Records of plugin calls.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tessera_proto::plugin::v1 as pb;
 
 use crate::convert::time;
 
-/// The last calls of an installation, and what all came to.
+/// Encodes the last calls of an installation, and the counters of all calls.
 #[must_use]
 pub(crate) fn calls(calls: Calls) -> pb::ListInstallationCallsResponse {
     let Counters { calls: all, refused, failed, passed_over, fuel, time } = calls.counters;
@@ -21,10 +21,10 @@ pub(crate) fn calls(calls: Calls) -> pb::ListInstallationCallsResponse {
     }
 }
 
-/// One call.
+/// Encodes the record of a call.
 #[must_use]
 pub(crate) fn record(record: CallRecord) -> pb::CallRecord {
-    let Usage { fuel, time: span, memory } = record.usage;
+    let Usage { fuel, time: duration, memory } = record.usage;
     pb::CallRecord {
         number: record.number,
         at: time(record.at),
@@ -33,33 +33,34 @@ pub(crate) fn record(record: CallRecord) -> pb::CallRecord {
         request_id: record.request_id,
         subject: record.subject.map(|(kind, id)| pb::Subject { kind, id }),
         verdict: Some(verdict(record.verdict)),
-        usage: Some(pb::CallUsage { fuel, time_us: micros(span), memory }),
+        usage: Some(pb::CallUsage { fuel, time_us: micros(duration), memory }),
         log: record.log.into_iter().map(line).collect(),
         log_was_cut: record.log_was_cut,
-        lookups: record.lookups.into_iter().map(looked_up).collect(),
+        lookups: record.lookups.into_iter().map(lookup).collect(),
     }
 }
 
 fn verdict(verdict: Verdict) -> pb::Verdict {
-    let plain = |outcome: pb::CallOutcome| pb::Verdict { outcome: outcome.into(), ..Default::default() };
+    let with_outcome =
+        |outcome: pb::CallOutcome| pb::Verdict { outcome: outcome.into(), ..Default::default() };
     match verdict {
-        Verdict::Accepted => plain(pb::CallOutcome::Accepted),
+        Verdict::Accepted => with_outcome(pb::CallOutcome::Accepted),
         Verdict::Effects(count) => {
             let effects = u32::try_from(count).unwrap_or(u32::MAX);
-            pb::Verdict { effects: Some(effects), ..plain(pb::CallOutcome::Effects) }
+            pb::Verdict { effects: Some(effects), ..with_outcome(pb::CallOutcome::Effects) }
         }
         Verdict::Refused(refusals) => {
             let refusals = refusals.into_iter().map(refusal).collect();
-            pb::Verdict { refusals, ..plain(pb::CallOutcome::Refused) }
+            pb::Verdict { refusals, ..with_outcome(pb::CallOutcome::Refused) }
         }
         Verdict::Failed(Failure { reason, message, backtrace }) => {
             let failure = pb::Failure { reason: reason.name().to_owned(), message, backtrace };
-            pb::Verdict { failure: Some(failure), ..plain(pb::CallOutcome::Failed) }
+            pb::Verdict { failure: Some(failure), ..with_outcome(pb::CallOutcome::Failed) }
         }
     }
 }
 
-/// A reason for which a plugin refuses.
+/// Encodes a refusal of a plugin.
 #[must_use]
 pub(crate) fn refusal(refusal: Refusal) -> pb::Refusal {
     pb::Refusal { field: refusal.field, code: refusal.code, message: refusal.message }
@@ -75,22 +76,22 @@ fn line(line: LogLine) -> pb::LogLine {
     pb::LogLine { level: level.into(), message: line.message }
 }
 
-fn looked_up(looked: LookupRecord) -> pb::LookedUp {
-    let plain = |function: &str, kind: String| pb::LookedUp {
+fn lookup(record: LookupRecord) -> pb::LookedUp {
+    let base = |function: &str, kind: String| pb::LookedUp {
         function: function.to_owned(),
         kind,
-        found: looked.found,
+        found: record.found,
         ..Default::default()
     };
-    match looked.request {
-        LookupRequest::Get(kind, id) => pb::LookedUp { id: Some(id), ..plain("get", kind) },
+    match record.request {
+        LookupRequest::Get(kind, id) => pb::LookedUp { id: Some(id), ..base("get", kind) },
         LookupRequest::Find(kind, filter, limit) => {
-            pb::LookedUp { filter: Some(filter), limit: Some(limit), ..plain("find", kind) }
+            pb::LookedUp { filter: Some(filter), limit: Some(limit), ..base("find", kind) }
         }
     }
 }
 
-/// A span in whole microseconds.
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+/// Converts a duration to whole microseconds.
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

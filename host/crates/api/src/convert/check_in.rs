@@ -1,4 +1,4 @@
-//! Check-ins, and what they add up to.
+//! Check-ins and their statistics.
 
 use tessera_core::admission::{
     CheckIn, CreateCheckIn, Direction, Inspection, MergedScan, ReportedScan, Scan, Verdict,
@@ -9,9 +9,9 @@ use tessera_core::{Error, Result, Timestamp};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::admission::ticket;
-use crate::convert::{large, non_empty, read_time, time};
+use crate::convert::{non_empty, read_time, time, to_i64};
 
-/// A check-in.
+/// Encodes a check-in.
 #[must_use]
 pub(crate) fn record(check_in: CheckIn) -> pb::CheckInRecord {
     let (undone_by, undone_at) = check_in.undone.map(|undone| (undone.by, undone.at)).unzip();
@@ -34,7 +34,7 @@ pub(crate) fn record(check_in: CheckIn) -> pb::CheckInRecord {
     }
 }
 
-/// The result of validating a ticket.
+/// Encodes the result of a validation.
 #[must_use]
 pub(crate) fn inspection(inspection: Inspection) -> pb::ValidateTicketResponse {
     let refusal = inspection.refusal.as_ref();
@@ -59,13 +59,13 @@ pub(crate) fn check_in(request: pb::CheckInRequest) -> Result<CreateCheckIn> {
     })
 }
 
-/// Reads a validation request: a check-in at no gate.
+/// Reads a validation request, as a check-in without a gate.
 pub(crate) fn validation(request: pb::ValidateTicketRequest) -> Result<CreateCheckIn> {
     let pb::ValidateTicketRequest { event_id, ticket_id, qr_code, direction } = request;
     check_in(pb::CheckInRequest { event_id, ticket_id, qr_code, direction, ..Default::default() })
 }
 
-/// Reads a scan of a device; a scan that cannot be read fails alone.
+/// Reads a scan of a device; a malformed scan does not fail the batch.
 #[must_use]
 pub(crate) fn scan(event_id: &str, device_id: &str, scan: pb::Scan) -> ReportedScan {
     let pb::Scan { nonce, at, ticket_id, qr_code, direction, gate, staff_id } = scan;
@@ -77,7 +77,7 @@ pub(crate) fn scan(event_id: &str, device_id: &str, scan: pb::Scan) -> ReportedS
     ReportedScan { nonce, scan }
 }
 
-/// Describes a check-in to the person at the gate.
+/// Returns the message for the person at the gate.
 #[must_use]
 pub(crate) fn message(check_in: &CheckIn) -> &'static str {
     match (check_in.verdict, check_in.direction) {
@@ -89,9 +89,9 @@ pub(crate) fn message(check_in: &CheckIn) -> &'static str {
     }
 }
 
-/// The result of a scan.
+/// Encodes the result of a scan.
 #[must_use]
-pub(crate) fn merged(scan: MergedScan) -> pb::ScanResult {
+pub(crate) fn scan_result(scan: MergedScan) -> pb::ScanResult {
     let nonce = scan.nonce;
     match scan.result {
         Ok(check_in) => {
@@ -105,26 +105,26 @@ pub(crate) fn merged(scan: MergedScan) -> pb::ScanResult {
     }
 }
 
-/// The statistics of an event's check-ins.
+/// Encodes the statistics of an event's check-ins.
 #[must_use]
 pub(crate) fn stats(stats: DoorStats) -> pb::EventStats {
     pb::EventStats {
-        valid: large(stats.valid),
-        cancelled: large(stats.cancelled),
-        admitted: large(stats.admitted),
-        inside: large(stats.inside),
+        valid: to_i64(stats.valid),
+        cancelled: to_i64(stats.cancelled),
+        admitted: to_i64(stats.admitted),
+        inside: to_i64(stats.inside),
         gates: stats.gates.into_iter().map(gate).collect(),
         minutes: stats.minutes.into_iter().map(minute).collect(),
     }
 }
 
-fn gate((gate, passed): (String, GateCounts)) -> pb::GateStats {
-    let GateCounts { entries, exits, refused } = passed;
-    pb::GateStats { gate, entries: large(entries), exits: large(exits), refused: large(refused) }
+fn gate((gate, counts): (String, GateCounts)) -> pb::GateStats {
+    let GateCounts { entries, exits, refused } = counts;
+    pb::GateStats { gate, entries: to_i64(entries), exits: to_i64(exits), refused: to_i64(refused) }
 }
 
-fn minute((at, gate, passed): (Timestamp, String, GateCounts)) -> pb::MinuteStats {
-    let GateCounts { entries, exits, refused } = passed;
-    let (entries, exits, refused) = (large(entries), large(exits), large(refused));
+fn minute((at, gate, counts): (Timestamp, String, GateCounts)) -> pb::MinuteStats {
+    let GateCounts { entries, exits, refused } = counts;
+    let (entries, exits, refused) = (to_i64(entries), to_i64(exits), to_i64(refused));
     pb::MinuteStats { minute: time(at), gate, entries, exits, refused }
 }

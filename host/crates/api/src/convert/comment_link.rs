@@ -1,4 +1,4 @@
-//! What hangs on issues: comments and links.
+//! Comments and links of issues.
 
 use tessera_core::tracker::{Comment, Link, Relation};
 use tessera_proto::issues::v1 as pb;
@@ -7,7 +7,7 @@ use crate::convert::fact::actor;
 use crate::convert::{names, time};
 use crate::state::etag;
 
-/// A comment.
+/// Encodes a comment.
 #[must_use]
 pub(crate) fn comment(comment: Comment) -> pb::Comment {
     pb::Comment {
@@ -21,11 +21,11 @@ pub(crate) fn comment(comment: Comment) -> pb::Comment {
     }
 }
 
-/// A link, as seen from one of its two issues.
+/// Encodes a link, from the side of one of its issues.
 #[must_use]
 pub(crate) fn link(link: &Link) -> pb::Link {
     let created_at = match link.relation {
-        // These are fields of the child; when they were set is in its history.
+        // Parents are a field of the child, so the time is only in its history.
         Relation::Parent | Relation::Child => None,
         Relation::Blocks
         | Relation::BlockedBy

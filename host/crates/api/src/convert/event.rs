@@ -8,9 +8,9 @@ use tessera_core::text::Faults;
 use tessera_core::{Result, Timestamp};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::{HOLDS, count as number, required, small};
+use crate::convert::catalog::{HOLD_FIELDS, read_u32, read_u64, required};
 use crate::convert::mask::Mask;
-use crate::convert::{count, large, non_empty, read_time, text as written, time};
+use crate::convert::{non_empty, read_time, text, time, to_i32, to_i64};
 use crate::state::etag_with_count;
 
 const PATHS: [&str; 17] = [
@@ -33,31 +33,31 @@ const PATHS: [&str; 17] = [
     "reentry",
 ];
 
-/// An event.
+/// Encodes an event.
 #[must_use]
 pub(crate) fn event(event: Event) -> pb::Event {
-    let text = event.attributes;
-    let small = |limit: Option<u32>| limit.map(|limit| count(limit.into()));
+    let attributes = event.attributes;
+    let limit = |limit: Option<u32>| limit.map(|limit| to_i32(limit.into()));
     pb::Event {
         id: event.id.to_string(),
-        title: text.title,
-        description: text.description,
-        category: text.category,
-        venue_id: written(text.venue),
-        series_id: written(text.series),
-        start_date: time(text.starts_at),
-        end_date: time(text.ends_at),
-        time_zone: text.time_zone,
-        status: text.status.name().to_owned(),
-        featured: text.featured,
-        image_url: text.image_url,
-        max_capacity: text.capacity.map(large),
-        current_capacity: large(event.used),
-        hold_seconds: small(text.hold_seconds),
-        hold_min_seconds: small(text.hold_min_seconds),
-        hold_max_seconds: small(text.hold_max_seconds),
-        buyer_limit: small(text.buyer_limit),
-        reentry: text.reentry,
+        title: attributes.title,
+        description: attributes.description,
+        category: attributes.category,
+        venue_id: text(attributes.venue),
+        series_id: text(attributes.series),
+        start_date: time(attributes.starts_at),
+        end_date: time(attributes.ends_at),
+        time_zone: attributes.time_zone,
+        status: attributes.status.name().to_owned(),
+        featured: attributes.featured,
+        image_url: attributes.image_url,
+        max_capacity: attributes.capacity.map(to_i64),
+        current_capacity: to_i64(event.used),
+        hold_seconds: limit(attributes.hold_seconds),
+        hold_min_seconds: limit(attributes.hold_min_seconds),
+        hold_max_seconds: limit(attributes.hold_max_seconds),
+        buyer_limit: limit(attributes.buyer_limit),
+        reentry: attributes.reentry,
         created_by: event.created_by,
         created_at: time(event.created_at),
         updated_at: time(event.updated_at),
@@ -65,33 +65,33 @@ pub(crate) fn event(event: Event) -> pb::Event {
     }
 }
 
-/// Categories with how many events there are of each.
+/// Encodes categories with the number of their events.
 #[must_use]
-pub(crate) fn categories(found: BTreeMap<String, u64>) -> Vec<pb::Category> {
-    found.into_iter().map(|(name, events)| pb::Category { name, events: large(events) }).collect()
+pub(crate) fn categories(counts: BTreeMap<String, u64>) -> Vec<pb::Category> {
+    counts.into_iter().map(|(name, events)| pb::Category { name, events: to_i64(events) }).collect()
 }
 
 /// Reads a request to create an event.
 pub(crate) fn create(request: pb::CreateEventRequest) -> Result<WriteEvent> {
     let mut faults = Faults::default();
-    let [usual, least, most] = HOLDS;
+    let [default, min, max] = HOLD_FIELDS;
     let event = WriteEvent {
         title: request.title,
         description: request.description,
         category: request.category,
         venue: venue(&request.venue_id)?,
         series: series(&request.series_id)?,
-        starts_at: moment("start_date", request.start_date, &mut faults),
-        ends_at: moment("end_date", request.end_date, &mut faults),
+        starts_at: timestamp("start_date", request.start_date, &mut faults),
+        ends_at: timestamp("end_date", request.end_date, &mut faults),
         time_zone: non_empty(request.time_zone),
         status: non_empty(request.status).map(|name| status(&name, &mut faults)).unwrap_or_default(),
         featured: request.featured,
         image_url: non_empty(request.image_url),
-        capacity: number("max_capacity", request.max_capacity, &mut faults),
-        hold_seconds: small(usual, request.hold_seconds, &mut faults),
-        hold_min_seconds: small(least, request.hold_min_seconds, &mut faults),
-        hold_max_seconds: small(most, request.hold_max_seconds, &mut faults),
-        buyer_limit: small("buyer_limit", request.buyer_limit, &mut faults),
+        capacity: read_u64("max_capacity", request.max_capacity, &mut faults),
+        hold_seconds: read_u32(default, request.hold_seconds, &mut faults),
+        hold_min_seconds: read_u32(min, request.hold_min_seconds, &mut faults),
+        hold_max_seconds: read_u32(max, request.hold_max_seconds, &mut faults),
+        buyer_limit: read_u32("buyer_limit", request.buyer_limit, &mut faults),
         reentry: request.reentry,
     };
     faults.into_result().map(|()| event)
@@ -101,14 +101,15 @@ pub(crate) fn create(request: pb::CreateEventRequest) -> Result<WriteEvent> {
 pub(crate) fn change(request: pb::UpdateEventRequest) -> Result<ChangeEvent> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     let mut faults = Faults::default();
-    let mut seconds = |path, limit| mask.keep(path, limit).map(|limit| small(path, limit, &mut faults));
-    let [usual, least, most] = HOLDS;
+    let mut limit = |path, value| mask.keep(path, value).map(|value| read_u32(path, value, &mut faults));
+    let [default, min, max] = HOLD_FIELDS;
     let (hold_seconds, hold_min_seconds) =
-        (seconds(usual, request.hold_seconds), seconds(least, request.hold_min_seconds));
-    let hold_max_seconds = seconds(most, request.hold_max_seconds);
-    let buyer_limit = seconds("buyer_limit", request.buyer_limit);
-    // Without a mask, a status that nobody named must not put a draft on sale.
-    let named = mask.keep("status", request.status).filter(|name| mask.names("status") || !name.is_empty());
+        (limit(default, request.hold_seconds), limit(min, request.hold_min_seconds));
+    let hold_max_seconds = limit(max, request.hold_max_seconds);
+    let buyer_limit = limit("buyer_limit", request.buyer_limit);
+    // Without a mask, an unset status must not put a draft on sale.
+    let status_name =
+        mask.keep("status", request.status).filter(|name| mask.names("status") || !name.is_empty());
     let event = ChangeEvent {
         title: mask.keep("title", request.title),
         description: mask.keep("description", request.description),
@@ -117,15 +118,15 @@ pub(crate) fn change(request: pb::UpdateEventRequest) -> Result<ChangeEvent> {
         series: mask.keep("series_id", request.series_id).map(|id| series(&id)).transpose()?,
         starts_at: mask
             .keep("start_date", request.start_date)
-            .map(|at| moment("start_date", at, &mut faults)),
-        ends_at: mask.keep("end_date", request.end_date).map(|at| moment("end_date", at, &mut faults)),
+            .map(|at| timestamp("start_date", at, &mut faults)),
+        ends_at: mask.keep("end_date", request.end_date).map(|at| timestamp("end_date", at, &mut faults)),
         time_zone: mask.keep("time_zone", non_empty(request.time_zone)),
-        status: named.map(|name| status(&name, &mut faults)),
+        status: status_name.map(|name| status(&name, &mut faults)),
         featured: mask.keep("featured", request.featured),
         image_url: mask.keep("image_url", non_empty(request.image_url)),
         capacity: mask
             .keep("max_capacity", request.max_capacity)
-            .map(|capacity| number("max_capacity", capacity, &mut faults)),
+            .map(|capacity| read_u64("max_capacity", capacity, &mut faults)),
         hold_seconds,
         hold_min_seconds,
         hold_max_seconds,
@@ -143,9 +144,9 @@ fn series(id: &str) -> Result<Option<SeriesId>> {
     if id.is_empty() { Ok(None) } else { SeriesId::parse("series_id", id).map(Some) }
 }
 
-fn moment(field: &str, at: Option<prost_types::Timestamp>, faults: &mut Faults) -> Timestamp {
-    let read = required(field, at, faults).map(|at| read_time(field, &at));
-    read.and_then(|read| faults.take(read)).unwrap_or_default()
+fn timestamp(field: &str, at: Option<prost_types::Timestamp>, faults: &mut Faults) -> Timestamp {
+    let timestamp = required(field, at, faults).map(|at| read_time(field, &at));
+    timestamp.and_then(|timestamp| faults.take(timestamp)).unwrap_or_default()
 }
 
 fn status(name: &str, faults: &mut Faults) -> EventStatus {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_an_event_is_read_with_all_its_faults() {
+    fn create_reports_all_malformed_fields() {
         let request = pb::CreateEventRequest {
             status: "gone".into(),
             max_capacity: Some(-1),
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_spares_what_it_does_not_name() {
+    fn unmasked_fields_stay() {
         let request =
             pb::UpdateEventRequest { status: "active".into(), hold_seconds: Some(60), ..Default::default() };
         let read = masked(&["status", "venue_id"], request.clone()).unwrap();
@@ -194,12 +195,12 @@ mod tests {
         assert_eq!((read.starts_at, read.hold_seconds, read.title), (None, None, None));
         let read = masked(&["hold_seconds"], request.clone()).unwrap();
         assert_eq!((read.hold_seconds, read.hold_min_seconds), (Some(Some(60)), None));
-        let read = masked(&HOLDS, request).unwrap();
+        let read = masked(&HOLD_FIELDS, request).unwrap();
         assert_eq!((read.hold_seconds, read.hold_max_seconds), (Some(Some(60)), Some(None)));
     }
 
     #[test]
-    fn a_status_that_is_not_named_is_active_once_and_stays_afterwards() {
+    fn create_defaults_to_active_and_update_keeps_the_status() {
         let at = Some(prost_types::Timestamp { seconds: 1, nanos: 0 });
         let request = pb::CreateEventRequest { start_date: at, end_date: at, ..Default::default() };
         assert_eq!(create(request).unwrap().status, EventStatus::Active);

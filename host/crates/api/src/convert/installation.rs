@@ -1,4 +1,4 @@
-//! Installations of plugins, and the commands that they offer.
+//! Installations of plugins, and their commands.
 
 use tessera_core::Result;
 use tessera_core::id::ProjectId;
@@ -6,7 +6,7 @@ use tessera_core::plugin::{
     ChangeInstallation, Install, Installation, PluginCommand, ReleaseName, ReleaseRef, Scope,
 };
 use tessera_core::tracker::OfferedCommand;
-use tessera_proto::issues::v1::OfferedCommand as Offered;
+use tessera_proto::issues::v1 as issues;
 use tessera_proto::plugin::v1 as pb;
 
 use crate::convert::limits::{limits, read_limits};
@@ -14,19 +14,19 @@ use crate::convert::mask::Mask;
 use crate::convert::release::name;
 use crate::convert::scheme::machine;
 use crate::convert::{names, text, time};
-use crate::plugin_json::{as_text, object};
+use crate::plugin_json::{object_text, parse_object};
 use crate::state::etag;
 
 const PATHS: [&str; 8] =
     ["release", "settings_json", "order", "on_failure", "grants", "limits", "enabled", "state_map"];
 
-/// An installation.
+/// Encodes an installation.
 #[must_use]
 pub(crate) fn installation(installation: Installation) -> pb::Installation {
     let commands = installation
         .commands
         .into_iter()
-        .flat_map(|(kind, commands)| commands.into_iter().map(move |offered| command(kind.clone(), offered)));
+        .flat_map(|(kind, commands)| commands.into_iter().map(move |model| command(kind.clone(), model)));
     pb::Installation {
         installation_id: installation.id.to_string(),
         plugin: installation.plugin,
@@ -59,11 +59,11 @@ fn command(kind: String, command: PluginCommand) -> pb::Command {
     pb::Command { kind, name, title, states, input_schema_json: input_schema }
 }
 
-/// A command that a plugin offers for an issue.
+/// Encodes a command that a plugin offers for an issue.
 #[must_use]
-pub(crate) fn offered(offered: OfferedCommand) -> Offered {
+pub(crate) fn offered_command(offered: OfferedCommand) -> issues::OfferedCommand {
     let PluginCommand { name, title, states, input_schema } = offered.command;
-    Offered {
+    issues::OfferedCommand {
         installation_id: offered.installation.to_string(),
         plugin: offered.plugin,
         name,
@@ -76,7 +76,7 @@ pub(crate) fn offered(offered: OfferedCommand) -> Offered {
 /// Reads a request to install a release.
 pub(crate) fn install(request: pb::CreateInstallationRequest) -> Result<Install> {
     Ok(Install {
-        release: named(request.release)?,
+        release: release_name(request.release)?,
         scope: scope(&request.project_id)?,
         settings: settings(&request.settings_json)?,
         order: request.order,
@@ -91,15 +91,15 @@ pub(crate) fn install(request: pb::CreateInstallationRequest) -> Result<Install>
 /// Reads an update of an installation. Without a mask, unset fields stay.
 pub(crate) fn change(request: pb::UpdateInstallationRequest) -> Result<ChangeInstallation> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
-    // What the mask names and the message leaves unset becomes its default; without a mask it stays.
+    // A masked field that is unset becomes its default; without a mask, an unset field stays.
     let field = |path: &str, is_set: bool| {
-        let changes = if mask.is_absent() { is_set } else { mask.names(path) };
-        changes.then_some(())
+        let is_changed = if mask.is_absent() { is_set } else { mask.names(path) };
+        is_changed.then_some(())
     };
     let on_failure = names::read_on_failure("on_failure", request.on_failure)?;
     Ok(ChangeInstallation {
         release: match field("release", request.release.is_some()) {
-            Some(()) => Some(named(request.release)?),
+            Some(()) => Some(release_name(request.release)?),
             None => None,
         },
         settings: match field("settings_json", request.settings_json.is_some()) {
@@ -115,7 +115,7 @@ pub(crate) fn change(request: pb::UpdateInstallationRequest) -> Result<ChangeIns
     })
 }
 
-/// The scope that a project names; empty: the whole tenant.
+/// Reads the scope: a project, or the tenant if the text is empty.
 fn scope(project: &str) -> Result<Scope> {
     if project.is_empty() {
         return Ok(Scope::Tenant);
@@ -123,13 +123,13 @@ fn scope(project: &str) -> Result<Scope> {
     ProjectId::parse("project_id", project).map(Scope::Project)
 }
 
-fn named(release: Option<pb::ReleaseName>) -> Result<ReleaseName> {
-    let read = name(Some(release.unwrap_or_default()))?;
-    read.ok_or_else(|| tessera_core::Error::invalid("release", "must be given"))
+fn release_name(release: Option<pb::ReleaseName>) -> Result<ReleaseName> {
+    let name = name(Some(release.unwrap_or_default()))?;
+    name.ok_or_else(|| tessera_core::Error::invalid("release", "must be given"))
 }
 
 fn settings(text: &str) -> Result<String> {
-    object("settings_json", text).map(as_text)
+    parse_object("settings_json", text).map(object_text)
 }
 
 #[cfg(test)]
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_mask_what_is_unset_stays() {
+    fn unmasked_update_keeps_unset_fields() {
         let request = pb::UpdateInstallationRequest { update_mask: None, ..request(&[]) };
         let change = change(request).unwrap();
         assert_eq!((change.order, change.settings.as_deref()), (Some(7), Some("{\"a\":1}")));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_mask_names_and_the_message_leaves_unset_becomes_its_default() {
+    fn masked_unset_fields_become_defaults() {
         let change = change(request(&["enabled", "limits", "grants", "on_failure"])).unwrap();
         assert_eq!((change.order, change.settings), (None, None));
         assert_eq!((change.enabled, change.grants), (Some(false), Some(Vec::new())));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_an_object() {
+    fn settings_must_be_an_object() {
         for bad in ["[]", "1", "{", "{}x"] {
             let request =
                 pb::UpdateInstallationRequest { settings_json: Some(bad.into()), ..Default::default() };

@@ -1,4 +1,4 @@
-//! Pools, units out of sale, and seats.
+//! Pools, locks and seats.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use tessera_core::inventory::{Lock, Pool, Seat};
 use tessera_core::text::Faults;
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::{count as number, small};
-use crate::convert::{count, large, non_empty, read_time, time};
+use crate::convert::catalog::{read_u32, read_u64};
+use crate::convert::{non_empty, read_time, time, to_i32, to_i64};
 use crate::state::etag;
 
-/// A pool.
+/// Encodes a pool.
 #[must_use]
 pub(crate) fn pool(pool: &Pool) -> pb::Pool {
     pb::Pool {
@@ -23,18 +23,18 @@ pub(crate) fn pool(pool: &Pool) -> pb::Pool {
         event_id: pool.event.to_string(),
         sort: pool.sort.name().to_owned(),
         name: pool.name.clone(),
-        capacity: pool.capacity.map(large),
-        held: large(pool.counts.held),
-        sold: large(pool.counts.sold),
-        locked: large(pool.counts.locked),
-        available: pool.free().map(large),
+        capacity: pool.capacity.map(to_i64),
+        held: to_i64(pool.counts.held),
+        sold: to_i64(pool.counts.sold),
+        locked: to_i64(pool.counts.locked),
+        available: pool.free().map(to_i64),
         etag: etag(pool.version),
     }
 }
 
-/// Reads which pools get which capacities; a pool becomes unbounded only by name.
+/// Reads the new capacities of pools; a pool becomes unbounded only by `unbounded: true`.
 pub(crate) fn capacities(pools: &[pb::PoolCapacity]) -> Result<BTreeMap<PoolId, Option<u64>>> {
-    let (mut faults, mut read) = (Faults::default(), BTreeMap::new());
+    let (mut faults, mut capacities) = (Faults::default(), BTreeMap::new());
     for (index, pool) in pools.iter().enumerate() {
         let (pool_field, field) = (format!("pools[{index}].pool_id"), format!("pools[{index}].capacity"));
         let Some(id) = faults.take(PoolId::parse(&pool_field, &pool.pool_id)) else { continue };
@@ -43,24 +43,24 @@ pub(crate) fn capacities(pools: &[pb::PoolCapacity]) -> Result<BTreeMap<PoolId, 
             (Some(_), true) => faults.add(&field, "is given beside `unbounded: true`; use one or the other"),
             (Some(_), false) | (None, true) => {}
         }
-        if read.insert(id, number(&field, pool.capacity, &mut faults)).is_some() {
+        if capacities.insert(id, read_u64(&field, pool.capacity, &mut faults)).is_some() {
             faults.add(&pool_field, "is named twice");
         }
     }
-    faults.into_result().map(|()| read)
+    faults.into_result().map(|()| capacities)
 }
 
 /// Reads a request to create a shared pool.
 pub(crate) fn create_pool(request: pb::CreatePoolRequest) -> Result<CreatePool> {
     let mut faults = Faults::default();
-    let capacity = number("capacity", Some(request.capacity), &mut faults).unwrap_or_default();
+    let capacity = read_u64("capacity", Some(request.capacity), &mut faults).unwrap_or_default();
     faults.into_result().map(|()| CreatePool { name: request.name, capacity })
 }
 
 /// Reads a request to lock units.
 pub(crate) fn create_lock(request: pb::LockInventoryRequest) -> Result<CreateLock> {
     let mut faults = Faults::default();
-    let quantity = number("quantity", Some(request.quantity), &mut faults).unwrap_or_default();
+    let quantity = read_u64("quantity", Some(request.quantity), &mut faults).unwrap_or_default();
     faults.into_result()?;
     Ok(CreateLock {
         pool: PoolId::parse("pool_id", &request.pool_id)?,
@@ -70,14 +70,14 @@ pub(crate) fn create_lock(request: pb::LockInventoryRequest) -> Result<CreateLoc
     })
 }
 
-/// Units that are out of sale.
+/// Encodes a lock.
 #[must_use]
 pub(crate) fn lock(lock: Lock) -> pb::Lock {
     pb::Lock {
         id: lock.id.to_string(),
         event_id: lock.event.to_string(),
         pool_id: lock.pool.to_string(),
-        quantity: large(lock.quantity),
+        quantity: to_i64(lock.quantity),
         reason: lock.reason,
         until: lock.until.and_then(time),
         created_at: time(lock.created_at),
@@ -87,20 +87,21 @@ pub(crate) fn lock(lock: Lock) -> pb::Lock {
 /// Reads the seats to create.
 pub(crate) fn create_seats(seats: Vec<pb::NewSeat>) -> Result<Vec<CreateSeat>> {
     let mut faults = Faults::default();
-    let read = seats.into_iter().enumerate().map(|(index, seat)| CreateSeat {
+    let seats = seats.into_iter().enumerate().map(|(index, seat)| CreateSeat {
         row: seat.row,
-        number: small(&format!("seats[{index}].number"), Some(seat.number), &mut faults).unwrap_or_default(),
+        number: read_u32(&format!("seats[{index}].number"), Some(seat.number), &mut faults)
+            .unwrap_or_default(),
         label: non_empty(seat.label),
     });
-    let read = read.collect();
-    faults.into_result().map(|()| read)
+    let seats = seats.collect();
+    faults.into_result().map(|()| seats)
 }
 
-/// A seat.
+/// Encodes a seat.
 #[must_use]
 pub(crate) fn seat(seat: Seat) -> pb::Seat {
     let free = seat.unit.is_none();
-    pb::Seat { row: seat.row, number: count(seat.number.into()), label: seat.label, free }
+    pb::Seat { row: seat.row, number: to_i32(seat.number.into()), label: seat.label, free }
 }
 
 #[cfg(test)]

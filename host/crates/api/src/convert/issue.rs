@@ -1,4 +1,4 @@
-//! Issues: what clients read.
+//! Encodes issues.
 
 use tessera_core::id::IssueId;
 use tessera_core::tracker::{Issue, IssueDetails, OpenTransition, Project, User};
@@ -9,7 +9,7 @@ use crate::convert::names::number;
 use crate::convert::{text, time, value};
 use crate::state::etag;
 
-/// An issue: its names as text, and those that are built in as numbers too.
+/// Encodes an issue; built-in names also have a number.
 #[must_use]
 pub(crate) fn issue(issue: Issue) -> pb::Issue {
     pb::Issue {
@@ -37,7 +37,7 @@ pub(crate) fn issue(issue: Issue) -> pb::Issue {
     }
 }
 
-/// An issue with its project and its user.
+/// Encodes an issue with its project and its assignee.
 #[must_use]
 pub(crate) fn details(details: IssueDetails) -> pb::GetIssueResponse {
     let project = |project: Project| pb::ProjectInfo {
@@ -58,7 +58,7 @@ pub(crate) fn details(details: IssueDetails) -> pb::GetIssueResponse {
     }
 }
 
-/// A move that leaves an issue's state.
+/// Encodes a transition from an issue's state.
 #[must_use]
 pub(crate) fn transition(move_: OpenTransition) -> pb::OpenTransition {
     pb::OpenTransition {
@@ -71,17 +71,17 @@ pub(crate) fn transition(move_: OpenTransition) -> pb::OpenTransition {
     }
 }
 
-/// The result for one issue of a bulk update.
+/// Encodes the result of a bulk update for one issue.
 #[must_use]
 pub(crate) fn verdict((id, verdict): (IssueId, Result<Issue>)) -> pb::BulkVerdict {
     let (changed, error) = match verdict {
         Ok(changed) => (Some(issue(changed)), None),
-        Err(error) => (None, Some(refusal(&error))),
+        Err(error) => (None, Some(bulk_error(&error))),
     };
     pb::BulkVerdict { issue_id: id.to_string(), issue: changed, error }
 }
 
-fn refusal(error: &Error) -> pb::BulkError {
+fn bulk_error(error: &Error) -> pb::BulkError {
     let violation = |fault: &tessera_core::Violation| pb::Violation {
         field: fault.field.clone(),
         code: fault.code.to_string(),

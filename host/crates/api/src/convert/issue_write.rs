@@ -1,4 +1,4 @@
-//! Issues: what clients write.
+//! Reads requests that change issues.
 
 use std::collections::BTreeMap;
 
@@ -44,14 +44,14 @@ pub(crate) fn create(ctx: &Ctx, request: pb::CreateIssueRequest) -> Result<Creat
     })
 }
 
-/// Reads an update of an issue. Without a mask, unset and empty fields stay, except that an empty assignee
-/// or description which is there means nobody and nothing.
+/// Reads an update of an issue. Without a mask, unset and empty fields stay, except that an assignee or description
+/// that is set and empty is removed.
 pub(crate) fn change(ctx: &Ctx, request: pb::UpdateIssueRequest) -> Result<ChangeIssue> {
     let mask = Mask::read(request.update_mask.clone(), &PATHS, Some("fields"))?;
-    if mask.is_absent() { change_all(ctx, request) } else { change_named(ctx, request, &mask) }
+    if mask.is_absent() { change_set_fields(ctx, request) } else { change_masked(ctx, request, &mask) }
 }
 
-fn change_all(ctx: &Ctx, request: pb::UpdateIssueRequest) -> Result<ChangeIssue> {
+fn change_set_fields(ctx: &Ctx, request: pb::UpdateIssueRequest) -> Result<ChangeIssue> {
     let assignee = request.assignee_id.map(|text| user_or_nobody(ctx, "assignee_id", &text)).transpose()?;
     Ok(ChangeIssue {
         summary: non_empty(request.summary),
@@ -67,24 +67,24 @@ fn change_all(ctx: &Ctx, request: pb::UpdateIssueRequest) -> Result<ChangeIssue>
     })
 }
 
-fn change_named(ctx: &Ctx, request: pb::UpdateIssueRequest, mask: &Mask) -> Result<ChangeIssue> {
-    let named = |path: &str| mask.names(path) || mask.names(&format!("{path}_name"));
+fn change_masked(ctx: &Ctx, request: pb::UpdateIssueRequest, mask: &Mask) -> Result<ChangeIssue> {
+    let is_masked = |path: &str| mask.names(path) || mask.names(&format!("{path}_name"));
     let mut faults = Faults::default();
-    let mut needed = |field: &str, read: Result<Option<String>>| {
-        if !named(field) {
+    let mut required = |field: &str, name: Result<Option<String>>| {
+        if !is_masked(field) {
             return None;
         }
-        let name = faults.take(read)?;
+        let name = faults.take(name)?;
         if name.is_none() {
-            faults.add(field, "must be given: every issue has one");
+            faults.add(field, "must be given, because every issue has one");
         }
         name
     };
-    let status = needed("status", name::<pb::Status>("status", request.status, &request.status_name));
-    let issue_type = needed("type", name::<pb::Type>("type", request.r#type, &request.type_name));
+    let status = required("status", name::<pb::Status>("status", request.status, &request.status_name));
+    let issue_type = required("type", name::<pb::Type>("type", request.r#type, &request.type_name));
     let priority =
-        needed("priority", name::<pb::Priority>("priority", request.priority, &request.priority_name));
-    let resolution = if named("resolution") {
+        required("priority", name::<pb::Priority>("priority", request.priority, &request.priority_name));
+    let resolution = if is_masked("resolution") {
         faults.take(name::<pb::Resolution>("resolution", request.resolution, &request.resolution_name))
     } else {
         None
@@ -99,22 +99,22 @@ fn change_named(ctx: &Ctx, request: pb::UpdateIssueRequest, mask: &Mask) -> Resu
         issue_type,
         priority,
         assignee: assignee.map(|text| user_or_nobody(ctx, "assignee_id", &text)).transpose()?,
-        fields: fields_named(value::decode_fields(request.fields)?, mask),
+        fields: masked_fields(value::decode_fields(request.fields)?, mask),
         ..ChangeIssue::default()
     })
 }
 
 /// Selects the fields of a mask; a selected field without a value is removed.
-fn fields_named(mut fields: BTreeMap<String, Value>, mask: &Mask) -> BTreeMap<String, Value> {
+fn masked_fields(mut fields: BTreeMap<String, Value>, mask: &Mask) -> BTreeMap<String, Value> {
     let parts = mask.parts("fields").map(|name| (name.to_owned(), fields.remove(name).unwrap_or_default()));
-    let mut named: BTreeMap<_, _> = parts.collect();
+    let mut selected: BTreeMap<_, _> = parts.collect();
     if mask.names("fields") {
-        named.extend(fields);
+        selected.extend(fields);
     }
-    named
+    selected
 }
 
-/// A move along the machine.
+/// Reads a request for a transition.
 #[must_use]
 pub(crate) fn transition(request: pb::TransitionIssueRequest) -> ChangeIssue {
     ChangeIssue {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_mask_what_is_not_said_stays() {
+    fn unmasked_update_keeps_unset_fields() {
         let command = change(&ctx(), pb::UpdateIssueRequest::default()).unwrap();
         assert!(command.summary.is_none() && command.description.is_none() && command.assignee.is_none());
         assert!(command.status.is_none() && command.resolution.is_none() && command.issue_type.is_none());
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_mask_only_what_it_names_changes() {
+    fn masked_update_changes_only_the_masked_fields() {
         let request =
             pb::UpdateIssueRequest { summary: "s".into(), status: 2, priority: 99, ..Default::default() };
         let command = masked(&["description", "resolution", "assignee_id"], request.clone()).unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_names_fields_one_by_one_or_all() {
+    fn mask_selects_single_fields_or_all() {
         let text = |text: &str| PbValue { kind: Some(Kind::Text(text.to_owned())) };
         let fields = BTreeMap::from([("a".to_owned(), text("1")), ("b".to_owned(), text("2"))]);
         let request = pb::UpdateIssueRequest { fields, ..Default::default() };
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn me_is_refused_where_the_caller_is_no_user() {
+    fn me_is_refused_without_a_user() {
         let request = pb::UpdateIssueRequest { assignee_id: Some("me".into()), ..Default::default() };
         assert_eq!(change(&ctx(), request).unwrap_err().faults()[0].field, "assignee_id");
     }

@@ -3,7 +3,7 @@
 use tessera_core::plugin::LimitOverrides;
 use tessera_proto::common::v1 as pb;
 
-/// The limits of a call; `None` where there are none.
+/// Encodes the limits of a call; `None` if none is set.
 #[must_use]
 pub(crate) fn limits(limits: LimitOverrides) -> Option<pb::PluginLimits> {
     let LimitOverrides { fuel, time_ms, memory, output } = limits;

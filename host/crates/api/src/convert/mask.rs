@@ -3,13 +3,12 @@
 use prost_types::FieldMask;
 use tessera_core::{Error, Result};
 
-/// The paths that a client named; `None` where there is no mask. An empty mask names nothing.
+/// The paths of an update mask; `None` without a mask. An empty mask selects no field.
 #[derive(Debug)]
 pub(crate) struct Mask(Option<Vec<String>>);
 
 impl Mask {
-    /// Reads a mask; a path that is not known is refused by its name. `open` is a field whose parts can be
-    /// named as well.
+    /// Reads a mask and refuses unknown paths. `open` is a field whose parts are paths as well.
     pub(crate) fn read(mask: Option<FieldMask>, paths: &[&str], open: Option<&str>) -> Result<Self> {
         let Some(mask) = mask else { return Ok(Self(None)) };
         let is_part = |path: &str| {
@@ -24,7 +23,10 @@ impl Mask {
         match mask.paths.iter().find(|path| !is_known(path) && !is_part(path)) {
             Some(path) => {
                 let expected = paths.join(", ");
-                Err(Error::invalid("update_mask", format!("names {path:?}; one of {expected} is expected")))
+                Err(Error::invalid(
+                    "update_mask",
+                    format!("has the path {path:?}; one of {expected} is expected"),
+                ))
             }
             None => Ok(Self(Some(mask.paths))),
         }
@@ -36,19 +38,19 @@ impl Mask {
         self.0.is_none()
     }
 
-    /// Whether the mask names a path.
+    /// Whether the mask has a path.
     #[must_use]
     pub(crate) fn names(&self, path: &str) -> bool {
         let short = path.strip_suffix("_json").unwrap_or(path);
-        self.0.iter().flatten().any(|named| named == path || named == short)
+        self.0.iter().flatten().any(|masked| masked == path || masked == short)
     }
 
-    /// The value, if there is no mask or if it names the path.
+    /// Returns the value if there is no mask or if the mask has the path.
     pub(crate) fn keep<T>(&self, path: &str, value: T) -> Option<T> {
         (self.is_absent() || self.names(path)).then_some(value)
     }
 
-    /// The parts of a field that the mask names.
+    /// Returns the parts of a field that the mask has.
     pub(crate) fn parts<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a str> {
         let paths = self.0.iter().flatten();
         paths.filter_map(move |path| path.strip_prefix(field)?.strip_prefix('.'))
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_keeps_what_it_names() {
+    fn mask_keeps_its_paths() {
         let mask = read(&["name", "fields.a.b", "fields.c"]).unwrap();
         assert_eq!(mask.keep("name", 1), Some(1));
         assert_eq!(mask.keep("fields", 1), None);
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_not_known_is_named() {
+    fn unknown_path_is_refused_by_name() {
         for bad in ["nam", "", "fields.", "fieldsx", "name.x", "*"] {
             let error = read(&["name", bad]).unwrap_err();
             assert_eq!(error.faults()[0].field, "update_mask");

@@ -1,4 +1,4 @@
-//! Conversions between the domain's types and wire messages. Only the form is checked here.
+//! Conversions between models and wire messages. Only the form of requests is checked here.
 
 pub(crate) mod admission;
 pub(crate) mod booking;
@@ -32,7 +32,7 @@ use std::fmt::Display;
 use tessera_core::id::UserId;
 use tessera_core::{Ctx, Error, Result, Timestamp};
 
-/// A moment.
+/// Encodes a timestamp.
 #[must_use]
 pub(crate) fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
     let micros = at.micros();
@@ -40,7 +40,7 @@ pub(crate) fn time(at: Timestamp) -> Option<prost_types::Timestamp> {
     Some(prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos })
 }
 
-/// The moment that a client wrote in `field`, cut to whole microseconds.
+/// Reads a timestamp that a client sent in `field`, truncated to microseconds.
 pub(crate) fn read_time(field: &str, at: &prost_types::Timestamp) -> Result<Timestamp> {
     let fits = (0..1_000_000_000).contains(&at.nanos);
     let micros =
@@ -62,24 +62,24 @@ pub(crate) fn non_empty(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// A count, as far as the contract's numbers reach.
+/// Converts a count to `int32`, saturating.
 #[must_use]
-pub(crate) fn count(number: u64) -> i32 {
+pub(crate) fn to_i32(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// A count as a number that is large enough for it.
+/// Converts a count to `int64`, saturating.
 #[must_use]
-pub(crate) fn large(number: u64) -> i64 {
+pub(crate) fn to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The user that a client named, by id or as `me`.
+/// Reads a user, by id or as `me`.
 pub(crate) fn user(ctx: &Ctx, field: &str, text: &str) -> Result<UserId> {
     if text == "me" { ctx.me(field) } else { UserId::parse(field, text) }
 }
 
-/// The user that a client named; empty: nobody.
+/// Reads a user, by id or as `me`; `None` if the text is empty.
 pub(crate) fn user_or_nobody(ctx: &Ctx, field: &str, text: &str) -> Result<Option<UserId>> {
     if text.is_empty() { Ok(None) } else { user(ctx, field, text).map(Some) }
 }
@@ -89,13 +89,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_survives_being_written_and_read() {
+    fn timestamp_round_trips() {
         for text in ["2026-03-28T23:59:59.123456Z", "1969-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z"] {
             let at = Timestamp::parse("t", text).unwrap();
             assert_eq!(read_time("t", &time(at).unwrap()).unwrap(), at, "{text}");
         }
-        let fine = prost_types::Timestamp { seconds: 1, nanos: 1_999 };
-        assert_eq!(read_time("t", &fine).unwrap().micros(), 1_000_001);
+        let sub_micro = prost_types::Timestamp { seconds: 1, nanos: 1_999 };
+        assert_eq!(read_time("t", &sub_micro).unwrap().micros(), 1_000_001);
         for (seconds, nanos) in [(0, -1), (0, 1_000_000_000), (i64::MAX, 0), (253_402_300_800, 0)] {
             assert!(read_time("t", &prost_types::Timestamp { seconds, nanos }).is_err());
         }

@@ -1,4 +1,4 @@
-//! The contract's enums and the domain's names. What is built in has a number; all else is text beside it.
+//! Conversions between enums of the protos and names of the domain. Built-in names have numbers; other names are text.
 
 use tessera_core::access::Role;
 use tessera_core::plugin::{Hook, OnFailure};
@@ -8,38 +8,38 @@ use tessera_core::{Error, Result};
 use tessera_proto::issues::v1::{LinkKind, Priority, Resolution, Status, Type};
 use tessera_proto::{plugin::v1 as plugin, project::v1 as project, tenancy::v1 as tenancy};
 
-/// An enum whose numbers stand for built-in names; 0 stands for none.
-pub(crate) trait Named: Copy + TryFrom<i32> + Into<i32> {
-    /// Its name in the contract and in the built-in scheme.
+/// An enum of built-in names; 0 stands for none.
+pub(crate) trait BuiltIn: Copy + TryFrom<i32> + Into<i32> {
+    /// The name in the protos and in the built-in scheme.
     fn name(self) -> &'static str;
-    /// The value of that name.
-    fn named(name: &str) -> Option<Self>;
+    /// The value with this name.
+    fn from_name(name: &str) -> Option<Self>;
 }
 
-macro_rules! named {
+macro_rules! built_in {
     ($($name:ident)*) => {$(
-        impl Named for $name {
+        impl BuiltIn for $name {
             fn name(self) -> &'static str {
                 self.as_str_name()
             }
 
-            fn named(name: &str) -> Option<Self> {
+            fn from_name(name: &str) -> Option<Self> {
                 Self::from_str_name(name)
             }
         }
     )*};
 }
 
-named! { Status Resolution Type Priority }
+built_in! { Status Resolution Type Priority }
 
-/// The number of a name; 0 for what is not built in.
+/// Returns the number of a name; 0 if the name is not built in.
 #[must_use]
-pub(crate) fn number<E: Named>(name: &str) -> i32 {
-    E::named(name).map_or(0, Into::into)
+pub(crate) fn number<E: BuiltIn>(name: &str) -> i32 {
+    E::from_name(name).map_or(0, Into::into)
 }
 
-/// The name that a client gave by number, or as text beside it; none: neither.
-pub(crate) fn name<E: Named>(field: &str, number: i32, text: &str) -> Result<Option<String>> {
+/// Reads a name from its number or from its text; `None` if neither is set.
+pub(crate) fn name<E: BuiltIn>(field: &str, number: i32, text: &str) -> Result<Option<String>> {
     let built_in = match number {
         0 => None,
         _ => Some(E::try_from(number).map_err(|_| unknown(field, number))?.name()),
@@ -56,10 +56,10 @@ pub(crate) fn name<E: Named>(field: &str, number: i32, text: &str) -> Result<Opt
 }
 
 fn unknown(field: &str, number: i32) -> Error {
-    Error::invalid(field, format!("is {number}, which is not a number of this enum"))
+    Error::invalid(field, format!("is {number}, which is not a value of this enum"))
 }
 
-/// The role as a number.
+/// Encodes a role.
 #[must_use]
 pub(crate) fn role(role: Role) -> i32 {
     let role = match role {
@@ -72,7 +72,7 @@ pub(crate) fn role(role: Role) -> i32 {
     role.into()
 }
 
-/// The role of a number.
+/// Reads a role.
 pub(crate) fn read_role(field: &str, number: i32) -> Result<Role> {
     match tenancy::Role::try_from(number) {
         Ok(tenancy::Role::Operator) => Ok(Role::Operator),
@@ -85,7 +85,7 @@ pub(crate) fn read_role(field: &str, number: i32) -> Result<Role> {
     }
 }
 
-/// The state of a tenant as a number.
+/// Encodes the state of a tenant.
 #[must_use]
 pub(crate) fn tenant_state(state: TenantState) -> i32 {
     let state = match state {
@@ -95,7 +95,7 @@ pub(crate) fn tenant_state(state: TenantState) -> i32 {
     state.into()
 }
 
-/// The category of a state as a number.
+/// Encodes the category of a state.
 #[must_use]
 pub(crate) fn category(category: Category) -> i32 {
     let category = match category {
@@ -106,7 +106,7 @@ pub(crate) fn category(category: Category) -> i32 {
     category.into()
 }
 
-/// The category of a number.
+/// Reads the category of a state.
 pub(crate) fn read_category(field: &str, number: i32) -> Result<Category> {
     match project::Category::try_from(number) {
         Ok(project::Category::Open) => Ok(Category::Open),
@@ -117,7 +117,7 @@ pub(crate) fn read_category(field: &str, number: i32) -> Result<Category> {
     }
 }
 
-/// The type of a field as a number.
+/// Encodes the type of a field.
 #[must_use]
 pub(crate) fn field_type(field_type: FieldType) -> i32 {
     let field_type = match field_type {
@@ -131,7 +131,7 @@ pub(crate) fn field_type(field_type: FieldType) -> i32 {
     field_type.into()
 }
 
-/// The type of a number.
+/// Reads the type of a field.
 pub(crate) fn read_field_type(field: &str, number: i32) -> Result<FieldType> {
     match project::FieldType::try_from(number) {
         Ok(project::FieldType::Text) => Ok(FieldType::Text),
@@ -147,7 +147,7 @@ pub(crate) fn read_field_type(field: &str, number: i32) -> Result<FieldType> {
     }
 }
 
-/// The number of a relation of two issues.
+/// Encodes the relation of two issues.
 #[must_use]
 pub(crate) fn relation(relation: Relation) -> i32 {
     let kind = match relation {
@@ -162,7 +162,7 @@ pub(crate) fn relation(relation: Relation) -> i32 {
     kind.into()
 }
 
-/// Reads the relation of two issues from its number.
+/// Reads the relation of two issues.
 pub(crate) fn read_relation(field: &str, number: i32) -> Result<Relation> {
     match LinkKind::try_from(number) {
         Ok(LinkKind::Blocks) => Ok(Relation::Blocks),
@@ -180,7 +180,7 @@ pub(crate) fn read_relation(field: &str, number: i32) -> Result<Relation> {
     }
 }
 
-/// A hook as a number.
+/// Encodes a hook.
 #[must_use]
 pub(crate) fn hook(hook: Hook) -> i32 {
     let hook = match hook {
@@ -191,7 +191,7 @@ pub(crate) fn hook(hook: Hook) -> i32 {
     hook.into()
 }
 
-/// The number of a failure policy.
+/// Encodes a failure policy.
 #[must_use]
 pub(crate) fn on_failure(policy: OnFailure) -> i32 {
     let policy = match policy {
@@ -201,7 +201,7 @@ pub(crate) fn on_failure(policy: OnFailure) -> i32 {
     policy.into()
 }
 
-/// Reads a failure policy from its number; `None` where it is unspecified.
+/// Reads a failure policy; `None` if it is unspecified.
 pub(crate) fn read_on_failure(field: &str, number: i32) -> Result<Option<OnFailure>> {
     match plugin::OnFailure::try_from(number) {
         Ok(plugin::OnFailure::Unspecified) => Ok(None),
@@ -216,14 +216,14 @@ mod tests {
     use super::*;
     use tessera_core::tracker::Scheme;
 
-    fn check_numbers<E: Named>(names: &[String]) {
+    fn check_numbers<E: BuiltIn>(names: &[String]) {
         for (index, name) in names.iter().enumerate() {
             assert_eq!(number::<E>(name), i32::try_from(index + 1).unwrap(), "{name}");
         }
     }
 
     #[test]
-    fn all_that_is_built_in_has_the_seeds_number() {
+    fn built_in_names_have_the_numbers_of_the_scheme() {
         let scheme = Scheme::built_in();
         let states: Vec<_> = scheme.machine.states.iter().map(|state| state.name.clone()).collect();
         check_numbers::<Status>(&states);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_comes_by_number_or_as_text() {
+    fn enum_name_is_read_from_number_or_text() {
         let read = |number, text| name::<Status>("status", number, text);
         assert_eq!(read(0, "").unwrap(), None);
         assert_eq!(read(3, "").unwrap().unwrap(), "IN_PROGRESS");
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_survives_its_number() {
+    fn enums_round_trip() {
         for variant in Role::ALL {
             assert_eq!(read_role("r", role(variant)).unwrap(), variant);
         }

@@ -7,9 +7,9 @@ use tessera_proto::plugin::v1 as pb;
 use crate::convert::call::record;
 use crate::convert::limits::read_limits;
 use crate::convert::{names, non_empty, read_time, text, time, value};
-use crate::plugin_json::{ReplyBody, as_text, object, question};
+use crate::plugin_json::{ReplyBody, dry_run_request, object_text, parse_object};
 
-/// A release.
+/// Encodes a release.
 #[must_use]
 pub(crate) fn release(release: Release) -> pb::Release {
     let digest = release.digest().to_string();
@@ -33,12 +33,12 @@ pub(crate) fn release(release: Release) -> pb::Release {
     }
 }
 
-/// The digest that a client wrote.
+/// Reads a digest.
 pub(crate) fn digest(text: &str) -> Result<Digest> {
     Digest::parse("digest", text)
 }
 
-/// The release that a client named by digest, or by plugin and version.
+/// Reads the name of a release: its digest, or plugin and version.
 fn release_name([digest, plugin, version]: [String; 3]) -> Result<ReleaseName> {
     match (digest.is_empty(), plugin.is_empty(), version.is_empty()) {
         (false, true, true) => Digest::parse("release.digest", &digest).map(ReleaseName::Digest),
@@ -49,19 +49,19 @@ fn release_name([digest, plugin, version]: [String; 3]) -> Result<ReleaseName> {
     }
 }
 
-/// The release that a client named, if any.
+/// Reads the name of a release, if there is one.
 pub(crate) fn name(name: Option<pb::ReleaseName>) -> Result<Option<ReleaseName>> {
     let read = |name: pb::ReleaseName| release_name([name.digest, name.plugin, name.version]);
     name.map(read).transpose()
 }
 
-/// A dry run: the same JSON as over REST, in parts.
-pub(crate) fn trial(request: pb::TestReleaseRequest) -> Result<DryRun> {
+/// Reads a dry run.
+pub(crate) fn dry_run(request: pb::TestReleaseRequest) -> Result<DryRun> {
     let now = request.now.map(|at| read_time("now", &at)).transpose()?;
-    let input = object("input_json", &request.input_json)?.unwrap_or_default();
+    let input = parse_object("input_json", &request.input_json)?.unwrap_or_default();
     Ok(DryRun {
-        request: question::read(&request.hook, &request.function, input)?,
-        settings: as_text(object("settings_json", &request.settings_json)?),
+        request: dry_run_request::decode(&request.hook, &request.function, input)?,
+        settings: object_text(parse_object("settings_json", &request.settings_json)?),
         limits: read_limits(request.limits),
         now,
         actor: non_empty(request.actor),
@@ -69,11 +69,11 @@ pub(crate) fn trial(request: pb::TestReleaseRequest) -> Result<DryRun> {
     })
 }
 
-/// The result of a dry run.
-pub(crate) fn tried(tried: DryRunResult) -> Result<pb::TestReleaseResponse> {
-    let reply = tried.reply.map(|reply| serde_json::to_string(&ReplyBody::from(reply)));
+/// Encodes the result of a dry run.
+pub(crate) fn dry_run_result(result: DryRunResult) -> Result<pb::TestReleaseResponse> {
+    let reply = result.reply.map(|reply| serde_json::to_string(&ReplyBody::from(reply)));
     let reply_json = reply.transpose().map_err(Error::internal)?.unwrap_or_default();
-    Ok(pb::TestReleaseResponse { reply_json, record: Some(record(tried.record)) })
+    Ok(pb::TestReleaseResponse { reply_json, record: Some(record(result.record)) })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reservations, and what can still be had.
+//! Reservations and availability.
 
 use tessera_core::id::{EventId, TicketId, TicketTypeId};
 use tessera_core::inventory::availability::AvailableType;
@@ -10,30 +10,30 @@ use tessera_core::{Error, Result};
 use tessera_proto::common::v1 as common;
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::small;
-use crate::convert::{count, large, time};
+use crate::convert::catalog::read_u32;
+use crate::convert::{time, to_i32, to_i64};
 use crate::state::etag;
 
 fn money(money: &Money) -> common::Money {
     common::Money { amount: money.amount, currency: money.currency.clone() }
 }
 
-/// Reads a reservation request: one line by the single fields, or `lines`.
+/// Reads a reservation request: one line in the single fields, or `lines`.
 pub(crate) fn reserve(request: pb::ReserveTicketsRequest) -> Result<CreateReservation> {
     let is_single = request.lines.is_empty();
-    read_reservation(request).map_err(|error| if is_single { of_single_line(error) } else { error })
+    read_reservation(request).map_err(|error| if is_single { rename_single_line(error) } else { error })
 }
 
-/// Names the single fields of a request in the faults of its only line.
+/// Renames the fields in faults of the only line to the single fields of the request.
 #[must_use]
-pub(crate) fn of_single_line(error: Error) -> Error {
+pub(crate) fn rename_single_line(error: Error) -> Error {
     error.renamed(|field| field.strip_prefix("lines[0].").map(str::to_owned))
 }
 
 fn read_reservation(request: pb::ReserveTicketsRequest) -> Result<CreateReservation> {
     let pb::ReserveTicketsRequest { event_id, ticket_type_id, quantity, seat_numbers, user_id, .. } = request;
-    let names_one = !ticket_type_id.is_empty() || quantity != 0 || !seat_numbers.is_empty();
-    let lines = match (names_one, request.lines.is_empty()) {
+    let has_single_line = !ticket_type_id.is_empty() || quantity != 0 || !seat_numbers.is_empty();
+    let lines = match (has_single_line, request.lines.is_empty()) {
         (true, true) => vec![pb::RequestedLine { ticket_type_id, quantity, seat_numbers }],
         (false, false) => request.lines,
         (true, false) => {
@@ -47,7 +47,7 @@ fn read_reservation(request: pb::ReserveTicketsRequest) -> Result<CreateReservat
         }
     };
     let mut faults = Faults::default();
-    let seconds = small("timeout_seconds", Some(request.timeout_seconds), &mut faults);
+    let seconds = read_u32("timeout_seconds", Some(request.timeout_seconds), &mut faults);
     let event = EventId::parse("event_id", &event_id)?;
     let lines = read_lines(lines)?;
     faults.into_result()?;
@@ -63,7 +63,7 @@ fn read_line(index: usize, line: pb::RequestedLine) -> Result<LineRequest> {
     let at = |name: &str| format!("lines[{index}].{name}");
     let ticket_type = TicketTypeId::parse(&at("ticket_type_id"), &line.ticket_type_id)?;
     let mut faults = Faults::default();
-    let quantity = small(&at("quantity"), Some(line.quantity), &mut faults).unwrap_or_default();
+    let quantity = read_u32(&at("quantity"), Some(line.quantity), &mut faults).unwrap_or_default();
     faults.into_result()?;
     Ok(LineRequest { ticket_type, quantity, seats: line.seat_numbers })
 }
@@ -74,13 +74,13 @@ pub(crate) fn unit_ids(ids: &[String]) -> Result<Vec<TicketId>> {
     ids.iter().enumerate().map(read).collect()
 }
 
-/// A reservation.
+/// Encodes a reservation.
 #[must_use]
 pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
     let lines =
         reservation.lines.iter().zip(reservation.quantities()).map(|(line, quantity)| pb::ReservationLine {
             ticket_type_id: line.ticket_type.to_string(),
-            quantity: count(quantity.into()),
+            quantity: to_i32(quantity.into()),
             price: Some(money(&line.price)),
         });
     pb::Reservation {
@@ -100,7 +100,7 @@ pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
     }
 }
 
-/// The units that are still in a reservation.
+/// Encodes the units of a reservation.
 #[must_use]
 pub(crate) fn tickets(reservation: &Reservation) -> Vec<pb::ReservedTicket> {
     let ticket = |unit: &Unit| {
@@ -115,27 +115,27 @@ pub(crate) fn tickets(reservation: &Reservation) -> Vec<pb::ReservedTicket> {
     reservation.units.iter().filter_map(ticket).collect()
 }
 
-/// The available units of a ticket type.
+/// Encodes the available units of a ticket type.
 #[must_use]
 pub(crate) fn available(available_type: AvailableType) -> pb::AvailableTickets {
-    let text = available_type.ticket_type.attributes;
+    let attributes = available_type.ticket_type.attributes;
     pb::AvailableTickets {
         ticket_type_id: available_type.ticket_type.id.to_string(),
-        name: text.name,
-        price: Some(money(&text.price)),
-        quantity: available_type.quantity.map(large),
+        name: attributes.name,
+        price: Some(money(&attributes.price)),
+        quantity: available_type.quantity.map(to_i64),
         seat_numbers: available_type.seats.into_iter().map(|seat| seat.label).collect(),
     }
 }
 
-/// An event's availability at a moment.
+/// Encodes an event's availability.
 #[must_use]
-pub(crate) fn levels(event: EventId, update: &AvailabilityUpdate) -> pb::StreamAvailabilityResponse {
+pub(crate) fn availability(event: EventId, update: &AvailabilityUpdate) -> pb::StreamAvailabilityResponse {
     let types = update.availability.types.iter().map(|level| pb::TypeAvailability {
         ticket_type_id: level.ticket_type.to_string(),
         name: level.name.clone(),
-        quantity: level.quantity.map(large),
-        available_quantity: level.available.map(large),
+        quantity: level.quantity.map(to_i64),
+        available_quantity: level.available.map(to_i64),
     });
     let seats = update.seats.iter().map(|seat| pb::SeatAvailability {
         ticket_type_id: seat.ticket_type.to_string(),

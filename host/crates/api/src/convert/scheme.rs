@@ -8,7 +8,7 @@ use tessera_proto::project::v1 as pb;
 use crate::convert::{names, value};
 use crate::state::etag;
 
-/// The scheme that a project's issues follow.
+/// Encodes the scheme of a project.
 #[must_use]
 pub(crate) fn scheme(project: &Project) -> pb::Scheme {
     let scheme = project.scheme();
@@ -31,7 +31,7 @@ pub(crate) fn scheme(project: &Project) -> pb::Scheme {
     }
 }
 
-/// States and moves.
+/// Encodes a state machine.
 #[must_use]
 pub(crate) fn machine(machine: &Machine) -> pb::Machine {
     let state = |state: &State| pb::State {
@@ -55,7 +55,7 @@ pub(crate) fn machine(machine: &Machine) -> pb::Machine {
     }
 }
 
-/// The scheme that a client wrote; every fault of its form at once.
+/// Reads a scheme and reports all malformed fields.
 pub(crate) fn read(scheme: Option<pb::Scheme>) -> Result<Scheme> {
     let scheme = scheme.ok_or_else(|| Error::invalid("scheme", "must be given"))?;
     let mut faults = Faults::default();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_survives_being_written_and_read() {
+    fn scheme_round_trips() {
         let mut model = Scheme::built_in();
         model.fields.push(FieldDefinition {
             name: "severity".into(),
@@ -143,17 +143,17 @@ mod tests {
         });
         model.machine.states[0].attributes.push(Field::new("colour", "red"));
         model.machine.transitions[1].attributes.push(Field::new("button", "Begin"));
-        let sent = scheme(&project(model.clone()));
-        assert_eq!((sent.built_in, sent.etag.as_str()), (false, "3"));
-        assert_eq!(read(Some(sent)).unwrap(), model);
+        let message = scheme(&project(model.clone()));
+        assert_eq!((message.built_in, message.etag.as_str()), (false, "3"));
+        assert_eq!(read(Some(message)).unwrap(), model);
     }
 
     #[test]
-    fn every_fault_of_form_is_named_at_once() {
-        let mut sent = scheme(&project(Scheme::built_in()));
-        sent.fields.push(pb::FieldDefinition { name: "x".into(), ..Default::default() });
-        sent.machine.as_mut().unwrap().states[1].category = 9;
-        let error = read(Some(sent)).unwrap_err();
+    fn all_malformed_fields_are_reported() {
+        let mut message = scheme(&project(Scheme::built_in()));
+        message.fields.push(pb::FieldDefinition { name: "x".into(), ..Default::default() });
+        message.machine.as_mut().unwrap().states[1].category = 9;
+        let error = read(Some(message)).unwrap_err();
         let fields: Vec<_> = error.faults().iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["machine.states[1].category", "fields[0].type"]);
         assert!(read(None).is_err());

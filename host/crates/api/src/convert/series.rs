@@ -8,7 +8,7 @@ use crate::convert::mask::Mask;
 use crate::convert::time;
 use crate::state::etag;
 
-/// A series.
+/// Encodes a series.
 #[must_use]
 pub(crate) fn series(series: Series) -> pb::Series {
     pb::Series {

@@ -13,7 +13,7 @@ use crate::convert::mask::Mask;
 use crate::convert::{names, non_empty, read_time, text, time};
 use crate::state::etag;
 
-/// A tenant.
+/// Encodes a tenant.
 #[must_use]
 pub(crate) fn tenant(tenant: Tenant) -> pb::Tenant {
     pb::Tenant {
@@ -28,14 +28,13 @@ pub(crate) fn tenant(tenant: Tenant) -> pb::Tenant {
     }
 }
 
-/// Reads an update of a tenant. Without a mask an unset limit stays, and so does the name where a limit comes
-/// without one.
+/// Reads an update of a tenant. Without a mask, unset limits stay, and an empty name stays if limits are set.
 pub(crate) fn change_tenant(request: pb::UpdateTenantRequest) -> Result<ChangeTenant> {
     let mask = Mask::read(request.update_mask, &["name", "plugin_limits"], None)?;
     if mask.is_absent() {
-        let stays = request.name.is_empty() && request.plugin_limits.is_some();
+        let keeps_name = request.name.is_empty() && request.plugin_limits.is_some();
         let plugin_limits = request.plugin_limits.map(|limits| read_limits(Some(limits)));
-        return Ok(ChangeTenant { name: (!stays).then_some(request.name), plugin_limits });
+        return Ok(ChangeTenant { name: (!keeps_name).then_some(request.name), plugin_limits });
     }
     let plugin_limits = mask.keep("plugin_limits", read_limits(request.plugin_limits));
     Ok(ChangeTenant { name: mask.keep("name", request.name), plugin_limits })
@@ -47,7 +46,7 @@ pub(crate) fn create_tenant(request: pb::CreateTenantRequest) -> CreateTenant {
     CreateTenant { slug: request.slug, name: request.name }
 }
 
-/// A key, without its secret.
+/// Encodes a key, without its secret.
 #[must_use]
 pub(crate) fn key(key: ApiKey) -> pb::Key {
     pb::Key {
@@ -93,14 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_changes_without_its_limits_and_limits_without_a_name() {
+    fn name_and_limits_change_independently() {
         let limits = LimitOverrides { fuel: Some(5), ..LimitOverrides::default() };
-        let changed = |change: ChangeTenant| (change.name, change.plugin_limits);
-        assert_eq!(changed(request("N", None, &[])), (Some("N".into()), None));
-        assert_eq!(changed(request("", Some(5), &[])), (None, Some(limits)));
-        assert_eq!(changed(request("N", Some(5), &["plugin_limits"])), (None, Some(limits)));
-        assert_eq!(changed(request("", None, &["plugin_limits"])), (None, Some(LimitOverrides::default())));
-        // A name that was forgotten is refused, as before there were limits.
-        assert_eq!(changed(request("", None, &[])), (Some(String::new()), None));
+        let parts = |change: ChangeTenant| (change.name, change.plugin_limits);
+        assert_eq!(parts(request("N", None, &[])), (Some("N".into()), None));
+        assert_eq!(parts(request("", Some(5), &[])), (None, Some(limits)));
+        assert_eq!(parts(request("N", Some(5), &["plugin_limits"])), (None, Some(limits)));
+        assert_eq!(parts(request("", None, &["plugin_limits"])), (None, Some(LimitOverrides::default())));
+        // The core refuses an empty name.
+        assert_eq!(parts(request("", None, &[])), (Some(String::new()), None));
     }
 }

@@ -9,9 +9,9 @@ use tessera_core::{Error, Timestamp};
 use tessera_proto::common::v1 as common;
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::{count as number, least, most, type_etag};
+use crate::convert::catalog::{max_per_purchase, min_per_purchase, read_u64, type_etag};
 use crate::convert::mask::Mask;
-use crate::convert::{count, large, read_time, time};
+use crate::convert::{read_time, time, to_i32, to_i64};
 
 const PATHS: [&str; 11] = [
     "name",
@@ -27,26 +27,26 @@ const PATHS: [&str; 11] = [
     "pools",
 ];
 
-/// A ticket type with what is left of it.
+/// Encodes a ticket type and its available units.
 #[must_use]
 pub(crate) fn ticket_type(ticket_type: TicketType, available: Option<u64>) -> pb::TicketType {
     let etag = type_etag(&ticket_type, available);
-    let text = ticket_type.attributes;
+    let attributes = ticket_type.attributes;
     pb::TicketType {
         id: ticket_type.id.to_string(),
         event_id: ticket_type.event.to_string(),
-        name: text.name,
-        description: text.description,
-        price: Some(common::Money { amount: text.price.amount, currency: text.price.currency }),
-        quantity: text.quantity.map(large),
-        available_quantity: available.map(large),
-        max_per_purchase: count(text.max_per_purchase.into()),
-        min_per_purchase: count(text.min_per_purchase.into()),
-        valid_from: text.valid_from.and_then(time),
-        valid_until: text.valid_until.and_then(time),
-        status: text.status.name().to_owned(),
-        metadata: text.metadata,
-        pools: text.pools.iter().map(ToString::to_string).collect(),
+        name: attributes.name,
+        description: attributes.description,
+        price: Some(common::Money { amount: attributes.price.amount, currency: attributes.price.currency }),
+        quantity: attributes.quantity.map(to_i64),
+        available_quantity: available.map(to_i64),
+        max_per_purchase: to_i32(attributes.max_per_purchase.into()),
+        min_per_purchase: to_i32(attributes.min_per_purchase.into()),
+        valid_from: attributes.valid_from.and_then(time),
+        valid_until: attributes.valid_until.and_then(time),
+        status: attributes.status.name().to_owned(),
+        metadata: attributes.metadata,
+        pools: attributes.pools.iter().map(ToString::to_string).collect(),
         seated: ticket_type.seated,
         created_at: time(ticket_type.created_at),
         updated_at: time(ticket_type.updated_at),
@@ -61,13 +61,13 @@ pub(crate) fn create(request: pb::CreateTicketTypeRequest) -> Result<WriteTicket
         name: request.name,
         description: request.description,
         price: money(request.price),
-        min_per_purchase: least(request.min_per_purchase, &mut faults),
-        max_per_purchase: most(request.max_per_purchase, &mut faults),
-        valid_from: moment("valid_from", request.valid_from, &mut faults),
-        valid_until: moment("valid_until", request.valid_until, &mut faults),
+        min_per_purchase: min_per_purchase(request.min_per_purchase, &mut faults),
+        max_per_purchase: max_per_purchase(request.max_per_purchase, &mut faults),
+        valid_from: timestamp("valid_from", request.valid_from, &mut faults),
+        valid_until: timestamp("valid_until", request.valid_until, &mut faults),
         status: status(&request.status, &mut faults),
         metadata: request.metadata,
-        quantity: number("quantity", request.quantity, &mut faults),
+        quantity: read_u64("quantity", request.quantity, &mut faults),
         pools: pools(&request.pools)?,
     };
     faults.into_result().map(|()| ticket_type)
@@ -88,34 +88,34 @@ pub(crate) fn change(request: pb::UpdateTicketTypeRequest) -> Result<ChangeTicke
         price: mask.keep("price", request.price).map(money),
         min_per_purchase: mask
             .keep("min_per_purchase", request.min_per_purchase)
-            .map(|limit| least(limit, &mut faults)),
+            .map(|limit| min_per_purchase(limit, &mut faults)),
         max_per_purchase: mask
             .keep("max_per_purchase", request.max_per_purchase)
-            .map(|limit| most(limit, &mut faults)),
+            .map(|limit| max_per_purchase(limit, &mut faults)),
         valid_from: mask
             .keep("valid_from", request.valid_from)
-            .map(|at| moment("valid_from", at, &mut faults)),
+            .map(|at| timestamp("valid_from", at, &mut faults)),
         valid_until: mask
             .keep("valid_until", request.valid_until)
-            .map(|at| moment("valid_until", at, &mut faults)),
+            .map(|at| timestamp("valid_until", at, &mut faults)),
         status: mask.keep("status", request.status).map(|name| status(&name, &mut faults)),
         metadata: mask.keep("metadata", request.metadata),
         quantity: mask
             .keep("quantity", request.quantity)
-            .map(|quantity| number("quantity", quantity, &mut faults)),
+            .map(|quantity| read_u64("quantity", quantity, &mut faults)),
         pools: mask.keep("pools", request.pools).map(|ids| pools(&ids)).transpose()?,
     };
     faults.into_result().map(|()| ticket_type)
 }
 
-/// A price; of none, the core says what is missing.
+/// Reads a price; the core refuses an absent price.
 fn money(price: Option<common::Money>) -> Money {
     let price = price.unwrap_or_default();
     Money { amount: price.amount, currency: price.currency }
 }
 
-fn moment(field: &str, at: Option<prost_types::Timestamp>, faults: &mut Faults) -> Option<Timestamp> {
-    at.map(|at| read_time(field, &at)).and_then(|read| faults.take(read))
+fn timestamp(field: &str, at: Option<prost_types::Timestamp>, faults: &mut Faults) -> Option<Timestamp> {
+    at.map(|at| read_time(field, &at)).and_then(|timestamp| faults.take(timestamp))
 }
 
 fn status(name: &str, faults: &mut Faults) -> TypeStatus {
@@ -126,8 +126,9 @@ fn status(name: &str, faults: &mut Faults) -> TypeStatus {
 }
 
 fn pools(ids: &[String]) -> Result<Vec<PoolId>> {
-    let read =
-        |(at, id): (usize, &String)| -> Result<PoolId, Error> { PoolId::parse(&format!("pools[{at}]"), id) };
+    let read = |(index, id): (usize, &String)| -> Result<PoolId, Error> {
+        PoolId::parse(&format!("pools[{index}]"), id)
+    };
     ids.iter().enumerate().map(read).collect()
 }
 
@@ -138,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_said_is_as_usual() {
+    fn create_uses_defaults() {
         let read = create(pb::CreateTicketTypeRequest::default()).unwrap();
         assert_eq!((read.min_per_purchase, read.max_per_purchase), (1, 10));
         assert_eq!((read.status, read.quantity, read.valid_from), (TypeStatus::Active, None, None));
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_spares_what_it_does_not_name() {
+    fn unmasked_fields_stay() {
         let update_mask = Some(FieldMask { paths: vec!["quantity".into(), "valid_until".into()] });
         let request = pb::UpdateTicketTypeRequest { quantity: Some(7), update_mask, ..Default::default() };
         let read = change(request).unwrap();
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_of_form_name_their_fields() {
+    fn malformed_fields_are_reported() {
         let request = pb::CreateTicketTypeRequest {
             min_per_purchase: -1,
             quantity: Some(-1),

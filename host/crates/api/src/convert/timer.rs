@@ -6,9 +6,9 @@ use tessera_core::plugin::{RetryTimers, Timer};
 use tessera_proto::plugin::v1 as pb;
 
 use crate::convert::time;
-use crate::state::plain;
+use crate::state::reject_nul;
 
-/// A timer.
+/// Encodes a timer.
 #[must_use]
 pub(crate) fn timer(timer: Timer) -> pb::Timer {
     let parked = timer.is_parked();
@@ -17,9 +17,9 @@ pub(crate) fn timer(timer: Timer) -> pb::Timer {
     pb::Timer { issue_id, name, due_at, parked, failures, last_failure }
 }
 
-/// Reads which timers are tried again.
+/// Reads a request to retry timers.
 pub(crate) fn retry(issue: Option<String>, name: Option<String>) -> Result<RetryTimers> {
     let issue = issue.map(|id| IssueId::parse("issue_id", &id)).transpose()?;
-    plain("name", name.as_deref().unwrap_or_default())?;
+    reject_nul("name", name.as_deref().unwrap_or_default())?;
     Ok(RetryTimers { issue, name })
 }

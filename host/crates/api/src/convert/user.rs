@@ -10,7 +10,7 @@ use crate::state::etag;
 
 const PATHS: [&str; 3] = ["first_name", "last_name", "email_address"];
 
-/// A user, in version 1.
+/// Encodes a user, in version 1.
 #[must_use]
 pub(crate) fn user_v1(user: User) -> v1::User {
     v1::User {
@@ -22,7 +22,7 @@ pub(crate) fn user_v1(user: User) -> v1::User {
     }
 }
 
-/// A user, in version 2.
+/// Encodes a user, in version 2.
 #[must_use]
 pub(crate) fn user_v2(user: User) -> v2::User {
     v2::User {
@@ -81,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_mask_a_user_is_replaced() {
+    fn unmasked_update_replaces_the_user() {
         let change = change_v1(request(None)).unwrap();
         let fields = [change.first_name, change.last_name, change.email];
         assert_eq!(fields.map(Option::unwrap), ["Ada", "", ""]);
     }
 
     #[test]
-    fn with_a_mask_only_what_it_names_changes() {
+    fn masked_update_changes_only_the_masked_fields() {
         let change = change_v1(request(Some(&["first_name"]))).unwrap();
         assert_eq!((change.first_name.as_deref(), change.last_name, change.email), (Some("Ada"), None, None));
         assert!(change_v1(request(Some(&["is_active"]))).is_err());

@@ -1,4 +1,4 @@
-//! Values of fields, and fields by name.
+//! Values of fields, and maps of fields.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use tessera_proto::common::v1::value::Kind;
 
 use crate::convert::{read_time, time};
 
-/// Fields by name.
+/// Encodes fields as a map.
 #[must_use]
 pub(crate) fn encode_named(fields: &[Field]) -> BTreeMap<String, pb::Value> {
     fields.iter().map(|field| (field.name.clone(), encode(&field.value))).collect()
 }
 
-/// The fields by name that a client wrote below `at`, in the order of their names.
+/// Decodes a map of fields, in the order of their names; the paths of faults begin with `at`.
 pub(crate) fn decode_named(at: &str, fields: BTreeMap<String, pb::Value>) -> Result<Vec<Field>> {
     let read = |(name, value): (String, pb::Value)| {
         let value = decode(&format!("{at}.{name}"), value)?;
@@ -24,7 +24,7 @@ pub(crate) fn decode_named(at: &str, fields: BTreeMap<String, pb::Value>) -> Res
     fields.into_iter().map(read).collect()
 }
 
-/// The value as a message; nothing is a value without a kind.
+/// Encodes a value; an absent value has no kind.
 #[must_use]
 pub(crate) fn encode(value: &Value) -> pb::Value {
     let kind = match value {
@@ -43,7 +43,7 @@ pub(crate) fn encode(value: &Value) -> pb::Value {
     pb::Value { kind }
 }
 
-/// The value that a client wrote in `field`.
+/// Decodes a value that a client sent in `field`.
 pub(crate) fn decode(field: &str, value: pb::Value) -> Result<Value> {
     Ok(match value.kind {
         None => Value::None,
@@ -61,13 +61,13 @@ pub(crate) fn decode(field: &str, value: pb::Value) -> Result<Value> {
     })
 }
 
-/// The fields of an object.
+/// Encodes the fields of an object.
 #[must_use]
 pub(crate) fn encode_fields(fields: &BTreeMap<String, Value>) -> BTreeMap<String, pb::Value> {
     fields.iter().map(|(name, value)| (name.clone(), encode(value))).collect()
 }
 
-/// The fields that a client wrote.
+/// Decodes the fields of an object.
 pub(crate) fn decode_fields(fields: BTreeMap<String, pb::Value>) -> Result<BTreeMap<String, Value>> {
     let read = |(name, value)| decode(&format!("fields.{name}"), value).map(|value| (name, value));
     fields.into_iter().map(read).collect()
@@ -78,7 +78,7 @@ fn read_money(field: &str, money: pb::Money) -> Result<Money> {
     if currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase()) {
         return Ok(Money { amount, currency });
     }
-    Err(Error::invalid(field, "names a currency that is not of three capital letters, as EUR"))
+    Err(Error::invalid(field, "has an invalid currency; three capital letters are expected, for example EUR"))
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
     use tessera_core::Timestamp;
 
     #[test]
-    fn a_value_survives_being_written_and_read() {
+    fn value_round_trips() {
         let values = [
             Value::None,
             Value::Text("a".into()),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_value_is_refused_with_its_field() {
+    fn invalid_value_is_refused_by_field() {
         let money = |currency: &str| Kind::Money(pb::Money { amount: 1, currency: currency.to_owned() });
         for bad in [
             Kind::Decimal("1e3".into()),

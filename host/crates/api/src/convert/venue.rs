@@ -5,9 +5,9 @@ use tessera_core::catalog::{ChangeVenue, Venue, WriteVenue};
 use tessera_core::text::Faults;
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::{count, degrees, place, together, zone_or_utc};
+use crate::convert::catalog::{degrees, location, masks_group, read_u64, zone_or_utc};
 use crate::convert::mask::Mask;
-use crate::convert::{large, non_empty, time};
+use crate::convert::{non_empty, time, to_i64};
 use crate::state::etag;
 
 const PATHS: [&str; 11] = [
@@ -24,23 +24,23 @@ const PATHS: [&str; 11] = [
     "time_zone",
 ];
 
-/// A venue.
+/// Encodes a venue.
 #[must_use]
 pub(crate) fn venue(venue: Venue) -> pb::Venue {
-    let text = venue.attributes;
+    let attributes = venue.attributes;
     pb::Venue {
         id: venue.id.to_string(),
-        name: text.name,
-        address: text.address,
-        city: text.city,
-        state: text.state,
-        country: text.country,
-        postal_code: text.postal_code,
-        latitude: text.location.map(|location| degrees(location.latitude)),
-        longitude: text.location.map(|location| degrees(location.longitude)),
-        capacity: text.capacity.map(large),
-        amenities: text.amenities,
-        time_zone: text.time_zone,
+        name: attributes.name,
+        address: attributes.address,
+        city: attributes.city,
+        state: attributes.state,
+        country: attributes.country,
+        postal_code: attributes.postal_code,
+        latitude: attributes.location.map(|location| degrees(location.latitude)),
+        longitude: attributes.location.map(|location| degrees(location.longitude)),
+        capacity: attributes.capacity.map(to_i64),
+        amenities: attributes.amenities,
+        time_zone: attributes.time_zone,
         created_at: time(venue.created_at),
         updated_at: time(venue.updated_at),
         etag: etag(venue.version),
@@ -57,8 +57,8 @@ pub(crate) fn create(request: pb::CreateVenueRequest) -> Result<WriteVenue> {
         state: non_empty(request.state),
         country: request.country,
         postal_code: non_empty(request.postal_code),
-        location: place(request.latitude, request.longitude, &mut faults),
-        capacity: count("capacity", request.capacity, &mut faults),
+        location: location(request.latitude, request.longitude, &mut faults),
+        capacity: read_u64("capacity", request.capacity, &mut faults),
         amenities: request.amenities,
         time_zone: zone_or_utc(request.time_zone),
     };
@@ -69,8 +69,8 @@ pub(crate) fn create(request: pb::CreateVenueRequest) -> Result<WriteVenue> {
 pub(crate) fn change(request: pb::UpdateVenueRequest) -> Result<ChangeVenue> {
     let mask = Mask::read(request.update_mask, &PATHS, None)?;
     let mut faults = Faults::default();
-    let named = ["latitude", "longitude"].map(|path| (path, mask.keep(path, ()).is_some()));
-    let placed = together(&named, &mut faults);
+    let coordinates = ["latitude", "longitude"].map(|path| (path, mask.keep(path, ()).is_some()));
+    let changes_location = masks_group(&coordinates, &mut faults);
     let venue = ChangeVenue {
         name: mask.keep("name", request.name),
         address: mask.keep("address", request.address),
@@ -78,10 +78,10 @@ pub(crate) fn change(request: pb::UpdateVenueRequest) -> Result<ChangeVenue> {
         state: mask.keep("state", non_empty(request.state)),
         country: mask.keep("country", request.country),
         postal_code: mask.keep("postal_code", non_empty(request.postal_code)),
-        location: placed.then(|| place(request.latitude, request.longitude, &mut faults)),
+        location: changes_location.then(|| location(request.latitude, request.longitude, &mut faults)),
         capacity: mask
             .keep("capacity", request.capacity)
-            .map(|capacity| count("capacity", capacity, &mut faults)),
+            .map(|capacity| read_u64("capacity", capacity, &mut faults)),
         amenities: mask.keep("amenities", request.amenities),
         time_zone: mask.keep("time_zone", zone_or_utc(request.time_zone)),
     };
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_keeps_what_it_names_and_a_point_is_named_whole() {
+    fn mask_selects_fields_and_requires_both_coordinates() {
         let read = change(request(&["city", "capacity"])).unwrap();
         assert_eq!((read.city.as_deref(), read.capacity), (Some("Berlin"), Some(None)));
         assert_eq!((read.name, read.location), (None, None));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_mask_all_of_it_changes() {
+    fn unmasked_update_replaces_the_venue() {
         let read = change(pb::UpdateVenueRequest { update_mask: None, ..request(&[]) }).unwrap();
         assert_eq!((read.name.as_deref(), read.state), (Some(""), Some(None)));
         assert_eq!(read.time_zone.as_deref(), Some("UTC"));

@@ -1,4 +1,4 @@
-//! The body of an answer that writes the RPC's log line when it ends, or when the client leaves.
+//! A response body that writes the RPC's access log line when it ends or when the client disconnects.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,29 +8,29 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use crate::grpc::error::{code_in, code_name};
+use crate::grpc::error::{code_name, grpc_status};
 use crate::grpc::trace::Trace;
-use crate::state::key_of;
+use crate::state::key_id;
 
-/// The line of an RPC in the log, still to be written.
+/// The access log line of an RPC.
 pub(super) struct Line {
     pub(super) rpc: String,
     pub(super) trace: Trace,
 }
 
 impl Line {
-    /// Writes the one line of an RPC.
+    /// Writes the line to the log.
     pub(super) fn write(self, code: Code) {
         let Self { rpc, trace } = self;
         let ctx = trace.ctx.get();
-        let key = ctx.and_then(key_of);
-        // The path of what does not exist is whatever the client made up.
+        let key = ctx.and_then(key_id);
+        // The path of an unknown method is arbitrary input.
         let rpc = if code == Code::Unimplemented { "-" } else { rpc.as_str() };
         tracing::info!(
             transport = "grpc",
             rpc,
             code = code_name(code),
-            ms = u64::try_from(trace.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ms = u64::try_from(trace.started_at.elapsed().as_millis()).unwrap_or(u64::MAX),
             tenant = ctx.map(|ctx| ctx.tenant.to_string()),
             key,
             request_id = %trace.request_id,
@@ -39,21 +39,20 @@ impl Line {
     }
 }
 
-/// A body with the line that is still to be written. It is written when nothing is left to send, so that nothing is sent later
-/// for its sake.
-pub(super) struct Logged {
+/// A body that writes its line when it is dropped, so that logging does not delay the response.
+pub(super) struct LoggedBody {
     inner: Body,
     line: Option<Line>,
-    ended: Option<Code>,
+    code: Option<Code>,
 }
 
-impl Logged {
+impl LoggedBody {
     pub(super) fn new(inner: Body, line: Line) -> Self {
-        Self { inner, line: Some(line), ended: None }
+        Self { inner, line: Some(line), code: None }
     }
 }
 
-impl HttpBody for Logged {
+impl HttpBody for LoggedBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -62,14 +61,14 @@ impl HttpBody for Logged {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        let ended = match &frame {
+        let code = match &frame {
             Some(Ok(frame)) => {
-                frame.trailers_ref().map(|trailers| code_in(trailers).unwrap_or(Code::Unknown))
+                frame.trailers_ref().map(|trailers| grpc_status(trailers).unwrap_or(Code::Unknown))
             }
             Some(Err(status)) => Some(status.code()),
             None => Some(Code::Unknown),
         };
-        self.ended = self.ended.or(ended);
+        self.code = self.code.or(code);
         Poll::Ready(frame)
     }
 
@@ -82,10 +81,10 @@ impl HttpBody for Logged {
     }
 }
 
-impl Drop for Logged {
+impl Drop for LoggedBody {
     fn drop(&mut self) {
         if let Some(line) = self.line.take() {
-            line.write(self.ended.unwrap_or(Code::Cancelled));
+            line.write(self.code.unwrap_or(Code::Cancelled));
         }
     }
 }

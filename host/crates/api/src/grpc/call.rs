@@ -1,4 +1,4 @@
-//! gRPC's state, and the path of an RPC to its operation: metadata, caller, sizes.
+//! The state of the gRPC services, and how an RPC reaches its operation: metadata, authentication, size limits.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -9,7 +9,7 @@ use tessera_core::{Ctx, Error, ErrorKind, Result, Transport};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
-use crate::grpc::error::refuse;
+use crate::grpc::error::status_of;
 use crate::grpc::response_stream::{ResponseStream, StreamSender};
 use crate::grpc::trace::Trace;
 use crate::operations::{Answer, Api};
@@ -19,7 +19,7 @@ use crate::state::{ApiState, AuthMode, RequestHead};
 #[derive(Clone)]
 pub(crate) struct Grpc {
     api: Api,
-    /// The largest message that is sent.
+    /// The largest response message, in bytes.
     max_send: usize,
 }
 
@@ -49,37 +49,37 @@ impl Grpc {
         Fut: Future<Output = Result<Answer<A>>>,
     {
         let trace = Trace::of(request.extensions());
-        let answered = async {
+        let response = async {
             let (ctx, message) = self.enter(auth, &trace, request).await?;
             let answer = operation(Arc::clone(&self.api), ctx, message).await?;
             self.check_size(&answer.body)?;
             Ok(answer.body)
         };
-        answered.await.map(Response::new).map_err(|error: Error| refuse(&error, &trace.request_id))
+        response.await.map(Response::new).map_err(|error: Error| status_of(&error, &trace.request_id))
     }
 
-    /// Opens a stream of answers: `open` checks that it is allowed, `pump` fills it.
-    pub(super) async fn stream<Q, A, S, O, P, Opened, Pumped>(
+    /// Opens a stream of responses: `open` authorizes and opens it, `run` sends its messages.
+    pub(super) async fn stream<Q, A, S, O, R, OpenFuture, RunFuture>(
         &self,
         auth: AuthMode,
         request: Request<Q>,
         open: O,
-        pump: P,
+        run: R,
     ) -> Result<Response<ResponseStream<A>>, Status>
     where
         A: Send + 'static,
-        O: FnOnce(Ctx, Q) -> Opened,
-        Opened: Future<Output = Result<S>>,
-        P: FnOnce(S, StreamSender<A>) -> Pumped,
-        Pumped: Future<Output = Result<()>> + Send + 'static,
+        O: FnOnce(Ctx, Q) -> OpenFuture,
+        OpenFuture: Future<Output = Result<S>>,
+        R: FnOnce(S, StreamSender<A>) -> RunFuture,
+        RunFuture: Future<Output = Result<()>> + Send + 'static,
     {
         let trace = Trace::of(request.extensions());
-        let opened = async {
+        let source = async {
             let (ctx, message) = self.enter(auth, &trace, request).await?;
             open(ctx, message).await
         };
-        let opened = opened.await.map_err(|error: Error| refuse(&error, &trace.request_id))?;
-        Ok(Response::new(ResponseStream::pumped(&trace, |sender| pump(opened, sender))))
+        let source = source.await.map_err(|error: Error| status_of(&error, &trace.request_id))?;
+        Ok(Response::new(ResponseStream::spawn(&trace, |sender| run(source, sender))))
     }
 
     async fn enter<Q>(&self, auth: AuthMode, trace: &Trace, request: Request<Q>) -> Result<(Ctx, Q)> {
@@ -89,18 +89,18 @@ impl Grpc {
         Ok((ctx, message))
     }
 
-    fn check_size(&self, answer: &impl Message) -> Result<()> {
-        let (length, max) = (answer.encoded_len(), self.max_send);
+    fn check_size(&self, response: &impl Message) -> Result<()> {
+        let (length, max) = (response.encoded_len(), self.max_send);
         if length <= max {
             return Ok(());
         }
         let message =
-            format!("the answer has {length} bytes, and at most {max} are sent; ask for a smaller page");
+            format!("the response has {length} bytes, more than the limit of {max}; request a smaller page");
         Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message))
     }
 }
 
-/// A metadata value as text; a value that is not ASCII becomes text that nothing accepts.
+/// Returns a metadata value as text; a value that is not ASCII becomes text that every parser refuses.
 fn text<'a>(metadata: &'a MetadataMap, name: &str) -> Option<&'a str> {
     metadata.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
 }

@@ -1,4 +1,4 @@
-//! Errors over gRPC: a `google.rpc.Status` with details, made once from the domain's error and last of all.
+//! Errors over gRPC: the domain's error as a `google.rpc.Status` with details.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 /// The domain in `ErrorInfo`.
 const DOMAIN: &str = "tessera";
 
-/// When to try again where the error does not say so itself.
-const SOON: Duration = Duration::from_secs(1);
+/// The retry delay of errors that have none.
+const DEFAULT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// The code of a kind of error.
+/// Returns the code of an error kind.
 #[must_use]
 pub fn code_of(kind: ErrorKind) -> Code {
     match kind {
@@ -35,9 +35,9 @@ pub fn code_of(kind: ErrorKind) -> Code {
     }
 }
 
-/// The status that a client gets; what only the log may say goes there.
+/// Converts an error to the status for the client. The cause of an internal error is logged and not sent.
 #[must_use]
-pub fn refuse(error: &Error, request_id: &str) -> Status {
+pub fn status_of(error: &Error, request_id: &str) -> Status {
     if error.kind() == ErrorKind::Internal {
         let backtrace = error.backtrace().map(tracing::field::display);
         tracing::error!(request_id, cause = ?error.cause(), backtrace, "request failed with an internal error");
@@ -52,7 +52,7 @@ pub fn refuse(error: &Error, request_id: &str) -> Status {
             details.add_precondition_failure_violation(error.reason(), "", error.message());
         }
         ErrorKind::Unavailable | ErrorKind::RateLimited => {
-            details.set_retry_info(Some(error.retry_after().unwrap_or(SOON)));
+            details.set_retry_info(Some(error.retry_after().unwrap_or(DEFAULT_RETRY_DELAY)));
         }
         ErrorKind::Unauthenticated
         | ErrorKind::PermissionDenied
@@ -70,60 +70,60 @@ pub fn refuse(error: &Error, request_id: &str) -> Status {
     Status::with_error_details(code_of(error.kind()), error.message(), details)
 }
 
-/// The status of a method that does not exist.
+/// Returns the status of an unknown method.
 #[must_use]
-pub fn no_method(request_id: &str) -> Status {
-    let message = "no such method; the reflection service lists them all";
+pub fn unknown_method(request_id: &str) -> Status {
+    let message = "unknown method; the reflection service lists all methods";
     Status::with_error_details(Code::Unimplemented, message, info("METHOD_NOT_FOUND", request_id))
 }
 
-/// Rewrites a refusal of the framework; statuses with details stay.
+/// Adds error details to a status of the framework; a status with details is returned unchanged.
 #[must_use]
-pub fn explained(status: Status, request_id: &str) -> Status {
+pub fn with_error_details(status: Status, request_id: &str) -> Status {
     if !status.details().is_empty() {
         return status;
     }
     let message = status.message();
-    let ours = message.starts_with("Error encoding") || message.starts_with("Error compressing");
+    let is_response = message.starts_with("Error encoding") || message.starts_with("Error compressing");
     match status.code() {
         // Before a handler is reached, the framework reports an unreadable message as internal.
-        Code::Internal if !ours => {
-            refuse(&Error::malformed("message", format!("cannot be read: {message}")), request_id)
+        Code::Internal if !is_response => {
+            status_of(&Error::malformed("message", format!("cannot be read: {message}")), request_id)
         }
-        Code::Internal => refuse(&Error::internal(std::io::Error::other(message.to_owned())), request_id),
-        Code::OutOfRange => refuse(&Error::new(ErrorKind::TooLarge, "TOO_LARGE", message), request_id),
-        Code::Unimplemented if message.is_empty() => no_method(request_id),
+        Code::Internal => status_of(&Error::internal(std::io::Error::other(message.to_owned())), request_id),
+        Code::OutOfRange => status_of(&Error::new(ErrorKind::TooLarge, "TOO_LARGE", message), request_id),
+        Code::Unimplemented if message.is_empty() => unknown_method(request_id),
         code => Status::with_error_details(code, message, info(code_name(code), request_id)),
     }
 }
 
-/// The error of a message of a stream that cannot be read.
+/// Converts the status of an unreadable stream message to an error.
 #[must_use]
-pub fn unread(status: &Status) -> Error {
+pub fn unreadable_message(status: &Status) -> Error {
     match status.code() {
         Code::OutOfRange => Error::new(ErrorKind::TooLarge, "TOO_LARGE", status.message()),
         _ => Error::malformed("message", format!("cannot be read: {}", status.message())),
     }
 }
 
-/// The same answer; if it is a refusal of the framework's, in our words.
+/// Adds error details to a response that the framework refused without them.
 #[must_use]
-pub fn explain(response: Response<Body>, request_id: &str) -> Response<Body> {
+pub fn ensure_error_details(response: Response<Body>, request_id: &str) -> Response<Body> {
     match Status::from_header_map(response.headers()) {
         Some(status) if status.code() != Code::Ok && status.details().is_empty() => {
-            explained(status, request_id).into_http()
+            with_error_details(status, request_id).into_http()
         }
         Some(_) | None => response,
     }
 }
 
-/// The code that headers or trailers tell, if they do.
+/// Returns the code in headers or trailers, if there is one.
 #[must_use]
-pub fn code_in(headers: &HeaderMap) -> Option<Code> {
+pub fn grpc_status(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()))
 }
 
-/// A code as it is written everywhere: `NOT_FOUND`.
+/// Returns the name of a code, for example `NOT_FOUND`.
 #[must_use]
 pub const fn code_name(code: Code) -> &'static str {
     match code {
@@ -168,7 +168,7 @@ mod tests {
     use tessera_core::Violation;
 
     #[test]
-    fn every_kind_has_the_code_of_the_table() {
+    fn every_error_kind_has_its_code() {
         for (kind, code) in [
             (ErrorKind::Unauthenticated, Code::Unauthenticated),
             (ErrorKind::PermissionDenied, Code::PermissionDenied),
@@ -188,7 +188,7 @@ mod tests {
             (ErrorKind::DeadlineExceeded, Code::DeadlineExceeded),
             (ErrorKind::Internal, Code::Internal),
         ] {
-            let status = refuse(&Error::new(kind, "REASON", "words"), "r-1");
+            let status = status_of(&Error::new(kind, "REASON", "words"), "r-1");
             assert_eq!(status.code(), code);
             let info = status.get_details_error_info().unwrap();
             assert_eq!((info.reason.as_str(), info.domain.as_str()), ("REASON", "tessera"));
@@ -197,27 +197,28 @@ mod tests {
     }
 
     #[test]
-    fn details_say_what_the_client_should_do() {
+    fn details_have_violations_and_retry_delay() {
         let faults = vec![Violation::new("name", "is empty"), Violation::new("email", "is none")];
-        let bad = refuse(&Error::violations(faults), "r").get_details_bad_request().unwrap();
+        let bad = status_of(&Error::violations(faults), "r").get_details_bad_request().unwrap();
         let fields: Vec<_> =
             bad.field_violations.iter().map(|v| (v.field.as_str(), v.reason.as_str())).collect();
         assert_eq!(fields, [("name", "INVALID_ARGUMENT"), ("email", "INVALID_ARGUMENT")]);
-        let away = refuse(&Error::unavailable("away", Duration::from_secs(7)), "r");
-        assert_eq!(away.get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(7)));
-        let closed = refuse(&Error::new(ErrorKind::Precondition, "TRANSITION_NOT_ALLOWED", "no"), "r");
-        let failure = closed.get_details_precondition_failure().unwrap();
+        let unavailable = status_of(&Error::unavailable("unavailable", Duration::from_secs(7)), "r");
+        assert_eq!(unavailable.get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(7)));
+        let precondition =
+            status_of(&Error::new(ErrorKind::Precondition, "TRANSITION_NOT_ALLOWED", "no"), "r");
+        let failure = precondition.get_details_precondition_failure().unwrap();
         assert_eq!(failure.violations[0].r#type, "TRANSITION_NOT_ALLOWED");
     }
 
     #[test]
-    fn a_plugins_refusal_begins_with_its_name() {
+    fn plugin_refusal_has_the_plugin_name_as_prefix() {
         let fault = Violation {
             code: "MISSING".into(),
             plugin: Some("required-fields".to_owned()),
             ..Violation::new("description", "is missing")
         };
-        let status = refuse(&Error::refused(vec![fault]), "r");
+        let status = status_of(&Error::refused(vec![fault]), "r");
         assert_eq!(status.code(), Code::FailedPrecondition);
         let bad = status.get_details_bad_request().unwrap();
         let violation = &bad.field_violations[0];
@@ -226,16 +227,16 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_log_may_say_stays_inside() {
-        let status = refuse(&Error::internal(std::io::Error::other("password of the store")), "r");
+    fn internal_cause_is_not_sent_to_the_client() {
+        let status = status_of(&Error::internal(std::io::Error::other("password of the store")), "r");
         assert!(!format!("{status:?}").contains("password"));
         assert!(!String::from_utf8_lossy(status.details()).contains("password"));
     }
 
     #[test]
-    fn what_the_framework_refuses_gets_our_reason() {
+    fn framework_errors_get_error_info() {
         let reason = |status: Status| {
-            let status = explained(status, "r");
+            let status = with_error_details(status, "r");
             (status.code(), status.get_details_error_info().unwrap().reason)
         };
         for (status, code, expected) in [
@@ -248,7 +249,7 @@ mod tests {
         ] {
             assert_eq!(reason(status), (code, expected.to_owned()));
         }
-        let ours = refuse(&Error::not_found("issue"), "r");
-        assert_eq!(explained(ours.clone(), "other").details(), ours.details());
+        let detailed = status_of(&Error::not_found("issue"), "r");
+        assert_eq!(with_error_details(detailed.clone(), "other").details(), detailed.details());
     }
 }

@@ -1,4 +1,4 @@
-//! Health by the gRPC protocol: each service serves while the host can do its work and does not go down.
+//! The gRPC health protocol: every service is serving while the host is ready and not shutting down.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use tonic_health::server::HealthReporter;
 use crate::state::ApiState;
 
 /// The interval of readiness checks.
-const EVERY: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Keeps the reported health true until the host goes down. The empty name stands for the whole host.
+/// Reports the health of all services until the host shuts down. The empty name stands for the whole host.
 pub(super) async fn watch(
     api: Arc<ApiState>,
     mut reporter: HealthReporter,
@@ -21,14 +21,14 @@ pub(super) async fn watch(
     loop {
         tokio::select! {
             () = api.stop.cancelled() => break,
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(CHECK_INTERVAL) => {}
         }
         let ready = api.app.ready().await;
         let status = if ready.is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing };
         report(&reporter, services, status).await;
     }
     report(&reporter, services, ServingStatus::NotServing).await;
-    // Who watches has been told; their streams must not hold up the end.
+    // Watchers have received the last status; open watch streams would delay the shutdown.
     for service in [""].iter().chain(services) {
         reporter.clear_service_status(service).await;
     }

@@ -1,6 +1,6 @@
-//! Middleware of every RPC: id, time-out, access log, panics, errors.
+//! Middleware of every RPC: request id, timeout, access log, panics, errors.
 //!
-//! Never logged: messages, metadata, addresses of people, keys.
+//! Never logged: messages, metadata, client addresses, keys.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -16,26 +16,26 @@ use tonic::codegen::http::header::CONTENT_TYPE;
 use tonic::codegen::http::{HeaderValue, Method, Request, Response, StatusCode};
 use tower::Service;
 
-use crate::grpc::access_log::{Line, Logged};
-use crate::grpc::error::{code_in, explain, no_method, refuse};
+use crate::grpc::access_log::{Line, LoggedBody};
+use crate::grpc::error::{ensure_error_details, grpc_status, status_of, unknown_method};
 use crate::grpc::trace::Trace;
-use crate::state::{late, panicked};
+use crate::state::{deadline_exceeded, panic_error};
 
-/// Carries RPCs through to a service.
+/// Wraps a service.
 #[derive(Clone)]
-pub(super) struct Front<S> {
+pub(super) struct Middleware<S> {
     inner: S,
     timeout: Duration,
 }
 
-impl<S> Front<S> {
-    /// Gives each RPC at most so long until its answer begins.
+impl<S> Middleware<S> {
+    /// Wraps `inner`; each RPC must start its response within `timeout`.
     pub(super) fn new(inner: S, timeout: Duration) -> Self {
         Self { inner, timeout }
     }
 }
 
-impl<S> Service<Request<Body>> for Front<S>
+impl<S> Service<Request<Body>> for Middleware<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
@@ -49,46 +49,51 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let waiting = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, waiting);
-        let trace = Trace::new(request.headers()).at(request.uri().host());
+        let clone = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, clone);
+        let trace = Trace::new(request.headers()).with_host(request.uri().host());
         request.extensions_mut().insert(trace.clone());
         let limit = trace.timeout.map_or(self.timeout, |timeout| timeout.min(self.timeout));
         Box::pin(async move {
             let line = Line { rpc: request.uri().path().to_owned(), trace: trace.clone() };
-            let response = match misdirected(&request, &trace) {
+            let response = match reject_non_grpc(&request, &trace) {
                 Some(refusal) => refusal,
-                None => answer(inner, request, limit, &trace).await,
+                None => call_service(inner, request, limit, &trace).await,
             };
-            Ok(finish(explain(response, &trace.request_id), line))
+            Ok(finish(ensure_error_details(response, &trace.request_id), line))
         })
     }
 }
 
-/// Refuses what is no gRPC.
-fn misdirected(request: &Request<Body>, trace: &Trace) -> Option<Response<Body>> {
+/// Returns a refusal if the request is not gRPC.
+fn reject_non_grpc(request: &Request<Body>, trace: &Trace) -> Option<Response<Body>> {
     let content_type = request.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     if request.method() == Method::POST && content_type.starts_with(b"application/grpc") {
         return None;
     }
     let error = Error::malformed("content-type", "must be application/grpc, in a POST");
-    let mut response = refuse(&error, &trace.request_id).into_http::<Body>();
+    let mut response = status_of(&error, &trace.request_id).into_http::<Body>();
     *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     Some(response)
 }
 
-/// The service's answer, in time and without a panic.
-async fn answer<S>(mut inner: S, request: Request<Body>, limit: Duration, trace: &Trace) -> Response<Body>
+/// Calls the service; a timeout and a panic become error responses.
+async fn call_service<S>(
+    mut inner: S,
+    request: Request<Body>,
+    limit: Duration,
+    trace: &Trace,
+) -> Response<Body>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
-    let answered = AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind();
-    let error = match tokio::time::timeout(limit, answered).await {
+    let response = AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind();
+    let error = match tokio::time::timeout(limit, response).await {
         Ok(Ok(Ok(response))) => return response,
-        Ok(Err(panic)) => panicked(&*panic),
-        Err(_) => late(),
+        Ok(Err(panic)) => panic_error(&*panic),
+        Err(_) => deadline_exceeded(),
     };
-    refuse(&error, &trace.request_id).into_http()
+    status_of(&error, &trace.request_id).into_http()
 }
 
 fn finish(mut response: Response<Body>, line: Line) -> Response<Body> {
@@ -100,22 +105,22 @@ fn finish(mut response: Response<Body>, line: Line) -> Response<Body> {
     if replayed {
         headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
     }
-    match code_in(headers) {
+    match grpc_status(headers) {
         Some(code) => {
             line.write(code);
             response
         }
-        None => response.map(|body| Body::new(Logged::new(body, line))),
+        None => response.map(|body| Body::new(LoggedBody::new(body, line))),
     }
 }
 
-/// Answers what no service answers.
+/// Responds to a call of an unknown service.
 pub(super) async fn unimplemented(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let trace = Trace::of(request.extensions());
-    let mut response = no_method(&trace.request_id).into_http::<Body>();
+    let mut response = unknown_method(&trace.request_id).into_http::<Body>();
     // gRPC-Web clients expect their own type back.
-    if let Some(kind) = request.headers().get(CONTENT_TYPE) {
-        response.headers_mut().insert(CONTENT_TYPE, kind.clone());
+    if let Some(content_type) = request.headers().get(CONTENT_TYPE) {
+        response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
     }
     Ok(response)
 }

@@ -1,6 +1,6 @@
-//! The API over gRPC and gRPC-Web: a function decodes, makes one call, and encodes.
+//! The API over gRPC and gRPC-Web.
 //!
-//! The contract is in `tessera_proto`; how its messages become commands is in `convert`.
+//! `services` maps each RPC to its operation. The messages are in `tessera_proto`, their conversions in `convert`.
 
 mod access_log;
 mod call;
@@ -39,10 +39,10 @@ use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt as _, service_fn};
 
 use crate::grpc::call::Grpc;
-use crate::grpc::middleware::Front;
+use crate::grpc::middleware::Middleware;
 use crate::state::ApiState;
 
-/// The services of the contract.
+/// The names of the services.
 pub const SERVICES: &[&str] = &[
     BOOKINGS,
     CATALOG,
@@ -59,22 +59,23 @@ pub const SERVICES: &[&str] = &[
     users_v2::SERVICE_NAME,
 ];
 
-/// The size of an upload message without the component.
-const ENVELOPE: usize = 64;
+/// Room in an upload message for everything but the component, in bytes.
+const UPLOAD_OVERHEAD: usize = 64;
 
-/// The whole API over gRPC: takes messages of at most `receive` bytes, uploads apart, and sends such of at most `send`.
-/// Must be called on a runtime. Has a fallback of its own, so it cannot be merged with another that has one.
+/// Returns the router of the gRPC API. Requests have at most `receive` bytes, except uploads; responses have at most
+/// `send` bytes. Must be called on a runtime. The router has a fallback, so it cannot be merged with another that has
+/// one.
 pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
     let grpc = Grpc::new(Arc::clone(&api), send);
     let timeout = api.timeout;
     let component = usize::try_from(api.app.releases.max_component()).unwrap_or(usize::MAX);
-    let upload = receive.max(component.saturating_add(ENVELOPE));
+    let upload = receive.max(component.saturating_add(UPLOAD_OVERHEAD));
     let mut router = Router::new();
     macro_rules! mount {
-        ($($server:path: $most:expr),*) => {$(
+        ($($server:path: $max:expr),*) => {$(
             let service = <$server>::new(grpc.clone());
-            let service = service.max_decoding_message_size($most).max_encoding_message_size(send);
-            router = mounted(router, Front::new(service, timeout), <$server as NamedService>::NAME);
+            let service = service.max_decoding_message_size($max).max_encoding_message_size(send);
+            router = add_service(router, Middleware::new(service, timeout), <$server as NamedService>::NAME);
         )*};
     }
     mount!(
@@ -93,45 +94,46 @@ pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
         users_v2::UserServiceServer<Grpc>: receive
     );
     let (reporter, health) = tonic_health::server::health_reporter();
-    router = mounted(router, Front::new(health, timeout), "grpc.health.v1.Health");
+    router = add_service(router, Middleware::new(health, timeout), "grpc.health.v1.Health");
     tokio::spawn(health::watch(api, reporter, SERVICES));
-    let unknown = Front::new(service_fn(middleware::unimplemented), timeout);
-    reflected(router, timeout).fallback_service(unknown.map_request(of_axum))
+    let unknown = Middleware::new(service_fn(middleware::unimplemented), timeout);
+    add_reflection(router, timeout).fallback_service(unknown.map_request(from_axum))
 }
 
-/// The router with the services that describe all others.
-fn reflected(router: Router, timeout: std::time::Duration) -> Router {
-    let described = || {
+/// Adds the reflection services.
+fn add_reflection(router: Router, timeout: std::time::Duration) -> Router {
+    let builder = || {
         Reflection::configure()
             .register_encoded_file_descriptor_set(tessera_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            // The details of errors, so that a client can show them.
+            // The details of errors, so that clients can decode them.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    match (described().build_v1(), described().build_v1alpha()) {
+    match (builder().build_v1(), builder().build_v1alpha()) {
         (Ok(v1), Ok(v1alpha)) => {
-            let router = mounted(router, Front::new(v1, timeout), "grpc.reflection.v1.ServerReflection");
-            mounted(router, Front::new(v1alpha, timeout), "grpc.reflection.v1alpha.ServerReflection")
+            let router =
+                add_service(router, Middleware::new(v1, timeout), "grpc.reflection.v1.ServerReflection");
+            add_service(router, Middleware::new(v1alpha, timeout), "grpc.reflection.v1alpha.ServerReflection")
         }
         (Err(error), _) | (_, Err(error)) => {
-            // Only a broken build comes here; what calls can do does not depend on it.
+            // The descriptors are part of the build; calls work without reflection.
             tracing::error!(%error, "gRPC reflection disabled: descriptors cannot be read");
             router
         }
     }
 }
 
-/// The router with a service, over gRPC and gRPC-Web.
-fn mounted<S>(router: Router, service: S, name: &str) -> Router
+/// Adds a service, over gRPC and gRPC-Web.
+fn add_service<S>(router: Router, service: S, name: &str) -> Router
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
     let service = GrpcWebLayer::new().layer(service);
-    router.route_service(&format!("/{name}/{{*method}}"), service.map_request(of_axum))
+    router.route_service(&format!("/{name}/{{*method}}"), service.map_request(from_axum))
 }
 
-fn of_axum(request: Request<axum::body::Body>) -> Request<Body> {
+fn from_axum(request: Request<axum::body::Body>) -> Request<Body> {
     request.map(Body::new)
 }
 

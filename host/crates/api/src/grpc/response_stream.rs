@@ -1,5 +1,5 @@
-//! Streams of answers: one task fills each, a client that does not read is cut off, and one that leaves
-//! ends the task.
+//! Response streams. One task sends the messages of each stream; a slow reader is disconnected, and a dropped stream
+//! aborts its task.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -14,35 +14,36 @@ use tokio_stream::Stream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 
-use crate::grpc::error::refuse;
+use crate::grpc::error::status_of;
 use crate::grpc::trace::Trace;
-use crate::state::panicked;
-use crate::subscriptions::STALL;
+use crate::state::panic_error;
+use crate::subscriptions::SLOW_READER_TIMEOUT;
 
 /// The stream that a client reads.
 pub(crate) struct ResponseStream<A> {
-    news: mpsc::Receiver<A>,
+    messages: mpsc::Receiver<A>,
     /// The status with which the stream ends; `None` for success.
     end: Option<oneshot::Receiver<Option<Status>>>,
-    _pump: AbortOnDropHandle<()>,
+    _task: AbortOnDropHandle<()>,
 }
 
-/// Where a task puts what a client shall read.
+/// Sends messages to the client of a stream.
 pub(crate) struct StreamSender<A> {
     to: mpsc::Sender<A>,
-    /// How long a client may not read.
-    stall: Duration,
+    /// How long a send may take.
+    timeout: Duration,
 }
 
 impl<A> StreamSender<A> {
-    /// Hands one message over; waits until the client has room for it.
+    /// Sends a message; waits until the previous one was read.
     pub(super) async fn send(&self, message: A) -> Result<()> {
-        match tokio::time::timeout(self.stall, self.to.send(message)).await {
-            // A client that left has dropped the stream, and with it the task that sends.
+        match tokio::time::timeout(self.timeout, self.to.send(message)).await {
+            // A client that disconnected has dropped the stream, which aborts the task.
             Ok(Ok(()) | Err(_)) => Ok(()),
             Err(_) => {
-                let seconds = self.stall.as_secs();
-                let message = format!("nothing was read for {seconds} seconds; resume after the last cursor");
+                let seconds = self.timeout.as_secs();
+                let message =
+                    format!("the client read nothing for {seconds} seconds; resume after the last cursor");
                 Err(Error::new(ErrorKind::RateLimited, "SLOW_READER", message))
             }
         }
@@ -50,46 +51,51 @@ impl<A> StreamSender<A> {
 }
 
 impl<A: Send + 'static> ResponseStream<A> {
-    /// A stream that `pump` fills until it returns, or until the client's deadline.
-    pub(super) fn pumped<Pumped>(trace: &Trace, pump: impl FnOnce(StreamSender<A>) -> Pumped) -> Self
+    /// Starts the task of a stream: `run` sends its messages until it returns, or until the client's deadline.
+    pub(super) fn spawn<Run>(trace: &Trace, run: impl FnOnce(StreamSender<A>) -> Run) -> Self
     where
-        Pumped: Future<Output = Result<()>> + Send + 'static,
+        Run: Future<Output = Result<()>> + Send + 'static,
     {
-        Self::start(trace, STALL, pump)
+        Self::spawn_with_timeout(trace, SLOW_READER_TIMEOUT, run)
     }
 
-    fn start<Pumped>(trace: &Trace, stall: Duration, pump: impl FnOnce(StreamSender<A>) -> Pumped) -> Self
+    fn spawn_with_timeout<Run>(
+        trace: &Trace,
+        timeout: Duration,
+        run: impl FnOnce(StreamSender<A>) -> Run,
+    ) -> Self
     where
-        Pumped: Future<Output = Result<()>> + Send + 'static,
+        Run: Future<Output = Result<()>> + Send + 'static,
     {
-        let (to, news) = mpsc::channel(1);
+        let (to, messages) = mpsc::channel(1);
         let (sender, end) = oneshot::channel();
-        let pumped = AssertUnwindSafe(pump(StreamSender { to, stall })).catch_unwind();
-        let deadline = trace.timeout.map(|timeout| tokio::time::Instant::from_std(trace.begun) + timeout);
+        let running = AssertUnwindSafe(run(StreamSender { to, timeout })).catch_unwind();
+        let deadline =
+            trace.timeout.map(|timeout| tokio::time::Instant::from_std(trace.started_at) + timeout);
         let request_id = trace.request_id.clone();
         let task = tokio::spawn(async move {
-            let ended = match deadline {
-                Some(at) => tokio::time::timeout_at(at, pumped).await,
-                None => Ok(pumped.await),
+            let result = match deadline {
+                Some(at) => tokio::time::timeout_at(at, running).await,
+                None => Ok(running.await),
             };
-            let error = match ended {
+            let error = match result {
                 Ok(Ok(Ok(()))) => None,
                 Ok(Ok(Err(error))) => Some(error),
-                Ok(Err(panic)) => Some(panicked(&*panic)),
-                Err(_) => Some(passed()),
+                Ok(Err(panic)) => Some(panic_error(&*panic)),
+                Err(_) => Some(deadline_exceeded()),
             };
-            // Nobody is left to tell when the client has gone.
-            let _ = sender.send(error.map(|error| refuse(&error, &request_id)));
+            // Fails only if the client has disconnected.
+            let _ = sender.send(error.map(|error| status_of(&error, &request_id)));
         });
-        Self { news, end: Some(end), _pump: AbortOnDropHandle::new(task) }
+        Self { messages, end: Some(end), _task: AbortOnDropHandle::new(task) }
     }
 }
 
-fn passed() -> Error {
+fn deadline_exceeded() -> Error {
     Error::new(
         ErrorKind::DeadlineExceeded,
         "DEADLINE_EXCEEDED",
-        "the client's deadline for the stream passed",
+        "the client's deadline for the stream has passed",
     )
 }
 
@@ -97,7 +103,7 @@ impl<A> Stream for ResponseStream<A> {
     type Item = Result<A, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(message) = ready!(self.news.poll_recv(cx)) {
+        if let Some(message) = ready!(self.messages.poll_recv(cx)) {
             return Poll::Ready(Some(Ok(message)));
         }
         let Some(end) = &mut self.end else { return Poll::Ready(None) };
@@ -123,62 +129,62 @@ mod tests {
     }
 
     async fn end(mut stream: ResponseStream<u8>) -> (Vec<u8>, Option<Code>) {
-        let mut read = Vec::new();
+        let mut messages = Vec::new();
         while let Some(next) = stream.next().await {
             match next {
-                Ok(message) => read.push(message),
-                Err(status) => return (read, Some(status.code())),
+                Ok(message) => messages.push(message),
+                Err(status) => return (messages, Some(status.code())),
             }
         }
-        (read, None)
+        (messages, None)
     }
 
     #[tokio::test]
-    async fn a_stream_ends_as_its_task_does() {
-        let well = ResponseStream::pumped(&trace(None), |news| async move {
-            news.send(1).await?;
-            news.send(2).await
+    async fn stream_ends_with_the_result_of_its_task() {
+        let succeeded = ResponseStream::spawn(&trace(None), |sender| async move {
+            sender.send(1).await?;
+            sender.send(2).await
         });
-        assert_eq!(end(well).await, (vec![1, 2], None));
-        let refused = ResponseStream::pumped(&trace(None), |news| async move {
-            news.send(1).await?;
+        assert_eq!(end(succeeded).await, (vec![1, 2], None));
+        let failed = ResponseStream::spawn(&trace(None), |sender| async move {
+            sender.send(1).await?;
             Err(Error::unauthenticated("no more"))
         });
-        assert_eq!(end(refused).await, (vec![1], Some(Code::Unauthenticated)));
-        let broken = ResponseStream::<u8>::pumped(&trace(None), |_| async move { panic!("broken") });
-        assert_eq!(end(broken).await, (vec![], Some(Code::Internal)));
+        assert_eq!(end(failed).await, (vec![1], Some(Code::Unauthenticated)));
+        let panicked = ResponseStream::<u8>::spawn(&trace(None), |_| async move { panic!("broken") });
+        assert_eq!(end(panicked).await, (vec![], Some(Code::Internal)));
     }
 
     #[tokio::test]
-    async fn a_stream_ends_at_the_clients_deadline() {
+    async fn stream_ends_at_the_client_deadline() {
         let stream =
-            ResponseStream::<u8>::pumped(&trace(Some(Duration::from_millis(20))), |news| async move {
+            ResponseStream::<u8>::spawn(&trace(Some(Duration::from_millis(20))), |sender| async move {
                 std::future::pending::<()>().await;
-                drop(news);
+                drop(sender);
                 Ok(())
             });
         assert_eq!(end(stream).await, (vec![], Some(Code::DeadlineExceeded)));
     }
 
     #[tokio::test]
-    async fn a_client_that_does_not_read_is_cut_off() {
-        let stall = Duration::from_millis(20);
-        let stream = ResponseStream::start(&trace(None), stall, |news| async move {
+    async fn slow_reader_is_disconnected() {
+        let timeout = Duration::from_millis(20);
+        let stream = ResponseStream::spawn_with_timeout(&trace(None), timeout, |sender| async move {
             loop {
-                news.send(7).await?;
+                sender.send(7).await?;
             }
         });
-        tokio::time::sleep(stall * 10).await;
+        tokio::time::sleep(timeout * 10).await;
         assert_eq!(end(stream).await, (vec![7], Some(Code::ResourceExhausted)));
     }
 
     #[tokio::test]
-    async fn a_client_that_leaves_ends_the_task() {
+    async fn dropped_stream_aborts_its_task() {
         let token = Arc::new(());
         let copy = Arc::clone(&token);
-        let stream = ResponseStream::<u8>::pumped(&trace(None), |news| async move {
+        let stream = ResponseStream::<u8>::spawn(&trace(None), |sender| async move {
             std::future::pending::<()>().await;
-            drop((copy, news));
+            drop((copy, sender));
             Ok(())
         });
         drop(stream);

@@ -1,4 +1,4 @@
-//! The contract's services: which RPC is carried out by which function.
+//! The gRPC services: the table of RPCs and their operations.
 
 use tessera_proto::facts::v1 as facts;
 use tessera_proto::issues::v1 as issues;
@@ -19,15 +19,15 @@ use crate::operations::{
 };
 use crate::state::AuthMode;
 
-/// Implements a service: each line is an RPC, its request and answer, and the function that carries it out. Only
-/// what stands under `public` needs no key.
+/// Implements a service: each line is an RPC, its request and response, and its operation. Only RPCs under `public`
+/// need no key.
 macro_rules! service {
     ($service:path {
         $($rpc:ident($request:ty) -> $response:ty = $operation:path;)*
     } $(public {
         $($open_rpc:ident($open_request:ty) -> $open_response:ty = $open_operation:path;)*
     })? $(stream $auth:ident {
-        $streaming:ident($opening:ty) -> $stream:ident($item:ty) = $open:path, $tell:path;
+        $streaming:ident($opening:ty) -> $stream:ident($item:ty) = $open:path, $send:path;
     })?) => {
         #[tonic::async_trait]
         impl $service for Grpc {
@@ -45,7 +45,7 @@ macro_rules! service {
                 type $stream = ResponseStream<$item>;
 
                 async fn $streaming(&self, request: Request<$opening>) -> Result<Response<ResponseStream<$item>>, Status> {
-                    self.stream(AuthMode::$auth, request, |ctx, message| $open(self, ctx, message), $tell).await
+                    self.stream(AuthMode::$auth, request, |ctx, message| $open(self, ctx, message), $send).await
                 }
             )?
         }
@@ -86,7 +86,7 @@ service!(projects::project_service_server::ProjectService {
 } stream Keyed {
     stream_project_updates(Streaming<projects::StreamProjectUpdatesRequest>)
         -> StreamProjectUpdatesStream(projects::StreamProjectUpdatesResponse)
-        = streams::open_projects, streams::tell_projects;
+        = streams::open_project_updates, streams::send_project_updates;
 });
 
 service!(issues::issues_service_server::IssuesService {
@@ -199,7 +199,7 @@ service!(tickets::booking_service_server::BookingService {
 } stream Keyed {
     stream_queue_position(tickets::StreamQueuePositionRequest)
         -> StreamQueuePositionStream(tickets::StreamQueuePositionResponse)
-        = streams::open_position, streams::tell_position;
+        = streams::open_position, streams::send_position;
 });
 
 service!(tickets::ticket_service_server::TicketService {
@@ -232,7 +232,7 @@ service!(tickets::ticket_service_server::TicketService {
 } stream Public {
     stream_availability(tickets::StreamAvailabilityRequest)
         -> StreamAvailabilityStream(tickets::StreamAvailabilityResponse)
-        = streams::open_availability, streams::tell_availability;
+        = streams::open_availability, streams::send_availability;
 });
 
 service!(tenancy::tenant_service_server::TenantService {
@@ -256,5 +256,5 @@ service!(facts::facts_service_server::FactsService {
     list_audit(facts::ListAuditRequest) -> facts::ListAuditResponse = fact::audit;
 } stream Keyed {
     stream_facts(facts::StreamFactsRequest) -> StreamFactsStream(facts::StreamFactsResponse)
-        = streams::open_facts, streams::tell_facts;
+        = streams::open_facts, streams::send_facts;
 });

@@ -1,4 +1,4 @@
-//! Streams: the tenant's facts, what is left of events, places in queues, and the counts of projects.
+//! Streams: facts of a tenant, availability of events, positions in queues, and issue counts of projects.
 
 use std::time::Duration;
 
@@ -11,21 +11,22 @@ use tonic::Streaming;
 
 use crate::convert;
 use crate::grpc::call::Grpc;
-use crate::grpc::error::unread;
+use crate::grpc::error::unreadable_message;
 use crate::grpc::response_stream::StreamSender;
 use crate::subscriptions::{
     AvailabilityFollower, BookingFollower, FactFollower, FactQuery, Next, ProjectFollower,
 };
 
-/// When a client whose host goes down shall come back.
-const RETURN: Duration = Duration::from_secs(1);
+/// When a client should reconnect after its host shut down.
+const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
 fn shutdown() -> Error {
-    Error::unavailable("the host goes down; open the stream anew, one of facts after the last cursor", RETURN)
+    let message = "the host is shutting down; reopen the stream, a stream of facts after the last cursor";
+    Error::unavailable(message, RECONNECT_AFTER)
 }
 
 fn revoked() -> Error {
-    Error::unauthenticated("the API key is not valid any more")
+    Error::unauthenticated("the API key is no longer valid")
 }
 
 /// Opens a stream of facts.
@@ -38,17 +39,17 @@ pub(super) async fn open_facts(
     FactFollower::open(grpc, &ctx, FactQuery { after, types, object, filter }).await
 }
 
-/// Tells facts until the stream ends.
-pub(super) async fn tell_facts(
+/// Sends facts until the stream ends.
+pub(super) async fn send_facts(
     mut follower: FactFollower,
     to: StreamSender<facts::StreamFactsResponse>,
 ) -> Result<()> {
-    // The first cursor lets a client that saw nothing yet come back to this place.
+    // With the first cursor, a client that received no fact yet can resume here.
     to.send(facts::StreamFactsResponse { fact: None, cursor: follower.cursor() }).await?;
     loop {
         match follower.next().await? {
-            Next::News(news) => {
-                for fact in news {
+            Next::Items(facts) => {
+                for fact in facts {
                     let cursor = follower.cursor_of(&fact);
                     let fact = Some(convert::fact::fact(&fact, cursor.clone()));
                     to.send(facts::StreamFactsResponse { fact, cursor }).await?;
@@ -63,7 +64,7 @@ pub(super) async fn tell_facts(
     }
 }
 
-/// Opens a stream of what is left of an event.
+/// Opens a stream of an event's availability.
 pub(super) async fn open_availability(
     grpc: &Grpc,
     ctx: Ctx,
@@ -72,19 +73,19 @@ pub(super) async fn open_availability(
     AvailabilityFollower::open(grpc, &ctx, EventId::parse("event_id", &request.event_id)?).await
 }
 
-/// Tells what is left until the stream ends.
-pub(super) async fn tell_availability(
+/// Sends availability until the stream ends.
+pub(super) async fn send_availability(
     mut follower: AvailabilityFollower,
     to: StreamSender<tickets::StreamAvailabilityResponse>,
 ) -> Result<()> {
     loop {
         match follower.next().await? {
-            Next::News(news) => {
-                for update in news {
-                    to.send(convert::reservation::levels(follower.event, &update)).await?;
+            Next::Items(updates) => {
+                for update in updates {
+                    to.send(convert::reservation::availability(follower.event, &update)).await?;
                 }
             }
-            // It only shows that the caller may still listen.
+            // A heartbeat only confirms that the caller may still read the stream.
             Next::Heartbeat => {}
             Next::Shutdown => return Err(shutdown()),
             Next::Revoked => return Err(revoked()),
@@ -92,7 +93,7 @@ pub(super) async fn tell_availability(
     }
 }
 
-/// Opens a stream of a booking's place.
+/// Opens a stream of a booking's position.
 pub(super) async fn open_position(
     grpc: &Grpc,
     ctx: Ctx,
@@ -101,20 +102,20 @@ pub(super) async fn open_position(
     BookingFollower::open(grpc, &ctx, BookingId::parse("booking_id", &request.booking_id)?).await
 }
 
-/// Tells a booking's place until the booking is over, or the stream ends.
-pub(super) async fn tell_position(
+/// Sends a booking and its position until the booking or the stream ends.
+pub(super) async fn send_position(
     mut follower: BookingFollower,
     to: StreamSender<tickets::StreamQueuePositionResponse>,
 ) -> Result<()> {
     while let Some(next) = follower.next().await? {
         match next {
-            Next::News(news) => {
-                for position in news {
-                    let booking = Some(convert::booking::standing(position));
+            Next::Items(positions) => {
+                for position in positions {
+                    let booking = Some(convert::booking::booking(position));
                     to.send(tickets::StreamQueuePositionResponse { booking }).await?;
                 }
             }
-            // It only shows that the caller may still listen.
+            // A heartbeat only confirms that the caller may still read the stream.
             Next::Heartbeat => {}
             Next::Shutdown => return Err(shutdown()),
             Next::Revoked => return Err(revoked()),
@@ -123,45 +124,45 @@ pub(super) async fn tell_position(
     Ok(())
 }
 
-/// The requests of a client that follows projects, and its follower.
-pub(super) struct Projects {
+/// A bidirectional stream of project updates: the client's requests, and the updates.
+pub(super) struct ProjectStream {
     requests: Streaming<projects::StreamProjectUpdatesRequest>,
     follower: ProjectFollower,
     /// Whether the client has subscribed to a project.
     subscribed: bool,
 }
 
-/// Opens a stream of projects' counts.
-pub(super) async fn open_projects(
+/// Opens a stream of the issue counts of projects.
+pub(super) async fn open_project_updates(
     grpc: &Grpc,
     ctx: Ctx,
     requests: Streaming<projects::StreamProjectUpdatesRequest>,
-) -> Result<Projects> {
+) -> Result<ProjectStream> {
     let follower = ProjectFollower::open(grpc, &ctx).await?;
-    Ok(Projects { requests, follower, subscribed: false })
+    Ok(ProjectStream { requests, follower, subscribed: false })
 }
 
-/// Sends counts until the client leaves, or until its requests end while it follows no project.
-pub(super) async fn tell_projects(
-    mut projects: Projects,
+/// Sends counts until the client disconnects, or until its requests end and it has subscribed to no project.
+pub(super) async fn send_project_updates(
+    mut stream: ProjectStream,
     to: StreamSender<projects::StreamProjectUpdatesResponse>,
 ) -> Result<()> {
-    let mut listening = true;
-    while listening || projects.subscribed {
+    let mut has_requests = true;
+    while has_requests || stream.subscribed {
         tokio::select! {
-            request = projects.requests.message(), if listening => {
-                match request.map_err(|status| unread(&status))? {
-                    Some(request) => to.send(projects.act(&request).await?).await?,
-                    None => listening = false,
+            request = stream.requests.message(), if has_requests => {
+                match request.map_err(|status| unreadable_message(&status))? {
+                    Some(request) => to.send(stream.handle(&request).await?).await?,
+                    None => has_requests = false,
                 }
             }
-            next = projects.follower.next() => match next? {
-                Next::News(news) => {
-                    for update in news {
+            next = stream.follower.next() => match next? {
+                Next::Items(updates) => {
+                    for update in updates {
                         to.send(convert::project::update(update)).await?;
                     }
                 }
-                // It only shows that the caller may still listen.
+                // A heartbeat only confirms that the caller may still read the stream.
                 Next::Heartbeat => {}
                 Next::Shutdown => return Err(shutdown()),
                 Next::Revoked => return Err(revoked()),
@@ -171,8 +172,8 @@ pub(super) async fn tell_projects(
     Ok(())
 }
 
-impl Projects {
-    async fn act(
+impl ProjectStream {
+    async fn handle(
         &mut self,
         request: &projects::StreamProjectUpdatesRequest,
     ) -> Result<projects::StreamProjectUpdatesResponse> {

@@ -1,5 +1,5 @@
-//! What becomes of calls that never reach a service of ours. The health service stands for all others: it
-//! is generated as they are.
+//! Calls that fail before they reach an operation. The health service stands for all services, since it is generated in
+//! the same way.
 
 use std::time::Duration;
 
@@ -15,36 +15,36 @@ const SECOND: Duration = Duration::from_secs(1);
 
 type Call = Request<axum::body::Body>;
 
-fn served() -> Router {
+fn test_router() -> Router {
     let (_reporter, health) = tonic_health::server::health_reporter();
     let health = health.max_decoding_message_size(64);
-    let router = mounted(Router::new(), Front::new(health, SECOND), "grpc.health.v1.Health");
+    let router = add_service(Router::new(), Middleware::new(health, SECOND), "grpc.health.v1.Health");
     let broken = service_fn(|_: Request<Body>| async { panic!("at the disco") });
-    let router = mounted(router, Front::new(broken, SECOND), "broken");
+    let router = add_service(router, Middleware::new(broken, SECOND), "broken");
     let stuck = service_fn(|_: Request<Body>| std::future::pending());
-    let router = mounted(router, Front::new(stuck, Duration::from_millis(20)), "stuck");
-    let unknown = Front::new(service_fn(middleware::unimplemented), SECOND);
-    router.fallback_service(unknown.map_request(of_axum))
+    let router = add_service(router, Middleware::new(stuck, Duration::from_millis(20)), "stuck");
+    let unknown = Middleware::new(service_fn(middleware::unimplemented), SECOND);
+    router.fallback_service(unknown.map_request(from_axum))
 }
 
-/// A call with one message.
-fn call(path: &str, kind: &str, message: &[u8]) -> Call {
+/// Builds a call with one message.
+fn call(path: &str, content_type: &str, message: &[u8]) -> Call {
     let mut frame = vec![0];
     frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
     frame.extend(message);
-    let request = Request::builder().method("POST").uri(path).header("content-type", kind);
+    let request = Request::builder().method("POST").uri(path).header("content-type", content_type);
     let version = tonic::codegen::http::Version::HTTP_2;
     request.header("x-request-id", "r-1").version(version).body(frame.into()).unwrap()
 }
 
-async fn refused(request: Call) -> Status {
-    let response = served().oneshot(request).await.unwrap();
+async fn refusal(request: Call) -> Status {
+    let response = test_router().oneshot(request).await.unwrap();
     assert_eq!(response.headers()["x-request-id"], "r-1");
     Status::from_header_map(response.headers()).unwrap()
 }
 
 #[tokio::test]
-async fn what_no_service_answers_is_refused_with_a_reason() {
+async fn refused_call_has_error_info() {
     let grpc = "application/grpc";
     for (path, message, code, reason) in [
         ("/nobody.v1.Service/Call", &[][..], Code::Unimplemented, "METHOD_NOT_FOUND"),
@@ -54,43 +54,43 @@ async fn what_no_service_answers_is_refused_with_a_reason() {
         ("/broken/Call", &[], Code::Internal, "INTERNAL"),
         ("/stuck/Call", &[], Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
     ] {
-        let status = refused(call(path, grpc, message)).await;
+        let status = refusal(call(path, grpc, message)).await;
         assert_eq!(status.code(), code, "{path}");
         let info = status.get_details_error_info().unwrap();
         assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, "tessera"), "{path}");
         assert_eq!(info.metadata["request_id"], "r-1");
         assert!(!status.message().contains("disco"), "{status}");
     }
-    let status = refused(call(CHECK, grpc, &[0xff, 0xff])).await;
+    let status = refusal(call(CHECK, grpc, &[0xff, 0xff])).await;
     assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "message");
 }
 
 #[tokio::test]
-async fn what_is_no_grpc_is_not_taken() {
+async fn other_content_types_are_refused() {
     for path in [CHECK, "/nobody.v1.Service/Call"] {
-        let response = served().oneshot(call(path, "application/json", b"{}")).await.unwrap();
+        let response = test_router().oneshot(call(path, "application/json", b"{}")).await.unwrap();
         assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
 }
 
 #[tokio::test]
-async fn a_call_over_grpc_web_gets_its_trailers_in_the_body() {
+async fn grpc_web_response_has_trailers_in_the_body() {
     let mut request = call(CHECK, "application/grpc-web+proto", &[]);
     *request.version_mut() = tonic::codegen::http::Version::HTTP_11;
-    let response = served().oneshot(request).await.unwrap();
+    let response = test_router().oneshot(request).await.unwrap();
     assert_eq!(response.headers()["x-request-id"], "r-1");
     let body = to_bytes(response.into_body(), 10_000).await.unwrap();
-    // A message that says SERVING, then a frame of trailers.
+    // A message with the status SERVING, then a frame of trailers.
     assert_eq!(body[..8], [0, 0, 0, 0, 2, 8, 1, 0x80]);
     assert!(String::from_utf8_lossy(&body).contains("grpc-status:0"));
     let mut request = call("/nobody.v1.Service/Call", "application/grpc-web+proto", &[]);
     *request.version_mut() = tonic::codegen::http::Version::HTTP_11;
-    let response = served().oneshot(request).await.unwrap();
+    let response = test_router().oneshot(request).await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/grpc-web+proto");
     assert_eq!(response.headers()["grpc-status"], "12");
 }
 
 #[test]
-fn the_services_can_be_described() {
-    assert!(reflected(Router::new(), SECOND).has_routes());
+fn reflection_is_available() {
+    assert!(add_reflection(Router::new(), SECOND).has_routes());
 }

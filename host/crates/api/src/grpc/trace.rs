@@ -1,4 +1,4 @@
-//! Traces of RPCs: id, time and caller.
+//! The trace of an RPC: request id, start time and caller.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use crate::state::request_id;
 /// The trace of an RPC while it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
-    /// Names the request.
+    /// The request id.
     pub request_id: Arc<str>,
-    /// When it began.
-    pub begun: Instant,
+    /// When the RPC started.
+    pub started_at: Instant,
     /// The client's timeout, if it sent one.
     pub timeout: Option<Duration>,
     /// The host name that the client called.
@@ -27,33 +27,33 @@ impl Trace {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
             request_id: request_id(text("x-request-id"), text("traceparent")),
-            begun: Instant::now(),
+            started_at: Instant::now(),
             timeout: text("grpc-timeout").and_then(timeout),
             host: text("host").map(Into::into),
             ctx: Arc::default(),
         }
     }
 
-    /// The same with the host name in the address, where HTTP/2 has it.
-    pub(super) fn at(mut self, host: Option<&str>) -> Self {
+    /// Prefers the host name of the address, where HTTP/2 has it.
+    pub(super) fn with_host(mut self, host: Option<&str>) -> Self {
         self.host = host.map(Into::into).or(self.host);
         self
     }
 
-    /// The trace of the request with these extensions.
+    /// Returns the trace in the extensions of a request.
     #[must_use]
     pub(crate) fn of(extensions: &Extensions) -> Self {
         extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(&HeaderMap::new()))
     }
 
-    /// Sets the context for the log line.
+    /// Sets the context for the access log.
     pub(crate) fn set_context(&self, ctx: &Ctx) {
         // A request has one caller: the first context stays.
         let _ = self.ctx.set(ctx.clone());
     }
 }
 
-/// Reads `grpc-timeout`: at most 8 digits and a unit. What is malformed is as if it were not there.
+/// Parses `grpc-timeout`: at most 8 digits and a unit. A malformed value is ignored.
 fn timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timeout_is_digits_and_a_unit() {
+    fn grpc_timeout_is_parsed() {
         for (text, expected) in [
             ("1H", Some(Duration::from_secs(3_600))),
             ("2M", Some(Duration::from_secs(120))),

@@ -15,33 +15,33 @@ use tessera_proto::user::{v1, v2};
 pub(crate) struct Answer<T> {
     /// The message.
     pub(crate) body: T,
-    /// The entity tag of what the message shows, without quotes.
+    /// The entity tag of the resource, without quotes.
     pub(crate) etag: Option<String>,
-    /// The id of what the message shows.
+    /// The id of the resource.
     pub(crate) id: Option<String>,
 }
 
-/// A message that shows one resource.
+/// A message that represents one resource.
 pub(crate) trait Resource {
-    /// Its id, where it has one of its own.
+    /// Its id, if it has one.
     fn id(&self) -> Option<&str>;
-    /// Its entity tag, where it has versions.
+    /// Its entity tag, if it has versions.
     fn etag(&self) -> Option<&str>;
 }
 
 impl<T> Answer<T> {
-    /// A message without an entity tag.
+    /// Creates an answer without an entity tag.
     pub(crate) fn new(body: T) -> Self {
         Self { body, etag: None, id: None }
     }
 
-    /// A message that shows a resource.
+    /// Creates an answer with the id and the entity tag of its resource.
     pub(crate) fn of<R: Resource>(resource: R, wrap: impl FnOnce(Option<R>) -> T) -> Self {
         let (id, etag) = (resource.id().map(str::to_owned), resource.etag().map(str::to_owned));
         Self { body: wrap(Some(resource)), etag, id }
     }
 
-    /// A message with an entity tag of its own.
+    /// Creates an answer with an entity tag.
     pub(crate) fn tagged(etag: &str, body: T) -> Self {
         Self { etag: Some(etag.to_owned()), ..Self::new(body) }
     }

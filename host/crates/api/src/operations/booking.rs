@@ -1,11 +1,11 @@
-//! Queues before events' sales.
+//! Queues before a sale.
 
 use tessera_core::booking::BookingPosition;
 use tessera_core::id::{BookingId, EventId};
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::booking::{enqueue as read, queue, standing, status as encode_status, terms};
+use crate::convert::booking::{booking as encode, enqueue as read, queue, status as encode_status, terms};
 use crate::operations::{Answer, Api, at_version};
 
 pub(crate) async fn enqueue(
@@ -14,7 +14,7 @@ pub(crate) async fn enqueue(
     request: pb::EnqueueBookingRequest,
 ) -> Result<Answer<pb::EnqueueBookingResponse>> {
     let position = api.app.bookings.enqueue(&ctx, read(request)?).await?;
-    Ok(Answer::of(standing(position), |booking| pb::EnqueueBookingResponse { booking }))
+    Ok(Answer::of(encode(position), |booking| pb::EnqueueBookingResponse { booking }))
 }
 
 pub(crate) async fn get(
@@ -23,7 +23,7 @@ pub(crate) async fn get(
     request: pb::GetQueuePositionRequest,
 ) -> Result<Answer<pb::GetQueuePositionResponse>> {
     let position = api.app.bookings.get(&ctx, BookingId::parse("booking_id", &request.booking_id)?).await?;
-    Ok(Answer::of(standing(position), |booking| pb::GetQueuePositionResponse { booking }))
+    Ok(Answer::of(encode(position), |booking| pb::GetQueuePositionResponse { booking }))
 }
 
 pub(crate) async fn cancel(
@@ -33,7 +33,7 @@ pub(crate) async fn cancel(
 ) -> Result<Answer<pb::CancelQueueItemResponse>> {
     let (id, ctx) = (BookingId::parse("booking_id", &request.booking_id)?, at_version(ctx, &request.etag));
     let booking = api.app.bookings.cancel(&ctx, id).await?;
-    Ok(Answer::of(standing(BookingPosition { booking, position: None }), |booking| {
+    Ok(Answer::of(encode(BookingPosition { booking, position: None }), |booking| {
         pb::CancelQueueItemResponse { booking }
     }))
 }

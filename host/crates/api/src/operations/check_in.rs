@@ -1,4 +1,4 @@
-//! The door.
+//! Check-ins.
 
 use tessera_core::access::Operation;
 use tessera_core::admission::check_in::{MAX_PAGE, SPEC};
@@ -7,7 +7,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::check_in::{
-    check_in, inspection, merged, message, record, scan, stats as encode_stats, validation,
+    check_in, inspection, message, record, scan, scan_result, stats as encode_stats, validation,
 };
 use crate::convert::read_time;
 use crate::operations::{Answer, Api, listing};
@@ -37,9 +37,9 @@ pub(crate) async fn batch(
 ) -> Result<Answer<pb::CheckInBatchResponse>> {
     let pb::CheckInBatchRequest { event_id, device_id, scans } = request;
     let event = EventId::parse("event_id", &event_id)?;
-    let scans = scans.into_iter().map(|noted| scan(&event_id, &device_id, noted)).collect();
+    let scans = scans.into_iter().map(|message| scan(&event_id, &device_id, message)).collect();
     let results = api.app.door.merge(&ctx, event, scans).await?;
-    Ok(Answer::new(pb::CheckInBatchResponse { results: results.into_iter().map(merged).collect() }))
+    Ok(Answer::new(pb::CheckInBatchResponse { results: results.into_iter().map(scan_result).collect() }))
 }
 
 pub(crate) async fn get(
@@ -57,8 +57,8 @@ pub(crate) async fn list(
     request: pb::ListCheckInsRequest,
 ) -> Result<Answer<pb::ListCheckInsResponse>> {
     let event = EventId::parse("event_id", &request.event_id)?;
-    let named = event.to_string();
-    let scope = [named.as_str()];
+    let event_id = event.to_string();
+    let scope = [event_id.as_str()];
     let page_args = listing!(request).within(&SPEC, MAX_PAGE, Operation::CheckInList, &scope);
     let page = api.app.door.list(&ctx, event, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());

@@ -6,10 +6,10 @@ use tessera_core::tracker::CallCommand;
 use tessera_core::{Ctx, Result};
 use tessera_proto::issues::v1 as pb;
 
-use crate::convert::installation::offered;
+use crate::convert::installation::offered_command;
 use crate::convert::issue::issue as encode;
 use crate::operations::{Answer, Api, at_version};
-use crate::plugin_json::{decode_input, object};
+use crate::plugin_json::{decode_input, parse_object};
 
 pub(crate) async fn list(
     api: Api,
@@ -18,7 +18,9 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListIssueCommandsResponse>> {
     let id = IssueId::parse("issue_id", &request.issue_id)?;
     let commands = api.app.issues.commands(&ctx, id).await?;
-    Ok(Answer::new(pb::ListIssueCommandsResponse { commands: commands.into_iter().map(offered).collect() }))
+    Ok(Answer::new(pb::ListIssueCommandsResponse {
+        commands: commands.into_iter().map(offered_command).collect(),
+    }))
 }
 
 pub(crate) async fn call(
@@ -27,7 +29,7 @@ pub(crate) async fn call(
     request: pb::CallIssueCommandRequest,
 ) -> Result<Answer<pb::CallIssueCommandResponse>> {
     let (id, ctx) = (IssueId::parse("issue_id", &request.issue_id)?, at_version(ctx, &request.etag));
-    let input = object("input_json", &request.input_json)?.unwrap_or_default();
+    let input = parse_object("input_json", &request.input_json)?.unwrap_or_default();
     let call = read_call(request.name, &request.installation_id, input)?;
     let issue = api.app.issues.command(&ctx, id, call).await?;
     Ok(Answer::of(encode(issue), |issue| pb::CallIssueCommandResponse { issue }))

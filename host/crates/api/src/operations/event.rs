@@ -7,7 +7,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog;
-use crate::convert::event::{categories as counted, change, create as command, event as encode};
+use crate::convert::event::{categories as encode_categories, change, create as command, event as encode};
 use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn create(
@@ -59,9 +59,9 @@ pub(crate) async fn featured(
 pub(crate) async fn categories(
     api: Api,
     ctx: Ctx,
-    _ask: pb::GetEventCategoriesRequest,
+    _: pb::GetEventCategoriesRequest,
 ) -> Result<Answer<pb::GetEventCategoriesResponse>> {
-    let categories = counted(api.app.events.categories(&ctx).await?);
+    let categories = encode_categories(api.app.events.categories(&ctx).await?);
     Ok(Answer::new(pb::GetEventCategoriesResponse { categories }))
 }
 

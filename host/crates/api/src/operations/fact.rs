@@ -1,4 +1,4 @@
-//! Facts, as lists. `subscriptions` streams them.
+//! Lists of facts. `subscriptions` streams facts.
 
 use tessera_core::access::Operation;
 use tessera_core::outbox::Fact;

@@ -5,7 +5,7 @@ use tessera_core::text::Faults;
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::holds;
+use crate::convert::catalog::hold_rules as read_rules;
 use crate::operations::{Answer, Api, at_version};
 use crate::state::etag;
 
@@ -34,7 +34,7 @@ pub(crate) async fn set(
 ) -> Result<Answer<pb::SetHoldRulesResponse>> {
     let mut faults = Faults::default();
     let rules =
-        holds([request.hold_seconds, request.hold_min_seconds, request.hold_max_seconds], &mut faults);
+        read_rules([request.hold_seconds, request.hold_min_seconds, request.hold_max_seconds], &mut faults);
     faults.into_result()?;
     let hold_rules = api.app.hold_rules.set(&at_version(ctx, &request.etag), rules).await?;
     Ok(Answer::of(encode(&hold_rules), |rules| pb::SetHoldRulesResponse { rules }))

@@ -1,4 +1,4 @@
-//! Supply: pools, units out of sale, seats.
+//! Supply: pools, locks, seats.
 
 use tessera_core::access::Operation;
 use tessera_core::catalog::TicketType;
@@ -9,12 +9,12 @@ use tessera_core::text::Faults;
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::small;
+use crate::convert::catalog::read_u32;
 use crate::convert::inventory::{
     capacities, create_lock, create_pool as new_pool, create_seats, lock as encode_lock, pool as encode_pool,
     seat,
 };
-use crate::convert::large;
+use crate::convert::to_i64;
 use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn check(
@@ -22,19 +22,19 @@ pub(crate) async fn check(
     ctx: Ctx,
     request: pb::CheckAvailabilityRequest,
 ) -> Result<Answer<pb::CheckAvailabilityResponse>> {
-    let of = (
+    let subject = (
         EventId::parse("event_id", &request.event_id)?,
         TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?,
     );
     let mut faults = Faults::default();
-    let quantity = small("quantity", Some(request.quantity), &mut faults).unwrap_or_default();
+    let quantity = read_u32("quantity", Some(request.quantity), &mut faults).unwrap_or_default();
     faults.into_result()?;
-    let checked = api.app.availability.check(&ctx, of, (quantity, &request.seat_numbers)).await?;
+    let result = api.app.availability.check(&ctx, subject, (quantity, &request.seat_numbers)).await?;
     Ok(Answer::new(pb::CheckAvailabilityResponse {
-        available: checked.available,
-        available_quantity: checked.quantity.map(large),
-        available_seats: checked.seats,
-        message: checked.message,
+        available: result.available,
+        available_quantity: result.quantity.map(to_i64),
+        available_seats: result.seats,
+        message: result.message,
     }))
 }
 
@@ -107,7 +107,7 @@ pub(crate) async fn locks(
 }
 
 fn seats_of(ticket_type: &TicketType) -> i64 {
-    ticket_type.attributes.quantity.map(large).unwrap_or_default()
+    ticket_type.attributes.quantity.map(to_i64).unwrap_or_default()
 }
 
 pub(crate) async fn import_seats(

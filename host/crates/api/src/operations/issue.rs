@@ -36,7 +36,7 @@ pub(crate) async fn get(
 ) -> Result<Answer<pb::GetIssueResponse>> {
     let id = id(&request.issue_id)?;
     if request.include_details {
-        // Its tag would not change with the project or the user, so it has none.
+        // The issue's tag does not change with the project or the user, so the answer has none.
         return Ok(Answer::new(details(api.app.issues.details(&ctx, id).await?)));
     }
     let issue = api.app.issues.get(&ctx, id).await?;
@@ -75,7 +75,7 @@ pub(crate) async fn list(
     ctx: Ctx,
     request: pb::ListIssuesRequest,
 ) -> Result<Answer<pb::ListIssuesResponse>> {
-    let filter = whole_filter(&ctx, &request)?;
+    let filter = combined_filter(&ctx, &request)?;
     let page_args = listing!(request, &filter, &request.order_by).of(&SPEC, MAX_PAGE, Operation::IssueList);
     let page = api.app.issues.list(&ctx, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
@@ -85,8 +85,8 @@ pub(crate) async fn list(
     }))
 }
 
-/// The filter of a list, with the fields of the request that filter as well.
-fn whole_filter(ctx: &Ctx, request: &pb::ListIssuesRequest) -> Result<String> {
+/// Combines the filter of a list with the filter fields of the request.
+fn combined_filter(ctx: &Ctx, request: &pb::ListIssuesRequest) -> Result<String> {
     let mut filter = request.filter.clone();
     if !request.project_id.is_empty() {
         filter += &format!(" project:{}", ProjectId::parse("project_id", &request.project_id)?);
@@ -131,8 +131,8 @@ pub(crate) async fn history(
     let id = id(&request.issue_id)?;
     let scope = id.to_string();
     let scope = [scope.as_str()];
-    let place = (request.page_size, request.page_token.as_str());
-    let page_args = plain_page(place, MAX_HISTORY_PAGE, Operation::IssueHistory, &scope);
+    let position = (request.page_size, request.page_token.as_str());
+    let page_args = plain_page(position, MAX_HISTORY_PAGE, Operation::IssueHistory, &scope);
     let page = api.app.issues.history(&ctx, id, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     let facts = page.items.iter().map(|item| fact::encode(&api, &ctx, item)).collect();

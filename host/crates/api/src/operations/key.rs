@@ -1,4 +1,4 @@
-//! API keys, and who is asking.
+//! API keys, and the identity of the caller.
 
 use tessera_core::access::Operation;
 use tessera_core::id::KeyId;
@@ -9,14 +9,14 @@ use tessera_proto::tenancy::v1 as pb;
 use crate::convert::tenancy::{create_key, key as encode};
 use crate::convert::{names, text};
 use crate::operations::{Answer, Api, listing};
-use crate::state::plain;
+use crate::state::reject_nul;
 
 pub(crate) async fn create(
     api: Api,
     ctx: Ctx,
     request: pb::CreateKeyRequest,
 ) -> Result<Answer<pb::CreateKeyResponse>> {
-    plain("tenant", &request.tenant)?;
+    reject_nul("tenant", &request.tenant)?;
     let new = api.app.keys.create(&ctx, create_key(request)?).await?;
     let secret = new.text.unwrap_or_default();
     Ok(Answer::of(encode(new.key), |key| pb::CreateKeyResponse { key, secret }))

@@ -1,7 +1,7 @@
-//! The API's operations: one function each, for every transport.
+//! The API's operations: one function each, for all transports.
 //!
-//! An operation takes the API's state, the context of its call and the request message; it reads the request, makes one
-//! call to a service and answers with the response message. gRPC registers the functions in `grpc/services.rs`, REST in
+//! An operation takes the API's state, the context of the call and the request message. It reads the request, calls a
+//! service and returns the response message. gRPC registers the functions in `grpc/services.rs`, REST in
 //! `rest/routes/`.
 
 pub(crate) mod booking;
@@ -46,7 +46,8 @@ use crate::state::{ApiState, accepted_versions};
 /// The state of operations.
 pub(crate) type Api = Arc<ApiState>;
 
-/// Limits the call to the versions that the request's entity tags name; without one, the context's own limit stays.
+/// Restricts the call to the versions of the request's entity tags; without a tag, the restriction of the context
+/// stays.
 pub(crate) fn at_version(ctx: Ctx, etag: &str) -> Ctx {
     ctx.if_version(accepted_versions(etag))
 }

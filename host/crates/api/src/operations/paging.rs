@@ -1,4 +1,4 @@
-//! Pages of lists, as requests ask for them.
+//! Page arguments of list requests.
 
 use tessera_core::access::Operation;
 use tessera_core::filter::Spec;
@@ -15,12 +15,12 @@ pub(crate) struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    /// The page of a list with filter and order.
+    /// Returns the page arguments of a list with filter and order.
     pub(crate) fn of(self, spec: &'static Spec, max: u32, operation: Operation) -> PageArgs<'a> {
         self.within(spec, max, operation, &[])
     }
 
-    /// The page of a list that belongs to a parent, or to other arguments.
+    /// Returns the page arguments of a list that has a parent or other arguments.
     pub(crate) fn within(
         self,
         spec: &'static Spec,
@@ -33,7 +33,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// The page of a list without filter and order.
+/// Returns the page arguments of a list without filter and order.
 pub(crate) fn plain_page<'a>(
     (size, token): (i32, &'a str),
     max: u32,
@@ -43,7 +43,7 @@ pub(crate) fn plain_page<'a>(
     PageArgs { spec: &PLAIN, max, size: size.into(), token, query: plain_query(operation, scope) }
 }
 
-/// The page that a list request asks for; filter and order may be others than the request's.
+/// Reads the fields of a list request; filter and order can be given separately.
 macro_rules! listing {
     ($request:ident) => {
         listing!($request, &$request.filter, &$request.order_by)

@@ -6,8 +6,8 @@ use tessera_core::tracker::project::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Result};
 use tessera_proto::project::v1 as pb;
 
-use crate::convert::count;
 use crate::convert::project::{change, create as command, project as encode};
+use crate::convert::to_i32;
 use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn create(
@@ -39,7 +39,7 @@ pub(crate) async fn update(
     Ok(Answer::of(encode(project), |project| pb::UpdateProjectResponse { project }))
 }
 
-/// Answers an Empty.
+/// Returns `google.protobuf.Empty`.
 pub(crate) async fn delete(api: Api, ctx: Ctx, request: pb::DeleteProjectRequest) -> Result<Answer<()>> {
     let (id, ctx) = (ProjectId::parse("project_id", &request.project_id)?, at_version(ctx, &request.etag));
     api.app.projects.delete(&ctx, id, request.delete_issues).await.map(Answer::new)
@@ -70,7 +70,7 @@ pub(crate) async fn add_issue(
     let project = api.app.projects.get(&ctx, id).await?;
     Ok(Answer::new(pb::UpdateProjectWithIssueResponse {
         project_id: id.to_string(),
-        issue_count: count(project.issue_count),
+        issue_count: to_i32(project.issue_count),
         message: format!("the issue {issue} is in the project"),
     }))
 }

@@ -5,7 +5,7 @@ use tessera_core::plugin::release::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Result};
 use tessera_proto::plugin::v1 as pb;
 
-use crate::convert::release::{digest, release as encode, trial, tried};
+use crate::convert::release::{digest, dry_run, dry_run_result, release as encode};
 use crate::operations::{Answer, Api, listing};
 
 pub(crate) async fn upload(
@@ -55,5 +55,5 @@ pub(crate) async fn test(
     request: pb::TestReleaseRequest,
 ) -> Result<Answer<pb::TestReleaseResponse>> {
     let digest = digest(&request.digest)?;
-    tried(api.app.releases.test(&ctx, digest, trial(request)?).await?).map(Answer::new)
+    dry_run_result(api.app.releases.test(&ctx, digest, dry_run(request)?).await?).map(Answer::new)
 }

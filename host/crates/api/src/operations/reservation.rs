@@ -1,4 +1,4 @@
-//! Reservations, and what can still be had.
+//! Reservations and availability.
 
 use tessera_core::access::Operation;
 use tessera_core::id::{EventId, ReservationId, TicketTypeId};
@@ -8,11 +8,11 @@ use tessera_core::text::Faults;
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::small;
+use crate::convert::catalog::read_u32;
 use crate::convert::reservation::{
-    available, of_single_line, reservation as encode, reserve as read, tickets, unit_ids,
+    available, rename_single_line, reservation as encode, reserve as read, tickets, unit_ids,
 };
-use crate::convert::{large, non_empty, time};
+use crate::convert::{non_empty, time, to_i64};
 use crate::operations::{Answer, Api, at_version, listing};
 
 pub(crate) async fn reserve(
@@ -22,7 +22,7 @@ pub(crate) async fn reserve(
 ) -> Result<Answer<pb::ReserveTicketsResponse>> {
     let is_single = request.lines.is_empty();
     let result = api.app.reservations.reserve(&ctx, read(request)?).await;
-    let reservation = result.map_err(|error| if is_single { of_single_line(error) } else { error })?;
+    let reservation = result.map_err(|error| if is_single { rename_single_line(error) } else { error })?;
     Ok(Answer::of(encode(&reservation), |message| pb::ReserveTicketsResponse {
         reservation_id: reservation.id.to_string(),
         expires_at: time(reservation.expires_at),
@@ -50,7 +50,7 @@ pub(crate) async fn extend(
     let (id, ctx) =
         (ReservationId::parse("reservation_id", &request.reservation_id)?, at_version(ctx, &request.etag));
     let mut faults = Faults::default();
-    let seconds = small("timeout_seconds", Some(request.timeout_seconds), &mut faults);
+    let seconds = read_u32("timeout_seconds", Some(request.timeout_seconds), &mut faults);
     faults.into_result()?;
     let reservation = api.app.reservations.extend(&ctx, id, seconds.filter(|seconds| *seconds > 0)).await?;
     Ok(Answer::of(encode(&reservation), |reservation| pb::ExtendReservationResponse { reservation }))
@@ -97,12 +97,12 @@ pub(crate) async fn available_tickets(
     request: pb::GetAvailableTicketsRequest,
 ) -> Result<Answer<pb::GetAvailableTicketsResponse>> {
     let event = EventId::parse("event_id", &request.event_id)?;
-    let named =
+    let ticket_type =
         non_empty(request.ticket_type_id).map(|id| TicketTypeId::parse("ticket_type_id", &id)).transpose()?;
     let mut faults = Faults::default();
-    let limit = small("limit", Some(request.limit), &mut faults).unwrap_or_default();
+    let limit = read_u32("limit", Some(request.limit), &mut faults).unwrap_or_default();
     faults.into_result()?;
-    let AvailableTypes { types, total } = api.app.availability.list(&ctx, event, named, limit).await?;
+    let AvailableTypes { types, total } = api.app.availability.list(&ctx, event, ticket_type, limit).await?;
     let tickets = types.into_iter().map(available).collect();
-    Ok(Answer::new(pb::GetAvailableTicketsResponse { tickets, total_available: total.map(large) }))
+    Ok(Answer::new(pb::GetAvailableTicketsResponse { tickets, total_available: total.map(to_i64) }))
 }

@@ -7,10 +7,10 @@ use tessera_proto::tenancy::v1 as pb;
 
 use crate::convert::tenancy::{change_tenant, create_tenant, tenant as encode};
 use crate::operations::{Answer, Api, at_version, listing};
-use crate::state::plain;
+use crate::state::reject_nul;
 
-fn named(text: &str) -> Result<&str> {
-    plain("tenant", text)
+fn tenant_name(text: &str) -> Result<&str> {
+    reject_nul("tenant", text)
 }
 
 pub(crate) async fn create(
@@ -27,7 +27,7 @@ pub(crate) async fn get(
     ctx: Ctx,
     request: pb::GetTenantRequest,
 ) -> Result<Answer<pb::GetTenantResponse>> {
-    let tenant = api.app.tenants.get(&ctx, named(&request.tenant)?).await?;
+    let tenant = api.app.tenants.get(&ctx, tenant_name(&request.tenant)?).await?;
     Ok(Answer::of(encode(tenant), |tenant| pb::GetTenantResponse { tenant }))
 }
 
@@ -51,8 +51,8 @@ pub(crate) async fn update(
     request: pb::UpdateTenantRequest,
 ) -> Result<Answer<pb::UpdateTenantResponse>> {
     let ctx = at_version(ctx, &request.etag);
-    let named = named(&request.tenant)?.to_owned();
-    let tenant = api.app.tenants.update(&ctx, &named, change_tenant(request)?).await?;
+    let name = tenant_name(&request.tenant)?.to_owned();
+    let tenant = api.app.tenants.update(&ctx, &name, change_tenant(request)?).await?;
     Ok(Answer::of(encode(tenant), |tenant| pb::UpdateTenantResponse { tenant }))
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn suspend(
     ctx: Ctx,
     request: pb::SuspendTenantRequest,
 ) -> Result<Answer<pb::SuspendTenantResponse>> {
-    let tenant = api.app.tenants.suspend(&ctx, named(&request.tenant)?).await?;
+    let tenant = api.app.tenants.suspend(&ctx, tenant_name(&request.tenant)?).await?;
     Ok(Answer::of(encode(tenant), |tenant| pb::SuspendTenantResponse { tenant }))
 }
 
@@ -70,6 +70,6 @@ pub(crate) async fn resume(
     ctx: Ctx,
     request: pb::ResumeTenantRequest,
 ) -> Result<Answer<pb::ResumeTenantResponse>> {
-    let tenant = api.app.tenants.resume(&ctx, named(&request.tenant)?).await?;
+    let tenant = api.app.tenants.resume(&ctx, tenant_name(&request.tenant)?).await?;
     Ok(Answer::of(encode(tenant), |tenant| pb::ResumeTenantResponse { tenant }))
 }

@@ -1,4 +1,4 @@
-//! Tickets, and the keys of their codes.
+//! Tickets and signing keys.
 
 use tessera_core::access::Operation;
 use tessera_core::admission::revoked_codes::{MAX_PAGE as MAX_REVOKED, SPEC as REVOKED};
@@ -9,13 +9,14 @@ use tessera_core::{Ctx, Error, ErrorKind, Result};
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::admission::{
-    key as encode_key, public_ticket as encode_public, revoked as encode_revoked, ticket as encode,
+    public_ticket as encode_public, revoked_code as encode_revoked_code, signing_key as encode_key,
+    ticket as encode,
 };
 use crate::convert::ticket_type::ticket_type as encode_type;
 use crate::operations::{Answer, Api, at_version, listing};
-use crate::ticket_document::format::{Format, print as printed};
+use crate::ticket_document::format::{Format, render};
 
-/// The only order of revoked codes.
+/// The order of revoked codes; there is no other.
 const REVOKED_ORDER: &str = "revoked";
 
 fn id(text: &str) -> Result<TicketId> {
@@ -41,7 +42,7 @@ pub(crate) async fn get(
     }
 }
 
-/// Answers with the ticket type that has the id, or with `error` if there is none.
+/// Returns the ticket type with this id, or `error` if there is none.
 async fn ticket_type(
     api: &Api,
     ctx: &Ctx,
@@ -49,8 +50,8 @@ async fn ticket_type(
     error: Error,
 ) -> Result<Answer<pb::GetTicketResponse>> {
     match api.app.ticket_types.get(ctx, TicketTypeId(id.0)).await {
-        Ok((ticket_type, remaining)) => {
-            let message = encode_type(ticket_type, remaining.available);
+        Ok((ticket_type, stock)) => {
+            let message = encode_type(ticket_type, stock.available);
             Ok(Answer::of(message, |ticket_type| pb::GetTicketResponse { ticket_type, ..<_>::default() }))
         }
         Err(other) if other.kind() == ErrorKind::NotFound => Err(error),
@@ -76,7 +77,7 @@ pub(crate) async fn print(
     request: pb::PrintTicketRequest,
 ) -> Result<Answer<pb::PrintTicketResponse>> {
     let (id, format) = (id(&request.ticket_id)?, Format::parse("format", &request.format)?);
-    let content = printed(&api.app, &ctx, id, format).await?;
+    let content = render(&api.app, &ctx, id, format).await?;
     Ok(Answer::new(pb::PrintTicketResponse { content, content_type: format.media_type().to_owned() }))
 }
 
@@ -106,8 +107,8 @@ pub(crate) async fn revoked(
     request: pb::ListRevokedCodesRequest,
 ) -> Result<Answer<pb::ListRevokedCodesResponse>> {
     let event = EventId::parse("event_id", &request.event_id)?;
-    let named = event.to_string();
-    let scope = [named.as_str()];
+    let event_id = event.to_string();
+    let scope = [event_id.as_str()];
     let page_args = listing!(request, &request.filter, REVOKED_ORDER).within(
         &REVOKED,
         MAX_REVOKED,
@@ -116,7 +117,7 @@ pub(crate) async fn revoked(
     );
     let page = api.app.tickets.revoked(&ctx, event, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let revoked_codes = page.items.into_iter().map(encode_revoked).collect();
+    let revoked_codes = page.items.into_iter().map(encode_revoked_code).collect();
     Ok(Answer::new(pb::ListRevokedCodesResponse { revoked_codes, next_page_token }))
 }
 

@@ -18,8 +18,8 @@ pub(crate) async fn create(
 ) -> Result<Answer<pb::CreateTicketTypeResponse>> {
     let event = EventId::parse("event_id", &request.event_id)?;
     let ticket_type = api.app.ticket_types.create(&ctx, event, command(request)?).await?;
-    let left = available(&api.app, &ctx, ticket_type.id).await?;
-    Ok(Answer::of(encode(ticket_type, left), |ticket_type| pb::CreateTicketTypeResponse { ticket_type }))
+    let available = available(&api.app, &ctx, ticket_type.id).await?;
+    Ok(Answer::of(encode(ticket_type, available), |ticket_type| pb::CreateTicketTypeResponse { ticket_type }))
 }
 
 pub(crate) async fn get(
@@ -41,16 +41,16 @@ pub(crate) async fn list(
     request: pb::GetTicketTypesRequest,
 ) -> Result<Answer<pb::GetTicketTypesResponse>> {
     let event = non_empty(request.event_id).map(|id| EventId::parse("event_id", &id)).transpose()?;
-    let named = event.map(|event| event.to_string()).unwrap_or_default();
+    let event_id = event.map(|event| event.to_string()).unwrap_or_default();
     // By default, all ticket types of an event are one page.
     let size = if request.page_size == 0 { i32::MAX } else { request.page_size };
-    let scope = [named.as_str()];
+    let scope = [event_id.as_str()];
     let page_args = plain_page((size, &request.page_token), MAX_PAGE, Operation::TicketTypeList, &scope);
     let page = api.app.ticket_types.list(&ctx, event, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     let ticket_types = page.items.into_iter();
     let ticket_types =
-        ticket_types.map(|(ticket_type, remaining)| encode(ticket_type, remaining.available)).collect();
+        ticket_types.map(|(ticket_type, stock)| encode(ticket_type, stock.available)).collect();
     Ok(Answer::new(pb::GetTicketTypesResponse { ticket_types, next_page_token }))
 }
 
@@ -63,8 +63,8 @@ pub(crate) async fn update(
         (TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?, at_version(ctx, &request.etag));
     check_event(&api, &ctx, &request.event_id, id).await?;
     let ticket_type = api.app.ticket_types.update(&ctx, id, change(request)?).await?;
-    let left = available(&api.app, &ctx, id).await?;
-    Ok(Answer::of(encode(ticket_type, left), |ticket_type| pb::UpdateTicketTypeResponse { ticket_type }))
+    let available = available(&api.app, &ctx, id).await?;
+    Ok(Answer::of(encode(ticket_type, available), |ticket_type| pb::UpdateTicketTypeResponse { ticket_type }))
 }
 
 pub(crate) async fn delete(
@@ -79,8 +79,7 @@ pub(crate) async fn delete(
     Ok(Answer::new(pb::DeleteTicketTypeResponse {}))
 }
 
-/// Refuses a ticket type of another event than the one that the request names. The service refuses a type that does not
-/// exist.
+/// Refuses a ticket type of another event than the event of the request. The service refuses an unknown ticket type.
 async fn check_event(api: &Api, ctx: &Ctx, event: &str, id: TicketTypeId) -> Result<()> {
     if event.is_empty() {
         return Ok(());

@@ -7,8 +7,7 @@ use tessera_core::{Ctx, Result};
 use tessera_proto::plugin::v1 as pb;
 
 use crate::convert::non_empty;
-use crate::convert::timer::retry as decoded;
-use crate::convert::timer::timer;
+use crate::convert::timer::{retry as read_retry, timer};
 use crate::operations::{Answer, Api, at_version, listing};
 
 fn id(text: &str) -> Result<InstallationId> {
@@ -21,8 +20,8 @@ pub(crate) async fn list(
     request: pb::ListInstallationTimersRequest,
 ) -> Result<Answer<pb::ListInstallationTimersResponse>> {
     let id = id(&request.installation_id)?;
-    let named = id.to_string();
-    let scope = [named.as_str()];
+    let installation_id = id.to_string();
+    let scope = [installation_id.as_str()];
     let page_args = listing!(request).within(&SPEC, MAX_PAGE, Operation::TimerList, &scope);
     let page = api.app.timers.list(&ctx, id, &api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
@@ -36,7 +35,7 @@ pub(crate) async fn retry(
     request: pb::RetryInstallationTimersRequest,
 ) -> Result<Answer<pb::RetryInstallationTimersResponse>> {
     let (id, ctx) = (id(&request.installation_id)?, at_version(ctx, &request.etag));
-    let command = decoded(non_empty(request.issue_id), non_empty(request.name))?;
-    let retried = api.app.timers.retry(&ctx, id, command).await?;
-    Ok(Answer::new(pb::RetryInstallationTimersResponse { timers: retried.into_iter().map(timer).collect() }))
+    let command = read_retry(non_empty(request.issue_id), non_empty(request.name))?;
+    let timers = api.app.timers.retry(&ctx, id, command).await?;
+    Ok(Answer::new(pb::RetryInstallationTimersResponse { timers: timers.into_iter().map(timer).collect() }))
 }

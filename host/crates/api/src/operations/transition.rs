@@ -1,4 +1,4 @@
-//! Moves of issues along their machine.
+//! Transitions of issues.
 
 use tessera_core::id::IssueId;
 use tessera_core::{Ctx, Result};
@@ -14,8 +14,10 @@ pub(crate) async fn list(
     request: pb::ListTransitionsRequest,
 ) -> Result<Answer<pb::ListTransitionsResponse>> {
     let id = IssueId::parse("issue_id", &request.issue_id)?;
-    let moves = api.app.issues.transitions(&ctx, id).await?;
-    Ok(Answer::new(pb::ListTransitionsResponse { transitions: moves.into_iter().map(transition).collect() }))
+    let transitions = api.app.issues.transitions(&ctx, id).await?;
+    Ok(Answer::new(pb::ListTransitionsResponse {
+        transitions: transitions.into_iter().map(transition).collect(),
+    }))
 }
 
 pub(crate) async fn make(

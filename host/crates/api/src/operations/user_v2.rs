@@ -1,4 +1,4 @@
-//! Users, in version 2: active or not, made in bulk, searched.
+//! Users, in version 2: with activation, bulk creation and search.
 
 use tessera_core::access::Operation;
 use tessera_core::id::UserId;

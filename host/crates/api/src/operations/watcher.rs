@@ -1,4 +1,4 @@
-//! Who watches an issue.
+//! Watchers of issues.
 
 use tessera_core::id::{IssueId, UserId};
 use tessera_core::{Ctx, Result};
@@ -7,7 +7,7 @@ use tessera_proto::issues::v1 as pb;
 use crate::convert::user;
 use crate::operations::{Answer, Api};
 
-/// The user that a client named; empty: the caller.
+/// Reads a user; the caller if the text is empty.
 fn user_or_me(ctx: &Ctx, text: &str) -> Result<UserId> {
     user(ctx, "user_id", if text.is_empty() { "me" } else { text })
 }

@@ -1,4 +1,4 @@
-//! Baskets, and the adjustments of their price.
+//! Baskets and price adjustments.
 
 use std::collections::BTreeMap;
 
@@ -9,40 +9,40 @@ use tessera_proto::common::v1 as pb;
 
 use crate::convert::value::{decode_named, encode_named};
 
-/// A basket whose price is asked for.
+/// A basket to price.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BasketBody {
-    /// What is known of the event.
+    /// The attributes of the event.
     #[serde(default)]
     pub event: BTreeMap<String, pb::Value>,
-    /// When it starts.
+    /// When the event starts.
     #[serde(default)]
     pub starts_at: Option<String>,
-    /// Minutes that the venue's clock is ahead of UTC now.
+    /// The current UTC offset of the venue, in minutes.
     #[serde(default)]
     pub offset_now: i16,
-    /// Minutes that it will be ahead when the event starts.
+    /// The UTC offset of the venue when the event starts, in minutes.
     #[serde(default)]
     pub offset_start: i16,
-    /// ISO 4217, the same for all lines.
+    /// The ISO 4217 currency of all lines.
     pub currency: String,
-    /// How many decimals the currency has; absent: 2.
+    /// The number of decimals of the currency; absent: 2.
     #[serde(default = "two")]
     pub currency_exponent: u8,
-    /// What is bought.
+    /// The lines of the basket.
     #[serde(default)]
     pub lines: Vec<LineBody>,
     /// Discount codes that the buyer entered.
     #[serde(default)]
     pub codes: Vec<String>,
-    /// By what channel it is bought.
+    /// The sales channel.
     #[serde(default)]
     pub channel: String,
-    /// What is known of the buyer.
+    /// The attributes of the buyer.
     #[serde(default)]
     pub buyer: BTreeMap<String, pb::Value>,
-    /// What was adjusted before.
+    /// The adjustments that were applied before.
     #[serde(default)]
     pub applied: Vec<AppliedBody>,
 }
@@ -51,22 +51,22 @@ pub struct BasketBody {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineBody {
-    /// The ticket type's id.
+    /// The id of the ticket type.
     pub ticket_type: String,
-    /// Its name.
+    /// The name of the ticket type.
     #[serde(default)]
     pub name: String,
-    /// How many.
+    /// The number of units.
     pub quantity: u32,
-    /// The price of one in minor units.
+    /// The price of one unit, in minor units.
     pub unit_price: i64,
-    /// How many can still be had.
+    /// The available units.
     #[serde(default)]
     pub available: u32,
-    /// How many there are in all.
+    /// The capacity.
     #[serde(default)]
     pub capacity: u32,
-    /// What else is known.
+    /// Other attributes.
     #[serde(default)]
     pub attributes: BTreeMap<String, pb::Value>,
 }
@@ -87,21 +87,21 @@ pub struct AppliedBody {
 pub struct AdjustmentBody {
     /// `surcharge`, `discount`, `fee` or `tax`.
     pub kind: String,
-    /// The line that it belongs to; null: the whole basket.
+    /// The index of the line; null: the whole basket.
     #[serde(default)]
     pub line: Option<u32>,
-    /// Minor units of the basket's currency, negative to reduce the price.
+    /// The amount in minor units of the basket's currency; negative to reduce the price.
     pub amount: i64,
-    /// It is shown, not added, for the prices contain it already.
+    /// Whether the prices include the amount already, so that it is shown but not added.
     #[serde(default)]
     pub included: bool,
-    /// For a person.
+    /// The label, as text for people.
     #[serde(default)]
     pub label: String,
-    /// The discount code that earned it.
+    /// The discount code that caused the adjustment.
     #[serde(default)]
     pub code: Option<String>,
-    /// What else is known.
+    /// Other attributes.
     #[serde(default)]
     pub attributes: BTreeMap<String, pb::Value>,
 }
@@ -142,8 +142,8 @@ impl From<Adjustment> for AdjustmentBody {
 
 impl AdjustmentBody {
     fn decode(self, at: &str) -> Result<Adjustment> {
-        let found = KINDS.into_iter().find(|(_, name)| *name == self.kind);
-        let (kind, _) = found.ok_or_else(|| {
+        let kind = KINDS.into_iter().find(|(_, name)| *name == self.kind);
+        let (kind, _) = kind.ok_or_else(|| {
             Error::invalid(&format!("{at}.kind"), "must be surcharge, discount, fee or tax")
         })?;
         let Self { kind: _, line, amount, included, label, code, attributes } = self;
@@ -161,7 +161,7 @@ impl LineBody {
 }
 
 impl BasketBody {
-    /// The basket; faults are named below `at`.
+    /// Decodes the basket; the paths of faults begin with `at`.
     pub(super) fn decode(self, at: &str) -> Result<Basket> {
         let starts_at = self.starts_at.map(|time| Timestamp::parse(&format!("{at}.starts_at"), &time));
         let lines = self.lines.into_iter().enumerate();

@@ -1,4 +1,4 @@
-//! Dry runs as the command line reads and prints them.
+//! Dry runs for the command line.
 
 use serde_json::Value as Json;
 use tessera_core::plugin::{DryRun, DryRunResult};
@@ -7,12 +7,12 @@ use tessera_core::{Error, Result};
 use crate::convert::release;
 use crate::rest::decode;
 
-/// Reads a dry run from JSON, as REST takes it.
+/// Decodes a dry run from the JSON that REST accepts.
 pub fn read_dry_run(json: &[u8]) -> Result<DryRun> {
-    release::trial(decode::json(json)?)
+    release::dry_run(decode::json(json)?)
 }
 
-/// The result of a dry run as REST answers it.
-pub fn show_dry_run(tried: DryRunResult) -> Result<Json> {
-    serde_json::to_value(release::tried(tried)?).map_err(Error::internal)
+/// Encodes the result of a dry run as the JSON that REST returns.
+pub fn show_dry_run(result: DryRunResult) -> Result<Json> {
+    serde_json::to_value(release::dry_run_result(result)?).map_err(Error::internal)
 }

@@ -1,4 +1,4 @@
-//! What plugins want done.
+//! Encodes the effects that plugins request.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use tessera_core::plugin::{Action, Draft, Effect, Notice};
 use tessera_proto::common::v1 as pb;
 
 use crate::convert::value::{encode, encode_named};
-use crate::plugin_json::of_text;
+use crate::plugin_json::parse_json;
 
 /// An effect that a plugin requests.
 #[derive(Debug, Serialize)]
 pub struct EffectBody {
-    /// Absent: the issue that the call is about. Otherwise an issue's id, or a draft's key.
+    /// The id of an issue or the key of a draft; absent: the issue of the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on: Option<String>,
-    /// What.
+    /// The action.
     #[serde(flatten)]
     pub action: ActionBody,
 }
@@ -25,89 +25,89 @@ pub struct EffectBody {
 #[derive(Debug, Serialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum ActionBody {
-    /// A field gets a value; null takes it away.
+    /// Sets a field; null removes it.
     SetField {
         /// The field.
         name: String,
-        /// What it holds from now on.
+        /// The new value.
         value: pb::Value,
     },
-    /// A move of the machine is made.
+    /// Makes a transition of the state machine.
     Transition {
-        /// The move's name.
+        /// The name of the transition.
         name: String,
     },
-    /// A comment is written.
+    /// Adds a comment.
     Comment {
-        /// What it says.
+        /// The text of the comment.
         body: String,
     },
-    /// A label is put on.
+    /// Adds a label.
     AddLabel {
         /// The label.
         label: String,
     },
-    /// A label is taken off.
+    /// Removes a label.
     RemoveLabel {
         /// The label.
         label: String,
     },
-    /// It is given to a user, or to nobody.
+    /// Assigns the issue.
     Assign {
-        /// The user; null: nobody.
+        /// The user; null: unassigned.
         user: Option<String>,
     },
-    /// It is linked to another issue.
+    /// Links the issue to another issue.
     Link {
-        /// What it is to the other.
+        /// The relation to the other issue.
         name: String,
         /// The other issue's id, or a draft's key.
         to: String,
     },
-    /// Another issue is made.
+    /// Creates an issue.
     Create {
-        /// By this the call's other effects speak of it.
+        /// The key by which other effects of the call refer to the new issue.
         key: String,
-        /// Its project; null: the subject's.
+        /// The project; null: the project of the call's issue.
         project: Option<String>,
-        /// `issue`, or another kind that shares its life.
+        /// `issue`, or another kind with the life cycle of issues.
         kind: String,
-        /// What it says.
+        /// The fields of the new issue.
         fields: BTreeMap<String, pb::Value>,
     },
-    /// Somebody is told something.
+    /// Sends a notification.
     Notify {
-        /// Users' ids, or `role:<name>`.
+        /// The recipients: ids of users, or `role:<name>`.
         to: Vec<String>,
-        /// What it is about.
+        /// The subject line.
         subject: String,
-        /// What it says.
+        /// The text of the notification.
         body: String,
     },
-    /// A timer is set.
+    /// Sets a timer.
     SetTimer {
-        /// Its name.
+        /// The name of the timer.
         name: String,
-        /// When it is due.
+        /// When the timer is due.
         at: String,
     },
-    /// A timer is taken away.
+    /// Cancels a timer.
     CancelTimer {
-        /// Its name.
+        /// The name of the timer.
         name: String,
     },
-    /// A fact of the plugin's own is published.
+    /// Publishes a fact of the plugin.
     Emit {
-        /// Its name.
+        /// The name of the fact.
         name: String,
-        /// What it says.
+        /// The data of the fact.
         data: Json,
     },
-    /// What a later contract adds, by name.
+    /// An action of a later contract version.
     Other {
-        /// Its name.
+        /// The name of the action.
         name: String,
-        /// What it holds.
+        /// The value.
         value: pb::Value,
     },
 }
@@ -134,7 +134,7 @@ impl From<Action> for ActionBody {
             Action::Notify(Notice { to, subject, body }) => Self::Notify { to, subject, body },
             Action::SetTimer(name, at) => Self::SetTimer { name, at: at.to_string() },
             Action::CancelTimer(name) => Self::CancelTimer { name },
-            Action::Emit(name, data) => Self::Emit { name, data: of_text(&data) },
+            Action::Emit(name, data) => Self::Emit { name, data: parse_json(&data) },
             Action::Other(field) => Self::Other { name: field.name, value: encode(&field.value) },
         }
     }
@@ -149,17 +149,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_effect_says_what_it_does_and_on_what() {
-        let written = |on: Option<&str>, action: Action| {
+    fn effect_is_encoded_with_action_and_target() {
+        let encode = |on: Option<&str>, action: Action| {
             let effect = Effect { on: on.map(str::to_owned), action };
             serde_json::to_value(EffectBody::from(effect)).unwrap()
         };
         let field = Field { name: "priority".into(), value: Value::Text("CRITICAL".into()) };
         let set = json!({"action": "set-field", "name": "priority", "value": "CRITICAL"});
-        assert_eq!(written(None, Action::SetField(field)), set);
+        assert_eq!(encode(None, Action::SetField(field)), set);
         let comment = json!({"on": "new", "action": "comment", "body": "late"});
-        assert_eq!(written(Some("new"), Action::Comment("late".into())), comment);
+        assert_eq!(encode(Some("new"), Action::Comment("late".into())), comment);
         let emit = json!({"action": "emit", "name": "late", "data": {"by": 1}});
-        assert_eq!(written(None, Action::Emit("late".into(), "{\"by\":1}".into())), emit);
+        assert_eq!(encode(None, Action::Emit("late".into(), "{\"by\":1}".into())), emit);
     }
 }

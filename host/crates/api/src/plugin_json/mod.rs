@@ -1,10 +1,9 @@
-//! The input of dry runs and the replies of plugins as JSON: the text of `input_json` and `reply_json`, and the command
-//! line's files.
+//! JSON of plugin dry runs: the texts `input_json` and `reply_json`, and the files of the command line.
 
 pub mod basket;
 mod dry_run;
+pub mod dry_run_request;
 pub mod effect;
-pub mod question;
 pub mod reply;
 
 pub use dry_run::{read_dry_run, show_dry_run};
@@ -17,7 +16,7 @@ use tessera_proto::common::v1 as pb;
 
 use crate::convert::value;
 
-/// Reads the input of a command: a member that is no field value stays JSON.
+/// Decodes the input of a command; a member that is not a field value is kept as JSON.
 pub(crate) fn decode_input(input: &Map<String, Json>) -> Vec<Field> {
     let read = |json: &Json| -> Option<Value> {
         let message: pb::Value = serde_json::from_value(json.clone()).ok()?;
@@ -30,27 +29,27 @@ pub(crate) fn decode_input(input: &Map<String, Json>) -> Vec<Field> {
     input.iter().map(field).collect()
 }
 
-/// Parses JSON text; empty text is null.
-pub(crate) fn of_text(text: &str) -> Json {
+/// Parses JSON text. Empty text becomes null, and text that is not JSON a string.
+pub(crate) fn parse_json(text: &str) -> Json {
     if text.is_empty() {
         return Json::Null;
     }
     serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_owned()))
 }
 
-/// The text of an object as plugins get it; an object without members is empty text.
-pub(crate) fn as_text(object: Option<Map<String, Json>>) -> String {
+/// Formats an object as plugins receive it; an object without members is empty text.
+pub(crate) fn object_text(object: Option<Map<String, Json>>) -> String {
     object
         .filter(|object| !object.is_empty())
         .map(|object| Json::Object(object).to_string())
         .unwrap_or_default()
 }
 
-/// Parses the object that a client wrote as text in `field`; `None` where it is empty.
-pub(crate) fn object(field: &str, text: &str) -> Result<Option<Map<String, Json>>> {
+/// Parses a JSON object that a client sent as text in `field`; `None` if the text is empty.
+pub(crate) fn parse_object(field: &str, text: &str) -> Result<Option<Map<String, Json>>> {
     if text.is_empty() {
         return Ok(None);
     }
-    let read = serde_json::from_str(text);
-    read.map(Some).map_err(|error| Error::malformed(field, format!("is not a JSON object: {error}")))
+    let object = serde_json::from_str(text);
+    object.map(Some).map_err(|error| Error::malformed(field, format!("is not a JSON object: {error}")))
 }

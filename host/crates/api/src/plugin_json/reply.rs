@@ -1,4 +1,4 @@
-//! What dry runs came to.
+//! Encodes the replies of plugins to dry runs.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,24 @@ use tessera_proto::plugin::v1 as pb;
 use tessera_proto::project::v1::Machine;
 
 use crate::convert::call::refusal;
-use crate::convert::scheme::machine as described;
+use crate::convert::scheme::machine as encode_machine;
 use crate::convert::value::encode_named;
 use crate::plugin_json::basket::AdjustmentBody;
 use crate::plugin_json::effect::EffectBody;
-use crate::plugin_json::of_text;
+use crate::plugin_json::parse_json;
 
-/// A plugin's answer; its form depends on the function that was called.
+/// The reply of a plugin; its form depends on the called function.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum ReplyBody {
-    /// Of `validate`, or a refusal of the others.
+    /// Of `validate`, or a refusal by another function.
     Refusals {
-        /// Why not; empty: it may.
+        /// The refusals; empty: accepted.
         refusals: Vec<pb::Refusal>,
     },
     /// Of `describe-machine`.
     Machine {
-        /// The machine; null: the plugin only reacts.
+        /// The state machine; null: the plugin has none and only reacts to changes.
         machine: Option<Machine>,
     },
     /// Of `describe-commands`.
@@ -37,26 +37,26 @@ pub enum ReplyBody {
     },
     /// Of `guard`.
     Guard {
-        /// For each move, why not; empty: it may be made.
+        /// The refusals of each transition; empty: permitted.
         answers: Vec<Vec<pb::Refusal>>,
     },
     /// Of `on-change`, `on-timer` and `on-command`.
     Effects {
-        /// What to do.
+        /// The requested effects.
         effects: Vec<EffectBody>,
     },
     /// Of `quote`.
     Quote {
         /// The adjustments.
         adjustments: Vec<AdjustmentBody>,
-        /// Codes that the plugin knows and refuses.
+        /// Discount codes that the plugin recognizes and refuses.
         refused_codes: Vec<RefusedCodeBody>,
-        /// What else it says.
+        /// Other attributes.
         attributes: BTreeMap<String, common::Value>,
     },
     /// Of `describe`.
     Manifest {
-        /// What the plugin says of itself.
+        /// The manifest.
         manifest: ManifestBody,
     },
 }
@@ -66,20 +66,20 @@ pub enum ReplyBody {
 pub struct CommandBody {
     /// Its name.
     pub name: String,
-    /// What the button says.
+    /// The text of the button.
     pub title: String,
     /// The states in which it is offered; empty: all.
     pub states: Vec<String>,
-    /// A JSON Schema of its input; null: it takes none.
+    /// A JSON Schema of the input; null: no input.
     pub input_schema: Json,
 }
 
-/// A discount code that a plugin knows and refuses.
+/// A discount code that a plugin recognizes and refuses.
 #[derive(Debug, Serialize)]
 pub struct RefusedCodeBody {
     /// The code.
     pub code: String,
-    /// Why.
+    /// The reason, as text for people.
     pub reason: String,
 }
 
@@ -90,19 +90,19 @@ pub struct ManifestBody {
     pub name: String,
     /// A semantic version.
     pub version: String,
-    /// In a line.
+    /// A summary in one line.
     pub summary: String,
-    /// A JSON Schema that an installation's settings must pass; null: it takes none.
+    /// A JSON Schema of the settings of installations; null: no settings.
     pub settings_schema: Json,
-    /// The kinds of entity that its hooks want to see; empty: all.
+    /// The kinds of object for which its hooks are called; empty: all.
     pub kinds: Vec<String>,
-    /// What its effects may do.
+    /// The rights that its effects need.
     pub needs: Vec<String>,
-    /// What else it says.
+    /// Other attributes.
     pub attributes: BTreeMap<String, common::Value>,
 }
 
-fn refusals(refusals: Vec<Refusal>) -> Vec<pb::Refusal> {
+fn encode_refusals(refusals: Vec<Refusal>) -> Vec<pb::Refusal> {
     refusals.into_iter().map(refusal).collect()
 }
 
@@ -110,14 +110,16 @@ impl From<Reply> for ReplyBody {
     fn from(reply: Reply) -> Self {
         match reply {
             Reply::Manifest(manifest) => Self::Manifest { manifest: manifest.into() },
-            Reply::Verdict(why) | Reply::Effects(Err(why)) | Reply::Quote(Err(why)) => {
-                Self::Refusals { refusals: refusals(why) }
+            Reply::Verdict(reasons) | Reply::Effects(Err(reasons)) | Reply::Quote(Err(reasons)) => {
+                Self::Refusals { refusals: encode_refusals(reasons) }
             }
-            Reply::Machine(machine) => Self::Machine { machine: machine.as_ref().map(described) },
+            Reply::Machine(machine) => Self::Machine { machine: machine.as_ref().map(encode_machine) },
             Reply::Commands(commands) => {
                 Self::Commands { commands: commands.into_iter().map(Into::into).collect() }
             }
-            Reply::Guard(answers) => Self::Guard { answers: answers.into_iter().map(refusals).collect() },
+            Reply::Guard(answers) => {
+                Self::Guard { answers: answers.into_iter().map(encode_refusals).collect() }
+            }
             Reply::Effects(Ok(effects)) => {
                 Self::Effects { effects: effects.into_iter().map(Into::into).collect() }
             }
@@ -136,14 +138,14 @@ impl From<Reply> for ReplyBody {
 impl From<PluginCommand> for CommandBody {
     fn from(command: PluginCommand) -> Self {
         let PluginCommand { name, title, states, input_schema } = command;
-        Self { name, title, states, input_schema: of_text(&input_schema) }
+        Self { name, title, states, input_schema: parse_json(&input_schema) }
     }
 }
 
 impl From<Manifest> for ManifestBody {
     fn from(manifest: Manifest) -> Self {
         Self {
-            settings_schema: of_text(&manifest.settings_schema),
+            settings_schema: parse_json(&manifest.settings_schema),
             attributes: encode_named(&manifest.attributes),
             name: manifest.name,
             version: manifest.version,
@@ -160,18 +162,18 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_form_of_an_answer_depends_on_what_was_called() {
+    fn reply_body_depends_on_the_function() {
         let refusal = Refusal { field: None, code: "NO".into(), message: "no".into() };
-        let why = json!([{"field": null, "code": "NO", "message": "no"}]);
-        for (reply, written) in [
+        let refusals = json!([{"field": null, "code": "NO", "message": "no"}]);
+        for (reply, expected) in [
             (Reply::Verdict(Vec::new()), json!({"refusals": []})),
-            (Reply::Effects(Err(vec![refusal.clone()])), json!({"refusals": why})),
-            (Reply::Guard(vec![Vec::new(), vec![refusal]]), json!({"answers": [[], why]})),
+            (Reply::Effects(Err(vec![refusal.clone()])), json!({"refusals": refusals})),
+            (Reply::Guard(vec![Vec::new(), vec![refusal]]), json!({"answers": [[], refusals]})),
             (Reply::Machine(None), json!({"machine": null})),
             (Reply::Commands(Vec::new()), json!({"commands": []})),
             (Reply::Effects(Ok(Vec::new())), json!({"effects": []})),
         ] {
-            assert_eq!(serde_json::to_value(ReplyBody::from(reply)).unwrap(), written);
+            assert_eq!(serde_json::to_value(ReplyBody::from(reply)).unwrap(), expected);
         }
     }
 }

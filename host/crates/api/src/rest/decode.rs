@@ -1,4 +1,4 @@
-//! Request messages from the parts of a REST request: path, query, body.
+//! Decodes request messages from the path, the query and the body of a REST request.
 
 use axum::extract::Query;
 use axum::http::Uri;
@@ -8,44 +8,45 @@ use tessera_core::{Error, Result};
 use crate::rest::decode_error::DecodeError;
 use crate::rest::node::{Node, NodeDeserializer, UNREADABLE, field_name};
 
-/// The field of a message that says which of its fields count.
+/// The update mask of a message.
 const MASK: &str = "update_mask";
 
-/// Fields that no client writes: the version is in `If-Match`, the mask in the members of the body.
+/// Fields that clients do not send: the version is in `If-Match`, and the members of the body are the mask.
 pub(super) const RESERVED: [&str; 2] = ["etag", MASK];
 
-/// The most parameters of one query; no list takes a tenth of them.
+/// Limit of parameters in one query.
 const MAX_PARAMETERS: usize = 100;
 
 /// Members of a request object.
 pub(super) type Members = Vec<(String, Node)>;
 
-/// How the update mask of a message is made.
+/// How the update mask of a message is built.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum MaskRule {
-    /// There is none: every field of the message counts.
+    /// No mask: every field of the message counts.
     #[default]
     Absent,
-    /// A merge patch: the members that the client sent. Of the named field the mask has the parts.
+    /// A merge patch: the mask has the members of the body, and the members of the given field instead of that field.
     Members(Option<&'static str>),
-    /// A replacement: every field that a client can write.
+    /// A replacement: the mask has every writable field.
     Every,
 }
 
-/// Deserializes a request message: what the client sent, and the parts of the path.
+/// Deserializes a request message from the members of the body or query and the path parameters. `source` names the
+/// body or query in faults.
 pub(super) fn message<T: DeserializeOwned>(
-    sent: Members,
+    members: Members,
     path: &[(&str, &str)],
     mask: MaskRule,
-    whole: &str,
+    source: &str,
 ) -> Result<T> {
-    T::deserialize(MessageDeserializer { sent, path, mask }).map_err(|fault| malformed(whole, fault))
+    T::deserialize(MessageDeserializer { members, path, mask }).map_err(|fault| decode_fault(source, fault))
 }
 
-/// Deserializes a part of JSON; a fault has its path below `at`.
+/// Deserializes parsed JSON; the paths of faults begin with `at`.
 pub(crate) fn part<T: DeserializeOwned>(at: &str, json: &serde_json::Value) -> Result<T> {
     let node = Node::of(json).map_err(|_| Error::malformed(at, UNREADABLE))?;
-    T::deserialize(NodeDeserializer(&node)).map_err(|fault| malformed("", fault.inside(at)))
+    T::deserialize(NodeDeserializer(&node)).map_err(|fault| decode_fault("", fault.within(at)))
 }
 
 /// Deserializes a message from JSON text.
@@ -53,7 +54,7 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     message(body(bytes)?, &[], MaskRule::Absent, "body")
 }
 
-/// Parses the object in a body that may be null as well.
+/// Parses the object in a body; null is an empty object.
 pub(super) fn optional_body(bytes: &[u8]) -> Result<Members> {
     if bytes.trim_ascii() == b"null" { Ok(Members::new()) } else { body(bytes) }
 }
@@ -67,12 +68,12 @@ pub(super) fn body(bytes: &[u8]) -> Result<Members> {
     }
 }
 
-/// The members as one value.
+/// Wraps members as an object.
 pub(super) fn object(members: Members) -> Node {
     Node::Object(members)
 }
 
-/// Parses the query of an address; a parameter that is given several times is a list.
+/// Parses the query of a URI; a parameter that is given several times becomes a list.
 pub(super) fn query(uri: &Uri) -> Result<Members> {
     let parameters = Query::<Vec<(String, String)>>::try_from_uri(uri);
     let Query(parameters) = parameters.map_err(|_| Error::malformed("query", UNREADABLE))?;
@@ -94,35 +95,35 @@ pub(super) fn query(uri: &Uri) -> Result<Members> {
     Ok(members)
 }
 
-fn malformed(whole: &str, fault: DecodeError) -> Error {
+fn decode_fault(source: &str, fault: DecodeError) -> Error {
     let DecodeError { at, message, is_rule } = fault;
-    let field = if at.is_empty() { whole } else { &at };
+    let field = if at.is_empty() { source } else { &at };
     if is_rule { Error::invalid(field, message) } else { Error::malformed(field, message) }
 }
 
-/// Deserializes a message from the members that the client sent, the path, and the mask.
+/// Deserializes a message from members, path parameters and a mask rule.
 struct MessageDeserializer<'a> {
-    sent: Members,
+    members: Members,
     path: &'a [(&'a str, &'a str)],
     mask: MaskRule,
 }
 
 impl MessageDeserializer<'_> {
-    /// Refuses members that are not the client's to write.
+    /// Refuses unknown members and members that clients must not send.
     fn check(&self, fields: &[&str]) -> Result<(), DecodeError> {
-        for (name, _) in &self.sent {
+        for (name, _) in &self.members {
             let field = field_name(name, fields);
             if self.path.iter().any(|(part, _)| *part == field) {
-                return Err(DecodeError::of(&field, "is part of the path, and not taken here"));
+                return Err(DecodeError::of(&field, "is part of the path and must not be sent here"));
             }
             if RESERVED.contains(&&*field) && fields.contains(&&*field) {
                 let instead =
                     if field == MASK { "the members of the body are the mask" } else { "use If-Match" };
-                return Err(DecodeError::of(&field, format_args!("is not taken here; {instead}")));
+                return Err(DecodeError::of(&field, format_args!("must not be sent here; {instead}")));
             }
             if !fields.contains(&&*field) {
-                let written: Vec<_> = self.written(fields).collect();
-                return Err(DecodeError::unknown(&field, &written));
+                let writable: Vec<_> = self.writable(fields).collect();
+                return Err(DecodeError::unknown(&field, &writable));
             }
         }
         Ok(())
@@ -131,26 +132,26 @@ impl MessageDeserializer<'_> {
     fn paths(&self, fields: &[&str]) -> Option<Vec<String>> {
         match self.mask {
             MaskRule::Absent => None,
-            MaskRule::Members(merged) => {
-                Some(self.sent.iter().flat_map(|member| paths_of(member, merged, fields)).collect())
+            MaskRule::Members(expanded) => {
+                Some(self.members.iter().flat_map(|member| paths_of(member, expanded, fields)).collect())
             }
-            MaskRule::Every => Some(self.written(fields).map(str::to_owned).collect()),
+            MaskRule::Every => Some(self.writable(fields).map(str::to_owned).collect()),
         }
     }
 
-    /// The fields that clients write.
-    fn written<'f>(&self, fields: &'f [&'f str]) -> impl Iterator<Item = &'f str> {
-        let is_written =
+    /// Returns the fields that clients may send.
+    fn writable<'f>(&self, fields: &'f [&'f str]) -> impl Iterator<Item = &'f str> {
+        let is_writable =
             |field: &&str| !RESERVED.contains(field) && !self.path.iter().any(|(part, _)| part == field);
-        fields.iter().copied().filter(is_written)
+        fields.iter().copied().filter(is_writable)
     }
 }
 
-/// The mask's paths for one member.
-fn paths_of((name, value): &(String, Node), merged: Option<&str>, fields: &[&str]) -> Vec<String> {
+/// Returns the mask paths of a member.
+fn paths_of((name, value): &(String, Node), expanded: Option<&str>, fields: &[&str]) -> Vec<String> {
     let field = field_name(name, fields);
     match value {
-        Node::Object(parts) if merged == Some(&*field) => {
+        Node::Object(parts) if expanded == Some(&*field) => {
             parts.iter().map(|(part, _)| format!("{field}.{part}")).collect()
         }
         _ => vec![field.into_owned()],
@@ -169,12 +170,12 @@ impl<'de> Deserializer<'de> for MessageDeserializer<'_> {
         self.check(fields)?;
         let paths = self.paths(fields).filter(|_| fields.contains(&MASK));
         let text = |text: &str| Node::Parameter(text.to_owned());
-        self.sent.extend(self.path.iter().map(|(name, value)| ((*name).to_owned(), text(value))));
-        self.sent.extend(paths.map(|paths| {
+        self.members.extend(self.path.iter().map(|(name, value)| ((*name).to_owned(), text(value))));
+        self.members.extend(paths.map(|paths| {
             let paths = paths.into_iter().map(Node::Text).collect();
             (MASK.to_owned(), Node::List(paths))
         }));
-        NodeDeserializer(&Node::Object(self.sent)).deserialize_struct(name, fields, visitor)
+        NodeDeserializer(&Node::Object(self.members)).deserialize_struct(name, fields, visitor)
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {

@@ -1,18 +1,18 @@
-//! Faults of JSON bodies and queries, in words for the client. serde's own messages name types of this program.
+//! Faults of JSON bodies and queries, with messages for the client. serde's own messages name Rust types.
 
 use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
-/// The most characters of an unknown name in a message.
+/// The longest unknown name in a message, in characters.
 const MAX_NAME: usize = 64;
 
-/// A fault and its path; an empty path is the whole.
+/// A fault and its path; an empty path stands for the whole value.
 #[derive(Debug)]
 pub(super) struct DecodeError {
     pub(super) at: String,
     pub(super) message: String,
-    /// Whether the value has the right type and breaks a rule: an unknown name, a text that is no time.
+    /// Whether the value has the right type and is invalid, for example an unknown name or a text that is not a time.
     pub(super) is_rule: bool,
 }
 
@@ -21,14 +21,14 @@ impl DecodeError {
         Self { at: field.to_owned(), message: message.to_string(), is_rule: false }
     }
 
-    /// The fault of a member that is no field.
+    /// Returns the fault of an unknown member.
     pub(super) fn unknown(name: &str, names: &[&str]) -> Self {
         let expected = if names.is_empty() { "nothing".to_owned() } else { one_of(names) };
-        Self::of(head(name), format_args!("is not known here; {expected} is expected"))
+        Self::of(truncate(name), format_args!("is not known here; {expected} is expected"))
     }
 
-    /// The same fault, seen from the member that contains it.
-    pub(super) fn inside(self, name: &str) -> Self {
+    /// Prefixes the path with the member that contains the fault.
+    pub(super) fn within(self, name: &str) -> Self {
         let point = if self.at.is_empty() || self.at.starts_with('[') { "" } else { "." };
         Self { at: format!("{name}{point}{}", self.at), ..self }
     }
@@ -48,7 +48,7 @@ impl serde::de::Error for DecodeError {
     }
 
     fn invalid_type(value: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::of("", format_args!("is {}; {} is expected", describe(value), plain(&expected.to_string())))
+        Self::of("", format_args!("is {}; {} is expected", describe(value), json_type(&expected.to_string())))
     }
 
     fn invalid_value(value: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -56,11 +56,11 @@ impl serde::de::Error for DecodeError {
     }
 
     fn invalid_length(length: usize, _: &dyn Expected) -> Self {
-        Self::of("", format_args!("has {length} entries, which is not as many as are expected"))
+        Self::of("", format_args!("has {length} entries; another number is expected"))
     }
 
     fn unknown_variant(name: &str, variants: &'static [&'static str]) -> Self {
-        Self::custom(format_args!("is {:?}; {} is expected", head(name), one_of(variants)))
+        Self::custom(format_args!("is {:?}; {} is expected", truncate(name), one_of(variants)))
     }
 
     fn unknown_field(name: &str, fields: &'static [&'static str]) -> Self {
@@ -76,7 +76,7 @@ impl serde::de::Error for DecodeError {
     }
 }
 
-/// Lists the names of which one is expected.
+/// Lists the expected names.
 pub(super) fn one_of(names: &[&str]) -> String {
     match names {
         [one] => (*one).to_owned(),
@@ -98,13 +98,13 @@ fn describe(value: Unexpected<'_>) -> String {
     }
 }
 
-/// Cuts a name, which may be as long as the body.
-fn head(name: &str) -> &str {
+/// Truncates a name, which may be as long as the body.
+fn truncate(name: &str) -> &str {
     name.char_indices().nth(MAX_NAME).map_or(name, |(end, _)| &name[..end])
 }
 
-/// Translates the names that serde has for expected types.
-fn plain(expected: &str) -> &str {
+/// Translates serde's names of expected types.
+fn json_type(expected: &str) -> &str {
     match expected {
         "a string" | "a character" | "a borrowed string" | "string" => "a text",
         "a boolean" => "true or false",

@@ -10,7 +10,7 @@ fn refusal<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> String {
 }
 
 #[test]
-fn faults_name_field_value_and_expectation() {
+fn faults_have_field_value_and_expected_type() {
     let integer = "a whole number from -2147483648 to 2147483647 is expected";
     let object = "an object with amount and currency is expected";
     let line = "an object with ticket_type_id, quantity and seat_numbers is expected";
@@ -130,29 +130,29 @@ fn members_of_a_merge_patch_become_the_mask() {
         patched(r#"{"postalCode":"1","state":null}"#, members, "venue_id").unwrap();
     assert_eq!((request.venue_id.as_str(), request.postal_code.as_str()), ("7", "1"));
     assert_eq!(request.update_mask.unwrap().paths, ["postal_code", "state"]);
-    let nothing: UpdateVenueRequest = patched("{}", members, "venue_id").unwrap();
-    assert_eq!(nothing.update_mask.unwrap().paths, Vec::<String>::new());
-    let merged = MaskRule::Members(Some("fields"));
+    let empty: UpdateVenueRequest = patched("{}", members, "venue_id").unwrap();
+    assert_eq!(empty.update_mask.unwrap().paths, Vec::<String>::new());
+    let expanded = MaskRule::Members(Some("fields"));
     let request: UpdateIssueRequest =
-        patched(r#"{"status":"NEW","fields":{"a":null,"b":1}}"#, merged, "issue_id").unwrap();
+        patched(r#"{"status":"NEW","fields":{"a":null,"b":1}}"#, expanded, "issue_id").unwrap();
     assert_eq!(request.update_mask.unwrap().paths, ["status", "fields.a", "fields.b"]);
     assert_eq!((request.status, request.status_name.as_str()), (0, "NEW"));
 }
 
 #[test]
-fn replacement_names_every_field_that_clients_write() {
+fn replacement_mask_has_every_writable_field() {
     let request: UpdateIssueRequest = patched(r#"{"summary":"s"}"#, MaskRule::Every, "issue_id").unwrap();
     let paths = request.update_mask.unwrap().paths;
     for path in
         ["summary", "description", "status", "resolution", "type", "priority", "assignee_id", "fields"]
     {
-        assert!(paths.iter().any(|named| named == path), "{path}");
+        assert!(paths.iter().any(|masked| masked == path), "{path}");
     }
     assert_eq!(paths.len(), 8);
 }
 
 #[test]
-fn parts_of_the_path_tags_and_masks_are_refused_in_bodies() {
+fn path_parameters_tags_and_masks_are_refused_in_bodies() {
     for (text, field) in [
         (r#"{"venue_id":"8"}"#, "venue_id"),
         (r#"{"venueId":"7"}"#, "venue_id"),

@@ -1,4 +1,4 @@
-//! Errors over REST: RFC 9457 problems, made once from the domain's error and last of all.
+//! Errors over REST: the domain's error as a problem (RFC 9457).
 
 use std::sync::Arc;
 
@@ -13,40 +13,40 @@ use utoipa::ToSchema;
 /// The media type of problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// What went wrong, for programs and for people (RFC 9457).
+/// A problem (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// Always `about:blank`: `code` says what it is.
+    /// Always `about:blank`; `code` identifies the problem.
     #[serde(rename = "type")]
     pub problem_type: &'static str,
-    /// The status in words.
+    /// The name of the HTTP status.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// What went wrong, for a person.
+    /// What went wrong, as text for people.
     pub detail: String,
     /// The path of the request.
     pub instance: String,
-    /// Stable, for programs: `ISSUE_NOT_FOUND`.
+    /// A stable code for programs, for example `ISSUE_NOT_FOUND`.
     pub code: String,
-    /// Names the request in the logs.
+    /// The request id, as in the logs.
     pub request_id: String,
-    /// Each fault of the request.
+    /// The faults of the request.
     pub violations: Vec<ViolationBody>,
 }
 
-/// One fault of a request.
+/// A fault of a request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Violation)]
 pub struct ViolationBody {
-    /// The field's path; empty: no field is at fault.
+    /// The path of the field; empty if no single field is at fault.
     pub field: String,
-    /// Stable, for programs.
+    /// A stable code for programs.
     pub code: String,
-    /// For a person; goes on after the field's name, or after the plugin's where one found the fault.
+    /// The fault as text for people, to be read after the name of the field or of the plugin.
     pub message: String,
-    /// The plugin that found it; absent: Tessera itself.
+    /// The plugin that reported the fault; absent if Tessera did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plugin: Option<String>,
 }
@@ -58,7 +58,7 @@ impl From<&Violation> for ViolationBody {
     }
 }
 
-/// An error on its way out. The outermost layer writes it, for only that knows the request.
+/// An error response. The middleware renders it, because it knows the request id and the path.
 #[derive(Debug)]
 pub struct Problem {
     /// The error.
@@ -68,13 +68,13 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// An error that HTTP has a status of its own for.
+    /// Creates a problem with a status that no error kind has.
     #[must_use]
     pub fn with_status(status: StatusCode, kind: ErrorKind, reason: &'static str, message: &str) -> Self {
         Self { error: Error::new(kind, reason, message), status, headers: HeaderMap::new() }
     }
 
-    /// The problem that a bare status stands for, as the framework answers it.
+    /// Converts a status of the framework to a problem.
     #[must_use]
     pub fn of_status(status: StatusCode, headers: &HeaderMap) -> Self {
         let title = status.canonical_reason().unwrap_or("the request failed");
@@ -90,7 +90,7 @@ impl Problem {
         };
         let message = match status {
             StatusCode::METHOD_NOT_ALLOWED => {
-                "the path does not take this method; Allow lists those that it takes"
+                "the path does not support this method; Allow lists the supported methods"
             }
             _ => title,
         };
@@ -99,18 +99,18 @@ impl Problem {
         problem
     }
 
-    /// No such path.
+    /// Returns the problem of an unknown path.
     #[must_use]
     pub fn no_route() -> Self {
         Self::with_status(
             StatusCode::NOT_FOUND,
             ErrorKind::NotFound,
             "ROUTE_NOT_FOUND",
-            "no such path; /openapi.json lists them all",
+            "unknown path; /openapi.json lists all paths",
         )
     }
 
-    /// Writes the problem.
+    /// Renders the problem as a response.
     #[must_use]
     pub fn render(&self, request_id: &str, instance: &str) -> Response {
         let error = &self.error;
@@ -133,7 +133,7 @@ impl Problem {
     }
 }
 
-/// The HTTP status of a kind of error.
+/// Returns the HTTP status of an error kind.
 #[must_use]
 pub fn status_of(kind: ErrorKind) -> StatusCode {
     match kind {
@@ -157,8 +157,9 @@ pub fn status_of(kind: ErrorKind) -> StatusCode {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let mut headers = HeaderMap::new();
-        let waits = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::RateLimited);
-        if let Some(after) = error.retry_after().or_else(|| waits.then(|| std::time::Duration::from_secs(1)))
+        let is_retryable = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::RateLimited);
+        if let Some(after) =
+            error.retry_after().or_else(|| is_retryable.then(|| std::time::Duration::from_secs(1)))
         {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, seconds.max(1).into());
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_the_status_of_the_table() {
+    fn every_error_kind_has_its_status() {
         for (kind, status) in [
             (ErrorKind::Unauthenticated, 401),
             (ErrorKind::PermissionDenied, 403),
@@ -217,15 +218,15 @@ mod tests {
     }
 
     #[test]
-    fn headers_say_what_the_client_should_do() {
-        let (_, headers) = rendered(Error::unavailable("away", Duration::from_millis(1_200)));
+    fn errors_have_retry_and_authenticate_headers() {
+        let (_, headers) = rendered(Error::unavailable("unavailable", Duration::from_millis(1_200)));
         assert_eq!(headers.get(RETRY_AFTER).unwrap(), "2");
-        let (_, headers) = rendered(Error::unauthenticated("who?"));
+        let (_, headers) = rendered(Error::unauthenticated("no key"));
         assert_eq!(headers.get(WWW_AUTHENTICATE).unwrap(), "Bearer");
     }
 
     #[tokio::test]
-    async fn what_only_the_log_may_say_stays_inside() {
+    async fn internal_cause_is_not_sent_to_the_client() {
         let error = Error::internal(std::io::Error::other("password of the store"));
         let response = Problem::from(error).render("r-1", "/v1/x");
         let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();

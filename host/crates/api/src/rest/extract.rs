@@ -1,4 +1,4 @@
-//! Extractors: the caller, the body. A failure is a problem that names its place.
+//! Extractors of the caller and the body. A failure is a problem that names the header or field.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest as _, FromRequestParts, Request};
@@ -13,7 +13,7 @@ use crate::rest::middleware::Trace;
 use crate::rest::state::Rest;
 use crate::state::{AuthMode, RequestHead, accepted_versions};
 
-/// The context of a request, with the versions that `If-Match` accepts.
+/// Returns the context of a request, with the versions that `If-Match` accepts.
 pub(super) async fn context(rest: &Rest, parts: &Parts, auth: AuthMode) -> Result<Ctx> {
     let trace = Trace::of(&parts.extensions);
     let mut head = request_head(&parts.headers, &trace);
@@ -26,39 +26,39 @@ pub(super) async fn context(rest: &Rest, parts: &Parts, auth: AuthMode) -> Resul
     Ok(ctx)
 }
 
-/// Reads the JSON body of a request; `None` where there is none and none is needed.
+/// Reads the JSON body of a request; `None` if there is none and it may be empty.
 pub(super) async fn read_body(request: Request<Body>, may_be_empty: bool) -> Result<Option<Bytes>, Problem> {
     if may_be_empty && request.body().is_end_stream() {
         return Ok(None);
     }
-    if !is_one_of(request.headers(), &["application/json", "application/merge-patch+json"]) {
-        return Err(unsupported(
+    if !has_media_type(request.headers(), &["application/json", "application/merge-patch+json"]) {
+        return Err(unsupported_media_type(
             "the body must be JSON: Content-Type: application/json (or application/merge-patch+json for PATCH)",
         ));
     }
     let bytes = Bytes::from_request(request, &()).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return Error::new(ErrorKind::TooLarge, "TOO_LARGE", "the body is larger than this host takes");
+            return Error::new(ErrorKind::TooLarge, "TOO_LARGE", "the body exceeds the limit of this host");
         }
-        Error::malformed("body", "did not arrive whole")
+        Error::malformed("body", "ended before it was complete")
     })?;
     Ok(Some(bytes))
 }
 
-/// The problem of a body of another type.
-pub(super) fn unsupported(message: &str) -> Problem {
+/// Returns the problem of a body of another media type.
+pub(super) fn unsupported_media_type(message: &str) -> Problem {
     let (status, kind) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorKind::Malformed);
     Problem::with_status(status, kind, "UNSUPPORTED_MEDIA_TYPE", message)
 }
 
-/// Whether the body is of one of these types.
-pub(super) fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
+/// Whether the body has one of the media types.
+pub(super) fn has_media_type(headers: &HeaderMap, types: &[&str]) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let media_type = value.split(';').next().unwrap_or_default().trim();
     types.iter().any(|name| media_type.eq_ignore_ascii_case(name))
 }
 
-/// The first header of a name as text; a value that is not ASCII becomes text that nothing accepts.
+/// Returns the first header of a name as text; a value that is not ASCII becomes text that every parser refuses.
 fn header(headers: &HeaderMap, name: impl axum::http::header::AsHeaderName) -> Option<&str> {
     headers.get(name).map(text)
 }
@@ -67,7 +67,7 @@ fn text(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or("\u{fffd}")
 }
 
-/// The parts of a request that say who calls, and how.
+/// Returns the headers that identify the caller.
 pub(super) fn request_head<'a>(headers: &'a HeaderMap, trace: &Trace) -> RequestHead<'a> {
     RequestHead {
         authorization: header(headers, AUTHORIZATION),
@@ -80,11 +80,11 @@ pub(super) fn request_head<'a>(headers: &'a HeaderMap, trace: &Trace) -> Request
     }
 }
 
-/// The caller of a handler that needs a key.
+/// The caller of a handler that requires a key.
 #[derive(Debug)]
 pub(super) struct Keyed(pub(super) Ctx);
 
-/// The caller of a public handler, who may have no key.
+/// The caller of a public handler; a key is optional.
 #[derive(Debug)]
 pub(super) struct Public(pub(super) Ctx);
 
@@ -109,16 +109,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_known_by_its_type() {
+    fn json_content_types_are_recognised() {
         let types = ["application/json", "application/merge-patch+json"];
-        let of =
-            |text: &str| is_one_of(&[(CONTENT_TYPE, text.parse().unwrap())].into_iter().collect(), &types);
+        let of = |text: &str| {
+            has_media_type(&[(CONTENT_TYPE, text.parse().unwrap())].into_iter().collect(), &types)
+        };
         for good in ["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
             assert!(of(good), "{good}");
         }
         for bad in ["", "text/plain", "application/jsonx", "application/x-www-form-urlencoded"] {
             assert!(!of(bad), "{bad}");
         }
-        assert!(!is_one_of(&HeaderMap::new(), &types));
+        assert!(!has_media_type(&HeaderMap::new(), &types));
     }
 }

@@ -1,4 +1,4 @@
-//! Liveness and readiness. No key is needed.
+//! Liveness and readiness, without a key.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,25 +7,25 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::rest::middleware::Written;
-use crate::rest::route::{Mounted, Shape, special};
+use crate::rest::middleware::KeepBody;
+use crate::rest::route::{RouteEntry, Shape, special};
 use crate::rest::state::Rest;
 
-pub(super) fn routes() -> Vec<Mounted> {
+pub(super) fn routes() -> Vec<RouteEntry> {
     let health = Shape::Schema("Health");
     vec![
         special(Method::GET, "/livez", "livez", String::new(), live)
             .open()
             .answers("text/plain", Shape::Text)
-            .summary("Says that the process runs."),
+            .summary("Checks that the process runs."),
         special(Method::GET, "/readyz", "readyz", String::new(), readiness)
             .open()
             .answers("application/json", health.clone())
-            .summary("Says whether the host takes requests: the store answers, and it is not shutting down."),
+            .summary("Checks whether the host accepts requests: the store responds, and the host is not shutting down."),
         special(Method::GET, "/health", "health", String::new(), readiness)
             .open()
             .answers("application/json", health)
-            .summary("Says how each part of the host is; 503 only when the host cannot work."),
+            .summary("Reports the health of each part of the host; 503 if the host cannot work."),
     ]
 }
 
@@ -34,14 +34,14 @@ pub(super) fn routes() -> Vec<Mounted> {
 pub(super) struct Health {
     /// `ok`, `draining` or `unavailable`.
     status: &'static str,
-    /// Each part.
+    /// The health of each part.
     checks: Vec<Check>,
 }
 
 /// The health of one part.
 #[derive(Debug, Serialize, ToSchema)]
 struct Check {
-    /// The part.
+    /// The name of the part.
     name: &'static str,
     /// `ok`, `draining` or `unavailable`.
     status: &'static str,
@@ -63,7 +63,7 @@ async fn check(rest: &Rest) -> (StatusCode, Health) {
     (code, Health { status, checks })
 }
 
-/// Says that the process runs.
+/// Responds while the process runs.
 async fn live() -> &'static str {
     "ok"
 }
@@ -71,7 +71,7 @@ async fn live() -> &'static str {
 async fn readiness(State(rest): State<Rest>) -> Response {
     let (status, body) = check(&rest).await;
     let mut response = (status, Json(body)).into_response();
-    // The body stands although the status is an error's.
-    response.extensions_mut().insert(Written);
+    // The body is the health, also with an error status.
+    response.extensions_mut().insert(KeepBody);
     response
 }

@@ -1,6 +1,7 @@
 //! The API over HTTP and JSON.
 //!
-//! `routes/` is the table of routes; `route` decodes a request into its message, runs the operation and encodes the answer.
+//! `routes/` is the table of routes. `route` decodes a request into its message, calls the operation and encodes its
+//! answer.
 
 pub mod decode;
 mod decode_error;
@@ -30,14 +31,14 @@ use crate::rest::state::Rest;
 use crate::rest::verbs::Verbs;
 use crate::state::ApiState;
 
-/// The whole API over HTTP, for bodies of at most `max_body` bytes. It has a fallback of its own, so it cannot be merged
-/// with another router that has one.
+/// Returns the router of the REST API, for bodies of at most `max_body` bytes. The router has a fallback, so it cannot
+/// be merged with another that has one.
 pub fn router(api: Arc<ApiState>, max_body: usize) -> Router {
     let rest = Rest::new(api);
     let (mut router, mut verbs, mut documented) = (Router::new(), Verbs::default(), Vec::new());
     for (tag, group) in routes::all() {
-        for mounted in group {
-            let (route, handler) = mounted.mount();
+        for entry in group {
+            let (route, handler) = entry.mount();
             for path in paths(&route) {
                 verbs.add(&path);
                 router = router.route(&verbs::internal(&path), handler.clone());
@@ -45,17 +46,17 @@ pub fn router(api: Arc<ApiState>, max_body: usize) -> Router {
             documented.push((tag, route));
         }
     }
-    let routed = router
+    let router = router
         .merge(openapi::pages(&openapi::document(&documented)))
         .fallback(|| async { Problem::no_route() })
         .layer(DefaultBodyLimit::max(max_body))
-        .layer(from_fn_with_state(rest.clone(), middleware::front))
+        .layer(from_fn_with_state(rest.clone(), middleware::handle))
         .with_state(rest);
     let verbs = Arc::new(verbs);
-    Router::new().fallback_service(routed.map_request(move |request| verbs.rewrite(request)))
+    Router::new().fallback_service(router.map_request(move |request| verbs.rewrite(request)))
 }
 
-/// The paths at which a route answers.
+/// Returns all paths of a route: its own and its aliases.
 fn paths(route: &route::Route) -> Vec<String> {
     let tail = route.path.strip_prefix("/v1").unwrap_or(route.path);
     let aliases = route.aliases.iter().map(|root| format!("{root}{tail}"));

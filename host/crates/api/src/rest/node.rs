@@ -1,4 +1,4 @@
-//! JSON as it was sent: a tree that keeps duplicate members, and a deserializer that knows the path of each fault.
+//! Parsed JSON: a tree that keeps duplicate members, and a deserializer that reports the path of each fault.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -10,17 +10,17 @@ use serde_json::Number;
 
 use crate::rest::decode_error::{DecodeError, one_of};
 
-/// Up to how many fields of an object are named where another value was sent.
-const NAMED: usize = 4;
+/// The most fields that a message lists for an expected object.
+const MAX_LISTED_FIELDS: usize = 4;
 
-/// The most values in one body: a megabyte of `0,` would take 16 MB as a tree. The fields of an object, 192 KiB in sum,
-/// have fewer.
+/// Limit of values in one body, because a megabyte of `0,` takes 16 MB as a tree. The largest valid object, with fields
+/// of 192 KiB in sum, has fewer.
 const MAX_VALUES: usize = 100_000;
 
-/// The fault where nothing better is known.
+/// The message of a fault without details.
 pub(super) const UNREADABLE: &str = "cannot be read";
 
-/// A value as it was sent.
+/// A JSON value.
 #[derive(Debug)]
 pub(super) enum Node {
     Null,
@@ -28,14 +28,14 @@ pub(super) enum Node {
     Number(Number),
     Text(String),
     List(Vec<Self>),
-    /// Members in their order, duplicates included.
+    /// Members in order, with duplicates.
     Object(Vec<(String, Self)>),
-    /// A parameter of a query: text that may stand for a number or a boolean.
+    /// A query parameter: text that may be read as a number or a boolean.
     Parameter(String),
 }
 
 impl Node {
-    /// Parses JSON of a bounded number of values.
+    /// Parses JSON with a limited number of values.
     pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let values = Cell::new(0);
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -44,7 +44,7 @@ impl Node {
         Ok(node)
     }
 
-    /// Copies JSON that was parsed before.
+    /// Converts parsed JSON.
     pub(super) fn of(json: &serde_json::Value) -> serde_json::Result<Self> {
         NodeSeed(&Cell::new(0)).deserialize(json)
     }
@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for NodeSeed<'_> {
     }
 }
 
-/// Deserializes a node; a fault has its path.
+/// Deserializes from a node; faults have their paths.
 pub(super) struct NodeDeserializer<'a>(pub(super) &'a Node);
 
 impl NodeDeserializer<'_> {
@@ -134,7 +134,7 @@ impl NodeDeserializer<'_> {
         DecodeError::of("", format_args!("is {actual}; {expected} is expected"))
     }
 
-    fn whole(&self) -> Option<i128> {
+    fn integer(&self) -> Option<i128> {
         match self.0 {
             Node::Number(number) => number.as_i128(),
             Node::Parameter(text) => text.parse().ok(),
@@ -143,10 +143,10 @@ impl NodeDeserializer<'_> {
     }
 }
 
-/// Describes an object with these fields.
-fn object(fields: &[&str]) -> String {
+/// Describes an object with these fields, for messages.
+fn describe_object(fields: &[&str]) -> String {
     match fields {
-        [.., last] if fields.len() <= NAMED => {
+        [.., last] if fields.len() <= MAX_LISTED_FIELDS => {
             let first = fields[..fields.len() - 1].join(", ");
             if first.is_empty() {
                 format!("an object with {last}")
@@ -161,7 +161,7 @@ fn object(fields: &[&str]) -> String {
 macro_rules! whole_numbers {
     ($($method:ident $visit:ident $type:ty;)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-            match self.whole().and_then(|number| <$type>::try_from(number).ok()) {
+            match self.integer().and_then(|number| <$type>::try_from(number).ok()) {
                 Some(number) => visitor.$visit(number),
                 None => {
                     Err(self.mismatch(&format!("a whole number from {} to {}", <$type>::MIN, <$type>::MAX)))
@@ -258,7 +258,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.0 {
             Node::List(_) => self.deserialize_any(visitor),
-            // A parameter that is given once.
+            // A repeated parameter that is given once.
             Node::Parameter(_) => visitor.visit_seq(Items(std::slice::from_ref(self.0).iter().enumerate())),
             _ => Err(self.mismatch("a list")),
         }
@@ -289,7 +289,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     ) -> Result<V::Value, DecodeError> {
         match self.0 {
             Node::Object(members) => visitor.visit_map(Members::of(members, fields)),
-            _ => Err(self.mismatch(&object(fields))),
+            _ => Err(self.mismatch(&describe_object(fields))),
         }
     }
 
@@ -332,7 +332,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         let Some((index, item)) = self.0.next() else { return Ok(None) };
         seed.deserialize(NodeDeserializer(item))
             .map(Some)
-            .map_err(|fault| fault.inside(&format!("[{index}]")))
+            .map_err(|fault| fault.within(&format!("[{index}]")))
     }
 }
 
@@ -340,7 +340,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 struct Members<'a> {
     rest: std::slice::Iter<'a, (String, Node)>,
     value: Option<&'a (String, Node)>,
-    /// The fields of the struct that is read; empty for a map.
+    /// The fields of the struct; empty for a map.
     fields: &'static [&'static str],
 }
 
@@ -355,7 +355,7 @@ impl<'de> MapAccess<'de> for Members<'_> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DecodeError> {
         let fields = self.fields;
-        // A field that is null is a field that is absent; in a map, null is a value.
+        // In a struct, null means that the field is absent; in a map, null is a value.
         let is_present = |(name, value): &&(String, Node)| {
             fields.is_empty() || !matches!(value, Node::Null) || !fields.contains(&&*field_name(name, fields))
         };
@@ -367,11 +367,11 @@ impl<'de> MapAccess<'de> for Members<'_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DecodeError> {
         let (name, value) = self.value.take().ok_or_else(|| DecodeError::custom(UNREADABLE))?;
         seed.deserialize(NodeDeserializer(value))
-            .map_err(|fault| fault.inside(&field_name(name, self.fields)))
+            .map_err(|fault| fault.within(&field_name(name, self.fields)))
     }
 }
 
-/// The name of the field that a member sets: its own, or the snake_case form of a lowerCamelCase name.
+/// Returns the field that a member sets: its name, or the snake_case form of a lowerCamelCase name.
 pub(super) fn field_name<'a>(name: &'a str, fields: &[&str]) -> Cow<'a, str> {
     if fields.contains(&name) || !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Cow::Borrowed(name);

@@ -1,4 +1,4 @@
-//! The description of the API (OpenAPI 3.1), made from the table of routes and the protos, and the pages to try it.
+//! The OpenAPI 3.1 document, generated from the table of routes and the protos, and the Swagger UI.
 
 mod operation;
 mod schema;
@@ -21,7 +21,7 @@ use crate::rest::route::Route;
 use crate::rest::state::Rest;
 use crate::rest::streams::StreamToken;
 
-/// The document of all routes; each comes with its tag.
+/// Builds the document of all routes, each with its tag.
 pub(super) fn document(routes: &[(&'static str, Arc<Route>)]) -> OpenApi {
     let protos = Protos::load();
     let bearer = HttpBuilder::new()
@@ -29,7 +29,7 @@ pub(super) fn document(routes: &[(&'static str, Arc<Route>)]) -> OpenApi {
         .description(Some("An API key: tsk_<id>_<secret>"))
         .build();
     let mut api = OpenApiBuilder::new()
-        .info(about())
+        .info(info())
         .components(Some(
             ComponentsBuilder::new().security_scheme(BEARER, SecurityScheme::Http(bearer)).build(),
         ))
@@ -40,32 +40,34 @@ pub(super) fn document(routes: &[(&'static str, Arc<Route>)]) -> OpenApi {
     }
     let components = api.components.get_or_insert_default();
     components.schemas.extend(protos.schemas(routes));
-    for (name, schema) in [own::<ProblemBody>(), own::<Health>(), own::<StreamToken>()].concat() {
+    for (name, schema) in
+        [rust_schemas::<ProblemBody>(), rust_schemas::<Health>(), rust_schemas::<StreamToken>()].concat()
+    {
         components.schemas.insert(name, schema);
     }
     api
 }
 
-/// A type that is no message, with the types in it.
-fn own<T: ToSchema + PartialSchema>() -> Vec<(String, RefOr<utoipa::openapi::Schema>)> {
+/// Returns the schema of a Rust type that is not a message, and of the types in it.
+fn rust_schemas<T: ToSchema + PartialSchema>() -> Vec<(String, RefOr<utoipa::openapi::Schema>)> {
     let mut schemas = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut schemas);
     schemas
 }
 
-fn about() -> utoipa::openapi::Info {
+fn info() -> utoipa::openapi::Info {
     let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
     InfoBuilder::new()
         .title("Tessera")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "A multi-tenant host for issues, support tickets and admission tickets. Errors are problems (RFC 9457). Lists come in pages. Everything with a version has an ETag.",
+            "A multi-tenant host for issues, support tickets and admission tickets. Errors are problems (RFC 9457). Lists are paged. Objects with a version have an ETag.",
         ))
         .license(Some(license))
         .build()
 }
 
-/// `/openapi.json`, and `/docs` from the binary alone.
+/// Serves `/openapi.json`, and `/docs` from files in the binary.
 pub(super) fn pages(api: &OpenApi) -> Router<Rest> {
     let json: Arc<str> = api.to_json().unwrap_or_default().into();
     let document = move || {

@@ -1,4 +1,4 @@
-//! The upload of a component: the body is the component itself.
+//! The upload of a release: the body is the component.
 
 use std::sync::Arc;
 
@@ -14,21 +14,21 @@ use tessera_proto::plugin::v1::UploadReleaseResponse;
 
 use crate::convert::release::release;
 use crate::rest::error::Problem;
-use crate::rest::extract::{Keyed, is_one_of, unsupported};
-use crate::rest::route::{Mounted, Shape, special};
+use crate::rest::extract::{Keyed, has_media_type, unsupported_media_type};
+use crate::rest::route::{RouteEntry, Shape, special};
 use crate::rest::state::Rest;
 
-pub(super) fn route() -> Mounted {
+pub(super) fn route() -> RouteEntry {
     special(Method::POST, "/v1/releases", "release.upload", String::new(), upload)
         .created("/v1/releases/{id}")
         .answers("application/json", Shape::Message(UploadReleaseResponse::full_name()))
         .summary(
-            "Uploads a component, checks all that could fail later, and keeps it.\n\nThe body is the component itself, \
-             as large as the host takes components. The same bytes again are the release that is there.",
+            "Uploads a component, checks it, and stores it as a release.\n\nThe body is the component, up to the limit of the \
+             host. Uploading the same bytes again returns the existing release.",
         )
 }
 
-/// Stores the component. The body of a caller who may not upload is not read.
+/// Stores the component. The permission is checked before the body is read.
 async fn upload(Keyed(ctx): Keyed, State(rest): State<Rest>, request: Request) -> Result<Response, Problem> {
     ctx.allow(Operation::ReleaseUpload)?;
     let component = read_component(&rest, request).await?;
@@ -41,8 +41,8 @@ async fn upload(Keyed(ctx): Keyed, State(rest): State<Rest>, request: Request) -
 }
 
 async fn read_component(rest: &Rest, request: Request) -> Result<Arc<[u8]>, Problem> {
-    if !is_one_of(request.headers(), &["application/wasm", "application/octet-stream"]) {
-        return Err(unsupported(
+    if !has_media_type(request.headers(), &["application/wasm", "application/octet-stream"]) {
+        return Err(unsupported_media_type(
             "the body must be a component: Content-Type: application/wasm (or application/octet-stream)",
         ));
     }
@@ -51,10 +51,10 @@ async fn read_component(rest: &Rest, request: Request) -> Result<Arc<[u8]>, Prob
     let bytes = read.map_err(|error| {
         use std::error::Error as _;
         if error.source().is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
-            let message = format!("the component is larger than {max} bytes, the most that this host takes");
+            let message = format!("the component is larger than {max} bytes, the limit of this host");
             return Error::new(ErrorKind::TooLarge, "TOO_LARGE", message);
         }
-        Error::malformed("body", "did not arrive whole")
+        Error::malformed("body", "ended before it was complete")
     })?;
     Ok(Arc::from(&*bytes))
 }

@@ -1,4 +1,4 @@
-//! One route of the REST table: method, path and operation, and what of the request and of the answer is where.
+//! A route of the REST table: method, path and operation, and how its request is decoded and its answer encoded.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,55 +19,55 @@ use crate::rest::decode::{self, MaskRule, Members};
 use crate::rest::error::Problem;
 use crate::rest::extract::{context, read_body};
 use crate::rest::state::Rest;
-use crate::state::{AuthMode, plain};
+use crate::state::{AuthMode, reject_nul};
 
-/// Where the clients of the issue tracker's predecessor call it.
+/// The root of the issue tracker's paths for clients of its predecessor.
 pub(super) const TRACKER: &[&str] = &["/api/v1"];
 
-/// Where the clients of the event system's predecessor call it.
+/// The root of the event system's paths for clients of its predecessor.
 pub(super) const EVENTS: &[&str] = &[""];
 
 /// The description of a route's request and answer.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
-    /// The method.
+    /// The HTTP method.
     pub(super) method: Method,
     /// The path, below `/v1` or `/v2`.
     pub(super) path: &'static str,
     /// The operation's id in the OpenAPI document.
     pub(super) id: &'static str,
-    /// The full name of the request message; empty: it takes no arguments.
+    /// The full name of the request message; empty if the route takes no arguments.
     pub(super) request: String,
-    /// What answers look like, by media type.
+    /// The shape of the answer for each media type.
     pub(super) answers: Vec<(&'static str, Shape)>,
     /// The status of success.
     pub(super) status: StatusCode,
-    /// Who may call it.
+    /// The authentication that the route requires.
     pub(super) auth: AuthMode,
-    /// The path at which what was created is found; `{id}` is its id.
+    /// The `Location` template of a created resource; `{id}` is its id.
     pub(super) location: Option<&'static str>,
-    /// The field of the request that the body is; otherwise the body is the request.
+    /// The request field that the body contains; otherwise the body is the whole request.
     pub(super) body_field: Option<&'static str>,
-    /// How the update mask is made.
+    /// How the update mask is built.
     pub(super) mask: MaskRule,
-    /// Whether the answer may not be kept by caches.
+    /// Whether the answer contains a secret and must not be cached.
     pub(super) secret: bool,
-    /// Whether the path answers below the roots of the seeds as well.
+    /// Other roots below which the path is served.
     pub(super) aliases: &'static [&'static str],
-    /// Replaces the RPC's comment.
+    /// A summary that replaces the RPC's comment.
     pub(super) summary: Option<&'static str>,
-    /// Query parameters that are no fields of the request.
+    /// Query parameters that are not fields of the request, with their descriptions.
     pub(super) parameters: Vec<(&'static str, &'static str)>,
-    /// Whether it is in the OpenAPI document.
+    /// Whether the route is in the OpenAPI document.
     pub(super) is_documented: bool,
 }
 
-/// What an answer looks like.
+/// The shape of an answer.
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
-    /// The message of this full name.
+    /// A message, by its full name.
     Message(String),
-    /// The schema of this name.
+    /// A schema, by its name.
     Schema(&'static str),
     /// Bytes.
     Binary,
@@ -76,13 +76,13 @@ pub(super) enum Shape {
 }
 
 /// A route and its handler.
-pub(super) struct Mounted {
+pub(super) struct RouteEntry {
     pub(super) route: Route,
     handler: Box<dyn FnOnce(Arc<Route>) -> MethodRouter<Rest> + Send>,
 }
 
-/// A route to an operation.
-fn route<Q, A, F, Fut>(method: Method, path: &'static str, id: &'static str, operation: F) -> Mounted
+/// Creates a route that calls an operation.
+fn route<Q, A, F, Fut>(method: Method, path: &'static str, id: &'static str, operation: F) -> RouteEntry
 where
     Q: DeserializeOwned + Name + Send + 'static,
     A: Serialize + Name + 'static,
@@ -99,27 +99,30 @@ where
             async move { respond(&rest, &route, request, operation).await.unwrap_or_else(Problem::into_response) }
         })
     };
-    Mounted { route, handler: Box::new(handler) }
+    RouteEntry { route, handler: Box::new(handler) }
 }
 
-/// A route with a handler of its own. Its request message describes its parameters.
+/// Creates a route with its own handler. The request message describes its parameters.
 pub(super) fn special<H, T>(
     method: Method,
     path: &'static str,
     id: &'static str,
     request: String,
     handler: H,
-) -> Mounted
+) -> RouteEntry
 where
     H: Handler<T, Rest> + Sync,
     T: 'static,
 {
     let filter = filter(&method);
-    Mounted { route: Route::new(method, path, id, request), handler: Box::new(move |_| on(filter, handler)) }
+    RouteEntry {
+        route: Route::new(method, path, id, request),
+        handler: Box::new(move |_| on(filter, handler)),
+    }
 }
 
 fn filter(method: &Method) -> MethodFilter {
-    // The table has no method that the router does not know.
+    // All methods in the table are known to the router.
     MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET)
 }
 
@@ -148,7 +151,7 @@ impl Route {
 macro_rules! methods {
     ($($name:ident $method:ident $about:literal;)*) => {$(
         #[doc = $about]
-        pub(super) fn $name<Q, A, F, Fut>(path: &'static str, id: &'static str, operation: F) -> Mounted
+        pub(super) fn $name<Q, A, F, Fut>(path: &'static str, id: &'static str, operation: F) -> RouteEntry
         where
             Q: DeserializeOwned + Name + Send + 'static,
             A: Serialize + Name + 'static,
@@ -161,100 +164,100 @@ macro_rules! methods {
 }
 
 methods! {
-    get GET "Reads; the query is the request.";
-    post POST "Changes; the body is the request.";
-    put PUT "Replaces; the body is the request, and every field of it counts.";
-    patch PATCH "Changes the members of a JSON merge patch.";
-    delete DELETE "Deletes; the query is the request.";
+    get GET "Creates a GET route; the query is the request.";
+    post POST "Creates a POST route; the body is the request.";
+    put PUT "Creates a PUT route; the body is the request, without an update mask.";
+    patch PATCH "Creates a PATCH route; the body is a JSON merge patch, and its members are the update mask.";
+    delete DELETE "Creates a DELETE route; the query is the request.";
 }
 
-impl Mounted {
-    /// Callers need no key.
+impl RouteEntry {
+    /// Allows callers without a key.
     pub(super) fn public(mut self) -> Self {
         self.route.auth = AuthMode::Public;
         self
     }
 
-    /// Answers 201, with the place of what was created.
+    /// Responds 201 with the `Location` of the created resource.
     pub(super) fn created(mut self, location: &'static str) -> Self {
         self.route.location = Some(location);
         self.created_in_place()
     }
 
-    /// Answers 201; what was created has no place of its own.
+    /// Responds 201 without `Location`.
     pub(super) fn created_in_place(mut self) -> Self {
         self.route.status = StatusCode::CREATED;
         self
     }
 
-    /// The body is one field of the request.
+    /// Reads the body as one field of the request.
     pub(super) fn body(mut self, field: &'static str) -> Self {
         self.route.body_field = Some(field);
         self
     }
 
-    /// The members of this field are merged one by one.
+    /// Adds the members of this field, instead of the field, to the update mask.
     pub(super) fn merging(mut self, field: &'static str) -> Self {
         self.route.mask = MaskRule::Members(Some(field));
         self
     }
 
-    /// Names every field in the update mask: without a mask, absent fields of this message would stay.
+    /// Adds every field to the update mask: without a mask, absent fields of this message would stay.
     pub(super) fn naming_every_field(mut self) -> Self {
         self.route.mask = MaskRule::Every;
         self
     }
 
-    /// The answer has a secret in it.
+    /// Forbids caching, because the answer contains a secret.
     pub(super) fn secret(mut self) -> Self {
         self.route.secret = true;
         self
     }
 
-    /// The same path answers below other roots, which are not in the OpenAPI document.
+    /// Serves the path below other roots as well, which are not in the OpenAPI document.
     pub(super) fn also_below(mut self, roots: &'static [&'static str]) -> Self {
         self.route.aliases = roots;
         self
     }
 
-    /// Asks nothing of the caller, not even a tenant.
+    /// Requires neither a key nor a tenant.
     pub(super) fn open(mut self) -> Self {
         self.route.auth = AuthMode::Open;
         self
     }
 
-    /// Answers in this media type as well.
+    /// Adds a media type of the answer.
     pub(super) fn answers(mut self, media_type: &'static str, shape: Shape) -> Self {
         self.route.answers.push((media_type, shape));
         self
     }
 
-    /// Takes a query parameter that is no field of the request.
+    /// Adds a query parameter that is not a field of the request.
     pub(super) fn parameter(mut self, name: &'static str, about: &'static str) -> Self {
         self.route.parameters.push((name, about));
         self
     }
 
-    /// Leaves the route out of the OpenAPI document: another one is the same.
+    /// Omits the route from the OpenAPI document, because another route has the same operation.
     pub(super) fn undocumented(mut self) -> Self {
         self.route.is_documented = false;
         self
     }
 
-    /// Describes the route where the RPC's comment does not fit.
+    /// Sets a summary where the RPC's comment does not fit.
     pub(super) fn summary(mut self, summary: &'static str) -> Self {
         self.route.summary = Some(summary);
         self
     }
 
-    /// The handler, with its description.
+    /// Returns the description and the handler.
     pub(super) fn mount(self) -> (Arc<Route>, MethodRouter<Rest>) {
         let route = Arc::new(self.route);
         (Arc::clone(&route), (self.handler)(route))
     }
 }
 
-/// Decodes the request, runs the operation, encodes the answer.
+/// Decodes the request, calls the operation and encodes its answer.
 async fn respond<Q, A, F, Fut>(
     rest: &Rest,
     route: &Route,
@@ -273,33 +276,34 @@ where
     let params = params.map_err(|_| Error::malformed("path", "is not UTF-8"))?;
     let path: Vec<(&str, &str)> = params.iter().collect();
     for (name, value) in &path {
-        plain(name, value)?;
+        reject_nul(name, value)?;
     }
-    let whole = if has_body(&route.method) { "body" } else { "query" };
+    let source = if has_body(&route.method) { "body" } else { "query" };
     let request = Request::from_parts(parts, body);
-    let sent = sent(route, request).await?;
-    let message = decode::message(sent, &path, route.mask, whole).map_err(|error| in_body(route, error))?;
+    let members = read_members(route, request).await?;
+    let message = decode::message(members, &path, route.mask, source)
+        .map_err(|error| relative_to_body(route, error))?;
     let answer = operation(Arc::clone(rest.api()), ctx, message).await?;
     Ok(encode(route, &path, &answer)?)
 }
 
-/// Names the places of faults as the client sees them, where the body is one field of the request.
-fn in_body(route: &Route, error: Error) -> Error {
+/// Makes the paths of faults relative to the body where the body is one field of the request.
+fn relative_to_body(route: &Route, error: Error) -> Error {
     let Some(field) = route.body_field else { return error };
     error.renamed(|path| path.strip_prefix(field)?.strip_prefix('.').map(str::to_owned))
 }
 
-/// Whether requests of a method have a body.
+/// Whether requests with a method have a body.
 pub(super) fn has_body(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::DELETE)
 }
 
-/// What the client sent: the query, or the members of the body.
-async fn sent(route: &Route, request: Request) -> Result<Members, Problem> {
+/// Reads the members of the query or of the body.
+async fn read_members(route: &Route, request: Request) -> Result<Members, Problem> {
     if !has_body(&route.method) {
         return Ok(decode::query(request.uri())?);
     }
-    // An action without arguments needs no body; a replacement by nothing is a mistake.
+    // An action without arguments needs no body; PUT and PATCH do.
     let may_be_empty = route.method == Method::POST;
     let members = match read_body(request, may_be_empty).await? {
         Some(bytes) if may_be_empty => decode::optional_body(&bytes)?,
@@ -313,7 +317,7 @@ async fn sent(route: &Route, request: Request) -> Result<Members, Problem> {
 }
 
 fn encode<A: Serialize + Name>(route: &Route, path: &[(&str, &str)], answer: &Answer<A>) -> Result<Response> {
-    // google.protobuf.Empty is the unit type, which serde calls null.
+    // google.protobuf.Empty is the unit type, which serde encodes as null.
     let is_empty = A::PACKAGE == "google.protobuf";
     let bytes =
         if is_empty { b"{}".to_vec() } else { serde_json::to_vec(&answer.body).map_err(Error::internal)? };
@@ -324,7 +328,7 @@ fn encode<A: Serialize + Name>(route: &Route, path: &[(&str, &str)], answer: &An
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     let etag = answer.etag.as_ref().map(|etag| format!("\"{etag}\""));
-    let location = route.location.map(|template| located(template, path, answer.id.as_deref()));
+    let location = route.location.map(|template| fill_location(template, path, answer.id.as_deref()));
     for (name, text) in [(ETAG, etag), (LOCATION, location)] {
         if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
             headers.insert(name, value);
@@ -333,8 +337,8 @@ fn encode<A: Serialize + Name>(route: &Route, path: &[(&str, &str)], answer: &An
     Ok(response)
 }
 
-/// Fills a template with parts of the request's path and the id of the answer.
-fn located(template: &str, path: &[(&str, &str)], id: Option<&str>) -> String {
+/// Fills a `Location` template with the path parameters and the id of the answer.
+fn fill_location(template: &str, path: &[(&str, &str)], id: Option<&str>) -> String {
     let parts = path.iter().copied().chain(id.map(|id| ("id", id)));
-    parts.fold(template.to_owned(), |filled, (name, value)| filled.replace(&format!("{{{name}}}"), value))
+    parts.fold(template.to_owned(), |location, (name, value)| location.replace(&format!("{{{name}}}"), value))
 }

@@ -1,11 +1,11 @@
-//! The state of REST's handlers.
+//! The state of the REST handlers.
 
 use std::ops::Deref;
 
 use crate::operations::Api;
 use crate::state::ApiState;
 
-/// The state of handlers.
+/// The state of the REST handlers.
 #[derive(Clone)]
 pub(super) struct Rest(Api);
 

@@ -1,8 +1,8 @@
-//! Live streams: facts and projects' counts, as Server-Sent Events and over WebSocket; availability of events and positions
-//! in queues, as Server-Sent Events.
+//! Live streams: facts and issue counts of projects, as Server-Sent Events and over WebSocket; availability of events
+//! and positions in queues, as Server-Sent Events.
 //!
-//! A stream pulls one batch at a time. A client that does not read for a while is cut off, with a cursor to continue from;
-//! nothing is buffered for it.
+//! A stream reads one batch at a time. A slow reader is disconnected and resumes after its last cursor; the host
+//! buffers nothing for it.
 
 mod socket;
 mod sse;
@@ -31,7 +31,7 @@ use crate::rest::decode::{self, MaskRule};
 use crate::rest::error::Problem;
 use crate::rest::extract::{Keyed, Public, request_head};
 use crate::rest::middleware::Trace;
-use crate::rest::route::{Mounted, Shape, special};
+use crate::rest::route::{RouteEntry, Shape, special};
 use crate::rest::state::Rest;
 use crate::subscriptions::{AvailabilityFollower, BookingFollower, FactFollower, FactQuery, ProjectFollower};
 use crate::tokens::{STREAM_TOKEN_LIFETIME, StreamPass};
@@ -39,15 +39,16 @@ use crate::tokens::{STREAM_TOKEN_LIFETIME, StreamPass};
 /// The media type of Server-Sent Events.
 const EVENTS: &str = "text/event-stream";
 
-const TOKEN: (&str, &str) = ("token", "A token of `POST /v1/streams/token`, instead of the header.");
+/// The query parameter of the stream token, with its description.
+const TOKEN: (&str, &str) = ("token", "A token from `POST /v1/streams/token`, instead of the header.");
 
-pub(super) fn routes() -> Vec<Mounted> {
+pub(super) fn routes() -> Vec<RouteEntry> {
     let message = |name: String| Shape::Message(name);
     vec![
         special(Method::POST, "/v1/streams/token", "stream.token", String::new(), token)
             .answers("application/json", Shape::Schema("StreamToken"))
             .summary(
-                "Gives a token that opens one stream within a minute, for clients that cannot send a header.",
+                "Creates a token that opens one stream within a minute, for clients that cannot send headers.",
             ),
         special(Method::GET, "/v1/streams/facts", "fact.stream", StreamFactsRequest::full_name(), facts)
             .parameter(TOKEN.0, TOKEN.1)
@@ -82,12 +83,12 @@ pub(super) fn routes() -> Vec<Mounted> {
     ]
 }
 
-/// A token for a client that cannot send a header.
+/// A token for a client that cannot send headers.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StreamToken {
-    /// For `?token=`: opens one stream.
+    /// The token, for `?token=`; it opens one stream.
     token: String,
-    /// How many seconds it can be used.
+    /// The lifetime of the token, in seconds.
     expires_in: u64,
 }
 
@@ -113,15 +114,15 @@ fn read_query<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
     decode::message(decode::query(uri)?, &[], MaskRule::Absent, "query")
 }
 
-/// The only part of the path.
-fn part(params: &RawPathParams) -> &str {
+/// Returns the path parameter.
+fn path_parameter(params: &RawPathParams) -> &str {
     params.iter().next().map_or("", |(_, value)| value)
 }
 
-/// The WebSocket upgrade, where the client asks for one.
-struct Listen(Option<WebSocketUpgrade>);
+/// The WebSocket upgrade, if the client requests one.
+struct Upgrade(Option<WebSocketUpgrade>);
 
-impl FromRequestParts<Rest> for Listen {
+impl FromRequestParts<Rest> for Upgrade {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
@@ -132,13 +133,13 @@ impl FromRequestParts<Rest> for Listen {
         let upgrade = WebSocketUpgrade::from_request_parts(parts, rest).await;
         let upgrade =
             upgrade.map_err(|rejection| Error::malformed("Upgrade", format!("fails: {rejection}")))?;
-        let bounded = upgrade.max_message_size(socket::MAX_MESSAGE).max_frame_size(socket::MAX_MESSAGE);
-        Ok(Self(Some(bounded)))
+        let upgrade = upgrade.max_message_size(socket::MAX_MESSAGE).max_frame_size(socket::MAX_MESSAGE);
+        Ok(Self(Some(upgrade)))
     }
 }
 
-/// The caller of a stream: by a token for one use, or by the header as everywhere.
-async fn listener(rest: &Rest, headers: &HeaderMap, trace: &Trace, token: &str) -> Result<Ctx, Problem> {
+/// Authenticates the caller of a stream, by a stream token or by the header.
+async fn authenticate(rest: &Rest, headers: &HeaderMap, trace: &Trace, token: &str) -> Result<Ctx, Problem> {
     let head = request_head(headers, trace);
     let ctx = if token.is_empty() {
         rest.ctx(&head).await?
@@ -154,7 +155,7 @@ async fn listener(rest: &Rest, headers: &HeaderMap, trace: &Trace, token: &str) 
 async fn token(Keyed(ctx): Keyed, State(rest): State<Rest>) -> Result<Response, Problem> {
     ctx.allow(Operation::FactStream)?;
     let Principal::Key { id, .. } = &ctx.principal else {
-        return Err(Error::denied("only the holder of a key gets a stream token").into());
+        return Err(Error::denied("a stream token requires an API key").into());
     };
     let token = rest.tokens.seal_stream(id, ctx.now.plus(STREAM_TOKEN_LIFETIME))?;
     Ok(Json(StreamToken { token, expires_in: STREAM_TOKEN_LIFETIME.as_secs() }).into_response())
@@ -163,14 +164,14 @@ async fn token(Keyed(ctx): Keyed, State(rest): State<Rest>) -> Result<Response, 
 async fn facts(
     State(rest): State<Rest>,
     Caller { headers, trace }: Caller,
-    Listen(upgrade): Listen,
+    Upgrade(upgrade): Upgrade,
     uri: Uri,
 ) -> Result<Response, Problem> {
     let FactsParameters { after, types, object, filter, token } = read_query(&uri)?;
-    let ctx = listener(&rest, &headers, &trace, &token).await?;
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let after = last.filter(|last| !last.is_empty()).map_or(after, str::to_owned);
-    // Types are separated by commas, or the parameter is given several times.
+    let ctx = authenticate(&rest, &headers, &trace, &token).await?;
+    let last_event_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let after = last_event_id.filter(|id| !id.is_empty()).map_or(after, str::to_owned);
+    // The parameter has comma-separated types, and may be given several times.
     let types = types.iter().flat_map(|types| types.split(',')).map(str::trim);
     let types = types.filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let follower = FactFollower::open(&rest, &ctx, FactQuery { after, types, object, filter }).await?;
@@ -184,12 +185,12 @@ async fn project(
     State(rest): State<Rest>,
     Caller { headers, trace }: Caller,
     params: RawPathParams,
-    Listen(upgrade): Listen,
+    Upgrade(upgrade): Upgrade,
     uri: Uri,
 ) -> Result<Response, Problem> {
     let TokenParameter { token } = read_query(&uri)?;
-    let ctx = listener(&rest, &headers, &trace, &token).await?;
-    let id = ProjectId::parse("project_id", part(&params))?;
+    let ctx = authenticate(&rest, &headers, &trace, &token).await?;
+    let id = ProjectId::parse("project_id", path_parameter(&params))?;
     let mut follower = ProjectFollower::open(&rest, &ctx).await?;
     let first = follower.updates.subscribe(id).await?;
     Ok(match upgrade {
@@ -205,7 +206,7 @@ async fn availability(
     State(rest): State<Rest>,
     params: RawPathParams,
 ) -> Result<Response, Problem> {
-    let id = EventId::parse("event_id", part(&params))?;
+    let id = EventId::parse("event_id", path_parameter(&params))?;
     Ok(sse::availability(AvailabilityFollower::open(&rest, &ctx, id).await?))
 }
 
@@ -216,12 +217,12 @@ async fn position(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let TokenParameter { token } = read_query(&uri)?;
-    let ctx = listener(&rest, &headers, &trace, &token).await?;
-    let id = BookingId::parse("booking_id", part(&params))?;
+    let ctx = authenticate(&rest, &headers, &trace, &token).await?;
+    let id = BookingId::parse("booking_id", path_parameter(&params))?;
     Ok(sse::position(BookingFollower::open(&rest, &ctx, id).await?))
 }
 
-/// The parts of the request that a stream needs.
+/// The parts of the request that authentication needs.
 struct Caller {
     headers: HeaderMap,
     trace: Trace,

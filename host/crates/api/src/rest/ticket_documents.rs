@@ -1,4 +1,4 @@
-//! Tickets as JSON or as documents: an image of the code, or a page to print.
+//! Tickets as JSON or as documents: an image of the code, or a printable page.
 
 use std::sync::Arc;
 
@@ -17,20 +17,20 @@ use crate::operations::ticket;
 use crate::rest::decode::{self, MaskRule};
 use crate::rest::error::Problem;
 use crate::rest::extract::{Keyed, Public};
-use crate::rest::route::{EVENTS, Mounted, Shape, special};
+use crate::rest::route::{EVENTS, RouteEntry, Shape, special};
 use crate::rest::state::Rest;
-use crate::ticket_document::format::{Format, print};
+use crate::ticket_document::format::{Format, render};
 
-/// The parameter that names a format.
+/// The query parameter of the format.
 const FORMAT: &str = "format";
 
-pub(super) fn routes() -> Vec<Mounted> {
+pub(super) fn routes() -> Vec<RouteEntry> {
     let (request, print_request) = (GetTicketRequest::full_name(), PrintTicketRequest::full_name());
     vec![
         special(Method::GET, "/v1/tickets/{ticket_id}", "ticket.get", request, get)
             .public()
             .also_below(EVENTS)
-            .parameter(FORMAT, "json, png, svg or pdf; absent: as the header Accept asks, or JSON.")
+            .parameter(FORMAT, "json, png, svg or pdf; absent: the format in the header Accept, or JSON.")
             .answers("application/json", Shape::Message(GetTicketResponse::full_name()))
             .answers("image/png", Shape::Binary)
             .answers("image/svg+xml", Shape::Text)
@@ -43,7 +43,7 @@ pub(super) fn routes() -> Vec<Mounted> {
     ]
 }
 
-/// The query of a ticket.
+/// The query of `ticket.get`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct TicketQuery {
@@ -51,7 +51,7 @@ struct TicketQuery {
     code: String,
 }
 
-/// The query of a printed ticket.
+/// The query of `ticket.print`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct PrintQuery {
@@ -62,15 +62,15 @@ fn read_query<Q: DeserializeOwned>(uri: &Uri) -> Result<Q> {
     decode::message(decode::query(uri)?, &[], MaskRule::Absent, "query")
 }
 
-/// The id in the path.
+/// Reads the id in the path.
 fn ticket_id(params: &RawPathParams) -> Result<TicketId> {
     let (_, id) = params.iter().next().unwrap_or_default();
     TicketId::parse("ticket_id", id)
 }
 
-/// A ticket's document. It admits its bearer, so no cache keeps it.
+/// Responds with a ticket's document. It admits its bearer, so it must not be cached.
 async fn document(rest: &Rest, ctx: &Ctx, (id, format): (TicketId, Format)) -> Result<Response, Problem> {
-    let content = print(&rest.app, ctx, id, format).await?;
+    let content = render(&rest.app, ctx, id, format).await?;
     let name = format!("inline; filename=\"ticket-{id}.{}\"", format.name());
     let headers = [
         (CONTENT_TYPE, format.media_type().to_owned()),

@@ -1,7 +1,7 @@
 //! Paths with a verb after a colon.
 //!
-//! The router knows no `{id}:verb`. Such a route is kept as `{id}/!verb`, and a path that has one of the known verbs at a
-//! known position is rewritten before it is routed. `%3A` is a colon as well. No other file sees the internal form.
+//! The router does not support `{id}:verb`. Such a route is registered as `{id}/!verb`, and a path with a known verb at
+//! a known position is rewritten before it is routed. `%3A` counts as a colon. Only this file uses the internal form.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use axum::extract::Request;
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
-/// Stands for the colon in the router's paths.
+/// Replaces the colon in the paths of the router.
 const MARK: &str = "/!";
 
 /// The documented paths with a verb after a colon.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Verbs(Vec<Vec<String>>);
 
-/// A documented path as the router has it.
+/// Converts a documented path to the internal form.
 pub(super) fn internal(path: &str) -> String {
     match split(path) {
         Some((head, verb)) => format!("{head}{MARK}{verb}"),
@@ -25,13 +25,13 @@ pub(super) fn internal(path: &str) -> String {
     }
 }
 
-/// A path of the router as it is documented.
+/// Converts a path of the router to the documented form.
 #[must_use]
 pub(crate) fn documented(path: &str) -> String {
     path.replace(MARK, ":")
 }
 
-/// Takes a verb off the last segment of a path.
+/// Splits the verb off the last segment of a path.
 fn split(path: &str) -> Option<(&str, &str)> {
     let start = path.rfind('/')?;
     let colon = path.rfind(':').filter(|colon| *colon > start + 1)?;
@@ -46,44 +46,44 @@ impl Verbs {
         }
     }
 
-    /// Whether a path has a known verb at a known place.
-    fn knows(&self, path: &str) -> bool {
+    /// Whether a path has a known verb at a known position.
+    fn has_known_verb(&self, path: &str) -> bool {
         let segments: Vec<_> = path.split('/').collect();
         self.0.iter().any(|route| {
             route.len() == segments.len()
-                && route.iter().zip(&segments).all(|(pattern, segment)| fits(pattern, segment))
+                && route.iter().zip(&segments).all(|(pattern, segment)| matches(pattern, segment))
         })
     }
 
-    /// Whether a path has a verb where only other verbs are known: nothing is there. What stands before the
-    /// colon is an id at such places, and no id has one.
-    fn misses(&self, path: &str) -> bool {
+    /// Whether a path has an unknown verb where other verbs are known. Such a path does not exist, since ids have no
+    /// colon.
+    fn has_unknown_verb(&self, path: &str) -> bool {
         let segments: Vec<_> = path.split('/').collect();
-        let place = |route: &Vec<String>| {
+        let fits_route = |route: &Vec<String>| {
             let mut pairs = route.iter().zip(&segments).take(route.len() - 1);
             route.len() == segments.len()
                 && route.last().is_some_and(|last| last.contains("}:"))
-                && pairs.all(|(pattern, segment)| fits(pattern, segment))
+                && pairs.all(|(pattern, segment)| matches(pattern, segment))
         };
-        split(path).is_some() && !self.knows(path) && self.0.iter().any(place)
+        split(path).is_some() && !self.has_known_verb(path) && self.0.iter().any(fits_route)
     }
 
-    /// The request as the router knows it.
+    /// Rewrites the path of a request to the internal form.
     #[must_use]
     pub(crate) fn rewrite(self: &Arc<Self>, mut request: Request) -> Request {
         let path = with_colon(request.uri().path());
-        let marked = path.contains(MARK) || self.misses(&path);
-        let Some((head, verb)) = split(&path).filter(|_| self.knows(&path)) else {
-            if marked {
+        let is_unknown = path.contains(MARK) || self.has_unknown_verb(&path);
+        let Some((head, verb)) = split(&path).filter(|_| self.has_known_verb(&path)) else {
+            if is_unknown {
                 *request.uri_mut() = Uri::from_static("/!");
             }
             return request;
         };
         let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-        let inside = format!("{head}{MARK}{verb}{query}");
-        if let Ok(inside) = PathAndQuery::try_from(inside) {
+        let internal = format!("{head}{MARK}{verb}{query}");
+        if let Ok(internal) = PathAndQuery::try_from(internal) {
             let mut parts = request.uri().clone().into_parts();
-            parts.path_and_query = Some(inside);
+            parts.path_and_query = Some(internal);
             if let Ok(uri) = Uri::from_parts(parts) {
                 *request.uri_mut() = uri;
             }
@@ -92,7 +92,7 @@ impl Verbs {
     }
 }
 
-/// The path with the escaped colon of its last segment as a colon.
+/// Unescapes the colon in the last segment of a path.
 fn with_colon(path: &str) -> Cow<'_, str> {
     let start = path.rfind('/').unwrap_or_default();
     let escaped =
@@ -103,8 +103,8 @@ fn with_colon(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a segment fits one of a route: `{id}:verb` fits any id with that verb.
-fn fits(pattern: &str, segment: &str) -> bool {
+/// Whether a segment matches a pattern: `{id}:verb` matches any id with that verb.
+fn matches(pattern: &str, segment: &str) -> bool {
     let Some(open) = pattern.find('{') else { return pattern == segment };
     let Some(close) = pattern.rfind('}') else { return false };
     let (head, tail) =
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_verb_at_a_known_place_is_taken_apart() {
+    fn known_verb_is_rewritten() {
         assert_eq!(rewritten("/v1/issues/7:transition?a=b"), "/v1/issues/7/!transition?a=b");
         assert_eq!(rewritten("/v1/issues:bulkUpdate"), "/v1/issues/!bulkUpdate");
         assert_eq!(rewritten("/v1/issues/7%3Atransition?a=b"), "/v1/issues/7/!transition?a=b");
@@ -136,19 +136,19 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_verb_stays() {
+    fn other_paths_with_colons_are_unchanged() {
         for path in ["/v1/issues/7/labels/a:transition", "/v1/issues/:transition", "/", "/a:b"] {
             assert_eq!(rewritten(path), path);
         }
     }
 
     #[test]
-    fn an_unknown_verb_is_an_unknown_route() {
+    fn unknown_verb_is_not_routed() {
         assert_eq!(rewritten("/v1/issues/7:fly"), "/!");
     }
 
     #[test]
-    fn nobody_reaches_a_verb_by_its_inside_name() {
+    fn internal_verb_path_is_not_reachable() {
         assert_eq!(rewritten("/v1/issues/7/!transition"), "/!");
     }
 }

@@ -1,7 +1,7 @@
-//! Arimo, drawn to Helvetica's measures: which characters it has, how wide they are, and as much of it as a sheet needs.
+//! The font Arimo, which has the metrics of Helvetica: its characters, their widths, and subsets to embed.
 //!
-//! It has the letters of Latin, Greek and Cyrillic with their marks. Of other characters what they are made of is shown,
-//! if the fonts have that; what has none (Chinese, Arabic, emoji) becomes a question mark.
+//! It covers Latin, Greek and Cyrillic. Another character is decomposed if the font has its parts; otherwise (Chinese,
+//! Arabic, emoji) it becomes a question mark.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,50 +11,50 @@ use tessera_core::error::{Error, Result};
 use ttf_parser::GlyphId;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// The most characters that are taken of one text; no field comes near.
+/// Limit of characters of one text, above the limits of all fields.
 const MAX_CHARACTERS: usize = 1_000;
 
-/// What stands for what was left out.
+/// Marks truncated text.
 pub(super) const ELLIPSIS: char = '…';
 
-/// What stands for what the fonts lack.
-const LACKING: char = '?';
+/// Replaces characters that the fonts do not have.
+const REPLACEMENT: char = '?';
 
-/// The fonts with the characters that they are used for; `fonts/README.md` says how they were made.
+/// The font files; `fonts/README.md` describes how they are built.
 static FILES: [&[u8]; 2] =
     [include_bytes!("../../fonts/Arimo-Regular.ttf"), include_bytes!("../../fonts/Arimo-Bold.ttf")];
 
-static READ: LazyLock<[Option<ttf_parser::Face<'static>>; 2]> =
+static FACES: LazyLock<[Option<ttf_parser::Face<'static>>; 2]> =
     LazyLock::new(|| FILES.map(|file| ttf_parser::Face::parse(file, 0).ok()));
 
-/// How heavy the letters are.
+/// The weight of the letters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Face {
-    /// As usual.
+    /// Regular.
     Regular,
     /// Bold.
     Bold,
 }
 
-/// Some of a font's glyphs, numbered anew.
-pub(super) struct Part {
-    /// The numbers of its characters.
+/// A subset of a font, with renumbered glyphs.
+pub(super) struct Subset {
+    /// The glyph number of each character.
     pub(super) glyphs: BTreeMap<char, u16>,
-    /// How wide each glyph is, by its number, in thousandths of the font's size.
+    /// The width of each glyph by its number, in thousandths of the font size.
     pub(super) widths: Vec<u16>,
-    /// The font that has these alone.
+    /// The font file with only these glyphs.
     pub(super) file: Vec<u8>,
-    /// How far letters reach: to the left, below, to the right and above, in thousandths.
+    /// The bounding box of all letters: left, bottom, right and top, in thousandths of the font size.
     pub(super) bounds: [i16; 4],
-    /// How high a capital is, in thousandths.
-    pub(super) capital: i16,
+    /// The height of capitals, in thousandths of the font size.
+    pub(super) capital_height: i16,
 }
 
 impl Face {
-    /// Both of them.
+    /// All faces.
     pub(super) const ALL: [Self; 2] = [Self::Regular, Self::Bold];
 
-    /// Its name.
+    /// Returns the name of the face.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Regular => "Arimo",
@@ -62,30 +62,32 @@ impl Face {
         }
     }
 
-    fn read(self) -> Option<&'static ttf_parser::Face<'static>> {
-        READ[self as usize].as_ref()
+    fn font(self) -> Option<&'static ttf_parser::Face<'static>> {
+        FACES[self as usize].as_ref()
     }
 
     fn glyph(self, c: char) -> Option<GlyphId> {
-        self.read()?.glyph_index(c)
+        self.font()?.glyph_index(c)
     }
 
     fn advance(self, glyph: GlyphId) -> u16 {
-        let font = self.read();
+        let font = self.font();
         let units = font.and_then(|font| Some((font.glyph_hor_advance(glyph)?, font.units_per_em())));
-        // Upwards: no line is wider than it was taken for.
-        units.map_or(0, |(advance, per_em)| narrow((u32::from(advance) * 1_000).div_ceil(u32::from(per_em))))
+        // Rounded up, so that no line is wider than computed.
+        units.map_or(0, |(advance, per_em)| {
+            saturating_u16((u32::from(advance) * 1_000).div_ceil(u32::from(per_em)))
+        })
     }
 
-    /// How wide `text` is, in thousandths of the font's size.
+    /// Returns the width of `text`, in thousandths of the font size.
     pub(super) fn width(self, text: &[char]) -> u32 {
         let glyphs = text.iter().filter_map(|c| self.glyph(*c));
         glyphs.map(|glyph| u32::from(self.advance(glyph))).sum()
     }
 
-    /// As much of the font as these characters need.
-    pub(super) fn part(self, characters: impl Iterator<Item = char>) -> Result<Part> {
-        let font = self.read().ok_or_else(|| Error::internal(std::io::Error::other(self.name())))?;
+    /// Returns the subset of the font with these characters.
+    pub(super) fn subset(self, characters: impl Iterator<Item = char>) -> Result<Subset> {
+        let font = self.font().ok_or_else(|| Error::internal(std::io::Error::other(self.name())))?;
         let (mut numbers, mut glyphs) = (GlyphRemapper::new(), BTreeMap::new());
         let mut widths = vec![self.advance(GlyphId(0))];
         for c in characters {
@@ -100,25 +102,26 @@ impl Face {
         let file = subsetter::subset(FILES[self as usize], 0, &numbers).map_err(Error::internal)?;
         let per_em = i32::from(font.units_per_em());
         let scaled = |units: i16| i16::try_from(i32::from(units) * 1_000 / per_em).unwrap_or_default();
-        let all = font.global_bounding_box();
-        let bounds = [all.x_min, all.y_min, all.x_max, all.y_max].map(scaled);
-        let capital = font.capital_height().map_or(716, scaled);
-        Ok(Part { glyphs, widths, file, bounds, capital })
+        let bounding_box = font.global_bounding_box();
+        let bounds =
+            [bounding_box.x_min, bounding_box.y_min, bounding_box.x_max, bounding_box.y_max].map(scaled);
+        let capital_height = font.capital_height().map_or(716, scaled);
+        Ok(Subset { glyphs, widths, file, bounds, capital_height })
     }
 }
 
-fn narrow(wide: u32) -> u16 {
-    u16::try_from(wide).unwrap_or(u16::MAX)
+fn saturating_u16(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }
 
-/// The characters of a text that are drawn. Line breaks and other controls become spaces, what nobody sees goes, and a
-/// letter with its marks is one character.
-pub(super) fn drawn(text: &str) -> Vec<char> {
-    text.nfc().filter(|c| !unseen(*c)).flat_map(shapes).take(MAX_CHARACTERS).collect()
+/// Returns the characters to draw for a text: letters are composed with their marks, control characters become spaces,
+/// and invisible characters are removed.
+pub(super) fn drawable(text: &str) -> Vec<char> {
+    text.nfc().filter(|c| !is_invisible(*c)).flat_map(substitute).take(MAX_CHARACTERS).collect()
 }
 
-/// Whether it only changes its neighbours: soft hyphens, marks that no letter took, joiners, directions, variants.
-fn unseen(c: char) -> bool {
+/// Whether a character is not drawn itself: soft hyphens, marks that were not composed, joiners, directions, variants.
+fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}'
@@ -131,8 +134,8 @@ fn unseen(c: char) -> bool {
     )
 }
 
-/// What is drawn of a character.
-fn shapes(c: char) -> Vec<char> {
+/// Replaces a character that the fonts do not have.
+fn substitute(c: char) -> Vec<char> {
     let has = |c: &char| Face::ALL.into_iter().all(|face| face.glyph(*c).is_some());
     if c.is_control() || (c.is_whitespace() && c != '\u{a0}') {
         return vec![' '];
@@ -140,6 +143,6 @@ fn shapes(c: char) -> Vec<char> {
     if has(&c) {
         return vec![c];
     }
-    let parts: Vec<_> = std::iter::once(c).nfkd().filter(|part| !unseen(*part)).collect();
-    if !parts.is_empty() && parts.iter().all(has) { parts } else { vec![LACKING] }
+    let parts: Vec<_> = std::iter::once(c).nfkd().filter(|part| !is_invisible(*part)).collect();
+    if !parts.is_empty() && parts.iter().all(has) { parts } else { vec![REPLACEMENT] }
 }

@@ -1,7 +1,7 @@
-//! A ticket on paper and on a screen: its code as a picture, and the sheet that its holder prints.
+//! Renders tickets: the code as an image, and a page to print.
 //!
-//! Nothing is decided here, neither who may have the documents nor what a code says: texts come in as they
-//! are shown, documents go out. The same ticket always makes the same bytes.
+//! Authorization and the content of codes are decided elsewhere; this module receives texts as they are shown and
+//! returns documents. The same ticket always gives the same bytes.
 
 mod font;
 pub(crate) mod format;
@@ -17,38 +17,38 @@ use tessera_core::error::{Error, Result};
 
 use self::symbol::Symbol;
 
-/// How many light modules stand around a code; readers count on them.
-const QUIET: u16 = 4;
-/// The pixels of a module's side. Eight of one bit each fill a byte, so a module is a byte.
-const PIXELS: u16 = 8;
+/// The width of the quiet zone around a code, in modules; scanners require it.
+const QUIET_ZONE: u16 = 4;
+/// The side of a module, in pixels. Eight pixels of one bit are one byte, so a module is one byte.
+const MODULE_PIXELS: u16 = 8;
 
-/// What a printed ticket shows.
+/// The texts of a printed ticket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass<'a> {
-    /// The signed text that the entrance reads.
+    /// The signed code, which the entrance scans.
     pub(crate) code: &'a str,
     /// The event's title.
     pub(crate) event: &'a str,
-    /// Name, address and city in one line.
+    /// Name, address and city of the venue.
     pub(crate) venue: Option<&'a str>,
-    /// The local time, in words.
+    /// The start of the event, in local time.
     pub(crate) when: &'a str,
-    /// The title of the ticket's type.
+    /// The name of the ticket type.
     pub(crate) ticket_type: &'a str,
-    /// Where to sit; none: anywhere.
+    /// The label of the seat; `None` without a seat.
     pub(crate) seat: Option<&'a str>,
-    /// Whom it admits.
+    /// The holder.
     pub(crate) holder: &'a str,
-    /// What was paid, with the currency.
+    /// The price, with the currency.
     pub(crate) price: &'a str,
     /// The ticket's id.
     pub(crate) id: &'a str,
 }
 
-/// The code as a picture of black and white pixels.
+/// Renders the code as a black and white PNG image.
 pub(crate) fn png(code: &str) -> Result<Vec<u8>> {
     let symbol = Symbol::of(code)?;
-    let side = u32::from((symbol.side() + 2 * QUIET) * PIXELS);
+    let side = u32::from((symbol.side() + 2 * QUIET_ZONE) * MODULE_PIXELS);
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, side, side);
     encoder.set_color(png::ColorType::Grayscale);
@@ -59,9 +59,9 @@ pub(crate) fn png(code: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A symbol's pixels, a bit each, with the quiet zone around them.
+/// Returns the pixels of a symbol, one bit each, with the quiet zone.
 fn pixels(symbol: &Symbol) -> Vec<u8> {
-    let (pixels, quiet) = (usize::from(PIXELS), usize::from(QUIET));
+    let (pixels, quiet) = (usize::from(MODULE_PIXELS), usize::from(QUIET_ZONE));
     let width = usize::from(symbol.side()) + 2 * quiet;
     let margin = vec![u8::MAX; width * pixels * quiet];
     let mut image = margin.clone();
@@ -75,13 +75,13 @@ fn pixels(symbol: &Symbol) -> Vec<u8> {
     image
 }
 
-/// The code as a drawing, a module wide one unit.
+/// Renders the code as an SVG image; a module is one unit wide.
 pub(crate) fn svg(code: &str) -> Result<String> {
     let symbol = Symbol::of(code)?;
-    let side = symbol.side() + 2 * QUIET;
+    let side = symbol.side() + 2 * QUIET_ZONE;
     let mut path = String::new();
     for run in symbol.runs() {
-        let (x, y, length) = (run.x + QUIET, run.y + QUIET, run.length);
+        let (x, y, length) = (run.x + QUIET_ZONE, run.y + QUIET_ZONE, run.length);
         write!(path, "M{x} {y}h{length}v1h-{length}z").map_err(Error::internal)?;
     }
     Ok(format!(
@@ -91,7 +91,7 @@ pub(crate) fn svg(code: &str) -> Result<String> {
     ))
 }
 
-/// The ticket as a sheet of A4 to print.
+/// Renders the ticket as a PDF page of size A4.
 pub(crate) fn pdf(pass: &Pass<'_>) -> Result<Vec<u8>> {
     let symbol = Symbol::of(pass.code)?;
     page::write(&page::lay_out(pass, &symbol), pass.event)

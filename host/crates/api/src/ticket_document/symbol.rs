@@ -1,4 +1,4 @@
-//! A code as dark and light modules.
+//! QR symbols.
 
 use qrcode::{Color, EcLevel, QrCode};
 use tessera_core::error::{Error, Result};
@@ -10,7 +10,7 @@ pub(super) struct Symbol {
     modules: Vec<Color>,
 }
 
-/// Dark modules side by side in one row.
+/// Adjacent dark modules in one row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
     pub(super) x: u16,
@@ -19,24 +19,25 @@ pub(super) struct Run {
 }
 
 impl Symbol {
-    /// The smallest symbol that says `code`; up to 15 % of it may be unreadable.
+    /// Encodes `code` in the smallest symbol; up to 15 % of the symbol may be unreadable.
     pub(super) fn of(code: &str) -> Result<Self> {
         let symbol = QrCode::with_error_correction_level(code, EcLevel::M).map_err(Error::internal)?;
         let side = u16::try_from(symbol.width()).map_err(Error::internal)?;
         Ok(Self { side, modules: symbol.into_colors() })
     }
 
-    /// How many modules wide and high it is.
+    /// Returns the width and height, in modules.
     pub(super) fn side(&self) -> u16 {
         self.side
     }
 
-    /// Row by row, whether each module is dark.
+    /// Returns for each row whether its modules are dark.
     pub(super) fn rows(&self) -> impl Iterator<Item = impl Iterator<Item = bool>> {
         self.modules.chunks(usize::from(self.side)).map(|row| row.iter().map(|color| *color == Color::Dark))
     }
 
-    /// Its dark modules in as few rectangles as rows allow: fewer bytes, and no seams between neighbours.
+    /// Returns the runs of dark modules. One rectangle for each run needs fewer bytes and leaves no seams between
+    /// modules.
     pub(super) fn runs(&self) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
         for (y, row) in (0..).zip(self.rows()) {

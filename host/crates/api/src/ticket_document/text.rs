@@ -1,88 +1,93 @@
-//! Texts in lines: where they break, and how many there may be.
+//! Breaks texts into lines.
 
 use super::font::{ELLIPSIS, Face};
 
-/// How a text looks; sizes are tenths of points, as all lengths of the sheet.
+/// The style of a text. Sizes are tenths of points, as all lengths of the page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     pub(super) face: Face,
     pub(super) size: u16,
-    /// From black, 0, to white, 100.
+    /// The shade, from 0 (black) to 100 (white).
     pub(super) shade: u8,
 }
 
 impl Style {
-    /// How wide a line of `text` is.
+    /// Returns the width of a line of `text`.
     pub(super) fn width(self, text: &[char]) -> u32 {
         (self.face.width(text) * u32::from(self.size)).div_ceil(1_000)
     }
 
-    /// How high capitals stand over their line.
-    pub(super) fn rise(self) -> u16 {
+    /// Returns the height of capitals above the baseline.
+    pub(super) fn ascent(self) -> u16 {
         self.size * 72 / 100
     }
 
-    /// How deep letters hang under their line.
-    pub(super) fn fall(self) -> u16 {
+    /// Returns the depth of letters below the baseline.
+    pub(super) fn descent(self) -> u16 {
         self.size * 22 / 100
     }
 
-    /// From one line to the next.
+    /// Returns the distance between two baselines.
     pub(super) fn leading(self) -> u16 {
         self.size * 125 / 100
     }
 
-    /// Whether a line of `text` is no wider than `measure`.
-    fn fits(self, text: &[char], measure: u16) -> bool {
-        self.width(text) <= u32::from(measure)
+    /// Whether a line of `text` fits into `max_width`.
+    fn fits(self, text: &[char], max_width: u16) -> bool {
+        self.width(text) <= u32::from(max_width)
     }
 
-    /// The text in lines no wider than `measure`, if no more than `most` are needed and no word is broken.
-    pub(super) fn whole(self, text: &[char], measure: u16, most: usize) -> Option<Vec<Vec<char>>> {
-        let lines = self.wrap(text, measure);
-        (lines.len() <= most && words(text).all(|word| self.fits(word, measure))).then_some(lines)
+    /// Wraps a text at `max_width`; `None` if it needs more than `max_lines` or a broken word.
+    pub(super) fn wrap_whole(
+        self,
+        text: &[char],
+        max_width: u16,
+        max_lines: usize,
+    ) -> Option<Vec<Vec<char>>> {
+        let lines = self.wrap(text, max_width);
+        (lines.len() <= max_lines && words(text).all(|word| self.fits(word, max_width))).then_some(lines)
     }
 
-    /// The text in at most that many lines; what does not fit is left out, and dots say so.
-    pub(super) fn cut(self, text: &[char], measure: u16, most: usize) -> Vec<Vec<char>> {
-        let mut lines = self.wrap(text, measure);
-        if lines.len() > most {
-            lines.truncate(most);
+    /// Wraps a text at `max_width` and truncates it to `max_lines`, with an ellipsis.
+    pub(super) fn wrap_truncated(self, text: &[char], max_width: u16, max_lines: usize) -> Vec<Vec<char>> {
+        let mut lines = self.wrap(text, max_width);
+        if lines.len() > max_lines {
+            lines.truncate(max_lines);
             if let Some(last) = lines.last_mut() {
-                self.shorten(last, measure);
+                self.shorten(last, max_width);
             }
         }
         lines
     }
 
-    /// Puts dots at the end of a line, instead of as much of it as they need.
-    fn shorten(self, line: &mut Vec<char>, measure: u16) {
-        let fits = |line: &[char]| self.fits(&[line, &[ELLIPSIS]].concat(), measure);
+    /// Ends a line with an ellipsis, and removes as many characters as that needs.
+    fn shorten(self, line: &mut Vec<char>, max_width: u16) {
+        let fits = |line: &[char]| self.fits(&[line, &[ELLIPSIS]].concat(), max_width);
         while !line.is_empty() && (line.ends_with(&[' ']) || !fits(line)) {
             line.pop();
         }
         line.push(ELLIPSIS);
     }
 
-    /// Breaks a text between its words.
-    fn wrap(self, text: &[char], measure: u16) -> Vec<Vec<char>> {
+    /// Wraps a text at `max_width`.
+    fn wrap(self, text: &[char], max_width: u16) -> Vec<Vec<char>> {
         let mut lines: Vec<Vec<char>> = Vec::new();
         for word in words(text) {
             let longer = lines.last().map(|line| [line, &[' '][..], word].concat());
             match (lines.last_mut(), longer) {
-                (Some(line), Some(longer)) if self.fits(&longer, measure) => *line = longer,
-                _ => lines.extend(self.pieces(word, measure)),
+                (Some(line), Some(longer)) if self.fits(&longer, max_width) => *line = longer,
+                _ => lines.extend(self.break_word(word, max_width)),
             }
         }
         lines
     }
 
-    /// A word in pieces that fit: one, unless it is wider than the measure. A piece has at least one letter.
-    fn pieces(self, word: &[char], measure: u16) -> Vec<Vec<char>> {
+    /// Breaks a word into pieces that fit into `max_width`. A piece has at least one letter.
+    fn break_word(self, word: &[char], max_width: u16) -> Vec<Vec<char>> {
         let mut pieces: Vec<Vec<char>> = Vec::new();
         for letter in word {
             match pieces.last_mut() {
-                Some(piece) if self.fits(&[piece, &[*letter][..]].concat(), measure) => piece.push(*letter),
+                Some(piece) if self.fits(&[piece, &[*letter][..]].concat(), max_width) => piece.push(*letter),
                 _ => pieces.push(vec![*letter]),
             }
         }
@@ -90,7 +95,7 @@ impl Style {
     }
 }
 
-/// The words of a text, however many spaces are between them.
+/// Splits a text at spaces.
 fn words(text: &[char]) -> impl Iterator<Item = &[char]> {
     text.split(|c| *c == ' ').filter(|word| !word.is_empty())
 }
@@ -101,7 +106,7 @@ mod tests {
 
     const STYLE: Style = Style { face: Face::Regular, size: 100, shade: 0 };
 
-    fn read(lines: &[Vec<char>]) -> Vec<String> {
+    fn strings(lines: &[Vec<char>]) -> Vec<String> {
         lines.iter().map(|line| line.iter().collect()).collect()
     }
 
@@ -110,28 +115,31 @@ mod tests {
     }
 
     #[test]
-    fn lines_break_between_words_and_within_one_only_if_it_is_too_wide() {
+    fn only_oversized_words_are_broken() {
         // A digit is 5.56 points wide at this size, a space 2.78.
-        let measure = 310;
-        assert_eq!(read(&STYLE.cut(&text(" 11  22 333 4 "), measure, 9)), ["11 22", "333 4"]);
-        assert_eq!(read(&STYLE.cut(&text("1 1234567 8"), measure, 9)), ["1", "12345", "67 8"]);
-        assert_eq!(read(&STYLE.cut(&text("12"), 1, 9)), ["1", "2"]);
-        assert_eq!(read(&STYLE.cut(&text("  "), measure, 9)), Vec::<String>::new());
+        let max_width = 310;
+        assert_eq!(strings(&STYLE.wrap_truncated(&text(" 11  22 333 4 "), max_width, 9)), ["11 22", "333 4"]);
+        assert_eq!(
+            strings(&STYLE.wrap_truncated(&text("1 1234567 8"), max_width, 9)),
+            ["1", "12345", "67 8"]
+        );
+        assert_eq!(strings(&STYLE.wrap_truncated(&text("12"), 1, 9)), ["1", "2"]);
+        assert_eq!(strings(&STYLE.wrap_truncated(&text("  "), max_width, 9)), Vec::<String>::new());
     }
 
     #[test]
-    fn a_text_of_too_many_lines_ends_in_dots_within_the_measure() {
-        let lines = STYLE.cut(&text("11111 22222 33333"), 310, 2);
-        assert_eq!(read(&lines), ["11111", "222…"]);
+    fn truncated_text_ends_with_an_ellipsis_within_the_width() {
+        let lines = STYLE.wrap_truncated(&text("11111 22222 33333"), 310, 2);
+        assert_eq!(strings(&lines), ["11111", "222…"]);
         assert!(STYLE.width(&lines[1]) <= 310);
-        assert_eq!(read(&STYLE.cut(&text("111 1 22222"), 310, 1)), ["111…"]);
-        assert_eq!(read(&STYLE.cut(&text("11111 22222"), 310, 2)), ["11111", "22222"]);
+        assert_eq!(strings(&STYLE.wrap_truncated(&text("111 1 22222"), 310, 1)), ["111…"]);
+        assert_eq!(strings(&STYLE.wrap_truncated(&text("11111 22222"), 310, 2)), ["11111", "22222"]);
     }
 
     #[test]
-    fn a_text_is_whole_only_without_broken_words() {
-        assert!(STYLE.whole(&text("11111 22222"), 310, 2).is_some());
-        assert!(STYLE.whole(&text("11111 22222"), 310, 1).is_none());
-        assert!(STYLE.whole(&text("123456"), 310, 2).is_none());
+    fn wrap_whole_rejects_broken_words() {
+        assert!(STYLE.wrap_whole(&text("11111 22222"), 310, 2).is_some());
+        assert!(STYLE.wrap_whole(&text("11111 22222"), 310, 1).is_none());
+        assert!(STYLE.wrap_whole(&text("123456"), 310, 2).is_none());
     }
 }

@@ -130,15 +130,14 @@ impl BatchState {
         let max = terms.hold_rules.seconds().max;
         let latest = before.created_at.plus(Duration::from_secs(max.into()));
         if latest <= before.expires_at {
-            let message =
-                format!("it is held until {} already, and cannot be held for longer", before.expires_at);
+            let message = format!("the hold ends at {} and cannot be extended further", before.expires_at);
             return Err(Error::new(ErrorKind::Precondition, "RESERVATION_AT_MAXIMUM", message));
         }
         let expires_at = self.now.plus(Duration::from_secs(extension.into())).min(latest);
         if expires_at <= before.expires_at {
             let left = before.expires_at.micros() - self.now.micros();
             let message = format!(
-                "is {extension}{}, which adds nothing: it is held until {} already; {} to {max} seconds are allowed now",
+                "is {extension}{}, which does not extend the hold that ends at {}; it must be between {} and {max}",
                 if extension == seconds.unwrap_or_default() { "" } else { " by default" },
                 before.expires_at,
                 left / 1_000_000 + 1,
@@ -158,7 +157,7 @@ impl BatchState {
         let before = self.current_hold(job, of)?;
         let has = |id: &TicketId| before.units.iter().any(|unit| unit.id == *id);
         if let Some((index, id)) = ids.iter().enumerate().find(|(_, id)| !has(id)) {
-            let message = format!("is {id}, which is no unit of the reservation");
+            let message = format!("is {id}, which is not a unit of the reservation");
             return Err(Error::invalid(&format!("ticket_ids[{index}]"), message));
         }
         let ids: HashSet<_> = ids.iter().collect();

@@ -47,8 +47,9 @@ impl BatchState {
         for label in &line.seats {
             let matches = |seat: &&Seat| seat.ticket_type == line.ticket_type && seat.label == *label;
             let seat = self.seats.iter().find(matches);
-            let seat =
-                seat.ok_or_else(|| Error::invalid(&field, format!("names {label:?}, which is no seat")))?;
+            let seat = seat.ok_or_else(|| {
+                Error::invalid(&field, format!("names {label:?}, which is not a seat of the ticket type"))
+            })?;
             // Labels are unique within a line, but another line may have the same one.
             if earlier_seats.contains(&seat.id) {
                 return Err(Error::invalid(&field, format!("names {label:?} twice")));

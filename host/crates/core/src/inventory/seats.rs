@@ -79,8 +79,12 @@ impl Supplies {
             let seats = self.store.seats_named(ctx.tenant, id, &labels).await?;
             for label in &labels {
                 let seat = seats.iter().find(|seat| seat.label == *label);
-                let seat = seat
-                    .ok_or_else(|| Error::invalid("seats", format!("names {label:?}, which is no seat")))?;
+                let seat = seat.ok_or_else(|| {
+                    Error::invalid(
+                        "seats",
+                        format!("names {label:?}, which is not a seat of the ticket type"),
+                    )
+                })?;
                 if seat.unit.is_some() {
                     let message = format!("the seat {label:?} is taken");
                     return Err(Error::new(ErrorKind::Precondition, "SEAT_TAKEN", message));

@@ -1,4 +1,4 @@
-//! One operation of the document: parameters, body, answers, errors.
+//! An operation of the document: parameters, body, responses, errors.
 
 use axum::http::Method;
 use serde_json::{Value as Json, json};
@@ -7,32 +7,32 @@ use utoipa::openapi::path::Operation;
 
 use crate::rest::decode::RESERVED;
 use crate::rest::error::PROBLEM_JSON;
-use crate::rest::openapi::schema::{Protos, described, path_names};
+use crate::rest::openapi::schema::{Protos, path_names, with_description};
 use crate::rest::route::{Route, Shape, has_body};
 use crate::state::AuthMode;
 
-/// The name of the scheme by which callers authenticate.
+/// The name of the security scheme.
 pub(super) const BEARER: &str = "bearer";
 
-/// Errors that every operation with a tenant may answer.
+/// Error responses of every operation that has a tenant.
 const ERRORS: [(&str, &str); 8] = [
-    ("400", "The request cannot be read"),
-    ("401", "No API key, or none that is valid"),
-    ("403", "The key's roles do not suffice"),
-    ("404", "It does not exist, or not for this key"),
-    ("422", "The request breaks a rule, or a plugin refuses it; `violations` says which"),
-    ("500", "An internal error; the log has it under the request id"),
-    ("503", "A part is not available; `Retry-After` says when to try again"),
-    ("504", "The deadline passed"),
+    ("400", "The request is malformed"),
+    ("401", "The API key is missing or invalid"),
+    ("403", "The roles of the key do not permit the operation"),
+    ("404", "The object does not exist, or the key may not see it"),
+    ("422", "The request is invalid, or a plugin refused it; `violations` lists the faults"),
+    ("500", "Internal error; the host logs it with the request id"),
+    ("503", "A component of the host is unavailable; `Retry-After` says when to retry"),
+    ("504", "The request timed out"),
 ];
 
-/// Errors of operations that change something.
+/// Error responses of operations that change objects.
 const CHANGE_ERRORS: [(&str, &str); 5] = [
-    ("409", "It exists already, or its state or another request does not allow it"),
-    ("412", "It was changed since the version that `If-Match` names"),
-    ("413", "The body is larger than this host takes"),
-    ("415", "The body is of an unsupported type"),
-    ("424", "A plugin that must be asked failed; `code` says how"),
+    ("409", "The object exists already, or its state or a concurrent request prevents the change"),
+    ("412", "The object has another version than `If-Match`"),
+    ("413", "The body exceeds the limit of this host"),
+    ("415", "The media type of the body is not supported"),
+    ("424", "A required call of a plugin failed; `code` says how"),
 ];
 
 /// Describes a route.
@@ -65,13 +65,13 @@ pub(super) fn describe(protos: &Protos, tag: &str, route: &Route) -> (HttpMethod
         Method::DELETE => HttpMethod::Delete,
         _ => HttpMethod::Get,
     };
-    // The value above has the document's form.
+    // The value has the form of an operation.
     (method, serde_json::from_value(operation).unwrap_or_default())
 }
 
 fn parameters(protos: &Protos, route: &Route) -> Vec<Json> {
     let fields = protos.fields(&route.request);
-    let parameter = |name: &str, place: &str, about: &str, schema: Json| json!({"name": name, "in": place, "required": place == "path", "description": about, "schema": schema});
+    let parameter = |name: &str, location: &str, about: &str, schema: Json| json!({"name": name, "in": location, "required": location == "path", "description": about, "schema": schema});
     let mut parameters = Vec::new();
     for name in path_names(route.path) {
         let field = fields.iter().find(|field| field.name == name);
@@ -97,17 +97,17 @@ fn parameters(protos: &Protos, route: &Route) -> Vec<Json> {
     parameters
 }
 
-/// The headers that a route takes.
+/// Returns the request headers of a route, with their descriptions.
 fn headers(route: &Route) -> Vec<(&'static str, &'static str)> {
     let tenant = match route.auth {
-        AuthMode::Keyed => "The key's tenant, by id or slug; another one is not found.",
+        AuthMode::Keyed => "The tenant of the key, by id or slug; any other tenant is not found.",
         AuthMode::Public | AuthMode::Open => {
-            "The tenant, by id or slug. Without a key it must be named here or by the host name, if there are several."
+            "The tenant, by id or slug. Without a key it is required, unless the host name identifies the tenant or there is only one."
         }
     };
     let mut headers = vec![("X-Tenant", tenant)];
     if route.method == Method::GET {
-        headers.push(("If-None-Match", "The ETag that the client has; 304 when it is still right."));
+        headers.push(("If-None-Match", "The ETag that the client has; 304 if it is current."));
         return headers;
     }
     if route.method == Method::POST {
@@ -116,7 +116,7 @@ fn headers(route: &Route) -> Vec<(&'static str, &'static str)> {
             "Makes a repeat within 24 hours return the first answer: 1 to 128 visible ASCII characters.",
         ));
     }
-    headers.push(("If-Match", "The ETag of the version that is changed; 412 when there is another by now."));
+    headers.push(("If-Match", "The ETag of the version to change; 412 if the object has another version."));
     headers
 }
 
@@ -165,7 +165,7 @@ fn responses(route: &Route) -> Json {
     let changes: &[_] = if route.method == Method::GET { &[] } else { &CHANGE_ERRORS };
     for (status, about) in ERRORS.iter().chain(changes) {
         let problem = json!({PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}});
-        responses.insert((*status).to_owned(), described(json!({"content": problem}), about));
+        responses.insert((*status).to_owned(), with_description(json!({"content": problem}), about));
     }
     Json::Object(responses)
 }

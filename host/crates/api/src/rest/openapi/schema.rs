@@ -1,4 +1,4 @@
-//! Schemas of messages, from the protos' descriptors and comments.
+//! The schemas of messages, generated from the descriptors and comments of the protos.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,26 +13,26 @@ use utoipa::openapi::{RefOr, Schema};
 use crate::rest::decode::RESERVED;
 use crate::rest::route::{Route, Shape, has_body};
 
-/// The JSON form of a field's value.
+/// The message of field values, which has a JSON form of its own.
 const VALUE: &str = "common.v1.Value";
 
-/// The messages and RPCs of the contract, with their comments.
+/// The messages and RPCs of the protos, with their comments.
 pub(super) struct Protos {
-    messages: HashMap<String, Described<DescriptorProto>>,
-    /// The JSON names of enums' values.
+    messages: HashMap<String, Documented<DescriptorProto>>,
+    /// The JSON names of the values of enums.
     enums: HashMap<String, Vec<String>>,
-    /// The comments of RPCs, by their request's name.
+    /// The comments of RPCs, by the name of the request message.
     rpcs: HashMap<String, String>,
 }
 
-/// A descriptor with its comment and those of its parts.
-struct Described<T> {
+/// A descriptor with its comment and the comments of its fields.
+struct Documented<T> {
     descriptor: T,
     comment: String,
     fields: Vec<String>,
 }
 
-/// A field of a message as JSON has it.
+/// The JSON member of a message field.
 pub(super) struct JsonField {
     pub(super) name: String,
     pub(super) about: String,
@@ -42,7 +42,7 @@ pub(super) struct JsonField {
 impl Protos {
     /// Reads the descriptors that reflection serves.
     pub(super) fn load() -> Self {
-        // The build wrote these bytes.
+        // The build generates these bytes.
         let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();
         let mut protos = Self { messages: HashMap::new(), enums: HashMap::new(), rpcs: HashMap::new() };
         for file in &set.file {
@@ -58,7 +58,7 @@ impl Protos {
                     (0..).zip(&message.field).map(|(field, _)| comment(&[4, index, 2, field])).collect();
                 let (descriptor, comment) = (message.clone(), comment(&[4, index]));
                 let name = format!("{}.{}", file.package(), message.name());
-                protos.messages.insert(name, Described { descriptor, comment, fields });
+                protos.messages.insert(name, Documented { descriptor, comment, fields });
             }
             for values in &file.enum_type {
                 let name = format!("{}.{}", file.package(), values.name());
@@ -77,19 +77,19 @@ impl Protos {
         protos
     }
 
-    /// The comment of the RPC that takes a message.
+    /// Returns the comment of the RPC with this request message.
     pub(super) fn rpc(&self, request: &str) -> &str {
         self.rpcs.get(request).map(String::as_str).unwrap_or_default()
     }
 
-    /// The fields of a message as JSON has them.
+    /// Returns the JSON members of a message.
     pub(super) fn fields(&self, message: &str) -> Vec<JsonField> {
-        let Some(Described { descriptor, fields, .. }) = self.messages.get(message) else {
+        let Some(Documented { descriptor, fields, .. }) = self.messages.get(message) else {
             return Vec::new();
         };
         let names: BTreeSet<&str> = descriptor.field.iter().map(FieldDescriptorProto::name).collect();
         let fields = descriptor.field.iter().zip(fields);
-        // The built-in values of an open set: `<name>_name` is the JSON member.
+        // The enum `<name>` is omitted where `<name>_name` is the JSON member.
         let fields = fields.filter(|(field, _)| !names.contains(format!("{}_name", field.name()).as_str()));
         fields.map(|(field, about)| self.field(field, about, &names)).collect()
     }
@@ -112,7 +112,7 @@ impl Protos {
         if field.label() == Label::Repeated { json!({"type": "array", "items": element}) } else { element }
     }
 
-    /// The value's field of a map's entry.
+    /// Returns the value field of a map entry.
     fn map_value(&self, field: &FieldDescriptorProto) -> Option<&FieldDescriptorProto> {
         let (parent, entry) = field.type_name().trim_start_matches('.').rsplit_once('.')?;
         let nested = &self.messages.get(parent)?.descriptor.nested_type;
@@ -135,7 +135,7 @@ impl Protos {
             ProtoType::Message if name == "google.protobuf.Timestamp" => {
                 json!({"type": "string", "format": "date-time"})
             }
-            // A list that can be absent has no wrapper.
+            // The wrapper of an optional list is not part of the JSON form.
             ProtoType::Message if name == "plugin.v1.Grants" => {
                 json!({"type": "array", "items": {"type": "string"}})
             }
@@ -143,13 +143,13 @@ impl Protos {
         }
     }
 
-    /// The schemas of all messages that the routes use.
+    /// Returns the schemas of all messages that the routes use.
     pub(super) fn schemas(&self, routes: &[(&'static str, Arc<Route>)]) -> BTreeMap<String, RefOr<Schema>> {
         let mut schemas = BTreeMap::new();
         for (_, route) in routes.iter().filter(|(_, route)| route.is_documented) {
             if has_body(&route.method) && !route.request.is_empty() {
-                let left_out: Vec<_> = path_names(route.path).chain(RESERVED).collect();
-                self.add(&route.request, &left_out, false, &mut schemas);
+                let omitted: Vec<_> = path_names(route.path).chain(RESERVED).collect();
+                self.add(&route.request, &omitted, false, &mut schemas);
             }
             for (_, shape) in &route.answers {
                 if let Shape::Message(name) = shape {
@@ -160,7 +160,7 @@ impl Protos {
         schemas.into_iter().filter_map(|(name, json)| Some((name, schema(json)?))).collect()
     }
 
-    fn add(&self, name: &str, left_out: &[&str], is_answer: bool, schemas: &mut BTreeMap<String, Json>) {
+    fn add(&self, name: &str, omitted: &[&str], is_answer: bool, schemas: &mut BTreeMap<String, Json>) {
         if schemas.contains_key(name) {
             return;
         }
@@ -172,11 +172,11 @@ impl Protos {
         }
         let mut properties = serde_json::Map::new();
         let mut required = Vec::new();
-        for field in self.fields(name).into_iter().filter(|field| !left_out.contains(&field.name.as_str())) {
+        for field in self.fields(name).into_iter().filter(|field| !omitted.contains(&field.name.as_str())) {
             if is_answer {
                 required.push(field.name.clone());
             }
-            properties.insert(field.name, described(field.schema, &field.about));
+            properties.insert(field.name, with_description(field.schema, &field.about));
         }
         let mut schema = json!({"type": "object", "description": message.comment, "properties": properties});
         if is_answer && !required.is_empty() {
@@ -194,16 +194,16 @@ impl Protos {
     }
 }
 
-/// How field values are written.
-const VALUE_FORM: &str = "Text, a whole number, true or false, a list of texts or null stand for themselves; others are objects that name their type: {\"decimal\": \"12.50\"}, {\"time\": \"2026-01-31T12:00:00Z\"}, {\"money\": {\"amount\": 1250, \"currency\": \"EUR\"}}, {\"json\": …}.";
+/// Describes the JSON form of field values.
+const VALUE_FORM: &str = "Text, whole numbers, booleans, lists of texts and null are plain JSON; other values are objects with the type as the member name: {\"decimal\": \"12.50\"}, {\"time\": \"2026-01-31T12:00:00Z\"}, {\"money\": {\"amount\": 1250, \"currency\": \"EUR\"}}, {\"json\": …}.";
 
-/// The names of a path's parts.
+/// Returns the names of the parameters in a path.
 pub(super) fn path_names(path: &str) -> impl Iterator<Item = &str> {
     path.split('{').skip(1).filter_map(|rest| rest.split('}').next())
 }
 
-/// A schema with a description; a reference is wrapped, since it has none of its own.
-pub(super) fn described(schema: Json, about: &str) -> Json {
+/// Adds a description to a schema.
+pub(super) fn with_description(schema: Json, about: &str) -> Json {
     match schema {
         Json::Object(mut object) => {
             object.insert("description".to_owned(), json!(about));
@@ -222,12 +222,12 @@ fn nullable(schema: &mut Json) {
     *schema = json!({"oneOf": [{"type": "null"}, inner]});
 }
 
-/// A schema of the document; what cannot be read is a fault of this file.
+/// Parses a schema; a schema that cannot be parsed is a bug in this file.
 pub(super) fn schema(json: Json) -> Option<RefOr<Schema>> {
     serde_json::from_value(json).ok()
 }
 
-/// A comment without its line breaks, paragraphs kept.
+/// Joins the lines of each paragraph of a comment.
 fn unwrap(comment: &str) -> String {
     let paragraphs = comment.split("\n\n").map(|text| {
         text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")

@@ -7,13 +7,13 @@ use super::*;
 use crate::rest::routes;
 use crate::state::AuthMode;
 
-fn routes_of_table() -> Vec<(&'static str, Arc<Route>)> {
+fn all_routes() -> Vec<(&'static str, Arc<Route>)> {
     let groups = routes::all().into_iter();
-    groups.flat_map(|(tag, group)| group.into_iter().map(move |mounted| (tag, mounted.mount().0))).collect()
+    groups.flat_map(|(tag, group)| group.into_iter().map(move |entry| (tag, entry.mount().0))).collect()
 }
 
 fn json() -> Json {
-    serde_json::from_str(&document(&routes_of_table()).to_json().unwrap()).unwrap()
+    serde_json::from_str(&document(&all_routes()).to_json().unwrap()).unwrap()
 }
 
 fn operations(document: &Json) -> Vec<(String, String, Json)> {
@@ -27,7 +27,7 @@ fn operations(document: &Json) -> Vec<(String, String, Json)> {
 }
 
 #[test]
-fn every_operation_is_described_once() {
+fn every_operation_is_documented_once() {
     let document = json();
     assert_eq!(document["openapi"], "3.1.0");
     let mut ids = BTreeSet::new();
@@ -43,7 +43,7 @@ fn every_operation_is_described_once() {
 
 #[test]
 fn public_routes_are_public_in_the_core() {
-    for (_, route) in routes_of_table().iter().filter(|(_, route)| route.auth != AuthMode::Open) {
+    for (_, route) in all_routes().iter().filter(|(_, route)| route.auth != AuthMode::Open) {
         let name = route.id.replace("of_event", "list").replace("by_id", "get");
         let operation = Operation::ALL.iter().find(|operation| operation.name() == name);
         let is_public = operation.is_some_and(|operation| operation.is_public());
@@ -52,7 +52,7 @@ fn public_routes_are_public_in_the_core() {
 }
 
 #[test]
-fn path_parts_and_fields_are_described() {
+fn path_parameters_and_fields_are_described() {
     let document = json();
     assert!(document["paths"]["/v1/issues/{issue_id}:transition"].is_object());
     for (path, method, operation) in operations(&document) {
@@ -70,9 +70,9 @@ fn path_parts_and_fields_are_described() {
 }
 
 #[test]
-fn parts_of_paths_are_fields_of_the_request() {
+fn path_parameters_are_request_fields() {
     let protos = Protos::load();
-    for (_, route) in routes_of_table() {
+    for (_, route) in all_routes() {
         let fields: BTreeSet<_> = protos.fields(&route.request).into_iter().map(|field| field.name).collect();
         for name in schema::path_names(route.path) {
             assert!(fields.contains(name), "{}: {name}", route.id);
@@ -81,7 +81,7 @@ fn parts_of_paths_are_fields_of_the_request() {
 }
 
 #[test]
-fn references_lead_to_schemas_and_bodies_leave_out_the_path() {
+fn references_resolve_and_bodies_omit_path_parameters() {
     let document = json();
     let text = document.to_string();
     for part in text.split("#/components/schemas/").skip(1) {

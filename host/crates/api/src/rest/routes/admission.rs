@@ -1,14 +1,14 @@
 //! Tickets, the keys of their codes, and check-ins.
 
 use crate::operations::{check_in, ticket};
-use crate::rest::route::{Mounted, get, post};
+use crate::rest::route::{RouteEntry, get, post};
 use crate::rest::ticket_documents;
 
-pub(super) fn routes() -> Vec<(&'static str, Vec<Mounted>)> {
+pub(super) fn routes() -> Vec<(&'static str, Vec<RouteEntry>)> {
     vec![("tickets", tickets()), ("check-ins", check_ins())]
 }
 
-fn tickets() -> Vec<Mounted> {
+fn tickets() -> Vec<RouteEntry> {
     let mut routes = vec![
         get("/v1/tickets", "ticket.list", ticket::list),
         post("/v1/tickets/{ticket_id}:transfer", "ticket.transfer", ticket::transfer),
@@ -18,7 +18,7 @@ fn tickets() -> Vec<Mounted> {
     routes
 }
 
-fn check_ins() -> Vec<Mounted> {
+fn check_ins() -> Vec<RouteEntry> {
     vec![
         post("/v1/events/{event_id}/check-ins:validate", "ticket.validate", check_in::validate),
         post("/v1/events/{event_id}/check-ins", "check_in.create", check_in::create)

@@ -1,15 +1,15 @@
 //! Venues, series, events and ticket types.
 
 use crate::operations::{event, series, ticket_type, venue};
-use crate::rest::route::{EVENTS, Mounted, delete, get, patch, post, put};
+use crate::rest::route::{EVENTS, RouteEntry, delete, get, patch, post, put};
 
-pub(super) fn routes() -> Vec<(&'static str, Vec<Mounted>)> {
+pub(super) fn routes() -> Vec<(&'static str, Vec<RouteEntry>)> {
     let events = events().into_iter().chain(ticket_types());
     let events = events.map(|route| route.also_below(EVENTS)).collect();
     vec![("catalogue", venues_and_series()), ("events", events)]
 }
 
-fn venues_and_series() -> Vec<Mounted> {
+fn venues_and_series() -> Vec<RouteEntry> {
     vec![
         post("/v1/venues", "venue.create", venue::create).created("/v1/venues/{id}"),
         get("/v1/venues", "venue.list", venue::list).public(),
@@ -26,7 +26,7 @@ fn venues_and_series() -> Vec<Mounted> {
     ]
 }
 
-fn events() -> Vec<Mounted> {
+fn events() -> Vec<RouteEntry> {
     vec![
         post("/v1/events", "event.create", event::create).created("/v1/events/{id}"),
         get("/v1/events", "event.list", event::list).public(),
@@ -34,13 +34,13 @@ fn events() -> Vec<Mounted> {
         get("/v1/events/categories", "event.categories", event::categories).public(),
         get("/v1/events/{event_id}", "event.get", event::get).public(),
         put("/v1/events/{event_id}", "event.replace", event::update)
-            .summary("Replaces an event. Without a status, its status stays."),
+            .summary("Replaces an event. Without a status, the event keeps its status."),
         patch("/v1/events/{event_id}", "event.update", event::update),
         delete("/v1/events/{event_id}", "event.delete", event::delete),
     ]
 }
 
-fn ticket_types() -> Vec<Mounted> {
+fn ticket_types() -> Vec<RouteEntry> {
     let one = "/v1/events/{event_id}/tickets/{ticket_type_id}";
     vec![
         post("/v1/events/{event_id}/tickets", "ticket_type.create", ticket_type::create)

@@ -1,13 +1,13 @@
 //! Supply, reservations and queues.
 
 use crate::operations::{booking, hold_rules, inventory, reservation};
-use crate::rest::route::{Mounted, delete, get, patch, post, put};
+use crate::rest::route::{RouteEntry, delete, get, patch, post, put};
 
-pub(super) fn routes() -> Vec<(&'static str, Vec<Mounted>)> {
+pub(super) fn routes() -> Vec<(&'static str, Vec<RouteEntry>)> {
     vec![("inventory", supply()), ("reservations", reservations()), ("queues", queues())]
 }
 
-fn supply() -> Vec<Mounted> {
+fn supply() -> Vec<RouteEntry> {
     vec![
         get("/v1/events/{event_id}/inventory", "inventory.get", inventory::levels),
         patch("/v1/events/{event_id}/inventory", "inventory.update", inventory::update),
@@ -24,7 +24,7 @@ fn supply() -> Vec<Mounted> {
     ]
 }
 
-fn reservations() -> Vec<Mounted> {
+fn reservations() -> Vec<RouteEntry> {
     vec![
         post("/v1/reservations", "reservation.create", reservation::reserve).created("/v1/reservations/{id}"),
         get("/v1/reservations", "reservation.list", reservation::list),
@@ -38,7 +38,7 @@ fn reservations() -> Vec<Mounted> {
     ]
 }
 
-fn queues() -> Vec<Mounted> {
+fn queues() -> Vec<RouteEntry> {
     vec![
         post("/v1/events/{event_id}/queue", "booking.create", booking::enqueue).created("/v1/bookings/{id}"),
         get("/v1/events/{event_id}/queue", "queue.get", booking::status).public(),

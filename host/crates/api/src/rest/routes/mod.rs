@@ -1,7 +1,8 @@
-//! The table of REST's routes. Each line is a method, a path, the operation's id in the OpenAPI document and the operation.
+//! The table of REST routes. Each line has a method, a path, the operation's id in the OpenAPI document, and the
+//! operation.
 //!
-//! Parts of paths have the names of the request's fields. Streams, uploads, printed tickets and health have handlers of
-//! their own, and stand in the same table.
+//! Path parameters have the names of request fields. Streams, uploads, printed tickets and health have their own
+//! handlers and are in the same table.
 
 mod admission;
 mod catalog;
@@ -10,11 +11,11 @@ mod plugins;
 mod tenancy;
 mod tracker;
 
-use crate::rest::route::Mounted;
+use crate::rest::route::RouteEntry;
 use crate::rest::{health, streams};
 
 /// All routes with the tag under which the OpenAPI document groups them.
-pub(super) fn all() -> Vec<(&'static str, Vec<Mounted>)> {
+pub(super) fn all() -> Vec<(&'static str, Vec<RouteEntry>)> {
     let mut groups = vec![("health", health::routes())];
     groups.extend(tenancy::routes());
     groups.extend(tracker::routes());

@@ -2,9 +2,9 @@
 
 use crate::operations::{installation, release, timer};
 use crate::rest::release_upload;
-use crate::rest::route::{Mounted, delete, get, patch, post};
+use crate::rest::route::{RouteEntry, delete, get, patch, post};
 
-pub(super) fn routes() -> Vec<(&'static str, Vec<Mounted>)> {
+pub(super) fn routes() -> Vec<(&'static str, Vec<RouteEntry>)> {
     let routes = vec![
         release_upload::route(),
         get("/v1/releases", "release.list", release::list),

@@ -1,9 +1,9 @@
 //! Tenants, keys and the audit log.
 
 use crate::operations::{fact, key, tenant};
-use crate::rest::route::{Mounted, get, patch, post};
+use crate::rest::route::{RouteEntry, get, patch, post};
 
-pub(super) fn routes() -> Vec<(&'static str, Vec<Mounted>)> {
+pub(super) fn routes() -> Vec<(&'static str, Vec<RouteEntry>)> {
     vec![
         (
             "tenants",

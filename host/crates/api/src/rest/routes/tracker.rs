@@ -3,9 +3,9 @@
 use crate::operations::{
     command, comment, issue, label, link, project, scheme, transition, user_v1, user_v2, watcher,
 };
-use crate::rest::route::{Mounted, TRACKER, delete, get, patch, post, put};
+use crate::rest::route::{RouteEntry, TRACKER, delete, get, patch, post, put};
 
-pub(super) fn routes() -> Vec<(&'static str, Vec<Mounted>)> {
+pub(super) fn routes() -> Vec<(&'static str, Vec<RouteEntry>)> {
     vec![
         ("users", users()),
         ("users v2", users_v2()),
@@ -19,7 +19,7 @@ pub(super) fn routes() -> Vec<(&'static str, Vec<Mounted>)> {
     ]
 }
 
-fn users() -> Vec<Mounted> {
+fn users() -> Vec<RouteEntry> {
     vec![
         post("/v1/users", "user.create", user_v1::create).created("/v1/users/{id}"),
         get("/v1/users", "user.list", user_v1::list),
@@ -30,7 +30,7 @@ fn users() -> Vec<Mounted> {
     ]
 }
 
-fn users_v2() -> Vec<Mounted> {
+fn users_v2() -> Vec<RouteEntry> {
     vec![
         post("/v2/users", "v2.user.create", user_v2::create).created("/v2/users/{id}"),
         post("/v2/users:bulkCreate", "user.bulk_create", user_v2::bulk_create),
@@ -45,7 +45,7 @@ fn users_v2() -> Vec<Mounted> {
     ]
 }
 
-fn projects() -> Vec<Mounted> {
+fn projects() -> Vec<RouteEntry> {
     vec![
         post("/v1/projects", "project.create", project::create).created("/v1/projects/{id}"),
         get("/v1/projects", "project.list", project::list),
@@ -58,7 +58,7 @@ fn projects() -> Vec<Mounted> {
     ]
 }
 
-fn schemes() -> Vec<Mounted> {
+fn schemes() -> Vec<RouteEntry> {
     vec![
         get("/v1/projects/{project_id}/scheme", "scheme.get", scheme::get),
         put("/v1/projects/{project_id}/scheme", "scheme.set", scheme::set).body("scheme"),
@@ -66,7 +66,7 @@ fn schemes() -> Vec<Mounted> {
     ]
 }
 
-fn issues() -> Vec<Mounted> {
+fn issues() -> Vec<RouteEntry> {
     let routes = vec![
         post("/v1/issues", "issue.create", issue::create).created("/v1/issues/{id}"),
         get("/v1/issues", "issue.list", issue::list),
@@ -74,7 +74,7 @@ fn issues() -> Vec<Mounted> {
         get("/v1/issues/{issue_id}", "issue.get", issue::get),
         put("/v1/issues/{issue_id}", "issue.replace", issue::update)
             .naming_every_field()
-            .summary("Replaces an issue. Labels, links and fields that are not named stay."),
+            .summary("Replaces an issue. Labels, links and absent fields stay."),
         patch("/v1/issues/{issue_id}", "issue.update", issue::update).merging("fields"),
         delete("/v1/issues/{issue_id}", "issue.delete", issue::delete),
         post("/v1/issues/{issue_id}:assign", "issue.assign", issue::assign),
@@ -89,7 +89,7 @@ fn issues() -> Vec<Mounted> {
     also_below_tracker(routes)
 }
 
-fn comments() -> Vec<Mounted> {
+fn comments() -> Vec<RouteEntry> {
     also_below_tracker(vec![
         post("/v1/issues/{issue_id}/comments", "comment.add", comment::add).created_in_place(),
         get("/v1/issues/{issue_id}/comments", "comment.list", comment::list),
@@ -98,14 +98,14 @@ fn comments() -> Vec<Mounted> {
     ])
 }
 
-fn labels() -> Vec<Mounted> {
+fn labels() -> Vec<RouteEntry> {
     also_below_tracker(vec![
         post("/v1/issues/{issue_id}/labels", "label.add", label::add),
         delete("/v1/issues/{issue_id}/labels/{label}", "label.remove", label::remove),
     ])
 }
 
-fn links() -> Vec<Mounted> {
+fn links() -> Vec<RouteEntry> {
     also_below_tracker(vec![
         post("/v1/issues/{issue_id}/links", "link.add", link::add).created_in_place(),
         get("/v1/issues/{issue_id}/links", "link.list", link::list),
@@ -113,7 +113,7 @@ fn links() -> Vec<Mounted> {
     ])
 }
 
-fn watchers() -> Vec<Mounted> {
+fn watchers() -> Vec<RouteEntry> {
     also_below_tracker(vec![
         post("/v1/issues/{issue_id}/watchers", "watcher.add", watcher::add),
         get("/v1/issues/{issue_id}/watchers", "watcher.list", watcher::list),
@@ -121,6 +121,6 @@ fn watchers() -> Vec<Mounted> {
     ])
 }
 
-fn also_below_tracker(routes: Vec<Mounted>) -> Vec<Mounted> {
+fn also_below_tracker(routes: Vec<RouteEntry>) -> Vec<RouteEntry> {
     routes.into_iter().map(|route| route.also_below(TRACKER)).collect()
 }

@@ -10,24 +10,24 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::convert::booking::standing;
-use crate::convert::fact::fact as described;
-use crate::convert::project::update as count;
-use crate::convert::reservation::levels;
+use crate::convert::booking::booking as encode_booking;
+use crate::convert::fact::fact as encode_fact;
+use crate::convert::project::update as encode_update;
+use crate::convert::reservation::availability as encode_availability;
 use crate::subscriptions::{
-    AvailabilityFollower, BookingFollower, FactFollower, Next, ProjectFollower, STALL,
+    AvailabilityFollower, BookingFollower, FactFollower, Next, ProjectFollower, SLOW_READER_TIMEOUT,
 };
 
-/// The heartbeat of a stream.
-const BEAT: &str = ": heartbeat\n\n";
+/// The heartbeat of a stream, a comment.
+const HEARTBEAT: &str = ": heartbeat\n\n";
 
-/// A stream's end of the channel to the client: one batch waits at most.
+/// Sends events to the client; buffers at most one batch.
 struct Client(Sender<Bytes>);
 
 impl Client {
-    /// Sends; false when the client is gone or does not read.
+    /// Sends text; returns false if the client has disconnected or reads too slowly.
     async fn send(&self, text: String) -> bool {
-        self.0.send_timeout(text.into(), STALL).await.is_ok()
+        self.0.send_timeout(text.into(), SLOW_READER_TIMEOUT).await.is_ok()
     }
 }
 
@@ -38,18 +38,18 @@ fn open() -> (Client, Response) {
     (Client(sender), (headers, body).into_response())
 }
 
-/// One event; JSON has no line break in it.
+/// Formats an event; the JSON has no line breaks.
 fn event(id: Option<&str>, name: &str, body: &impl serde::Serialize) -> String {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     let data = serde_json::to_string(body).unwrap_or_default();
     format!("{id}event: {name}\ndata: {data}\n\n")
 }
 
-/// The facts as events, each with the cursor after it as its id.
+/// Streams facts; the id of each event is the cursor after the fact.
 pub(super) fn facts(mut follower: FactFollower) -> Response {
     let (client, response) = open();
     tokio::spawn(async move {
-        // The first id lets a client that saw nothing yet come back to this place.
+        // With the first id, a client that received no fact yet can resume here.
         if !client.send(format!("id: {}\nretry: 1000\n\n", follower.cursor())).await {
             return;
         }
@@ -59,14 +59,14 @@ pub(super) fn facts(mut follower: FactFollower) -> Response {
                 next = follower.next() => next,
             };
             let text = match next {
-                Ok(Next::News(facts)) => facts
+                Ok(Next::Items(facts)) => facts
                     .iter()
                     .map(|fact| {
                         let cursor = follower.cursor_of(fact);
-                        event(Some(&cursor), &fact.body.fact_type, &described(fact, cursor.clone()))
+                        event(Some(&cursor), &fact.body.fact_type, &encode_fact(fact, cursor.clone()))
                     })
                     .collect(),
-                Ok(Next::Heartbeat) => format!("id: {}\n{BEAT}", follower.cursor()),
+                Ok(Next::Heartbeat) => format!("id: {}\n{HEARTBEAT}", follower.cursor()),
                 Ok(Next::Shutdown | Next::Revoked) => return,
                 Err(error) => return tracing::warn!(?error, "fact stream failed"),
             };
@@ -78,13 +78,14 @@ pub(super) fn facts(mut follower: FactFollower) -> Response {
     response
 }
 
-/// The counts as events.
+/// Streams the issue count of a project.
 pub(super) fn project(mut follower: ProjectFollower, first: ProjectUpdate) -> Response {
     let (client, response) = open();
     tokio::spawn(async move {
-        let mut news = vec![first];
+        let mut updates = vec![first];
         loop {
-            let text = if news.is_empty() { BEAT.to_owned() } else { counts(std::mem::take(&mut news)) };
+            let text =
+                if updates.is_empty() { HEARTBEAT.to_owned() } else { counts(std::mem::take(&mut updates)) };
             if !client.send(text).await {
                 return;
             }
@@ -93,7 +94,7 @@ pub(super) fn project(mut follower: ProjectFollower, first: ProjectUpdate) -> Re
                 next = follower.next() => next,
             };
             match next {
-                Ok(Next::News(updates)) => news = updates,
+                Ok(Next::Items(items)) => updates = items,
                 Ok(Next::Heartbeat) => {}
                 Ok(Next::Shutdown | Next::Revoked) => return,
                 Err(error) => return tracing::warn!(?error, "project stream failed"),
@@ -103,7 +104,7 @@ pub(super) fn project(mut follower: ProjectFollower, first: ProjectUpdate) -> Re
     response
 }
 
-/// Streams availability as events.
+/// Streams the availability of an event.
 pub(super) fn availability(mut follower: AvailabilityFollower) -> Response {
     let (client, response) = open();
     tokio::spawn(async move {
@@ -113,11 +114,11 @@ pub(super) fn availability(mut follower: AvailabilityFollower) -> Response {
                 next = follower.next() => next,
             };
             let text = match next {
-                Ok(Next::News(updates)) => {
-                    let body = |update| levels(follower.event, update);
+                Ok(Next::Items(updates)) => {
+                    let body = |update| encode_availability(follower.event, update);
                     updates.iter().map(|update| event(None, "availability", &body(update))).collect()
                 }
-                Ok(Next::Heartbeat) => BEAT.to_owned(),
+                Ok(Next::Heartbeat) => HEARTBEAT.to_owned(),
                 Ok(Next::Shutdown | Next::Revoked) => return,
                 Err(error) => return tracing::warn!(?error, "availability stream failed"),
             };
@@ -129,7 +130,7 @@ pub(super) fn availability(mut follower: AvailabilityFollower) -> Response {
     response
 }
 
-/// A booking and its place, as events, until the booking is over.
+/// Streams a booking and its position until the booking ends.
 pub(super) fn position(mut follower: BookingFollower) -> Response {
     let (client, response) = open();
     tokio::spawn(async move {
@@ -139,10 +140,11 @@ pub(super) fn position(mut follower: BookingFollower) -> Response {
                 next = follower.next() => next,
             };
             let text = match next {
-                Ok(Some(Next::News(news))) => {
-                    news.into_iter().map(|position| event(None, "booking", &standing(position))).collect()
+                Ok(Some(Next::Items(positions))) => {
+                    let text = |position| event(None, "booking", &encode_booking(position));
+                    positions.into_iter().map(text).collect()
                 }
-                Ok(Some(Next::Heartbeat)) => BEAT.to_owned(),
+                Ok(Some(Next::Heartbeat)) => HEARTBEAT.to_owned(),
                 Ok(None | Some(Next::Shutdown | Next::Revoked)) => return,
                 Err(error) => return tracing::warn!(?error, "booking stream failed"),
             };
@@ -155,5 +157,5 @@ pub(super) fn position(mut follower: BookingFollower) -> Response {
 }
 
 fn counts(updates: Vec<ProjectUpdate>) -> String {
-    updates.into_iter().map(|update| event(None, "project", &count(update))).collect()
+    updates.into_iter().map(|update| event(None, "project", &encode_update(update))).collect()
 }

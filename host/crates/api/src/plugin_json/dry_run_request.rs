@@ -1,4 +1,4 @@
-//! Dry runs.
+//! Decodes the requests of dry runs.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ enum Function {
     Quote,
 }
 
-/// The functions with their names and hooks.
+/// The functions, with their names and hooks.
 const FUNCTIONS: [(Function, &str, Hook); 8] = [
     (Function::Validate, "validate", Hook::Validation),
     (Function::DescribeMachine, "describe-machine", Hook::Workflow),
@@ -38,7 +38,7 @@ const FUNCTIONS: [(Function, &str, Hook); 8] = [
     (Function::Quote, "quote", Hook::Pricing),
 ];
 
-/// An object as plugins see it.
+/// An object as plugins receive it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntityBody {
@@ -47,10 +47,10 @@ pub struct EntityBody {
     /// Its id.
     #[serde(default)]
     pub id: String,
-    /// Its version; 0 for what is not stored yet.
+    /// Its version; 0 if it is not stored yet.
     #[serde(default)]
     pub version: u64,
-    /// All that can be said of it.
+    /// Its fields.
     #[serde(default)]
     pub fields: BTreeMap<String, pb::Value>,
 }
@@ -108,13 +108,13 @@ impl EntityBody {
     }
 }
 
-/// Reads the request of a dry run of a hook or of one of its functions.
-pub(crate) fn read(hook: &str, function: &str, input: Map<String, Json>) -> Result<DryRunRequest> {
-    question(called(hook, function)?, input)
+/// Decodes the request of a dry run of a hook or of one of its functions.
+pub(crate) fn decode(hook: &str, function: &str, input: Map<String, Json>) -> Result<DryRunRequest> {
+    decode_request(parse_function(hook, function)?, input)
 }
 
-/// The function that a client named; empty names leave the choice open.
-fn called(hook: &str, function: &str) -> Result<Function> {
+/// Selects the function with this hook and this name. An empty text matches any, and exactly one function must match.
+fn parse_function(hook: &str, function: &str) -> Result<Function> {
     let hook =
         Some(hook).filter(|hook| !hook.is_empty()).map(|name| Hook::parse("hook", name)).transpose()?;
     let of_hook = || FUNCTIONS.iter().filter(|(_, _, of)| hook.is_none_or(|hook| hook == *of));
@@ -126,7 +126,8 @@ fn called(hook: &str, function: &str) -> Result<Function> {
     Err(Error::invalid("function", format!("must be one of {}", names.join(", "))))
 }
 
-fn question(function: Function, input: Map<String, Json>) -> Result<DryRunRequest> {
+/// Decodes the input of a function.
+fn decode_request(function: Function, input: Map<String, Json>) -> Result<DryRunRequest> {
     let input = Json::Object(input);
     let entity = |name: &str, body: EntityBody| body.decode(&format!("input.{name}"));
     let before = |body: Option<EntityBody>| body.map(|body| entity("before", body)).transpose();
@@ -177,16 +178,16 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_is_read_as_it_is_written() {
+    fn dry_run_is_decoded_from_json() {
         let issue = json!({"kind": "issue", "id": "i", "fields": {"points": {"decimal": "1.5"}}});
-        let trial = json!({
+        let dry_run = json!({
             "hook": "validation", "settings": {"a": [1]}, "now": "2026-01-31T12:00:00Z", "roles": ["agent"],
             "limits": {"fuel": 5}, "input": {"operation": "update", "subject": issue, "before": issue},
         });
-        let trial = read(&trial).unwrap();
-        assert_eq!(trial.settings, r#"{"a":[1]}"#);
-        assert_eq!((trial.limits.fuel, trial.limits.output), (Some(5), None));
-        let DryRunRequest::Validate { operation, subject, before } = trial.request else {
+        let dry_run = read(&dry_run).unwrap();
+        assert_eq!(dry_run.settings, r#"{"a":[1]}"#);
+        assert_eq!((dry_run.limits.fuel, dry_run.limits.output), (Some(5), None));
+        let DryRunRequest::Validate { operation, subject, before } = dry_run.request else {
             panic!("not validate")
         };
         assert_eq!((operation.as_str(), Some(&subject)), ("update", before.as_ref()));
@@ -194,23 +195,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_called_is_found_by_hook_or_function_and_both_must_agree() {
-        assert_eq!(called("validation", "").unwrap(), Function::Validate);
-        assert_eq!(called("pricing", "").unwrap(), Function::Quote);
-        assert_eq!(called("", "on-timer").unwrap(), Function::OnTimer);
-        assert_eq!(called("workflow", "guard").unwrap(), Function::Guard);
+    fn function_is_selected_by_hook_and_name() {
+        assert_eq!(parse_function("validation", "").unwrap(), Function::Validate);
+        assert_eq!(parse_function("pricing", "").unwrap(), Function::Quote);
+        assert_eq!(parse_function("", "on-timer").unwrap(), Function::OnTimer);
+        assert_eq!(parse_function("workflow", "guard").unwrap(), Function::Guard);
         for (hook, function, field) in [
             ("workflow", "", "function"),
             ("", "", "function"),
             ("pricing", "guard", "function"),
             ("x", "", "hook"),
         ] {
-            assert_eq!(called(hook, function).unwrap_err().faults()[0].field, field, "{hook} {function}");
+            assert_eq!(
+                parse_function(hook, function).unwrap_err().faults()[0].field,
+                field,
+                "{hook} {function}"
+            );
         }
     }
 
     #[test]
-    fn a_fault_in_the_input_names_its_place() {
+    fn input_fault_has_its_path() {
         for (function, input, field) in [
             ("validate", json!({"operation": "create"}), "input.subject"),
             ("guard", json!({"issue": {"kind": 1}, "transitions": []}), "input.issue.kind"),
