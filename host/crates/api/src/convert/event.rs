@@ -13,26 +13,6 @@ use crate::convert::mask::Mask;
 use crate::convert::{non_empty, read_time, text, time, to_i32, to_i64};
 use crate::state::etag_with_count;
 
-const PATHS: [&str; 17] = [
-    "title",
-    "description",
-    "category",
-    "venue_id",
-    "series_id",
-    "start_date",
-    "end_date",
-    "time_zone",
-    "status",
-    "featured",
-    "image_url",
-    "max_capacity",
-    "hold_seconds",
-    "hold_min_seconds",
-    "hold_max_seconds",
-    "buyer_limit",
-    "reentry",
-];
-
 /// Encodes an event.
 #[must_use]
 pub(crate) fn event(event: Event) -> pb::Event {
@@ -71,69 +51,58 @@ pub(crate) fn categories(counts: BTreeMap<String, u64>) -> Vec<pb::Category> {
     counts.into_iter().map(|(name, events)| pb::Category { name, events: to_i64(events) }).collect()
 }
 
+/// Reads the attributes of an event from either request.
+macro_rules! attributes {
+    ($request:ident, $faults:ident) => {{
+        let [default, min, max] = HOLD_FIELDS;
+        WriteEvent {
+            title: $request.title,
+            description: $request.description,
+            category: $request.category,
+            venue: venue(&$request.venue_id)?,
+            series: series(&$request.series_id)?,
+            starts_at: timestamp("start_date", $request.start_date, &mut $faults),
+            ends_at: timestamp("end_date", $request.end_date, &mut $faults),
+            time_zone: non_empty($request.time_zone),
+            status: non_empty($request.status).map(|name| status(&name, &mut $faults)).unwrap_or_default(),
+            featured: $request.featured,
+            image_url: non_empty($request.image_url),
+            capacity: read_u64("max_capacity", $request.max_capacity, &mut $faults),
+            hold_seconds: read_u32(default, $request.hold_seconds, &mut $faults),
+            hold_min_seconds: read_u32(min, $request.hold_min_seconds, &mut $faults),
+            hold_max_seconds: read_u32(max, $request.hold_max_seconds, &mut $faults),
+            buyer_limit: read_u32("buyer_limit", $request.buyer_limit, &mut $faults),
+            reentry: $request.reentry,
+        }
+    }};
+}
+
 /// Reads a request to create an event.
 pub(crate) fn create(request: pb::CreateEventRequest) -> Result<WriteEvent> {
     let mut faults = Faults::default();
-    let [default, min, max] = HOLD_FIELDS;
-    let event = WriteEvent {
-        title: request.title,
-        description: request.description,
-        category: request.category,
-        venue: venue(&request.venue_id)?,
-        series: series(&request.series_id)?,
-        starts_at: timestamp("start_date", request.start_date, &mut faults),
-        ends_at: timestamp("end_date", request.end_date, &mut faults),
-        time_zone: non_empty(request.time_zone),
-        status: non_empty(request.status).map(|name| status(&name, &mut faults)).unwrap_or_default(),
-        featured: request.featured,
-        image_url: non_empty(request.image_url),
-        capacity: read_u64("max_capacity", request.max_capacity, &mut faults),
-        hold_seconds: read_u32(default, request.hold_seconds, &mut faults),
-        hold_min_seconds: read_u32(min, request.hold_min_seconds, &mut faults),
-        hold_max_seconds: read_u32(max, request.hold_max_seconds, &mut faults),
-        buyer_limit: read_u32("buyer_limit", request.buyer_limit, &mut faults),
-        reentry: request.reentry,
-    };
+    let event = attributes!(request, faults);
     faults.into_result().map(|()| event)
 }
 
 /// Reads an update of an event; without a mask, every field changes.
-pub(crate) fn change(request: pb::UpdateEventRequest) -> Result<ChangeEvent> {
-    let mask = Mask::read(request.update_mask, &PATHS, None)?;
+pub(crate) fn change(mut request: pb::UpdateEventRequest) -> Result<ChangeEvent> {
+    let mask = Mask::read(request.update_mask, ChangeEvent::FIELDS, None)?;
+    for (path, id) in [("venue_id", &mut request.venue_id), ("series_id", &mut request.series_id)] {
+        if mask.keep(path, ()).is_none() {
+            id.clear();
+        }
+    }
     let mut faults = Faults::default();
-    let mut limit = |path, value| mask.keep(path, value).map(|value| read_u32(path, value, &mut faults));
-    let [default, min, max] = HOLD_FIELDS;
-    let (hold_seconds, hold_min_seconds) =
-        (limit(default, request.hold_seconds), limit(min, request.hold_min_seconds));
-    let hold_max_seconds = limit(max, request.hold_max_seconds);
-    let buyer_limit = limit("buyer_limit", request.buyer_limit);
+    let has_status = !request.status.is_empty();
+    if mask.names("status") && !has_status {
+        status("", &mut faults);
+    }
+    let event = attributes!(request, faults);
+    faults.retain(mask.fields());
+    let mut change = ChangeEvent::from_write(event, mask.fields());
     // Without a mask, an unset status must not put a draft on sale.
-    let status_name =
-        mask.keep("status", request.status).filter(|name| mask.names("status") || !name.is_empty());
-    let event = ChangeEvent {
-        title: mask.keep("title", request.title),
-        description: mask.keep("description", request.description),
-        category: mask.keep("category", request.category),
-        venue: mask.keep("venue_id", request.venue_id).map(|id| venue(&id)).transpose()?,
-        series: mask.keep("series_id", request.series_id).map(|id| series(&id)).transpose()?,
-        starts_at: mask
-            .keep("start_date", request.start_date)
-            .map(|at| timestamp("start_date", at, &mut faults)),
-        ends_at: mask.keep("end_date", request.end_date).map(|at| timestamp("end_date", at, &mut faults)),
-        time_zone: mask.keep("time_zone", non_empty(request.time_zone)),
-        status: status_name.map(|name| status(&name, &mut faults)),
-        featured: mask.keep("featured", request.featured),
-        image_url: mask.keep("image_url", non_empty(request.image_url)),
-        capacity: mask
-            .keep("max_capacity", request.max_capacity)
-            .map(|capacity| read_u64("max_capacity", capacity, &mut faults)),
-        hold_seconds,
-        hold_min_seconds,
-        hold_max_seconds,
-        buyer_limit,
-        reentry: mask.keep("reentry", request.reentry),
-    };
-    faults.into_result().map(|()| event)
+    change.status = change.status.filter(|_| has_status);
+    faults.into_result().map(|()| change)
 }
 
 fn venue(id: &str) -> Result<Option<VenueId>> {

@@ -1,16 +1,17 @@
 //! Field masks: which fields of a request count.
 
 use prost_types::FieldMask;
+use tessera_core::input;
 use tessera_core::{Error, Result};
 
-/// The paths of an update mask; `None` without a mask. An empty mask selects no field.
+/// The paths of an update mask. Without a mask, all fields are selected; an empty mask selects none.
 #[derive(Debug)]
-pub(crate) struct Mask(Option<Vec<String>>);
+pub(crate) struct Mask(input::FieldMask);
 
 impl Mask {
     /// Reads a mask and refuses unknown paths. `open` is a field whose parts are paths as well.
     pub(crate) fn read(mask: Option<FieldMask>, paths: &[&str], open: Option<&str>) -> Result<Self> {
-        let Some(mask) = mask else { return Ok(Self(None)) };
+        let Some(mask) = mask else { return Ok(Self(input::FieldMask::All)) };
         let is_part = |path: &str| {
             open.and_then(|open| path.strip_prefix(open)?.strip_prefix('.'))
                 .is_some_and(|part| !part.is_empty())
@@ -28,21 +29,35 @@ impl Mask {
                     format!("has the path {path:?}; one of {expected} is expected"),
                 ))
             }
-            None => Ok(Self(Some(mask.paths))),
+            None => Ok(Self(input::FieldMask::Only(mask.paths))),
         }
+    }
+
+    /// Returns the mask for fields whose paths are their own names.
+    #[must_use]
+    pub(crate) fn fields(&self) -> &input::FieldMask {
+        &self.0
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &str> {
+        match &self.0 {
+            input::FieldMask::All => [].iter(),
+            input::FieldMask::Only(paths) => paths.iter(),
+        }
+        .map(String::as_str)
     }
 
     /// Whether there is no mask.
     #[must_use]
     pub(crate) fn is_absent(&self) -> bool {
-        self.0.is_none()
+        self.0 == input::FieldMask::All
     }
 
     /// Whether the mask has a path.
     #[must_use]
     pub(crate) fn names(&self, path: &str) -> bool {
         let short = path.strip_suffix("_json").unwrap_or(path);
-        self.0.iter().flatten().any(|masked| masked == path || masked == short)
+        self.paths().any(|masked| masked == path || masked == short)
     }
 
     /// Returns the value if there is no mask or if the mask has the path.
@@ -52,8 +67,7 @@ impl Mask {
 
     /// Returns the parts of a field that the mask has.
     pub(crate) fn parts<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a str> {
-        let paths = self.0.iter().flatten();
-        paths.filter_map(move |path| path.strip_prefix(field)?.strip_prefix('.'))
+        self.paths().filter_map(move |path| path.strip_prefix(field)?.strip_prefix('.'))
     }
 }
 

@@ -29,9 +29,7 @@ pub(crate) fn create(request: pb::CreateSeriesRequest) -> WriteSeries {
 
 /// Reads an update of a series; without a mask, every field changes.
 pub(crate) fn change(request: pb::UpdateSeriesRequest) -> Result<ChangeSeries> {
-    let mask = Mask::read(request.update_mask, &["name", "description"], None)?;
-    Ok(ChangeSeries {
-        name: mask.keep("name", request.name),
-        description: mask.keep("description", request.description),
-    })
+    let mask = Mask::read(request.update_mask, ChangeSeries::FIELDS, None)?;
+    let series = WriteSeries { name: request.name, description: request.description };
+    Ok(ChangeSeries::from_write(series, mask.fields()))
 }

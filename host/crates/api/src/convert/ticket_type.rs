@@ -13,20 +13,6 @@ use crate::convert::catalog::{max_per_purchase, min_per_purchase, read_u64, type
 use crate::convert::mask::Mask;
 use crate::convert::{read_time, time, to_i32, to_i64};
 
-const PATHS: [&str; 11] = [
-    "name",
-    "description",
-    "price",
-    "quantity",
-    "max_per_purchase",
-    "min_per_purchase",
-    "valid_from",
-    "valid_until",
-    "status",
-    "metadata",
-    "pools",
-];
-
 /// Encodes a ticket type and its available units.
 #[must_use]
 pub(crate) fn ticket_type(ticket_type: TicketType, available: Option<u64>) -> pb::TicketType {
@@ -54,58 +40,47 @@ pub(crate) fn ticket_type(ticket_type: TicketType, available: Option<u64>) -> pb
     }
 }
 
+/// Reads the attributes of a ticket type from either request.
+macro_rules! attributes {
+    ($request:ident, $faults:ident) => {
+        WriteTicketType {
+            name: $request.name,
+            description: $request.description,
+            price: money($request.price),
+            min_per_purchase: min_per_purchase($request.min_per_purchase, &mut $faults),
+            max_per_purchase: max_per_purchase($request.max_per_purchase, &mut $faults),
+            valid_from: timestamp("valid_from", $request.valid_from, &mut $faults),
+            valid_until: timestamp("valid_until", $request.valid_until, &mut $faults),
+            status: status(&$request.status, &mut $faults),
+            metadata: $request.metadata,
+            quantity: read_u64("quantity", $request.quantity, &mut $faults),
+            pools: pools(&$request.pools)?,
+        }
+    };
+}
+
 /// Reads a request to create a ticket type.
 pub(crate) fn create(request: pb::CreateTicketTypeRequest) -> Result<WriteTicketType> {
     let mut faults = Faults::default();
-    let ticket_type = WriteTicketType {
-        name: request.name,
-        description: request.description,
-        price: money(request.price),
-        min_per_purchase: min_per_purchase(request.min_per_purchase, &mut faults),
-        max_per_purchase: max_per_purchase(request.max_per_purchase, &mut faults),
-        valid_from: timestamp("valid_from", request.valid_from, &mut faults),
-        valid_until: timestamp("valid_until", request.valid_until, &mut faults),
-        status: status(&request.status, &mut faults),
-        metadata: request.metadata,
-        quantity: read_u64("quantity", request.quantity, &mut faults),
-        pools: pools(&request.pools)?,
-    };
+    let ticket_type = attributes!(request, faults);
     faults.into_result().map(|()| ticket_type)
 }
 
 /// Reads an update of a ticket type; without a mask, every field changes.
-pub(crate) fn change(request: pb::UpdateTicketTypeRequest) -> Result<ChangeTicketType> {
-    let mask = Mask::read(request.update_mask, &PATHS, None)?;
+pub(crate) fn change(mut request: pb::UpdateTicketTypeRequest) -> Result<ChangeTicketType> {
+    let mask = Mask::read(request.update_mask, ChangeTicketType::FIELDS, None)?;
+    if mask.keep("pools", ()).is_none() {
+        request.pools.clear();
+    }
     let mut faults = Faults::default();
     for (path, is_empty) in [("price", request.price.is_none()), ("status", request.status.is_empty())] {
         if mask.names(path) && is_empty {
             faults.add(path, "must be given");
         }
     }
-    let ticket_type = ChangeTicketType {
-        name: mask.keep("name", request.name),
-        description: mask.keep("description", request.description),
-        price: mask.keep("price", request.price).map(money),
-        min_per_purchase: mask
-            .keep("min_per_purchase", request.min_per_purchase)
-            .map(|limit| min_per_purchase(limit, &mut faults)),
-        max_per_purchase: mask
-            .keep("max_per_purchase", request.max_per_purchase)
-            .map(|limit| max_per_purchase(limit, &mut faults)),
-        valid_from: mask
-            .keep("valid_from", request.valid_from)
-            .map(|at| timestamp("valid_from", at, &mut faults)),
-        valid_until: mask
-            .keep("valid_until", request.valid_until)
-            .map(|at| timestamp("valid_until", at, &mut faults)),
-        status: mask.keep("status", request.status).map(|name| status(&name, &mut faults)),
-        metadata: mask.keep("metadata", request.metadata),
-        quantity: mask
-            .keep("quantity", request.quantity)
-            .map(|quantity| read_u64("quantity", quantity, &mut faults)),
-        pools: mask.keep("pools", request.pools).map(|ids| pools(&ids)).transpose()?,
-    };
-    faults.into_result().map(|()| ticket_type)
+    let ticket_type = attributes!(request, faults);
+    faults.retain(mask.fields());
+    faults.into_result().map(|()| ChangeTicketType::from_write(ticket_type, mask.fields()))
 }
 
 /// Reads a price; the core refuses an absent price.

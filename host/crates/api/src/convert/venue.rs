@@ -5,24 +5,10 @@ use tessera_core::catalog::{ChangeVenue, Venue, WriteVenue};
 use tessera_core::text::Faults;
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog::{degrees, location, masks_group, read_u64, zone_or_utc};
+use crate::convert::catalog::{check_group, degrees, location, read_u64, zone_or_utc};
 use crate::convert::mask::Mask;
 use crate::convert::{non_empty, time, to_i64};
 use crate::state::etag;
-
-const PATHS: [&str; 11] = [
-    "name",
-    "address",
-    "city",
-    "state",
-    "country",
-    "postal_code",
-    "latitude",
-    "longitude",
-    "capacity",
-    "amenities",
-    "time_zone",
-];
 
 /// Encodes a venue.
 #[must_use]
@@ -47,45 +33,40 @@ pub(crate) fn venue(venue: Venue) -> pb::Venue {
     }
 }
 
+/// Reads the attributes of a venue from either request.
+macro_rules! attributes {
+    ($request:ident, $faults:ident) => {
+        WriteVenue {
+            name: $request.name,
+            address: $request.address,
+            city: $request.city,
+            state: non_empty($request.state),
+            country: $request.country,
+            postal_code: non_empty($request.postal_code),
+            location: location($request.latitude, $request.longitude, &mut $faults),
+            capacity: read_u64("capacity", $request.capacity, &mut $faults),
+            amenities: $request.amenities,
+            time_zone: zone_or_utc($request.time_zone),
+        }
+    };
+}
+
 /// Reads a request to create a venue.
 pub(crate) fn create(request: pb::CreateVenueRequest) -> Result<WriteVenue> {
     let mut faults = Faults::default();
-    let venue = WriteVenue {
-        name: request.name,
-        address: request.address,
-        city: request.city,
-        state: non_empty(request.state),
-        country: request.country,
-        postal_code: non_empty(request.postal_code),
-        location: location(request.latitude, request.longitude, &mut faults),
-        capacity: read_u64("capacity", request.capacity, &mut faults),
-        amenities: request.amenities,
-        time_zone: zone_or_utc(request.time_zone),
-    };
+    let venue = attributes!(request, faults);
     faults.into_result().map(|()| venue)
 }
 
 /// Reads an update of a venue; without a mask, every field changes.
 pub(crate) fn change(request: pb::UpdateVenueRequest) -> Result<ChangeVenue> {
-    let mask = Mask::read(request.update_mask, &PATHS, None)?;
+    let mask = Mask::read(request.update_mask, ChangeVenue::FIELDS, None)?;
     let mut faults = Faults::default();
+    let venue = attributes!(request, faults);
+    faults.retain(mask.fields());
     let coordinates = ["latitude", "longitude"].map(|path| (path, mask.keep(path, ()).is_some()));
-    let changes_location = masks_group(&coordinates, &mut faults);
-    let venue = ChangeVenue {
-        name: mask.keep("name", request.name),
-        address: mask.keep("address", request.address),
-        city: mask.keep("city", request.city),
-        state: mask.keep("state", non_empty(request.state)),
-        country: mask.keep("country", request.country),
-        postal_code: mask.keep("postal_code", non_empty(request.postal_code)),
-        location: changes_location.then(|| location(request.latitude, request.longitude, &mut faults)),
-        capacity: mask
-            .keep("capacity", request.capacity)
-            .map(|capacity| read_u64("capacity", capacity, &mut faults)),
-        amenities: mask.keep("amenities", request.amenities),
-        time_zone: mask.keep("time_zone", zone_or_utc(request.time_zone)),
-    };
-    faults.into_result().map(|()| venue)
+    check_group(&coordinates, &mut faults);
+    faults.into_result().map(|()| ChangeVenue::from_write(venue, mask.fields()))
 }
 
 #[cfg(test)]
