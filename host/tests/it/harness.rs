@@ -33,9 +33,31 @@ pub struct Home {
     pub kind: Kind,
     pub folder: PathBuf,
     database: Option<String>,
-    begun: SystemTime,
-    /// The test that it was made for: libtest gives a test's thread its name.
+    _time: TestTime,
+}
+
+/// Measures a test. When dropped, it writes the begin and the end where `cargo xtask test` asks for them.
+pub struct TestTime {
+    begin: SystemTime,
+    /// The name of the test's thread, which is the name of the test.
     test: String,
+}
+
+impl TestTime {
+    pub fn start() -> Self {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        Self { begin: SystemTime::now(), test }
+    }
+}
+
+impl Drop for TestTime {
+    fn drop(&mut self) {
+        let Some(file) = std::env::var_os("TESSERA_TEST_TIMES") else { return };
+        let millis = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
+        let line = format!("{} {} {}\n", millis(self.begin), millis(SystemTime::now()), self.test);
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(file);
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
 }
 
 impl Home {
@@ -65,7 +87,7 @@ impl Home {
 
     async fn with_database(kind: Kind, template: Option<&String>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let begun = SystemTime::now();
+        let time = TestTime::start();
         let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&name);
         std::fs::create_dir_all(&folder).unwrap();
@@ -77,8 +99,7 @@ impl Home {
         } else {
             None
         };
-        let test = std::thread::current().name().unwrap_or_default().to_owned();
-        Self { kind, folder, database, begun, test }
+        Self { kind, folder, database, _time: time }
     }
 
     /// The database's address, where there is one.
@@ -111,18 +132,8 @@ impl Home {
     }
 }
 
-/// Writes down how long a test had a home, where `cargo xtask test` asks for it.
-fn record_time(home: &Home) {
-    let Some(file) = std::env::var_os("TESSERA_TEST_TIMES") else { return };
-    let since_epoch = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
-    let line = format!("{} {} {}\n", since_epoch(home.begun), since_epoch(SystemTime::now()), home.test);
-    let file = std::fs::OpenOptions::new().append(true).create(true).open(file);
-    let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
-}
-
 impl Drop for Home {
     fn drop(&mut self) {
-        record_time(self);
         let _ = std::fs::remove_dir_all(&self.folder);
         if let Some(name) = self.database.take() {
             // Dropping cannot wait on the runtime that it may run in.

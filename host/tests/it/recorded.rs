@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Map, Value, json};
 
 use self::calls::{Call, calls};
-use crate::harness::{Home, Host, Kind, Rest};
+use crate::harness::{Home, Host, Kind, Rest, TestTime};
 use crate::operations::fixture::Fixture;
 use crate::operations::shape::Shape;
 use crate::operations::{Row, groups};
@@ -63,6 +63,7 @@ async fn openapi_document_is_as_recorded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rest_answers_are_as_recorded() {
+    let _time = TestTime::start();
     let groups = futures_util::stream::iter(groups());
     let groups =
         groups.map(|(group, rows)| tokio::spawn(answers_of(group, rows))).buffer_unordered(CONCURRENT);
