@@ -6,4 +6,4 @@ pub mod rpc;
 pub mod shape;
 mod table;
 
-pub use table::{Row, groups, rows};
+pub use table::{Caller, Row, groups, rows};

@@ -4,6 +4,7 @@
 //! times near now have to be equal.
 
 mod fields;
+mod streams;
 
 use std::collections::BTreeSet;
 
@@ -22,7 +23,7 @@ use tonic_types::StatusExt as _;
 use crate::harness::{Answer, Grpc, Home, Host, Kind, Rest};
 use crate::operations::fixture::Fixture;
 use crate::operations::shape::Shape;
-use crate::operations::{Row, groups, rows, rpc};
+use crate::operations::{Caller, Row, groups, rows, rpc};
 
 /// Groups of operations that are called at a time.
 pub const CONCURRENT: usize = 3;
@@ -34,6 +35,16 @@ pub async fn send(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>
 
 /// A row as a request over REST.
 pub fn request(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>) -> reqwest::RequestBuilder {
+    request_to(rest, row, row.path, fixture, bad)
+}
+
+fn request_to(
+    rest: &Rest,
+    row: &Row,
+    path: &str,
+    fixture: &Fixture,
+    bad: Option<&Value>,
+) -> reqwest::RequestBuilder {
     let mut query = fixture.fill(row.query);
     let mut body = row.body.clone();
     match (bad, &row.method) {
@@ -45,7 +56,7 @@ pub fn request(rest: &Rest, row: &Row, fixture: &Fixture, bad: Option<&Value>) -
         (Some(bad), _) => body = bad.clone(),
         (None, _) => {}
     }
-    let path = format!("{}?{query}", fixture.fill(row.path));
+    let path = format!("{}?{query}", fixture.fill(path));
     let request = rest.request(row.method.clone(), path.trim_end_matches('?'));
     match fixture.fill_json(&body) {
         Value::Null => request,
@@ -94,7 +105,7 @@ async fn every_route_has_a_row() {
 /// Both transports of two hosts that are called with the same operations in the same order.
 struct Pair {
     _homes: [Home; 2],
-    _hosts: [Host; 2],
+    hosts: [Host; 2],
     rest: Rest,
     /// The other host over REST, for its objects.
     other: Rest,
@@ -106,7 +117,7 @@ impl Pair {
         let homes = [Home::new(kind).await, Home::new(kind).await];
         let hosts = [Host::start(&homes[0]).await, Host::start(&homes[1]).await];
         let (rest, other, grpc) = (hosts[0].rest(), hosts[1].rest(), hosts[1].grpc().await);
-        Self { _homes: homes, _hosts: hosts, rest, other, grpc }
+        Self { _homes: homes, hosts, rest, other, grpc }
     }
 
     async fn fixtures(&self) -> [Fixture; 2] {
@@ -116,15 +127,62 @@ impl Pair {
     }
 }
 
-/// A call of a row: its name, and REST's and gRPC's request.
-type Call<'a> = (&'a str, Option<&'a Value>, &'a Value);
+/// A call of a row over both transports.
+struct Call<'a> {
+    name: &'a str,
+    caller: Caller,
+    path: &'a str,
+    /// REST's body or query, if it is not the row's.
+    rest: Option<&'a Value>,
+    /// The message of gRPC.
+    grpc: &'a Value,
+}
+
+impl Call<'_> {
+    /// All that may name objects of the fixture.
+    fn text(&self) -> String {
+        let key = if let Caller::Key(name) = self.caller { format!("{{{name}}}") } else { String::new() };
+        let rest = self.rest.unwrap_or(&Value::Null);
+        format!("{} {rest} {} {key}", self.path, self.grpc)
+    }
+
+    async fn send(&self, pair: &Pair, row: &Row, fixture: &Fixture) -> Answer {
+        let rest = fixture.client(&pair.rest, self.caller);
+        let request = request_to(&rest, row, self.path, fixture, self.rest);
+        rest.send(match self.caller {
+            Caller::Public => request.header("x-tenant", "default"),
+            _ => request,
+        })
+        .await
+    }
+
+    async fn answer(&self, pair: &Pair, row: &Row, fixture: &Fixture) -> Result<DynamicMessage, Status> {
+        let message = fixture.fill_json(self.grpc);
+        match self.caller {
+            Caller::Root => rpc::answer(&pair.grpc, row.rpc, &message).await,
+            caller => rpc::answer(&pair.grpc.with_key(fixture.key(caller)), row.rpc, &message).await,
+        }
+    }
+}
 
 /// The calls of a row on objects that exist. What leaves the objects as they are goes first.
 fn calls(row: &Row) -> Vec<Call<'_>> {
-    let own = [("good", None, &row.ask)];
-    let bad = row.bad.iter().map(|(rest, grpc)| ("rule broken", Some(rest), grpc));
-    let further = row.further.iter().map(|further| (further.name, Some(&further.rest), &further.grpc));
-    own.into_iter().chain(bad).chain(further).collect()
+    let own = Call { name: "good", caller: Caller::Root, path: row.path, rest: None, grpc: &row.ask };
+    let bad = row.bad.iter().map(|(rest, grpc)| Call {
+        name: "rule broken",
+        caller: Caller::Root,
+        path: row.path,
+        rest: Some(rest),
+        grpc,
+    });
+    let further = row.further.iter().map(|further| Call {
+        name: further.name,
+        caller: further.caller,
+        path: further.path.unwrap_or(row.path),
+        rest: Some(&further.rest),
+        grpc: &further.grpc,
+    });
+    [own].into_iter().chain(bad).chain(further).collect()
 }
 
 /// Calls every operation over both transports, and returns where they differ and what gRPC answered.
@@ -139,28 +197,34 @@ async fn compared(kind: Kind, rows: Vec<Row>) -> (Vec<String>, BTreeSet<String>)
             fixtures = pair.fixtures().await;
         }
         is_used = row.method != Method::GET;
-        let [ours, theirs] = &fixtures;
-        for (name, body, message) in calls(row) {
-            if row.stream {
-                if let Some(message) = first_message(&pair.grpc, row, theirs).await {
-                    fields::set(&message, &mut seen);
-                }
-                continue;
+        if row.stream {
+            if kind == Kind::Memory {
+                let messages = streams::messages(&pair, row, &fixtures[1]).await;
+                messages.iter().for_each(|message| fields::set(message, &mut seen));
             }
-            let answer = send(&pair.rest, row, ours, body).await;
-            let message = rpc::answer(&pair.grpc, row.rpc, &theirs.fill_json(message)).await;
+            continue;
+        }
+        for call in calls(row) {
+            let [ours, theirs] = &mut fixtures;
+            let text = call.text();
+            tokio::join!(ours.prepare(&pair.rest, &text), theirs.prepare(&pair.other, &text));
+            let (ours, theirs) = (&*ours, &*theirs);
+            let answer = call.send(&pair, row, ours).await;
+            let message = call.answer(&pair, row, theirs).await;
             if let Ok(message) = &message {
                 fields::set(message, &mut seen);
             }
-            if name == "good" {
+            if call.name == "good" {
                 assert!(answer.status.is_success(), "{}: {} {:#}", row.id, answer.status, answer.body);
             }
             let (rest, grpc) = outcomes(row, &answer, message, [ours, theirs]);
             if rest != grpc {
-                unequal.push(format!("{} [{name}] on {kind:?}:\n  REST {rest}\n  gRPC {grpc}", row.id));
+                unequal
+                    .push(format!("{} [{}] on {kind:?}:\n  REST {rest}\n  gRPC {grpc}", row.id, call.name));
             }
         }
-        if row.route.contains('{') && !row.stream {
+        if row.route.contains('{') {
+            let [ours, theirs] = &fixtures;
             let answer = send(&pair.rest, row, &ours.absent(), None).await;
             let message = rpc::answer(&pair.grpc, row.rpc, &theirs.absent().fill_json(&row.ask)).await;
             assert!(!answer.status.is_success(), "{}: {:#}", row.id, answer.body);
@@ -171,16 +235,6 @@ async fn compared(kind: Kind, rows: Vec<Row>) -> (Vec<String>, BTreeSet<String>)
         }
     }
     (unequal, seen)
-}
-
-/// What a stream begins with, where that is the state of something.
-async fn first_message(grpc: &Grpc, row: &Row, fixture: &Fixture) -> Option<DynamicMessage> {
-    match row.id {
-        "availability.stream" | "booking.stream" => {
-            Some(rpc::answer(grpc, row.rpc, &fixture.fill_json(&row.ask)).await.unwrap())
-        }
-        _ => None,
-    }
 }
 
 /// Both outcomes in one form: the answer, or the error.
@@ -272,7 +326,7 @@ fn plain(value: &Value) -> Value {
         Value::Object(map) => {
             let map = named(map);
             if let Some(inner) = typed(&map) {
-                return plain(inner);
+                return plain(&inner);
             }
             let fields = map.iter().filter(|(name, _)| *name != "transport");
             let fields = fields.map(|(name, value)| {
@@ -328,10 +382,15 @@ fn named(map: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// A value that says its type, without the type.
-fn typed(map: &Map<String, Value>) -> Option<&Value> {
+fn typed(map: &Map<String, Value>) -> Option<Value> {
     let (name, value) = map.iter().next().filter(|_| map.len() == 1)?;
-    match name.as_str() {
-        "text" | "integer" | "boolean" | "time" | "decimal" | "texts" | "values" => Some(value),
+    match (name.as_str(), value) {
+        ("text" | "integer" | "boolean" | "time" | "decimal" | "money" | "texts" | "values", value) => {
+            Some(value.clone())
+        }
+        // Over gRPC it is a text.
+        ("json", Value::String(text)) => serde_json::from_str(text).ok(),
+        ("json", value) => Some(value.clone()),
         _ => None,
     }
 }

@@ -6,4 +6,4 @@ mod hooks;
 mod lifecycle;
 mod timers;
 
-pub use components::{component, install, newer, upload, varied, versioned};
+pub use components::{SAMPLE, component, install, newer, upload, varied, versioned};

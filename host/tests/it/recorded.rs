@@ -88,6 +88,7 @@ async fn answers_of(group: &'static str, rows: Vec<Row>) -> Vec<String> {
             if call.fresh && !answers.is_empty() {
                 fixture = Fixture::new(&rest).await;
             }
+            fixture.prepare(&rest, &call.text()).await;
             answers.push(recorded(&rest, &call, &fixture).await);
         }
         let document = json!({"operation": row.id, "calls": answers});

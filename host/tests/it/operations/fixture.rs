@@ -1,5 +1,7 @@
 //! What operations work on: one of each, fresh, in the tenant `default`.
 
+mod extras;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -57,7 +59,7 @@ impl Fixture {
         rest.issue(&project, "Timed").await;
         let [venue, series, event, ticket_type] = show(rest, &name).await;
         let pool = json!({"name": "Floor", "capacity": 50});
-        let pool = made(rest, &format!("/v1/events/{event}/pools"), pool, "pool").await;
+        let pool = create(rest, &format!("/v1/events/{event}/pools"), pool, "pool").await;
         let [other_event, seated, reservation, lock] = seated(rest, &name).await;
         let [ticket, code, used, check_in] = sold(rest, [&other_event, &seated], &name).await;
         let booking = queued(rest, &other_event).await;
@@ -132,7 +134,7 @@ impl Fixture {
 
     /// The values that no other fixture has, with their names; longer values first.
     pub fn distinct(&self) -> Vec<(String, &'static str)> {
-        let shared = ["spare", "component", "command", "label", "kind", "soon"];
+        let shared = ["spare", "component", "command", "label", "kind", "soon", "gates_open"];
         let distinct = self.0.iter().filter(|(name, value)| !shared.contains(name) && *value != "not-an-id");
         let mut distinct: Vec<_> = distinct.map(|(name, value)| (value.clone(), *name)).collect();
         distinct.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
@@ -171,15 +173,15 @@ async fn release(rest: &Rest, plugin: &str, version: &str, component: Vec<u8>) -
 /// A venue and a series, and an event that sells, with a ticket type.
 async fn show(rest: &Rest, name: &str) -> [String; 4] {
     let venue = json!({"name": name, "address": MARK, "city": "Berlin", "country": "Germany"});
-    let venue = made(rest, "/v1/venues", venue, "venue").await;
-    let series = made(rest, "/v1/series", json!({"name": name, "description": MARK}), "series").await;
+    let venue = create(rest, "/v1/venues", venue, "venue").await;
+    let series = create(rest, "/v1/series", json!({"name": name, "description": MARK}), "series").await;
     let event = json!({
         "title": name, "category": "concert", "status": "active", "featured": true, "max_capacity": 1000,
         "start_date": "2126-03-01T19:00:00Z", "end_date": "2126-03-01T22:00:00Z",
     });
-    let event = made(rest, "/v1/events", event, "event").await;
+    let event = create(rest, "/v1/events", event, "event").await;
     let held = json!({"name": name, "price": {"amount": 1250, "currency": "EUR"}, "quantity": 100});
-    let ticket_type = made(rest, &format!("/v1/events/{event}/tickets"), held, "ticket_type").await;
+    let ticket_type = create(rest, &format!("/v1/events/{event}/tickets"), held, "ticket_type").await;
     [venue, series, event, ticket_type]
 }
 
@@ -189,15 +191,15 @@ async fn seated(rest: &Rest, name: &str) -> [String; 4] {
         "title": name, "category": MARK, "status": "active", "max_capacity": 9,
         "start_date": "2126-04-01T19:00:00Z", "end_date": "2126-04-01T22:00:00Z",
     });
-    let event = made(rest, "/v1/events", event, "event").await;
+    let event = create(rest, "/v1/events", event, "event").await;
     let held = json!({"name": name, "price": {"amount": 4000, "currency": "EUR"}});
-    let held = made(rest, &format!("/v1/events/{event}/tickets"), held, "ticket_type").await;
+    let held = create(rest, &format!("/v1/events/{event}/tickets"), held, "ticket_type").await;
     let seats: Vec<_> = (1..=9).map(|number| json!({"row": "A", "number": number})).collect();
     rest.post(&format!("/v1/tickets/types/{held}/seats"), json!({"seats": seats})).await.expect(200);
     let wanted = json!({"event_id": event, "ticket_type_id": held, "quantity": 2, "user_id": name});
-    let reservation = made(rest, "/v1/reservations", wanted, "reservation").await;
+    let reservation = create(rest, "/v1/reservations", wanted, "reservation").await;
     let lock = json!({"pool_id": event, "quantity": 1, "reason": MARK});
-    let lock = made(rest, &format!("/v1/events/{event}/locks"), lock, "lock").await;
+    let lock = create(rest, &format!("/v1/events/{event}/locks"), lock, "lock").await;
     [event, held, reservation, lock]
 }
 
@@ -212,7 +214,7 @@ async fn sold(rest: &Rest, [event, held]: [&str; 2], name: &str) -> [String; 4] 
         [0, 1, 2].map(|place| wanted["tickets"][place]["id"].as_str().unwrap().to_owned());
     rest.post(&format!("/v1/tickets/{moved}:transfer"), json!({"holder": MARK})).await.expect(200);
     let at = json!({"ticket_id": used, "gate": MARK});
-    let check_in = made(rest, &format!("/v1/events/{event}/check-ins"), at, "record").await;
+    let check_in = create(rest, &format!("/v1/events/{event}/check-ins"), at, "record").await;
     let ticket_with_code = rest.get(&format!("/v1/tickets/{ticket}")).await;
     let code = ticket_with_code.expect(200)["ticket"]["code"].as_str().unwrap().to_owned();
     [ticket, code, used, check_in]
@@ -223,16 +225,16 @@ async fn queued(rest: &Rest, event: &str) -> String {
     let queue = format!("/v1/events/{event}/queue");
     // Who is served leaves soon: a host looks after a bounded number of queues at once.
     rest.put(&queue, json!({"max_active": 1, "active_seconds": 10})).await.expect(200);
-    made(rest, &queue, json!({"user_id": "served"}), "booking").await;
+    create(rest, &queue, json!({"user_id": "served"}), "booking").await;
     let begun = Instant::now();
     while rest.get(&queue).await.expect(200)["active"] == 0 {
         assert!(begun.elapsed() < Duration::from_secs(20), "nobody is served");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    made(rest, &queue, json!({"user_id": MARK}), "booking").await
+    create(rest, &queue, json!({"user_id": MARK}), "booking").await
 }
 
-async fn made(rest: &Rest, path: &str, body: Value, name: &str) -> String {
+async fn create(rest: &Rest, path: &str, body: Value, name: &str) -> String {
     rest.post(path, body).await.expect(201)[name]["id"].as_str().unwrap().to_owned()
 }
 

@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, SerializeOptions};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
 use serde_json::Value;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::{Request, Status};
+use tonic::{Request, Status, Streaming};
 
 use crate::harness::Grpc;
 
@@ -37,6 +37,26 @@ pub fn json(message: &DynamicMessage, skip_defaults: bool) -> Value {
 
 /// Calls an RPC; of a stream, the first message.
 pub async fn answer(grpc: &Grpc, rpc: &str, request: &Value) -> Result<DynamicMessage, Status> {
+    let mut messages = open(grpc, rpc, request).await?;
+    messages.next().await?.ok_or_else(|| Status::internal("no answer"))
+}
+
+/// The messages that an RPC answers.
+pub struct Messages {
+    output: MessageDescriptor,
+    stream: Streaming<Vec<u8>>,
+}
+
+impl Messages {
+    /// The next message; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<DynamicMessage>, Status> {
+        let bytes = self.stream.message().await?;
+        Ok(bytes.map(|bytes| DynamicMessage::decode(self.output.clone(), bytes.as_slice()).unwrap()))
+    }
+}
+
+/// Calls an RPC and returns its answer as a stream.
+pub async fn open(grpc: &Grpc, rpc: &str, request: &Value) -> Result<Messages, Status> {
     let pool = pool();
     let method = method(pool, rpc);
     let message = DynamicMessage::deserialize(method.input(), request)
@@ -51,9 +71,8 @@ pub async fn answer(grpc: &Grpc, rpc: &str, request: &Value) -> Result<DynamicMe
         None => metadata.insert("x-tenant", "default".parse().unwrap()),
     };
     let path = PathAndQuery::try_from(format!("/{rpc}")).unwrap();
-    let mut answers = client.streaming(request, path, Raw).await?.into_inner();
-    let bytes = answers.message().await?.ok_or_else(|| Status::internal("no answer"))?;
-    Ok(DynamicMessage::decode(method.output(), bytes.as_slice()).unwrap())
+    let stream = client.streaming(request, path, Raw).await?.into_inner();
+    Ok(Messages { output: method.output(), stream })
 }
 
 #[derive(Clone, Copy)]

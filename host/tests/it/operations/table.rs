@@ -2,23 +2,18 @@
 
 mod admission;
 mod booking;
+mod calls;
 mod catalog;
+mod fields;
 mod further;
 mod inventory;
+mod lists;
 mod plugins;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A call of an operation with another request than its row's.
-#[derive(Clone)]
-pub struct Further {
-    pub name: &'static str,
-    /// The body over REST; of a GET, the query.
-    pub rest: Value,
-    /// The message of gRPC.
-    pub grpc: Value,
-}
+pub use self::calls::{Caller, Further};
 
 /// An operation.
 #[derive(Clone)]
@@ -81,7 +76,7 @@ fn row(
         rpc,
         ask,
         bad: None,
-        further: further::further(id),
+        further: [further::further(id), fields::further(id)].concat(),
         stream: false,
         document: false,
     }
@@ -113,12 +108,6 @@ impl Row {
     fn query(mut self, query: &'static str) -> Self {
         self.query = query;
         self
-    }
-
-    /// A list: pages may not be negative.
-    fn list(self) -> Self {
-        let bad = json!({"page_size": -1});
-        self.bad(bad.clone(), bad)
     }
 
     fn streaming(mut self) -> Self {
@@ -172,7 +161,7 @@ fn tenancy() -> Vec<Row> {
             json!({"filter": "slug:{tenant}"}),
         )
         .query("filter=slug:{tenant}")
-        .list(),
+        .list_of("slug:{tenant},{second_tenant}"),
         row(
             "tenant.update",
             Method::PATCH,
@@ -238,7 +227,9 @@ fn users() -> Vec<Row> {
             post(id("create"), at(""), new.clone(), rpc("CreateUser"), new.clone())
                 .bad(bad.clone(), bad.clone()),
             get(id("get"), at("/{user_id}"), rpc("GetUser"), user.clone()),
-            get(id("list"), at(""), rpc("ListUsers"), filter).query("filter=email:{held_email}").list(),
+            get(id("list"), at(""), rpc("ListUsers"), filter)
+                .query("filter=email:{held_email}")
+                .list_of("email:{held_email},{second_email}"),
             row(id("replace"), Method::PUT, at("/{user_id}"), new.clone(), rpc("UpdateUser"), whole.clone()),
             row(
                 id("update"),
@@ -327,7 +318,7 @@ fn projects() -> Vec<Row> {
             json!({"filter": "name:{name}"}),
         )
         .query("filter=name:{name}")
-        .list(),
+        .list_of("name:{name},{second}"),
         row(
             "project.replace",
             Method::PUT,

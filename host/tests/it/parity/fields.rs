@@ -8,7 +8,19 @@ use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
 use crate::operations::rpc;
 
 /// Fields that no answer of the table sets, with the reason.
-const EXCEPTIONS: &[(&str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("plugin.v1.CreateInstallationResponse.lagging_hosts", LAGGING),
+    ("plugin.v1.UpdateInstallationResponse.lagging_hosts", LAGGING),
+    ("plugin.v1.RollbackInstallationResponse.lagging_hosts", LAGGING),
+    ("plugin.v1.DeleteInstallationResponse.lagging_hosts", LAGGING),
+    ("plugin.v1.Timer.parked", PARKED),
+    ("plugin.v1.RetryInstallationTimersResponse.timers", PARKED),
+];
+
+const LAGGING: &str = "a host in memory has no other hosts; see plugins::lifecycle::stopped_host_lags";
+
+const PARKED: &str = "a timer is parked after an hour of failures; \
+    see plugins::timers::failing_timer_is_parked_listed_and_retried_on_request";
 
 /// The names of all fields whose values are names of an enum.
 pub(super) fn enums() -> &'static BTreeSet<String> {

@@ -1,4 +1,4 @@
-//! The example plugins as components, built once for all tests.
+//! The example plugins and the sample plugin as components, built once for all tests.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,10 @@ use crate::harness::Rest;
 
 type ComponentCell = Arc<OnceLock<Vec<u8>>>;
 
-/// Returns the component of an example plugin.
+/// The plugin for tests only, beside this file.
+pub const SAMPLE: &str = "sample";
+
+/// Returns the component of an example plugin or of the sample plugin.
 pub fn component(name: &str) -> Vec<u8> {
     static BUILT: Mutex<Option<HashMap<String, ComponentCell>>> = Mutex::new(None);
     let cell = {
@@ -22,7 +25,8 @@ pub fn component(name: &str) -> Vec<u8> {
 }
 
 fn build(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(name);
+    let plugins = if name == SAMPLE { "tests/it/plugins" } else { "../plugins" };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(plugins).join(name);
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.wasm", std::process::id()));
     let built = Command::new(env!("CARGO_BIN_EXE_tessera"))
         .args(["plugin", "build"])

@@ -1,5 +1,6 @@
 //! Releases and installations: refused uploads, changes and rollback, state machines, several hosts and tenants.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -322,6 +323,27 @@ async fn installation_is_in_force_on_other_hosts_once_none_lags() {
     drop(one);
     let again = Host::start(&home).await;
     assert_eq!(again.rest().post("/v1/issues", body).await.code(422), "FIELD_REQUIRED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_host_lags() {
+    let home = Home::new(Kind::Postgres).await;
+    let (one, other) = (Host::start(&home).await, Host::start(&home).await);
+    let rest = one.rest();
+    let release = upload(&rest, component("text-policy")).await;
+    let next = upload(&rest, newer(&component("text-policy"))).await;
+    let stop = Command::new("kill").args(["-STOP", &other.pid().to_string()]).status().unwrap();
+    assert!(stop.success());
+    let lagging = |answer: &Answer| {
+        let hosts = done(answer)["lagging_hosts"].as_array().unwrap().clone();
+        assert!(hosts.len() == 1 && hosts[0].as_str().is_some_and(|host| !host.is_empty()), "{hosts:?}");
+    };
+    let created = rest.post("/v1/installations", json!({"release": {"digest": release["digest"]}})).await;
+    lagging(&created);
+    let path = path(&created.body["installation"]);
+    lagging(&rest.patch(&path, json!({"release": {"digest": next["digest"]}})).await);
+    lagging(&rest.post(&format!("{path}:rollback"), json!({})).await);
+    lagging(&rest.delete(&path).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

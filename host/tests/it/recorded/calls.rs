@@ -6,8 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::Rest;
-use crate::operations::Row;
 use crate::operations::fixture::Fixture;
+use crate::operations::{Caller, Row};
 
 /// What a request carries.
 #[derive(Clone)]
@@ -29,8 +29,7 @@ pub(super) struct Call {
     query: String,
     headers: Vec<(&'static str, String)>,
     body: Body,
-    /// Whether it is sent with a key.
-    key: bool,
+    caller: Caller,
     /// Whether it needs objects that no call before it has touched.
     pub(super) fresh: bool,
     /// Whether its objects do not exist.
@@ -60,7 +59,7 @@ impl Call {
 
     /// The request with the fixture's names filled in.
     pub(super) fn request(&self, rest: &Rest, fixture: &Fixture) -> reqwest::RequestBuilder {
-        let rest = if self.key { rest.clone() } else { rest.with_key(None) };
+        let rest = fixture.client(rest, self.caller);
         let path = format!("{}?{}", fixture.fill(&self.path), fixture.fill(&self.query));
         let mut request = rest.request(self.method.clone(), path.trim_end_matches('?'));
         for (name, value) in &self.headers {
@@ -95,10 +94,21 @@ impl Call {
                 request["body"] = json!(text);
             }
         }
-        if !self.key {
-            request["key"] = json!("none");
+        match self.caller {
+            Caller::Root => {}
+            Caller::Public => request["key"] = json!("none"),
+            Caller::Key(name) => request["key"] = json!(format!("{{{name}}}")),
         }
         request
+    }
+
+    /// All that may name objects of the fixture.
+    pub(super) fn text(&self) -> String {
+        self.described().to_string()
+    }
+
+    fn without_key(&self, name: &str) -> Self {
+        Self { caller: Caller::Public, ..self.with_header(name, "x-tenant", "default") }
     }
 }
 
@@ -133,7 +143,7 @@ pub(super) fn calls(row: &Row) -> Vec<Call> {
         query: row.query.to_owned(),
         headers: Vec::new(),
         body,
-        key: true,
+        caller: Caller::Root,
         fresh: false,
         absent: false,
         malformed_ids: false,
@@ -143,21 +153,24 @@ pub(super) fn calls(row: &Row) -> Vec<Call> {
     calls.extend(refused_bodies(&good));
     calls.extend(row.bad.iter().map(|(rest, _)| variant(&good, "rule broken", rest)));
     calls.extend(row.further.iter().map(|further| {
+        let call = match further.caller {
+            Caller::Public => good.without_key(further.name),
+            caller => Call { caller, ..good.clone() },
+        };
+        let path = further.path.unwrap_or(row.path).to_owned();
         let fresh = row.method != Method::GET;
-        Call { fresh, ..variant(&good, further.name, &further.rest) }
+        variant(&Call { path, fresh, ..call }, further.name, &further.rest)
     }));
     calls
 }
 
 fn reads(good: &Call, row: &Row) -> Vec<Call> {
-    let anonymous = Call { key: false, ..good.with_header("without a key", "x-tenant", "default") };
-    let mut calls = vec![good.clone(), good.named("repeated"), anonymous];
+    let mut calls = vec![good.clone(), good.named("repeated"), good.without_key("without a key")];
     let with =
         |more: &str| if row.query.is_empty() { more.to_owned() } else { format!("{}&{more}", row.query) };
     calls.push(good.with_query("unknown parameter", with("nonsense=1")));
     if row.bad.as_ref().is_some_and(|(rest, _)| rest.get("page_size").is_some()) {
         for more in [
-            "page_size=1",
             "page_size=0",
             "page_size=100000",
             "page_size=many",
@@ -179,7 +192,7 @@ fn writes(good: &Call, row: &Row) -> Vec<Call> {
     let mut calls = vec![
         Call { fresh: true, ..keyed.clone() },
         keyed.named("repeated with its key"),
-        Call { key: false, ..good.with_header("without a key", "x-tenant", "default") },
+        good.without_key("without a key"),
         Call { fresh: true, ..good.with_query("unknown parameter", "nonsense=1") },
     ];
     if matches!(good.body, Body::Json(_)) {

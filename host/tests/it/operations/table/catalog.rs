@@ -41,7 +41,7 @@ fn venues() -> Vec<Row> {
             json!({"filter": "name:{name}"}),
         )
         .query("filter=name:{name}")
-        .list(),
+        .list_of("name:{name},{second}"),
         row(
             "venue.replace",
             Method::PUT,
@@ -83,7 +83,7 @@ fn series() -> Vec<Row> {
             json!({"filter": "name:{name}"}),
         )
         .query("filter=name:{name}")
-        .list(),
+        .list_of("name:{name},{second}"),
         row(
             "series.replace",
             Method::PUT,
@@ -142,10 +142,10 @@ fn lists() -> Vec<Row> {
     vec![
         get("event.list", "/v1/events", "ticket.v1.TicketService/GetEvents", filter.clone())
             .query("filter=title:{name}")
-            .list(),
+            .list_of("title:{name},{second}"),
         get("event.featured", "/v1/events/featured", "ticket.v1.TicketService/GetFeaturedEvents", filter)
             .query("filter=title:{name}")
-            .list(),
+            .list_of("title:{name},{second}"),
         get(
             "event.categories",
             "/v1/events/categories",

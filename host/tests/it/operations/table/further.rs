@@ -1,41 +1,14 @@
 //! More calls of operations: with other fields set, and with a rule broken.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Further;
+use super::calls::{call, differing, joined, patch};
 
 /// What an operation is called with beside its row's own request.
 pub(super) fn further(id: &str) -> Vec<Further> {
     let id = id.strip_prefix("v2.").unwrap_or(id);
     [tracker(id), work(id), parts(id), plugins(id), catalog(id), prices(id), supply(id), door(id)].concat()
-}
-
-/// A call whose gRPC request is REST's body, or REST's query, with the ids of the path.
-fn call(name: &'static str, path: &Value, rest: Value) -> Further {
-    let grpc = joined(&rest, path);
-    Further { name, rest, grpc }
-}
-
-/// The same as a patch: the mask is the names of the fields, and a null is left out.
-fn patch(name: &'static str, path: &Value, rest: Value) -> Further {
-    let fields = rest.as_object().unwrap();
-    let mask: Vec<_> = fields.keys().map(|name| camel(name)).collect();
-    let set = fields.iter().filter(|(_, value)| !value.is_null());
-    let set = Value::Object(set.map(|(name, value)| (name.clone(), value.clone())).collect());
-    let grpc = joined(&joined(&set, path), &json!({"update_mask": mask.join(",")}));
-    Further { name, rest, grpc }
-}
-
-fn camel(name: &str) -> String {
-    let mut words = name.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |text, word| text + &word[..1].to_uppercase() + &word[1..])
-}
-
-fn joined(value: &Value, more: &Value) -> Value {
-    let mut fields = value.as_object().unwrap().clone();
-    fields.extend(more.as_object().unwrap().clone());
-    Value::Object(fields)
 }
 
 fn tracker(id: &str) -> Vec<Further> {
@@ -62,16 +35,16 @@ fn tracker(id: &str) -> Vec<Further> {
             json!({"filter": "slug:{tenant} state:active", "order_by": "slug desc", "page_size": 1}),
         )],
         "key.create" => vec![
-            Further {
-                name: "every field",
-                rest: json!({"name": "all", "roles": ["agent", "gate"], "user_id": "{user_id}", "expires_at": "2126-01-02T03:04:05.678901Z", "tenant": "default"}),
-                grpc: json!({"name": "all", "roles": ["AGENT", "GATE"], "user_id": "{user_id}", "expires_at": "2126-01-02T03:04:05.678901Z", "tenant": "default"}),
-            },
-            Further {
-                name: "expired already",
-                rest: json!({"name": "late", "roles": ["viewer"], "expires_at": "2020-01-01T00:00:00Z"}),
-                grpc: json!({"name": "late", "roles": ["VIEWER"], "expires_at": "2020-01-01T00:00:00Z"}),
-            },
+            differing(
+                "every field",
+                json!({"name": "all", "roles": ["agent", "gate"], "user_id": "{user_id}", "expires_at": "2126-01-02T03:04:05.678901Z", "tenant": "default"}),
+                json!({"name": "all", "roles": ["AGENT", "GATE"], "user_id": "{user_id}", "expires_at": "2126-01-02T03:04:05.678901Z", "tenant": "default"}),
+            ),
+            differing(
+                "expired already",
+                json!({"name": "late", "roles": ["viewer"], "expires_at": "2020-01-01T00:00:00Z"}),
+                json!({"name": "late", "roles": ["VIEWER"], "expires_at": "2020-01-01T00:00:00Z"}),
+            ),
         ],
         "tenant.create" => vec![
             call("other names", &none, json!({"slug": "{slug}-b", "name": "Ünïcode GmbH"})),
@@ -146,13 +119,10 @@ fn tracker(id: &str) -> Vec<Further> {
                     ],
                 })
             };
-            let both = |name, default| Further {
-                name,
-                rest: scheme(["open", "done"], ["integer", "text"], default),
-                grpc: joined(
-                    &project,
-                    &json!({"scheme": scheme(["OPEN", "DONE"], ["INTEGER", "TEXT"], default)}),
-                ),
+            let both = |name, default| {
+                let message = json!({"scheme": scheme(["OPEN", "DONE"], ["INTEGER", "TEXT"], default)});
+                let body = scheme(["open", "done"], ["integer", "text"], default);
+                differing(name, body, joined(&project, &message))
             };
             vec![both("every field", "STORY"), both("default that is no type", "EPIC")]
         }
@@ -236,10 +206,9 @@ fn work(id: &str) -> Vec<Further> {
 
 fn parts(id: &str) -> Vec<Further> {
     let issue = json!({"issue_id": "{issue_id}"});
-    let link = |name, rest: &str, grpc: &str, other: &str| Further {
-        name,
-        rest: json!({"kind": rest, "other_id": other}),
-        grpc: joined(&issue, &json!({"kind": grpc, "other_id": other})),
+    let link = |name, rest: &str, grpc: &str, other: &str| {
+        let message = joined(&issue, &json!({"kind": grpc, "other_id": other}));
+        differing(name, json!({"kind": rest, "other_id": other}), message)
     };
     match id {
         "comment.add" => vec![
@@ -276,19 +245,19 @@ fn plugins(id: &str) -> Vec<Further> {
             json!({"filter": "plugin:{spare}", "order_by": "uploaded", "page_size": 1}),
         )],
         "installation.create" => vec![
-            Further {
-                name: "of the tenant",
-                rest: joined(&new("closed"), &json!({"enabled": false, "grants": []})),
-                grpc: joined(&new("CLOSED"), &json!({"enabled": false, "grants": {"rights": []}})),
-            },
-            Further {
-                name: "unknown setting and grant",
-                rest: joined(&new("closed"), &json!({"settings": {"nonsense": 1}, "grants": ["nonsense"]})),
-                grpc: joined(
+            differing(
+                "of the tenant",
+                joined(&new("closed"), &json!({"enabled": false, "grants": []})),
+                joined(&new("CLOSED"), &json!({"enabled": false, "grants": {"rights": []}})),
+            ),
+            differing(
+                "unknown setting and grant",
+                joined(&new("closed"), &json!({"settings": {"nonsense": 1}, "grants": ["nonsense"]})),
+                joined(
                     &new("CLOSED"),
                     &json!({"settings_json": "{\"nonsense\":1}", "grants": {"rights": ["nonsense"]}}),
                 ),
-            },
+            ),
         ],
         "installation.update" => vec![patch(
             "limits",

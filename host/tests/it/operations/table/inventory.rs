@@ -166,7 +166,7 @@ fn seats() -> Vec<Row> {
         )
         .at("/v1/tickets/types/{seated_id}/seats")
         .query("filter=free:false")
-        .bad(json!({"page_size": -1}), json!({"ticket_type_id": "{seated_id}", "page_size": -1})),
+        .list(),
         post(
             "seat.delete",
             "/v1/tickets/types/{ticket_type_id}:delete_seats",

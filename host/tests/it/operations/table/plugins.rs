@@ -35,7 +35,7 @@ fn releases() -> Vec<Row> {
         .bad(json!("bm8gd2FzbQ=="), json!({"component": "bm8gd2FzbQ=="})),
         get("release.list", "/v1/releases", "plugin.v1.PluginService/ListReleases", filter)
             .query("filter=plugin:{spare}")
-            .list(),
+            .list_of("plugin:support-sla"),
         get("release.get", RELEASE, "plugin.v1.PluginService/GetRelease", digest.clone()),
         delete("release.delete", RELEASE, "plugin.v1.PluginService/DeleteRelease", digest),
         post(
@@ -58,7 +58,6 @@ fn installations() -> Vec<Row> {
     };
     let back = json!({"release": {"digest": "{earlier}"}});
     let timers = json!({"installation_id": "{installation_id}", "filter": "parked:false", "order_by": "due"});
-    let worse = json!({"installation_id": "{installation_id}", "page_size": -1});
     vec![
         post(
             "installation.create",
@@ -74,7 +73,7 @@ fn installations() -> Vec<Row> {
             json!({"filter": "project:{project_id}"}),
         )
         .query("filter=project:{project_id}")
-        .list(),
+        .list_of("project:{project_id},{sample_project_id}"),
         get(
             "installation.get",
             INSTALLATION,
@@ -118,7 +117,7 @@ fn installations() -> Vec<Row> {
             timers,
         )
         .query("filter=parked:false&order_by=due")
-        .bad(json!({"page_size": -1}), worse),
+        .list(),
         post(
             "timer.retry",
             "/v1/installations/{installation_id}/timers:retry",
