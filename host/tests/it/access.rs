@@ -17,7 +17,7 @@ use crate::tracker::until;
 
 async fn memory() -> (Home, Host) {
     let home = Home::new(Kind::Memory).await;
-    let host = Host::start(&home).await;
+    let host = Host::start_patient(&home).await;
     (home, host)
 }
 

@@ -223,6 +223,11 @@ impl Host {
         Self::start_with(home, &[]).await
     }
 
+    /// Starts a host that allows plugins' calls more time, for tests that are not about time and keep the machine busy.
+    pub async fn start_patient(home: &Home) -> Self {
+        Self::start_with(home, &[("TESSERA_PLUGIN_TIME_MS", "10000")]).await
+    }
+
     /// The same with more settings; an empty value takes one away.
     pub async fn start_with(home: &Home, settings: &[(&str, &str)]) -> Self {
         let mut command = Self::command(home, settings);

@@ -78,7 +78,7 @@ async fn rest_answers_are_as_recorded() {
 /// Calls the operations of a group on a host of its own, and returns the differences from the record.
 async fn answers_of(group: &'static str, rows: Vec<Row>) -> Vec<String> {
     let home = Home::new(Kind::Memory).await;
-    let host = Host::start(&home).await;
+    let host = Host::start_patient(&home).await;
     let rest = host.rest();
     let mut differences = Vec::new();
     for row in rows {
