@@ -235,7 +235,7 @@ fn plugins(id: &str) -> Vec<Further> {
     let new = |policy: &str| {
         json!({
             "release": {"plugin": "{spare}", "version": "1.0.0"}, "order": -2, "on_failure": policy,
-            "limits": {"fuel": 3_000_000, "time_ms": 40, "memory": 2_097_152, "output": 8_192},
+            "limits": {"fuel": 3_000_000, "time_ms": 4_000, "memory": 2_097_152, "output": 8_192},
         })
     };
     match id {
@@ -262,7 +262,7 @@ fn plugins(id: &str) -> Vec<Further> {
         "installation.update" => vec![patch(
             "limits",
             &installation,
-            json!({"limits": {"fuel": 5_000_000, "time_ms": 30}, "order": 7}),
+            json!({"limits": {"fuel": 5_000_000, "time_ms": 3_000}, "order": 7}),
         )],
         "installation.calls" => vec![call("after", &installation, json!({"after": 1}))],
         "issue.command" => vec![call(
