@@ -12,7 +12,7 @@ use wasmtime::{Error, ResourceLimiter};
 use crate::guest_clock::GuestClock;
 
 /// How many bytes an element of a table is counted as.
-const TABLE_ELEMENT_BYTES: u64 = 16;
+pub(crate) const TABLE_ELEMENT_BYTES: u64 = 16;
 
 /// The most bytes of a look-up's arguments.
 const MAX_LOOKUP_BYTES: usize = 4_096;

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use tessera_core::plugin::{Footprint, Hook};
+use tessera_core::plugin::Hook;
 use tessera_core::{Error, ErrorKind, Result};
-use wasmtime::component::Component;
 
 use crate::contract::Contract;
 use crate::inspection::Inspection;
@@ -72,22 +71,12 @@ fn missing_exports(inspection: &Inspection, what: &str) -> Error {
 
 fn forbidden_imports(first: &str, all: &[&String]) -> Error {
     let hint = if first.starts_with("wasi:") {
-        ": build without it (Rust: `tessera plugin build`, target wasm32-unknown-unknown; JavaScript: \
-         --backend-qjs-stub-wasi; Python: --stub-wasi)"
+        ": build without it (Rust: `tessera plugin build`; JavaScript: `componentize-qjs --stub-wasi`; Python: \
+         `componentize-py … componentize --stub-wasi`), as the templates of `tessera plugin new` do"
     } else {
         ""
     };
     let names: Vec<_> = all.iter().map(|name| name.as_str()).collect();
     let message = format!("the component imports {}, which no plugin gets{hint}", names.join(", "));
     Error::new(ErrorKind::Invalid, "COMPONENT_IMPORTS", message)
-}
-
-/// Returns what one instance takes of the pool.
-pub(crate) fn footprint(component: &Component, inspection: &Inspection) -> Footprint {
-    let Some(resources) = component.resources_required() else { return Footprint::default() };
-    Footprint {
-        instances: inspection.instances.max(1),
-        memories: resources.num_memories,
-        tables: resources.num_tables,
-    }
 }

@@ -15,6 +15,9 @@ const KEEP_RESIDENT: usize = 2 << 20;
 /// The most unused memories that stay resident.
 const MAX_WARM: u32 = 16;
 
+/// The most elements of a table. Guests from other languages have tables of thousands.
+pub(crate) const MAX_TABLE_ELEMENTS: u32 = 20_000;
+
 /// The stack of a guest, in bytes.
 const GUEST_STACK: usize = 256 << 10;
 
@@ -59,7 +62,7 @@ fn pooling(pool: &PoolSize) -> PoolingAllocationConfig {
         .max_tables_per_component(parts)
         .max_core_instance_size(4 << 20)
         .max_component_instance_size(4 << 20)
-        .table_elements(20_000)
+        .table_elements(MAX_TABLE_ELEMENTS as usize)
         .max_memory_size(usize::try_from(pool.memory).unwrap_or(usize::MAX))
         .max_unused_warm_slots(MAX_WARM)
         .linear_memory_keep_resident(KEEP_RESIDENT)

@@ -1,7 +1,7 @@
 //! Reads what can be read of a component before it is compiled.
 
 use tessera_core::{Error, ErrorKind, Result};
-use wasmparser::{BinaryReaderError, ComponentExternalKind, Encoding, Instance, Parser, Payload};
+use wasmparser::{BinaryReaderError, ComponentExternalKind, Encoding, Parser, Payload};
 
 /// A component's imports, exports and size.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,8 +12,6 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// Size in bytes.
     pub size: u64,
-    /// Number of core instances.
-    pub instances: u32,
 }
 
 /// Reads a component's imports and exports.
@@ -24,7 +22,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection> {
         return Err(Error::new(ErrorKind::Invalid, "COMPONENT_NOT_WASM", message));
     }
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
-    let (mut depth, mut instances) = (0_usize, 0_u32);
+    let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(unreadable)? {
             Payload::Version { encoding, .. } => {
@@ -36,12 +34,6 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection> {
                 depth += 1;
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::InstanceSection(section) => {
-                for instance in section {
-                    let instance = instance.map_err(unreadable)?;
-                    instances += u32::from(matches!(instance, Instance::Instantiate { .. }));
-                }
-            }
             Payload::ComponentImportSection(section) if depth == 1 => {
                 for import in section {
                     imports.push(import.map_err(unreadable)?.name.name.to_owned());
@@ -60,7 +52,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection> {
             _ => {}
         }
     }
-    Ok(Inspection { imports, exports, size: bytes.len() as u64, instances })
+    Ok(Inspection { imports, exports, size: bytes.len() as u64 })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "results give their errors away")]

@@ -20,6 +20,7 @@ mod manifest_check;
 mod pool;
 mod release;
 mod release_cache;
+mod requirements;
 mod sandbox;
 mod scheduler;
 mod schema;

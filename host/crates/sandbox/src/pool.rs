@@ -94,7 +94,8 @@ impl Pool {
             return None;
         }
         Some(format!(
-            "needs {} memories, {} tables and {} core instances; a tenant's share is {}, {} and {}",
+            "needs {} memories, {} tables and {} core instances; a tenant's share is {}, {} and {} \
+             (TESSERA_PLUGIN_CALLS, TESSERA_PLUGIN_TENANT_PERCENT)",
             parts.memories, parts.tables, parts.instances, share.memories, share.tables, share.instances
         ))
     }

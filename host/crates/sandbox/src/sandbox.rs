@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
-    AdmittedComponent, Call, CallLimits, Digest, Failure, FailureReason, Manifest, Outcome, PluginRequest,
-    Reply,
+    AdmittedComponent, Call, CallLimits, Digest, Failure, FailureReason, Footprint, Manifest, Outcome,
+    PluginRequest, Reply,
 };
 use tessera_core::ports::Plugins;
 use tessera_core::{Error, ErrorKind, Result, Violation};
@@ -17,7 +17,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use crate::call_state::CallState;
-use crate::code_cache::{self, CodeCache};
+use crate::code_cache::{CodeCache, MachineCode};
 use crate::config::SandboxConfig;
 use crate::contract::{Contract, TypeMismatch};
 use crate::engine::new_engine;
@@ -27,6 +27,7 @@ use crate::inspection::inspect;
 use crate::pool::Pool;
 use crate::release::LoadedRelease;
 use crate::release_cache::ReleaseCache;
+use crate::requirements::{Requirements, too_large};
 use crate::scheduler::Scheduler;
 use crate::{bindings, compiler, component_check, manifest_check, schema, signature};
 
@@ -116,12 +117,7 @@ impl Sandbox {
     async fn load(&self, tenant: TenantId, digest: Digest, bytes: &[u8]) -> Result<Arc<LoadedRelease>> {
         let inspection = inspect(bytes)?;
         let kind = component_check::check_names(&inspection)?;
-        let component = self.compile(digest, bytes).await?;
-        let footprint = component_check::footprint(&component, &inspection);
-        if let Some(excess) = self.pool.exceeds_share(footprint) {
-            let message = format!("an instance of the component {excess}");
-            return Err(Error::new(ErrorKind::TooLarge, "COMPONENT_TOO_LARGE", message));
-        }
+        let (component, footprint) = self.compile(digest, bytes).await?;
         let pre = self.linker.instantiate_pre(&component).map_err(|error| does_not_fit(&error))?;
         let release =
             LoadedRelease::new(pre, kind.contract, footprint).map_err(|error| does_not_fit(&error))?;
@@ -161,28 +157,48 @@ impl Sandbox {
         }
     }
 
-    /// Returns a release's machine code from the cache, or compiles it.
-    async fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Component> {
+    /// Loads a release's machine code from the cache, or compiles it; returns what an instance takes of the pool.
+    async fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<(Component, Footprint)> {
         let mut cache = self.code_cache.as_ref();
-        match cache.map_or(Ok(None), |cache| cache.load(&self.engine, digest)) {
-            Ok(Some(component)) => return Ok(component),
+        match cache.map_or(Ok(None), |cache| cache.read(digest)) {
+            Ok(Some(code)) => {
+                let footprint = self.check_requirements(&code)?;
+                match code.load(&self.engine) {
+                    Ok(component) => return Ok((component, footprint)),
+                    Err(error) => {
+                        tracing::warn!(?error, release = %digest, "cached machine code cannot be loaded")
+                    }
+                }
+                cache = None;
+            }
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(?error, release = %digest, "cached machine code cannot be read");
                 cache = None;
             }
         }
-        let code = compiler::compile(&self.config, bytes).await?;
+        let code = MachineCode::new(compiler::compile(&self.config, bytes).await?);
+        let footprint = self.check_requirements(&code)?;
         let stored = cache.map_or(Ok(None), |cache| {
-            cache.store(digest, &code)?;
-            cache.load(&self.engine, digest)
+            cache.store(digest, code.bytes())?;
+            cache.read(digest)
         });
-        match stored {
-            Ok(Some(component)) => return Ok(component),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(?error, release = %digest, "machine code cannot be cached"),
+        let stored = stored.unwrap_or_else(|error| {
+            tracing::warn!(?error, release = %digest, "machine code cannot be cached");
+            None
+        });
+        let component = stored.unwrap_or(code).load(&self.engine);
+        Ok((component.map_err(|error| Error::internal(anyhow::Error::from(error)))?, footprint))
+    }
+
+    /// Refuses a component whose instance exceeds the limits or a tenant's share; returns what it takes of the pool.
+    fn check_requirements(&self, code: &MachineCode) -> Result<Footprint> {
+        let requirements = Requirements::read(code.bytes())?;
+        requirements.check(self.config.limits.memory)?;
+        match self.pool.exceeds_share(requirements.footprint) {
+            Some(excess) => Err(too_large(&excess)),
+            None => Ok(requirements.footprint),
         }
-        code_cache::load_compiled(&self.engine, &code)
     }
 
     /// Calls the component for its manifest.
@@ -246,7 +262,9 @@ impl Plugins for Sandbox {
         let size = component.len() as u64;
         if size > self.config.max_component {
             let most = self.config.max_component;
-            let message = format!("the component has {size} bytes; at most {most} are allowed");
+            let message = format!(
+                "the component has {size} bytes; at most {most} are allowed by TESSERA_PLUGIN_MAX_BYTES"
+            );
             return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
         }
         let kind = component_check::check_names(&inspect(&component)?)?;

@@ -111,12 +111,8 @@ async fn two_versions_of_the_contract_are_served() {
 
 #[test]
 fn an_unsupported_version_is_named_with_the_supported_ones() {
-    let inspection = Inspection {
-        imports: Vec::new(),
-        exports: vec!["tessera:plugin/manifest@0.9.0".into()],
-        size: 1,
-        instances: 1,
-    };
+    let inspection =
+        Inspection { imports: Vec::new(), exports: vec!["tessera:plugin/manifest@0.9.0".into()], size: 1 };
     let error = component_check::check_names(&inspection).map(drop).unwrap_err();
     assert_eq!(error.reason(), "CONTRACT_UNSUPPORTED");
     assert!(error.message().contains("0.9.0") && error.message().contains("0.1.0"), "{}", error.message());

@@ -22,6 +22,13 @@ pub(crate) struct CodeCache {
     engine_hash: String,
 }
 
+/// Machine code of a release that this host has compiled and can load.
+pub(crate) struct MachineCode {
+    bytes: Vec<u8>,
+    /// The file that the bytes were read from.
+    file: Option<File>,
+}
+
 /// Adapts BLAKE3 to the standard library's trait.
 struct Blake3Hasher(blake3::Hasher);
 
@@ -53,21 +60,21 @@ impl CodeCache {
         Ok(Self { folder: folder.to_owned(), mac_key, engine_hash })
     }
 
-    /// Loads the machine code of a release, or `None` if it is not there or fails authentication. An error means that it
+    /// Reads the machine code of a release, or `None` if it is not there or fails authentication. An error means that it
     /// could not be read (too many open files, no memory, no permission), which is no reason to delete it.
-    pub(crate) fn load(&self, engine: &Engine, digest: Digest) -> anyhow::Result<Option<Component>> {
+    pub(crate) fn read(&self, digest: Digest) -> io::Result<Option<MachineCode>> {
         let path = self.path(digest);
         let Some(mut file) = if_found(File::open(&path))? else { return Ok(None) };
-        let mut code = Vec::new();
-        file.read_to_end(&mut code)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
         let mac = if_found(fs::read(path.with_extension("mac")))?;
-        if !mac.is_some_and(|mac| self.is_mac(digest, &code, mac)) {
+        if !mac.is_some_and(|mac| self.is_mac(digest, &bytes, mac)) {
             tracing::warn!(release = %digest, "machine code failed authentication and is compiled again");
             self.remove(digest);
             return Ok(None);
         }
         self.note_use(digest);
-        Ok(Some(map(engine, &file, &code)?))
+        Ok(Some(MachineCode { bytes, file: Some(file) }))
     }
 
     /// Stores the machine code of a release.
@@ -112,6 +119,26 @@ impl CodeCache {
     }
 }
 
+impl MachineCode {
+    /// Wraps what the compiler has just returned.
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, file: None }
+    }
+
+    /// Returns the code.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Loads the code, by mapping where it was read from a file.
+    pub(crate) fn load(&self, engine: &Engine) -> wasmtime::Result<Component> {
+        match &self.file {
+            Some(file) => map(engine, file, &self.bytes),
+            None => load_compiled(engine, &self.bytes),
+        }
+    }
+}
+
 /// Maps the file whose bytes were checked, by its descriptor: another file of that name is not taken.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code, reason = "machine code is loaded, which is trusted by its MAC")]
@@ -132,10 +159,9 @@ fn map(engine: &Engine, _file: &File, code: &[u8]) -> wasmtime::Result<Component
 
 /// Loads machine code that was compiled just now.
 #[allow(unsafe_code, reason = "machine code is loaded, which was compiled just now")]
-pub(crate) fn load_compiled(engine: &Engine, code: &[u8]) -> Result<Component> {
+fn load_compiled(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes come from the compiler that this host has started, over a pipe that only it holds.
-    let loaded = unsafe { Component::deserialize(engine, code) };
-    loaded.map_err(|error| Error::internal(anyhow::Error::from(error)))
+    unsafe { Component::deserialize(engine, code) }
 }
 
 /// Returns what was read, or `None` if it does not exist.
