@@ -91,7 +91,12 @@ pub fn with_error_details(status: Status, request_id: &str) -> Status {
             status_of(&Error::malformed("message", format!("cannot be read: {message}")), request_id)
         }
         Code::Internal => status_of(&Error::internal(std::io::Error::other(message.to_owned())), request_id),
-        Code::OutOfRange => status_of(&Error::new(ErrorKind::TooLarge, "TOO_LARGE", message), request_id),
+        Code::OutOfRange => {
+            let message = format!(
+                "{message}, set by GRPC_MAX_RECEIVE_MESSAGE_LENGTH, and for uploads by TESSERA_PLUGIN_MAX_BYTES"
+            );
+            status_of(&Error::new(ErrorKind::TooLarge, "TOO_LARGE", message), request_id)
+        }
         Code::Unimplemented if message.is_empty() => unknown_method(request_id),
         code => Status::with_error_details(code, message, info(code_name(code), request_id)),
     }

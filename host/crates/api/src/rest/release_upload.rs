@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use http_body_util::BodyExt as _;
 use prost::Name as _;
 use tessera_core::access::Operation;
 use tessera_core::{Error, ErrorKind, Result};
@@ -17,6 +18,9 @@ use crate::rest::error::Problem;
 use crate::rest::extract::{Keyed, has_media_type, unsupported_media_type};
 use crate::rest::route::{RouteEntry, Shape, special};
 use crate::rest::state::Rest;
+
+/// The most bytes that are read of a refused component.
+const MAX_DISCARDED: usize = 64 << 20;
 
 pub(super) fn route() -> RouteEntry {
     special(Method::POST, "/v1/releases", "release.upload", String::new(), upload)
@@ -47,14 +51,33 @@ async fn read_component(rest: &Rest, request: Request) -> Result<Arc<[u8]>, Prob
         ));
     }
     let max = rest.app.releases.max_component();
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if let Some(length) = length.filter(|length: &u64| *length > max) {
+        discard(request.into_body()).await;
+        return Err(too_large(&format!("has {length} bytes"), max).into());
+    }
     let read = to_bytes(request.into_body(), usize::try_from(max).unwrap_or(usize::MAX)).await;
     let bytes = read.map_err(|error| {
         use std::error::Error as _;
         if error.source().is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
-            let message = format!("the component is larger than {max} bytes, the limit of this host");
-            return Error::new(ErrorKind::TooLarge, "TOO_LARGE", message);
+            return too_large(&format!("has more than {max} bytes"), max);
         }
         Error::malformed("body", "ended before it was complete")
     })?;
     Ok(Arc::from(&*bytes))
+}
+
+/// Reads a refused body. A client that sends the whole of it before it reads would not get the refusal otherwise.
+async fn discard(mut body: Body) {
+    let mut bytes = 0;
+    while bytes < MAX_DISCARDED
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        bytes += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
+
+fn too_large(what: &str, max: u64) -> Error {
+    let message = format!("the component {what}; at most {max} are allowed by TESSERA_PLUGIN_MAX_BYTES");
+    Error::new(ErrorKind::TooLarge, "TOO_LARGE", message)
 }
