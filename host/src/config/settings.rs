@@ -120,7 +120,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     supported(
         "TESSERA_PLUGIN_MAX_BYTES",
         "4194304",
-        "limit of a component's size; components made with Python need 64 MiB",
+        "limit of a component's size; 33554432 admits plugins in Python",
     ),
     supported("TESSERA_PLUGIN_FUEL", "10000000", "limit of instructions of a plugin call"),
     supported("TESSERA_PLUGIN_TIME_MS", "250", "limit of a plugin call's time"),

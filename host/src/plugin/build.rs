@@ -14,6 +14,12 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Builds the crate in a folder and writes its component.
 pub(super) fn build(folder: &Path, out: Option<PathBuf>) -> Result<()> {
+    if !folder.join("Cargo.toml").is_file() {
+        bail!(
+            "{} has no Cargo.toml; plugins in JavaScript are built by `npm run build`, those in Python by `sh build.sh`",
+            folder.display()
+        );
+    }
     check_target()?;
     let module = cargo(folder)?;
     let bytes = std::fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;

@@ -10,18 +10,21 @@ use crate::config::Redacted;
 /// Subcommands of `tessera plugin`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum PluginCommand {
-    /// Creates a plugin: a folder with a crate, an example rule and test cases.
+    /// Creates a plugin: a folder with an example rule, its tests and a build command.
     New {
         /// The plugin's name: a lower-case letter, then lower-case letters, digits and hyphens.
         name: String,
         /// The plugin's hook.
         #[arg(long, value_enum, default_value = "validation")]
         hook: Hook,
+        /// The plugin's language.
+        #[arg(long = "lang", value_enum, default_value = "rust")]
+        language: Language,
         /// The folder to create. The default is the plugin's name.
         #[arg(long, value_name = "FOLDER")]
         path: Option<PathBuf>,
     },
-    /// Builds a component from a plugin's crate and prints its size.
+    /// Builds a component from the crate of a plugin in Rust and prints its size.
     Build {
         /// The crate's folder.
         #[arg(default_value = ".")]
@@ -141,6 +144,18 @@ pub(crate) enum Hook {
     Workflow,
     /// Adjusts prices.
     Pricing,
+}
+
+/// Language of a new plugin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[value(rename_all = "lower")]
+pub(crate) enum Language {
+    /// Built by `tessera plugin build`, with the SDK.
+    Rust,
+    /// Built by componentize-qjs, from npm.
+    JavaScript,
+    /// Built by componentize-py, a Python package. The host must allow larger components and more memory.
+    Python,
 }
 
 /// What happens when a plugin fails.

@@ -7,6 +7,7 @@ mod module;
 mod new;
 mod records;
 mod remote;
+mod template;
 
 use std::process::ExitCode;
 
@@ -18,7 +19,7 @@ use crate::runtime;
 /// Runs a subcommand.
 pub(crate) fn run(command: PluginCommand) -> Result<ExitCode> {
     match command {
-        PluginCommand::New { name, hook, path } => new::new(&name, hook, path)?,
+        PluginCommand::New { name, hook, language, path } => new::new(&name, hook, language, path)?,
         PluginCommand::Build { path, out } => build::build(&path, out)?,
         PluginCommand::Inspect { component } => runtime()?.block_on(local::inspect(&component))?,
         PluginCommand::Test { component, cases, limits } => {
