@@ -2,7 +2,9 @@
 
 mod author;
 mod components;
+mod guests;
 mod hooks;
+mod languages;
 mod lifecycle;
 mod timers;
 

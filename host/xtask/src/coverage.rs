@@ -18,7 +18,7 @@ pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
         )?;
     }
     tools::LLVM_COV.ensure(paths)?;
-    setup::faketime()?;
+    setup::tests(paths)?;
 
     // Otherwise the counts of an earlier run are added.
     process::run(paths.cargo()?.args(["llvm-cov", "clean", "--profraw-only"]))?;

@@ -1,14 +1,15 @@
 //! Installs the toolchain and the packages that builds and tests need, except servers.
 
-use std::env;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::geteuid;
 
 use crate::paths::Paths;
-use crate::process;
+use crate::{process, versions};
 
 /// Installs the toolchain, components and targets of `rust-toolchain.toml` if rustup is available.
 pub(crate) fn rust(paths: &Paths) -> Result<()> {
@@ -50,11 +51,67 @@ pub(crate) fn faketime() -> Result<()> {
 }
 
 /// Makes sure of curl, with which the README's commands are tried.
-pub(crate) fn curl() -> Result<()> {
+fn curl() -> Result<()> {
     if find("curl").is_some() {
         return Ok(());
     }
     apt(&["curl"], "curl is needed: install it with your system's package manager")
+}
+
+/// Installs what the integration tests need besides servers.
+pub(crate) fn tests(paths: &Paths) -> Result<()> {
+    faketime()?;
+    curl()?;
+    javascript(paths)?;
+    python(paths)
+}
+
+/// Installs componentize-qjs into the tools' folder, with which tests make plugins of JavaScript.
+fn javascript(paths: &Paths) -> Result<()> {
+    if find("node").is_none() || find("npm").is_none() {
+        let instructions =
+            "Node.js 18 or newer and npm are needed: install them with your system's package manager";
+        apt(&["nodejs", "npm"], instructions)?;
+    }
+    let package = paths.tools().join("lib/node_modules/componentize-qjs/package.json");
+    let version = format!("\"version\": \"{}\"", versions::COMPONENTIZE_QJS);
+    if fs::read_to_string(package).is_ok_and(|text| text.contains(&version)) {
+        return Ok(());
+    }
+    eprintln!("installing componentize-qjs {} into {}", versions::COMPONENTIZE_QJS, paths.tools().display());
+    let mut install = Command::new("npm");
+    install.args(["install", "--global", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]);
+    install.arg(paths.tools()).arg(format!("componentize-qjs@{}", versions::COMPONENTIZE_QJS));
+    process::run(&mut install).context("componentize-qjs cannot be installed")
+}
+
+/// Installs componentize-py into an environment in the tools' folder, with which tests make plugins of Python.
+fn python(paths: &Paths) -> Result<()> {
+    let (environment, link) = (paths.tools().join("python"), paths.tools().join("bin/componentize-py"));
+    let version = process::output(Command::new(&link).arg("--version"));
+    if version.is_ok_and(|text| text.split_whitespace().any(|word| word == versions::COMPONENTIZE_PY)) {
+        return Ok(());
+    }
+    // On Debian, Python itself comes without what makes an environment.
+    if process::output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_err() {
+        let instructions =
+            "Python 3.10 or newer with venv is needed: install it with your system's package manager";
+        apt(&["python3", "python3-venv"], instructions)?;
+    }
+    eprintln!("installing componentize-py {} into {}", versions::COMPONENTIZE_PY, environment.display());
+    process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))
+        .context("an environment of Python cannot be created")?;
+    let mut install = Command::new(environment.join("bin/pip"));
+    install.args(["install", "--quiet", "--disable-pip-version-check"]);
+    install.arg(format!("componentize-py=={}", versions::COMPONENTIZE_PY));
+    process::run(&mut install).context("componentize-py cannot be installed")?;
+    // Only this program of the environment goes on PATH: not its Python.
+    fs::create_dir_all(paths.tools().join("bin"))?;
+    if link.is_symlink() {
+        fs::remove_file(&link)?;
+    }
+    symlink(environment.join("bin/componentize-py"), &link)?;
+    Ok(())
 }
 
 fn apt_get() -> Result<Command> {

@@ -91,8 +91,7 @@ fn slowest(text: &str) -> Vec<(&str, u64)> {
 /// Sets up and runs the tests.
 pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
     setup::rust(paths)?;
-    setup::faketime()?;
-    setup::curl()?;
+    setup::tests(paths)?;
     let services = Temporary::start(paths, !args.fast)?;
     let times = paths.target.join("test-times.txt");
     fs::write(&times, "")?;

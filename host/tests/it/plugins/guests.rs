@@ -1,0 +1,109 @@
+//! Plugins from the templates of `tessera plugin new`, built by the commands that it prints and kept in the target folder.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock};
+
+type ComponentCell = Arc<OnceLock<Vec<u8>>>;
+
+/// Returns the component of the template of a language and a hook. Its plugin is called `<language>-<hook>`.
+pub fn guest(language: &str, hook: &str) -> Vec<u8> {
+    static BUILT: Mutex<Option<HashMap<String, ComponentCell>>> = Mutex::new(None);
+    let name = format!("{language}-{hook}");
+    let cell = {
+        let mut built = BUILT.lock().unwrap();
+        Arc::clone(built.get_or_insert_default().entry(name.clone()).or_default())
+    };
+    cell.get_or_init(|| tokio::task::block_in_place(|| find_or_build(&name, language, hook))).clone()
+}
+
+/// A folder, deleted when dropped.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn find_or_build(name: &str, language: &str, hook: &str) -> Vec<u8> {
+    let guests = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    std::fs::create_dir_all(&guests).unwrap();
+    let folder = Folder(guests.join(format!("{name}-{}", std::process::id())));
+    let path = folder.0.display();
+    let new = format!("tessera plugin new {name} --lang {language} --hook {hook} --path {path}");
+    let printed = run(&guests, &new);
+    // The files contain the versions of the tools, so that a template with other versions is built again.
+    let mut hasher = DefaultHasher::new();
+    contents(&folder.0).hash(&mut hasher);
+    let kept = guests.join(format!("{name}-{:016x}.wasm", hasher.finish()));
+    if let Ok(component) = std::fs::read(&kept) {
+        return component;
+    }
+    for command in printed.lines().skip(1).map(str::trim) {
+        // Tools are installed by the set-up of the tests, and uploads are the tests' own.
+        let skipped = [
+            "cd ",
+            "npm install",
+            "python3 -m venv",
+            "pip install",
+            "tessera plugin push",
+            "tessera plugin install",
+        ];
+        // A test build compiles Python for half a minute; the cases are the same in each language.
+        let is_slow =
+            command.starts_with("tessera plugin test") && language == "python" && hook != "validation";
+        if is_slow || skipped.iter().any(|start| command.starts_with(start)) {
+            continue;
+        }
+        let output = run(&folder.0, command);
+        if command.starts_with("tessera plugin test") {
+            assert!(output.contains(" passed") && !output.contains("FAILED"), "{name}: {output}");
+        }
+    }
+    let built = folder.0.join(format!("{name}.wasm"));
+    let component = std::fs::read(&built).unwrap();
+    std::fs::rename(built, kept).unwrap();
+    component
+}
+
+/// Returns the files of a folder by their paths in it.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path).unwrap();
+                files.insert(path.strip_prefix(folder).unwrap().to_owned(), bytes);
+            }
+        }
+    }
+    files
+}
+
+/// Runs a command with the built program and the tools that `cargo xtask test` installs; returns its output.
+fn run(folder: &Path, command: &str) -> String {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_tessera")).parent().unwrap();
+    let mut path = vec![program.to_owned(), target.join("tools/bin")];
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+    let output = Command::new("sh")
+        .args(["-ec", command])
+        .current_dir(folder)
+        .env("PATH", std::env::join_paths(path).unwrap())
+        .env("CARGO_TARGET_DIR", target.join("tmp/guests/target"))
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTFLAGS")
+        .output()
+        .unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let hint = "tools of other languages are installed by `cargo xtask test`";
+    assert!(output.status.success(), "{command} ({hint})\n{stdout}{stderr}");
+    stdout.into_owned()
+}

@@ -1,0 +1,163 @@
+//! Plugins in each language that has a template: uploads, installations and calls of all hooks.
+
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::guests::guest;
+use super::{component, upload};
+use crate::harness::{Answer, Home, Host, Kind, Rest};
+use crate::tracker::{done, issue};
+
+/// Settings of a host that takes components of Python. The limits of calls stay at their defaults; a test build takes
+/// half a minute and more to compile such a component.
+const FOR_PYTHON: [(&str, &str); 3] = [
+    ("TESSERA_PLUGIN_MAX_BYTES", "33554432"),
+    ("TESSERA_PLUGIN_COMPILE_MS", "600000"),
+    ("TESSERA_REQUEST_TIMEOUT_MS", "600000"),
+];
+
+/// Starts a host that keeps its machine code in the target folder, so that a second run compiles nothing.
+async fn start(settings: &[(&str, &str)]) -> (Home, Host, Rest) {
+    let home = Home::new(Kind::Sqlite).await;
+    let code = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests/code");
+    std::fs::create_dir_all(&code).unwrap();
+    std::os::unix::fs::symlink(&code, home.folder.join("plugins")).unwrap();
+    let host = Host::start_with(&home, settings).await;
+    let rest = host.rest();
+    (home, host, rest)
+}
+
+async fn upload_guest(rest: &Rest, language: &str, hook: &str) -> Value {
+    let release = upload(rest, guest(language, hook)).await;
+    assert_eq!(release["manifest"]["name"], format!("{language}-{hook}"), "{release:#}");
+    release
+}
+
+async fn send(rest: &Rest, component: Vec<u8>) -> Answer {
+    let request = rest.request(Method::POST, "/v1/releases");
+    rest.send(request.header("content-type", "application/wasm").body(component)).await
+}
+
+async fn install_guest(rest: &Rest, language: &str, hook: &str, mut how: Value) -> String {
+    let release = upload_guest(rest, language, hook).await;
+    how["release"] = json!({"digest": release["digest"]});
+    let installed = rest.post("/v1/installations", how).await;
+    installed.expect(201)["installation"]["installation_id"].as_str().unwrap().to_owned()
+}
+
+async fn check_validation(rest: &Rest, language: &str) {
+    let project = rest.project("P").await;
+    let how = json!({"settings": {"min_summary": 9}, "project_id": project});
+    install_guest(rest, language, "validation", how).await;
+    let body = json!({"project_id": project, "summary": "Öl tropft"});
+    let accepted = rest.post("/v1/issues", body).await;
+    assert_eq!(accepted.expect(201)["issue"]["summary"], "Öl tropft", "{language}");
+    let refused = rest.post("/v1/issues", json!({"project_id": project, "summary": "Öl leckt"})).await;
+    assert_eq!(refused.code(422), "SUMMARY_TOO_SHORT", "{language}");
+    let violation = &refused.body["violations"][0];
+    assert_eq!(violation["plugin"], format!("{language}-validation"));
+    assert_eq!(violation["field"], "summary");
+    assert_eq!(violation["message"], "the summary must have at least 9 characters; it has 8", "{language}");
+}
+
+async fn check_workflow(rest: &Rest, language: &str) {
+    let project = rest.project("P").await;
+    let how = json!({"grants": ["issue:update", "notice:create"], "project_id": project});
+    let installation = install_guest(rest, language, "workflow", how).await;
+    let id = rest.issue(&project, "It burns").await;
+    let path = format!("/v1/issues/{id}");
+    done(&rest.patch(&path, json!({"priority": "MINOR"})).await);
+    assert_eq!(issue(rest, &id).await["labels"], json!([]), "{language}");
+    done(&rest.patch(&path, json!({"priority": "CRITICAL"})).await);
+    assert_eq!(issue(rest, &id).await["labels"], json!(["critical"]), "{language}");
+    let calls = rest.get(&format!("/v1/installations/{installation}/calls")).await;
+    let failed = calls.expect(200)["calls"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|call| !call["verdict"]["failure"].is_null());
+    assert!(!failed, "{language}: {:#}", calls.body);
+    // The Rust template has no command.
+    if language == "rust" {
+        return;
+    }
+    let id = rest.issue(&project, "It smokes").await;
+    let called = rest.post(&format!("/v1/issues/{id}:command"), json!({"name": "escalate"})).await;
+    assert_eq!(called.expect(200)["issue"]["labels"], json!(["critical"]), "{language}");
+}
+
+async fn check_pricing(rest: &Rest, language: &str) {
+    let release = upload_guest(rest, language, "pricing").await;
+    let line = |quantity: u32| {
+        json!({
+            "ticket_type": "t", "name": "Seat", "quantity": quantity, "unit_price": 1_005,
+            "available": 100, "capacity": 100,
+        })
+    };
+    let basket = json!({"currency": "EUR", "currency_exponent": 2, "lines": [line(9), line(11)]});
+    let path = format!("/v1/releases/{}:test", release["digest"].as_str().unwrap());
+    let quoted = rest.post(&path, json!({"function": "quote", "input": basket})).await;
+    let adjustments = quoted.expect(200)["reply"]["adjustments"].as_array().unwrap();
+    assert_eq!(adjustments.len(), 1, "{language}: {:#}", quoted.body);
+    // 1105.5 is rounded half to even.
+    let expected = json!(["discount", 1, -1_106]);
+    let adjustment = &adjustments[0];
+    assert_eq!(json!([adjustment["kind"], adjustment["line"], adjustment["amount"]]), expected, "{language}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rust_and_javascript_are_called_by_every_hook_within_the_default_limits() {
+    let (_home, _host, rest) = start(&[]).await;
+    for language in ["rust", "javascript"] {
+        check_validation(&rest, language).await;
+        check_workflow(&rest, language).await;
+        check_pricing(&rest, language).await;
+    }
+    // Exports beyond the contract are no fault.
+    let exports = tessera_sandbox::inspect(&guest("javascript", "validation")).unwrap().exports;
+    assert!(exports.iter().any(|export| export == "init"), "{exports:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_is_called_by_every_hook_on_a_host_for_larger_components() {
+    let (_home, _host, rest) = start(&FOR_PYTHON).await;
+    check_validation(&rest, "python").await;
+    check_workflow(&rest, "python").await;
+    check_pricing(&rest, "python").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn component_beyond_a_limit_is_refused_with_need_limit_and_setting() {
+    let (python, javascript) = (guest("python", "validation"), guest("javascript", "validation"));
+    let size = format!("has {} bytes", python.len());
+    let too_large = "COMPONENT_TOO_LARGE";
+    for (settings, component, reason, parts) in [
+        (&[][..], python, "TOO_LARGE", [size.as_str(), "4194304", "TESSERA_PLUGIN_MAX_BYTES"]),
+        (
+            &[("TESSERA_PLUGIN_MEMORY_BYTES", "1048576")],
+            component("required-fields"),
+            too_large,
+            ["bytes of memory", "1048576", "TESSERA_PLUGIN_MEMORY_BYTES"],
+        ),
+        // A tenant has one twentieth of a pool for 16 calls.
+        (
+            &[("TESSERA_PLUGIN_CALLS", "16"), ("TESSERA_PLUGIN_TENANT_PERCENT", "5")],
+            javascript,
+            too_large,
+            [
+                "13 core instances",
+                "share is 1, 1 and 6",
+                "TESSERA_PLUGIN_CALLS, TESSERA_PLUGIN_TENANT_PERCENT",
+            ],
+        ),
+    ] {
+        let home = Home::new(Kind::Memory).await;
+        let host = Host::start_with(&home, settings).await;
+        let refused = send(&host.rest(), component).await;
+        assert_eq!(refused.code(413), reason, "{:#}", refused.body);
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(parts.iter().all(|part| detail.contains(part)), "{detail}");
+    }
+}
