@@ -210,6 +210,9 @@ impl FactFollower {
 
     fn selects(&self, fact: &Fact) -> bool {
         let body = &fact.body;
+        if !self.session.ctx.may_read_facts_of(body.object.kind) {
+            return false;
+        }
         let is_type =
             self.types.is_empty() || self.types.iter().any(|pattern| type_matches(pattern, &body.fact_type));
         let is_object = self.object.is_empty() || self.object == body.object.id;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::access::{Operation, Role};
+use crate::access::{ObjectKind, Operation, Role};
 use crate::error::{Error, Result};
 use crate::id::{KeyId, TenantId, UserId};
 use crate::idempotency::IdempotencyKey;
@@ -153,6 +153,16 @@ impl Ctx {
             Some(kind) => Error::not_found(kind.name()),
             None => Error::denied(format!("none of the key's roles may do {}", operation.name())),
         })
+    }
+
+    /// Returns whether the principal may read facts about objects of a kind.
+    #[must_use]
+    pub fn may_read_facts_of(&self, kind: ObjectKind) -> bool {
+        match &self.principal {
+            Principal::System => true,
+            Principal::Key { roles, .. } => kind.has_facts_visible_to(roles),
+            Principal::Anonymous => false,
+        }
     }
 
     /// Returns whether the principal has a role.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::client::{EventReader, Facts, StreamItem, StreamedFact, Subscription, Way, socket};
 use crate::harness::Kind;
-use crate::tracker::{all_pages, done, memory, on, on_every_store};
+use crate::tracker::{all_pages, done, memory, on, on_every_store, until};
 
 on_every_store! {
     facts_arrive_once_in_one_order_over_every_transport
@@ -292,4 +292,52 @@ async fn a_stream_token_opens_one_stream_without_a_header() {
     assert_eq!(EventReader::open(&nobody, &path(&issued), None).await.err().unwrap(), unauthenticated);
     drop(host);
     assert!(matches!(facts.next().await, StreamItem::End(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stream_hides_facts_about_objects_that_its_reader_may_not_see() {
+    let (_home, host, rest) = memory().await;
+    let project = rest.project("P").await;
+    let start = cursor_of(&rest, &project).await;
+    let (viewer, admin) = (rest.new_key(&["viewer"], None).await, rest.new_key(&["admin"], None).await);
+    let id = viewer.split('_').nth(1).unwrap();
+    let wrong = rest.with_key(Some(&format!("tsk_{id}_{}", "0".repeat(64))));
+    assert_eq!(wrong.get("/v1/me").await.code(401), "UNAUTHENTICATED");
+    until(&rest, "/v1/audit?filter=type:login.refused", |page| page.body["facts"][0].is_object()).await;
+    let visible = rest.issue(&project, "visible").await;
+    let hidden = rest.new_key(&["gate"], None).await;
+    let hidden = cursor_of(&rest, hidden.split('_').nth(1).unwrap()).await;
+    let subscription = |key: &str| Subscription {
+        key: Some(key.to_owned()),
+        after: start.clone(),
+        ..Subscription::default()
+    };
+    let mut streams = Vec::new();
+    for way in Way::ALL {
+        let mut stream = Facts::open(&host, way, &subscription(&viewer)).await.unwrap();
+        assert_eq!(stream.fact().await.object, visible, "{way:?}");
+        streams.push((way, stream));
+        // Who reads the audit log reads the same facts here.
+        let mut all = Facts::open(&host, way, &subscription(&admin)).await.unwrap();
+        let types: Vec<_> = all.take(5).await.into_iter().map(|fact| fact.fact_type).collect();
+        let expected = ["key.created", "key.created", "login.refused", "issue.created", "key.created"];
+        assert_eq!(types, expected, "{way:?}");
+        // Neither a filter nor a type gives access.
+        for narrow in [
+            Subscription { types: vec!["key.*", "login.*"], ..subscription(&viewer) },
+            Subscription { filter: "kind:key".into(), ..subscription(&viewer) },
+            Subscription { object: id.to_owned(), ..subscription(&viewer) },
+        ] {
+            let mut stream = Facts::open(&host, way, &narrow).await.unwrap();
+            let quiet = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;
+            assert!(quiet.is_err(), "{way:?}: {quiet:?}");
+        }
+    }
+    // The cursor moves past hidden facts.
+    for (way, stream) in &mut streams {
+        match stream.next().await {
+            StreamItem::Beat(cursor) => assert_eq!(cursor, hidden, "{way:?}"),
+            other => panic!("{way:?}: {other:?}"),
+        }
+    }
 }

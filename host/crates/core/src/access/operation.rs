@@ -20,6 +20,12 @@ enum Act {
 #[derive(Clone, Copy)]
 struct Roles(&'static [Role], bool);
 
+impl Roles {
+    fn include_any(self, roles: &[Role]) -> bool {
+        roles.iter().any(|role| self.0.contains(role))
+    }
+}
+
 const OPERATORS: Roles = Roles(&[Role::Operator], false);
 const ADMINS: Roles = Roles(&[Role::Admin], false);
 const WORKERS: Roles = Roles(&[Role::Admin, Role::Agent], false);
@@ -348,7 +354,7 @@ impl Operation {
     /// Returns whether one of the roles may carry it out.
     #[must_use]
     pub fn is_open_to(self, roles: &[Role]) -> bool {
-        roles.iter().any(|role| self.roles().0.contains(role))
+        self.roles().include_any(roles)
     }
 
     /// Returns whether it needs no key.
@@ -361,26 +367,38 @@ impl Operation {
     #[must_use]
     pub fn hidden_from(self, roles: &[Role]) -> Option<ObjectKind> {
         let (Act::See(kind) | Act::Change(kind)) = self.act() else { return None };
-        let sees = |role: &Role| match kind {
-            ObjectKind::Tenant => OPERATORS.0.contains(role),
-            ObjectKind::Key | ObjectKind::Release | ObjectKind::Installation => ADMINS.0.contains(role),
-            ObjectKind::User
-            | ObjectKind::Project
-            | ObjectKind::Issue
-            | ObjectKind::Pool
-            | ObjectKind::Lock
-            | ObjectKind::Reservation
-            | ObjectKind::Booking
-            | ObjectKind::TenantHoldRules => READERS.0.contains(role),
-            ObjectKind::Ticket => WATCHERS.0.contains(role),
-            ObjectKind::SigningKey
-            | ObjectKind::Queue
-            | ObjectKind::Venue
-            | ObjectKind::Series
-            | ObjectKind::Event
-            | ObjectKind::TicketType => true,
+        (!kind.is_visible_to(roles)).then_some(kind)
+    }
+}
+
+impl ObjectKind {
+    /// Returns whether one of the roles may see objects of the kind.
+    #[must_use]
+    pub fn is_visible_to(self, roles: &[Role]) -> bool {
+        let readers = match self {
+            Self::Tenant => OPERATORS,
+            Self::Key | Self::Release | Self::Installation => ADMINS,
+            Self::User
+            | Self::Project
+            | Self::Issue
+            | Self::Pool
+            | Self::Lock
+            | Self::Reservation
+            | Self::Booking
+            | Self::TenantHoldRules => READERS,
+            Self::Ticket => WATCHERS,
+            Self::SigningKey | Self::Queue | Self::Venue | Self::Series | Self::Event | Self::TicketType => {
+                ANY_ROLE
+            }
         };
-        (!roles.iter().any(sees)).then_some(kind)
+        readers.include_any(roles)
+    }
+
+    /// Returns whether one of the roles may read facts about objects of the kind: about all kinds with the right to read
+    /// the audit log, which has the same facts.
+    #[must_use]
+    pub fn has_facts_visible_to(self, roles: &[Role]) -> bool {
+        Operation::AuditList.is_open_to(roles) || self.is_visible_to(roles)
     }
 }
 
@@ -394,6 +412,21 @@ mod tests {
         assert_eq!(Operation::IssueUpdate.hidden_from(&[Role::Viewer]), None);
         assert_eq!(Operation::TenantSuspend.hidden_from(&[Role::Admin]), Some(ObjectKind::Tenant));
         assert_eq!(Operation::TenantList.hidden_from(&[Role::Admin]), None);
+    }
+
+    #[test]
+    fn facts_are_visible_to_those_who_may_see_their_object_or_the_audit_log() {
+        let visible = |kind: ObjectKind, role| kind.has_facts_visible_to(&[role]);
+        for kind in ObjectKind::ALL {
+            assert!(visible(kind, Role::Admin), "{kind:?}");
+            for role in [Role::Agent, Role::Viewer, Role::Gate, Role::Operator] {
+                assert_eq!(visible(kind, role), kind.is_visible_to(&[role]), "{kind:?} as {role:?}");
+            }
+        }
+        for kind in [ObjectKind::Key, ObjectKind::Release, ObjectKind::Installation, ObjectKind::Tenant] {
+            assert!(!visible(kind, Role::Viewer), "{kind:?}");
+        }
+        assert!(visible(ObjectKind::Issue, Role::Viewer));
     }
 
     #[test]
