@@ -13,13 +13,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::server::Server;
-use crate::{bootstrap, create_data_dir, print, secret, wiring};
+use crate::{bootstrap, data_dir, print, secret, wiring};
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn serve(config: Config) -> Result<()> {
     let stop = CancellationToken::new();
     let signals = cancel_on_signal(stop.clone())?;
-    create_data_dir(&config)?;
+    data_dir::prepare(&config)?;
     let host = uuid::Uuid::now_v7().to_string();
     let secret = secret::load(&config)?;
     let app = wiring::app(&config, &secret, &host).await?;
@@ -49,6 +49,10 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     tasks.spawn({
         let (app, stop) = (app.clone(), background.clone());
         async move { app.fire_timers(stop).await }
+    });
+    tasks.spawn({
+        let (app, stop) = (app.clone(), background.clone());
+        async move { app.record_refused_logins(stop).await }
     });
     tasks.spawn({
         let (app, stop, host) = (app.clone(), background.clone(), host.clone());

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tessera_core::access::ObjectKind;
 use tessera_core::booking::{BookingPosition, PositionStream};
 use tessera_core::filter::Filter;
 use tessera_core::id::{BookingId, EventId};
@@ -13,6 +12,7 @@ use tessera_core::outbox::fact::{SPEC, type_matches};
 use tessera_core::outbox::{Fact, Seq, Subscription};
 use tessera_core::tracker::{ProjectUpdate, ProjectUpdates};
 use tessera_core::{Ctx, Error, Principal, Result};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::state::{ApiState, reject_nul};
@@ -57,6 +57,11 @@ struct Session {
     api: ApiState,
     ctx: Ctx,
     heartbeats: tokio::time::Interval,
+    /// The newest fact that may have ended the access of a caller.
+    access: watch::Receiver<Seq>,
+    /// The value of `access` at the last check; `None` if a check is due.
+    checked: Option<Seq>,
+    heartbeat_due: bool,
     _slot: Slot,
 }
 
@@ -90,9 +95,6 @@ pub(crate) struct BookingFollower {
 /// Streams the issue counts of projects to one caller.
 pub(crate) struct ProjectFollower {
     session: Session,
-    facts: Subscription,
-    /// Whether a fact was read that may have revoked the caller's access.
-    must_recheck: bool,
     /// The projects to which the caller has subscribed.
     pub(crate) updates: ProjectUpdates,
 }
@@ -102,43 +104,49 @@ impl Session {
         let mut heartbeats = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let slot = api.streams.enter(ctx)?;
-        Ok(Self { api: api.clone(), ctx: ctx.clone(), heartbeats, _slot: slot })
+        let access = api.app.facts.access_changed();
+        let (api, ctx) = (api.clone(), ctx.clone());
+        Ok(Self { api, ctx, heartbeats, access, checked: None, heartbeat_due: false, _slot: slot })
     }
 
-    /// Whether the caller may still read the stream.
-    async fn is_permitted(&self) -> Result<bool> {
-        match &self.ctx.principal {
-            Principal::Key { id, .. } => self.api.app.auth.is_valid(id).await,
-            // Anonymous callers can only open public streams.
-            Principal::System | Principal::Anonymous => Ok(true),
+    /// Waits until [`Self::interruption`] has something to do. Cancel safe.
+    async fn interrupted(&mut self) {
+        tokio::select! {
+            biased;
+            () = self.api.stop.cancelled() => {}
+            // The feed lives as long as the API.
+            _ = self.access.changed() => {}
+            _ = self.heartbeats.tick() => {
+                self.heartbeat_due = true;
+                // Some ends are announced by no fact, such as the expiry of a key.
+                self.checked = None;
+            }
         }
     }
 
-    async fn heartbeat<T>(&self) -> Result<Next<T>> {
-        Ok(if self.is_permitted().await? { Next::Heartbeat } else { Next::Revoked })
+    /// Returns what comes before the next elements, if anything. Checks the caller's access at the start, after each
+    /// fact that may have ended it, and with each heartbeat. Cancel safe.
+    async fn interruption<T>(&mut self) -> Result<Option<Next<T>>> {
+        if self.api.stop.is_cancelled() {
+            return Ok(Some(Next::Shutdown));
+        }
+        let latest = *self.access.borrow_and_update();
+        if self.checked != Some(latest) {
+            if !self.is_permitted().await? {
+                return Ok(Some(Next::Revoked));
+            }
+            self.checked = Some(latest);
+        }
+        Ok(std::mem::take(&mut self.heartbeat_due).then_some(Next::Heartbeat))
     }
-}
 
-/// Whether a fact may have revoked the access of a caller.
-fn may_revoke_access(fact: &Fact) -> bool {
-    match fact.body.object.kind {
-        ObjectKind::Key | ObjectKind::Tenant | ObjectKind::User => true,
-        ObjectKind::Project
-        | ObjectKind::Release
-        | ObjectKind::Installation
-        | ObjectKind::Issue
-        | ObjectKind::Venue
-        | ObjectKind::Series
-        | ObjectKind::Event
-        | ObjectKind::TicketType
-        | ObjectKind::Pool
-        | ObjectKind::Lock
-        | ObjectKind::Reservation
-        | ObjectKind::Ticket
-        | ObjectKind::SigningKey
-        | ObjectKind::Queue
-        | ObjectKind::Booking
-        | ObjectKind::TenantHoldRules => false,
+    async fn is_permitted(&self) -> Result<bool> {
+        let auth = &self.api.app.auth;
+        match &self.ctx.principal {
+            Principal::Key { id, .. } => auth.is_valid(id).await,
+            Principal::Anonymous => auth.is_active(self.ctx.tenant).await,
+            Principal::System => Ok(true),
+        }
     }
 }
 
@@ -186,19 +194,23 @@ impl FactFollower {
         loop {
             if self.pending.is_empty() {
                 self.position = self.facts.cursor();
-                self.pending = tokio::select! {
-                    biased;
-                    () = self.session.api.stop.cancelled() => return Ok(Next::Shutdown),
-                    _ = self.session.heartbeats.tick() => return self.session.heartbeat().await,
-                    facts = self.facts.next() => facts?,
-                };
-                if self.pending.is_empty() {
-                    return Ok(Next::Shutdown);
-                }
             }
-            if self.pending.iter().any(|fact| may_revoke_access(fact)) && !self.session.is_permitted().await?
-            {
-                return Ok(Next::Revoked);
+            if let Some(next) = self.session.interruption().await? {
+                return Ok(next);
+            }
+            if self.pending.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = self.session.interrupted() => {}
+                    facts = self.facts.next() => {
+                        self.pending = facts?;
+                        if self.pending.is_empty() {
+                            return Ok(Next::Shutdown);
+                        }
+                    }
+                }
+                // One of the facts may have ended the caller's access.
+                continue;
             }
             let batch = std::mem::take(&mut self.pending);
             let facts: Vec<_> = batch.into_iter().filter(|fact| self.selects(fact)).collect();
@@ -229,12 +241,16 @@ impl AvailabilityFollower {
 
     /// Waits for the next element. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Next<AvailabilityUpdate>> {
-        tokio::select! {
-            biased;
-            () = self.session.api.stop.cancelled() => Ok(Next::Shutdown),
-            _ = self.session.heartbeats.tick() => self.session.heartbeat().await,
-            update = self.levels.next() => {
-                Ok(update.map_or(Next::Shutdown, |update| Next::Items(vec![update])))
+        loop {
+            if let Some(next) = self.session.interruption().await? {
+                return Ok(next);
+            }
+            tokio::select! {
+                biased;
+                () = self.session.interrupted() => {}
+                update = self.levels.next() => {
+                    return Ok(update.map_or(Next::Shutdown, |update| Next::Items(vec![update])));
+                }
             }
         }
     }
@@ -249,15 +265,21 @@ impl BookingFollower {
 
     /// Waits for the next element; `None` after the booking's final state.
     pub(crate) async fn next(&mut self) -> Result<Option<Next<BookingPosition>>> {
-        let position = tokio::select! {
-            biased;
-            () = self.session.api.stop.cancelled() => return Ok(Some(Next::Shutdown)),
-            _ = self.session.heartbeats.tick() => return self.session.heartbeat().await.map(Some),
-            position = self.booking.next() => position?,
-        };
-        let Some(position) = position else { return Ok(None) };
-        // Nothing is sent between two elements, so a check before each is enough.
-        Ok(Some(if self.session.is_permitted().await? { Next::Items(vec![position]) } else { Next::Revoked }))
+        let Self { session, booking } = self;
+        // Kept across iterations: a new future would wait again.
+        let mut position = std::pin::pin!(booking.next());
+        loop {
+            if let Some(next) = session.interruption().await? {
+                return Ok(Some(next));
+            }
+            tokio::select! {
+                biased;
+                () = session.interrupted() => {}
+                position = &mut position => {
+                    return Ok(position?.map(|position| Next::Items(vec![position])));
+                }
+            }
+        }
     }
 }
 
@@ -265,37 +287,25 @@ impl ProjectFollower {
     /// Opens a stream without projects.
     pub(crate) async fn open(api: &ApiState, ctx: &Ctx) -> Result<Self> {
         let updates = ProjectUpdates::open(&api.app, ctx).await?;
-        let facts = api.app.facts.follow(ctx);
-        Ok(Self { session: Session::new(api, ctx)?, facts, must_recheck: false, updates })
+        Ok(Self { session: Session::new(api, ctx)?, updates })
     }
 
     /// Waits for the next element. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Next<ProjectUpdate>> {
-        let Self { session, facts, must_recheck, updates } = self;
+        let Self { session, updates } = self;
         // Kept across iterations: a new future would read the projects again.
         let mut updates = std::pin::pin!(updates.next());
         loop {
-            if *must_recheck {
-                if !session.is_permitted().await? {
-                    return Ok(Next::Revoked);
-                }
-                *must_recheck = false;
+            if let Some(next) = session.interruption().await? {
+                return Ok(next);
             }
             tokio::select! {
                 biased;
-                () = session.api.stop.cancelled() => return Ok(Next::Shutdown),
+                () = session.interrupted() => {}
                 updates = &mut updates => {
                     let updates = updates?;
                     return Ok(if updates.is_empty() { Next::Shutdown } else { Next::Items(updates) });
                 }
-                batch = facts.next() => {
-                    let batch = batch?;
-                    if batch.is_empty() {
-                        return Ok(Next::Shutdown);
-                    }
-                    *must_recheck = batch.iter().any(|fact| may_revoke_access(fact));
-                }
-                _ = session.heartbeats.tick() => return session.heartbeat().await,
             }
         }
     }

@@ -130,10 +130,10 @@ async fn booking_stream_ends_with_its_key_and_with_the_host() {
     }
     let id = key.split('_').nth(1).unwrap();
     done(&rest.post(&format!("/v1/keys/{id}:revoke"), Value::Null).await);
-    done(&cancel(&rest, &ben).await);
     let [mut grpc, mut sse] = theirs;
     assert_eq!(grpc.next().await, Update::End(Some(Code::Unauthenticated)));
     assert_eq!(sse.next().await, Update::End(None));
+    done(&cancel(&rest, &ben).await);
     for follower in &mut ours {
         assert_eq!(follower.next().await, place("waiting", Some(1)));
     }

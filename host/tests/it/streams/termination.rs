@@ -3,9 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tessera_proto::ticket::v1::ticket_service_client::TicketServiceClient;
+use tessera_proto::ticket::v1::{StreamAvailabilityRequest, StreamAvailabilityResponse};
+use tonic::Code;
 
 use super::client::{EventReader, Facts, StreamItem, Subscription, Way, socket};
 use crate::harness::{Home, Host, Kind, Rest};
+use crate::reservations::show;
 use crate::tracker::{done, memory, on_every_store};
 
 on_every_store! { streams_resume_on_the_next_host }
@@ -123,6 +127,78 @@ async fn the_stream_of_a_project_ends_when_its_key_is_revoked() {
         }
     };
     tokio::time::timeout(SOON, end).await.expect("the WebSocket goes on");
+}
+
+/// Opens the streams of an event's availability over both transports, and reads their first update.
+async fn availability_streams(
+    host: &Host,
+    rest: &Rest,
+    event: &str,
+) -> (EventReader, tonic::Streaming<StreamAvailabilityResponse>) {
+    let path = format!("/v1/events/{event}/availability/stream");
+    let mut events = EventReader::open(rest, &path, None).await.unwrap();
+    assert_eq!(events.event().await.unwrap().name, "availability");
+    let grpc = host.grpc().await.with_key(rest.key.as_deref());
+    let mut client = TicketServiceClient::with_interceptor(grpc.channel.clone(), grpc);
+    let mut request = tonic::Request::new(StreamAvailabilityRequest { event_id: event.to_owned() });
+    if rest.key.is_none() {
+        request.metadata_mut().insert("x-tenant", "acme".parse().unwrap());
+    }
+    let mut messages = client.stream_availability(request).await.unwrap().into_inner();
+    assert!(messages.message().await.unwrap().is_some());
+    (events, messages)
+}
+
+/// Waits for the end of both streams.
+async fn wait_for_both_ends(
+    (events, messages): &mut (EventReader, tonic::Streaming<StreamAvailabilityResponse>),
+    why: &str,
+) {
+    let end = async { while events.event().await.is_some() {} };
+    tokio::time::timeout(SOON, end).await.unwrap_or_else(|_| panic!("the events go on after {why}"));
+    let end = async {
+        loop {
+            match messages.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("no status after {why}"),
+                Err(status) => return status.code(),
+            }
+        }
+    };
+    let code = tokio::time::timeout(SOON, end).await;
+    assert_eq!(code.unwrap_or_else(|_| panic!("the messages go on after {why}")), Code::Unauthenticated);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn availability_stream_ends_with_the_access_of_its_caller() {
+    let (_home, host, rest) = memory().await;
+    done(&rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await);
+    let body = json!({"name": "k", "roles": ["admin"], "tenant": "acme"});
+    let admin = done(&rest.post("/v1/keys", body).await)["secret"].as_str().unwrap().to_owned();
+    let acme = rest.with_key(Some(&admin));
+    let (event, _) = show(&acme, 5, json!({})).await;
+    let key = acme.new_key(&["viewer"], None).await;
+    // A client that sends the tenant with each request, and no key.
+    let headers = [("x-tenant".parse().unwrap(), "acme".parse().unwrap())];
+    let client = reqwest::Client::builder().default_headers(headers.into_iter().collect()).build().unwrap();
+    let public = Rest { client, ..rest.with_key(None) };
+
+    let mut revoked = availability_streams(&host, &acme.with_key(Some(&key)), &event).await;
+    let mut staying = availability_streams(&host, &acme, &event).await;
+    let mut anonymous = availability_streams(&host, &public, &event).await;
+    done(&acme.post(&format!("/v1/keys/{}:revoke", id_of(&key)), json!({})).await);
+    wait_for_both_ends(&mut revoked, "the revocation").await;
+    // A change of the tenant that ends nothing.
+    done(&rest.patch("/v1/tenants/acme", json!({"name": "Acme Ltd"})).await);
+    done(&acme.patch(&format!("/v1/events/{event}"), json!({"status": "cancelled"})).await);
+    for stream in [&mut staying, &mut anonymous] {
+        let update = tokio::time::timeout(SOON, stream.0.event()).await.expect("no update arrives");
+        assert!(update.unwrap().data.contains("cancelled"));
+        assert_eq!(stream.1.message().await.unwrap().unwrap().status, "cancelled");
+    }
+    done(&rest.post("/v1/tenants/acme:suspend", json!({})).await);
+    wait_for_both_ends(&mut staying, "the suspension").await;
+    wait_for_both_ends(&mut anonymous, "the suspension").await;
 }
 
 /// A host stops while clients stream and write: streams get a reason and lose nothing, and do not delay the

@@ -26,7 +26,7 @@ fn shutdown() -> Error {
 }
 
 fn revoked() -> Error {
-    Error::unauthenticated("the API key is no longer valid")
+    Error::unauthenticated("the API key is no longer valid, or the tenant is suspended")
 }
 
 /// Opens a stream of facts.

@@ -12,6 +12,9 @@ use crate::tracker::Purger;
 /// The interval of maintenance rounds.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often a host looks for refused logins to record.
+const REFUSED_LOGINS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How often a host looks for due timers.
 const TIMER_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -47,6 +50,18 @@ impl App {
     /// Prepares newly installed releases until cancelled.
     pub async fn keep_plugins(&self, host: &str, stop: CancellationToken) {
         self.preloader.run(host, stop).await;
+    }
+
+    /// Records refused logins in the audit log until cancelled, and the last ones then.
+    pub async fn record_refused_logins(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            self.auth.record_refused_logins(false).await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(REFUSED_LOGINS_INTERVAL) => {}
+            }
+        }
+        self.auth.record_refused_logins(true).await;
     }
 
     /// Fires due timers until cancelled.

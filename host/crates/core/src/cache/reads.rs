@@ -42,13 +42,25 @@ impl CachedReads {
 
     /// Returns an API key of any tenant.
     pub async fn key(&self, id: &KeyId) -> Result<Option<Arc<StoredKey>>> {
-        let cache_key = CacheKey::Key(id.clone());
-        if let Some(Cached::Key(key)) = self.cache.get(&cache_key) {
-            return Ok(Some(key));
+        match self.cached_key(id) {
+            Some(key) => Ok(Some(key)),
+            None => self.load_key(id).await,
         }
+    }
+
+    /// Returns an API key of any tenant if it is cached.
+    pub fn cached_key(&self, id: &KeyId) -> Option<Arc<StoredKey>> {
+        match self.cache.get(&CacheKey::Key(id.clone())) {
+            Some(Cached::Key(key)) => Some(key),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Reads an API key of any tenant from the store, whether or not it is cached.
+    pub async fn load_key(&self, id: &KeyId) -> Result<Option<Arc<StoredKey>>> {
         let since = self.clock();
         let key = self.store.key(id).await?.map(Arc::new);
-        self.fill(cache_key, key.clone().map(Cached::Key), since);
+        self.fill(CacheKey::Key(id.clone()), key.clone().map(Cached::Key), since);
         Ok(key)
     }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::access::Operation;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
@@ -61,6 +63,12 @@ impl Facts {
     #[must_use]
     pub fn follow(&self, ctx: &Ctx) -> Subscription {
         self.feed.subscribe(ctx.tenant, self.feed.head())
+    }
+
+    /// Returns a channel that signals facts that may end the access of open streams, of any tenant.
+    #[must_use]
+    pub fn access_changed(&self) -> watch::Receiver<Seq> {
+        self.feed.access_changed()
     }
 
     /// Deletes facts that are past their retention, and returns their number.

@@ -15,6 +15,9 @@ pub type Seq = u64;
 /// The type of a fact, such as `issue.created`.
 pub type FactType = Cow<'static, str>;
 
+/// The type of a fact about refused logins.
+pub const LOGIN_REFUSED: &str = "login.refused";
+
 /// An object at a version.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ObjectRef {
@@ -91,6 +94,13 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// Returns whether the fact may end the access of open streams: by a change of a key, a tenant or a user.
+    #[must_use]
+    pub fn may_end_access(&self) -> bool {
+        let of_a_caller = matches!(self.object.kind, ObjectKind::Key | ObjectKind::Tenant | ObjectKind::User);
+        of_a_caller && !self.fact_type.ends_with(".created") && self.fact_type != LOGIN_REFUSED
+    }
+
     /// Returns the mark of a numbered fact.
     #[must_use]
     pub fn of(fact: &Fact) -> Option<Self> {

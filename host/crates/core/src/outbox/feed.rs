@@ -33,6 +33,8 @@ pub struct Feed {
     reads: Arc<CachedReads>,
     ring: RwLock<Ring>,
     head: watch::Sender<Seq>,
+    /// The newest fact that may end the access of open streams.
+    access: watch::Sender<Seq>,
     /// The newest fact about a release or an installation.
     plugins: watch::Sender<Seq>,
     /// Uploaded releases that are not prepared yet, with the tenants that uploaded them.
@@ -60,8 +62,8 @@ impl Feed {
         let head = store.head().await?;
         let ring = RwLock::new(Ring { facts: VecDeque::new(), floor: head });
         let (sender, _) = watch::channel(head);
-        let plugins = watch::Sender::new(head);
-        Ok(Arc::new(Self { store, reads, ring, head: sender, plugins, uploaded: Mutex::default() }))
+        let (access, plugins) = (watch::Sender::new(head), watch::Sender::new(head));
+        Ok(Arc::new(Self { store, reads, ring, head: sender, access, plugins, uploaded: Mutex::default() }))
     }
 
     /// Returns the number of the newest fact that this host has read.
@@ -112,6 +114,10 @@ impl Feed {
                 self.reads.invalidate(mark.tenant, &mark.object);
                 plugins |= self.note_plugin(mark);
             }
+            // Before the head, so that no stream sends a later fact without a check of its access.
+            if let Some(ending) = marks.iter().rfind(|mark| mark.may_end_access()) {
+                self.access.send_replace(ending.seq);
+            }
             self.head.send_replace(last);
             if plugins {
                 self.plugins.send_replace(last);
@@ -137,6 +143,12 @@ impl Feed {
             }
             _ => false,
         }
+    }
+
+    /// Returns a channel that signals facts that may end the access of open streams.
+    #[must_use]
+    pub fn access_changed(&self) -> watch::Receiver<Seq> {
+        self.access.subscribe()
     }
 
     /// Returns a channel that signals new facts about releases or installations.

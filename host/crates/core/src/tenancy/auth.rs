@@ -1,28 +1,32 @@
 //! Authentication: turns a credential into a principal and its tenant.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::access::{ObjectKind, Operation};
+use tokio::sync::Semaphore;
+
+use crate::access::Operation;
 use crate::cache::CachedReads;
 use crate::changeset::{Changeset, Committed};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
 use crate::id::{KeyId, TenantId};
 use crate::idempotency::{Fingerprint, IdempotencyClaim, IdempotencyKey, RecordedAnswer, Scope};
-use crate::outbox::{NewFact, ObjectRef};
+use crate::outbox::NewFact;
+use crate::outbox::fact::LOGIN_REFUSED;
 use crate::ports::Store;
 use crate::tenancy::key::{KeyHasher, KeyText};
+use crate::tenancy::refused_logins::{Attempt, RefusalRecord, RefusedLogins};
+use crate::tenancy::tenant::DEFAULT_SLUG;
 use crate::tenancy::{StoredKey, Tenant, TenantState};
 use crate::time::Timestamp;
-use crate::value::{Change, Value};
 
-/// The shortest time between two audit records of refused logins with one key; the others are counted.
-const AUDIT_INTERVAL: Duration = Duration::from_secs(60);
+/// How long the record of refused logins may take.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most keys whose refused logins are counted.
-const MAX_AUDITED_KEYS: usize = 10_000;
+/// The most streams that check their caller's access at once. All streams of a tenant do so after a change of the tenant,
+/// and the first of them fills the cache for the others.
+const MAX_STREAM_CHECKS: usize = 16;
 
 /// The message for every refused credential: it does not disclose the reason.
 const REFUSED: &str = "the API key is invalid, expired or revoked";
@@ -39,13 +43,8 @@ pub struct Authenticator {
     store: Arc<dyn Store>,
     reads: Arc<CachedReads>,
     hasher: KeyHasher,
-    refused: Mutex<HashMap<KeyId, RefusedLogins>>,
-}
-
-/// The refused logins with one key.
-struct RefusedLogins {
-    audited_at: Instant,
-    since: i64,
+    refused: RefusedLogins,
+    stream_checks: Semaphore,
 }
 
 /// An authenticated principal.
@@ -61,7 +60,8 @@ impl Authenticator {
     /// Creates an authenticator that reads through the cache.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, reads: Arc<CachedReads>, hasher: KeyHasher) -> Self {
-        Self { store, reads, hasher, refused: Mutex::default() }
+        let stream_checks = Semaphore::new(MAX_STREAM_CHECKS);
+        Self { store, reads, hasher, refused: RefusedLogins::default(), stream_checks }
     }
 
     /// Authenticates an API key.
@@ -74,16 +74,48 @@ impl Authenticator {
         let parts = KeyText::split(text).ok_or_else(|| {
             Error::unauthenticated("an API key is expected: Authorization: Bearer tsk_<id>_<secret>")
         })?;
-        let Some(stored) = self.reads.key(&parts.id).await? else {
-            return Err(Error::unauthenticated(REFUSED));
+        let hash = self.hasher.hash(parts.secret);
+        let cached = self.reads.cached_key(&parts.id).filter(|stored| stored.hash == hash);
+        // Whether or not the key exists, a wrong secret costs one read of the store, and nothing more before the answer:
+        // the time of a refusal does not show which keys exist.
+        let stored = match cached {
+            Some(stored) => Some(stored),
+            None => self.reads.load_key(&parts.id).await?,
         };
-        match self.check_key(&stored, parts.secret).await? {
-            None => Ok(self.identity(&stored)),
-            Some(reason) => {
-                self.audit_refusal(&stored, reason, transport, request_id).await?;
-                Err(Error::unauthenticated(REFUSED))
+        let reason = match &stored {
+            None => "unknown key",
+            Some(stored) if stored.hash != hash => "wrong secret",
+            Some(stored) => match self.refusal_reason(stored).await? {
+                None => return Ok(self.identity(stored)),
+                Some(reason) => reason,
+            },
+        };
+        let attempt = Attempt { reason, transport, request_id: Arc::clone(request_id) };
+        self.refused.count(stored.as_deref().map(|stored| &stored.key), attempt, Instant::now());
+        Err(Error::unauthenticated(REFUSED))
+    }
+
+    /// Records counted refusals in the audit log: those that are due, or all of them when the host stops.
+    pub async fn record_refused_logins(&self, all: bool) {
+        for record in self.refused.take_due(Instant::now(), all) {
+            if let Err(error) = self.record_refusal(&record).await {
+                tracing::warn!(?error, attempts = record.attempts, "refused logins not recorded");
             }
         }
+    }
+
+    async fn record_refusal(&self, record: &RefusalRecord) -> Result<()> {
+        let tenant = match record.subject.tenant() {
+            Some(tenant) => tenant,
+            None => self.reads.tenant(DEFAULT_SLUG).await?.ok_or_else(|| Error::not_found("tenant"))?.id,
+        };
+        let Attempt { reason, transport, request_id } = &record.last;
+        let deadline = Instant::now() + RECORD_TIMEOUT;
+        let times = (self.store.now(), deadline);
+        let ctx = Ctx::new(tenant, Principal::Anonymous, Arc::clone(request_id), times, *transport);
+        let fact = NewFact::new(&ctx, LOGIN_REFUSED, record.object(), record.changes(reason));
+        self.store.commit(Changeset::new(&ctx).fact(fact)).await?;
+        Ok(())
     }
 
     /// Returns the anonymous identity in the tenant that the request names, or else the only tenant, or else that of
@@ -116,8 +148,16 @@ impl Authenticator {
         Ok(stored.is_some_and(|stored| stored.hash == self.hasher.hash(parts.secret)))
     }
 
-    /// Whether a key is still valid. Streams check it when a fact concerns the key.
+    /// Whether a tenant is active. Streams of callers without a key check it.
+    pub async fn is_active(&self, tenant: TenantId) -> Result<bool> {
+        let _check = self.stream_checks.acquire().await;
+        let tenant = self.reads.tenant(&tenant.to_string()).await?;
+        Ok(tenant.is_some_and(|tenant| tenant.state == TenantState::Active))
+    }
+
+    /// Whether a key is still valid. Streams check it.
     pub async fn is_valid(&self, id: &KeyId) -> Result<bool> {
+        let _check = self.stream_checks.acquire().await;
         let Some(stored) = self.reads.key(id).await? else { return Ok(false) };
         Ok(self.refusal_reason(&stored).await?.is_none())
     }
@@ -158,13 +198,6 @@ impl Authenticator {
         Identity { tenant: key.tenant, principal }
     }
 
-    async fn check_key(&self, stored: &StoredKey, secret: &str) -> Result<Option<&'static str>> {
-        if self.hasher.hash(secret) != stored.hash {
-            return Ok(Some("wrong secret"));
-        }
-        self.refusal_reason(stored).await
-    }
-
     /// Returns why a key is refused although its secret is right.
     async fn refusal_reason(&self, stored: &StoredKey) -> Result<Option<&'static str>> {
         let key = &stored.key;
@@ -185,56 +218,6 @@ impl Authenticator {
             }
         }
         Ok(None)
-    }
-
-    /// Records a refused login in the tenant's audit log.
-    async fn audit_refusal(
-        &self,
-        stored: &StoredKey,
-        reason: &str,
-        transport: Transport,
-        request_id: &Arc<str>,
-    ) -> Result<()> {
-        let Some(count) = self.count_refusal(&stored.key.id) else { return Ok(()) };
-        let now = self.store.now();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let ctx = Ctx::new(
-            stored.key.tenant,
-            Principal::Anonymous,
-            Arc::clone(request_id),
-            (now, deadline),
-            transport,
-        );
-        let key = &stored.key;
-        let object = ObjectRef { kind: ObjectKind::Key, id: key.id.to_string(), version: key.version };
-        let change =
-            |field: &str, after: Value| Change { field: field.to_owned(), before: Value::None, after };
-        let changes = vec![change("reason", reason.into()), change("attempts", Value::Integer(count))];
-        let fact = NewFact::new(&ctx, "login.refused", object, changes);
-        self.store.commit(Changeset::new(&ctx).fact(fact)).await?;
-        Ok(())
-    }
-
-    /// Counts a refused login. Returns the count to record now, or `None` if the last record is too recent.
-    fn count_refusal(&self, key: &KeyId) -> Option<i64> {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.len() >= MAX_AUDITED_KEYS {
-            refused.retain(|_, logins| logins.audited_at.elapsed() < AUDIT_INTERVAL);
-        }
-        if refused.len() >= MAX_AUDITED_KEYS && !refused.contains_key(key) {
-            return None;
-        }
-        let Some(logins) = refused.get_mut(key) else {
-            refused.insert(key.clone(), RefusedLogins { audited_at: Instant::now(), since: 0 });
-            return Some(1);
-        };
-        if logins.audited_at.elapsed() < AUDIT_INTERVAL {
-            logins.since += 1;
-            return None;
-        }
-        let count = logins.since + 1;
-        *logins = RefusedLogins { audited_at: Instant::now(), since: 0 };
-        Some(count)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod key;
 pub(crate) mod lookup;
+mod refused_logins;
 pub mod tenant;
 
 pub mod auth;

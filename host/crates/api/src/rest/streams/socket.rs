@@ -39,7 +39,9 @@ impl End {
             Self::Disconnected => return None,
             Self::SlowReader => (close_code::AGAIN, cursor),
             Self::Shutdown => (close_code::RESTART, cursor),
-            Self::Revoked => (close_code::POLICY, "the API key is no longer valid".to_owned()),
+            Self::Revoked => {
+                (close_code::POLICY, "the API key is no longer valid, or the tenant is suspended".to_owned())
+            }
             Self::Failed => (close_code::ERROR, cursor),
         };
         Some(CloseFrame { code, reason: reason.into() })
