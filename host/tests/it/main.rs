@@ -18,6 +18,7 @@ mod errors;
 mod harness;
 mod idempotency;
 mod imports;
+mod keys;
 mod logs;
 mod operations;
 mod parity;

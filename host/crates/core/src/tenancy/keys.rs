@@ -109,10 +109,14 @@ impl Keys {
         self.store.keys(ctx.tenant, page).await
     }
 
-    /// Revokes a key, immediately and permanently.
+    /// Revokes a key, immediately and permanently. Only operators revoke operators' keys.
     pub async fn revoke(&self, ctx: &Ctx, id: &KeyId) -> Result<ApiKey> {
         let decide = || async {
             let before = self.stored(ctx, id).await?;
+            if before.key.roles.contains(&Role::Operator) && !ctx.has_role(Role::Operator) {
+                let message = "only a key with the role operator may revoke a key with the role operator";
+                return Err(Error::denied(message));
+            }
             ctx.check_version(before.key.version)?;
             if before.key.revoked_at.is_some() {
                 return Ok(Decision::nothing(before.key));
@@ -150,6 +154,10 @@ fn check(ctx: &Ctx, command: &CreateKey) -> Result<()> {
     }
     if command.roles.contains(&Role::Operator) && !ctx.has_role(Role::Operator) {
         faults.add("roles", "may include operator only if the caller is an operator");
+    }
+    // Admins of the tenant may deactivate and delete its users, and with a user its keys.
+    if command.roles.contains(&Role::Operator) && command.user.is_some() {
+        faults.add("user_id", "must be empty for a key with the role operator");
     }
     if command.expires_at.is_some_and(|at| at <= ctx.now) {
         faults.add("expires_at", "must be in the future");
