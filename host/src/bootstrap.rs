@@ -58,7 +58,8 @@ async fn ensure_key(app: &App, ctx: &Ctx, text: &str) -> Result<()> {
     }
 }
 
-fn first_key() -> CreateKey {
+/// Returns the command that creates the key of an operator who is an admin of the tenant `default`, too.
+pub(crate) fn first_key() -> CreateKey {
     CreateKey {
         name: "bootstrap".to_owned(),
         roles: vec![Role::Operator, Role::Admin],
@@ -128,7 +129,8 @@ fn first(size: u32) -> PageRequest {
     PageRequest { size, after: None, filter: Filter::default(), order }
 }
 
-fn ctx(app: &App, tenant: TenantId) -> Ctx {
+/// Returns the context of the host itself.
+pub(crate) fn ctx(app: &App, tenant: TenantId) -> Ctx {
     let deadline = Instant::now() + Duration::from_secs(60);
     Ctx::new(tenant, Principal::System, Arc::from("start"), (app.now(), deadline), Transport::Internal)
 }

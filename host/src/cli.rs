@@ -28,6 +28,12 @@ pub(crate) enum Command {
     Serve(Settings),
     /// Migrates the store's schema to this version and exits.
     Migrate(Settings),
+    /// Manages API keys on the host's machine, without a key.
+    Keys {
+        /// The command.
+        #[command(subcommand)]
+        what: KeysCommand,
+    },
     /// Creates, tests, uploads and installs plugins.
     Plugin {
         /// The command.
@@ -48,6 +54,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: ConfigCommand,
     },
+}
+
+/// The commands of `tessera keys`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum KeysCommand {
+    /// Creates an operator's key in the configured store and prints it once, for operators who have lost theirs.
+    Recover(Settings),
 }
 
 /// The commands of `tessera config`.

@@ -3,8 +3,10 @@
 mod bootstrap;
 mod cli;
 mod config;
+mod data_dir;
 mod logs;
 mod plugin;
+mod recovery;
 mod rlimit;
 mod secret;
 mod serve;
@@ -19,7 +21,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Parser as _;
 
-use cli::{Cli, Command, ConfigCommand, Settings};
+use cli::{Cli, Command, ConfigCommand, KeysCommand, Settings};
 use config::{Config, SETTINGS, Sources, Status};
 
 fn main() -> ExitCode {
@@ -35,27 +37,34 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve(cli.settings)) {
         Command::Serve(settings) => {
-            let config = read(&settings)?;
-            logs::init(config.logs)?;
+            let config = begin(&settings)?;
             rlimit::raise_open_files();
             runtime()?.block_on(serve::serve(config))?;
         }
         Command::Migrate(settings) => {
-            let config = read(&settings)?;
-            logs::init(config.logs)?;
-            create_data_dir(&config)?;
+            let config = begin(&settings)?;
+            data_dir::prepare(&config)?;
             runtime()?
                 .block_on(tessera_store::migrate(config.store))
                 .context("the store cannot be migrated")?;
             print("the schema is up to date\n")?;
+        }
+        Command::Keys { what: KeysCommand::Recover(settings) } => {
+            let config = begin(&settings)?;
+            let key = runtime()?.block_on(recovery::recover(&config))?;
+            print(&format!(
+                "A new key with the roles operator and admin in the tenant \"default\". It is not shown again:\n  \
+                 export TESSERA_KEY={key}\n"
+            ))?;
         }
         Command::Plugin { what } => return plugin::run(what),
         Command::CompilePlugin { memory, seconds } => {
             return Ok(ExitCode::from(tessera_sandbox::compile_child(memory, seconds)));
         }
         Command::Config { what: ConfigCommand::Check(settings) } => {
-            read(&settings)?;
-            print("the configuration is valid\n")?;
+            let config = read(&settings)?;
+            let hints: String = config.hints.iter().map(|hint| format!("note: {hint}\n")).collect();
+            print(&format!("{hints}the configuration is valid\n"))?;
         }
         Command::Config { what: ConfigCommand::Show(settings) } => {
             let sources = collect_sources(&settings)?;
@@ -90,6 +99,16 @@ fn read(settings: &Settings) -> Result<Config> {
     parse(&collect_sources(settings)?)
 }
 
+/// Reads the configuration of a command that works on the store, and starts the log.
+fn begin(settings: &Settings) -> Result<Config> {
+    let config = read(settings)?;
+    logs::init(config.logs)?;
+    for hint in &config.hints {
+        tracing::warn!(variable = %hint.key, hint = %hint, "variable ignored");
+    }
+    Ok(config)
+}
+
 fn parse(sources: &Sources) -> Result<Config> {
     match Config::parse(sources) {
         Ok(config) => Ok(config),
@@ -98,16 +117,6 @@ fn parse(sources: &Sources) -> Result<Config> {
             bail!("the configuration has {} fault(s):{lines}", faults.len())
         }
     }
-}
-
-/// Creates the data folder if this configuration uses one.
-fn create_data_dir(config: &Config) -> Result<()> {
-    if config.uses_data_dir {
-        let data = &config.data;
-        std::fs::create_dir_all(data)
-            .with_context(|| format!("the folder {} cannot be created", data.display()))?;
-    }
-    Ok(())
 }
 
 /// Returns each setting with its value, its source and its description, a line for each.

@@ -8,9 +8,14 @@ use anyhow::{Context as _, Result};
 use tessera_core::secret::SecretKey;
 
 use crate::config::Config;
+use crate::data_dir;
 
 /// Loads the host's secret, and generates it at the first start.
 pub(crate) fn load(config: &Config) -> Result<SecretKey> {
+    if let Some(path) = config.secret_file.as_deref().filter(|path| data_dir::is_open_to_others(path)) {
+        let path = path.display();
+        tracing::warn!(%path, "other users can use the file of TESSERA_SECRET_KEY_FILE; give it the mode 0600");
+    }
     let text = match &config.secret {
         Some(secret) => secret.0.clone(),
         None if config.uses_data_dir => load_or_generate(&config.data)?,

@@ -53,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) uses_data_dir: bool,
     /// The host's secret, if it is configured.
     pub(crate) secret: Option<Redacted>,
+    /// The file of the host's secret, if one is configured.
+    pub(crate) secret_file: Option<PathBuf>,
     /// The first API key, if it is configured.
     pub(crate) bootstrap_key: Option<Redacted>,
     /// Limit of cache entries.
@@ -67,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) bounds: Bounds,
     /// Limits of plugins.
     pub(crate) plugins: PluginBounds,
+    /// Environment variables that are no settings, but whose names are close to one.
+    pub(crate) hints: Vec<Fault>,
 }
 
 /// Address and ports to listen on.

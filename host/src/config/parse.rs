@@ -108,6 +108,9 @@ impl<'a> Parser<'a> {
             data: PathBuf::from(self.text("TESSERA_DATA_DIR")),
             uses_data_dir,
             secret,
+            secret_file: Some(self.text("TESSERA_SECRET_KEY_FILE"))
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
             bootstrap_key,
             cache_entries: cache_entries?,
             logs: logs?,
@@ -115,6 +118,7 @@ impl<'a> Parser<'a> {
             retention: retention?,
             plugins: plugins?,
             bounds: bounds?,
+            hints: self.sources.hints.clone(),
         })
     }
 

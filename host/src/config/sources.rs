@@ -10,12 +10,20 @@ use super::settings::{SETTINGS, Setting, Status, find};
 /// Variables that are options of the command line and no settings.
 const COMMAND_LINE_VARIABLES: [&str; 3] = ["TESSERA_CONFIG", "TESSERA_KEY", "TESSERA_SERVER"];
 
+/// Variables of other programs that are close to a setting.
+const FOREIGN_VARIABLES: [&str; 1] = ["HTTPS_PORT"];
+
+/// The least characters of a setting of which a misspelling is looked for: shorter names are close to too many others.
+const MIN_MISSPELT: usize = 7;
+
 /// The settings of all sources as text, not yet parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     values: BTreeMap<&'static str, Value>,
     /// Faults of the sources: unknown names, contradictions, unreadable text.
     pub(crate) faults: Vec<Fault>,
+    /// Environment variables that are no settings, but whose names are close to one.
+    pub(crate) hints: Vec<Fault>,
 }
 
 #[derive(Clone, Debug)]
@@ -51,6 +59,7 @@ impl Sources {
                 {
                     sources.unknown(&name, "environment");
                 }
+                None if !value.is_empty() => sources.hints.extend(misspelling(&name)),
                 None => {}
             }
         }
@@ -145,6 +154,31 @@ impl Sources {
         self.values
             .get(setting.name)
             .map_or((setting.default, None), |value| (&value.text, Some(value.source)))
+    }
+}
+
+/// Returns a hint if the name of a variable is one edit away from a setting, or differs only in case.
+fn misspelling(name: &str) -> Option<Fault> {
+    let capitals = name.to_uppercase();
+    let is_close = |setting: &&Setting| {
+        setting.name.len() >= MIN_MISSPELT && is_one_edit_or_less(&capitals, setting.name)
+    };
+    let nearest = SETTINGS.iter().filter(|_| !FOREIGN_VARIABLES.contains(&name)).find(is_close)?.name;
+    Some(Fault::new(name, format!("in the environment is not a setting; is {nearest} meant?")))
+}
+
+/// Returns whether two words differ in at most one character that is added, removed or replaced, or in two neighbours
+/// that are swapped.
+fn is_one_edit_or_less(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let prefix = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (a.get(prefix..).unwrap_or_default(), b.get(prefix..).unwrap_or_default());
+    match (a, b) {
+        ([], []) => true,
+        ([x, y, rest @ ..], [s, t, other @ ..]) if (x, y) == (t, s) && rest == other => true,
+        ([_, rest @ ..], [_, other @ ..]) if rest == other => true,
+        ([_, rest @ ..], other) | (other, [_, rest @ ..]) if rest == other => true,
+        _ => false,
     }
 }
 

@@ -114,3 +114,86 @@ fn database_url_implies_postgres() {
     let setting = SETTINGS.iter().find(|setting| setting.name == "DB_TYPE").unwrap();
     assert_eq!(sources.get(setting), ("postgres", Some("environment")));
 }
+
+fn hints(names: &[&str]) -> Vec<String> {
+    let pairs: Vec<_> = names.iter().map(|name| (*name, "x")).collect();
+    environment(&pairs).hints.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn variable_one_edit_away_from_a_setting_gets_a_hint() {
+    for (name, meant) in [
+        ("KAFKA_BROKER", "KAFKA_BROKERS"),
+        ("HTTP_PROT", "HTTP_PORT"),
+        ("HTTP_PORTS", "HTTP_PORT"),
+        ("GRPC_P0RT", "GRPC_PORT"),
+        ("http_port", "HTTP_PORT"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("XLOG_LEVEL", "LOG_LEVEL"),
+        ("ENVIROMENT", "ENVIRONMENT"),
+        ("POSTGRES_PASWORD", "POSTGRES_PASSWORD"),
+        ("DBTYPE", "DB_TYPE"),
+    ] {
+        assert_eq!(
+            hints(&[name]),
+            [format!("{name} in the environment is not a setting; is {meant} meant?")]
+        );
+        assert!(faults(&[(name, "x")]).is_empty(), "{name} fails");
+    }
+    assert!(environment(&[("KAFKA_BROKER", "")]).hints.is_empty(), "an empty variable is not set");
+}
+
+#[test]
+fn usual_variables_of_other_programs_get_no_hint() {
+    let usual = [
+        "PATH",
+        "HOME",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "PWD",
+        "OLDPWD",
+        "SHELL",
+        "SHLVL",
+        "TERM",
+        "TZ",
+        "USER",
+        "LOGNAME",
+        "LANG",
+        "LC_ALL",
+        "EDITOR",
+        "PAGER",
+        "DISPLAY",
+        "HOSTNAME",
+        "HOST",
+        "PORTS",
+        "SORT",
+        "HTTPS_PORT",
+        "SSH_AUTH_SOCK",
+        "RUST_LOG",
+        "RUST_BACKTRACE",
+        "CARGO_HOME",
+        "XDG_RUNTIME_DIR",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "KUBERNETES_SERVICE_HOST",
+        "KUBERNETES_SERVICE_PORT",
+        "KUBERNETES_PORT",
+        "REDIS_PORT",
+        "REDIS_HOST",
+        "NATS_PORT",
+        "POSTGRES_PORT_5432_TCP",
+        "KAFKA_PORT",
+        "POSTGRES_INITDB_ARGS",
+        "PGHOST",
+        "PGPASSWORD",
+        "DOCKER_HOST",
+        "TESSERA_KEY",
+        "TESSERA_SERVER",
+        "_",
+    ];
+    assert_eq!(hints(&usual), Vec::<String>::new());
+}

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::harness::{Home, Host, Kind};
+
 /// Every variable in the documents of the predecessors, with its example.
 const SEEDS: &[(&str, &str)] = &[
     ("CACHE_MAX_SIZE", "1000"),
@@ -296,9 +298,23 @@ fn unknown_key_suggests_the_nearest_known_one() {
     assert!(text.contains("htp_port in the file is not a setting; is HTTP_PORT meant?"), "{text}");
     assert!(text.contains("no_such_thing_at_all in the file is not a setting"), "{text}");
     assert!(text.contains("grpc_prot in the command line is not a setting; is GRPC_PORT meant?"), "{text}");
-    // Unknown variables without the prefix `TESSERA_` are ignored.
-    let output = run(&["config", "check"], &[("HOME", "/"), ("HTTP_PROT", "1"), ("LANG", "C")]);
+    // Variables without the prefix `TESSERA_` are other programs', but a misspelt setting is reported.
+    let variables = [("HOME", "/"), ("HTTP_PROT", "hunter2"), ("HTTP_PROXY", "http://proxy"), ("LANG", "C")];
+    let output = run(&["config", "check"], &variables);
     assert!(output.status.success(), "{}", stderr(&output));
+    let expected = "note: HTTP_PROT in the environment is not a setting; is HTTP_PORT meant?\nthe configuration is valid\n";
+    assert_eq!(stdout(&output), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn misspelt_variable_is_logged_at_start() {
+    let home = Home::empty(Kind::Memory).await;
+    let host = Host::start_with(&home, &[("KAFKA_BROKER", "hunter2"), ("HTTP_PROXY", "http://proxy")]).await;
+    let log = host.log();
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains("is not a setting")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    assert!(warnings[0].contains("KAFKA_BROKER") && warnings[0].contains("is KAFKA_BROKERS meant?"), "{log}");
+    assert!(warnings[0].contains("WARN") && !log.contains("hunter2"), "{log}");
 }
 
 #[test]

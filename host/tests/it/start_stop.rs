@@ -3,6 +3,8 @@
 mod concurrent_starts;
 mod first_start;
 mod listening;
+mod permissions;
+mod recovery;
 #[cfg(target_os = "linux")]
 mod rlimit;
 mod shutdown;
