@@ -84,6 +84,24 @@ async fn rotated_key_signs_and_former_keys_are_kept_or_revoked(kind: Kind) {
     done(&check_in(&rest, &sold.event, "North", json!({"qr_code": good})).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn live_signing_keys_are_bounded_so_that_one_rotation_revokes_all() {
+    let (_home, _host, rest) = memory().await;
+    let rotate = async |body: Value| rest.post("/v1/signing-keys:rotate", body).await;
+    for _ in 0..100 {
+        done(&rotate(json!({})).await);
+    }
+    let refused = rotate(json!({})).await;
+    assert_eq!(refused.code(413), "TOO_LARGE");
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("at most 100") && detail.contains("revoke_former"), "{detail}");
+    assert_eq!(done(&rotate(json!({"revoke_former": true})).await)["key"]["number"], 101);
+    let keys = rest.get("/v1/signing-keys").await;
+    let live = done(&keys)["keys"].as_array().unwrap().iter().filter(|key| key["revoked_at"].is_null());
+    assert_eq!(live.map(|key| &key["number"]).collect::<Vec<_>>(), [101]);
+    done(&rotate(json!({})).await);
+}
+
 /// Verifies a code offline with the fetched keys: the key's number, the serial, the ticket id, and whether the
 /// signature is valid.
 fn verify(keys: &Value, event: &str, code: &str) -> (u64, u16, String, bool) {

@@ -11,6 +11,7 @@ use crate::tracker::{all_pages, done, on, on_every_store};
 on_every_store! {
     order_of_reports_does_not_change_the_outcome
     each_scan_has_its_own_verdict
+    nonce_of_another_scan_is_refused
     malformed_report_is_refused_as_a_whole
     check_ins_are_counted_by_gate_and_minute
 }
@@ -188,6 +189,38 @@ async fn each_scan_has_its_own_verdict(kind: Kind) {
     let live = check_in(&rest, &sold.event, "South", json!({"qr_code": sold.code(0)})).await;
     assert_eq!(live.code(409), "ALREADY_CHECKED_IN");
     assert!(live.body["detail"].as_str().unwrap().contains(&first), "{:#}", live.body);
+}
+
+async fn nonce_of_another_scan_is_refused(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let sold = sold(&rest, 2, json!({"reentry": true})).await;
+    let begin = evening();
+    let (at, later) = (after(begin, 0), after(begin, 60));
+    let first = scan(&sold, 0, ("n", &at), ("in", "North"));
+    let mut by_id = scan(&sold, 1, ("n", &at), ("in", "North"));
+    by_id["qr_code"] = json!("");
+    by_id["ticket_id"] = json!(sold.id(1));
+    let scans = [
+        first.clone(),
+        scan(&sold, 1, ("n", &at), ("in", "North")),
+        by_id,
+        scan(&sold, 0, ("n", &at), ("out", "North")),
+        scan(&sold, 0, ("n", &later), ("in", "North")),
+        first,
+    ];
+    let results = report(&rest, &sold.event, "d1", &scans).await;
+    for (place, differs) in [(1, "ticket;"), (2, "ticket and code;"), (3, "direction;"), (4, "time;")] {
+        let result = &results[place];
+        assert_eq!((&result["reason"], &result["record"]), (&json!("NONCE_REUSED"), &Value::Null));
+        let expected = format!("the nonce was used for a scan with another {differs}");
+        assert!(result["message"].as_str().unwrap().starts_with(&expected), "{result:#}");
+    }
+    assert_eq!(results[0]["record"]["verdict"], "accepted");
+    assert_eq!(results[5]["record"], results[0]["record"], "the same scan is a repeat");
+    assert_eq!(ticket(&rest, sold.id(1)).await["entries"], 0);
+    // The nonce of another device is another nonce.
+    let other = report(&rest, &sold.event, "d2", &scans[1..2]).await;
+    assert_eq!(other[0]["record"]["verdict"], "accepted");
 }
 
 async fn malformed_report_is_refused_as_a_whole(kind: Kind) {

@@ -7,7 +7,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use crate::access::{ObjectKind, Operation};
 use crate::admission::code::{Code, ScannedCode, not_authentic};
 use crate::admission::{SigningKey, Ticket, TicketState};
-use crate::changeset::Changeset;
+use crate::changeset::{Changeset, MAX_ROWS};
 use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,8 +18,14 @@ use crate::secret::{Sealer, random};
 use crate::time::Timestamp;
 use crate::value::diff;
 
-/// The most keys of a tenant. A code has two bytes for their number, and scanners store all of them.
+/// The most keys of a tenant, with revoked ones. A code has two bytes for their number, and scanners store all of them.
 const MAX_KEYS: u16 = 1_000;
+
+/// The most keys of a tenant that are not revoked. One rotation must be able to revoke them all.
+const MAX_LIVE_KEYS: usize = 100;
+
+/// The new key and the revoked ones, each with its fact.
+const _: () = assert!(2 + 2 * MAX_LIVE_KEYS <= MAX_ROWS);
 
 /// How long the creation of a tenant's first key may take.
 const CREATE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -80,6 +86,14 @@ impl Codes {
     pub async fn rotate(&self, ctx: &Ctx, revoke: bool) -> Result<SigningKey> {
         let decide = || async {
             let keys = self.store.signing_keys(ctx.tenant).await?;
+            let live = keys.iter().filter(|key| key.revoked_at.is_none()).count();
+            if live >= MAX_LIVE_KEYS && !revoke {
+                let message = format!(
+                    "the tenant has {live} signing keys that are not revoked; at most {MAX_LIVE_KEYS}: \
+                     rotate with revoke_former"
+                );
+                return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
+            }
             let created = self.create_key(ctx.tenant, keys.last().map_or(0, |key| key.id), ctx.now)?;
             let mut changeset = Changeset::new(ctx)
                 .fact(fact(ctx, "signing_key.created", None, &created))
@@ -118,7 +132,7 @@ impl Codes {
 
     fn create_key(&self, tenant: TenantId, last: u16, now: Timestamp) -> Result<SigningKey> {
         if last >= MAX_KEYS {
-            let message = format!("the tenant has {MAX_KEYS} signing keys, which is the most");
+            let message = format!("the tenant has had {MAX_KEYS} signing keys, which is the most");
             return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
         }
         let (id, seed) = (last + 1, random::<32>()?);

@@ -10,8 +10,8 @@ use crate::admission::check_in_change::{
     CLOCK_TOLERANCE, Evaluated, KIND, changeset, check_issued, entity, new_check_in,
 };
 use crate::admission::{
-    CheckIn, Codes, CreateCheckIn, Direction, DoorStats, Inspection, MergedScan, ReportedScan, Scan,
-    ScannedCode, Ticket, Verdict,
+    CheckIn, Codes, CreateCheckIn, Direction, DoorStats, Inspection, MergedScan, ReportedScan, Scan, Ticket,
+    Verdict,
 };
 use crate::catalog::{Event, EventStatus};
 use crate::command::{Commands, Decision};
@@ -138,6 +138,7 @@ impl Door {
         let decide = || async {
             let name = (scan.request.event, scan.request.device.as_str(), scan.nonce.as_str());
             if let Some(recorded) = self.store.check_in_named(ctx.tenant, name).await? {
+                scan.check_repeat(&recorded)?;
                 return Ok(Decision::nothing(recorded));
             }
             let (event, ticket, serial) = self.scanned(ctx, &scan.request, scan.at).await?;
@@ -216,15 +217,11 @@ impl Door {
         at: Timestamp,
     ) -> Result<(Event, Ticket, Option<u16>)> {
         let event = self.event(ctx, request.event).await?;
-        let code = request.code.as_deref().map(|code| ScannedCode::parse("qr_code", code)).transpose()?;
+        let code = request.scanned_code()?;
         if let Some(code) = &code {
             self.codes.verify(ctx, code, (event.id, at)).await?;
-            if request.ticket.is_some_and(|id| id != code.ticket) {
-                return Err(Error::invalid("ticket_id", "is not the ticket of the qr_code"));
-            }
         }
-        let id = code.as_ref().map(|code| code.ticket).or(request.ticket);
-        let id = id.ok_or_else(|| Error::not_found("ticket"))?;
+        let id = request.ticket_of(code.as_ref())?;
         let ticket = self.store.ticket(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("ticket"))?;
         if ticket.event != event.id {
             let message = "the ticket is for another event";
