@@ -127,6 +127,22 @@ async fn assigning_a_new_issue_makes_it_assigned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn creating_an_issue_with_an_assignee_makes_it_assigned() {
+    let (_home, host, grpc) = host(Kind::Memory).await;
+    let user = host.rest().user("ada@example.com").await;
+    let project = project(&grpc).await;
+    let body = json!({
+        "summary": "s", "description": "d", "type": "BUG", "priority": "MINOR", "project_id": project,
+        "assignee_id": user,
+    });
+    let created = issues(&grpc, "CreateIssue", body).await.unwrap();
+    assert_eq!(
+        (&created["issue"]["status"], &created["issue"]["assignee_id"], &created["issue"]["etag"]),
+        (&json!("ASSIGNED"), &json!(user), &json!("1"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dates_are_kept() {
     let (_home, _host, grpc) = host(Kind::Memory).await;
     let issue = issue(&grpc, &project(&grpc).await).await;

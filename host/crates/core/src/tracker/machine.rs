@@ -57,7 +57,7 @@ pub struct Machine {
     pub states: Vec<State>,
     /// All transitions.
     pub transitions: Vec<Transition>,
-    /// The state change on assignment.
+    /// The state change on assignment, which may be part of the creation.
     pub on_assign: Option<AssignMove>,
 }
 
@@ -106,6 +106,24 @@ impl Machine {
             let starts_here = transition.from.is_empty() || transition.from.iter().any(|from| from == state);
             starts_here && transition.to != state
         })
+    }
+
+    /// Returns the state that the assignment of an unassigned issue in `state` leads to, if it changes the state.
+    #[must_use]
+    pub fn assigned(&self, state: &str) -> Option<&str> {
+        self.on_assign
+            .as_ref()
+            .filter(|on_assign| on_assign.from == state)
+            .map(|on_assign| on_assign.to.as_str())
+    }
+
+    /// Whether an issue in a state must have a resolution.
+    #[must_use]
+    pub fn needs_resolution(&self, state: &str) -> bool {
+        self.is_done(state)
+            && self.transitions.iter().any(|transition| {
+                transition.to == state && transition.requires.iter().any(|field| field == "resolution")
+            })
     }
 
     /// Whether work in a state is done.

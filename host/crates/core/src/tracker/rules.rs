@@ -7,7 +7,7 @@ use crate::id::{IssueId, ProjectId, UserId};
 use crate::text::Faults;
 use crate::time::Timestamp;
 use crate::tracker::issue::{Issue, KIND};
-use crate::tracker::machine::Transition;
+use crate::tracker::machine::{Machine, Transition};
 use crate::tracker::scheme::{Scheme, check_name};
 use crate::value::Value;
 
@@ -83,7 +83,7 @@ pub fn create(
         kind: KIND.to_owned(),
         summary: command.summary.clone(),
         description: command.description.clone().filter(|text| !text.is_empty()),
-        status: scheme.machine.initial.clone(),
+        status: initial_state(command, &scheme.machine, &mut faults),
         resolution: None,
         issue_type: or_default(&command.issue_type, &scheme.default_type),
         priority: or_default(&command.priority, &scheme.default_priority),
@@ -103,6 +103,18 @@ pub fn create(
     check_required(&issue, scheme, &mut faults);
     faults.into_result()?;
     Ok(issue)
+}
+
+/// Returns the state of a new issue: that of an assigned one if it has an assignee.
+fn initial_state(command: &CreateIssue, machine: &Machine, faults: &mut Faults) -> String {
+    let assigned = machine.assigned(&machine.initial).filter(|_| command.assignee.is_some());
+    if let Some(state) = assigned.filter(|state| machine.needs_resolution(state)) {
+        faults.add(
+            "assignee_id",
+            format_args!("must be empty: assignment leads to {state}, which requires a resolution"),
+        );
+    }
+    assigned.unwrap_or(&machine.initial).to_owned()
 }
 
 /// Returns the name of the transition that a command makes.
@@ -177,10 +189,8 @@ fn change_state(before: &Issue, after: &mut Issue, command: &ChangeIssue, scheme
     let machine = &scheme.machine;
     let transition = target(before, command, scheme)?;
     let assigned = before.assignee.is_none() && after.assignee.is_some();
-    let automatic =
-        machine.on_assign.as_ref().filter(|on| assigned && transition.is_none() && on.from == before.status);
-    if let Some(on_assign) = automatic {
-        after.status.clone_from(&on_assign.to);
+    if let Some(status) = machine.assigned(&before.status).filter(|_| assigned && transition.is_none()) {
+        status.clone_into(&mut after.status);
     }
     if let Some(transition) = transition {
         after.status.clone_from(&transition.to);
@@ -215,10 +225,7 @@ fn change_resolution(after: &mut Issue, command: &ChangeIssue, scheme: &Scheme) 
         after.resolution = None;
         return Ok(());
     }
-    let needs = scheme.machine.transitions.iter().any(|transition| {
-        transition.to == after.status && transition.requires.iter().any(|field| field == "resolution")
-    });
-    if needs && after.resolution.is_none() {
+    if scheme.machine.needs_resolution(&after.status) && after.resolution.is_none() {
         let known = scheme.resolutions.join(", ");
         let message = format!("is required in the state {}; must be one of {known}", after.status);
         return Err(Error::invalid("resolution", message));

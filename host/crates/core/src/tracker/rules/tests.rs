@@ -1,7 +1,7 @@
 //! Tests of the rules of issues.
 
 use super::*;
-use crate::tracker::machine::{Category, State};
+use crate::tracker::machine::{AssignMove, Category, State};
 use crate::tracker::scheme::{FieldDefinition, FieldType, Usage};
 
 fn new_issue(command: &CreateIssue, scheme: &Scheme) -> Result<Issue> {
@@ -109,6 +109,24 @@ fn reopening_clears_the_resolution() {
     let reopen = ChangeIssue { transition: Some("reopen".into()), ..ChangeIssue::default() };
     let after = changed(&issue_in("CLOSED"), &reopen).unwrap();
     assert_eq!((after.status.as_str(), after.resolution), ("REOPENED", None));
+}
+
+#[test]
+fn issue_created_with_an_assignee_is_in_the_state_of_assigned_ones() {
+    let assigned = CreateIssue { assignee: Some(UserId::generate()), ..command("One") };
+    let status =
+        |command: &CreateIssue, scheme: &Scheme| new_issue(command, scheme).map(|issue| issue.status);
+    let mut scheme = Scheme::built_in();
+    assert_eq!(status(&command("One"), &scheme).unwrap(), "NEW");
+    assert_eq!(status(&assigned, &scheme).unwrap(), "ASSIGNED");
+    scheme.machine.on_assign = Some(AssignMove { from: "NEW".into(), to: "IN_PROGRESS".into() });
+    assert_eq!(status(&assigned, &scheme).unwrap(), "IN_PROGRESS");
+    scheme.machine.on_assign = Some(AssignMove { from: "REOPENED".into(), to: "ASSIGNED".into() });
+    assert_eq!(status(&assigned, &scheme).unwrap(), "NEW", "it starts from another state");
+    scheme.machine.on_assign = None;
+    assert_eq!(status(&assigned, &scheme).unwrap(), "NEW", "as of a workflow plugin");
+    scheme.machine.on_assign = Some(AssignMove { from: "NEW".into(), to: "CLOSED".into() });
+    assert_eq!(field_of(&status(&assigned, &scheme).unwrap_err()), "assignee_id");
 }
 
 #[test]
