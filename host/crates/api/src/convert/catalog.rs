@@ -1,11 +1,10 @@
 //! Values of the catalogue: coordinates, counts, and fields that must change together.
 
 use tessera_core::catalog::{GeoPoint, TicketType};
-use tessera_core::filter::{Op, Operand, Term};
 use tessera_core::id::TicketTypeId;
 use tessera_core::inventory::HoldRules;
 use tessera_core::text::Faults;
-use tessera_core::{App, Ctx, ErrorKind, PageRequest, Result};
+use tessera_core::{App, Ctx, ErrorKind, Result};
 
 use crate::state::{etag, etag_with_count};
 
@@ -122,14 +121,6 @@ pub(crate) fn check_group(fields: &[(&str, bool)], faults: &mut Faults) {
     for (name, _) in fields.iter().filter(|(_, is_masked)| !is_masked) {
         faults.add(name, format_args!("must be given as well: {} change together", names.join(", ")));
     }
-}
-
-/// Restricts a page of events to featured events.
-#[must_use]
-pub(crate) fn featured(mut page: PageRequest) -> PageRequest {
-    let values = vec![Operand::Boolean(true)];
-    page.filter.terms.push(Term { negated: false, field: "featured", name: None, op: Op::OneOf, values });
-    page
 }
 
 /// The entity tag of a ticket type; its available units change without its version.

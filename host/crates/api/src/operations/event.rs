@@ -6,7 +6,6 @@ use tessera_core::id::EventId;
 use tessera_core::{Ctx, Result};
 use tessera_proto::ticket::v1 as pb;
 
-use crate::convert::catalog;
 use crate::convert::event::{categories as encode_categories, change, create as command, event as encode};
 use crate::operations::{Answer, Api, at_version, listing};
 
@@ -48,7 +47,7 @@ pub(crate) async fn featured(
     request: pb::GetFeaturedEventsRequest,
 ) -> Result<Answer<pb::GetFeaturedEventsResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::EventFeatured);
-    let page = api.app.events.list(&ctx, &catalog::featured(api.page(&ctx, &page_args)?)).await?;
+    let page = api.app.events.featured(&ctx, api.page(&ctx, &page_args)?).await?;
     let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
     Ok(Answer::new(pb::GetFeaturedEventsResponse {
         events: page.items.into_iter().map(encode).collect(),

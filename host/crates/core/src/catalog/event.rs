@@ -53,6 +53,12 @@ impl EventStatus {
         })
     }
 
+    /// Returns whether no other status can follow.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Ended)
+    }
+
     /// Returns whether an event may change from this status to `next`. `Cancelled` and `Ended` are final.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
@@ -291,8 +297,7 @@ mod tests {
     fn cancelled_and_ended_are_final() {
         for from in EventStatus::ALL {
             assert!(from.may_become(from));
-            let is_final = matches!(from, EventStatus::Cancelled | EventStatus::Ended);
-            assert_eq!(from.may_become(EventStatus::Active), !is_final);
+            assert_eq!(from.may_become(EventStatus::Active), !from.is_final());
         }
         assert!(!EventStatus::Draft.may_become(EventStatus::Ended));
     }

@@ -10,6 +10,7 @@ use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
+use crate::filter::{Op, Operand, Term};
 use crate::id::{EventId, PoolId};
 use crate::inventory::resize::resize_pool;
 use crate::inventory::{Pool, PoolSort};
@@ -81,7 +82,18 @@ impl Events {
         Ok(page.map(|event| redacted(ctx, event)))
     }
 
-    /// Counts events that are not drafts by category.
+    /// Returns a page of the featured events, without those that are cancelled or have ended.
+    pub async fn featured(&self, ctx: &Ctx, mut page: PageRequest) -> Result<Page<Event>> {
+        ctx.allow(Operation::EventFeatured)?;
+        let over = EventStatus::ALL.into_iter().filter(|status| status.is_final());
+        let over = over.map(|status| Operand::Text(status.name().to_owned())).collect();
+        let term = |field, negated, values| Term { negated, field, name: None, op: Op::OneOf, values };
+        page.filter.terms.push(term("featured", false, vec![Operand::Boolean(true)]));
+        page.filter.terms.push(term("status", true, over));
+        self.list(ctx, &page).await
+    }
+
+    /// Counts active events by category.
     pub async fn categories(&self, ctx: &Ctx) -> Result<BTreeMap<String, u64>> {
         ctx.allow(Operation::EventCategories)?;
         self.store.event_categories(ctx.tenant).await

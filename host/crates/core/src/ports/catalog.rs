@@ -29,7 +29,7 @@ pub trait CatalogStore: Send + Sync {
     async fn event(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>>;
     /// Returns a page of events; without drafts if `public`.
     async fn events(&self, tenant: TenantId, public: bool, page: &PageRequest) -> Result<Page<Event>>;
-    /// Counts events that are not drafts by category.
+    /// Counts active events by category.
     async fn event_categories(&self, tenant: TenantId) -> Result<BTreeMap<String, u64>>;
     /// Returns at most `limit` active events of any tenant whose end has passed.
     async fn events_over(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;

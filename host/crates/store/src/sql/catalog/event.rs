@@ -208,11 +208,11 @@ pub(in super::super) async fn over(
         .collect()
 }
 
-/// Counts published events by category.
+/// Counts active events by category.
 pub(in super::super) async fn categories(conn: &mut Conn, tenant: TenantId) -> Result<BTreeMap<String, u64>> {
     let query = sqlx::query(
         "SELECT category, COUNT(*) AS events FROM events
-         WHERE tenant_id = $1 AND deleted_at IS NULL AND status <> 'draft' GROUP BY category",
+         WHERE tenant_id = $1 AND deleted_at IS NULL AND status = 'active' GROUP BY category",
     );
     let rows = query.bind(tenant.0).fetch_all(conn).await.map_err(db_error)?;
     rows.iter()
