@@ -31,7 +31,7 @@ async fn start(settings: &[(&str, &str)]) -> (Home, Host, Rest) {
 
 async fn upload_guest(rest: &Rest, language: &str, hook: &str) -> Value {
     let release = upload(rest, guest(language, hook)).await;
-    assert_eq!(release["manifest"]["name"], format!("{language}-{hook}"), "{release:#}");
+    assert_eq!(release["plugin"], format!("{language}-{hook}"), "{release:#}");
     release
 }
 
