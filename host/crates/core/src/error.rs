@@ -7,6 +7,18 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use crate::text::{BoundedText, cut};
+
+/// The most bytes of an error's message: it may repeat what a client or a plugin sent.
+pub const MAX_MESSAGE: usize = 4_096;
+
+/// The most bytes of the field and the code of a violation.
+const MAX_NAME: usize = 1_024;
+
+/// The most violations of an error, and their most bytes in all.
+pub(crate) const MAX_VIOLATIONS: usize = 1_000;
+const MAX_VIOLATIONS_BYTES: usize = 64 << 10;
+
 /// The result of operations of the domain.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -81,7 +93,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             reason: reason.into(),
-            message: message.into(),
+            message: bounded(message.into(), MAX_MESSAGE),
             violations: Vec::new(),
             retry_after: None,
             cause: None,
@@ -96,7 +108,8 @@ impl Error {
 
     /// Creates an error of several faults.
     #[must_use]
-    pub fn violations(violations: Vec<Violation>) -> Self {
+    pub fn violations(mut violations: Vec<Violation>) -> Self {
+        bound(&mut violations);
         let mut error = Self::new(ErrorKind::Invalid, "INVALID_ARGUMENT", summary(&violations));
         error.0.violations = violations;
         error
@@ -268,22 +281,49 @@ impl Error {
     }
 }
 
+fn bounded(mut text: String, max: usize) -> String {
+    cut(&mut text, max);
+    text
+}
+
+/// Drops the violations beyond the limits.
+fn bound(violations: &mut Vec<Violation>) {
+    violations.truncate(MAX_VIOLATIONS);
+    let mut bytes = 0;
+    violations.retain(|violation| {
+        bytes += violation.field.len() + violation.code.len() + violation.message.len();
+        bytes <= MAX_VIOLATIONS_BYTES
+    });
+}
+
 fn summary(violations: &[Violation]) -> String {
-    match violations {
+    let summary = match violations {
         [] => "the request is not valid".to_owned(),
         [one] => one.sentence(),
         [first, rest @ ..] => format!("{} (and {} more)", first.sentence(), rest.len()),
-    }
+    };
+    bounded(summary, MAX_MESSAGE)
 }
 
 impl Violation {
     /// Creates the fault of a field. The message continues after the field's name.
     pub fn new(field: &str, message: impl fmt::Display) -> Self {
         Self {
-            field: field.to_owned(),
+            field: BoundedText::of(field, MAX_NAME),
             code: "INVALID_ARGUMENT".into(),
-            message: message.to_string(),
+            message: BoundedText::of(message, MAX_MESSAGE),
             plugin: None,
+        }
+    }
+
+    /// Creates a plugin's violation.
+    #[must_use]
+    pub fn of_plugin(plugin: String, field: String, code: String, message: String) -> Self {
+        Self {
+            field: bounded(field, MAX_NAME),
+            code: bounded(code, MAX_NAME).into(),
+            message: bounded(message, MAX_MESSAGE),
+            plugin: Some(plugin),
         }
     }
 
@@ -322,6 +362,19 @@ impl std::error::Error for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_repeat_a_bounded_part_of_what_was_sent() {
+        let long = "x".repeat(1 << 20);
+        assert_eq!(Error::new(ErrorKind::Invalid, "X", long.clone()).message().len(), MAX_MESSAGE);
+        let error = Error::violations(vec![Violation::new(&long, &long); 500]);
+        assert!(error.message().len() <= MAX_MESSAGE);
+        let bytes: usize = error.faults().iter().map(|fault| fault.field.len() + fault.message.len()).sum();
+        assert!(!error.faults().is_empty() && bytes <= MAX_VIOLATIONS_BYTES, "{bytes}");
+        let refusal = Violation::of_plugin("p".into(), long.clone(), long.clone(), long);
+        let error = Error::refused(vec![refusal]);
+        assert!(error.message().len() <= MAX_MESSAGE && error.reason().len() <= MAX_NAME);
+    }
 
     #[test]
     fn internal_error_hides_its_cause_from_the_client() {

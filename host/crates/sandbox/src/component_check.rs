@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use tessera_core::plugin::Hook;
+use tessera_core::text::BoundedText;
 use tessera_core::{Error, ErrorKind, Result};
 
 use crate::contract::Contract;
@@ -11,6 +12,10 @@ use crate::inspection::Inspection;
 
 /// Package of the contract.
 const PACKAGE: &str = "tessera:plugin/";
+
+/// The most names of a component that a message repeats, and the most bytes of each.
+const MAX_NAMES: usize = 20;
+const MAX_NAME: usize = 100;
 
 /// The contract and hooks of a component.
 pub(crate) struct ComponentKind {
@@ -53,7 +58,7 @@ fn find_contract(inspection: &Inspection) -> Result<Contract> {
         (_, 0) => Err(missing_exports(inspection, "nothing of tessera:plugin is there")),
         ([contract], 1) => Ok(*contract),
         _ => {
-            let found = versions.into_iter().collect::<Vec<_>>().join(" and ");
+            let found = list(versions, " and ");
             let served = Contract::ALL.map(Contract::version).join(", ");
             let message =
                 format!("the component was built for tessera:plugin@{found}; this host serves {served}");
@@ -63,8 +68,11 @@ fn find_contract(inspection: &Inspection) -> Result<Contract> {
 }
 
 fn missing_exports(inspection: &Inspection, what: &str) -> Error {
-    let exports =
-        if inspection.exports.is_empty() { "nothing".to_owned() } else { inspection.exports.join(", ") };
+    let exports = if inspection.exports.is_empty() {
+        "nothing".to_owned()
+    } else {
+        list(inspection.exports.iter().map(String::as_str), ", ")
+    };
     let message = format!("the component's exports do not fit: {what}; it exports {exports}");
     Error::new(ErrorKind::Invalid, "COMPONENT_EXPORTS", message)
 }
@@ -76,7 +84,18 @@ fn forbidden_imports(first: &str, all: &[&String]) -> Error {
     } else {
         ""
     };
-    let names: Vec<_> = all.iter().map(|name| name.as_str()).collect();
-    let message = format!("the component imports {}, which no plugin gets{hint}", names.join(", "));
+    let names = list(all.iter().map(|name| name.as_str()), ", ");
+    let message = format!("the component imports {names}, which no plugin gets{hint}");
     Error::new(ErrorKind::Invalid, "COMPONENT_IMPORTS", message)
+}
+
+/// Joins names of the component, as many as a message repeats.
+fn list<'a>(names: impl IntoIterator<Item = &'a str>, separator: &str) -> String {
+    let mut names = names.into_iter();
+    let shown: Vec<_> = names.by_ref().take(MAX_NAMES).map(|name| BoundedText::of(name, MAX_NAME)).collect();
+    let list = shown.join(separator);
+    match names.count() {
+        0 => list,
+        more => format!("{list} and {more} more"),
+    }
 }

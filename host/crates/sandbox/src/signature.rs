@@ -1,13 +1,17 @@
 //! Describes the functions of a component's exports, for authors whose exports do not fit.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write};
 
+use tessera_core::text::BoundedText;
 use wasmtime::Engine;
 use wasmtime::component::Component;
-use wasmtime::component::types::{ComponentItem, Type};
+use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
 
 /// How deep types are described.
 const MAX_DEPTH: usize = 4;
+
+/// The most bytes of a description. A component of few bytes can have types whose full description is endless.
+const MAX_DESCRIPTION: usize = 2_048;
 
 /// Describes the functions of an exported interface.
 pub(crate) fn describe(engine: &Engine, component: &Component, interface: &str) -> String {
@@ -15,44 +19,85 @@ pub(crate) fn describe(engine: &Engine, component: &Component, interface: &str) 
     let Some(export) = component.get_export(engine, interface) else { return "nothing".to_owned() };
     let ComponentItem::ComponentInstance(instance) = export.ty else { return "no interface".to_owned() };
     let functions = instance.exports(engine).filter_map(|(name, export)| match export.ty {
-        ComponentItem::ComponentFunc(function) => {
-            let params: Vec<_> = function.params().map(|(_, param)| describe_type(&param, 0)).collect();
-            let results: Vec<_> = function.results().map(|result| describe_type(&result, 0)).collect();
-            let arrow = if results.is_empty() { "" } else { " -> " };
-            Some(format!("{name}: func({}){arrow}{}", params.join(", "), results.join(", ")))
-        }
+        ComponentItem::ComponentFunc(function) => Some((name, function)),
         _ => None,
     });
-    let functions: Vec<_> = functions.collect();
-    if functions.is_empty() { "no function".to_owned() } else { functions.join("; ") }
+    let mut text = BoundedText::new(MAX_DESCRIPTION);
+    // The error only says that the text is full.
+    let _ =
+        separated(&mut text, "; ", functions, |text, (name, function)| write_function(text, name, &function));
+    let text = text.into_string();
+    if text.is_empty() { "no function".to_owned() } else { text }
 }
 
-fn describe_type(described: &Type, depth: usize) -> String {
+fn write_function(text: &mut BoundedText, name: &str, function: &ComponentFunc) -> fmt::Result {
+    write!(text, "{name}: func(")?;
+    separated(text, ", ", function.params(), |text, (_, param)| write_type(text, &param, 0))?;
+    text.write_str(")")?;
+    if function.results().len() > 0 {
+        text.write_str(" -> ")?;
+    }
+    separated(text, ", ", function.results(), |text, result| write_type(text, &result, 0))
+}
+
+fn write_type(text: &mut BoundedText, described: &Type, depth: usize) -> fmt::Result {
     if depth > MAX_DEPTH {
-        return "…".to_owned();
+        return text.write_str("…");
     }
-    let inner = |inner: &Type| describe_type(inner, depth + 1);
-    let optional = |optional: Option<Type>| optional.map_or("_".to_owned(), |some| inner(&some));
+    let inner = |text: &mut BoundedText, inner: &Type| write_type(text, inner, depth + 1);
+    let optional = |text: &mut BoundedText, optional: Option<Type>| match optional {
+        Some(some) => inner(text, &some),
+        None => text.write_str("_"),
+    };
     match described {
-        Type::List(list) => format!("list<{}>", inner(&list.ty())),
-        Type::Option(option) => format!("option<{}>", inner(&option.ty())),
-        Type::Result(result) => format!("result<{}, {}>", optional(result.ok()), optional(result.err())),
+        Type::List(list) => {
+            text.write_str("list<")?;
+            inner(text, &list.ty())?;
+            text.write_str(">")
+        }
+        Type::Option(option) => {
+            text.write_str("option<")?;
+            inner(text, &option.ty())?;
+            text.write_str(">")
+        }
+        Type::Result(result) => {
+            text.write_str("result<")?;
+            optional(text, result.ok())?;
+            text.write_str(", ")?;
+            optional(text, result.err())?;
+            text.write_str(">")
+        }
         Type::Tuple(tuple) => {
-            format!("tuple<{}>", tuple.types().map(|part| inner(&part)).collect::<Vec<_>>().join(", "))
+            text.write_str("tuple<")?;
+            separated(text, ", ", tuple.types(), |text, part| inner(text, &part))?;
+            text.write_str(">")
         }
-        Type::Record(record) => members("record", record.fields().map(|field| field.name.to_owned())),
-        Type::Variant(variant) => members("variant", variant.cases().map(|case| case.name.to_owned())),
-        Type::Enum(names) => members("enum", names.names().map(str::to_owned)),
-        Type::Flags(flags) => members("flags", flags.names().map(str::to_owned)),
-        other => {
-            let mut text = String::new();
-            // Writing into a string does not fail.
-            let _ = write!(text, "{other:?}");
-            text.to_lowercase()
-        }
+        Type::Record(record) => members(text, "record", record.fields().map(|field| field.name)),
+        Type::Variant(variant) => members(text, "variant", variant.cases().map(|case| case.name)),
+        Type::Enum(names) => members(text, "enum", names.names()),
+        Type::Flags(flags) => members(text, "flags", flags.names()),
+        other => text.write_str(&format!("{other:?}").to_lowercase()),
     }
 }
 
-fn members(kind: &str, names: impl Iterator<Item = String>) -> String {
-    format!("{kind}{{{}}}", names.collect::<Vec<_>>().join(", "))
+fn members<'a>(text: &mut BoundedText, kind: &str, names: impl Iterator<Item = &'a str>) -> fmt::Result {
+    write!(text, "{kind}{{")?;
+    separated(text, ", ", names, |text, name| text.write_str(name))?;
+    text.write_str("}")
+}
+
+/// Writes items with a separator between them.
+fn separated<T>(
+    text: &mut BoundedText,
+    separator: &str,
+    items: impl Iterator<Item = T>,
+    mut write: impl FnMut(&mut BoundedText, T) -> fmt::Result,
+) -> fmt::Result {
+    for (n, item) in items.enumerate() {
+        if n > 0 {
+            text.write_str(separator)?;
+        }
+        write(text, item)?;
+    }
+    Ok(())
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tessera_core::{Error, ErrorKind};
+use tessera_core::text::BoundedText;
+use tessera_core::{Error, ErrorKind, Violation};
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Response};
 use tonic::{Code, Status};
@@ -14,6 +15,14 @@ const DOMAIN: &str = "tessera";
 
 /// The retry delay of errors that have none.
 const DEFAULT_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// The most bytes of the message in a status, which is there twice, and of its violations in all. A status is sent as
+/// headers, and clients refuse headers of more than 8 or 16 KiB.
+const MAX_MESSAGE: usize = 1_024;
+const MAX_VIOLATIONS: usize = 3_072;
+
+/// The most bytes of a violation's field and of its reason.
+const MAX_NAME: usize = 200;
 
 /// Returns the code of an error kind.
 #[must_use]
@@ -42,14 +51,15 @@ pub fn status_of(error: &Error, request_id: &str) -> Status {
         let backtrace = error.backtrace().map(tracing::field::display);
         tracing::error!(request_id, cause = ?error.cause(), backtrace, "request failed with an internal error");
     }
-    let mut details = info(error.reason(), request_id);
-    let violations: Vec<_> = error.faults().iter().map(violation).collect();
+    let mut details = info(&BoundedText::of(error.reason(), MAX_NAME), request_id);
+    let message = BoundedText::of(error.message(), MAX_MESSAGE);
+    let violations = violations(error.faults());
     if !violations.is_empty() {
         details.set_bad_request(violations);
     }
     match error.kind() {
         ErrorKind::Precondition | ErrorKind::Gone | ErrorKind::PluginFailed => {
-            details.add_precondition_failure_violation(error.reason(), "", error.message());
+            details.add_precondition_failure_violation(error.reason(), "", message.as_str());
         }
         ErrorKind::Unavailable | ErrorKind::RateLimited => {
             details.set_retry_info(Some(error.retry_after().unwrap_or(DEFAULT_RETRY_DELAY)));
@@ -67,7 +77,7 @@ pub fn status_of(error: &Error, request_id: &str) -> Status {
         | ErrorKind::DeadlineExceeded
         | ErrorKind::Internal => {}
     }
-    Status::with_error_details(code_of(error.kind()), error.message(), details)
+    Status::with_error_details(code_of(error.kind()), message, details)
 }
 
 /// Returns the status of an unknown method.
@@ -157,20 +167,40 @@ fn info(reason: &str, request_id: &str) -> ErrorDetails {
     ErrorDetails::with_error_info(reason, DOMAIN, metadata)
 }
 
-fn violation(fault: &tessera_core::Violation) -> FieldViolation {
+/// The violations that fit a status; the last one says how many do not.
+fn violations(faults: &[Violation]) -> Vec<FieldViolation> {
+    let mut room = MAX_VIOLATIONS;
+    let mut violations = Vec::new();
+    for fault in faults {
+        let violation = violation(fault);
+        let size = violation.field.len() + violation.reason.len() + violation.description.len();
+        let Some(left) = room.checked_sub(size) else { break };
+        room = left;
+        violations.push(violation);
+    }
+    if violations.len() < faults.len() {
+        let more = faults.len() - violations.len();
+        violations.push(FieldViolation::new("", format!("{more} more; REST answers list them")));
+    }
+    violations
+}
+
+fn violation(fault: &Violation) -> FieldViolation {
     let description = match &fault.plugin {
         Some(plugin) => format!("{plugin}: {}", fault.message),
         None => fault.message.clone(),
     };
-    let mut violation = FieldViolation::new(&fault.field, description);
-    violation.reason = fault.code.to_string();
+    let field = BoundedText::of(&fault.field, MAX_NAME);
+    let mut violation = FieldViolation::new(field, BoundedText::of(description, MAX_MESSAGE));
+    violation.reason = BoundedText::of(&fault.code, MAX_NAME);
     violation
 }
 
 #[cfg(test)]
 mod tests {
+    use tonic::codegen::http::{HeaderName, HeaderValue};
+
     use super::*;
-    use tessera_core::Violation;
 
     #[test]
     fn every_error_kind_has_its_code() {
@@ -214,6 +244,27 @@ mod tests {
             status_of(&Error::new(ErrorKind::Precondition, "TRANSITION_NOT_ALLOWED", "no"), "r");
         let failure = precondition.get_details_precondition_failure().unwrap();
         assert_eq!(failure.violations[0].r#type, "TRANSITION_NOT_ALLOWED");
+    }
+
+    #[test]
+    fn status_fits_the_headers_that_clients_accept() {
+        let long = "x".repeat(100_000);
+        let mut one = Violation::new(&long, &long);
+        one.code = long.clone().into();
+        let many = Error::violations(vec![Violation::new("name", "y".repeat(300)); 200]);
+        for error in
+            [Error::new(ErrorKind::Precondition, long.clone(), long), Error::refused(vec![one]), many]
+        {
+            let response = status_of(&error, "r").into_http::<Body>();
+            let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 32;
+            let size: usize = response.headers().iter().map(size).sum();
+            assert!(size < 8 << 10, "{size}");
+        }
+        let faults = vec![Violation::new("name", "y".repeat(300)); 200];
+        let bad = status_of(&Error::violations(faults), "r").get_details_bad_request().unwrap();
+        let (last, shown) = bad.field_violations.split_last().unwrap();
+        let more: usize = last.description.split(' ').next().unwrap().parse().unwrap();
+        assert_eq!((shown.len() + more, last.field.as_str()), (200, ""));
     }
 
     #[test]

@@ -40,10 +40,6 @@ pub(super) fn unexpected_reply() -> Error {
 }
 
 fn violation(installation: &Installation, refusal: Refusal) -> Violation {
-    Violation {
-        field: refusal.field.unwrap_or_default(),
-        code: refusal.code.into(),
-        message: refusal.message,
-        plugin: Some(installation.plugin.clone()),
-    }
+    let Refusal { field, code, message } = refusal;
+    Violation::of_plugin(installation.plugin.clone(), field.unwrap_or_default(), code, message)
 }
