@@ -1,6 +1,7 @@
 //! Failures of calls: which limit or trap ended a call, in words for the plugin's author.
 
 use tessera_core::plugin::{CallLimits, Failure, FailureReason, Outcome, Usage};
+use tessera_core::text::{BoundedText, cut};
 use wasmtime::{Trap, WasmBacktrace};
 
 use crate::call_state::{CallState, Timeout};
@@ -8,8 +9,15 @@ use crate::call_state::{CallState, Timeout};
 /// The most functions of a backtrace.
 const MAX_FRAMES: usize = 32;
 
+/// The most bytes of a function's name: guests choose them.
+const MAX_NAME: usize = 200;
+
+/// The most bytes of a failure's message, which may repeat what the guest returned.
+const MAX_MESSAGE: usize = 2_048;
+
 /// Creates a failure without a backtrace.
-pub(crate) fn failure(reason: FailureReason, message: String) -> Failure {
+pub(crate) fn failure(reason: FailureReason, mut message: String) -> Failure {
+    cut(&mut message, MAX_MESSAGE);
     Failure { reason, message, backtrace: Vec::new() }
 }
 
@@ -88,7 +96,24 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     backtrace.frames().iter().take(MAX_FRAMES).map(name).collect()
 }
 
-/// Returns a function's name as it stands in the source.
+/// Returns a function's name as it stands in the source, cut to what is kept of it.
 fn demangle(name: &str) -> String {
-    rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |name| format!("{name:#}"))
+    match rustc_demangle::try_demangle(name) {
+        Ok(name) => BoundedText::of(format_args!("{name:#}"), MAX_NAME),
+        Err(_) => BoundedText::of(name, MAX_NAME),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_functions_and_messages_are_cut() {
+        assert_eq!(demangle("_ZN4core3fmt5write17h0123456789abcdefE"), "core::fmt::write");
+        assert_eq!(demangle(&"n".repeat(1 << 20)).len(), MAX_NAME);
+        let long = format!("_ZN{0}{1}E", 1 << 20, "n".repeat(1 << 20));
+        assert_eq!(demangle(&long).len(), MAX_NAME);
+        assert_eq!(failure(FailureReason::BadAnswer, "m".repeat(1 << 20)).message.len(), MAX_MESSAGE);
+    }
 }

@@ -5,14 +5,20 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::id::InstallationId;
-use crate::plugin::{Failure, LogLine, LookupRecord, Outcome, Refusal, Reply, Usage};
+use crate::plugin::{Failure, LogLine, LookupRecord, LookupRequest, Outcome, Refusal, Reply, Usage};
+use crate::text::cut;
 use crate::time::Timestamp;
 
 /// The number of calls that are kept of an installation.
 pub const MAX_RECORDS: usize = 100;
 
-/// The most installations whose calls are kept; those without a call for the longest time are dropped first.
+/// The most bytes that the kept calls of an installation have; the oldest calls are dropped first.
+const MAX_RING_BYTES: usize = 512 << 10;
+
+/// The most installations whose calls are kept, and the most bytes that the calls of all have. The calls of those without
+/// a call for the longest time are dropped first.
 const MAX_INSTALLATIONS: usize = 10_000;
+const MAX_BYTES: usize = 128 << 20;
 
 /// The record of one call.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,6 +51,12 @@ pub struct CallRecord {
 const MAX_TEXT: usize = 1_024;
 const MAX_LIST: usize = 20;
 
+/// The most bytes of a name in a record: a field, a code, a function, an argument of a look-up.
+const MAX_NAME: usize = 200;
+
+/// The bytes that an entry of a record has beside its text.
+const OVERHEAD: usize = 64;
+
 impl CallRecord {
     /// Splits the outcome of a call into its record and its reply.
     pub fn new(
@@ -71,18 +83,54 @@ impl CallRecord {
         (record, reply)
     }
 
-    /// Cuts long refusals: many records are kept.
+    /// Cuts what the plugin chose, down to what is kept. The log and the number of look-ups have limits of their own.
     fn cut(&mut self) {
-        if let Verdict::Refused(refusals) = &mut self.verdict {
-            refusals.truncate(MAX_LIST);
-            for refusal in refusals {
-                refusal.message.truncate(refusal.message.floor_char_boundary(MAX_TEXT));
-                refusal
-                    .field
-                    .iter_mut()
-                    .for_each(|field| field.truncate(field.floor_char_boundary(MAX_TEXT)));
+        match &mut self.verdict {
+            Verdict::Refused(refusals) => {
+                refusals.truncate(MAX_LIST);
+                for refusal in refusals {
+                    cut(&mut refusal.message, MAX_TEXT);
+                    cut(&mut refusal.code, MAX_NAME);
+                    refusal.field.iter_mut().for_each(|field| cut(field, MAX_NAME));
+                }
             }
+            Verdict::Failed(failure) => {
+                cut(&mut failure.message, MAX_TEXT);
+                failure.backtrace.iter_mut().for_each(|function| cut(function, MAX_NAME));
+            }
+            Verdict::Accepted | Verdict::Effects(_) => {}
         }
+        for lookup in &mut self.lookups {
+            let (LookupRequest::Get(kind, text) | LookupRequest::Find(kind, text, _)) = &mut lookup.request;
+            cut(kind, MAX_NAME);
+            cut(text, MAX_NAME);
+        }
+    }
+
+    /// Returns about how many bytes it takes.
+    fn size(&self) -> usize {
+        let verdict: usize = match &self.verdict {
+            Verdict::Accepted | Verdict::Effects(_) => 0,
+            Verdict::Refused(refusals) => {
+                let field = |refusal: &Refusal| refusal.field.as_ref().map_or(0, String::len);
+                let size = |refusal: &Refusal| {
+                    field(refusal) + refusal.code.len() + refusal.message.len() + OVERHEAD
+                };
+                refusals.iter().map(size).sum()
+            }
+            Verdict::Failed(failure) => {
+                let functions = failure.backtrace.iter();
+                failure.message.len() + functions.map(|function| function.len() + OVERHEAD).sum::<usize>()
+            }
+        };
+        let lookup = |lookup: &LookupRecord| {
+            let (LookupRequest::Get(kind, text) | LookupRequest::Find(kind, text, _)) = &lookup.request;
+            kind.len() + text.len() + OVERHEAD
+        };
+        let log: usize = self.log.iter().map(|line| line.message.len() + OVERHEAD).sum();
+        let lookups: usize = self.lookups.iter().map(lookup).sum();
+        let subject = self.subject.as_ref().map_or(0, |(kind, id)| kind.len() + id.len());
+        size_of::<Self>() + self.release.len() + self.request_id.len() + subject + verdict + log + lookups
     }
 }
 
@@ -149,12 +197,38 @@ pub struct Calls {
 struct Ring {
     counters: Counters,
     records: VecDeque<CallRecord>,
+    /// The bytes of the records.
+    bytes: usize,
 }
 
 #[derive(Default)]
 struct Rings {
     next: u64,
     of: HashMap<InstallationId, Ring>,
+    /// The bytes of all records.
+    bytes: usize,
+}
+
+impl Ring {
+    fn push(&mut self, record: CallRecord) {
+        self.bytes += record.size();
+        self.records.push_back(record);
+        while self.records.len() > MAX_RECORDS || self.bytes > MAX_RING_BYTES {
+            let Some(oldest) = self.records.pop_front() else { return };
+            self.bytes -= oldest.size();
+        }
+    }
+}
+
+impl Rings {
+    /// Drops the calls of the installation without a call for the longest time.
+    fn drop_idle(&mut self) {
+        let last = |ring: &Ring| ring.records.back().map_or(0, |record| record.number);
+        let idle = self.of.iter().min_by_key(|(_, ring)| last(ring)).map(|(id, _)| *id);
+        if let Some(ring) = idle.and_then(|id| self.of.remove(&id)) {
+            self.bytes -= ring.bytes;
+        }
+    }
 }
 
 /// Keeps the latest calls of each installation.
@@ -164,21 +238,22 @@ pub struct CallLog(Mutex<Rings>);
 impl CallLog {
     /// Adds a call, and assigns its number.
     pub fn add(&self, installation: InstallationId, mut record: CallRecord, passed_over: bool) {
+        record.cut();
         let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         rings.next += 1;
         record.number = rings.next;
         if rings.of.len() >= MAX_INSTALLATIONS && !rings.of.contains_key(&installation) {
-            let last = |ring: &Ring| ring.records.back().map_or(0, |record| record.number);
-            let idle = rings.of.iter().min_by_key(|(_, ring)| last(ring)).map(|(id, _)| *id);
-            idle.map(|id| rings.of.remove(&id));
+            rings.drop_idle();
         }
         let ring = rings.of.entry(installation).or_default();
         ring.counters.add(&record, passed_over);
-        if ring.records.len() >= MAX_RECORDS {
-            ring.records.pop_front();
+        let before = ring.bytes;
+        ring.push(record);
+        let after = ring.bytes;
+        rings.bytes = rings.bytes - before + after;
+        while rings.bytes > MAX_BYTES {
+            rings.drop_idle();
         }
-        record.cut();
-        ring.records.push_back(record);
     }
 
     /// The calls of an installation whose numbers are greater than `after`.
@@ -223,6 +298,62 @@ mod tests {
             log_was_cut: false,
             lookups: Vec::new(),
         }
+    }
+
+    /// A record of which each part is as large as a plugin can make it.
+    fn large_record() -> CallRecord {
+        let long = "x".repeat(256 << 10);
+        let lookup = || LookupRecord { request: LookupRequest::Get(long.clone(), long.clone()), found: None };
+        let reason = crate::plugin::FailureReason::Trapped;
+        let failure = Failure { reason, message: long.clone(), backtrace: vec![long.clone(); 32] };
+        let log =
+            (0..8).map(|_| LogLine { level: crate::plugin::LogLevel::Info, message: "l".repeat(1_024) });
+        CallRecord {
+            verdict: Verdict::Failed(failure),
+            log: log.collect(),
+            lookups: (0..16).map(|_| lookup()).collect(),
+            ..record()
+        }
+    }
+
+    #[test]
+    fn records_and_rings_have_a_limit_of_bytes() {
+        let (log, id) = (CallLog::default(), InstallationId::generate());
+        let refusal =
+            Refusal { field: Some("f".repeat(9_000)), code: "c".repeat(9_000), message: "m".repeat(9_000) };
+        log.add(id, CallRecord { verdict: Verdict::Refused(vec![refusal; 50]), ..record() }, false);
+        assert!(log.of(id, 0).records[0].size() < 40 << 10);
+        for _ in 0..MAX_RECORDS {
+            log.add(id, large_record(), false);
+        }
+        let calls = log.of(id, 0);
+        assert_eq!((calls.counters.calls, calls.counters.failed), (101, 100));
+        let sizes: Vec<_> = calls.records.iter().map(CallRecord::size).collect();
+        assert!(sizes.iter().all(|size| *size < 32 << 10), "{sizes:?}");
+        let bytes: usize = sizes.iter().sum();
+        assert!(bytes <= MAX_RING_BYTES && bytes > MAX_RING_BYTES - (32 << 10), "{bytes}");
+        let rings = log.0.lock().unwrap();
+        assert_eq!((rings.bytes, rings.of[&id].bytes), (bytes, bytes));
+    }
+
+    #[test]
+    fn calls_of_idle_installations_are_dropped_at_the_limit_of_all() {
+        let mut large = large_record();
+        large.cut();
+        let (log, first) = (CallLog::default(), InstallationId::generate());
+        log.add(first, record(), false);
+        let rings = MAX_BYTES / MAX_RING_BYTES + 5;
+        let mut last = first;
+        for _ in 0..rings {
+            last = InstallationId::generate();
+            for _ in 0..=MAX_RING_BYTES / large.size() {
+                log.add(last, large.clone(), false);
+            }
+        }
+        assert!(log.of(first, 0).records.is_empty() && !log.of(last, 0).records.is_empty());
+        let rings = log.0.lock().unwrap();
+        let bytes: usize = rings.of.values().map(|ring| ring.bytes).sum();
+        assert!(bytes == rings.bytes && bytes <= MAX_BYTES && bytes > MAX_BYTES / 2, "{bytes}");
     }
 
     #[test]
