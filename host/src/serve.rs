@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use tessera_api::state::ApiState;
+use tessera_api::state::{ApiState, Timeouts};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,9 +24,12 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let secret = secret::load(&config)?;
     let app = wiring::app(&config, &secret, &host).await?;
     // Before the first key is created: it is printed once, so nothing may fail between the two.
-    let api = Arc::new(ApiState::new(app.clone(), &secret, config.bounds.request, stop.clone()));
+    let request = config.bounds.request;
+    let timeouts = Timeouts { request, upload: request + config.plugins.compile_time };
+    let api = Arc::new(ApiState::new(app.clone(), &secret, timeouts, stop.clone()));
     let servers = listen(&config, &api).await?;
-    app.prepare_plugins().await.context("the installed plugins cannot be read")?;
+    let prepared = app.prepare_plugins(config.preload).await;
+    prepared.context("the installed plugins cannot be read")?;
     let first_key = bootstrap::run(&app, config.bootstrap_key.as_ref()).await?;
     if let Some(demo) = config.demo {
         bootstrap::create_examples(&app, demo).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tessera_backends::cache::Memory;
+use tessera_core::plugin::ComponentLimits;
 use tessera_core::secret::SecretKey;
 use tessera_core::{App, Limits};
 use tessera_sandbox::{PoolSize, Sandbox, SandboxConfig};
@@ -26,7 +27,9 @@ pub(crate) async fn app(config: &Config, secret: &SecretKey, host: &str) -> Resu
     let cache = Arc::new(Memory::new(config.cache_entries, CACHE_TTL));
     let folder = config.uses_data_dir.then(|| config.data.join("plugins"));
     let plugins = Arc::new(sandbox(&config.plugins, folder, secret.derive("machine code"))?);
-    let limits = Limits { retention: config.retention, max_component: config.plugins.component };
+    let components =
+        ComponentLimits { component: config.plugins.component, tenant: config.tenant_components };
+    let limits = Limits { retention: config.retention, components };
     Ok(App::new(store, cache, plugins, secret, limits).await?)
 }
 
@@ -40,6 +43,7 @@ pub(crate) fn sandbox(bounds: &PluginBounds, folder: Option<PathBuf>, key: [u8; 
         max_component: bounds.component,
         compile_time: bounds.compile_time,
         compile_memory: bounds.compile_memory,
+        compilations: bounds.compilations,
         compiler: (program, vec![COMPILE.into()]),
         pool: PoolSize::for_calls(bounds.calls, bounds.call.memory),
         idle_releases: IDLE_RELEASES,

@@ -71,6 +71,7 @@ fn sandbox(binary: &Path) -> Result<Sandbox> {
         max_component: 64 << 20,
         compile_time: Duration::from_secs(60),
         compile_memory: 2 << 30,
+        compilations: 2,
         compiler: (PathBuf::from(binary), vec!["compile-plugin".into()]),
         pool: PoolSize::for_calls(128, limits.memory),
         idle_releases: 16,
@@ -132,7 +133,7 @@ impl Subject {
     async fn new(binary: &Path, component: &[u8], settings: &str) -> Result<Arc<Self>> {
         let sandbox = sandbox(binary)?;
         let admitted = sandbox
-            .admit(TenantId::generate(), component.into())
+            .admit(TenantId::generate(), component.into(), Instant::now() + Duration::from_secs(120))
             .await
             .map_err(|error| anyhow!("{error}"))?;
         let (tenant, release) = (TenantId::generate(), admitted.digest);

@@ -69,6 +69,10 @@ pub(crate) struct Config {
     pub(crate) bounds: Bounds,
     /// Limits of plugins.
     pub(crate) plugins: PluginBounds,
+    /// Limit of the size of all components of a tenant in bytes.
+    pub(crate) tenant_components: u64,
+    /// Limit of the time for which a start waits for compilations.
+    pub(crate) preload: Duration,
     /// Environment variables that are no settings, but whose names are close to one.
     pub(crate) hints: Vec<Fault>,
 }
@@ -119,6 +123,8 @@ pub(crate) struct PluginBounds {
     pub(crate) compile_time: Duration,
     /// Limit of a compilation's memory in bytes.
     pub(crate) compile_memory: u64,
+    /// Limit of concurrent compilations.
+    pub(crate) compilations: usize,
 }
 
 /// Limits of requests and connections.

@@ -97,6 +97,8 @@ impl<'a> Parser<'a> {
         let demo = self.demo();
         let retention = self.retention();
         let plugins = self.plugins();
+        let tenant_components = self.number("TESSERA_PLUGIN_TENANT_BYTES", 1_024, 1 << 40);
+        let preload = self.millis("TESSERA_PLUGIN_PRELOAD_MS");
         let bounds = self.bounds();
         let cache_entries = self.number("CACHE_MAX_SIZE", 1, 10_000_000);
         let secret = self.secret();
@@ -117,6 +119,8 @@ impl<'a> Parser<'a> {
             demo: demo?,
             retention: retention?,
             plugins: plugins?,
+            tenant_components: tenant_components?,
+            preload: preload?,
             bounds: bounds?,
             hints: self.sources.hints.clone(),
         })
@@ -267,6 +271,7 @@ impl<'a> Parser<'a> {
         let tenant_percent = self.number("TESSERA_PLUGIN_TENANT_PERCENT", 1, 100);
         let compile_time = self.millis("TESSERA_PLUGIN_COMPILE_MS");
         let compile_memory = self.number("TESSERA_PLUGIN_COMPILE_BYTES", 256 << 20, 64 << 30);
+        let compilations = self.number("TESSERA_PLUGIN_COMPILATIONS", 1, 256);
         let (fuel, time) = (fuel?, Duration::from_millis(time?));
         let call = CallLimits { fuel, time, memory: memory?, output: output?, ..CallLimits::standard() };
         Some(PluginBounds {
@@ -276,6 +281,7 @@ impl<'a> Parser<'a> {
             tenant_percent: tenant_percent?,
             compile_time: compile_time?,
             compile_memory: compile_memory?,
+            compilations: compilations?,
         })
     }
 

@@ -134,6 +134,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     supported("TESSERA_PLUGIN_COMPILE_MS", "60000", "limit of a compilation's time"),
     supported("TESSERA_PLUGIN_COMPILE_BYTES", "2147483648", "limit of a compilation's memory"),
+    supported(
+        "TESSERA_PLUGIN_COMPILATIONS",
+        "2",
+        "limit of concurrent compilations; a tenant has one at a time",
+    ),
+    supported("TESSERA_PLUGIN_TENANT_BYTES", "268435456", "limit of the size of all components of a tenant"),
+    supported(
+        "TESSERA_PLUGIN_PRELOAD_MS",
+        "10000",
+        "limit of the time for which a start waits for installed plugins to be compiled",
+    ),
     unbuilt("GRPC_TLS_ENABLED", "TLS", &["false"]),
     unbuilt("GRPC_TLS_CERT_PATH", "TLS", &[]),
     unbuilt("GRPC_TLS_KEY_PATH", "TLS", &[]),

@@ -56,9 +56,12 @@ async fn load(path: &Path, limits: LimitArgs) -> Result<LocalRun> {
         tenant_percent: 100,
         compile_time: Duration::from_secs(300),
         compile_memory: 8 << 30,
+        compilations: 1,
     };
     let sandbox = wiring::sandbox(&bounds, None, [0; 32])?;
-    let admitted = sandbox.admit(TenantId::generate(), component).await.map_err(|error| refused(&error))?;
+    let deadline = Instant::now() + bounds.compile_time * 2;
+    let admitted = sandbox.admit(TenantId::generate(), component, deadline).await;
+    let admitted = admitted.map_err(|error| refused(&error))?;
     Ok(LocalRun { sandbox, admitted, limits })
 }
 

@@ -7,5 +7,6 @@ mod hooks;
 mod languages;
 mod lifecycle;
 mod timers;
+mod uploads;
 
 pub use components::{SAMPLE, component, install, newer, upload, varied, versioned};

@@ -24,12 +24,29 @@ pub struct ApiState {
     pub app: App,
     /// Signs and verifies page and stream tokens.
     pub tokens: Arc<Tokens>,
-    /// The timeout of a request.
-    pub timeout: Duration,
+    /// The timeouts of requests.
+    pub timeouts: Timeouts,
     /// The open streams of each principal.
     pub streams: Streams,
     /// Cancelled when the host shuts down: readiness checks fail, and streams end.
     pub stop: CancellationToken,
+}
+
+/// The timeouts of requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// The timeout of a request.
+    pub request: Duration,
+    /// The timeout of an upload of a component, which compiles it.
+    pub upload: Duration,
+}
+
+impl Timeouts {
+    /// Returns the timeout of a request.
+    #[must_use]
+    pub fn of(&self, is_upload: bool) -> Duration {
+        if is_upload { self.upload } else { self.request }
+    }
 }
 
 /// The headers or metadata that describe a request, as text.
@@ -49,6 +66,8 @@ pub struct RequestHead<'a> {
     pub transport: Transport,
     /// The caller's timeout, if it sent one.
     pub timeout: Option<Duration>,
+    /// Whether it uploads a component.
+    pub is_upload: bool,
 }
 
 /// The authentication that an operation requires.
@@ -80,8 +99,8 @@ pub struct PageArgs<'a> {
 impl ApiState {
     /// Creates the state; `secret` signs the tokens.
     #[must_use]
-    pub fn new(app: App, secret: &SecretKey, timeout: Duration, stop: CancellationToken) -> Self {
-        Self { app, tokens: Arc::new(Tokens::new(secret)), timeout, streams: Streams::default(), stop }
+    pub fn new(app: App, secret: &SecretKey, timeouts: Timeouts, stop: CancellationToken) -> Self {
+        Self { app, tokens: Arc::new(Tokens::new(secret)), timeouts, streams: Streams::default(), stop }
     }
 
     /// Returns the context of a request.
@@ -112,7 +131,8 @@ impl ApiState {
 
     /// Returns the context of a request whose caller is authenticated already.
     pub async fn ctx_of(&self, identity: Identity, head: &RequestHead<'_>) -> Result<Ctx> {
-        let timeout = head.timeout.map_or(self.timeout, |timeout| timeout.min(self.timeout));
+        let max = self.timeouts.of(head.is_upload);
+        let timeout = head.timeout.map_or(max, |timeout| timeout.min(max));
         let mut ctx = Ctx::new(
             identity.tenant,
             identity.principal,

@@ -15,7 +15,7 @@ use crate::inventory::{
 };
 use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
-use crate::plugin::{Hooks, Installations, Invoker, Preloader, Releases, Timers};
+use crate::plugin::{ComponentLimits, Hooks, Installations, Invoker, Preloader, Releases, Timers};
 use crate::ports::{Cache, Plugins, Store};
 use crate::secret::{Sealer, SecretKey};
 use crate::tenancy::key::KeyHasher;
@@ -30,8 +30,8 @@ mod background;
 pub struct Limits {
     /// How long facts are kept.
     pub retention: Retention,
-    /// The largest component, in bytes.
-    pub max_component: u64,
+    /// The sizes of components.
+    pub components: ComponentLimits,
 }
 
 /// All services.
@@ -134,7 +134,7 @@ impl App {
             issues: Issues::new(Arc::clone(&store), reads, commands.clone()),
             comments: Comments::new(Arc::clone(&store), commands.clone()),
             links: Links::new(Arc::clone(&store), commands.clone()),
-            releases: Releases::new(Arc::clone(&store), plugins, commands.clone(), limits.max_component),
+            releases: Releases::new(Arc::clone(&store), plugins, commands.clone(), limits.components),
             installations: Installations::new(Arc::clone(&store), commands.clone()),
             timers: Timers::new(Arc::clone(&store), commands.clone()),
             venues: Venues::new(Arc::clone(&store), commands.clone()),

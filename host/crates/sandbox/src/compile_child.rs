@@ -3,10 +3,11 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
 use wasmtime::error::OutOfMemory;
 
 use crate::engine::new_engine;
+use crate::scheduler::NICE;
 
 /// Exit code when the component cannot be compiled.
 pub(crate) const EXIT_REFUSED: u8 = 3;
@@ -50,8 +51,9 @@ fn compile(memory: u64, seconds: u64) -> anyhow::Result<()> {
     Ok(output.flush()?)
 }
 
-/// Limits this process for the rest of its life.
+/// Limits this process for the rest of its life, and lowers its priority; where the system refuses that, it stays.
 fn set_limits(memory: u64, seconds: u64) -> io::Result<()> {
+    let _ = setpriority_process(None, NICE);
     for (resource, limit) in [(Resource::As, memory), (Resource::Cpu, seconds), (Resource::Core, 0)] {
         setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
     }

@@ -1,18 +1,18 @@
-//! Compiles components in a child process, whose time and memory are limited: a hostile component takes nothing of the
-//! host's.
+//! Compiles components in a child process, whose time, memory and output are limited: a hostile component takes nothing
+//! of the host's.
 
 use std::process::Stdio;
 use std::time::Duration;
 
 use tessera_core::{Error, ErrorKind, Result};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use crate::compile_child::{EXIT_OUT_OF_MEMORY, EXIT_REFUSED};
 use crate::config::SandboxConfig;
 
 /// The most bytes of the compiler's message that an error repeats.
-const MAX_MESSAGE: usize = 2_000;
+const MAX_MESSAGE: u64 = 2_000;
 
 /// Compiles a component into machine code, within the operator's limits.
 pub(crate) async fn compile(config: &SandboxConfig, component: &[u8]) -> Result<Vec<u8>> {
@@ -28,24 +28,31 @@ pub(crate) async fn compile(config: &SandboxConfig, component: &[u8]) -> Result<
         .kill_on_drop(true)
         .spawn()
         .map_err(Error::internal)?;
-    let input = child.stdin.take();
+    let (input, output, messages) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
         if let Some(mut input) = input {
             // A child that ends early is reported by its exit code.
             let _ = input.write_all(component).await;
         }
     };
-    let work = async { tokio::join!(feed, child.wait_with_output()).1 };
+    let max_code = config.max_code();
+    let work = async {
+        let (_, code, message, status) =
+            tokio::join!(feed, read(output, max_code + 1), read(messages, MAX_MESSAGE), child.wait());
+        Ok::<_, std::io::Error>((code?, message?, status?))
+    };
     let Ok(output) = tokio::time::timeout(config.compile_time, work).await else {
         return Err(too_slow(config.compile_time));
     };
-    let output = output.map_err(Error::internal)?;
-    if output.status.success() {
-        return Ok(output.stdout);
+    let (code, message, status) = output.map_err(Error::internal)?;
+    if code.len() as u64 > max_code {
+        return Err(too_much_code(max_code));
     }
-    let mut message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
-    Err(match output.status.code() {
+    if status.success() {
+        return Ok(code);
+    }
+    let message = String::from_utf8_lossy(&message).trim().to_owned();
+    Err(match status.code() {
         Some(code) if code == i32::from(EXIT_REFUSED) => {
             let message = format!("the component cannot be compiled: {message}");
             Error::new(ErrorKind::Invalid, "COMPONENT_INVALID", message)
@@ -57,13 +64,28 @@ pub(crate) async fn compile(config: &SandboxConfig, component: &[u8]) -> Result<
     })
 }
 
+/// Reads at most `most` bytes, and closes the pipe: a child that writes more than that ends.
+async fn read(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.take(most).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
 fn too_slow(time: Duration) -> Error {
-    let message = format!("the component takes longer than {} s to compile", time.as_secs());
+    let message = format!("the component takes longer than {} ms to compile", time.as_millis());
     Error::new(ErrorKind::Invalid, "COMPONENT_TOO_SLOW", message)
 }
 
 fn too_complex(memory: u64) -> Error {
     let message =
         format!("the component takes more than the {} MiB of memory that compiling may take", memory >> 20);
+    Error::new(ErrorKind::Invalid, "COMPONENT_TOO_COMPLEX", message)
+}
+
+fn too_much_code(most: u64) -> Error {
+    let message =
+        format!("the component has more than {most} bytes of machine code, the most that this host keeps");
     Error::new(ErrorKind::Invalid, "COMPONENT_TOO_COMPLEX", message)
 }

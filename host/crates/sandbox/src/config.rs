@@ -21,6 +21,8 @@ pub struct SandboxConfig {
     pub compile_time: Duration,
     /// The most memory that a compilation may take, in bytes.
     pub compile_memory: u64,
+    /// The most compilations that run at once; one tenant has one at a time.
+    pub compilations: usize,
     /// The program that compiles, with its arguments: it calls [`crate::compile_child`].
     pub compiler: (PathBuf, Vec<OsString>),
     /// Size of the pool of instances.
@@ -29,6 +31,16 @@ pub struct SandboxConfig {
     pub idle_releases: usize,
     /// Share of the pool that one tenant may use, in hundredths.
     pub tenant_share: u32,
+}
+
+/// The most bytes of machine code for each byte that a component may have. Ordinary components have three to five.
+const CODE_RATIO: u64 = 16;
+
+impl SandboxConfig {
+    /// Returns the most bytes of a component's machine code.
+    pub(crate) fn max_code(&self) -> u64 {
+        self.max_component.saturating_mul(CODE_RATIO)
+    }
 }
 
 /// Size of the pool of instances, in the parts that they are made of.

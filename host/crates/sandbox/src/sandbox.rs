@@ -1,7 +1,7 @@
 //! The sandbox of a host: admits uploaded components, keeps releases ready, and calls them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -11,13 +11,14 @@ use tessera_core::plugin::{
     AdmittedComponent, Call, CallLimits, Digest, Failure, FailureReason, Footprint, Manifest, Outcome,
     PluginRequest, Reply,
 };
-use tessera_core::ports::Plugins;
+use tessera_core::ports::{AdmissionGuard, ComponentSource, Plugins};
 use tessera_core::{Error, ErrorKind, Result, Violation};
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use crate::call_state::CallState;
-use crate::code_cache::{CodeCache, MachineCode};
+use crate::code_cache::{CodeCache, MachineCode, StagedCode};
+use crate::compile_queue::CompileQueue;
 use crate::config::SandboxConfig;
 use crate::contract::{Contract, TypeMismatch};
 use crate::engine::new_engine;
@@ -40,6 +41,12 @@ const SCHEMA_TIME: Duration = Duration::from_secs(5);
 /// After how long a caller that was refused for want of a place may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// After how long an upload for which there was no turn to compile may be tried again.
+const COMPILE_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Why a component was not compiled.
+const COMPILERS_BUSY: &str = "too many components are being compiled; try again later";
+
 /// Why a call was refused for want of a place.
 const CALLS_BUSY: &str = "too many calls of the tenant's plugins are running";
 
@@ -56,8 +63,44 @@ pub struct Sandbox {
     ticker: EpochTicker,
     pub(crate) scheduler: Scheduler,
     releases: ReleaseCache<LoadedRelease>,
+    compile_queue: Arc<CompileQueue>,
     /// A lock for each release that is being loaded, so that it is compiled once.
     loading: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
+    /// Releases that were uploaded and are not kept yet, with their machine code if it is not in the cache.
+    unkept: Mutex<HashMap<Digest, Option<StagedCode>>>,
+}
+
+/// For whom a release is loaded, and how long that may take.
+#[derive(Clone, Copy)]
+struct LoadRequest {
+    digest: Digest,
+    /// `None`: the host itself.
+    tenant: Option<TenantId>,
+    is_upload: bool,
+    /// The end of the wait for a turn to compile.
+    turn: Instant,
+    deadline: Instant,
+}
+
+/// The lock of a release that is being loaded. The last one to drop it removes it from the map.
+struct LoadLock<'a> {
+    sandbox: &'a Sandbox,
+    digest: Digest,
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Drop for LoadLock<'_> {
+    fn drop(&mut self) {
+        let mut loading = lock(&self.sandbox.loading);
+        // One reference is the map's and one is this one: no other caller waits for the lock.
+        if Arc::strong_count(&self.lock) <= 2 {
+            loading.remove(&self.digest);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Sandbox {
@@ -75,6 +118,7 @@ impl Sandbox {
         let ticker = EpochTicker::start(&engine)?;
         Ok(Self {
             releases: ReleaseCache::new(config.idle_releases),
+            compile_queue: CompileQueue::new(config.compilations),
             config,
             engine,
             linker,
@@ -83,59 +127,57 @@ impl Sandbox {
             ticker,
             scheduler: Scheduler::new()?,
             loading: Mutex::default(),
+            unkept: Mutex::default(),
         })
     }
 
     /// Returns a release from the cache, or loads it once for all concurrent callers. What it runs for this counts as
-    /// the first caller's.
+    /// the first caller's. The bytes are read only if the release is loaded.
     async fn get_or_load(
         &self,
-        tenant: TenantId,
-        digest: Digest,
-        component: &[u8],
+        request: LoadRequest,
+        source: ComponentSource<'_>,
     ) -> Result<Arc<LoadedRelease>> {
-        let lock = {
-            let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(loading.entry(digest).or_default())
-        };
-        let loaded = {
-            let _guard = lock.lock().await;
-            match self.releases.get(digest) {
-                Some(release) => Ok(release),
-                None => self.load(tenant, digest, component).await,
-            }
-        };
-        let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        // One reference is the map's and one is this call's: no other caller waits for the lock.
-        if Arc::strong_count(&lock) <= 2 {
-            loading.remove(&digest);
+        let digest = request.digest;
+        let lock = Arc::clone(lock(&self.loading).entry(digest).or_default());
+        let load_lock = LoadLock { sandbox: self, digest, lock };
+        let _guard = load_lock.lock.lock().await;
+        match self.releases.get(digest) {
+            Some(release) => Ok(release),
+            None => self.load(request, &source.await?).await,
         }
-        loaded
     }
 
     /// Compiles a release, checks that it fits the contract and a tenant's share, and puts it into the cache.
-    async fn load(&self, tenant: TenantId, digest: Digest, bytes: &[u8]) -> Result<Arc<LoadedRelease>> {
+    async fn load(&self, request: LoadRequest, bytes: &[u8]) -> Result<Arc<LoadedRelease>> {
         let inspection = inspect(bytes)?;
         let kind = component_check::check_names(&inspection)?;
-        let (component, footprint) = self.compile(digest, bytes).await?;
+        let (component, footprint, code) = self.compile(request, bytes).await?;
         let pre = self.linker.instantiate_pre(&component).map_err(|error| does_not_fit(&error))?;
         let release =
             LoadedRelease::new(pre, kind.contract, footprint).map_err(|error| does_not_fit(&error))?;
         let release = Arc::new(release);
-        self.check_types(tenant, &release, &component, kind.contract).await?;
-        self.releases.insert(digest, Arc::clone(&release));
+        self.check_types(request, &release, &component, kind.contract).await?;
+        if request.is_upload {
+            lock(&self.unkept).insert(request.digest, code);
+        } else {
+            keep(request.digest, code);
+        }
+        self.releases.insert(request.digest, Arc::clone(&release));
         Ok(release)
     }
 
     /// Refuses exports of the wrong types; the error shows the expected and the actual functions.
     async fn check_types(
         &self,
-        tenant: TenantId,
+        request: LoadRequest,
         release: &Arc<LoadedRelease>,
         component: &Component,
         contract: Contract,
     ) -> Result<()> {
-        let deadline = Instant::now() + ADMISSION_TIME;
+        // The host's own work counts as that of a tenant with nothing else.
+        let tenant = request.tenant.unwrap_or_else(TenantId::generate);
+        let deadline = request.deadline.min(Instant::now() + ADMISSION_TIME);
         let Some(_permit) = self.pool.acquire(tenant, release.footprint, deadline).await else {
             return Err(Error::unavailable(CALLS_BUSY, RETRY_AFTER));
         };
@@ -150,6 +192,7 @@ impl Sandbox {
                     format!("{interface} does not fit the contract; expected {expected}; found {found}");
                 Err(Error::new(ErrorKind::Invalid, "COMPONENT_EXPORTS", message))
             }
+            Err(Failure { reason: FailureReason::Late, .. }) => Err(Error::deadline()),
             Err(Failure { reason, message, .. }) => {
                 let message = format!("the component cannot be started: {message}");
                 Err(Error::new(ErrorKind::Invalid, reason.name(), message))
@@ -157,14 +200,20 @@ impl Sandbox {
         }
     }
 
-    /// Loads a release's machine code from the cache, or compiles it; returns what an instance takes of the pool.
-    async fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<(Component, Footprint)> {
+    /// Loads a release's machine code from the cache, or compiles it in its turn; then it is not in the cache yet. Returns
+    /// what an instance takes of the pool as well.
+    async fn compile(
+        &self,
+        request: LoadRequest,
+        bytes: &[u8],
+    ) -> Result<(Component, Footprint, Option<StagedCode>)> {
+        let LoadRequest { digest, tenant, turn, .. } = request;
         let mut cache = self.code_cache.as_ref();
         match cache.map_or(Ok(None), |cache| cache.read(digest)) {
             Ok(Some(code)) => {
                 let footprint = self.check_requirements(&code)?;
                 match code.load(&self.engine) {
-                    Ok(component) => return Ok((component, footprint)),
+                    Ok(component) => return Ok((component, footprint, None)),
                     Err(error) => {
                         tracing::warn!(?error, release = %digest, "cached machine code cannot be loaded")
                     }
@@ -177,18 +226,18 @@ impl Sandbox {
                 cache = None;
             }
         }
+        let Some(_permit) = self.compile_queue.acquire(tenant, turn).await else {
+            return Err(Error::unavailable(COMPILERS_BUSY, COMPILE_RETRY_AFTER));
+        };
         let code = MachineCode::new(compiler::compile(&self.config, bytes).await?);
         let footprint = self.check_requirements(&code)?;
-        let stored = cache.map_or(Ok(None), |cache| {
-            cache.store(digest, code.bytes())?;
-            cache.read(digest)
-        });
-        let stored = stored.unwrap_or_else(|error| {
-            tracing::warn!(?error, release = %digest, "machine code cannot be cached");
-            None
-        });
-        let component = stored.unwrap_or(code).load(&self.engine);
-        Ok((component.map_err(|error| Error::internal(anyhow::Error::from(error)))?, footprint))
+        match cache.map(|cache| cache.stage(&self.engine, digest, code.bytes())) {
+            Some(Ok((staged, component))) => return Ok((component, footprint, Some(staged))),
+            Some(Err(error)) => tracing::warn!(?error, release = %digest, "machine code cannot be cached"),
+            None => {}
+        }
+        let component = code.load(&self.engine);
+        Ok((component.map_err(|error| Error::internal(anyhow::Error::from(error)))?, footprint, None))
     }
 
     /// Refuses a component whose instance exceeds the limits or a tenant's share; returns what it takes of the pool.
@@ -204,16 +253,16 @@ impl Sandbox {
     /// Calls the component for its manifest.
     async fn describe(
         &self,
-        tenant: TenantId,
-        digest: Digest,
+        (tenant, digest): (TenantId, Digest),
         release: &Arc<LoadedRelease>,
+        deadline: Instant,
     ) -> Result<Manifest> {
         let call = Call {
             tenant,
             release: digest,
             settings: "".into(),
             limits: self.config.limits,
-            deadline: Instant::now() + ADMISSION_TIME,
+            deadline: deadline.min(Instant::now() + ADMISSION_TIME),
             lookup: None,
             request: PluginRequest::Describe,
         };
@@ -258,7 +307,12 @@ impl Sandbox {
 
 #[async_trait]
 impl Plugins for Sandbox {
-    async fn admit(&self, tenant: TenantId, component: Arc<[u8]>) -> Result<AdmittedComponent> {
+    async fn admit(
+        &self,
+        tenant: TenantId,
+        component: Arc<[u8]>,
+        deadline: Instant,
+    ) -> Result<AdmittedComponent> {
         let size = component.len() as u64;
         if size > self.config.max_component {
             let most = self.config.max_component;
@@ -269,30 +323,44 @@ impl Plugins for Sandbox {
         }
         let kind = component_check::check_names(&inspect(&component)?)?;
         let digest = Digest(Sha256::digest(&component).into());
-        let was_ready = self.is_ready(digest);
-        let release = self.get_or_load(tenant, digest, &component).await?;
-        let admitted = async {
-            let manifest = self.describe(tenant, digest, &release).await?;
-            let check = || manifest_check::check(&manifest).map(|()| manifest);
-            let manifest = self.check_schema(tenant, check).await?;
-            let footprint = release.footprint;
-            let contract = kind.contract.name().to_owned();
-            Ok(AdmittedComponent { digest, contract, hooks: kind.hooks, manifest, footprint })
-        };
-        let admitted: Result<_> = admitted.await;
-        // A release that was ready before may be in use by another tenant; and one that could not be called for want
-        // of a place is not refused.
-        let is_refused = admitted.as_ref().is_err_and(|error| error.kind() != ErrorKind::Unavailable);
-        if is_refused && !was_ready {
-            self.forget(digest);
-        }
-        admitted
+        let guard = AdmissionGuard::new(self, digest);
+        let begun = Instant::now();
+        // Half of what compiling leaves of the time is for the wait before it, half for the calls after it.
+        let slack = deadline.saturating_duration_since(begun).saturating_sub(self.config.compile_time);
+        let turn = begun + slack / 2;
+        let request = LoadRequest { digest, tenant: Some(tenant), is_upload: true, turn, deadline };
+        let release = self.get_or_load(request, Box::pin(std::future::ready(Ok(component)))).await?;
+        let manifest = self.describe((tenant, digest), &release, deadline).await?;
+        let check = || manifest_check::check(&manifest).map(|()| manifest);
+        let manifest = self.check_schema(tenant, check).await?;
+        let footprint = release.footprint;
+        let contract = kind.contract.name().to_owned();
+        guard.disarm();
+        Ok(AdmittedComponent { digest, contract, hooks: kind.hooks, manifest, footprint })
     }
 
-    async fn prepare(&self, tenant: Option<TenantId>, digest: Digest, component: Arc<[u8]>) -> Result<()> {
-        // The host's own work counts as that of a tenant with nothing else.
-        let tenant = tenant.unwrap_or_else(TenantId::generate);
-        self.get_or_load(tenant, digest, &component).await.map(drop)
+    fn keep(&self, digest: Digest) {
+        let code = lock(&self.unkept).remove(&digest);
+        keep(digest, code.flatten());
+    }
+
+    fn discard(&self, digest: Digest) {
+        let code = lock(&self.unkept).remove(&digest);
+        if code.is_some() {
+            self.releases.remove(digest);
+        }
+    }
+
+    async fn prepare(
+        &self,
+        tenant: Option<TenantId>,
+        digest: Digest,
+        source: ComponentSource<'_>,
+        deadline: Instant,
+    ) -> Result<()> {
+        let request = LoadRequest { digest, tenant, is_upload: false, turn: deadline, deadline };
+        let loaded = tokio::time::timeout_at(deadline.into(), self.get_or_load(request, source)).await;
+        loaded.unwrap_or_else(|_| Err(Error::deadline())).map(drop)
     }
 
     fn is_ready(&self, digest: Digest) -> bool {
@@ -310,6 +378,10 @@ impl Plugins for Sandbox {
         for release in self.releases.remove_idle(installed) {
             tracing::debug!(%release, "idle release unloaded");
         }
+    }
+
+    fn sweep(&self) -> BTreeSet<Digest> {
+        self.code_cache.as_ref().map(CodeCache::sweep).unwrap_or_default()
     }
 
     async fn call(&self, call: Call) -> Outcome {
@@ -332,6 +404,13 @@ impl Plugins for Sandbox {
 
     fn limits(&self) -> CallLimits {
         self.config.limits
+    }
+}
+
+/// Puts a release's machine code into the cache, if it is not there.
+fn keep(digest: Digest, code: Option<StagedCode>) {
+    if let Some(Err(error)) = code.map(StagedCode::keep) {
+        tracing::warn!(?error, release = %digest, "machine code cannot be cached");
     }
 }
 

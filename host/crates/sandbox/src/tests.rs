@@ -128,6 +128,7 @@ fn sandbox(limits: CallLimits, tenant_share: u32) -> Arc<Sandbox> {
         max_component: 4 << 20,
         compile_time: Duration::from_secs(60),
         compile_memory: 4 << 30,
+        compilations: 2,
         compiler: (compiler, Vec::new()),
         pool: PoolSize::for_calls(16, limits.memory),
         idle_releases: 16,
@@ -143,8 +144,9 @@ async fn calls_at_an_upload_count_as_calls_of_the_uploading_tenant() {
     let (spinning, other) = (TenantId::generate(), TenantId::generate());
     let hostile = component("hostile");
     let spinning_component = replaced(&hostile, b"describes itself: well", b"describes itself: spin");
-    sandbox.admit(other, hostile.into()).await.unwrap();
-    let error = sandbox.admit(spinning, spinning_component.into()).await.unwrap_err();
+    let later = Instant::now() + Duration::from_secs(120);
+    sandbox.admit(other, hostile.into(), later).await.unwrap();
+    let error = sandbox.admit(spinning, spinning_component.into(), later).await.unwrap_err();
     assert_eq!(error.reason(), "PLUGIN_OUT_OF_FUEL", "{error}");
     assert!(sandbox.scheduler.is_slow(spinning) && !sandbox.scheduler.is_slow(other));
 }
@@ -184,12 +186,14 @@ async fn an_upload_uses_the_tenants_share_of_the_pool() {
     let permit = sandbox.pool.acquire(greedy, footprint, soon).await.unwrap();
     let bytes = component("required-fields");
     let digest = Digest(Sha256::digest(&bytes).into());
-    let upload = |tenant| sandbox.admit(tenant, bytes.as_slice().into());
+    let later = Instant::now() + Duration::from_secs(120);
+    let upload = |tenant| sandbox.admit(tenant, bytes.as_slice().into(), later);
     for was_ready in [false, true] {
         let error = upload(greedy).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert_eq!(sandbox.is_ready(digest), was_ready, "the release was loaded without a permit");
         upload(other).await.unwrap();
+        sandbox.keep(digest);
     }
     drop(permit);
     upload(greedy).await.unwrap();

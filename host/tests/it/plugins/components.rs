@@ -50,6 +50,52 @@ pub fn varied(component: &[u8], mark: &str) -> Vec<u8> {
     [component, &[0, size], &payload].concat()
 }
 
+/// Returns the component with a core module that is compiled and never used: this many functions of 3 kB.
+pub fn heavy(component: &[u8], functions: usize) -> Vec<u8> {
+    // `local.get 0; i32.const 3; i32.mul; local.set 0`, many times.
+    let step = [0x20, 0, 0x41, 3, 0x6c, 0x21, 0];
+    let body = [&[0][..], &step.repeat(430), &[0x20, 0, 0x0b]].concat();
+    let mut code = leb128(functions);
+    for _ in 0..functions {
+        code.extend(leb128(body.len()));
+        code.extend_from_slice(&body);
+    }
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    // All have the type (i32) -> i32.
+    module.extend(section(1, &[1, 0x60, 1, 0x7f, 1, 0x7f]));
+    module.extend(section(3, &[leb128(functions), vec![0; functions]].concat()));
+    module.extend(section(10, &code));
+    [component, &section(1, &module)].concat()
+}
+
+/// Returns a component that imports this number of functions.
+pub fn importing(count: usize) -> Vec<u8> {
+    let mut imports = leb128(count);
+    for n in 0..count {
+        let name = format!("import-{}-{n}", "x".repeat(100));
+        imports.push(0);
+        imports.extend(leb128(name.len()));
+        imports.extend_from_slice(name.as_bytes());
+        imports.extend_from_slice(&[1, 0]);
+    }
+    // One type: a function without parameters and results.
+    [b"\0asm\x0d\0\x01\0", &section(7, &[1, 0x40, 0, 1, 0])[..], &section(10, &imports)].concat()
+}
+
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    [&[id], &leb128(content.len())[..], content].concat()
+}
+
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
+        number >>= 7;
+    }
+    bytes.push(u8::try_from(number).unwrap());
+    bytes
+}
+
 /// Returns the component as version 1.0.1.
 pub fn newer(component: &[u8]) -> Vec<u8> {
     versioned(component, "1.0.1")

@@ -114,5 +114,6 @@ fn request_head<'a>(metadata: &'a MetadataMap, trace: &'a Trace) -> RequestHead<
         request_id: Arc::clone(&trace.request_id),
         transport: Transport::Grpc,
         timeout: trace.timeout,
+        is_upload: trace.is_upload,
     }
 }

@@ -19,19 +19,19 @@ use tower::Service;
 use crate::grpc::access_log::{Line, LoggedBody};
 use crate::grpc::error::{ensure_error_details, grpc_status, status_of, unknown_method};
 use crate::grpc::trace::Trace;
-use crate::state::{deadline_exceeded, panic_error};
+use crate::state::{Timeouts, deadline_exceeded, panic_error};
 
 /// Wraps a service.
 #[derive(Clone)]
 pub(super) struct Middleware<S> {
     inner: S,
-    timeout: Duration,
+    timeouts: Timeouts,
 }
 
 impl<S> Middleware<S> {
-    /// Wraps `inner`; each RPC must start its response within `timeout`.
-    pub(super) fn new(inner: S, timeout: Duration) -> Self {
-        Self { inner, timeout }
+    /// Wraps `inner`; each RPC must start its response within its timeout.
+    pub(super) fn new(inner: S, timeouts: Timeouts) -> Self {
+        Self { inner, timeouts }
     }
 }
 
@@ -51,9 +51,10 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let clone = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, clone);
-        let trace = Trace::new(request.headers()).with_host(request.uri().host());
+        let trace = Trace::new(request.headers()).with_uri(request.uri());
         request.extensions_mut().insert(trace.clone());
-        let limit = trace.timeout.map_or(self.timeout, |timeout| timeout.min(self.timeout));
+        let max = self.timeouts.of(trace.is_upload);
+        let limit = trace.timeout.map_or(max, |timeout| timeout.min(max));
         Box::pin(async move {
             let line = Line { rpc: request.uri().path().to_owned(), trace: trace.clone() };
             let response = match reject_non_grpc(&request, &trace) {

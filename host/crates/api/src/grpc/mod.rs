@@ -40,7 +40,7 @@ use tower::{Layer, Service, ServiceExt as _, service_fn};
 
 use crate::grpc::call::Grpc;
 use crate::grpc::middleware::Middleware;
-use crate::state::ApiState;
+use crate::state::{ApiState, Timeouts};
 
 /// The names of the services.
 pub const SERVICES: &[&str] = &[
@@ -67,7 +67,7 @@ const UPLOAD_OVERHEAD: usize = 64;
 /// one.
 pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
     let grpc = Grpc::new(Arc::clone(&api), send);
-    let timeout = api.timeout;
+    let timeouts = api.timeouts;
     let component = usize::try_from(api.app.releases.max_component()).unwrap_or(usize::MAX);
     let upload = receive.max(component.saturating_add(UPLOAD_OVERHEAD));
     let mut router = Router::new();
@@ -75,7 +75,7 @@ pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
         ($($server:path: $max:expr),*) => {$(
             let service = <$server>::new(grpc.clone());
             let service = service.max_decoding_message_size($max).max_encoding_message_size(send);
-            router = add_service(router, Middleware::new(service, timeout), <$server as NamedService>::NAME);
+            router = add_service(router, Middleware::new(service, timeouts), <$server as NamedService>::NAME);
         )*};
     }
     mount!(
@@ -94,14 +94,14 @@ pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
         users_v2::UserServiceServer<Grpc>: receive
     );
     let (reporter, health) = tonic_health::server::health_reporter();
-    router = add_service(router, Middleware::new(health, timeout), "grpc.health.v1.Health");
+    router = add_service(router, Middleware::new(health, timeouts), "grpc.health.v1.Health");
     tokio::spawn(health::watch(api, reporter, SERVICES));
-    let unknown = Middleware::new(service_fn(middleware::unimplemented), timeout);
-    add_reflection(router, timeout).fallback_service(unknown.map_request(from_axum))
+    let unknown = Middleware::new(service_fn(middleware::unimplemented), timeouts);
+    add_reflection(router, timeouts).fallback_service(unknown.map_request(from_axum))
 }
 
 /// Adds the reflection services.
-fn add_reflection(router: Router, timeout: std::time::Duration) -> Router {
+fn add_reflection(router: Router, timeouts: Timeouts) -> Router {
     let builder = || {
         Reflection::configure()
             .register_encoded_file_descriptor_set(tessera_proto::FILE_DESCRIPTOR_SET)
@@ -112,8 +112,12 @@ fn add_reflection(router: Router, timeout: std::time::Duration) -> Router {
     match (builder().build_v1(), builder().build_v1alpha()) {
         (Ok(v1), Ok(v1alpha)) => {
             let router =
-                add_service(router, Middleware::new(v1, timeout), "grpc.reflection.v1.ServerReflection");
-            add_service(router, Middleware::new(v1alpha, timeout), "grpc.reflection.v1alpha.ServerReflection")
+                add_service(router, Middleware::new(v1, timeouts), "grpc.reflection.v1.ServerReflection");
+            add_service(
+                router,
+                Middleware::new(v1alpha, timeouts),
+                "grpc.reflection.v1alpha.ServerReflection",
+            )
         }
         (Err(error), _) | (_, Err(error)) => {
             // The descriptors are part of the build; calls work without reflection.

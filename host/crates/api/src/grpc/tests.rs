@@ -11,7 +11,7 @@ use tonic_types::StatusExt as _;
 use super::*;
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
-const SECOND: Duration = Duration::from_secs(1);
+const SECOND: Timeouts = Timeouts { request: Duration::from_secs(1), upload: Duration::from_secs(1) };
 
 type Call = Request<axum::body::Body>;
 
@@ -22,7 +22,11 @@ fn test_router() -> Router {
     let broken = service_fn(|_: Request<Body>| async { panic!("at the disco") });
     let router = add_service(router, Middleware::new(broken, SECOND), "broken");
     let stuck = service_fn(|_: Request<Body>| std::future::pending());
-    let router = add_service(router, Middleware::new(stuck, Duration::from_millis(20)), "stuck");
+    let router = add_service(
+        router,
+        Middleware::new(stuck, Timeouts { request: Duration::from_millis(20), ..SECOND }),
+        "stuck",
+    );
     let unknown = Middleware::new(service_fn(middleware::unimplemented), SECOND);
     router.fallback_service(unknown.map_request(from_axum))
 }

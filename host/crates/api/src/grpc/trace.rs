@@ -4,9 +4,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tessera_core::Ctx;
-use tonic::codegen::http::{Extensions, HeaderMap};
+use tonic::codegen::http::{Extensions, HeaderMap, Uri};
 
 use crate::state::request_id;
+
+/// The path of uploads.
+const UPLOAD: &str = "/plugin.v1.PluginService/UploadRelease";
 
 /// The trace of an RPC while it runs.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct Trace {
     pub timeout: Option<Duration>,
     /// The host name that the client called.
     pub host: Option<Arc<str>>,
+    /// Whether it uploads a component.
+    pub is_upload: bool,
     pub(super) ctx: Arc<OnceLock<Ctx>>,
 }
 
@@ -30,13 +35,15 @@ impl Trace {
             started_at: Instant::now(),
             timeout: text("grpc-timeout").and_then(timeout),
             host: text("host").map(Into::into),
+            is_upload: false,
             ctx: Arc::default(),
         }
     }
 
-    /// Prefers the host name of the address, where HTTP/2 has it.
-    pub(super) fn with_host(mut self, host: Option<&str>) -> Self {
-        self.host = host.map(Into::into).or(self.host);
+    /// Notes what the address says: the RPC, and with HTTP/2 the host name, which is preferred.
+    pub(super) fn with_uri(mut self, uri: &Uri) -> Self {
+        self.host = uri.host().map(Into::into).or(self.host);
+        self.is_upload = uri.path() == UPLOAD;
         self
     }
 

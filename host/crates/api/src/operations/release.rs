@@ -13,7 +13,8 @@ pub(crate) async fn upload(
     ctx: Ctx,
     request: pb::UploadReleaseRequest,
 ) -> Result<Answer<pb::UploadReleaseResponse>> {
-    let release = api.app.releases.upload(&ctx, request.component.into()).await?;
+    let permit = api.app.releases.begin_upload(&ctx)?;
+    let release = api.app.releases.upload(&ctx, permit, request.component.into()).await?;
     Ok(Answer::of(encode(release), |release| pb::UploadReleaseResponse { release }))
 }
 

@@ -77,6 +77,7 @@ pub(super) fn request_head<'a>(headers: &'a HeaderMap, trace: &Trace) -> Request
         request_id: trace.request_id(),
         transport: Transport::Rest,
         timeout: None,
+        is_upload: trace.is_upload(),
     }
 }
 

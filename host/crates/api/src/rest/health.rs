@@ -43,7 +43,7 @@ pub(super) struct Health {
 struct Check {
     /// The name of the part.
     name: &'static str,
-    /// `ok`, `draining` or `unavailable`.
+    /// `ok`, `draining` or `unavailable`; of plugins `ok`, or `preparing` while installed releases are not compiled yet.
     status: &'static str,
 }
 
@@ -59,7 +59,10 @@ async fn check(rest: &Rest) -> (StatusCode, Health) {
     let host = if rest.stop.is_cancelled() { "draining" } else { "ok" };
     let status = if store == "ok" { host } else { store };
     let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let checks = vec![Check { name: "host", status: host }, Check { name: "store", status: store }];
+    // Calls compile what is not ready, so that the host can work.
+    let plugins = if rest.app.pending_releases() == 0 { "ok" } else { "preparing" };
+    let checks = [("host", host), ("store", store), ("plugins", plugins)];
+    let checks = checks.map(|(name, status)| Check { name, status }).into();
     (code, Health { status, checks })
 }
 

@@ -4,7 +4,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
@@ -17,6 +17,7 @@ use futures_util::FutureExt as _;
 use tessera_core::{Ctx, ErrorKind};
 
 use crate::rest::error::Problem;
+use crate::rest::release_upload;
 use crate::rest::state::Rest;
 use crate::rest::verbs::documented;
 use crate::state::{deadline_exceeded, key_id, panic_error, request_id};
@@ -31,25 +32,33 @@ const HTML_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src '
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     request_id: Arc<str>,
+    is_upload: bool,
     ctx: Arc<OnceLock<Ctx>>,
 }
 
 impl Trace {
-    fn new(headers: &HeaderMap) -> Self {
+    fn new(headers: &HeaderMap, is_upload: bool) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        Self { request_id: request_id(text("x-request-id"), text("traceparent")), ctx: Arc::default() }
+        let request_id = request_id(text("x-request-id"), text("traceparent"));
+        Self { request_id, is_upload, ctx: Arc::default() }
     }
 
     /// Returns the trace in the extensions of a request.
     #[must_use]
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(&HeaderMap::new()))
+        extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(&HeaderMap::new(), false))
     }
 
     /// The request id.
     #[must_use]
     pub(crate) fn request_id(&self) -> Arc<str> {
         Arc::clone(&self.request_id)
+    }
+
+    /// Returns whether the request uploads a component.
+    #[must_use]
+    pub(crate) fn is_upload(&self) -> bool {
+        self.is_upload
     }
 
     /// Sets the context for the access log.
@@ -62,13 +71,14 @@ impl Trace {
 /// Handles a request: runs its handler, renders problems, sets headers, and writes the access log.
 pub(crate) async fn handle(State(rest): State<Rest>, mut request: Request, next: Next) -> Response {
     let started_at = Instant::now();
-    let trace = Trace::new(request.headers());
-    request.extensions_mut().insert(trace.clone());
     let method = request.method().clone();
     let path = documented(request.uri().path());
     let matched = request.extensions().get::<MatchedPath>().map(|path| documented(path.as_str()));
+    let is_upload = method == Method::POST && matched.as_deref() == Some(release_upload::PATH);
+    let trace = Trace::new(request.headers(), is_upload);
+    request.extensions_mut().insert(trace.clone());
     let if_none_match = request.headers().get(IF_NONE_MATCH).cloned();
-    let response = run_handler(&rest, request, next).await;
+    let response = run_handler(rest.timeouts.of(is_upload), request, next).await;
     let response = render_problem(response, &trace, &path);
     let mut response = not_modified(response, &method, if_none_match.as_ref());
     finish(&mut response, &trace);
@@ -77,9 +87,9 @@ pub(crate) async fn handle(State(rest): State<Rest>, mut request: Request, next:
 }
 
 /// Runs the handler; a timeout and a panic become problems.
-async fn run_handler(rest: &Rest, request: Request, next: Next) -> Response {
+async fn run_handler(timeout: Duration, request: Request, next: Next) -> Response {
     let response = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(rest.timeout, response).await {
+    match tokio::time::timeout(timeout, response).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => Problem::from(panic_error(&*panic)).into_response(),
         Err(_) => Problem::from(deadline_exceeded()).into_response(),

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
 use prost::Name as _;
-use tessera_core::access::Operation;
 use tessera_core::{Error, ErrorKind, Result};
 use tessera_proto::plugin::v1::UploadReleaseResponse;
 
@@ -19,11 +18,14 @@ use crate::rest::extract::{Keyed, has_media_type, unsupported_media_type};
 use crate::rest::route::{RouteEntry, Shape, special};
 use crate::rest::state::Rest;
 
-/// The most bytes that are read of a refused component.
-const MAX_DISCARDED: usize = 64 << 20;
+/// The path of uploads, by POST.
+pub(super) const PATH: &str = "/v1/releases";
+
+/// The most bytes that are read of a component that is too large.
+const MAX_DISCARDED: u64 = 64 << 20;
 
 pub(super) fn route() -> RouteEntry {
-    special(Method::POST, "/v1/releases", "release.upload", String::new(), upload)
+    special(Method::POST, PATH, "release.upload", String::new(), upload)
         .created("/v1/releases/{id}")
         .answers("application/json", Shape::Message(UploadReleaseResponse::full_name()))
         .summary(
@@ -32,16 +34,36 @@ pub(super) fn route() -> RouteEntry {
         )
 }
 
-/// Stores the component. The permission is checked before the body is read.
+/// Stores the component. The body of a caller who may not upload is not read, and that of one who uploads too many at
+/// once is not kept.
 async fn upload(Keyed(ctx): Keyed, State(rest): State<Rest>, request: Request) -> Result<Response, Problem> {
-    ctx.allow(Operation::ReleaseUpload)?;
+    let permit = match rest.app.releases.begin_upload(&ctx) {
+        Ok(permit) => permit,
+        Err(error) => {
+            if error.kind() == ErrorKind::Unavailable {
+                discard(request.into_body(), rest.app.releases.max_component()).await;
+            }
+            return Err(error.into());
+        }
+    };
     let component = read_component(&rest, request).await?;
-    let release = release(rest.app.releases.upload(&ctx, component).await?);
+    let release = release(rest.app.releases.upload(&ctx, permit, component).await?);
     let location = format!("/v1/releases/{}", release.digest);
     let body =
         serde_json::to_vec(&UploadReleaseResponse { release: Some(release) }).map_err(Error::internal)?;
     let headers = [(CONTENT_TYPE, "application/json".to_owned()), (LOCATION, location)];
     Ok((StatusCode::CREATED, headers, body).into_response())
+}
+
+/// Reads a refused body, at most `most` bytes, without keeping it: over HTTP/1 a client that still sends does not read
+/// the refusal.
+async fn discard(mut body: Body, most: u64) {
+    let mut bytes = 0;
+    while let Some(Ok(frame)) = body.frame().await
+        && bytes <= most
+    {
+        bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
 }
 
 async fn read_component(rest: &Rest, request: Request) -> Result<Arc<[u8]>, Problem> {
@@ -53,7 +75,7 @@ async fn read_component(rest: &Rest, request: Request) -> Result<Arc<[u8]>, Prob
     let max = rest.app.releases.max_component();
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if let Some(length) = length.filter(|length: &u64| *length > max) {
-        discard(request.into_body()).await;
+        discard(request.into_body(), MAX_DISCARDED).await;
         return Err(too_large(&format!("has {length} bytes"), max).into());
     }
     let read = to_bytes(request.into_body(), usize::try_from(max).unwrap_or(usize::MAX)).await;
@@ -65,16 +87,6 @@ async fn read_component(rest: &Rest, request: Request) -> Result<Arc<[u8]>, Prob
         Error::malformed("body", "ended before it was complete")
     })?;
     Ok(Arc::from(&*bytes))
-}
-
-/// Reads a refused body. A client that sends the whole of it before it reads would not get the refusal otherwise.
-async fn discard(mut body: Body) {
-    let mut bytes = 0;
-    while bytes < MAX_DISCARDED
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        bytes += frame.data_ref().map_or(0, Bytes::len);
-    }
 }
 
 fn too_large(what: &str, max: u64) -> Error {

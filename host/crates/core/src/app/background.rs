@@ -42,9 +42,16 @@ impl App {
         Arc::clone(&self.feed).follow(stop).await;
     }
 
-    /// Prepares all installed releases, before the host is ready.
-    pub async fn prepare_plugins(&self) -> Result<()> {
-        self.preloader.prepare().await
+    /// Prepares all installed releases, before the host is ready. Waits at most for a time; the rest is prepared in the
+    /// background.
+    pub async fn prepare_plugins(&self, time: Duration) -> Result<()> {
+        self.preloader.prepare(time).await
+    }
+
+    /// Returns the number of installed releases that are not ready yet.
+    #[must_use]
+    pub fn pending_releases(&self) -> usize {
+        self.preloader.pending()
     }
 
     /// Prepares newly installed releases until cancelled.

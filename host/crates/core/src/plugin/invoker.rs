@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::changeset::Expect;
 use crate::ctx::Ctx;
@@ -58,14 +58,34 @@ impl Invoker {
     }
 
     /// Prepares a release, if it is not ready; for a tenant, or for the host itself.
-    pub async fn prepare(&self, tenant: Option<TenantId>, digest: Digest) -> Result<()> {
+    pub async fn prepare(&self, tenant: Option<TenantId>, digest: Digest, deadline: Instant) -> Result<()> {
         if self.plugins.is_ready(digest) {
             return Ok(());
         }
-        let component = self.store.component(digest).await?;
-        let component = component
-            .ok_or_else(|| Error::internal(anyhow::anyhow!("the bytes of release {digest} are missing")))?;
-        self.plugins.prepare(tenant, digest, component).await
+        let source = async {
+            let component = self.store.component(digest).await?;
+            component
+                .ok_or_else(|| Error::internal(anyhow::anyhow!("the bytes of release {digest} are missing")))
+        };
+        self.plugins.prepare(tenant, digest, Box::pin(source), deadline).await
+    }
+
+    /// Whether a release can be called at once.
+    #[must_use]
+    pub fn is_ready(&self, digest: Digest) -> bool {
+        self.plugins.is_ready(digest)
+    }
+
+    /// Deletes the machine code of releases that the store does not have; returns how many there were.
+    pub async fn sweep(&self) -> Result<usize> {
+        let mut removed = 0;
+        for digest in self.plugins.sweep() {
+            if !self.store.has_component(digest).await? {
+                self.plugins.forget(digest);
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     /// Releases the memory of releases that are ready but not installed.
@@ -109,10 +129,14 @@ impl Invoker {
 
     /// Calls a release once, whether it is installed or not.
     pub async fn call_release(&self, call: Call) -> Outcome {
-        if let Err(error) = self.prepare(Some(call.tenant), call.release).await {
+        if let Err(error) = self.prepare(Some(call.tenant), call.release, call.deadline).await {
             tracing::warn!(release = %call.release, ?error, "release preparation failed");
-            let message = "the host cannot prepare the release; see the host's log".to_owned();
-            let failure = Failure { reason: FailureReason::Host, message, backtrace: Vec::new() };
+            let (reason, message) = match error.kind() {
+                ErrorKind::Unavailable => (FailureReason::Busy, error.message()),
+                ErrorKind::DeadlineExceeded => (FailureReason::Late, error.message()),
+                _ => (FailureReason::Host, "the host cannot prepare the release; see the host's log"),
+            };
+            let failure = Failure { reason, message: message.to_owned(), backtrace: Vec::new() };
             return Outcome {
                 reply: Err(failure),
                 usage: Usage::default(),

@@ -27,6 +27,7 @@ mod rollout;
 mod state_migration;
 pub mod timer;
 mod timers;
+mod uploads;
 mod validation;
 
 pub use active_installations::ActiveInstallations;
@@ -47,7 +48,8 @@ pub use protocol::{
     Outcome, PluginCommand, PluginRequest, PriceAdjustments, Refusal, Reply, Usage, Validation,
 };
 pub use release::{AdmittedComponent, Digest, Footprint, Hook, Manifest, Release, ReleaseName};
-pub use releases::Releases;
+pub use releases::{ComponentLimits, Releases};
 pub use rollout::Rollout;
 pub use timer::{DueTimer, RetryTimers, Timer};
 pub use timers::Timers;
+pub use uploads::UploadPermit;

@@ -1,6 +1,7 @@
 //! Operations on releases: upload, read, dry run, delete.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::access::{ObjectKind, Operation};
 use crate::changeset::{Changeset, Guard, Write};
@@ -11,12 +12,25 @@ use crate::id::TenantId;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::plugin::release::MAX_RELEASES;
+use crate::plugin::uploads::Uploads;
 use crate::plugin::{
     ActiveInstallations, AdmittedComponent, Call, CallContext, CallRecord, Digest, DryRun, DryRunResult,
-    Hook, Installation, Invoker, Manifest, Release, ReleaseName,
+    Hook, Installation, Invoker, Manifest, Release, ReleaseName, UploadPermit,
 };
-use crate::ports::{Plugins, Store};
+use crate::ports::{AdmissionGuard, Plugins, Store};
 use crate::value::{Change, Value};
+
+/// The most time before the deadline of an upload that is left for the answer.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
+
+/// The limits of components that an operator sets.
+#[derive(Clone, Copy, Debug)]
+pub struct ComponentLimits {
+    /// The most bytes of one component.
+    pub component: u64,
+    /// The most bytes of all components of a tenant.
+    pub tenant: u64,
+}
 
 /// Performs the operations on releases.
 #[derive(Clone)]
@@ -25,45 +39,54 @@ pub struct Releases {
     plugins: Arc<dyn Plugins>,
     invoker: Arc<Invoker>,
     commands: Commands,
-    max_component: u64,
+    limits: ComponentLimits,
+    uploads: Uploads,
 }
 
 impl Releases {
-    /// Creates the service; components have at most `max_component` bytes.
+    /// Creates the service.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         plugins: Arc<dyn Plugins>,
         commands: Commands,
-        max_component: u64,
+        limits: ComponentLimits,
     ) -> Self {
         let invoker = Arc::clone(&commands.hooks().invoker);
-        Self { store, plugins, invoker, commands, max_component }
+        Self { store, plugins, invoker, commands, limits, uploads: Uploads::default() }
     }
 
     /// Returns the most bytes of a component.
     #[must_use]
     pub fn max_component(&self) -> u64 {
-        self.max_component
+        self.limits.component
     }
 
-    /// Checks a component and stores it. The same bytes again return the existing release.
-    pub async fn upload(&self, ctx: &Ctx, component: Arc<[u8]>) -> Result<Release> {
+    /// Takes a place for an upload, before its component is read.
+    pub fn begin_upload(&self, ctx: &Ctx) -> Result<UploadPermit> {
         ctx.allow(Operation::ReleaseUpload)?;
+        self.uploads.enter(ctx.tenant)
+    }
+
+    /// Checks a component and stores it. The same bytes again return the existing release. A component that is not stored
+    /// is dropped from memory, and its machine code from the disk.
+    pub async fn upload(&self, ctx: &Ctx, _permit: UploadPermit, component: Arc<[u8]>) -> Result<Release> {
         let size = component.len() as u64;
-        if size > self.max_component {
-            let message = format!("the component has {size} bytes; at most {}", self.max_component);
+        if size > self.limits.component {
+            let message = format!("the component has {size} bytes; at most {}", self.limits.component);
             return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
         }
-        let admitted = self.plugins.admit(ctx.tenant, Arc::clone(&component)).await?;
+        let left = ctx.deadline.saturating_duration_since(Instant::now());
+        let deadline = ctx.deadline - (left / 10).min(ANSWER_TIME);
+        let admission = self.plugins.admit(ctx.tenant, Arc::clone(&component), deadline);
+        let admitted = tokio::time::timeout_at(deadline.into(), admission).await;
+        let admitted = admitted.unwrap_or_else(|_| Err(Error::deadline()))?;
+        let guard = AdmissionGuard::new(&*self.plugins, admitted.digest);
         let decide = || async {
             if let Some(existing) = self.store.release(ctx.tenant, admitted.digest).await? {
                 return Ok(Decision::nothing(existing));
             }
-            if self.store.release_count(ctx.tenant).await? >= MAX_RELEASES {
-                let message = format!("the tenant has the maximum of {MAX_RELEASES} releases; delete some");
-                return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
-            }
+            self.check_usage(ctx, size).await?;
             self.check_version_is_new(ctx, &admitted).await?;
             let release =
                 Release { admitted: admitted.clone(), size, uploaded_at: ctx.now, uploaded_by: ctx.user() };
@@ -72,12 +95,26 @@ impl Releases {
             let changeset = Changeset::new(ctx).fact(fact).insert(release.clone()).write(put);
             Ok(Decision::change(changeset, release))
         };
-        let release = self.commands.run(ctx, Operation::ReleaseUpload, &admitted.digest, decide).await;
-        // A component that was not stored is dropped from memory, and its machine code from the disk.
-        if release.is_err() && matches!(self.store.has_component(admitted.digest).await, Ok(false)) {
-            self.plugins.forget(admitted.digest);
-        }
-        release
+        let release = self.commands.run(ctx, Operation::ReleaseUpload, &admitted.digest, decide).await?;
+        guard.disarm();
+        self.plugins.keep(admitted.digest);
+        Ok(release)
+    }
+
+    /// Refuses a release beyond the tenant's quota.
+    async fn check_usage(&self, ctx: &Ctx, size: u64) -> Result<()> {
+        let (count, bytes) = self.store.release_usage(ctx.tenant).await?;
+        let message = if count >= MAX_RELEASES {
+            format!("the tenant has the maximum of {MAX_RELEASES} releases; delete some")
+        } else if bytes.saturating_add(size) > self.limits.tenant {
+            let most = self.limits.tenant;
+            format!(
+                "the component has {size} bytes, and the tenant's releases have {bytes}; at most {most} in all: delete some"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message))
     }
 
     /// Returns a release.

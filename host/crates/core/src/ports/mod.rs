@@ -20,7 +20,7 @@ pub use catalog::CatalogStore;
 pub use inventory::{BatchResult, InventoryStore};
 pub use outbox::OutboxStore;
 pub use plugin::PluginStore;
-pub use plugin_runner::Plugins;
+pub use plugin_runner::{AdmissionGuard, ComponentSource, Plugins};
 pub use store::Store;
 pub use tenancy::TenancyStore;
 pub use tracker::TrackerStore;

@@ -22,8 +22,8 @@ pub trait PluginStore: Send + Sync {
     async fn release(&self, tenant: TenantId, digest: Digest) -> Result<Option<Release>>;
     /// Returns a release by plugin and version.
     async fn release_named(&self, tenant: TenantId, plugin: &str, version: &str) -> Result<Option<Release>>;
-    /// Counts the releases of a tenant.
-    async fn release_count(&self, tenant: TenantId) -> Result<u64>;
+    /// Counts the releases of a tenant, and the bytes of their components.
+    async fn release_usage(&self, tenant: TenantId) -> Result<(u64, u64)>;
     /// Returns a page of releases, sorted by `created`.
     async fn releases(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Release>>;
     /// Returns the bytes of a component. Tenants share them, since the digest identifies the content.

@@ -1,12 +1,15 @@
 //! Machine code on disk, compiled by this host for one version and configuration of wasmtime, authenticated by a MAC and
-//! loaded by mapping. A file that was read and fails authentication is deleted; one that could not be read stays.
+//! loaded by mapping. A file that was read and fails authentication is deleted; one that could not be read stays. The
+//! code of an upload is staged: its file gets its name when the release is stored, and is deleted otherwise.
 
 mod sweep;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use tessera_core::plugin::Digest;
@@ -27,6 +30,29 @@ pub(crate) struct MachineCode {
     bytes: Vec<u8>,
     /// The file that the bytes were read from.
     file: Option<File>,
+}
+
+/// Machine code in a file that no load finds. The file is deleted when this is dropped.
+pub(crate) struct StagedCode {
+    file: PathBuf,
+    /// Its place in the cache.
+    path: PathBuf,
+    mac: blake3::Hash,
+}
+
+impl StagedCode {
+    /// Puts the code into the cache. A component that is mapped from the file stays mapped.
+    pub(crate) fn keep(self) -> io::Result<()> {
+        write_private(&self.path.with_extension("mac"), self.mac.as_bytes())?;
+        fs::rename(&self.file, &self.path)
+    }
+}
+
+impl Drop for StagedCode {
+    fn drop(&mut self) {
+        // It is not there if it was kept.
+        let _ = fs::remove_file(&self.file);
+    }
 }
 
 /// Adapts BLAKE3 to the standard library's trait.
@@ -52,12 +78,26 @@ impl CodeCache {
         let mut hasher = Blake3Hasher(blake3::Hasher::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine_hash = format!("{:016x}", hasher.finish());
-        match sweep::remove_stale(folder, &engine_hash, machine_time()) {
-            Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "stale machine code removed"),
-            Err(error) => tracing::warn!(?error, "stale machine code cannot be listed"),
+        let cache = Self { folder: folder.to_owned(), mac_key, engine_hash };
+        cache.sweep();
+        Ok(cache)
+    }
+
+    /// Removes what other versions, and uploads that were cut off, have left long ago. Returns the releases whose machine
+    /// code is there.
+    pub(crate) fn sweep(&self) -> BTreeSet<Digest> {
+        match sweep::remove_stale(&self.folder, &self.engine_hash, machine_time()) {
+            Ok((removed, digests)) => {
+                if removed > 0 {
+                    tracing::info!(removed, "stale machine code removed");
+                }
+                digests
+            }
+            Err(error) => {
+                tracing::warn!(?error, "stale machine code cannot be listed");
+                BTreeSet::new()
+            }
         }
-        Ok(Self { folder: folder.to_owned(), mac_key, engine_hash })
     }
 
     /// Reads the machine code of a release, or `None` if it is not there or fails authentication. An error means that it
@@ -77,11 +117,19 @@ impl CodeCache {
         Ok(Some(MachineCode { bytes, file: Some(file) }))
     }
 
-    /// Stores the machine code of a release.
-    pub(crate) fn store(&self, digest: Digest, code: &[u8]) -> io::Result<()> {
+    /// Writes the machine code of a release that was compiled just now into a file, and maps it from there.
+    pub(crate) fn stage(
+        &self,
+        engine: &Engine,
+        digest: Digest,
+        code: &[u8],
+    ) -> anyhow::Result<(StagedCode, Component)> {
         let path = self.path(digest);
-        write_private(&path.with_extension("mac"), self.mac(digest, code).as_bytes())?;
-        write_private(&path, code)
+        let staged = StagedCode { file: partial(&path), path, mac: self.mac(digest, code) };
+        let mut file = create_private(&staged.file)?;
+        file.write_all(code)?;
+        let component = map(engine, &file, code)?;
+        Ok((staged, component))
     }
 
     /// Removes the machine code of a release.
@@ -181,10 +229,20 @@ fn machine_time() -> SystemTime {
 
 /// Writes a file that only this user can read; it is renamed into place, so that no reader sees half of it.
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let partial = path.with_extension(format!("{}.part", std::process::id()));
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-    file.write_all(bytes)?;
+    let partial = partial(path);
+    create_private(&partial)?.write_all(bytes)?;
     fs::rename(&partial, path)
+}
+
+/// Returns the name of a file that is being written; no two writers have the same.
+fn partial(path: &Path) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    path.with_extension(format!("{}-{number}.part", std::process::id()))
+}
+
+/// Creates a file that only this user can read.
+fn create_private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
 }

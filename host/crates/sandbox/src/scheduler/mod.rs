@@ -36,8 +36,8 @@ const MIN_COUNTED_FUEL: u64 = 2_000_000;
 /// The most threads for work that does not yield: more than one tenant has permits.
 const MAX_BLOCKING_THREADS: usize = 4;
 
-/// How much lower than the host's own the priority of the threads for long calls is.
-const NICE: i32 = 10;
+/// How much lower than the host's own the priority of the threads for long calls, and of compilations, is.
+pub(crate) const NICE: i32 = 10;
 
 /// Runs guests on the caller's thread or on threads of low priority.
 pub(crate) struct Scheduler {

@@ -10,7 +10,7 @@ use tessera_core::id::TenantId;
 use tessera_core::plugin::{
     Call, CallContext, CallLimits, Digest, Entity, Failure, Lookup, Outcome, PluginRequest, Validation,
 };
-use tessera_core::ports::Plugins as _;
+use tessera_core::ports::{ComponentSource, Plugins as _};
 use tessera_core::{Field, Timestamp};
 use tessera_sandbox::{PoolSize, Sandbox, SandboxConfig};
 
@@ -27,6 +27,16 @@ pub fn component(name: &str) -> Arc<[u8]> {
 }
 
 fn build(name: &str) -> Arc<[u8]> {
+    encode(&module(name)).into()
+}
+
+/// Makes a component of a core module.
+pub fn encode(module: &[u8]) -> Vec<u8> {
+    wit_component::ComponentEncoder::default().module(module).unwrap().encode().unwrap()
+}
+
+/// Builds the core module of an example plugin.
+pub fn module(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../plugins");
     let target = folder.join("../target/plugins");
     let status = Command::new("cargo")
@@ -39,8 +49,30 @@ fn build(name: &str) -> Arc<[u8]> {
         .unwrap();
     assert!(status.success());
     let module = format!("wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_"));
-    let module = std::fs::read(target.join(module)).unwrap();
-    wit_component::ComponentEncoder::default().module(&module).unwrap().encode().unwrap().into()
+    std::fs::read(target.join(module)).unwrap()
+}
+
+/// Returns the component with a custom section, so that its digest differs.
+pub fn varied(component: &[u8], mark: u8) -> Arc<[u8]> {
+    // A custom section: id 0, its size, the length of its name, its name, its bytes.
+    [component, &[0, 6, 4], b"mark", &[mark]].concat().into()
+}
+
+/// Uploads a component, as if the store then stored its release.
+pub async fn upload(sandbox: &Sandbox, component: Arc<[u8]>) -> Digest {
+    let digest = sandbox.admit(TenantId::generate(), component, later()).await.unwrap().digest;
+    sandbox.keep(digest);
+    digest
+}
+
+/// Returns a deadline that no test reaches.
+pub fn later() -> Instant {
+    Instant::now() + Duration::from_secs(300)
+}
+
+/// Returns the source of a component's bytes.
+pub fn source(component: Arc<[u8]>) -> ComponentSource<'static> {
+    Box::pin(std::future::ready(Ok(component)))
 }
 
 /// Returns the path of the compiler process, which cargo builds beside the tests.
@@ -60,6 +92,7 @@ pub fn config() -> SandboxConfig {
         max_component: 4 << 20,
         compile_time: Duration::from_secs(60),
         compile_memory: 4 << 30,
+        compilations: 2,
         compiler: (compiler(), Vec::new()),
         pool: PoolSize::for_calls(16, limits.memory),
         idle_releases: 16,
@@ -70,8 +103,8 @@ pub fn config() -> SandboxConfig {
 /// Creates a sandbox and uploads the hostile plugin to it.
 pub async fn hostile_sandbox(config: SandboxConfig) -> (Arc<Sandbox>, Digest) {
     let sandbox = Sandbox::new(config).unwrap();
-    let admitted = sandbox.admit(TenantId::generate(), component("hostile")).await.unwrap();
-    (Arc::new(sandbox), admitted.digest)
+    let digest = upload(&sandbox, component("hostile")).await;
+    (Arc::new(sandbox), digest)
 }
 
 pub fn context() -> CallContext {

@@ -8,17 +8,17 @@ use tessera_core::id::TenantId;
 use tessera_core::ports::Plugins as _;
 use tessera_sandbox::{Sandbox, SandboxConfig, inspect};
 
-use crate::guests::{component, config};
+use crate::guests::{component, config, encode, failure, hostile_call, later, module, validate};
 
 /// Uploads a component; returns the reason and message of its refusal.
 async fn refusal(config: SandboxConfig, bytes: Vec<u8>) -> (String, String) {
     let sandbox = Sandbox::new(config).unwrap();
-    let error = sandbox.admit(TenantId::generate(), bytes.into()).await.unwrap_err();
+    let error = sandbox.admit(TenantId::generate(), bytes.into(), later()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge), "{error:?}");
     (error.reason().to_owned(), error.message().to_owned())
 }
 
-fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+pub fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     assert_eq!(old.len(), new.len());
     let mut changed = bytes.to_vec();
     let places: Vec<_> = (0..bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
@@ -49,10 +49,21 @@ async fn each_refusal_has_its_reason_and_a_message() {
             "manifest@0.1.0 is missing",
         ),
         (
-            replaced(&good, b"tessera:plugin/host@", b"wasixxx:clocks/host@"),
+            replaced(&good, b"tessera:plugin/host@", b"example:plugin/host@"),
             "COMPONENT_IMPORTS",
-            "which no plugin gets",
+            "example:plugin/host@0.1.0, which no plugin gets",
         ),
+        (
+            replaced(&good, b"tessera:plugin/host@0.1.0", b"wasi:random/random@0.2.10"),
+            "COMPONENT_IMPORTS",
+            "wasi:random/random@0.2.10, which no plugin gets: build without it",
+        ),
+        (
+            replaced(&good, b"\x08validate", b"\x08validata"),
+            "COMPONENT_EXPORTS",
+            "does not have export `validate`",
+        ),
+        (replaced(&good, b"\x04code", b"\x04cope"), "COMPONENT_EXPORTS", "found validate: func("),
         (replaced(&good, b"required-fields", b"Required-fields"), "MANIFEST_INVALID", "manifest.name"),
     ] {
         let (found, message) = refusal(config(), bytes).await;
@@ -73,6 +84,81 @@ async fn limits_of_an_upload_are_enforced() {
     let narrow = SandboxConfig { tenant_share: 1, ..config() };
     let (reason, message) = refusal(narrow, good.to_vec()).await;
     assert!(reason == "COMPONENT_TOO_LARGE" && message.contains("share"), "{reason}: {message}");
+}
+
+/// Appends a number as LEB128.
+fn push(bytes: &mut Vec<u8>, mut number: usize) {
+    while number >= 0x80 {
+        bytes.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
+        number >>= 7;
+    }
+    bytes.push(u8::try_from(number).unwrap());
+}
+
+fn push_section(bytes: &mut Vec<u8>, id: u8, content: &[u8]) {
+    bytes.push(id);
+    push(bytes, content.len());
+    bytes.extend_from_slice(content);
+}
+
+/// Returns a component that imports this number of functions.
+fn importing(count: usize) -> Vec<u8> {
+    let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+    // One type: a function without parameters and results.
+    push_section(&mut component, 7, &[1, 0x40, 0, 1, 0]);
+    let mut imports = Vec::new();
+    push(&mut imports, count);
+    for n in 0..count {
+        let name = format!("wasi-{}-{n}", "x".repeat(100));
+        imports.push(0);
+        push(&mut imports, name.len());
+        imports.extend_from_slice(name.as_bytes());
+        imports.extend_from_slice(&[1, 0]);
+    }
+    push_section(&mut component, 10, &imports);
+    component
+}
+
+#[tokio::test]
+async fn a_refusal_repeats_a_bounded_part_of_the_component() {
+    let good = component("required-fields");
+    // Appended to a component, the imports come beside its own.
+    let foreign = [&good, &importing(10_000)[8..]].concat();
+    for bytes in [importing(10_000), foreign] {
+        let (reason, message) = refusal(config(), bytes).await;
+        assert!(message.len() < 4_096, "{reason}: {} bytes", message.len());
+    }
+}
+
+/// Returns a module in which every function has this name.
+fn named(module: &[u8], name: &str) -> Vec<u8> {
+    let functions = 1_000;
+    let mut names = Vec::new();
+    push(&mut names, functions);
+    for n in 0..functions {
+        push(&mut names, n);
+        push(&mut names, name.len());
+        names.extend_from_slice(name.as_bytes());
+    }
+    let mut content = b"\x04name".to_vec();
+    push_section(&mut content, 1, &names);
+    let mut module = module.to_vec();
+    push_section(&mut module, 0, &content);
+    module
+}
+
+#[tokio::test]
+async fn a_backtrace_has_bounded_names() {
+    let module = named(&module("hostile"), &"n".repeat(3_000));
+    let sandbox = Sandbox::new(config()).unwrap();
+    let tenant = TenantId::generate();
+    let digest = sandbox.admit(tenant, encode(&module).into(), later()).await.unwrap().digest;
+    let outcome = sandbox.call(hostile_call(tenant, digest, "trap", 1, validate())).await;
+    let backtrace = &failure(&outcome).backtrace;
+    assert!(!backtrace.is_empty());
+    for name in backtrace {
+        assert!(name.starts_with("nnn") && name.len() <= 200, "{} bytes", name.len());
+    }
 }
 
 /// A pseudo-random generator with a fixed seed.
@@ -125,9 +211,9 @@ async fn mutated_components_are_admitted_or_refused_and_the_sandbox_keeps_workin
     let good = component("issue-lifecycle");
     let mut random = Random(42);
     for _ in 0..60 {
-        if let Err(error) = sandbox.admit(TenantId::generate(), random.mutate(&good).into()).await {
+        if let Err(error) = sandbox.admit(TenantId::generate(), random.mutate(&good).into(), later()).await {
             assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge), "{error:?}");
         }
     }
-    assert!(sandbox.admit(TenantId::generate(), good).await.is_ok());
+    assert!(sandbox.admit(TenantId::generate(), good, later()).await.is_ok());
 }

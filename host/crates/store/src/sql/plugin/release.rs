@@ -104,9 +104,12 @@ pub(in super::super) async fn named(
     one(conn, query).await
 }
 
-pub(in super::super) async fn count(conn: &mut Conn, tenant: TenantId) -> Result<u64> {
-    let query = sqlx::query_scalar("SELECT COUNT(*) FROM releases WHERE tenant_id = $1");
-    unsigned(query.bind(tenant.0).fetch_one(conn).await.map_err(db_error)?)
+/// Returns the number of a tenant's releases, and the bytes of their components.
+pub(in super::super) async fn usage(conn: &mut Conn, tenant: TenantId) -> Result<(u64, u64)> {
+    let sql = "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM releases WHERE tenant_id = $1";
+    let query = sqlx::query_as::<_, (i64, i64)>(sql);
+    let (count, bytes) = query.bind(tenant.0).fetch_one(conn).await.map_err(db_error)?;
+    Ok((unsigned(count)?, unsigned(bytes)?))
 }
 
 pub(in super::super) async fn list(

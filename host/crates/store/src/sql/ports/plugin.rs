@@ -29,8 +29,8 @@ impl PluginStore for DbStore {
         read!(self.read(tenant).await?, release::named, tenant, plugin, version)
     }
 
-    async fn release_count(&self, tenant: TenantId) -> Result<u64> {
-        read!(self.read(tenant).await?, release::count, tenant)
+    async fn release_usage(&self, tenant: TenantId) -> Result<(u64, u64)> {
+        read!(self.read(tenant).await?, release::usage, tenant)
     }
 
     async fn releases(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Release>> {
