@@ -97,6 +97,8 @@ pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
     fs::write(&times, "")?;
     let mut test = paths.cargo()?;
     test.arg("test").envs(services.env()).env("TESSERA_TEST_TIMES", &times);
+    // A failure's message names its place. A backtrace of an async test is long, and shows the runtime.
+    test.env("RUST_BACKTRACE", "0");
     args.add_to(&mut test);
     eprintln!("running {}", process::line(&test));
     let result = process::run(&mut test);

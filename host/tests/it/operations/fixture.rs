@@ -223,8 +223,9 @@ async fn sold(rest: &Rest, [event, held]: [&str; 2], name: &str) -> [String; 4] 
 /// A booking that waits for one who is served.
 async fn queued(rest: &Rest, event: &str) -> String {
     let queue = format!("/v1/events/{event}/queue");
-    // Who is served leaves soon: a host looks after a bounded number of queues at once.
-    rest.put(&queue, json!({"max_active": 1, "active_seconds": 10})).await.expect(200);
+    // Who is served stays while the fixture is in use, also on a busy machine, and leaves then: a host looks after a
+    // bounded number of queues at once.
+    rest.put(&queue, json!({"max_active": 1, "active_seconds": 60})).await.expect(200);
     create(rest, &queue, json!({"user_id": "served"}), "booking").await;
     let begun = Instant::now();
     while rest.get(&queue).await.expect(200)["active"] == 0 {
