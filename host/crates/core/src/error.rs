@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::text::{BoundedText, cut};
+use crate::bounded_text::{BoundedText, cut};
 
 /// The most bytes of an error's message: it may repeat what a client or a plugin sent.
 pub const MAX_MESSAGE: usize = 4_096;

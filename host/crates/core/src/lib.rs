@@ -5,6 +5,7 @@
 pub mod access;
 pub mod admission;
 pub mod booking;
+pub mod bounded_text;
 pub mod cache;
 pub mod catalog;
 pub mod changeset;

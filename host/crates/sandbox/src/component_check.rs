@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use tessera_core::bounded_text::BoundedText;
 use tessera_core::plugin::Hook;
-use tessera_core::text::BoundedText;
 use tessera_core::{Error, ErrorKind, Result};
 
 use crate::contract::Contract;

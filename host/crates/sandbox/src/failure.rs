@@ -1,7 +1,7 @@
 //! Failures of calls: which limit or trap ended a call, in words for the plugin's author.
 
+use tessera_core::bounded_text::{BoundedText, cut};
 use tessera_core::plugin::{CallLimits, Failure, FailureReason, Outcome, Usage};
-use tessera_core::text::{BoundedText, cut};
 use wasmtime::{Trap, WasmBacktrace};
 
 use crate::call_state::{CallState, Timeout};

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use tessera_core::text::BoundedText;
+use tessera_core::bounded_text::BoundedText;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tessera_core::text::BoundedText;
+use tessera_core::bounded_text::BoundedText;
 use tessera_core::{Error, ErrorKind, Violation};
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Response};

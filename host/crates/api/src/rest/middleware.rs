@@ -17,13 +17,15 @@ use futures_util::FutureExt as _;
 use tessera_core::{Ctx, ErrorKind};
 
 use crate::rest::error::Problem;
-use crate::rest::release_upload;
 use crate::rest::state::Rest;
 use crate::rest::verbs::documented;
 use crate::state::{deadline_exceeded, key_id, panic_error, request_id};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The path of uploads, by POST.
+pub(super) const UPLOAD_PATH: &str = "/v1/releases";
 
 /// The content security policy of HTML pages: resources of this host only.
 const HTML_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -74,7 +76,7 @@ pub(crate) async fn handle(State(rest): State<Rest>, mut request: Request, next:
     let method = request.method().clone();
     let path = documented(request.uri().path());
     let matched = request.extensions().get::<MatchedPath>().map(|path| documented(path.as_str()));
-    let is_upload = method == Method::POST && matched.as_deref() == Some(release_upload::PATH);
+    let is_upload = method == Method::POST && matched.as_deref() == Some(UPLOAD_PATH);
     let trace = Trace::new(request.headers(), is_upload);
     request.extensions_mut().insert(trace.clone());
     let if_none_match = request.headers().get(IF_NONE_MATCH).cloned();

@@ -15,17 +15,15 @@ use tessera_proto::plugin::v1::UploadReleaseResponse;
 use crate::convert::release::release;
 use crate::rest::error::Problem;
 use crate::rest::extract::{Keyed, has_media_type, unsupported_media_type};
+use crate::rest::middleware::UPLOAD_PATH;
 use crate::rest::route::{RouteEntry, Shape, special};
 use crate::rest::state::Rest;
-
-/// The path of uploads, by POST.
-pub(super) const PATH: &str = "/v1/releases";
 
 /// The most bytes that are read of a component that is too large.
 const MAX_DISCARDED: u64 = 64 << 20;
 
 pub(super) fn route() -> RouteEntry {
-    special(Method::POST, PATH, "release.upload", String::new(), upload)
+    special(Method::POST, UPLOAD_PATH, "release.upload", String::new(), upload)
         .created("/v1/releases/{id}")
         .answers("application/json", Shape::Message(UploadReleaseResponse::full_name()))
         .summary(

@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::bounded_text::cut;
 use crate::id::InstallationId;
 use crate::plugin::{Failure, LogLine, LookupRecord, LookupRequest, Outcome, Refusal, Reply, Usage};
-use crate::text::cut;
 use crate::time::Timestamp;
 
 /// The number of calls that are kept of an installation.
