@@ -210,7 +210,7 @@ async fn a_put_replaces_the_whole() {
     let body = json!({"project_id": project, "summary": "s", "description": "d", "assignee_id": user, "labels": ["a"]});
     let answer = rest.post("/v1/issues", body).await;
     let path = format!("/v1/issues/{}", answer.expect(201)["issue"]["issue_id"].as_str().unwrap());
-    let whole = json!({"summary": "t", "status": "NEW", "type": "FEATURE", "priority": "MAJOR"});
+    let whole = json!({"summary": "t", "status": "ASSIGNED", "type": "FEATURE", "priority": "MAJOR"});
     let replaced = done(&rest.put(&path, whole).await)["issue"].clone();
     assert_eq!((&replaced["description"], &replaced["assignee_id"]), (&Value::Null, &Value::Null));
     assert_eq!(replaced["labels"], json!(["a"]), "labels have paths of their own");

@@ -51,7 +51,8 @@ pub fn status_of(error: &Error, request_id: &str) -> Status {
         let backtrace = error.backtrace().map(tracing::field::display);
         tracing::error!(request_id, cause = ?error.cause(), backtrace, "request failed with an internal error");
     }
-    let mut details = info(&BoundedText::of(error.reason(), MAX_NAME), request_id);
+    let reason = BoundedText::of(error.reason(), MAX_NAME);
+    let mut details = info(&reason, request_id);
     let message = BoundedText::of(error.message(), MAX_MESSAGE);
     let violations = violations(error.faults());
     if !violations.is_empty() {
@@ -59,7 +60,7 @@ pub fn status_of(error: &Error, request_id: &str) -> Status {
     }
     match error.kind() {
         ErrorKind::Precondition | ErrorKind::Gone | ErrorKind::PluginFailed => {
-            details.add_precondition_failure_violation(error.reason(), "", message.as_str());
+            details.add_precondition_failure_violation(reason, "", message.as_str());
         }
         ErrorKind::Unavailable | ErrorKind::RateLimited => {
             details.set_retry_info(Some(error.retry_after().unwrap_or(DEFAULT_RETRY_DELAY)));

@@ -139,10 +139,6 @@ fn only_assigning_an_unassigned_new_issue_changes_its_state() {
     assert_eq!(changed(&assigned, &assign).unwrap().status, "NEW");
     let unassign = ChangeIssue { assignee: Some(None), ..ChangeIssue::default() };
     assert_eq!(changed(&assigned, &unassign).unwrap().status, "NEW");
-    // An assignee at the creation does not change the initial state.
-    let command = CreateIssue { assignee: Some(UserId::generate()), ..command("One") };
-    let issue = new_issue(&command, &Scheme::built_in()).unwrap();
-    assert_eq!((issue.status.as_str(), issue.version), ("NEW", 1));
 }
 
 #[test]
