@@ -49,6 +49,9 @@ pub struct Page<T> {
 /// The number of rows if a client requests none.
 const DEFAULT_SIZE: u32 = 50;
 
+/// The most bytes of a page, counted on the stored rows. A page ends early rather than exceed it; one row always fits.
+pub const MAX_BYTES: usize = 2 << 20;
+
 /// Returns the page size for a request: 0 means the default, more than the maximum means the maximum. Refuses negative
 /// numbers.
 pub fn size(requested: i64, max: u32) -> Result<u32> {
@@ -60,15 +63,6 @@ pub fn size(requested: i64, max: u32) -> Result<u32> {
 }
 
 impl<T> Page<T> {
-    /// Creates a page from at most `size + 1` rows. The extra row indicates that there is a next page.
-    pub fn cut(mut items: Vec<T>, size: u32, keyset: impl Fn(&T) -> Keyset) -> Self {
-        let size = size as usize;
-        let more = items.len() > size;
-        items.truncate(size);
-        let next = if more { items.last().map(keyset) } else { None };
-        Self { items, next }
-    }
-
     /// Converts the rows.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next: self.next }

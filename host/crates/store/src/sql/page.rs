@@ -2,8 +2,9 @@
 
 use std::fmt::Display;
 
-use sqlx::QueryBuilder;
-use tessera_core::page::{Keyset, Page, PageRequest, SortKey};
+use futures_util::TryStreamExt as _;
+use sqlx::{Connection as _, Decode, QueryBuilder, Row as _, ValueRef as _};
+use tessera_core::page::{Keyset, MAX_BYTES, Page, PageRequest, SortKey};
 use tessera_core::plugin::Digest;
 use tessera_core::{Error, Result, Timestamp};
 use uuid::Uuid;
@@ -83,7 +84,8 @@ impl<T> Sort<T> {
         self
     }
 
-    /// Completes a query, whose condition has begun, and fetches one page.
+    /// Completes a query, whose condition has begun, and fetches one page. It ends before the row that would exceed
+    /// [`MAX_BYTES`].
     pub(super) async fn page(
         &self,
         conn: &mut Conn,
@@ -107,9 +109,26 @@ impl<T> Sort<T> {
                 query.push(format_args!(" ORDER BY {column} {direction}, {id} {direction} LIMIT {limit}"))
             }
         };
-        let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-        let items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
-        Ok(Page::cut(items, request.size, self.keyset))
+        let size = request.size as usize;
+        let (mut items, mut bytes, mut has_more) = (Vec::new(), 0, false);
+        let mut rows = query.build().fetch(&mut *conn);
+        while let Some(row) = rows.try_next().await.map_err(db_error)? {
+            let item = read(&row)?;
+            bytes += stored_size(&row);
+            has_more = items.len() == size || (bytes > MAX_BYTES && !items.is_empty());
+            if has_more {
+                break;
+            }
+            items.push(item);
+        }
+        drop(rows);
+        if has_more && items.len() < size {
+            // PostgreSQL sends all rows that the query selects. The rest is discarded now, and not in the time of the
+            // next query on this connection.
+            conn.ping().await.map_err(db_error)?;
+        }
+        let next = items.last().filter(|_| has_more).map(self.keyset);
+        Ok(Page { items, next })
     }
 
     fn push_key(&self, query: &mut QueryBuilder<Db>, key: &SortKey) -> Result<()> {
@@ -142,6 +161,13 @@ impl<T> Sort<T> {
         };
         Ok(())
     }
+}
+
+/// Returns the size of a stored row. Its columns cannot be decoded again: SQLite keeps the form of the last decoding.
+fn stored_size(row: &Row) -> usize {
+    let values = (0..row.len()).filter_map(|column| row.try_get_raw(column).ok());
+    let bytes = |value| <&[u8] as Decode<'_, Db>>::decode(value).map_or(0, <[u8]>::len);
+    values.filter(|value| !value.is_null()).map(bytes).sum()
 }
 
 /// Error for a page token of another list.

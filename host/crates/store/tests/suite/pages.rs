@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tessera_core::page::{Keyset, SortKey};
+use tessera_core::page::{Keyset, MAX_BYTES, SortKey};
 use tessera_core::tenancy::{key, tenant};
 use tessera_core::tracker::{issue, project, user};
 
@@ -16,6 +16,28 @@ on_every_store! {
     rows_with_equal_keys_are_paged_once,
     text_is_sorted_bytewise,
     page_token_of_another_list_is_refused,
+    pages_end_at_their_bytes,
+}
+
+/// Long rows end a page early, and its token leads to the others. One row that exceeds the limit alone is a page.
+async fn pages_end_at_their_bytes(world: World) {
+    let tenant = world.tenant("acme").await;
+    let project = world.project(tenant, "Rocket").await;
+    let mut ids = Vec::new();
+    for bytes in [MAX_BYTES / 4, MAX_BYTES / 4, MAX_BYTES / 4, MAX_BYTES / 4, MAX_BYTES * 2, 10] {
+        let text = "x".repeat(bytes);
+        ids.push(world.issue_with(tenant, &project, "s", |issue| issue.description = Some(text)).await.id);
+    }
+    let mut request = page(&issue::SPEC, 100, "created");
+    let (mut seen, mut sizes) = (Vec::new(), Vec::new());
+    loop {
+        let read = world.store.issues(tenant, &request).await.unwrap();
+        sizes.push(read.items.len());
+        seen.extend(read.items.iter().map(|issue| issue.id));
+        let Some(next) = read.next else { break };
+        request.after = Some(next);
+    }
+    assert_eq!((seen, sizes), (ids, vec![3, 1, 1, 1]));
 }
 
 async fn pages_are_complete_under_concurrent_changes(world: World) {
