@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use tessera_api::in_flight::ByteBudget;
 use tessera_api::state::{ApiState, Timeouts};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Bounds, Config};
 use crate::server::Server;
 use crate::{bootstrap, data_dir, print, secret, wiring};
 
@@ -26,7 +27,8 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     // Before the first key is created: it is printed once, so nothing may fail between the two.
     let request = config.bounds.request;
     let timeouts = Timeouts { request, upload: request + config.plugins.compile_time };
-    let api = Arc::new(ApiState::new(app.clone(), &secret, timeouts, stop.clone()));
+    let limits = (timeouts, byte_budget(&config));
+    let api = Arc::new(ApiState::new(app.clone(), &secret, limits, stop.clone()));
     let servers = listen(&config, &api).await?;
     let prepared = app.prepare_plugins(config.preload).await;
     prepared.context("the installed plugins cannot be read")?;
@@ -88,6 +90,13 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     signals.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Returns the limits of bytes in flight, which follow from those of messages.
+fn byte_budget(config: &Config) -> ByteBudget {
+    let Bounds { body, grpc_receive, grpc_send, .. } = config.bounds;
+    let component = usize::try_from(config.plugins.component).unwrap_or(usize::MAX);
+    ByteBudget::new(body.max(grpc_receive).max(grpc_send), component)
 }
 
 /// Cancels the token at SIGTERM or SIGINT.

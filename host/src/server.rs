@@ -6,19 +6,30 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tessera_api::connection::Connection;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
 use crate::config::Bounds;
 use crate::timeout_stream::TimeoutStream;
 
 /// Limit of time for the head of an HTTP/1 request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Limit of a request's head, and of an HTTP/1 connection's buffer for reading.
+const MAX_HEAD: u32 = 16 * 1024;
+
+/// Limits of received bytes of HTTP/2 bodies that no handler has read yet: of a stream, and of its connection.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 128 * 1024;
 
 /// A listener with the routes that it serves.
 pub(crate) struct Server {
@@ -53,10 +64,10 @@ impl Server {
                 () = stop.cancelled() => return,
                 accepted = self.listener.accept() => accepted,
             };
-            let stream = match accepted {
+            let (stream, address) = match accepted {
                 // Small responses must not wait for more data. The option fails only on a stream that is closed already.
                 Ok((stream, _)) if stream.set_nodelay(true).is_err() => continue,
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Most likely no file descriptor is left: wait for connections to close.
                     tracing::warn!(%error, "connection cannot be accepted");
@@ -73,13 +84,14 @@ impl Server {
             let Ok(slot) = slot else { return };
             // An upgraded connection outlives its task. It keeps its slot and is waited for until it is closed.
             let stream = TimeoutStream::new(stream, (slot, open.token()));
-            open.spawn(serve_connection(stream, self.router.clone(), bounds, stop.clone()));
+            let client = Connection::new(address.ip());
+            open.spawn(serve_connection((stream, client), self.router.clone(), bounds, stop.clone()));
         }
     }
 }
 
 async fn serve_connection<G>(
-    stream: TimeoutStream<G>,
+    (stream, client): (TimeoutStream<G>, Arc<Connection>),
     router: Router,
     bounds: Bounds,
     stop: CancellationToken,
@@ -87,25 +99,42 @@ async fn serve_connection<G>(
     G: Unpin + Send + 'static,
 {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEAD as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(bounds.keepalive)
         .keep_alive_timeout(bounds.keepalive_timeout)
         .max_concurrent_streams(256)
-        .max_header_list_size(64 * 1024);
-    let service = TowerToHyperService::new(router);
+        .max_header_list_size(MAX_HEAD)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    let service = TowerToHyperService::new(router.map_request({
+        let client = Arc::clone(&client);
+        move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Arc::clone(&client));
+            request
+        }
+    }));
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let result = async {
+        tokio::select! {
+            result = connection.as_mut() => return result,
+            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
         }
+        connection.as_mut().await
     };
-    if let Err(error) = result {
-        tracing::debug!(%error, "connection failed");
+    tokio::select! {
+        result = result => {
+            if let Err(error) = result {
+                tracing::debug!(%error, "connection failed");
+            }
+        }
+        () = client.stalled() => tracing::debug!("connection closed: the client does not read"),
     }
 }

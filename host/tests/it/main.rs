@@ -20,6 +20,8 @@ mod idempotency;
 mod imports;
 mod keys;
 mod logs;
+#[cfg(target_os = "linux")]
+mod memory;
 mod operations;
 mod parity;
 mod plugins;

@@ -14,6 +14,7 @@ use tessera_core::{App, Ctx, Error, ErrorKind, IfVersion, PageRequest, Principal
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::in_flight::ByteBudget;
 use crate::stream_limits::Streams;
 use crate::tokens::{PageQuery, Tokens};
 
@@ -28,6 +29,8 @@ pub struct ApiState {
     pub timeouts: Timeouts,
     /// The open streams of each principal.
     pub streams: Streams,
+    /// The bytes of requests and responses in flight.
+    pub bytes: ByteBudget,
     /// Cancelled when the host shuts down: readiness checks fail, and streams end.
     pub stop: CancellationToken,
 }
@@ -99,8 +102,14 @@ pub struct PageArgs<'a> {
 impl ApiState {
     /// Creates the state; `secret` signs the tokens.
     #[must_use]
-    pub fn new(app: App, secret: &SecretKey, timeouts: Timeouts, stop: CancellationToken) -> Self {
-        Self { app, tokens: Arc::new(Tokens::new(secret)), timeouts, streams: Streams::default(), stop }
+    pub fn new(
+        app: App,
+        secret: &SecretKey,
+        (timeouts, bytes): (Timeouts, ByteBudget),
+        stop: CancellationToken,
+    ) -> Self {
+        let tokens = Arc::new(Tokens::new(secret));
+        Self { app, tokens, timeouts, streams: Streams::default(), bytes, stop }
     }
 
     /// Returns the context of a request.

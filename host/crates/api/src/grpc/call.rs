@@ -1,19 +1,18 @@
-//! The state of the gRPC services, and how an RPC reaches its operation: metadata, authentication, size limits.
+//! The state of the gRPC services, and how an RPC reaches its operation.
 
 use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use prost::Message;
-use tessera_core::{Ctx, Error, ErrorKind, Result, Transport};
-use tonic::metadata::MetadataMap;
+use tessera_core::{Ctx, Error, ErrorKind, Result};
 use tonic::{Request, Response, Status};
 
 use crate::grpc::error::status_of;
 use crate::grpc::response_stream::{ResponseStream, StreamSender};
 use crate::grpc::trace::Trace;
 use crate::operations::{Answer, Api};
-use crate::state::{ApiState, AuthMode, RequestHead};
+use crate::state::ApiState;
 
 /// The state of the services.
 #[derive(Clone)]
@@ -39,7 +38,6 @@ impl Grpc {
     /// Runs one RPC.
     pub(super) async fn unary<Q, A, F, Fut>(
         &self,
-        auth: AuthMode,
         request: Request<Q>,
         operation: F,
     ) -> Result<Response<A>, Status>
@@ -50,9 +48,8 @@ impl Grpc {
     {
         let trace = Trace::of(request.extensions());
         let response = async {
-            let (ctx, message) = self.enter(auth, &trace, request).await?;
-            let answer = operation(Arc::clone(&self.api), ctx, message).await?;
-            self.check_size(&answer.body)?;
+            let answer = operation(Arc::clone(&self.api), caller(&trace)?, request.into_inner()).await?;
+            self.check_size(&answer.body, &trace)?;
             Ok(answer.body)
         };
         response.await.map(Response::new).map_err(|error: Error| status_of(&error, &trace.request_id))
@@ -61,7 +58,6 @@ impl Grpc {
     /// Opens a stream of responses: `open` authorizes and opens it, `run` sends its messages.
     pub(super) async fn stream<Q, A, S, O, R, OpenFuture, RunFuture>(
         &self,
-        auth: AuthMode,
         request: Request<Q>,
         open: O,
         run: R,
@@ -75,24 +71,20 @@ impl Grpc {
     {
         let trace = Trace::of(request.extensions());
         let source = async {
-            let (ctx, message) = self.enter(auth, &trace, request).await?;
-            open(ctx, message).await
+            let source = open(caller(&trace)?, request.into_inner()).await?;
+            // The stream has limits of its own.
+            trace.in_flight.respond(0)?;
+            Ok(source)
         };
         let source = source.await.map_err(|error: Error| status_of(&error, &trace.request_id))?;
         Ok(Response::new(ResponseStream::spawn(&trace, |sender| run(source, sender))))
     }
 
-    async fn enter<Q>(&self, auth: AuthMode, trace: &Trace, request: Request<Q>) -> Result<(Ctx, Q)> {
-        let (metadata, _, message) = request.into_parts();
-        let ctx = self.context(auth, &request_head(&metadata, trace)).await?;
-        trace.set_context(&ctx);
-        Ok((ctx, message))
-    }
-
-    fn check_size(&self, response: &impl Message) -> Result<()> {
+    /// Refuses a response that is too large, and counts the bytes of any other until they are sent.
+    fn check_size(&self, response: &impl Message, trace: &Trace) -> Result<()> {
         let (length, max) = (response.encoded_len(), self.max_send);
         if length <= max {
-            return Ok(());
+            return trace.in_flight.respond(length);
         }
         let message =
             format!("the response has {length} bytes, more than the limit of {max}; request a smaller page");
@@ -100,20 +92,8 @@ impl Grpc {
     }
 }
 
-/// Returns a metadata value as text; a value that is not ASCII becomes text that every parser refuses.
-fn text<'a>(metadata: &'a MetadataMap, name: &str) -> Option<&'a str> {
-    metadata.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
-}
-
-fn request_head<'a>(metadata: &'a MetadataMap, trace: &'a Trace) -> RequestHead<'a> {
-    RequestHead {
-        authorization: text(metadata, "authorization"),
-        tenant: text(metadata, "x-tenant"),
-        host: trace.host.as_deref(),
-        idempotency_key: text(metadata, "idempotency-key"),
-        request_id: Arc::clone(&trace.request_id),
-        transport: Transport::Grpc,
-        timeout: trace.timeout,
-        is_upload: trace.is_upload,
-    }
+/// Returns the context of the caller, which the middleware has authenticated.
+fn caller(trace: &Trace) -> Result<Ctx> {
+    let ctx = trace.ctx.get().cloned();
+    ctx.ok_or_else(|| Error::internal(std::io::Error::other("an RPC is not in the table of its service")))
 }

@@ -1,4 +1,4 @@
-//! Middleware of every RPC: request id, timeout, access log, panics, errors.
+//! Middleware of every RPC: request id, authentication, limits, access log, panics, errors.
 //!
 //! Never logged: messages, metadata, client addresses, keys.
 
@@ -16,22 +16,41 @@ use tonic::codegen::http::header::CONTENT_TYPE;
 use tonic::codegen::http::{HeaderValue, Method, Request, Response, StatusCode};
 use tower::Service;
 
+use crate::connection::Connection;
 use crate::grpc::access_log::{Line, LoggedBody};
+use crate::grpc::authentication::Authentication;
 use crate::grpc::error::{ensure_error_details, grpc_status, status_of, unknown_method};
 use crate::grpc::trace::Trace;
+use crate::in_flight::{ByteBudget, InFlight};
+use crate::metered_body::{RequestBody, ResponseBody};
 use crate::state::{Timeouts, deadline_exceeded, panic_error};
+
+/// The limits of a service's RPCs.
+#[derive(Clone)]
+pub(super) struct Limits {
+    /// The time until a response starts.
+    pub(super) timeouts: Timeouts,
+    /// The bytes of all requests and responses in flight.
+    pub(super) bytes: ByteBudget,
+}
 
 /// Wraps a service.
 #[derive(Clone)]
 pub(super) struct Middleware<S> {
     inner: S,
-    timeouts: Timeouts,
+    limits: Limits,
+    authentication: Option<Authentication>,
 }
 
 impl<S> Middleware<S> {
-    /// Wraps `inner`; each RPC must start its response within its timeout.
-    pub(super) fn new(inner: S, timeouts: Timeouts) -> Self {
-        Self { inner, timeouts }
+    /// Wraps a service that needs no authentication. It must decode only small messages, which are not counted.
+    pub(super) fn new(inner: S, limits: Limits) -> Self {
+        Self { inner, limits, authentication: None }
+    }
+
+    /// Authenticates the callers before their messages are read.
+    pub(super) fn authenticated(self, authentication: Authentication) -> Self {
+        Self { authentication: Some(authentication), ..self }
     }
 }
 
@@ -51,15 +70,27 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let clone = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, clone);
-        let trace = Trace::new(request.headers()).with_uri(request.uri());
+        let authentication = self.authentication.clone();
+        let in_flight = InFlight::new(&self.limits.bytes, Connection::of(request.extensions()));
+        let trace = Trace::new(request.headers(), in_flight.clone()).with_uri(request.uri());
         request.extensions_mut().insert(trace.clone());
-        let max = self.timeouts.of(trace.is_upload);
-        let limit = trace.timeout.map_or(max, |timeout| timeout.min(max));
+        let max = self.limits.timeouts.of(trace.is_upload);
+        let timeout = trace.timeout.map_or(max, |timeout| timeout.min(max));
+        let request = match &authentication {
+            Some(Authentication { max_message, .. }) => {
+                request.map(|body| Body::new(RequestBody::of_messages(body, in_flight, *max_message)))
+            }
+            None => request,
+        };
         Box::pin(async move {
             let line = Line { rpc: request.uri().path().to_owned(), trace: trace.clone() };
             let response = match reject_non_grpc(&request, &trace) {
                 Some(refusal) => refusal,
-                None => call_service(inner, request, limit, &trace).await,
+                None => call_service((authentication, inner), request, timeout, &trace).await,
+            };
+            let response = match trace.in_flight.take_refusal() {
+                Some(refusal) => status_of(&refusal, &trace.request_id).into_http(),
+                None => response,
             };
             Ok(finish(ensure_error_details(response, &trace.request_id), line))
         })
@@ -78,19 +109,27 @@ fn reject_non_grpc(request: &Request<Body>, trace: &Trace) -> Option<Response<Bo
     Some(response)
 }
 
-/// Calls the service; a timeout and a panic become error responses.
+/// Authenticates the caller and calls the service; a timeout and a panic become error responses.
 async fn call_service<S>(
-    mut inner: S,
+    (authentication, mut inner): (Option<Authentication>, S),
     request: Request<Body>,
-    limit: Duration,
+    timeout: Duration,
     trace: &Trace,
 ) -> Response<Body>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
-    let response = AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind();
-    let error = match tokio::time::timeout(limit, response).await {
+    let (head, body) = request.into_parts();
+    let response = AssertUnwindSafe(async move {
+        if let Some(authentication) = authentication {
+            authentication.check(&head, trace).await?;
+        }
+        let Ok(response) = inner.call(Request::from_parts(head, body)).await;
+        Ok::<_, Error>(response)
+    });
+    let error = match tokio::time::timeout(timeout, response.catch_unwind()).await {
         Ok(Ok(Ok(response))) => return response,
+        Ok(Ok(Err(error))) => error,
         Ok(Err(panic)) => panic_error(&*panic),
         Err(_) => deadline_exceeded(),
     };
@@ -106,12 +145,13 @@ fn finish(mut response: Response<Body>, line: Line) -> Response<Body> {
     if replayed {
         headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
     }
+    let in_flight = line.trace.in_flight.clone();
     match grpc_status(headers) {
         Some(code) => {
             line.write(code);
             response
         }
-        None => response.map(|body| Body::new(LoggedBody::new(body, line))),
+        None => response.map(|body| Body::new(ResponseBody::new(LoggedBody::new(body, line), in_flight))),
     }
 }
 

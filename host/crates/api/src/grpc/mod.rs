@@ -3,6 +3,7 @@
 //! `services` maps each RPC to its operation. The messages are in `tessera_proto`, their conversions in `convert`.
 
 mod access_log;
+mod authentication;
 mod call;
 pub mod error;
 mod health;
@@ -38,9 +39,10 @@ use tonic_reflection::server::Builder as Reflection;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt as _, service_fn};
 
+use crate::grpc::authentication::Authentication;
 use crate::grpc::call::Grpc;
-use crate::grpc::middleware::Middleware;
-use crate::state::{ApiState, Timeouts};
+use crate::grpc::middleware::{Limits, Middleware};
+use crate::state::ApiState;
 
 /// The names of the services.
 pub const SERVICES: &[&str] = &[
@@ -59,6 +61,9 @@ pub const SERVICES: &[&str] = &[
     users_v2::SERVICE_NAME,
 ];
 
+/// The most bytes of a message to a service that needs no authentication.
+const MAX_OPEN_MESSAGE: usize = 4 << 10;
+
 /// Room in an upload message for everything but the component, in bytes.
 const UPLOAD_OVERHEAD: usize = 64;
 
@@ -67,7 +72,7 @@ const UPLOAD_OVERHEAD: usize = 64;
 /// one.
 pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
     let grpc = Grpc::new(Arc::clone(&api), send);
-    let timeouts = api.timeouts;
+    let limits = Limits { timeouts: api.timeouts, bytes: api.bytes.clone() };
     let component = usize::try_from(api.app.releases.max_component()).unwrap_or(usize::MAX);
     let upload = receive.max(component.saturating_add(UPLOAD_OVERHEAD));
     let mut router = Router::new();
@@ -75,7 +80,9 @@ pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
         ($($server:path: $max:expr),*) => {$(
             let service = <$server>::new(grpc.clone());
             let service = service.max_decoding_message_size($max).max_encoding_message_size(send);
-            router = add_service(router, Middleware::new(service, timeouts), <$server as NamedService>::NAME);
+            let authentication = Authentication::of::<$server>(&api, $max);
+            let service = Middleware::new(service, limits.clone()).authenticated(authentication);
+            router = add_service(router, service, <$server as NamedService>::NAME);
         )*};
     }
     mount!(
@@ -94,14 +101,15 @@ pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
         users_v2::UserServiceServer<Grpc>: receive
     );
     let (reporter, health) = tonic_health::server::health_reporter();
-    router = add_service(router, Middleware::new(health, timeouts), "grpc.health.v1.Health");
+    let health = health.max_decoding_message_size(MAX_OPEN_MESSAGE);
+    router = add_service(router, Middleware::new(health, limits.clone()), "grpc.health.v1.Health");
     tokio::spawn(health::watch(api, reporter, SERVICES));
-    let unknown = Middleware::new(service_fn(middleware::unimplemented), timeouts);
-    add_reflection(router, timeouts).fallback_service(unknown.map_request(from_axum))
+    let unknown = Middleware::new(service_fn(middleware::unimplemented), limits.clone());
+    add_reflection(router, &limits).fallback_service(unknown.map_request(from_axum))
 }
 
 /// Adds the reflection services.
-fn add_reflection(router: Router, timeouts: Timeouts) -> Router {
+fn add_reflection(router: Router, limits: &Limits) -> Router {
     let builder = || {
         Reflection::configure()
             .register_encoded_file_descriptor_set(tessera_proto::FILE_DESCRIPTOR_SET)
@@ -111,13 +119,11 @@ fn add_reflection(router: Router, timeouts: Timeouts) -> Router {
     };
     match (builder().build_v1(), builder().build_v1alpha()) {
         (Ok(v1), Ok(v1alpha)) => {
-            let router =
-                add_service(router, Middleware::new(v1, timeouts), "grpc.reflection.v1.ServerReflection");
-            add_service(
-                router,
-                Middleware::new(v1alpha, timeouts),
-                "grpc.reflection.v1alpha.ServerReflection",
-            )
+            let v1 = Middleware::new(v1.max_decoding_message_size(MAX_OPEN_MESSAGE), limits.clone());
+            let router = add_service(router, v1, "grpc.reflection.v1.ServerReflection");
+            let v1alpha = v1alpha.max_decoding_message_size(MAX_OPEN_MESSAGE);
+            let v1alpha = Middleware::new(v1alpha, limits.clone());
+            add_service(router, v1alpha, "grpc.reflection.v1alpha.ServerReflection")
         }
         (Err(error), _) | (_, Err(error)) => {
             // The descriptors are part of the build; calls work without reflection.

@@ -9,6 +9,7 @@ use tessera_proto::ticket::v1 as tickets;
 use tessera_proto::user::{v1 as users, v2 as users_v2};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::grpc::authentication::Rpcs;
 use crate::grpc::call::Grpc;
 use crate::grpc::response_stream::ResponseStream;
 use crate::grpc::streams;
@@ -22,7 +23,7 @@ use crate::state::AuthMode;
 /// Implements a service: each line is an RPC, its request and response, and its operation. Only RPCs under `public`
 /// need no key.
 macro_rules! service {
-    ($service:path {
+    ($($module:ident)::+: $service:ident, $server:ident {
         $($rpc:ident($request:ty) -> $response:ty = $operation:path;)*
     } $(public {
         $($open_rpc:ident($open_request:ty) -> $open_response:ty = $open_operation:path;)*
@@ -30,29 +31,37 @@ macro_rules! service {
         $streaming:ident($opening:ty) -> $stream:ident($item:ty) = $open:path, $send:path;
     })?) => {
         #[tonic::async_trait]
-        impl $service for Grpc {
+        impl $($module)::+::$service for Grpc {
             $(
                 async fn $rpc(&self, request: Request<$request>) -> Result<Response<$response>, Status> {
-                    self.unary(AuthMode::Keyed, request, $operation).await
+                    self.unary(request, $operation).await
                 }
             )*
             $($(
                 async fn $open_rpc(&self, request: Request<$open_request>) -> Result<Response<$open_response>, Status> {
-                    self.unary(AuthMode::Public, request, $open_operation).await
+                    self.unary(request, $open_operation).await
                 }
             )*)?
             $(
                 type $stream = ResponseStream<$item>;
 
                 async fn $streaming(&self, request: Request<$opening>) -> Result<Response<ResponseStream<$item>>, Status> {
-                    self.stream(AuthMode::$auth, request, |ctx, message| $open(self, ctx, message), $send).await
+                    self.stream(request, |ctx, message| $open(self, ctx, message), $send).await
                 }
             )?
+        }
+
+        impl Rpcs for $($module)::+::$server<Grpc> {
+            const MODES: &'static [(&'static str, AuthMode)] = &[
+                $((stringify!($rpc), AuthMode::Keyed),)*
+                $($((stringify!($open_rpc), AuthMode::Public),)*)?
+                $((stringify!($streaming), AuthMode::$auth),)?
+            ];
         }
     };
 }
 
-service!(users::user_service_server::UserService {
+service!(users::user_service_server: UserService, UserServiceServer {
     create_user(users::CreateUserRequest) -> users::CreateUserResponse = user_v1::create;
     get_user(users::GetUserRequest) -> users::GetUserResponse = user_v1::get;
     update_user(users::UpdateUserRequest) -> users::UpdateUserResponse = user_v1::update;
@@ -60,7 +69,7 @@ service!(users::user_service_server::UserService {
     list_users(users::ListUsersRequest) -> users::ListUsersResponse = user_v1::list;
 });
 
-service!(users_v2::user_service_server::UserService {
+service!(users_v2::user_service_server: UserService, UserServiceServer {
     create_user(users_v2::CreateUserRequest) -> users_v2::CreateUserResponse = user_v2::create;
     get_user(users_v2::GetUserRequest) -> users_v2::GetUserResponse = user_v2::get;
     update_user(users_v2::UpdateUserRequest) -> users_v2::UpdateUserResponse = user_v2::update;
@@ -72,7 +81,7 @@ service!(users_v2::user_service_server::UserService {
     search_users(users_v2::SearchUsersRequest) -> users_v2::SearchUsersResponse = user_v2::search;
 });
 
-service!(projects::project_service_server::ProjectService {
+service!(projects::project_service_server: ProjectService, ProjectServiceServer {
     create_project(projects::CreateProjectRequest) -> projects::CreateProjectResponse = project::create;
     get_project(projects::GetProjectRequest) -> projects::GetProjectResponse = project::get;
     update_project(projects::UpdateProjectRequest) -> projects::UpdateProjectResponse = project::update;
@@ -89,7 +98,7 @@ service!(projects::project_service_server::ProjectService {
         = streams::open_project_updates, streams::send_project_updates;
 });
 
-service!(issues::issues_service_server::IssuesService {
+service!(issues::issues_service_server: IssuesService, IssuesServiceServer {
     create_issue(issues::CreateIssueRequest) -> issues::CreateIssueResponse = issue::create;
     get_issue(issues::GetIssueRequest) -> issues::GetIssueResponse = issue::get;
     update_issue(issues::UpdateIssueRequest) -> issues::UpdateIssueResponse = issue::update;
@@ -116,7 +125,7 @@ service!(issues::issues_service_server::IssuesService {
     list_history(issues::ListHistoryRequest) -> issues::ListHistoryResponse = issue::history;
 });
 
-service!(plugins::plugin_service_server::PluginService {
+service!(plugins::plugin_service_server: PluginService, PluginServiceServer {
     upload_release(plugins::UploadReleaseRequest) -> plugins::UploadReleaseResponse = release::upload;
     get_release(plugins::GetReleaseRequest) -> plugins::GetReleaseResponse = release::get;
     list_releases(plugins::ListReleasesRequest) -> plugins::ListReleasesResponse = release::list;
@@ -141,7 +150,7 @@ service!(plugins::plugin_service_server::PluginService {
         = timer::retry;
 });
 
-service!(tickets::catalog_service_server::CatalogService {
+service!(tickets::catalog_service_server: CatalogService, CatalogServiceServer {
     create_venue(tickets::CreateVenueRequest) -> tickets::CreateVenueResponse = venue::create;
     update_venue(tickets::UpdateVenueRequest) -> tickets::UpdateVenueResponse = venue::update;
     delete_venue(tickets::DeleteVenueRequest) -> tickets::DeleteVenueResponse = venue::delete;
@@ -161,7 +170,7 @@ service!(tickets::catalog_service_server::CatalogService {
     list_series(tickets::ListSeriesRequest) -> tickets::ListSeriesResponse = series::list;
 });
 
-service!(tickets::inventory_service_server::InventoryService {
+service!(tickets::inventory_service_server: InventoryService, InventoryServiceServer {
     get_inventory_levels(tickets::GetInventoryLevelsRequest) -> tickets::GetInventoryLevelsResponse
         = inventory::levels;
     update_inventory(tickets::UpdateInventoryRequest) -> tickets::UpdateInventoryResponse = inventory::update;
@@ -179,7 +188,7 @@ service!(tickets::inventory_service_server::InventoryService {
     list_seats(tickets::ListSeatsRequest) -> tickets::ListSeatsResponse = inventory::list_seats;
 });
 
-service!(tickets::check_in_service_server::CheckInService {
+service!(tickets::check_in_service_server: CheckInService, CheckInServiceServer {
     validate_ticket(tickets::ValidateTicketRequest) -> tickets::ValidateTicketResponse = check_in::validate;
     check_in(tickets::CheckInRequest) -> tickets::CheckInResponse = check_in::create;
     check_in_batch(tickets::CheckInBatchRequest) -> tickets::CheckInBatchResponse = check_in::batch;
@@ -189,7 +198,7 @@ service!(tickets::check_in_service_server::CheckInService {
     get_event_stats(tickets::GetEventStatsRequest) -> tickets::GetEventStatsResponse = check_in::stats;
 });
 
-service!(tickets::booking_service_server::BookingService {
+service!(tickets::booking_service_server: BookingService, BookingServiceServer {
     enqueue_booking(tickets::EnqueueBookingRequest) -> tickets::EnqueueBookingResponse = booking::enqueue;
     get_queue_position(tickets::GetQueuePositionRequest) -> tickets::GetQueuePositionResponse = booking::get;
     set_queue(tickets::SetQueueRequest) -> tickets::SetQueueResponse = booking::set;
@@ -202,7 +211,7 @@ service!(tickets::booking_service_server::BookingService {
         = streams::open_position, streams::send_position;
 });
 
-service!(tickets::ticket_service_server::TicketService {
+service!(tickets::ticket_service_server: TicketService, TicketServiceServer {
     reserve_tickets(tickets::ReserveTicketsRequest) -> tickets::ReserveTicketsResponse = reservation::reserve;
     confirm_reservation(tickets::ConfirmReservationRequest) -> tickets::ConfirmReservationResponse
         = reservation::confirm;
@@ -235,7 +244,7 @@ service!(tickets::ticket_service_server::TicketService {
         = streams::open_availability, streams::send_availability;
 });
 
-service!(tenancy::tenant_service_server::TenantService {
+service!(tenancy::tenant_service_server: TenantService, TenantServiceServer {
     create_tenant(tenancy::CreateTenantRequest) -> tenancy::CreateTenantResponse = tenant::create;
     get_tenant(tenancy::GetTenantRequest) -> tenancy::GetTenantResponse = tenant::get;
     list_tenants(tenancy::ListTenantsRequest) -> tenancy::ListTenantsResponse = tenant::list;
@@ -244,7 +253,7 @@ service!(tenancy::tenant_service_server::TenantService {
     resume_tenant(tenancy::ResumeTenantRequest) -> tenancy::ResumeTenantResponse = tenant::resume;
 });
 
-service!(tenancy::key_service_server::KeyService {
+service!(tenancy::key_service_server: KeyService, KeyServiceServer {
     create_key(tenancy::CreateKeyRequest) -> tenancy::CreateKeyResponse = key::create;
     get_key(tenancy::GetKeyRequest) -> tenancy::GetKeyResponse = key::get;
     list_keys(tenancy::ListKeysRequest) -> tenancy::ListKeysResponse = key::list;
@@ -252,7 +261,7 @@ service!(tenancy::key_service_server::KeyService {
     who_am_i(tenancy::WhoAmIRequest) -> tenancy::WhoAmIResponse = key::who_am_i;
 });
 
-service!(facts::facts_service_server::FactsService {
+service!(facts::facts_service_server: FactsService, FactsServiceServer {
     list_audit(facts::ListAuditRequest) -> facts::ListAuditResponse = fact::audit;
 } stream Keyed {
     stream_facts(facts::StreamFactsRequest) -> StreamFactsStream(facts::StreamFactsResponse)

@@ -9,25 +9,28 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::*;
+use crate::in_flight::ByteBudget;
+use crate::state::Timeouts;
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 const SECOND: Timeouts = Timeouts { request: Duration::from_secs(1), upload: Duration::from_secs(1) };
+
+fn limits(timeouts: Timeouts) -> Limits {
+    Limits { timeouts, bytes: ByteBudget::new(0, 0) }
+}
 
 type Call = Request<axum::body::Body>;
 
 fn test_router() -> Router {
     let (_reporter, health) = tonic_health::server::health_reporter();
     let health = health.max_decoding_message_size(64);
-    let router = add_service(Router::new(), Middleware::new(health, SECOND), "grpc.health.v1.Health");
+    let router = add_service(Router::new(), Middleware::new(health, limits(SECOND)), "grpc.health.v1.Health");
     let broken = service_fn(|_: Request<Body>| async { panic!("at the disco") });
-    let router = add_service(router, Middleware::new(broken, SECOND), "broken");
+    let router = add_service(router, Middleware::new(broken, limits(SECOND)), "broken");
     let stuck = service_fn(|_: Request<Body>| std::future::pending());
-    let router = add_service(
-        router,
-        Middleware::new(stuck, Timeouts { request: Duration::from_millis(20), ..SECOND }),
-        "stuck",
-    );
-    let unknown = Middleware::new(service_fn(middleware::unimplemented), SECOND);
+    let short = Timeouts { request: Duration::from_millis(20), ..SECOND };
+    let router = add_service(router, Middleware::new(stuck, limits(short)), "stuck");
+    let unknown = Middleware::new(service_fn(middleware::unimplemented), limits(SECOND));
     router.fallback_service(unknown.map_request(from_axum))
 }
 
@@ -96,5 +99,5 @@ async fn grpc_web_response_has_trailers_in_the_body() {
 
 #[test]
 fn reflection_is_available() {
-    assert!(add_reflection(Router::new(), SECOND).has_routes());
+    assert!(add_reflection(Router::new(), &limits(SECOND)).has_routes());
 }

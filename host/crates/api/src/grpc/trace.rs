@@ -3,9 +3,10 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tessera_core::Ctx;
+use tessera_core::{Ctx, Result};
 use tonic::codegen::http::{Extensions, HeaderMap, Uri};
 
+use crate::in_flight::InFlight;
 use crate::state::request_id;
 
 /// The path of uploads.
@@ -24,11 +25,13 @@ pub(crate) struct Trace {
     pub host: Option<Arc<str>>,
     /// Whether it uploads a component.
     pub is_upload: bool,
+    /// Its bytes in flight.
+    pub(super) in_flight: InFlight,
     pub(super) ctx: Arc<OnceLock<Ctx>>,
 }
 
 impl Trace {
-    pub(super) fn new(headers: &HeaderMap) -> Self {
+    pub(super) fn new(headers: &HeaderMap, in_flight: InFlight) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
             request_id: request_id(text("x-request-id"), text("traceparent")),
@@ -36,6 +39,7 @@ impl Trace {
             timeout: text("grpc-timeout").and_then(timeout),
             host: text("host").map(Into::into),
             is_upload: false,
+            in_flight,
             ctx: Arc::default(),
         }
     }
@@ -50,13 +54,14 @@ impl Trace {
     /// Returns the trace in the extensions of a request.
     #[must_use]
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(&HeaderMap::new()))
+        extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(&HeaderMap::new(), InFlight::default()))
     }
 
-    /// Sets the context for the access log.
-    pub(crate) fn set_context(&self, ctx: &Ctx) {
+    /// Sets the caller, and counts the bytes of the request for it.
+    pub(crate) fn admit(&self, ctx: &Ctx) -> Result<()> {
         // A request has one caller: the first context stays.
         let _ = self.ctx.set(ctx.clone());
+        self.in_flight.admit(ctx)
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn context(rest: &Rest, parts: &Parts, auth: AuthMode) -> Resul
     let ctx = rest.context(auth, &head).await?;
     let tags: Vec<_> = parts.headers.get_all(IF_MATCH).iter().map(text).collect();
     let ctx = ctx.if_version(accepted_versions(&tags.join(",")));
-    trace.set_context(&ctx);
+    trace.admit(&ctx)?;
     Ok(ctx)
 }
 

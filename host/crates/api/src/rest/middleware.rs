@@ -1,4 +1,4 @@
-//! Middleware of every request: request id, timeout, access log, panics, errors.
+//! Middleware of every request: request id, timeout, limits of bytes, access log, panics, errors.
 //!
 //! Never logged: bodies, headers, queries, client addresses, keys.
 
@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
@@ -14,8 +15,12 @@ use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusC
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
-use tessera_core::{Ctx, ErrorKind};
+use hyper::body::Body as _;
+use tessera_core::{Ctx, ErrorKind, Result};
 
+use crate::connection::Connection;
+use crate::in_flight::InFlight;
+use crate::metered_body::{RequestBody, ResponseBody};
 use crate::rest::error::Problem;
 use crate::rest::state::Rest;
 use crate::rest::verbs::documented;
@@ -30,25 +35,27 @@ pub(super) const UPLOAD_PATH: &str = "/v1/releases";
 /// The content security policy of HTML pages: resources of this host only.
 const HTML_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The trace of a request: its id and its context.
+/// The trace of a request: its id, its bytes in flight and its context.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     request_id: Arc<str>,
     is_upload: bool,
+    in_flight: InFlight,
     ctx: Arc<OnceLock<Ctx>>,
 }
 
 impl Trace {
-    fn new(headers: &HeaderMap, is_upload: bool) -> Self {
+    fn new(headers: &HeaderMap, is_upload: bool, in_flight: InFlight) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let request_id = request_id(text("x-request-id"), text("traceparent"));
-        Self { request_id, is_upload, ctx: Arc::default() }
+        Self { request_id, is_upload, in_flight, ctx: Arc::default() }
     }
 
     /// Returns the trace in the extensions of a request.
     #[must_use]
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(&HeaderMap::new(), false))
+        let trace = extensions.get::<Self>().cloned();
+        trace.unwrap_or_else(|| Self::new(&HeaderMap::new(), false, InFlight::default()))
     }
 
     /// The request id.
@@ -63,10 +70,16 @@ impl Trace {
         self.is_upload
     }
 
-    /// Sets the context for the access log.
-    pub(crate) fn set_context(&self, ctx: &Ctx) {
+    /// Sets the caller, and counts the bytes of the request for it.
+    pub(crate) fn admit(&self, ctx: &Ctx) -> Result<()> {
         // A request has one caller: the first context stays.
         let _ = self.ctx.set(ctx.clone());
+        self.in_flight.admit(ctx)
+    }
+
+    /// Counts no more of the request's body, which is read without being kept.
+    pub(crate) fn discard_body(&self) {
+        self.in_flight.discard_body();
     }
 }
 
@@ -77,12 +90,19 @@ pub(crate) async fn handle(State(rest): State<Rest>, mut request: Request, next:
     let path = documented(request.uri().path());
     let matched = request.extensions().get::<MatchedPath>().map(|path| documented(path.as_str()));
     let is_upload = method == Method::POST && matched.as_deref() == Some(UPLOAD_PATH);
-    let trace = Trace::new(request.headers(), is_upload);
+    let in_flight = InFlight::new(&rest.bytes, Connection::of(request.extensions()));
+    let trace = Trace::new(request.headers(), is_upload, in_flight);
     request.extensions_mut().insert(trace.clone());
     let if_none_match = request.headers().get(IF_NONE_MATCH).cloned();
+    let request = request.map(|body| Body::new(RequestBody::of_bytes(body, trace.in_flight.clone())));
     let response = run_handler(rest.timeouts.of(is_upload), request, next).await;
+    let response = match trace.in_flight.take_refusal() {
+        Some(refusal) => Problem::from(refusal).into_response(),
+        None => response,
+    };
     let response = render_problem(response, &trace, &path);
-    let mut response = not_modified(response, &method, if_none_match.as_ref());
+    let response = not_modified(response, &method, if_none_match.as_ref());
+    let mut response = count_response(response, &trace, &path);
     finish(&mut response, &trace);
     log(&trace, &method, matched.as_deref(), response.status(), started_at);
     response
@@ -137,6 +157,17 @@ fn not_modified(response: Response, method: &Method, if_none_match: Option<&Head
         }
         _ => response,
     }
+}
+
+/// Counts the bytes of a response until they are sent, or refuses them. Streams have limits of their own.
+fn count_response(response: Response, trace: &Trace, path: &str) -> Response {
+    let bytes = response.body().size_hint().exact().unwrap_or_default();
+    let counted = trace.in_flight.respond(usize::try_from(bytes).unwrap_or(usize::MAX));
+    let response = match counted {
+        Ok(()) => response,
+        Err(error) => render_problem(Problem::from(error).into_response(), trace, path),
+    };
+    response.map(|body| Body::new(ResponseBody::new(body, trace.in_flight.clone())))
 }
 
 fn matches_tag(tags: &str, etag: &str) -> bool {

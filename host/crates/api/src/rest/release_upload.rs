@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::{Method, StatusCode};
@@ -15,7 +15,7 @@ use tessera_proto::plugin::v1::UploadReleaseResponse;
 use crate::convert::release::release;
 use crate::rest::error::Problem;
 use crate::rest::extract::{Keyed, has_media_type, unsupported_media_type};
-use crate::rest::middleware::UPLOAD_PATH;
+use crate::rest::middleware::{Trace, UPLOAD_PATH};
 use crate::rest::route::{RouteEntry, Shape, special};
 use crate::rest::state::Rest;
 
@@ -39,7 +39,7 @@ async fn upload(Keyed(ctx): Keyed, State(rest): State<Rest>, request: Request) -
         Ok(permit) => permit,
         Err(error) => {
             if error.kind() == ErrorKind::Unavailable {
-                discard(request.into_body(), rest.app.releases.max_component()).await;
+                discard(request, rest.app.releases.max_component()).await;
             }
             return Err(error.into());
         }
@@ -55,8 +55,9 @@ async fn upload(Keyed(ctx): Keyed, State(rest): State<Rest>, request: Request) -
 
 /// Reads a refused body, at most `most` bytes, without keeping it: over HTTP/1 a client that still sends does not read
 /// the refusal.
-async fn discard(mut body: Body, most: u64) {
-    let mut bytes = 0;
+async fn discard(request: Request, most: u64) {
+    Trace::of(request.extensions()).discard_body();
+    let (mut body, mut bytes) = (request.into_body(), 0);
     while let Some(Ok(frame)) = body.frame().await
         && bytes <= most
     {
@@ -73,7 +74,7 @@ async fn read_component(rest: &Rest, request: Request) -> Result<Arc<[u8]>, Prob
     let max = rest.app.releases.max_component();
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if let Some(length) = length.filter(|length: &u64| *length > max) {
-        discard(request.into_body(), MAX_DISCARDED).await;
+        discard(request, MAX_DISCARDED).await;
         return Err(too_large(&format!("has {length} bytes"), max).into());
     }
     let read = to_bytes(request.into_body(), usize::try_from(max).unwrap_or(usize::MAX)).await;

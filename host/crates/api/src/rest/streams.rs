@@ -148,7 +148,7 @@ async fn authenticate(rest: &Rest, headers: &HeaderMap, trace: &Trace, token: &s
         let identity = rest.app.auth.admit_once(&key, &nonce, until).await?;
         rest.ctx_of(identity, &head).await?
     };
-    trace.set_context(&ctx);
+    trace.admit(&ctx)?;
     Ok(ctx)
 }
 

@@ -1,0 +1,110 @@
+//! Counters of what callers use, by scope, with a limit for each scope.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tessera_core::id::{KeyId, TenantId};
+
+/// A group of callers that share a limit.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Scope {
+    /// All callers.
+    Host,
+    /// All callers without a key.
+    Public,
+    /// The keys of a tenant.
+    Tenant(TenantId),
+    /// The callers without a key in a tenant.
+    PublicTenant(TenantId),
+    /// A key.
+    Key(KeyId),
+    /// The callers without a key at an address.
+    Address(IpAddr),
+    /// A connection, by its place in memory.
+    Connection(usize),
+}
+
+/// What is used of something, by scope.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Quota(Arc<Mutex<HashMap<Scope, usize>>>);
+
+/// What one caller uses; freed when dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    quota: Quota,
+    limits: Vec<(Scope, usize)>,
+    used: usize,
+}
+
+/// A scope whose limit does not allow an increase.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Exceeded {
+    pub(crate) scope: Scope,
+    pub(crate) limit: usize,
+}
+
+impl Quota {
+    /// Returns an empty share that counts in these scopes.
+    pub(crate) fn share(&self, limits: Vec<(Scope, usize)>) -> Share {
+        Share { quota: self.clone(), limits, used: 0 }
+    }
+}
+
+impl Share {
+    /// Changes what is used. An increase beyond a limit fails and changes nothing.
+    pub(crate) fn set(&mut self, used: usize) -> Result<(), Exceeded> {
+        if used == self.used {
+            return Ok(());
+        }
+        let mut counts = self.quota.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(added) = used.checked_sub(self.used) {
+            for (scope, limit) in &self.limits {
+                let count = counts.get(scope).copied().unwrap_or_default();
+                if count.saturating_add(added) > *limit {
+                    return Err(Exceeded { scope: scope.clone(), limit: *limit });
+                }
+            }
+        }
+        for (scope, _) in &self.limits {
+            let Some(count) = counts.get_mut(scope) else {
+                counts.insert(scope.clone(), used);
+                continue;
+            };
+            *count = *count + used - self.used;
+            if *count == 0 {
+                counts.remove(scope);
+            }
+        }
+        self.used = used;
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        // A decrease does not fail.
+        let _ = self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn increase_beyond_any_limit_changes_nothing() {
+        let quota = Quota::default();
+        let tenant = Scope::Tenant(TenantId::generate());
+        let mut one = quota.share(vec![(Scope::Host, 10), (tenant.clone(), 6)]);
+        let mut other = quota.share(vec![(Scope::Host, 10)]);
+        one.set(6).unwrap();
+        assert_eq!(one.set(7).unwrap_err(), Exceeded { scope: tenant, limit: 6 });
+        assert_eq!(other.set(5).unwrap_err(), Exceeded { scope: Scope::Host, limit: 10 });
+        other.set(4).unwrap();
+        one.set(2).unwrap();
+        other.set(8).unwrap();
+        drop((one, other));
+        assert!(quota.0.lock().unwrap().is_empty());
+    }
+}
