@@ -8,6 +8,7 @@ use tessera_core::{Ctx, Error, ErrorKind, Principal, Result};
 
 use crate::connection::Connection;
 use crate::quota::{Exceeded, Quota, Scope, Share};
+use crate::stream_limits::{OpenStreams, Slot};
 
 /// The bytes that every request counts while it is handled, in addition to its body.
 const REQUEST: usize = 4 << 10;
@@ -115,8 +116,14 @@ struct Request {
 #[derive(Debug)]
 struct State {
     share: Share,
-    /// The bytes that were counted for the head.
+    /// The bytes that are counted of the head, of the body, and of the response.
     head: usize,
+    body: usize,
+    response: usize,
+    /// Whether the response is a stream, of which only what is not sent yet counts.
+    is_stream: bool,
+    /// The slot of a stream of a service that needs no authentication.
+    _slot: Option<Slot>,
     has_key: bool,
     /// Whether the body is read without being kept.
     is_discarded: bool,
@@ -128,7 +135,17 @@ impl InFlight {
     /// Creates the count of a request whose caller is not known yet. It is empty.
     pub(crate) fn new(budget: &ByteBudget, connection: Arc<Connection>) -> Self {
         let share = budget.share(None, Some(&connection));
-        let state = State { share, head: 0, has_key: false, is_discarded: false, refusal: None };
+        let state = State {
+            share,
+            head: 0,
+            body: 0,
+            response: 0,
+            is_stream: false,
+            _slot: None,
+            has_key: false,
+            is_discarded: false,
+            refusal: None,
+        };
         Self(Arc::new(Request { budget: budget.clone(), state: Mutex::new(state), connection }))
     }
 
@@ -153,27 +170,54 @@ impl InFlight {
             );
             return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
         }
-        let head = state.head;
-        state.share.set(head.saturating_add(bytes)).map_err(too_many_bytes)
+        let used = state.head.saturating_add(state.response).saturating_add(bytes);
+        state.share.set(used).map_err(too_many_bytes)?;
+        state.body = bytes;
+        Ok(())
     }
 
     /// Counts no more of the body, which is read without being kept.
     pub(crate) fn discard_body(&self) {
         let mut state = self.lock();
-        state.is_discarded = true;
-        let head = state.head;
-        // A decrease does not fail.
-        let _ = state.share.set(head);
+        (state.body, state.is_discarded) = (0, true);
+        let used = state.head;
+        state.share.force(used);
     }
 
     /// Counts the response instead of the request, or refuses it.
     pub(crate) fn respond(&self, bytes: usize) -> Result<()> {
         let mut state = self.lock();
-        state.head = 0;
+        (state.head, state.body) = (0, 0);
         match state.share.set(bytes) {
             Err(exceeded) if bytes > SMALL_RESPONSE => Err(too_many_bytes(exceeded)),
             Err(_) | Ok(()) => Ok(()),
         }
+    }
+
+    /// Counts a stream of responses instead of the request: what was buffered and not sent.
+    pub(crate) fn stream(&self) {
+        let mut state = self.lock();
+        (state.head, state.body, state.is_stream) = (0, 0, true);
+        state.share.force(0);
+    }
+
+    /// Takes a slot for a stream of a service that needs no authentication, until the last clone is dropped.
+    pub(crate) fn enter(&self, streams: &OpenStreams) -> Result<()> {
+        let slot = streams.enter(self.0.connection.address())?;
+        self.stream();
+        self.lock()._slot = Some(slot);
+        Ok(())
+    }
+
+    /// Counts bytes of a stream that the connection has taken, beyond the limits if need be: they are in memory. The
+    /// bytes of other responses are counted by [`Self::respond`].
+    pub(crate) fn buffer(&self, bytes: usize) {
+        self.lock().change_response(|response| response.saturating_add(bytes));
+    }
+
+    /// Counts bytes no more that [`Self::buffer`] has counted.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.lock().change_response(|response| response.saturating_sub(bytes));
     }
 
     /// Records why the body is not read to its end.
@@ -193,6 +237,15 @@ impl InFlight {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn change_response(&mut self, change: impl FnOnce(usize) -> usize) {
+        if self.is_stream {
+            self.response = change(self.response);
+            self.share.force(self.head.saturating_add(self.body).saturating_add(self.response));
+        }
     }
 }
 
@@ -289,6 +342,23 @@ mod tests {
         assert!(request(&budget, &connection, &caller).is_err());
         assert!(second.respond(SMALL_RESPONSE + 1).is_err());
         second.respond(SMALL_RESPONSE).unwrap();
+    }
+
+    #[test]
+    fn stream_counts_what_is_not_sent() {
+        let (budget, connection) = (ByteBudget::new(0, 0), connection(1));
+        let caller = ctx(TenantId::generate(), Some("a"));
+        let stream = request(&budget, &connection, &caller).unwrap();
+        stream.receive(MIN_LIMIT / 2).unwrap();
+        stream.stream();
+        stream.buffer(MIN_LIMIT);
+        stream.buffer(10);
+        stream.sent(10);
+        assert!(request(&budget, &connection, &caller).is_err());
+        assert!(stream.receive(1).is_err());
+        stream.sent(MIN_LIMIT);
+        request(&budget, &connection, &caller).unwrap();
+        stream.receive(MIN_LIMIT).unwrap();
     }
 
     #[test]

@@ -125,16 +125,22 @@ pub(crate) struct ResponseBody<B> {
     _wait: Option<UnreadPart>,
 }
 
-/// A part of a response in the buffers of the connection.
+/// A part of a response in the buffers of the connection, which drops it when it is sent.
 struct Part {
     data: Bytes,
-    _in_flight: InFlight,
+    in_flight: InFlight,
     _wait: UnreadPart,
 }
 
 impl AsRef<[u8]> for Part {
     fn as_ref(&self) -> &[u8] {
         &self.data
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.in_flight.sent(self.data.len());
     }
 }
 
@@ -148,7 +154,7 @@ impl<B> ResponseBody<B> {
         let data = self.rest.split_to(self.rest.len().min(PART));
         let connection = self.in_flight.connection();
         self._wait = Some(connection.begin_wait());
-        Bytes::from_owner(Part { data, _in_flight: self.in_flight.clone(), _wait: connection.begin_wait() })
+        Bytes::from_owner(Part { data, in_flight: self.in_flight.clone(), _wait: connection.begin_wait() })
     }
 }
 
@@ -170,7 +176,10 @@ where
             match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                    Ok(data) => this.rest = data,
+                    Ok(data) => {
+                        this.in_flight.buffer(data.len());
+                        this.rest = data;
+                    }
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 end => return Poll::Ready(end),
@@ -227,6 +236,24 @@ mod tests {
                 assert_eq!(in_flight.take_refusal().is_some(), is_refused);
             }
         }
+    }
+
+    #[tokio::test]
+    async fn stream_counts_until_its_parts_are_sent() {
+        let budget = ByteBudget::new(0, 0);
+        let connection = Connection::of(&axum::http::Extensions::new());
+        let in_flight = InFlight::new(&budget, connection.clone());
+        in_flight.stream();
+        let content = Bytes::from(vec![7; 16 << 20]);
+        let mut body = ResponseBody::new(Full::new(content), in_flight.clone());
+        let other = InFlight::new(&budget, connection);
+        let (first, second) = (body.frame().await.unwrap(), body.frame().await.unwrap());
+        other.respond(PART + 1).unwrap_err();
+        drop(first);
+        other.respond(PART + 1).unwrap_err();
+        drop(second);
+        other.respond(PART * 2).unwrap();
+        assert!(!body.is_end_stream());
     }
 
     #[tokio::test(start_paused = true)]

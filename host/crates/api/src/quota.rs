@@ -57,7 +57,8 @@ impl Share {
         if used == self.used {
             return Ok(());
         }
-        let mut counts = self.quota.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let quota = self.quota.clone();
+        let mut counts = quota.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(added) = used.checked_sub(self.used) {
             for (scope, limit) in &self.limits {
                 let count = counts.get(scope).copied().unwrap_or_default();
@@ -66,6 +67,19 @@ impl Share {
                 }
             }
         }
+        self.change(&mut counts, used);
+        Ok(())
+    }
+
+    /// Changes what is used, beyond the limits if need be.
+    pub(crate) fn force(&mut self, used: usize) {
+        if used != self.used {
+            let quota = self.quota.clone();
+            self.change(&mut quota.0.lock().unwrap_or_else(PoisonError::into_inner), used);
+        }
+    }
+
+    fn change(&mut self, counts: &mut HashMap<Scope, usize>, used: usize) {
         for (scope, _) in &self.limits {
             let Some(count) = counts.get_mut(scope) else {
                 counts.insert(scope.clone(), used);
@@ -77,14 +91,12 @@ impl Share {
             }
         }
         self.used = used;
-        Ok(())
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        // A decrease does not fail.
-        let _ = self.set(0);
+        self.force(0);
     }
 }
 
@@ -104,6 +116,9 @@ mod tests {
         other.set(4).unwrap();
         one.set(2).unwrap();
         other.set(8).unwrap();
+        one.force(9);
+        assert!(other.set(9).is_err());
+        other.set(7).unwrap();
         drop((one, other));
         assert!(quota.0.lock().unwrap().is_empty());
     }

@@ -27,7 +27,7 @@ pub struct ApiState {
     pub tokens: Arc<Tokens>,
     /// The timeouts of requests.
     pub timeouts: Timeouts,
-    /// The open streams of each principal.
+    /// The open streams of callers.
     pub streams: Streams,
     /// The bytes of requests and responses in flight.
     pub bytes: ByteBudget,

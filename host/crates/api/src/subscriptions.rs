@@ -15,6 +15,7 @@ use tessera_core::{Ctx, Error, Principal, Result};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use crate::quota::Share;
 use crate::state::{ApiState, reject_nul};
 use crate::stream_limits::Slot;
 
@@ -23,6 +24,12 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How long a write to a client may take before the client is disconnected.
 pub(crate) const SLOW_READER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a fact is in memory until its connection takes it: as it was read, encoded, and as a message.
+const COPIES: usize = 3;
+
+/// How long a stream waits for bytes that other streams of its caller keep.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// Limit of fact types that one stream selects.
 const MAX_TYPES: usize = 50;
@@ -69,6 +76,10 @@ struct Session {
 pub(crate) struct FactFollower {
     session: Session,
     facts: Subscription,
+    /// The bytes of the facts that were returned last.
+    bytes: Share,
+    /// The bytes of a batch that did not fit, or 0.
+    required: usize,
     /// Facts that were read and not returned yet.
     pending: Vec<Arc<Fact>>,
     /// The client has all matching facts up to this sequence number.
@@ -165,7 +176,8 @@ impl FactFollower {
         let FactQuery { types, object, .. } = query;
         let position = facts.cursor();
         let session = Session::new(api, ctx)?;
-        Ok(Self { session, facts, pending: Vec::new(), position, types, object, filter })
+        let bytes = api.bytes.share(Some(ctx), None);
+        Ok(Self { session, facts, bytes, required: 0, pending: Vec::new(), position, types, object, filter })
     }
 
     /// Returns the cursor after which the client resumes.
@@ -199,10 +211,13 @@ impl FactFollower {
                 return Ok(next);
             }
             if self.pending.is_empty() {
+                // What was returned before is sent. A batch that did not fit is read again when there is room for it.
+                let has_room = self.bytes.set(self.required).is_ok();
                 tokio::select! {
                     biased;
                     () = self.session.interrupted() => {}
-                    facts = self.facts.next() => {
+                    () = tokio::time::sleep(RETRY), if !has_room => {}
+                    facts = self.facts.next(), if has_room => {
                         self.pending = facts?;
                         if self.pending.is_empty() {
                             return Ok(Next::Shutdown);
@@ -214,6 +229,13 @@ impl FactFollower {
             }
             let batch = std::mem::take(&mut self.pending);
             let facts: Vec<_> = batch.into_iter().filter(|fact| self.selects(fact)).collect();
+            let size = facts.iter().map(|fact| fact.size()).sum::<usize>() * COPIES;
+            if self.bytes.set(size).is_err() {
+                self.required = size;
+                self.facts.rewind(self.position);
+                continue;
+            }
+            self.required = 0;
             if !facts.is_empty() {
                 return Ok(Next::Items(facts));
             }

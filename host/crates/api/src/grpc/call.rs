@@ -72,8 +72,7 @@ impl Grpc {
         let trace = Trace::of(request.extensions());
         let source = async {
             let source = open(caller(&trace)?, request.into_inner()).await?;
-            // The stream has limits of its own.
-            trace.in_flight.respond(0)?;
+            trace.in_flight.stream();
             Ok(source)
         };
         let source = source.await.map_err(|error: Error| status_of(&error, &trace.request_id))?;

@@ -24,6 +24,7 @@ use crate::grpc::trace::Trace;
 use crate::in_flight::{ByteBudget, InFlight};
 use crate::metered_body::{RequestBody, ResponseBody};
 use crate::state::{Timeouts, deadline_exceeded, panic_error};
+use crate::stream_limits::OpenStreams;
 
 /// The limits of a service's RPCs.
 #[derive(Clone)]
@@ -40,17 +41,23 @@ pub(super) struct Middleware<S> {
     inner: S,
     limits: Limits,
     authentication: Option<Authentication>,
+    streams: Option<OpenStreams>,
 }
 
 impl<S> Middleware<S> {
     /// Wraps a service that needs no authentication. It must decode only small messages, which are not counted.
     pub(super) fn new(inner: S, limits: Limits) -> Self {
-        Self { inner, limits, authentication: None }
+        Self { inner, limits, authentication: None, streams: None }
     }
 
     /// Authenticates the callers before their messages are read.
     pub(super) fn authenticated(self, authentication: Authentication) -> Self {
         Self { authentication: Some(authentication), ..self }
+    }
+
+    /// Limits the streams of a service that needs no authentication. All its RPCs must be streams.
+    pub(super) fn of_streams(self, streams: OpenStreams) -> Self {
+        Self { streams: Some(streams), ..self }
     }
 }
 
@@ -76,6 +83,10 @@ where
         request.extensions_mut().insert(trace.clone());
         let max = self.limits.timeouts.of(trace.is_upload);
         let timeout = trace.timeout.map_or(max, |timeout| timeout.min(max));
+        let entered = match &self.streams {
+            Some(streams) => in_flight.enter(streams),
+            None => Ok(()),
+        };
         let request = match &authentication {
             Some(Authentication { max_message, .. }) => {
                 request.map(|body| Body::new(RequestBody::of_messages(body, in_flight, *max_message)))
@@ -84,9 +95,10 @@ where
         };
         Box::pin(async move {
             let line = Line { rpc: request.uri().path().to_owned(), trace: trace.clone() };
-            let response = match reject_non_grpc(&request, &trace) {
-                Some(refusal) => refusal,
-                None => call_service((authentication, inner), request, timeout, &trace).await,
+            let response = match (reject_non_grpc(&request, &trace), entered) {
+                (Some(refusal), _) => refusal,
+                (None, Err(error)) => status_of(&error, &trace.request_id).into_http(),
+                (None, Ok(())) => call_service((authentication, inner), request, timeout, &trace).await,
             };
             let response = match trace.in_flight.take_refusal() {
                 Some(refusal) => status_of(&refusal, &trace.request_id).into_http(),

@@ -43,6 +43,7 @@ use crate::grpc::authentication::Authentication;
 use crate::grpc::call::Grpc;
 use crate::grpc::middleware::{Limits, Middleware};
 use crate::state::ApiState;
+use crate::stream_limits::OpenStreams;
 
 /// The names of the services.
 pub const SERVICES: &[&str] = &[
@@ -63,6 +64,11 @@ pub const SERVICES: &[&str] = &[
 
 /// The most bytes of a message to a service that needs no authentication.
 const MAX_OPEN_MESSAGE: usize = 4 << 10;
+
+/// The most open streams of the health service, and of each version of the reflection service, whose responses are
+/// large.
+const MAX_WATCHES: usize = 10_000;
+const MAX_REFLECTIONS: usize = 100;
 
 /// Room in an upload message for everything but the component, in bytes.
 const UPLOAD_OVERHEAD: usize = 64;
@@ -102,6 +108,8 @@ pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
     );
     let (reporter, health) = tonic_health::server::health_reporter();
     let health = health.max_decoding_message_size(MAX_OPEN_MESSAGE);
+    let watch = Middleware::new(health.clone(), limits.clone()).of_streams(OpenStreams::new(MAX_WATCHES));
+    router = add_route(router, watch, "/grpc.health.v1.Health/Watch");
     router = add_service(router, Middleware::new(health, limits.clone()), "grpc.health.v1.Health");
     tokio::spawn(health::watch(api, reporter, SERVICES));
     let unknown = Middleware::new(service_fn(middleware::unimplemented), limits.clone());
@@ -120,9 +128,11 @@ fn add_reflection(router: Router, limits: &Limits) -> Router {
     match (builder().build_v1(), builder().build_v1alpha()) {
         (Ok(v1), Ok(v1alpha)) => {
             let v1 = Middleware::new(v1.max_decoding_message_size(MAX_OPEN_MESSAGE), limits.clone());
+            let v1 = v1.of_streams(OpenStreams::new(MAX_REFLECTIONS));
             let router = add_service(router, v1, "grpc.reflection.v1.ServerReflection");
             let v1alpha = v1alpha.max_decoding_message_size(MAX_OPEN_MESSAGE);
             let v1alpha = Middleware::new(v1alpha, limits.clone());
+            let v1alpha = v1alpha.of_streams(OpenStreams::new(MAX_REFLECTIONS));
             add_service(router, v1alpha, "grpc.reflection.v1alpha.ServerReflection")
         }
         (Err(error), _) | (_, Err(error)) => {
@@ -139,8 +149,17 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
+    add_route(router, service, &format!("/{name}/{{*method}}"))
+}
+
+/// Adds a service for one path, over gRPC and gRPC-Web.
+fn add_route<S>(router: Router, service: S, path: &str) -> Router
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
     let service = GrpcWebLayer::new().layer(service);
-    router.route_service(&format!("/{name}/{{*method}}"), service.map_request(from_axum))
+    router.route_service(path, service.map_request(from_axum))
 }
 
 fn from_axum(request: Request<axum::body::Body>) -> Request<Body> {

@@ -35,11 +35,15 @@ pub(crate) struct StreamSender<A> {
 }
 
 impl<A> StreamSender<A> {
-    /// Sends a message; waits until the previous one was read.
+    /// Sends a message; waits until the connection has taken it, from when on its bytes count for the connection.
     pub(super) async fn send(&self, message: A) -> Result<()> {
-        match tokio::time::timeout(self.timeout, self.to.send(message)).await {
+        let taken = async {
+            self.to.send(message).await.ok()?;
+            self.to.reserve().await.ok().map(drop)
+        };
+        match tokio::time::timeout(self.timeout, taken).await {
             // A client that disconnected has dropped the stream, which aborts the task.
-            Ok(Ok(()) | Err(_)) => Ok(()),
+            Ok(_) => Ok(()),
             Err(_) => {
                 let seconds = self.timeout.as_secs();
                 let message =

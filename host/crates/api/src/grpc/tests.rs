@@ -13,6 +13,7 @@ use crate::in_flight::ByteBudget;
 use crate::state::Timeouts;
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const SECOND: Timeouts = Timeouts { request: Duration::from_secs(1), upload: Duration::from_secs(1) };
 
 fn limits(timeouts: Timeouts) -> Limits {
@@ -70,6 +71,21 @@ async fn refused_call_has_error_info() {
     }
     let status = refusal(call(CHECK, grpc, &[0xff, 0xff])).await;
     assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "message");
+}
+
+#[tokio::test]
+async fn streams_without_authentication_are_limited_for_each_address() {
+    let (_reporter, health) = tonic_health::server::health_reporter();
+    let watch = Middleware::new(health, limits(SECOND)).of_streams(OpenStreams::new(20));
+    let router = add_route(Router::new(), watch, WATCH);
+    let open = async || router.clone().oneshot(call(WATCH, "application/grpc", &[])).await.unwrap();
+    let (first, _second) = (open().await, open().await);
+    assert!(!first.headers().contains_key("grpc-status"));
+    let refused = Status::from_header_map(open().await.headers()).unwrap();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MANY_STREAMS");
+    drop(first);
+    assert!(!open().await.headers().contains_key("grpc-status"));
 }
 
 #[tokio::test]

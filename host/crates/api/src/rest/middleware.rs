@@ -159,10 +159,15 @@ fn not_modified(response: Response, method: &Method, if_none_match: Option<&Head
     }
 }
 
-/// Counts the bytes of a response until they are sent, or refuses them. Streams have limits of their own.
+/// Counts the bytes of a response until they are sent, or refuses them. Only streams have no exact size.
 fn count_response(response: Response, trace: &Trace, path: &str) -> Response {
-    let bytes = response.body().size_hint().exact().unwrap_or_default();
-    let counted = trace.in_flight.respond(usize::try_from(bytes).unwrap_or(usize::MAX));
+    let counted = match response.body().size_hint().exact() {
+        Some(bytes) => trace.in_flight.respond(usize::try_from(bytes).unwrap_or(usize::MAX)),
+        None => {
+            trace.in_flight.stream();
+            Ok(())
+        }
+    };
     let response = match counted {
         Ok(()) => response,
         Err(error) => render_problem(Problem::from(error).into_response(), trace, path),

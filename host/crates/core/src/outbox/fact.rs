@@ -181,10 +181,20 @@ pub const SPEC: Spec = Spec {
     orders: &["seq"],
 };
 
+/// The size that a fact counts in addition to its values.
+const REST_SIZE: usize = 512;
+
 /// The largest page of the audit log.
 pub const MAX_PAGE: u32 = 200;
 
 impl Fact {
+    /// Returns its size in bytes that counts towards limits: that of its values, and an allowance for the rest.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let change = |change: &Change| change.field.len() + change.before.size() + change.after.size();
+        REST_SIZE + self.body.changes.iter().map(change).sum::<usize>()
+    }
+
     /// Returns whether a filter over [`SPEC`] accepts it.
     #[must_use]
     pub fn matches(&self, filter: &Filter) -> bool {

@@ -1,7 +1,7 @@
 //! The facts of the store as one host follows them: a cursor, a ring of the newest facts, and subscriptions.
 //!
-//! Subscriptions pull. One that is slower than the ring reads from the store; nothing is buffered for it. Without
-//! subscriptions, the host reads only the marks of facts.
+//! Subscriptions pull, in batches of few bytes. One that is slower than the ring reads from the store; nothing is
+//! buffered for it. Without subscriptions, the host reads only the marks of facts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,11 +18,17 @@ use crate::outbox::{Fact, Mark, ObjectRef, Seq};
 use crate::plugin::Digest;
 use crate::ports::Store;
 
-/// How many of the newest facts are kept in memory.
+/// How many of the newest facts are kept in memory, and how many bytes of them.
 const RING: usize = 4_096;
+const RING_BYTES: usize = 16 << 20;
 
-/// How many facts are read at once.
-const BATCH: u32 = 500;
+/// How many facts are read at once at most, and at first, and at how many bytes a read ends.
+const BATCH: u32 = 512;
+const FIRST_BATCH: u32 = 32;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// At how many bytes a batch of a subscription ends.
+const WINDOW_BYTES: usize = 64 << 10;
 
 /// How often a host looks for facts without a notification.
 const POLL: Duration = Duration::from_secs(1);
@@ -44,6 +50,8 @@ pub struct Feed {
 #[derive(Default)]
 struct Ring {
     facts: VecDeque<(Seq, Arc<Fact>)>,
+    /// The sum of their sizes.
+    bytes: usize,
     /// All facts after this one are in the ring.
     floor: Seq,
 }
@@ -53,6 +61,8 @@ pub struct Subscription {
     feed: Arc<Feed>,
     tenant: TenantId,
     after: Seq,
+    /// How many facts the next read from the store fetches.
+    limit: u32,
     head: watch::Receiver<Seq>,
 }
 
@@ -60,7 +70,7 @@ impl Feed {
     /// Opens a feed at the newest fact of the store.
     pub async fn open(store: Arc<dyn Store>, reads: Arc<CachedReads>) -> Result<Arc<Self>> {
         let head = store.head().await?;
-        let ring = RwLock::new(Ring { facts: VecDeque::new(), floor: head });
+        let ring = RwLock::new(Ring { floor: head, ..Ring::default() });
         let (sender, _) = watch::channel(head);
         let (access, plugins) = (watch::Sender::new(head), watch::Sender::new(head));
         Ok(Arc::new(Self { store, reads, ring, head: sender, access, plugins, uploaded: Mutex::default() }))
@@ -81,32 +91,37 @@ impl Feed {
 
     /// Follows the store until cancelled.
     pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
+        let mut limit = FIRST_BATCH;
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.store.facts_changed() => {}
                 () = tokio::time::sleep(POLL) => {}
             }
-            if let Err(error) = self.catch_up().await {
+            if let Err(error) = self.catch_up(&mut limit).await {
                 tracing::warn!(?error, "facts not read; retrying");
             }
         }
     }
 
-    async fn catch_up(&self) -> Result<()> {
+    /// Reads the facts after the head, at first as many as `limit`.
+    async fn catch_up(&self, limit: &mut u32) -> Result<()> {
         loop {
             // A subscription that begins now reads from the store what the ring lacks.
-            let marks = if self.head.receiver_count() > 0 {
-                let facts = self.store.facts_after(self.head(), BATCH).await?;
-                let marks = facts.iter().filter_map(Mark::of).collect();
+            let (marks, is_full) = if self.head.receiver_count() > 0 {
+                let facts = self.store.facts_after(self.head(), *limit, BATCH_BYTES).await?;
+                let marks: Vec<_> = facts.iter().filter_map(Mark::of).collect();
+                let is_full = is_full(&facts, *limit, BATCH_BYTES);
+                *limit = next_limit(*limit, &facts, BATCH_BYTES);
                 self.ring.write().unwrap_or_else(PoisonError::into_inner).extend(facts);
-                marks
+                (marks, is_full)
             } else {
                 let marks = self.store.marks_after(self.head(), BATCH).await?;
                 if let Some(last) = marks.last() {
                     self.ring.write().unwrap_or_else(PoisonError::into_inner).skip(last.seq);
                 }
-                marks
+                let is_full = marks.len() == BATCH as usize;
+                (marks, is_full)
             };
             let Some(last) = marks.last().map(|mark| mark.seq) else { return Ok(()) };
             let mut plugins = false;
@@ -122,7 +137,7 @@ impl Feed {
             if plugins {
                 self.plugins.send_replace(last);
             }
-            if marks.len() < BATCH as usize {
+            if !is_full {
                 return Ok(());
             }
         }
@@ -166,24 +181,53 @@ impl Feed {
     /// Subscribes to a tenant's facts after a number.
     #[must_use]
     pub fn subscribe(self: &Arc<Self>, tenant: TenantId, after: Seq) -> Subscription {
-        Subscription { feed: Arc::clone(self), tenant, after, head: self.head.subscribe() }
+        Subscription {
+            feed: Arc::clone(self),
+            tenant,
+            after,
+            limit: FIRST_BATCH,
+            head: self.head.subscribe(),
+        }
     }
+}
+
+/// Returns whether a read of facts ended at one of its limits, so that there may be more.
+fn is_full(facts: &[Fact], limit: u32, bytes: usize) -> bool {
+    facts.len() == limit as usize || size_of(facts) >= bytes
+}
+
+/// Returns how many facts the read after this one fetches: about as many as fit its bytes, because PostgreSQL sends all
+/// facts that a query selects. Powers of two, so that SQLite prepares few statements.
+fn next_limit(limit: u32, facts: &[Fact], bytes: usize) -> u32 {
+    let count = u32::try_from(facts.len()).unwrap_or(BATCH);
+    if size_of(facts) >= bytes {
+        (count.next_power_of_two() * 2).min(BATCH)
+    } else if count == limit {
+        (limit * 2).min(BATCH)
+    } else {
+        limit
+    }
+}
+
+fn size_of(facts: &[Fact]) -> usize {
+    facts.iter().map(Fact::size).sum()
 }
 
 impl Ring {
     /// Drops all facts, and moves the ring after `seq`.
     fn skip(&mut self, seq: Seq) {
-        self.facts.clear();
-        self.floor = seq;
+        *self = Self { floor: seq, ..Self::default() };
     }
 
     fn extend(&mut self, facts: Vec<Fact>) {
         for fact in facts {
             let Some(seq) = fact.seq else { continue };
+            self.bytes += fact.size();
             self.facts.push_back((seq, Arc::new(fact)));
-            if self.facts.len() > RING
-                && let Some((seq, _)) = self.facts.pop_front()
+            while (self.facts.len() > RING || self.bytes > RING_BYTES)
+                && let Some((seq, fact)) = self.facts.pop_front()
             {
+                self.bytes -= fact.size();
                 self.floor = seq;
             }
         }
@@ -196,12 +240,13 @@ impl Ring {
             return None;
         }
         let start = self.facts.partition_point(|(at, _)| *at <= seq);
-        let (mut found, mut reached) = (Vec::new(), seq);
+        let (mut found, mut bytes, mut reached) = (Vec::new(), 0, seq);
         for (at, fact) in self.facts.range(start..) {
             reached = *at;
             if fact.tenant == tenant {
                 found.push(Arc::clone(fact));
-                if found.len() == BATCH as usize {
+                bytes += fact.size();
+                if bytes >= WINDOW_BYTES {
                     break;
                 }
             }
@@ -215,6 +260,11 @@ impl Subscription {
     #[must_use]
     pub fn cursor(&self) -> Seq {
         self.after
+    }
+
+    /// Returns to a number, so that the facts after it are read again.
+    pub fn rewind(&mut self, after: Seq) {
+        self.after = after;
     }
 
     /// Waits for the next facts, and returns at least one. Safe to cancel.
@@ -239,10 +289,73 @@ impl Subscription {
             self.after = reached;
             return Ok(facts);
         }
-        let facts = self.feed.store.tenant_facts_after(self.tenant, self.after, BATCH).await?;
-        let full = facts.len() == BATCH as usize;
+        let store = &self.feed.store;
+        let facts = store.tenant_facts_after(self.tenant, self.after, self.limit, WINDOW_BYTES).await?;
+        let is_full = is_full(&facts, self.limit, WINDOW_BYTES);
+        self.limit = next_limit(self.limit, &facts, WINDOW_BYTES);
         let last = facts.last().and_then(|fact| fact.seq);
-        self.after = if full { last.unwrap_or(head) } else { last.unwrap_or(head).max(head) };
+        self.after = if is_full { last.unwrap_or(head) } else { last.unwrap_or(head).max(head) };
         Ok(facts.into_iter().map(Arc::new).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ctx::{Ctx, Principal, Transport};
+    use crate::outbox::NewFact;
+    use crate::time::Timestamp;
+    use crate::value::{Change, Value};
+
+    use super::*;
+
+    fn fact(tenant: TenantId, seq: Seq, bytes: usize) -> Fact {
+        let times = (Timestamp::default(), std::time::Instant::now());
+        let ctx = Ctx::new(tenant, Principal::System, "r".into(), times, Transport::Internal);
+        let object = ObjectRef { kind: ObjectKind::Issue, id: "1".into(), version: seq };
+        let after = Value::Text("x".repeat(bytes));
+        let changes = vec![Change { field: "f".into(), before: Value::None, after }];
+        Fact { seq: Some(seq), tenant, body: NewFact::new(&ctx, "issue.updated", object, changes) }
+    }
+
+    #[test]
+    fn ring_is_bounded_in_facts_and_bytes() {
+        let tenant = TenantId::generate();
+        let mut ring = Ring::default();
+        ring.extend((1..=5_000).map(|seq| fact(tenant, seq, 1)).collect());
+        assert_eq!((ring.facts.len(), ring.floor), (RING, 5_000 - RING as Seq));
+        ring.extend((5_001..=5_020).map(|seq| fact(tenant, seq, 1 << 20)).collect());
+        assert!(ring.bytes <= RING_BYTES);
+        assert_eq!((ring.facts.len(), ring.floor), (15, 5_005));
+        assert!(ring.after(tenant, 5_004).is_none());
+        let sizes = ring.facts.iter().map(|(_, fact)| fact.size()).sum::<usize>();
+        assert_eq!(ring.bytes, sizes);
+    }
+
+    #[test]
+    fn reads_follow_the_size_of_facts() {
+        let tenant = TenantId::generate();
+        let facts = |count: u64, bytes| (1..=count).map(|seq| fact(tenant, seq, bytes)).collect::<Vec<_>>();
+        let next = |limit, facts: &[Fact]| next_limit(limit, facts, 10_000);
+        assert_eq!(next(32, &facts(32, 1)[..9]), 32);
+        assert_eq!(next(8, &facts(8, 1)), 16);
+        assert_eq!(next(32, &facts(3, 4_000)), 8);
+        assert_eq!(next(8, &facts(1, 20_000)), 2);
+        assert_eq!(next_limit(BATCH, &facts(u64::from(BATCH), 1), usize::MAX), BATCH);
+    }
+
+    #[test]
+    fn batch_of_a_subscription_is_bounded_in_bytes() {
+        let tenant = TenantId::generate();
+        let mut ring = Ring::default();
+        ring.extend((1..=9).map(|seq| fact(tenant, seq, 30 << 10)).collect());
+        let (mut after, mut batches) = (0, Vec::new());
+        while after < 9 {
+            let (facts, reached) = ring.after(tenant, after).unwrap();
+            after = reached;
+            batches.push(facts.len());
+        }
+        assert_eq!(batches, [3, 3, 3]);
+        ring.extend(vec![fact(tenant, 10, 1 << 20)]);
+        assert_eq!(ring.after(tenant, 9).unwrap().0.len(), 1);
     }
 }

@@ -14,13 +14,19 @@ use crate::time::Timestamp;
 pub trait OutboxStore: Send + Sync {
     /// Returns the number of the newest numbered fact, or 0.
     async fn head(&self) -> Result<Seq>;
-    /// Returns at most `limit` facts of all tenants after `seq`, in order. A later call never returns a fact below one
-    /// that was returned before.
-    async fn facts_after(&self, seq: Seq, limit: u32) -> Result<Vec<Fact>>;
-    /// Returns the same facts, but only their numbers, types and objects.
+    /// Returns at most `limit` facts of all tenants after `seq`, in order; fewer when the sum of their sizes reaches
+    /// `bytes`. A later call never returns a fact below one that was returned before.
+    async fn facts_after(&self, seq: Seq, limit: u32, bytes: usize) -> Result<Vec<Fact>>;
+    /// Returns at most `limit` of the same facts, but only their numbers, types and objects.
     async fn marks_after(&self, seq: Seq, limit: u32) -> Result<Vec<Mark>>;
     /// Returns the facts of [`facts_after`](Self::facts_after) that belong to one tenant.
-    async fn tenant_facts_after(&self, tenant: TenantId, seq: Seq, limit: u32) -> Result<Vec<Fact>>;
+    async fn tenant_facts_after(
+        &self,
+        tenant: TenantId,
+        seq: Seq,
+        limit: u32,
+        bytes: usize,
+    ) -> Result<Vec<Fact>>;
     /// Returns a page of one object's facts, newest version first.
     async fn history(
         &self,

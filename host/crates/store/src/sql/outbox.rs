@@ -1,7 +1,8 @@
 //! Facts.
 
+use futures_util::TryStreamExt as _;
 use sqlx::types::Json;
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::{Connection as _, QueryBuilder, Row as _};
 use tessera_core::access::ObjectKind;
 use tessera_core::filter::{Operand, Term};
 use tessera_core::id::{EventId, FactId, ProjectId, TenantId, UserId};
@@ -109,12 +110,25 @@ pub(super) async fn after(
     conn: &mut Conn,
     tenant: Option<TenantId>,
     seq: Seq,
-    limit: u32,
+    (limit, bytes): (u32, usize),
 ) -> Result<Vec<Fact>> {
     let mut query = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS}, seq FROM "));
     numbering::push_after(&mut query, tenant, signed(seq), limit);
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    let (mut facts, mut size) = (Vec::new(), 0);
+    let mut rows = query.build().fetch(&mut *conn);
+    while size < bytes
+        && let Some(row) = rows.try_next().await.map_err(db_error)?
+    {
+        let fact = read(&row)?;
+        size += fact.size();
+        facts.push(fact);
+    }
+    drop(rows);
+    if size >= bytes {
+        // What PostgreSQL has sent beyond that is discarded now, and not in the time of the connection's next query.
+        conn.ping().await.map_err(db_error)?;
+    }
+    Ok(facts)
 }
 
 pub(super) async fn marks(conn: &mut Conn, seq: Seq, limit: u32) -> Result<Vec<Mark>> {

@@ -21,6 +21,27 @@ on_every_store! {
     followers_are_woken,
     history_and_audit_are_newest_first,
     old_facts_are_deleted_and_numbers_are_not_reused,
+    reads_end_at_their_bytes,
+}
+
+async fn reads_end_at_their_bytes(world: World) {
+    let tenant = world.tenant("acme").await;
+    for _ in 0..5 {
+        let user = world.new_user("A", &format!("{}@example.com", FactId::generate()));
+        let mut fact = world.fact(tenant, "user.created", &user);
+        fact.changes =
+            vec![Change { field: "f".into(), before: Value::None, after: Value::Text("x".repeat(9_000)) }];
+        world.store(world.change(tenant).insert(user).fact(fact)).await;
+    }
+    let facts = world.numbered(6).await;
+    let (first, store) = (facts[0].seq.unwrap(), &world.store);
+    for (bytes, count) in [(1, 1), (9_001, 1), (20_000, 3), (1 << 20, 5)] {
+        let read = store.facts_after(first, 100, bytes).await.unwrap();
+        assert_eq!(read, facts[1..=count], "{bytes} bytes");
+        assert_eq!(store.tenant_facts_after(tenant, first, 100, bytes).await.unwrap(), read);
+    }
+    // The connection is used again, though not all rows of its query were read.
+    assert_eq!(store.facts_after(0, 100, usize::MAX).await.unwrap(), facts);
 }
 
 async fn facts_never_appear_below_a_read_number(world: World) {
@@ -33,7 +54,7 @@ async fn facts_never_appear_below_a_read_number(world: World) {
             // Reads everything each time: a late fact would appear below the head.
             let (mut seen, mut reads) = (Vec::new(), 0_u32);
             while !done.load(Ordering::Relaxed) || reads == 0 {
-                let facts = world.store.facts_after(0, 100_000).await.unwrap();
+                let facts = world.store.facts_after(0, 100_000, usize::MAX).await.unwrap();
                 let now: Vec<_> = facts.iter().map(|fact| (fact.seq.unwrap(), fact.body.id)).collect();
                 assert!(now.is_sorted_by(|a, b| a.0 < b.0));
                 assert!(now.starts_with(&seen), "a fact appeared below one that was read");
@@ -140,7 +161,7 @@ async fn fact_round_trips(world: World) {
     world.store(world.change(tenant).fact(fact.clone())).await;
     let facts = world.numbered(4).await;
     assert_eq!((facts[3].tenant, &facts[3].body), (tenant, &fact));
-    let own = world.store.tenant_facts_after(tenant, facts[2].seq.unwrap(), 10).await.unwrap();
+    let own = world.store.tenant_facts_after(tenant, facts[2].seq.unwrap(), 10, usize::MAX).await.unwrap();
     assert_eq!(own, &facts[3..]);
 }
 
@@ -152,7 +173,7 @@ async fn followers_are_woken(world: World) {
         let follower = tokio::spawn({
             let world = world.clone();
             async move {
-                while world.store.facts_after(head, 10).await.unwrap().is_empty() {
+                while world.store.facts_after(head, 10, usize::MAX).await.unwrap().is_empty() {
                     let woken = world.store.facts_changed();
                     tokio::time::timeout(Duration::from_secs(5), woken).await.expect("the follower is woken");
                 }

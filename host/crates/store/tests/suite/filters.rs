@@ -277,7 +277,7 @@ async fn facts_are_filtered(world: World) {
         let mut found = world.store.audit(tenant, &request).await.unwrap().items;
         found.reverse();
         // The store's condition agrees with core's.
-        let all = world.store.tenant_facts_after(tenant, 0, 100).await.unwrap();
+        let all = world.store.tenant_facts_after(tenant, 0, 100, usize::MAX).await.unwrap();
         let matching: Vec<_> = all.into_iter().filter(|fact| fact.matches(&request.filter)).collect();
         assert_eq!(found, matching, "{text}");
         let types: Vec<_> = found.iter().map(|fact| &*fact.body.fact_type).collect();

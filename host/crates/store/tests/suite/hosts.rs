@@ -18,7 +18,7 @@ async fn hosts_see_each_others_facts() {
             let (writer, reader) = if round % 2 == 0 { (&first, &second) } else { (&second, &first) };
             let head = reader.store.head().await.unwrap();
             writer.user(tenant, "A User", &format!("u{round}@example.com")).await;
-            while reader.store.facts_after(head, 9).await.unwrap().is_empty() {
+            while reader.store.facts_after(head, 9, usize::MAX).await.unwrap().is_empty() {
                 let woken = tokio::time::timeout(Duration::from_secs(20), reader.store.facts_changed()).await;
                 assert!(woken.is_ok(), "round {round}");
             }

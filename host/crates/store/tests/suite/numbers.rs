@@ -100,10 +100,10 @@ async fn reads_may_begin_and_end_within_a_commit(world: World) {
     };
     for after in 0..=facts.len() as u64 {
         for limit in [1, 2, 3, 6, 100] {
-            let read = world.store.facts_after(after, limit).await.unwrap();
+            let read = world.store.facts_after(after, limit, usize::MAX).await.unwrap();
             assert_eq!(read, rest(after, limit, None), "{limit} after {after}");
             for tenant in tenants {
-                let read = world.store.tenant_facts_after(tenant, after, limit).await.unwrap();
+                let read = world.store.tenant_facts_after(tenant, after, limit, usize::MAX).await.unwrap();
                 assert_eq!(read, rest(after, limit, Some(tenant)), "{limit} of one tenant after {after}");
             }
         }
@@ -147,7 +147,7 @@ async fn deleted_slices_may_end_within_a_commit(world: World) {
         let size = remaining.len().min(last_commit.len() + 5) - last_commit.len();
         assert_eq!(world.store.forget_facts(cut, 5).await.unwrap(), size as u64);
         remaining = &remaining[size..];
-        assert_eq!(world.store.facts_after(0, 100).await.unwrap(), remaining);
+        assert_eq!(world.store.facts_after(0, 100, usize::MAX).await.unwrap(), remaining);
         let mut own: Vec<_> = remaining.iter().filter(|fact| fact.tenant == tenants[0]).cloned().collect();
         own.reverse();
         assert_eq!(audit(&world, tenants[0], page(&fact::SPEC, 2, "")).await, own);
@@ -199,7 +199,7 @@ async fn unnumbered_fact_is_in_the_history() {
         let issue = world.issue(tenant, &project, "new").await;
         let history = world.history(tenant, issue.id).await;
         assert_eq!(history.iter().map(|fact| fact.seq).collect::<Vec<_>>(), [None]);
-        assert_eq!(world.store.facts_after(0, 10).await.unwrap(), before);
+        assert_eq!(world.store.facts_after(0, 10, usize::MAX).await.unwrap(), before);
         assert_eq!(audit(&world, tenant, page(&fact::SPEC, 10, "")).await.len(), 2);
         lock.rollback().await.unwrap();
         let after = world.numbered(3).await;

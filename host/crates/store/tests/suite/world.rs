@@ -213,7 +213,7 @@ impl World {
 
     /// Waits for `count` numbered facts and returns them.
     pub(crate) async fn numbered(&self, count: usize) -> Vec<Fact> {
-        let read = || async { self.store.facts_after(0, 100_000).await.unwrap() };
+        let read = || async { self.store.facts_after(0, 100_000, usize::MAX).await.unwrap() };
         self.wait_for(&format!("{count} numbered facts"), || async { read().await.len() >= count }).await;
         let facts = read().await;
         assert_eq!(facts.len(), count);

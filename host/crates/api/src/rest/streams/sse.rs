@@ -21,13 +21,15 @@ use crate::subscriptions::{
 /// The heartbeat of a stream, a comment.
 const HEARTBEAT: &str = ": heartbeat\n\n";
 
-/// Sends events to the client; buffers at most one batch.
+/// Sends events to the client, one batch at a time.
 struct Client(Sender<Bytes>);
 
 impl Client {
-    /// Sends text; returns false if the client has disconnected or reads too slowly.
+    /// Sends text and waits until the connection has taken it, from when on its bytes count for the connection. Returns
+    /// false if the client has disconnected or reads too slowly.
     async fn send(&self, text: String) -> bool {
-        self.0.send_timeout(text.into(), SLOW_READER_TIMEOUT).await.is_ok()
+        let taken = async { self.0.send(text.into()).await.is_ok() && self.0.reserve().await.is_ok() };
+        tokio::time::timeout(SLOW_READER_TIMEOUT, taken).await.unwrap_or(false)
     }
 }
 

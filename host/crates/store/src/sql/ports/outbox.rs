@@ -18,16 +18,22 @@ impl OutboxStore for DbStore {
         read!(self.host_reader().await?, outbox::head)
     }
 
-    async fn facts_after(&self, seq: Seq, limit: u32) -> Result<Vec<Fact>> {
-        read!(self.host_reader().await?, outbox::after, None, seq, limit)
+    async fn facts_after(&self, seq: Seq, limit: u32, bytes: usize) -> Result<Vec<Fact>> {
+        read!(self.host_reader().await?, outbox::after, None, seq, (limit, bytes))
     }
 
     async fn marks_after(&self, seq: Seq, limit: u32) -> Result<Vec<Mark>> {
         read!(self.host_reader().await?, outbox::marks, seq, limit)
     }
 
-    async fn tenant_facts_after(&self, tenant: TenantId, seq: Seq, limit: u32) -> Result<Vec<Fact>> {
-        read!(self.read(tenant).await?, outbox::after, Some(tenant), seq, limit)
+    async fn tenant_facts_after(
+        &self,
+        tenant: TenantId,
+        seq: Seq,
+        limit: u32,
+        bytes: usize,
+    ) -> Result<Vec<Fact>> {
+        read!(self.read(tenant).await?, outbox::after, Some(tenant), seq, (limit, bytes))
     }
 
     async fn history(
