@@ -1,8 +1,11 @@
-//! Access control of every route and RPC: no key, an invalid key, another tenant's key, an insufficient role.
+//! Access control of every RPC, and of every route with its aliases: no key, an invalid key, another tenant's key, an
+//! insufficient role.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tessera_api::rest::served_routes;
 use tessera_core::Role;
 use tessera_core::access::Operation;
 use time::OffsetDateTime;
@@ -13,10 +16,17 @@ use crate::harness::{Answer, Grpc, Home, Host, Kind, Rest};
 use crate::operations::fixture::{Fixture, MARK};
 use crate::operations::{Row, rows, rpc};
 use crate::parity::{request, send};
-use crate::tracker::until;
+use crate::tracker::{on_every_store, until};
 
-async fn memory() -> (Home, Host) {
-    let home = Home::new(Kind::Memory).await;
+on_every_store! {
+    only_public_operations_work_without_a_valid_key
+    insufficient_role_is_refused_without_revealing_hidden_objects
+    every_role_reads_public_operations
+    another_tenants_objects_do_not_exist
+}
+
+async fn start(kind: Kind) -> (Home, Host) {
+    let home = Home::new(kind).await;
     let host = Host::start_patient(&home).await;
     (home, host)
 }
@@ -59,69 +69,91 @@ async fn refused_keys(rest: &Rest) -> Vec<(&'static str, Option<String>)> {
     ]
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_public_operations_work_without_a_valid_key() {
-    let (_home, host) = memory().await;
+#[test]
+fn every_path_has_a_row() {
+    let known: BTreeSet<_> = rows().iter().map(|row| (row.id, row.method.to_string())).collect();
+    for (id, method, path) in served_routes() {
+        let is_health = ["livez", "readyz", "health"].contains(&id);
+        assert!(is_health || known.contains(&(id, method.to_string())), "no row for {method} {path}");
+    }
+}
+
+#[test]
+fn aliases_and_undocumented_paths_are_called() {
+    let row = rows().into_iter().find(|row| row.id == "issue.transition").unwrap();
+    let paths: Vec<_> = row.at_every_path().iter().map(|row| row.path).collect();
+    let expected = ["/v1/issues", "/api/v1/issues"].map(|root| format!("{root}/{{issue_id}}:transition"));
+    assert_eq!(paths[..2], expected);
+    assert_eq!(paths[2..], ["/v1/issues/{issue_id}/transitions", "/api/v1/issues/{issue_id}/transitions"]);
+}
+
+async fn only_public_operations_work_without_a_valid_key(kind: Kind) {
+    let (_home, host) = start(kind).await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
     let fixture = Fixture::new(&rest).await;
     for (why, key) in refused_keys(&rest).await {
         for row in rows() {
             if key.is_none() && operation(&row).is_public() {
-                let request = request(&rest.with_key(None), &row, &fixture, None);
-                assert_eq!(status(request.header("x-tenant", "default")).await, 200, "{}", row.id);
+                for row in row.at_every_path() {
+                    let request = request(&rest.with_key(None), &row, &fixture, None);
+                    assert_eq!(status(request.header("x-tenant", "default")).await, 200, "{}", row.path);
+                }
                 call(&grpc.with_key(None), &row, &fixture).await.unwrap();
                 continue;
             }
-            let answer = send(&rest.with_key(key.as_deref()), &row, &fixture, None).await;
-            assert_eq!(answer.code(401), "UNAUTHENTICATED", "{} with {why}", row.id);
-            assert!(answer.headers.contains_key("www-authenticate"), "{} with {why}", row.id);
+            for row in row.at_every_path() {
+                let answer = send(&rest.with_key(key.as_deref()), &row, &fixture, None).await;
+                assert_eq!(answer.code(401), "UNAUTHENTICATED", "{} with {why}", row.path);
+                assert!(answer.headers.contains_key("www-authenticate"), "{} with {why}", row.path);
+            }
             let status = call(&grpc.with_key(key.as_deref()), &row, &fixture).await.unwrap_err();
             assert_eq!(status.code(), Code::Unauthenticated, "{} with {why}: {status:?}", row.rpc);
         }
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn insufficient_role_is_refused_without_revealing_hidden_objects() {
-    let (_home, host) = memory().await;
+async fn insufficient_role_is_refused_without_revealing_hidden_objects(kind: Kind) {
+    let (_home, host) = start(kind).await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
     let fixture = Fixture::new(&rest).await;
     for role in Role::ALL {
         let key = rest.new_key(&[role.name()], None).await;
         for row in rows().iter().filter(|row| !operation(row).is_open_to(&[role])) {
             let hidden = operation(row).hidden_from(&[role]).is_some();
-            let answer = send(&rest.with_key(Some(&key)), row, &fixture, None).await;
             let (status, code) = if hidden { (404, Code::NotFound) } else { (403, Code::PermissionDenied) };
-            let reason = answer.code(status);
-            assert!(
-                if hidden { reason.ends_with("_NOT_FOUND") } else { reason == "PERMISSION_DENIED" },
-                "{}",
-                row.id
-            );
+            for row in row.at_every_path() {
+                let answer = send(&rest.with_key(Some(&key)), &row, &fixture, None).await;
+                let reason = answer.code(status);
+                assert!(
+                    if hidden { reason.ends_with("_NOT_FOUND") } else { reason == "PERMISSION_DENIED" },
+                    "{}",
+                    row.path
+                );
+            }
             let refused = call(&grpc.with_key(Some(&key)), row, &fixture).await.unwrap_err();
             assert_eq!(refused.code(), code, "{} as {}: {refused:?}", row.rpc, role.name());
         }
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_role_reads_public_operations() {
-    let (_home, host) = memory().await;
+async fn every_role_reads_public_operations(kind: Kind) {
+    let (_home, host) = start(kind).await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
     let fixture = Fixture::new(&rest).await;
     for role in Role::ALL {
         let key = rest.new_key(&[role.name()], None).await;
         for row in rows().iter().filter(|row| operation(row).is_public()) {
-            let request = request(&rest.with_key(Some(&key)), row, &fixture, None);
-            assert_eq!(status(request).await, 200, "{} as {}", row.id, role.name());
+            for row in row.at_every_path() {
+                let request = request(&rest.with_key(Some(&key)), &row, &fixture, None);
+                assert_eq!(status(request).await, 200, "{} as {}", row.path, role.name());
+            }
             call(&grpc.with_key(Some(&key)), row, &fixture).await.unwrap();
         }
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_tenants_objects_do_not_exist() {
-    let (_home, host) = memory().await;
+async fn another_tenants_objects_do_not_exist(kind: Kind) {
+    let (_home, host) = start(kind).await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
     let fixture = Fixture::new(&rest).await;
     rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await.expect(201);
@@ -133,15 +165,18 @@ async fn another_tenants_objects_do_not_exist() {
         if row.stream && !names_an_object {
             continue;
         }
-        let answer = send(&theirs, &row, &fixture, None).await;
+        for row in row.at_every_path() {
+            let answer = send(&theirs, &row, &fixture, None).await;
+            let is_hidden =
+                if names_an_object { answer.status == 404 } else { !betrays(&answer.body, &fixture) };
+            assert!(is_hidden, "{}: {:#}", row.path, answer.body);
+        }
         let response = call(&their_grpc, &row, &fixture).await;
         if names_an_object {
-            assert_eq!(answer.status, 404, "{}: {:#}", row.id, answer.body);
             let status = response.unwrap_err();
             assert_eq!(status.code(), Code::NotFound, "{}: {status:?}", row.rpc);
             continue;
         }
-        assert!(!betrays(&answer.body, &fixture), "{}: {:#}", row.id, answer.body);
         let body = response.unwrap_or_else(|status| json!(status.message()));
         assert!(!betrays(&body, &fixture), "{}: {body:#}", row.rpc);
     }
@@ -150,7 +185,7 @@ async fn another_tenants_objects_do_not_exist() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idempotency_keys_are_separate_for_each_tenant() {
-    let (_home, host) = memory().await;
+    let (_home, host) = start(Kind::Memory).await;
     let rest = host.rest();
     rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await.expect(201);
     let key = json!({"name": "theirs", "roles": ["admin"], "tenant": "acme"});
@@ -187,7 +222,7 @@ async fn untouched(rest: &Rest, fixture: &Fixture) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_another_tenant_or_query_are_refused() {
-    let (_home, host) = memory().await;
+    let (_home, host) = start(Kind::Memory).await;
     let rest = host.rest();
     for email in ["a@example.com", "b@example.com", "c@example.com"] {
         rest.user(email).await;

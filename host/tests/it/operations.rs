@@ -2,6 +2,7 @@
 //! both go by this table; an operation, a route or an RPC without a row fails them.
 
 pub mod fixture;
+mod paths;
 pub mod rpc;
 pub mod shape;
 mod table;

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use tower::ServiceExt as _;
 
@@ -54,6 +55,19 @@ pub fn router(api: Arc<ApiState>, max_body: usize) -> Router {
         .with_state(rest);
     let verbs = Arc::new(verbs);
     Router::new().fallback_service(router.map_request(move |request| verbs.rewrite(request)))
+}
+
+/// Returns the operation's id, the method and the path of every route, with aliases and undocumented routes.
+#[must_use]
+pub fn served_routes() -> Vec<(&'static str, Method, String)> {
+    let mut served = Vec::new();
+    for (_, group) in routes::all() {
+        for entry in group {
+            let route = entry.route;
+            served.extend(paths(&route).into_iter().map(|path| (route.id, route.method.clone(), path)));
+        }
+    }
+    served
 }
 
 /// Returns all paths of a route: its own and its aliases.
