@@ -62,6 +62,8 @@ pub(crate) fn check(manifest: &Manifest) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use tessera_core::Field;
+
     use super::*;
 
     fn manifest() -> Manifest {
@@ -80,12 +82,15 @@ mod tests {
     fn each_violation_names_its_field() {
         assert!(check(&manifest()).is_ok());
         type Break = fn(&mut Manifest);
-        let cases: [(&str, Break); 6] = [
+        let cases: [(&str, Break); 9] = [
             ("manifest.name", |manifest| manifest.name = "Plugin".into()),
             ("manifest.version", |manifest| manifest.version = "1".into()),
+            ("manifest.version", |manifest| manifest.version = format!("1.0.0-{}", "x".repeat(64))),
             ("manifest.summary", |manifest| manifest.summary = "x".repeat(501)),
             ("manifest.settings-schema", |manifest| manifest.settings_schema = "{".into()),
             ("manifest.kinds", |manifest| manifest.kinds = vec!["k".into(); 21]),
+            ("manifest.kinds", |manifest| manifest.kinds = vec![String::new()]),
+            ("manifest.attributes", |manifest| manifest.attributes = vec![Field::new("a", "x"); 51]),
             ("manifest.needs", |manifest| manifest.needs = vec!["issue:burn".into()]),
         ];
         for (field, break_rule) in cases {

@@ -110,12 +110,15 @@ async fn two_versions_of_the_contract_are_served() {
 }
 
 #[test]
-fn an_unsupported_version_is_named_with_the_supported_ones() {
-    let inspection =
-        Inspection { imports: Vec::new(), exports: vec!["tessera:plugin/manifest@0.9.0".into()], size: 1 };
-    let error = component_check::check_names(&inspection).map(drop).unwrap_err();
-    assert_eq!(error.reason(), "CONTRACT_UNSUPPORTED");
-    assert!(error.message().contains("0.9.0") && error.message().contains("0.1.0"), "{}", error.message());
+fn an_unsupported_version_and_several_are_named_with_the_supported_ones() {
+    for versions in [&["0.9.0"][..], &["0.1.0", "0.9.0"], &["0.1.0", "0.2.0"]] {
+        let exports = versions.iter().map(|version| format!("tessera:plugin/manifest@{version}")).collect();
+        let inspection = Inspection { imports: Vec::new(), exports, size: 1 };
+        let error = component_check::check_names(&inspection).map(drop).unwrap_err();
+        assert_eq!(error.reason(), "CONTRACT_UNSUPPORTED");
+        let message = format!("tessera:plugin@{}; this host serves 0.1.0, 0.2.0", versions.join(" and "));
+        assert!(error.message().ends_with(&message), "{}", error.message());
+    }
 }
 
 fn sandbox(limits: CallLimits, tenant_share: u32) -> Arc<Sandbox> {

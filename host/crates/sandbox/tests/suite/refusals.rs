@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use tessera_core::ErrorKind;
 use tessera_core::id::TenantId;
+use tessera_core::plugin::CallLimits;
 use tessera_core::ports::Plugins as _;
 use tessera_sandbox::{Sandbox, SandboxConfig, inspect};
+use wasmparser::{Parser, Payload};
 
 use crate::guests::{component, config, encode, failure, hostile_call, later, module, validate};
 
@@ -64,6 +66,12 @@ async fn each_refusal_has_its_reason_and_a_message() {
             "does not have export `validate`",
         ),
         (replaced(&good, b"\x04code", b"\x04cope"), "COMPONENT_EXPORTS", "found validate: func("),
+        // `limit: u32` of the look-up `find` as `limit: s32`.
+        (
+            replaced(&component("hostile"), b"\x05limit\x79", b"\x05limit\x7a"),
+            "COMPONENT_EXPORTS",
+            "does not fit the contract",
+        ),
         (replaced(&good, b"required-fields", b"Required-fields"), "MANIFEST_INVALID", "manifest.name"),
     ] {
         let (found, message) = refusal(config(), bytes).await;
@@ -99,6 +107,64 @@ fn push_section(bytes: &mut Vec<u8>, id: u8, content: &[u8]) {
     bytes.push(id);
     push(bytes, content.len());
     bytes.extend_from_slice(content);
+}
+
+/// Returns a core module of these sections.
+fn core_module(sections: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    for (id, content) in sections {
+        push_section(&mut module, *id, content);
+    }
+    module
+}
+
+/// Returns a core module that runs these instructions when it is started.
+fn starting(instructions: &[u8]) -> Vec<u8> {
+    let body = [&[0][..], instructions, &[0x0b]].concat();
+    let code = [&[1, u8::try_from(body.len()).unwrap()][..], &body].concat();
+    // One type without parameters and results, one function, which is the start.
+    core_module(&[(1, &[1, 0x60, 0, 0]), (3, &[1, 0]), (8, &[0]), (10, &code)])
+}
+
+/// Returns the component with a core module that each instance has this many times beside its own parts.
+fn with_module(component: &[u8], module: &[u8], times: usize) -> Vec<u8> {
+    let payloads = Parser::new(0).parse_all(component);
+    let index = payloads.filter(|payload| matches!(payload, Ok(Payload::ModuleSection { .. }))).count();
+    let mut instances = Vec::new();
+    push(&mut instances, times);
+    for _ in 0..times {
+        instances.push(0);
+        push(&mut instances, index);
+        instances.push(0);
+    }
+    let mut changed = component.to_vec();
+    push_section(&mut changed, 1, module);
+    push_section(&mut changed, 2, &instances);
+    changed
+}
+
+#[tokio::test]
+async fn parts_that_cannot_be_compiled_or_started_are_refused() {
+    let good = component("required-fields");
+    let (mut memory, mut table) = (vec![1, 0], vec![1, 0x70, 0]);
+    push(&mut memory, 300);
+    push(&mut table, 20_001);
+    let limits = CallLimits { time: Duration::from_secs(20), ..CallLimits::standard() };
+    for (module, times, reason, text) in [
+        // `i32.add` without operands.
+        (starting(&[0x6a]), 1, "COMPONENT_INVALID", "cannot be compiled"),
+        // `unreachable`
+        (starting(&[0]), 1, "PLUGIN_TRAPPED", "the component cannot be started"),
+        // `loop; br 0; end`
+        (starting(&[3, 0x40, 0x0c, 0, 0x0b]), 1, "PLUGIN_OUT_OF_FUEL", "the component cannot be started"),
+        (core_module(&[]), 201, "COMPONENT_TOO_LARGE", "core instances; at most 200 are allowed"),
+        (core_module(&[(5, &memory)]), 1, "COMPONENT_TOO_LARGE", "bytes of memory and tables"),
+        (core_module(&[(4, &table)]), 1, "COMPONENT_TOO_LARGE", "20001 elements; at most 20000"),
+    ] {
+        let config = SandboxConfig { limits, ..config() };
+        let (found, message) = refusal(config, with_module(&good, &module, times)).await;
+        assert!(found == reason && message.contains(text), "{reason} {text}: {found} {message}");
+    }
 }
 
 /// Returns a component that imports this number of functions.
