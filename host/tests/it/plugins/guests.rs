@@ -28,17 +28,39 @@ impl Drop for Folder {
     }
 }
 
-fn find_or_build(name: &str, language: &str, hook: &str) -> Vec<u8> {
-    let guests = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+/// Creates a plugin from a template in a folder of its own; returns the folder and what was printed.
+fn create(name: &str, language: &str, hook: &str) -> (Folder, String) {
+    let guests = guests();
     std::fs::create_dir_all(&guests).unwrap();
     let folder = Folder(guests.join(format!("{name}-{}", std::process::id())));
     let path = folder.0.display();
     let new = format!("tessera plugin new {name} --lang {language} --hook {hook} --path {path}");
     let printed = run(&guests, &new);
+    (folder, printed)
+}
+
+/// Returns the folder of all guests.
+fn guests() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests")
+}
+
+/// Builds JavaScript's template for validations with a text of one of its files replaced.
+pub fn altered_guest(name: &str, file: &str, old: &str, new: &str) -> Vec<u8> {
+    let (folder, _) = create(name, "javascript", "validation");
+    let file = folder.0.join(file);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(old), "{text}");
+    std::fs::write(&file, text.replace(old, new)).unwrap();
+    run(&folder.0, "npm run build");
+    std::fs::read(folder.0.join(format!("{name}.wasm"))).unwrap()
+}
+
+fn find_or_build(name: &str, language: &str, hook: &str) -> Vec<u8> {
+    let (folder, printed) = create(name, language, hook);
     // The files contain the versions of the tools, so that a template with other versions is built again.
     let mut hasher = DefaultHasher::new();
     contents(&folder.0).hash(&mut hasher);
-    let kept = guests.join(format!("{name}-{:016x}.wasm", hasher.finish()));
+    let kept = guests().join(format!("{name}-{:016x}.wasm", hasher.finish()));
     if let Ok(component) = std::fs::read(&kept) {
         return component;
     }

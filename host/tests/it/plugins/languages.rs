@@ -5,7 +5,7 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::guests::guest;
+use super::guests::{altered_guest, guest};
 use super::{component, upload};
 use crate::harness::{Answer, Home, Host, Kind, Rest};
 use crate::tracker::{done, issue};
@@ -126,6 +126,29 @@ async fn python_is_called_by_every_hook_on_a_host_for_larger_components() {
     check_validation(&rest, "python").await;
     check_workflow(&rest, "python").await;
     check_pricing(&rest, "python").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guest_with_wasi_or_another_signature_is_refused() {
+    let (_home, _host, rest) = start(&[]).await;
+    let (signature, other) =
+        ("validate: func(context: context, request: request)", "validate: func(request: request)");
+    for (name, file, old, new, reason, text) in [
+        (
+            "with-wasi",
+            "package.json",
+            " --stub-wasi",
+            "",
+            "COMPONENT_IMPORTS",
+            "`componentize-qjs --stub-wasi`",
+        ),
+        ("unlike", "wit/validation.wit", signature, other, "COMPONENT_EXPORTS", "found validate: func("),
+    ] {
+        let component = tokio::task::block_in_place(|| altered_guest(name, file, old, new));
+        let refused = send(&rest, component).await;
+        assert_eq!(refused.code(422), reason, "{:#}", refused.body);
+        assert!(refused.body["detail"].as_str().unwrap().contains(text), "{:#}", refused.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
