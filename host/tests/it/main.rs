@@ -31,3 +31,4 @@ mod seed_defects;
 mod start_stop;
 mod streams;
 mod tracker;
+mod trials;

@@ -14,13 +14,9 @@ use serde_json::{Value, json};
 
 use super::{counts, show};
 use crate::harness::{Home, Host, Kind, Rest};
+use crate::trials::size;
 
 const CLIENTS: usize = 24;
-
-/// Returns the size of a trial: `short` in the tests, `long` in long trials.
-fn size(short: usize, long: usize) -> usize {
-    if std::env::var("TESSERA_TRIALS").is_ok_and(|size| size == "long") { long } else { short }
-}
 
 /// The longest duration of a trial.
 fn patience() -> Duration {
