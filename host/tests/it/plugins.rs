@@ -9,4 +9,10 @@ mod lifecycle;
 mod timers;
 mod uploads;
 
-pub use components::{SAMPLE, component, install, newer, upload, varied, versioned};
+pub use components::{
+    SAMPLE, component, heavy, importing, install, leb128, newer, section, upload, varied, versioned,
+    with_instances,
+};
+pub use timers::make_due;
+#[cfg(target_os = "linux")]
+pub use uploads::children;

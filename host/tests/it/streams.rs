@@ -6,3 +6,5 @@ mod hosts;
 mod projects;
 mod slow_readers;
 mod termination;
+
+pub use slow_readers::{long_fields, project_with_long_fields};

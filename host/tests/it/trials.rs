@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stdout, reason = "a trial reports its size")]
 
+#[cfg(target_os = "linux")]
+mod hostile;
 mod mutants;
 
 use serde_json::json;

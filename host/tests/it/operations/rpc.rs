@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use futures_util::{Stream, StreamExt as _};
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
 use serde_json::Value;
@@ -57,13 +58,27 @@ impl Messages {
 
 /// Calls an RPC and returns its answer as a stream.
 pub async fn open(grpc: &Grpc, rpc: &str, request: &Value) -> Result<Messages, Status> {
-    let pool = pool();
-    let method = method(pool, rpc);
+    let method = method(pool(), rpc);
     let message = DynamicMessage::deserialize(method.input(), request)
         .unwrap_or_else(|error| panic!("{rpc} does not take {request}: {error}"));
+    let stream = start(grpc, rpc, tokio_stream::once(message.encode_to_vec())).await?;
+    Ok(Messages { output: method.output(), stream })
+}
+
+/// Sends a message and leaves the request unfinished until the host answers; returns the answer's status.
+pub async fn send_unfinished(grpc: &Grpc, rpc: &str, message: Vec<u8>) -> Status {
+    let messages = tokio_stream::once(message).chain(futures_util::stream::pending());
+    start(grpc, rpc, messages).await.map_or_else(|status| status, |_| Status::ok(""))
+}
+
+async fn start(
+    grpc: &Grpc,
+    rpc: &str,
+    messages: impl Stream<Item = Vec<u8>> + Send + 'static,
+) -> Result<Streaming<Vec<u8>>, Status> {
     let mut client = tonic::client::Grpc::new(grpc.channel.clone());
-    client.ready().await.unwrap();
-    let mut request = Request::new(tokio_stream::once(message.encode_to_vec()));
+    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let mut request = Request::new(messages);
     let metadata = request.metadata_mut();
     match &grpc.key {
         Some(key) => metadata.insert("authorization", format!("Bearer {key}").parse().unwrap()),
@@ -71,8 +86,7 @@ pub async fn open(grpc: &Grpc, rpc: &str, request: &Value) -> Result<Messages, S
         None => metadata.insert("x-tenant", "default".parse().unwrap()),
     };
     let path = PathAndQuery::try_from(format!("/{rpc}")).unwrap();
-    let stream = client.streaming(request, path, Raw).await?.into_inner();
-    Ok(Messages { output: method.output(), stream })
+    Ok(client.streaming(request, path, Raw).await?.into_inner())
 }
 
 #[derive(Clone, Copy)]

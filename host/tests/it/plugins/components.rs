@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Value, json};
+use wasmparser::{Parser, Payload};
 
 use crate::harness::Rest;
 
@@ -68,6 +69,15 @@ pub fn heavy(component: &[u8], functions: usize) -> Vec<u8> {
     [component, &section(1, &module)].concat()
 }
 
+/// Returns the component with this number of instances of an empty core module.
+pub fn with_instances(component: &[u8], count: usize) -> Vec<u8> {
+    let payloads = Parser::new(0).parse_all(component);
+    let index = payloads.filter(|payload| matches!(payload, Ok(Payload::ModuleSection { .. }))).count();
+    let instance = [&[0][..], &leb128(index), &[0]].concat();
+    let instances = [leb128(count), instance.repeat(count)].concat();
+    [component, &section(1, b"\0asm\x01\0\0\0"), &section(2, &instances)].concat()
+}
+
 /// Returns a component that imports this number of functions.
 pub fn importing(count: usize) -> Vec<u8> {
     let mut imports = leb128(count);
@@ -82,11 +92,13 @@ pub fn importing(count: usize) -> Vec<u8> {
     [b"\0asm\x0d\0\x01\0", &section(7, &[1, 0x40, 0, 1, 0])[..], &section(10, &imports)].concat()
 }
 
-fn section(id: u8, content: &[u8]) -> Vec<u8> {
+/// Returns a section of a module or component.
+pub fn section(id: u8, content: &[u8]) -> Vec<u8> {
     [&[id], &leb128(content.len())[..], content].concat()
 }
 
-fn leb128(mut number: usize) -> Vec<u8> {
+/// Returns a number as LEB128.
+pub fn leb128(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number >= 0x80 {
         bytes.push(u8::try_from(number & 0x7f).unwrap() | 0x80);

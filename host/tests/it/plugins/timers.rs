@@ -12,7 +12,7 @@ use crate::harness::{Home, Host, Kind, ROOT_KEY, Rest};
 use crate::tracker::{all_pages, done, issue, until};
 
 /// Makes all timers due in the database, each with `failures` failed calls.
-async fn make_due(home: &Home, failures: u32) {
+pub async fn make_due(home: &Home, failures: u32) {
     make_due_where(home, failures, "TRUE").await;
 }
 

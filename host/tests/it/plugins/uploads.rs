@@ -8,8 +8,7 @@ use tessera_proto::plugin::v1::UploadReleaseRequest;
 use tessera_proto::plugin::v1::plugin_service_client::PluginServiceClient;
 use tonic_types::StatusExt as _;
 
-use super::components::{heavy, importing};
-use super::{component, install, newer, upload, varied, versioned};
+use super::{component, heavy, importing, install, newer, upload, varied, versioned};
 use crate::harness::{Answer, Home, Host, Kind, Rest};
 use crate::tracker::done;
 
@@ -67,7 +66,7 @@ async fn refusal_with_many_imports_is_readable_over_rest_and_grpc() {
 
 /// Returns the number of child processes of a host.
 #[cfg(target_os = "linux")]
-fn children(host: &Host) -> usize {
+pub fn children(host: &Host) -> usize {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", host.pid())).unwrap();
     let children = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children"));
     let lists = tasks.filter_map(|task| children(task.ok()?).ok());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{Facts, StreamItem, StreamedFact, Subscription, Way};
 use crate::harness::{Host, Rest};
@@ -16,7 +16,8 @@ const CHANGES: usize = 80;
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_streams_send_heartbeats_and_slow_readers_are_disconnected() {
     let (_home, host, rest) = memory().await;
-    let issue = issue_with_long_fields(&rest).await;
+    let project = project_with_long_fields(&rest).await;
+    let issue = rest.issue(&project, "s").await;
     let subscription = Subscription { types: vec!["issue.updated"], ..Subscription::default() };
     let quiet = Subscription { types: vec!["tenant.created"], ..Subscription::default() };
     let (mut slow, mut silent) = (Vec::new(), Vec::new());
@@ -81,18 +82,23 @@ async fn cut_off(host: &Host, way: Way, stream: &mut Facts, subscription: &Subsc
     assert_eq!(versions, (2..2 + CHANGES as u64).collect::<Vec<_>>(), "{way:?}");
 }
 
-async fn issue_with_long_fields(rest: &Rest) -> String {
-    let project = rest.project("P").await;
+/// Creates a project whose issues have five fields for texts.
+pub async fn project_with_long_fields(rest: &Rest) -> String {
+    let project = rest.project("Long fields").await;
     let path = format!("/v1/projects/{project}/scheme");
     let mut scheme = rest.get(&path).await.expect(200)["scheme"].clone();
     let fields: Vec<_> = (0..5).map(|n| json!({"name": format!("f{n}"), "type": "text"})).collect();
     scheme["fields"] = json!(fields);
     done(&rest.put(&path, scheme).await);
-    rest.issue(&project, "s").await
+    project
+}
+
+/// Returns values of these fields, 160 kB in all.
+pub fn long_fields(n: usize) -> Value {
+    let text = format!("{n:04}").repeat(8_000);
+    (0..5).map(|f| (format!("f{f}"), json!(text))).collect()
 }
 
 async fn change(rest: &Rest, issue: &str, n: usize) {
-    let text = format!("{n:04}").repeat(8_000);
-    let fields: serde_json::Map<_, _> = (0..5).map(|f| (format!("f{f}"), json!(text))).collect();
-    done(&rest.patch(&format!("/v1/issues/{issue}"), json!({"fields": fields})).await);
+    done(&rest.patch(&format!("/v1/issues/{issue}"), json!({"fields": long_fields(n)})).await);
 }
