@@ -40,6 +40,17 @@ async fn refused_upload_names_the_reason() {
     assert_eq!(module.code(422), "COMPONENT_IS_CORE_MODULE");
     assert!(module.body["detail"].as_str().unwrap().contains("tessera plugin build"), "{:#}", module.body);
     assert_eq!(send(&rest, vec![0; 300_001], wasm).await.code(413), "TOO_LARGE");
+    // A body without a length, one byte too long.
+    let parts = [vec![0_u8; 150_000], vec![0; 150_000], vec![0]].map(Ok::<_, std::io::Error>);
+    let body = reqwest::Body::wrap_stream(futures_util::stream::iter(parts));
+    let request = rest.request(Method::POST, "/v1/releases").header("content-type", wasm).body(body);
+    let refused = rest.send(request).await;
+    assert_eq!(refused.code(413), "TOO_LARGE");
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("more than 300000 bytes"),
+        "{:#}",
+        refused.body
+    );
     assert_eq!(send(&rest, vec![0; 10], "text/plain").await.status.as_u16(), 415);
     let component = component("required-fields");
     let mut cut = component.clone();

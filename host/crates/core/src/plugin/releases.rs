@@ -86,7 +86,7 @@ impl Releases {
             if let Some(existing) = self.store.release(ctx.tenant, admitted.digest).await? {
                 return Ok(Decision::nothing(existing));
             }
-            self.check_usage(ctx, size).await?;
+            check_quota(self.store.release_usage(ctx.tenant).await?, size, self.limits.tenant)?;
             self.check_version_is_new(ctx, &admitted).await?;
             let release =
                 Release { admitted: admitted.clone(), size, uploaded_at: ctx.now, uploaded_by: ctx.user() };
@@ -99,22 +99,6 @@ impl Releases {
         guard.disarm();
         self.plugins.keep(admitted.digest);
         Ok(release)
-    }
-
-    /// Refuses a release beyond the tenant's quota.
-    async fn check_usage(&self, ctx: &Ctx, size: u64) -> Result<()> {
-        let (count, bytes) = self.store.release_usage(ctx.tenant).await?;
-        let message = if count >= MAX_RELEASES {
-            format!("the tenant has the maximum of {MAX_RELEASES} releases; delete some")
-        } else if bytes.saturating_add(size) > self.limits.tenant {
-            let most = self.limits.tenant;
-            format!(
-                "the component has {size} bytes, and the tenant's releases have {bytes}; at most {most} in all: delete some"
-            )
-        } else {
-            return Ok(());
-        };
-        Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message))
     }
 
     /// Returns a release.
@@ -199,6 +183,20 @@ impl Releases {
     }
 }
 
+/// Refuses a release of `size` bytes beyond the tenant's quota of releases or of `most` bytes.
+fn check_quota((count, bytes): (u64, u64), size: u64, most: u64) -> Result<()> {
+    let message = if count >= MAX_RELEASES {
+        format!("the tenant has the maximum of {MAX_RELEASES} releases; delete some")
+    } else if bytes.saturating_add(size) > most {
+        format!(
+            "the component has {size} bytes, and the tenant's releases have {bytes}; at most {most} in all: delete some"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message))
+}
+
 /// Returns the release that a client names.
 pub(super) async fn load_release(store: &dyn Store, ctx: &Ctx, name: &ReleaseName) -> Result<Release> {
     let release = match name {
@@ -258,4 +256,19 @@ fn fact(ctx: &Ctx, fact_type: &'static str, release: &Release, version: u64) -> 
     ];
     let object = ObjectRef { kind: ObjectKind::Release, id: release.digest().to_string(), version };
     NewFact::new(ctx, fact_type, object, changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_have_a_quota_of_number_and_bytes() {
+        assert!(check_quota((MAX_RELEASES - 1, 90), 10, 100).is_ok());
+        for (usage, size, text) in [((MAX_RELEASES, 0), 10, "500 releases"), ((1, 90), 11, "at most 100")] {
+            let error = check_quota(usage, size, 100).unwrap_err();
+            assert_eq!(error.reason(), "TOO_LARGE");
+            assert!(error.message().contains(text), "{}", error.message());
+        }
+    }
 }
