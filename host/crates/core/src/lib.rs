@@ -12,6 +12,7 @@ pub mod changeset;
 pub mod command;
 pub mod ctx;
 pub mod error;
+pub mod fair;
 pub mod filter;
 pub mod id;
 pub mod idempotency;

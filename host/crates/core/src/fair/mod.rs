@@ -1,0 +1,15 @@
+//! Fair sharing between tenants: bounded waiting places for each tenant, and turns.
+//!
+//! The writer, the connections of a store, requests, compilations and background work all wait in a queue or a limiter of
+//! this module, so that one tenant's backlog neither delays another tenant nor takes the places of the host's own work.
+
+mod lanes;
+mod limiter;
+mod places;
+mod queue;
+mod work;
+
+pub use limiter::{FairLimiter, FairPermit, Permits};
+pub use places::{Owner, Places, Waiting};
+pub use queue::FairQueue;
+pub use work::WorkLimiter;

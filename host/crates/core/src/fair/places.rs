@@ -1,0 +1,168 @@
+//! Places of a queue: how many entries each tenant and the host may have in it, and when a refused caller may return.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::id::TenantId;
+
+/// How many refused callers of one tenant are told to return within the same second.
+const REFUSALS_PER_SECOND: u32 = 256;
+
+/// The longest time after which a refused caller is told to return.
+const MAX_RETRY_AFTER: u32 = 30;
+
+/// Who an entry belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Owner {
+    /// The host's own work.
+    Host,
+    /// A tenant.
+    Tenant(TenantId),
+    /// Callers whose tenant is not known yet. They share the places and permits of one tenant.
+    Unidentified,
+}
+
+impl From<TenantId> for Owner {
+    fn from(tenant: TenantId) -> Self {
+        Self::Tenant(tenant)
+    }
+}
+
+/// Limits of waiting entries.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    /// The most entries of all tenants together. A tenant may add one while more places are free than it has, so that
+    /// one tenant has at most half of them, and a tenant that has none finds one.
+    pub tenants: usize,
+    /// The most entries of the host, beside those of the tenants.
+    pub host: usize,
+    /// The message for a caller that is refused.
+    pub message: &'static str,
+}
+
+/// The places that are taken.
+#[derive(Debug)]
+pub struct Places {
+    limits: Waiting,
+    /// The number of all tenants' entries.
+    tenants: usize,
+    owners: HashMap<Owner, Usage>,
+}
+
+#[derive(Debug)]
+struct Usage {
+    taken: usize,
+    /// When the present second of refusals began, and how many there were since.
+    refused: (Instant, u32),
+}
+
+impl Usage {
+    fn new() -> Self {
+        Self { taken: 0, refused: (Instant::now(), 0) }
+    }
+}
+
+impl Places {
+    /// Creates free places.
+    #[must_use]
+    pub fn new(limits: Waiting) -> Self {
+        Self { limits, tenants: 0, owners: HashMap::new() }
+    }
+
+    /// Takes a place.
+    pub fn take(&mut self, owner: Owner) -> Result<()> {
+        let taken = self.taken(owner);
+        let is_free = match owner {
+            Owner::Host => taken < self.limits.host,
+            Owner::Tenant(_) | Owner::Unidentified => taken < self.limits.tenants - self.tenants,
+        };
+        if !is_free {
+            return Err(self.refuse(owner));
+        }
+        self.tenants += usize::from(owner != Owner::Host);
+        self.owners.entry(owner).or_insert_with(Usage::new).taken += 1;
+        Ok(())
+    }
+
+    /// Frees places that were taken.
+    pub fn free(&mut self, owner: Owner, places: usize) {
+        if let Entry::Occupied(mut usage) = self.owners.entry(owner) {
+            let freed = places.min(usage.get().taken);
+            usage.get_mut().taken -= freed;
+            self.tenants -= if owner == Owner::Host { 0 } else { freed };
+            if usage.get().taken == 0 {
+                usage.remove();
+            }
+        }
+    }
+
+    /// Returns the number of places that an owner has taken.
+    #[must_use]
+    pub fn taken(&self, owner: Owner) -> usize {
+        self.owners.get(&owner).map_or(0, |usage| usage.taken)
+    }
+
+    /// Returns the error of a refused caller. The more callers of an owner are refused within a second, the later they
+    /// are told to return: refusals, too, take time from what is carried out.
+    pub fn refuse(&mut self, owner: Owner) -> Error {
+        let refused = self.owners.get_mut(&owner).map_or(1, |usage| {
+            let (since, count) = &mut usage.refused;
+            if since.elapsed() >= Duration::from_secs(1) {
+                (*since, *count) = (Instant::now(), 0);
+            }
+            *count = count.saturating_add(1);
+            *count
+        });
+        let seconds = (1 + refused / REFUSALS_PER_SECOND).min(MAX_RETRY_AFTER);
+        Error::unavailable(self.limits.message, Duration::from_secs(seconds.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(tenants: usize, host: usize) -> Places {
+        Places::new(Waiting { tenants, host, message: "full" })
+    }
+
+    fn tenant() -> Owner {
+        Owner::Tenant(TenantId::generate())
+    }
+
+    fn fill(places: &mut Places, owner: Owner) -> usize {
+        std::iter::from_fn(|| places.take(owner).ok()).count()
+    }
+
+    #[test]
+    fn one_tenant_takes_half_and_each_further_one_a_part_of_the_rest() {
+        let mut places = places(12, 2);
+        let [first, second, third] = [tenant(), tenant(), tenant()];
+        assert_eq!(fill(&mut places, first), 6);
+        assert_eq!(fill(&mut places, second), 3);
+        assert_eq!(fill(&mut places, third), 2);
+        assert_eq!(fill(&mut places, Owner::Host), 2);
+        assert!(places.take(tenant()).is_ok() && places.take(tenant()).is_err());
+        places.free(first, 6);
+        assert_eq!(places.taken(first), 0);
+        assert!(places.take(second).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refused_callers_are_told_to_return_at_different_times() {
+        let mut places = places(2, 0);
+        let [greedy, other] = [tenant(), tenant()];
+        fill(&mut places, greedy);
+        let mut seconds = |owner| places.take(owner).map_err(|error| error.retry_after().unwrap().as_secs());
+        let told: Vec<_> = (0..REFUSALS_PER_SECOND * 3).map(|_| seconds(greedy).unwrap_err()).collect();
+        assert_eq!((told[0], told[300], told[600]), (1, 2, 3));
+        assert!((0..20_000).all(|_| seconds(greedy).unwrap_err() <= MAX_RETRY_AFTER.into()));
+        assert_eq!(seconds(other), Ok(()));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(seconds(greedy), Err(1));
+    }
+}
