@@ -1,6 +1,8 @@
 //! One queue for each event: commands that arrive while a transaction runs go together into the next one.
 //!
-//! A lone command is carried out at once. A full queue refuses at once. Hosts share only the rows of the pools.
+//! A lone command is carried out at once. A full queue refuses at once. A batch is bounded by its commands and by their
+//! units, so that neither its time nor its memory grows with what clients ask. Sweeps do not wait behind clients' commands,
+//! and have batches of their own. Hosts share only the rows of the pools.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, TenantId};
-use crate::inventory::job::is_exhausted;
+use crate::inventory::job::{MAX_BATCH_UNITS, is_exhausted};
 use crate::inventory::{Command, Job, JobOutcome};
 use crate::outbox::Feed;
 use crate::ports::{BatchResult, Store};
@@ -19,7 +21,7 @@ use crate::retry::Attempts;
 /// The most commands in one transaction.
 pub const MAX_BATCH: usize = 256;
 
-/// The most commands in the queue of one event.
+/// The most commands in the queue of one event. Sweeps are not counted.
 pub const MAX_WAITING: usize = 2_048;
 
 type Key = (TenantId, EventId);
@@ -55,6 +57,10 @@ impl EventBatcher {
     fn enqueue(&self, key: Key, entry: Entry) -> Result<()> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(queue) = queues.get_mut(&key) {
+            if entry.job.is_sweep() {
+                queue.push_front(entry);
+                return Ok(());
+            }
             if queue.len() >= MAX_WAITING {
                 let message = "too many requests wait for this event; try again a little later";
                 return Err(Error::unavailable(message, Duration::from_secs(1)));
@@ -92,12 +98,7 @@ impl EventBatcher {
     fn next_batch(&self, key: Key) -> Option<Vec<Entry>> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queues.get_mut(&key)?;
-        let mut batch = Vec::new();
-        while batch.len() < MAX_BATCH
-            && let Some(entry) = queue.pop_front()
-        {
-            batch.extend(drop_expired(entry));
-        }
+        let batch = take_batch(queue);
         if batch.is_empty() {
             queues.remove(&key);
             return None;
@@ -173,6 +174,25 @@ fn same_unavailable(error: &Error) -> Error {
     Error::unavailable(error.message(), error.retry_after().unwrap_or(Duration::from_secs(1)))
 }
 
+/// Takes the commands of the next transaction.
+fn take_batch(queue: &mut VecDeque<Entry>) -> Vec<Entry> {
+    let (mut batch, mut units) = (Vec::new(), 0);
+    while batch.len() < MAX_BATCH
+        && let Some(entry) = queue.pop_front_if(|entry| {
+            batch.is_empty() || (!entry.job.is_sweep() && units + entry.job.units <= MAX_BATCH_UNITS)
+        })
+    {
+        let Some(entry) = drop_expired(entry) else { continue };
+        units += entry.job.units;
+        let is_sweep = entry.job.is_sweep();
+        batch.push(entry);
+        if is_sweep {
+            break;
+        }
+    }
+    batch
+}
+
 /// Drops a command whose caller is gone or whose deadline has passed.
 fn drop_expired(entry: Entry) -> Option<Entry> {
     if entry.reply.is_closed() {
@@ -183,4 +203,67 @@ fn drop_expired(entry: Entry) -> Option<Entry> {
         return None;
     }
     Some(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ctx::{Ctx, IfVersion, Principal, Transport};
+    use crate::id::ReservationId;
+    use crate::time::Timestamp;
+
+    type Outcome = oneshot::Receiver<Result<JobOutcome>>;
+
+    fn entry(command: Command, units: usize) -> (Entry, Outcome) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let ctx = Ctx::new(
+            TenantId::generate(),
+            Principal::System,
+            "test".into(),
+            (Timestamp::default(), deadline),
+            Transport::Internal,
+        );
+        let (reply, outcome) = oneshot::channel();
+        (Entry { job: Arc::new(Job::new(&ctx, command, None).of_units(units)), reply }, outcome)
+    }
+
+    fn confirm(units: usize) -> (Entry, Outcome) {
+        let id = ReservationId::generate();
+        let payment_reference = "paid".to_owned();
+        entry(Command::Confirm { id, payment_reference, if_version: IfVersion::default() }, units)
+    }
+
+    fn units(batch: &[Entry]) -> Vec<usize> {
+        batch.iter().map(|entry| entry.job.units).collect()
+    }
+
+    #[test]
+    fn batches_are_bounded_by_units_and_by_commands() {
+        let sizes = [400, 600, 1, MAX_BATCH_UNITS, 3_000, 5];
+        let (entries, _outcomes): (Vec<_>, Vec<_>) = sizes.into_iter().map(confirm).unzip();
+        let mut queue = VecDeque::from(entries);
+        let mut batches = std::iter::from_fn(|| Some(units(&take_batch(&mut queue))));
+        assert_eq!(batches.next().unwrap(), [400, 600]);
+        assert_eq!(batches.next().unwrap(), [1]);
+        assert_eq!(batches.next().unwrap(), [MAX_BATCH_UNITS]);
+        assert_eq!(batches.next().unwrap(), [3_000]);
+        assert_eq!(batches.next().unwrap(), [5]);
+        let (entries, _outcomes): (Vec<_>, Vec<_>) = (0..MAX_BATCH + 1).map(|_| confirm(1)).unzip();
+        let mut queue = VecDeque::from(entries);
+        assert_eq!(take_batch(&mut queue).len(), MAX_BATCH);
+        assert_eq!(take_batch(&mut queue).len(), 1);
+    }
+
+    #[test]
+    fn sweeps_have_batches_of_their_own_and_commands_without_callers_are_dropped() {
+        let (first, _outcome) = confirm(2);
+        let (left, outcome) = confirm(MAX_BATCH_UNITS);
+        drop(outcome);
+        let (sweep, _swept) = entry(Command::Sweep, 1);
+        let (last, _last) = confirm(3);
+        let mut queue = VecDeque::from([left, first, sweep, last]);
+        assert_eq!(units(&take_batch(&mut queue)), [2]);
+        assert!(take_batch(&mut queue).iter().all(|entry| entry.job.is_sweep()));
+        assert_eq!(units(&take_batch(&mut queue)), [3]);
+    }
 }

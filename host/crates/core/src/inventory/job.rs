@@ -6,12 +6,16 @@ use std::time::Instant;
 
 use crate::ctx::{Ctx, IfVersion};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ReservationId, TicketId, TicketTypeId};
+use crate::fair::Owner;
+use crate::id::{ReservationId, TenantId, TicketId, TicketTypeId};
 use crate::idempotency::{IdempotencyRecord, RequestKey};
 use crate::inventory::Reservation;
 use crate::outbox::{Actor, NewFact, ObjectRef};
 use crate::time::Timestamp;
 use crate::value::Change;
+
+/// The most units of the commands in one batch, unless the first command alone has more.
+pub const MAX_BATCH_UNITS: usize = 1_000;
 
 /// A reservation command.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -82,6 +86,8 @@ pub struct Job {
     pub key: Option<RequestKey>,
     /// The command does not begin after this.
     pub deadline: Instant,
+    /// About how many units it changes, by which batches are bounded.
+    pub units: usize,
     actor: Actor,
     transport: Cow<'static, str>,
     request_id: Arc<str>,
@@ -103,15 +109,40 @@ impl Job {
     /// Creates the job of a request's command.
     #[must_use]
     pub fn new(ctx: &Ctx, command: Command, key: Option<RequestKey>) -> Self {
+        let units = match &command {
+            Command::Reserve(request) => request.lines.iter().map(|line| line.units.len()).sum(),
+            Command::Confirm { .. } | Command::Extend { .. } | Command::Release { .. } => 1,
+            Command::Sweep => MAX_BATCH_UNITS,
+        };
         Self {
             command,
             key,
             deadline: ctx.deadline,
+            units,
             actor: Actor::of(&ctx.principal),
             transport: ctx.transport.name().into(),
             request_id: Arc::clone(&ctx.request_id),
             principal: ctx.principal.to_string(),
         }
+    }
+
+    /// Sets the number of units of the reservation that the command changes.
+    #[must_use]
+    pub fn of_units(mut self, units: usize) -> Self {
+        self.units = units;
+        self
+    }
+
+    /// Returns whether the host submitted the command, not a client.
+    #[must_use]
+    pub fn is_sweep(&self) -> bool {
+        matches!(self.command, Command::Sweep)
+    }
+
+    /// Returns whose turn a batch of a tenant's event takes: sweeps are the host's own work.
+    #[must_use]
+    pub fn owner(tenant: TenantId, jobs: &[Arc<Self>]) -> Owner {
+        if jobs.iter().all(|job| job.is_sweep()) { Owner::Host } else { Owner::Tenant(tenant) }
     }
 
     /// Returns the principal of the request.

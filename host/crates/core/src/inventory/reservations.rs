@@ -159,10 +159,11 @@ impl Reservations {
         id: ReservationId,
         command: Command,
     ) -> Result<Reservation> {
-        let event = self.found(ctx, id).await?.event;
+        let before = self.found(ctx, id).await?;
         let in_flight = self.commands.enter(ctx, operation, &command)?;
         let key = in_flight.as_ref().map(|guard| guard.key().clone());
-        self.submit(ctx, event, Job::new(ctx, command, key)).await
+        let job = Job::new(ctx, command, key).of_units(before.units.len());
+        self.submit(ctx, before.event, job).await
     }
 
     async fn submit(&self, ctx: &Ctx, event: EventId, job: Job) -> Result<Reservation> {

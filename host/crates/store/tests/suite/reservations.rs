@@ -53,6 +53,23 @@ async fn reservation_goes_from_hold_to_confirmation(world: World) {
     assert!(of.iter().all(|fact| fact.body.event == Some(office.event.id)));
 }
 
+async fn sweep_ends_holds_in_slices_of_units(world: World) {
+    let holds = HoldRules { default: Some(2), min: Some(1), max: Some(2) };
+    let office = BoxOffice::open(world, None, |text| hold(text, holds)).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let jobs: Vec<_> =
+        (0..25).map(|number| office.reserve(&format!("buyer {number}"), &[(standing, 50)])).collect();
+    let held: Vec<_> = office.batch(&jobs).await.into_iter().map(|verdict| done(verdict).unwrap()).collect();
+    office.wait_for_end(&held[24]).await;
+    // 20 holds have 1,000 units.
+    for expected in [20, 5, 0] {
+        let swept = office.batch(&[office.job(Command::Sweep)]).await.pop().unwrap();
+        assert!(matches!(swept, Ok(JobOutcome::Swept(ended)) if ended == expected), "{swept:?}");
+    }
+    assert_eq!(office.counts(standing).await, Counts::default());
+    office.check().await;
+}
+
 async fn lines_on_one_pool_are_summed_and_atomic(world: World) {
     let office = BoxOffice::open(world, None, |_| ()).await;
     let shared = office.shared(5).await;
@@ -295,6 +312,7 @@ async fn concurrent_sales_do_not_oversell(world: World) {
 
 on_every_store! {
     reservation_goes_from_hold_to_confirmation,
+    sweep_ends_holds_in_slices_of_units,
     lines_on_one_pool_are_summed_and_atomic,
     each_command_of_a_batch_has_its_own_result,
     expired_hold_cannot_be_confirmed_and_returns_its_supply,

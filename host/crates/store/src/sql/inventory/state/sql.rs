@@ -7,6 +7,9 @@ use super::super::super::dialect;
 /// Due holds that are read at once.
 const DUE: u32 = 256;
 
+/// Units of the due holds that are read at once; the last one may exceed it.
+const DUE_UNITS: u32 = 1_000;
+
 /// Rows that a batch requires beside the event and its pools. Each combination has a statement of its own, so that
 /// rows that are not required cost nothing.
 #[derive(Clone, Copy)]
@@ -190,8 +193,11 @@ impl Further {
 /// Selects due holds; of a cancelled event all holds.
 fn due(columns: &str) -> String {
     format!(
-        "SELECT {columns} FROM reservations WHERE tenant_id = $1 AND event_id = $2 AND state = 'held'
-         AND expires_at <= CASE WHEN $6 THEN {} ELSE $5 END ORDER BY expires_at LIMIT {DUE}",
+        "SELECT {columns} FROM
+          (SELECT h.*, SUM(h.quantity) OVER (ORDER BY h.expires_at, h.id) - h.quantity AS units_before FROM
+           (SELECT * FROM reservations WHERE tenant_id = $1 AND event_id = $2 AND state = 'held'
+            AND expires_at <= CASE WHEN $6 THEN {} ELSE $5 END ORDER BY expires_at, id LIMIT {DUE}) h) d
+         WHERE units_before < {DUE_UNITS}",
         dialect::FOREVER
     )
 }
