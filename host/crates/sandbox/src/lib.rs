@@ -7,7 +7,6 @@ mod bindings;
 mod call_state;
 mod code_cache;
 mod compile_child;
-mod compile_queue;
 mod compiler;
 mod component_check;
 mod config;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
+use tessera_core::fair::{FairLimiter, Owner, Permits, Waiting};
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
     AdmittedComponent, Call, CallLimits, Digest, Failure, FailureReason, Footprint, Manifest, Outcome,
@@ -18,7 +19,6 @@ use wasmtime::component::{Component, Linker};
 
 use crate::call_state::CallState;
 use crate::code_cache::{CodeCache, MachineCode, StagedCode};
-use crate::compile_queue::CompileQueue;
 use crate::config::SandboxConfig;
 use crate::contract::{Contract, TypeMismatch};
 use crate::engine::new_engine;
@@ -47,11 +47,20 @@ const COMPILE_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Why a component was not compiled.
 const COMPILERS_BUSY: &str = "too many components are being compiled; try again later";
 
+/// Compilations that wait: 32 of a tenant.
+const WAITING_COMPILATIONS: Waiting = Waiting { tenants: 64, host: 64, message: COMPILERS_BUSY };
+
 /// Why a call was refused for want of a place.
 const CALLS_BUSY: &str = "too many calls of the tenant's plugins are running";
 
 /// Why a schema was not checked.
 const SCHEMAS_BUSY: &str = "too many schemas of the tenant's plugins are being checked";
+
+/// Limits compilations: one at a time of each tenant, tenants in turn. The host's own take turns as those of one more
+/// tenant that may have all permits.
+fn compile_limiter(limit: usize) -> Arc<FairLimiter> {
+    FairLimiter::new(Permits { shared: limit.max(1), tenant: 1, host: 0 }, WAITING_COMPILATIONS)
+}
 
 /// Runs the plugins of a host.
 pub struct Sandbox {
@@ -63,7 +72,7 @@ pub struct Sandbox {
     ticker: EpochTicker,
     pub(crate) scheduler: Scheduler,
     releases: ReleaseCache<LoadedRelease>,
-    compile_queue: Arc<CompileQueue>,
+    compilations: Arc<FairLimiter>,
     /// A lock for each release that is being loaded, so that it is compiled once.
     loading: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
     /// Releases that were uploaded and are not kept yet, with their machine code if it is not in the cache.
@@ -118,7 +127,7 @@ impl Sandbox {
         let ticker = EpochTicker::start(&engine)?;
         Ok(Self {
             releases: ReleaseCache::new(config.idle_releases),
-            compile_queue: CompileQueue::new(config.compilations),
+            compilations: compile_limiter(config.compilations),
             config,
             engine,
             linker,
@@ -226,7 +235,8 @@ impl Sandbox {
                 cache = None;
             }
         }
-        let Some(_permit) = self.compile_queue.acquire(tenant, turn).await else {
+        let owner = tenant.map_or(Owner::Host, Owner::Tenant);
+        let Ok(_permit) = self.compilations.acquire(owner, turn).await else {
             return Err(Error::unavailable(COMPILERS_BUSY, COMPILE_RETRY_AFTER));
         };
         let code = MachineCode::new(compiler::compile(&self.config, bytes).await?);

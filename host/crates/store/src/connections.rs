@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use sqlx::pool::{Pool, PoolConnection};
 use sqlx::{Connection, Database};
 use tessera_core::Result;
+use tessera_core::fair::FairPermit;
 
-use crate::fair::{ACQUIRE_TIMEOUT, Permit};
+use crate::limits::ACQUIRE_TIMEOUT;
 
 /// A connection that was idle for longer is pinged before use.
 pub(crate) const MAX_IDLE: Duration = Duration::from_secs(2);
@@ -27,7 +28,7 @@ pub(crate) struct Connections<DB: Database> {
 pub(crate) struct Reader<DB: Database> {
     conn: PoolConnection<DB>,
     from: Connections<DB>,
-    _permit: Permit,
+    _permit: FairPermit,
 }
 
 impl<DB: Database> Connections<DB> {
@@ -51,7 +52,7 @@ impl<DB: Database> Connections<DB> {
     }
 
     /// Takes a connection for reads.
-    pub(crate) async fn read(&self, permit: Permit) -> Result<Reader<DB>, sqlx::Error> {
+    pub(crate) async fn read(&self, permit: FairPermit) -> Result<Reader<DB>, sqlx::Error> {
         Ok(Reader { conn: self.acquire().await?, from: self.clone(), _permit: permit })
     }
 

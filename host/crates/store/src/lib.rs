@@ -15,7 +15,7 @@ mod codec;
 mod connections;
 mod error;
 mod event_cache;
-mod fair;
+mod limits;
 mod migrations;
 mod notifier;
 mod postgres;

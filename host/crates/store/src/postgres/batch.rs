@@ -16,6 +16,7 @@ use super::shared::Shared;
 use super::sql::inventory::batch::{self, Batch};
 use super::sql::inventory::cached_event::CachedEvent;
 use crate::error::{db_error, is_outcome_unknown};
+use crate::limits;
 
 type Event = (TenantId, EventId);
 
@@ -28,7 +29,7 @@ fn begin((tenant, event): Event) -> String {
 
 /// Executes a batch when a connection is free.
 pub(super) async fn run(shared: &Shared, of: Event, jobs: &[Arc<Job>]) -> Result<BatchResult> {
-    let _permit = shared.limiter.acquire(of.0).await?;
+    let _permit = limits::acquire(&shared.limiter, Job::owner(of.0, jobs)).await?;
     let mut conn = shared.pool.acquire().await.map_err(db_error)?;
     let cached = shared.cached_events.get(of);
     if let Some(cached) = cached.as_deref()

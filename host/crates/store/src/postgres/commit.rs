@@ -13,6 +13,7 @@ use super::shared::Shared;
 use super::sql::apply::{Applied, apply};
 use super::sql::idempotency;
 use crate::error::{db_error, is_connection_lost};
+use crate::limits;
 
 /// How long the outcome of a write is queried after a lost answer.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -24,7 +25,7 @@ pub(super) async fn run(shared: &Arc<Shared>, changeset: &Changeset, mut reply: 
     let permit = tokio::select! {
         biased;
         () = reply.closed() => return,
-        permit = shared.limiter.acquire(changeset.tenant) => permit,
+        permit = limits::acquire(&shared.limiter, changeset.tenant.into()) => permit,
     };
     let verdict = match permit {
         Err(error) => Err(error),

@@ -1,5 +1,5 @@
-//! Batches of new issues. Changesets of a tenant that only insert issues and their timers, and arrive while others are being
-//! written, are written together by one statement, which is a transaction of its own: the server spends more on starting
+//! Batches of new issues. Changesets that only insert issues of one project and their timers, and arrive while others are
+//! being written, are written together by one statement, which is a transaction of its own: the server spends more on starting
 //! a statement than on writing a row. The statement fails if any expectation does not hold; then each changeset is
 //! written by itself, and gets its own result.
 
@@ -11,46 +11,48 @@ use tessera_core::id::{IssueId, TenantId};
 use tessera_core::{Error, ErrorKind, Result};
 
 use super::commit::{notify_committed, settle, transact};
-use super::issue_queue::{Reply, Waiting, copy_of, reply_all};
+use super::issue_queue::{Key, Reply, Waiting, copy_of, reply_all};
 use super::issue_statement::{NewIssues, parts};
 use super::shared::Shared;
 use super::statements;
 use crate::error::{db_error, is_outcome_unknown};
+use crate::limits;
 
 /// Removes the queue if its task panics: the waiting callers get an error, and the next caller starts a new task.
 struct QueueGuard<'a> {
     shared: &'a Shared,
-    tenant: TenantId,
+    key: Key,
 }
 
 impl Drop for QueueGuard<'_> {
     fn drop(&mut self) {
-        self.shared.issue_queues.remove(self.tenant);
+        self.shared.issue_queues.remove(self.key);
     }
 }
 
-/// Returns whether a changeset only inserts issues and their timers.
-pub(super) fn is_batchable(changeset: &Changeset) -> bool {
-    NewIssues::of(changeset).is_some()
+/// Returns the project of a changeset that only inserts issues of one project and their timers.
+pub(super) fn project(changeset: &Changeset) -> Option<Key> {
+    let new = NewIssues::of(changeset)?;
+    let project = new.issues.first()?.project;
+    new.issues.iter().all(|issue| issue.project == project).then_some((changeset.tenant, project))
 }
 
-/// Queues such a changeset, and starts a task for the tenant unless one is running.
-pub(super) fn submit(shared: &Arc<Shared>, changeset: Changeset, reply: Reply) {
-    let tenant = changeset.tenant;
-    if shared.issue_queues.push(Waiting { changeset, reply }) {
+/// Queues such a changeset, and starts a task for the project unless one is running.
+pub(super) fn submit(shared: &Arc<Shared>, key: Key, changeset: Changeset, reply: Reply) {
+    if shared.issue_queues.push(key, Waiting { changeset, reply }) {
         let own = Arc::clone(shared);
-        shared.writes.spawn(async move { run(&own, tenant).await });
+        shared.writes.spawn(async move { run(&own, key).await });
     }
 }
 
-async fn run(shared: &Arc<Shared>, tenant: TenantId) {
-    let guard = QueueGuard { shared, tenant };
-    while shared.issue_queues.is_waiting(tenant) {
-        let permit = shared.limiter.acquire(tenant).await;
-        let mut batch = shared.issue_queues.take(tenant);
+async fn run(shared: &Arc<Shared>, key: Key) {
+    let guard = QueueGuard { shared, key };
+    while shared.issue_queues.is_waiting(key) {
+        let permit = limits::acquire(&shared.limiter, key.0.into()).await;
+        let mut batch = shared.issue_queues.take(key);
         batch.retain(|waiting| !waiting.reply.is_closed());
         match permit {
-            Ok(_permit) => write_and_reply(shared, tenant, batch).await,
+            Ok(_permit) => write_and_reply(shared, key.0, batch).await,
             Err(error) => reply_all(batch, || Err(copy_of(&error))),
         }
     }
@@ -58,7 +60,7 @@ async fn run(shared: &Arc<Shared>, tenant: TenantId) {
     std::mem::forget(guard);
 }
 
-/// Writes changesets of a tenant and replies to each caller.
+/// Writes changesets of a project and replies to each caller.
 async fn write_and_reply(shared: &Shared, tenant: TenantId, batch: Vec<Waiting>) {
     let now = Instant::now();
     let (batch, late): (Vec<_>, Vec<_>) =

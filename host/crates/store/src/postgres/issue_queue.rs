@@ -1,4 +1,4 @@
-//! Changesets of new issues that wait to be written, by tenant.
+//! Changesets of new issues that wait to be written, by project.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -6,11 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tessera_core::changeset::{Changeset, Committed};
-use tessera_core::id::TenantId;
+use tessera_core::fair::Places;
+use tessera_core::id::{ProjectId, TenantId};
 use tessera_core::{Error, Result};
 use tokio::sync::oneshot;
 
-use crate::fair::{MAX_WAITING, queue_full};
+use crate::limits::WAITING;
 
 /// Changesets that are written by one statement.
 const MAX_BATCH: usize = 64;
@@ -24,18 +25,33 @@ pub(super) struct Waiting {
     pub(super) reply: Reply,
 }
 
-/// Waiting changesets by tenant. Each tenant with an entry has a task that writes them.
-#[derive(Default)]
-pub(super) struct Queues(Mutex<HashMap<TenantId, VecDeque<Waiting>>>);
+/// The project whose new issues are written together: whoever waits for a lock of one project holds up no other.
+pub(super) type Key = (TenantId, ProjectId);
+
+/// Waiting changesets by project. Each project with an entry has a task that writes them.
+pub(super) struct Queues(Mutex<State>);
+
+struct State {
+    places: Places,
+    queues: HashMap<Key, VecDeque<Waiting>>,
+}
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self(Mutex::new(State { places: Places::new(WAITING), queues: HashMap::new() }))
+    }
+}
 
 impl Queues {
-    /// Queues a changeset and returns whether a task must be started for the tenant.
-    pub(super) fn push(&self, waiting: Waiting) -> bool {
-        match self.lock().entry(waiting.changeset.tenant) {
-            Entry::Occupied(queue) if queue.get().len() >= MAX_WAITING => {
-                reply_all(vec![waiting], || Err(queue_full()));
-                false
-            }
+    /// Queues a changeset and returns whether a task must be started for the project.
+    pub(super) fn push(&self, key: Key, waiting: Waiting) -> bool {
+        let mut state = self.lock();
+        if let Err(refusal) = state.places.take(key.0.into()) {
+            drop(state);
+            reply_all(vec![waiting], || Err(copy_of(&refusal)));
+            return false;
+        }
+        match state.queues.entry(key) {
             Entry::Occupied(queue) => {
                 queue.into_mut().push_back(waiting);
                 false
@@ -48,28 +64,32 @@ impl Queues {
     }
 
     /// Returns whether a changeset waits; if none does, removes the queue.
-    pub(super) fn is_waiting(&self, tenant: TenantId) -> bool {
-        let mut queues = self.lock();
-        let waiting = queues.get(&tenant).is_some_and(|queue| !queue.is_empty());
+    pub(super) fn is_waiting(&self, key: Key) -> bool {
+        let mut state = self.lock();
+        let waiting = state.queues.get(&key).is_some_and(|queue| !queue.is_empty());
         if !waiting {
-            queues.remove(&tenant);
+            state.queues.remove(&key);
         }
         waiting
     }
 
     /// Takes the next changesets, at most [`MAX_BATCH`].
-    pub(super) fn take(&self, tenant: TenantId) -> Vec<Waiting> {
-        let mut queues = self.lock();
-        let queue = queues.get_mut(&tenant).map(|queue| queue.drain(..queue.len().min(MAX_BATCH)));
-        queue.into_iter().flatten().collect()
+    pub(super) fn take(&self, key: Key) -> Vec<Waiting> {
+        let mut state = self.lock();
+        let queue = state.queues.get_mut(&key).map(|queue| queue.drain(..queue.len().min(MAX_BATCH)));
+        let batch: Vec<_> = queue.into_iter().flatten().collect();
+        state.places.free(key.0.into(), batch.len());
+        batch
     }
 
-    /// Removes the queue of a tenant whose task ended early, which drops the replies.
-    pub(super) fn remove(&self, tenant: TenantId) {
-        self.lock().remove(&tenant);
+    /// Removes the queue of a project whose task ended early, which drops the replies.
+    pub(super) fn remove(&self, key: Key) {
+        let mut state = self.lock();
+        let queue = state.queues.remove(&key).unwrap_or_default();
+        state.places.free(key.0.into(), queue.len());
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, VecDeque<Waiting>>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor};
 use tessera_core::changeset::{Changeset, Committed};
+use tessera_core::fair::Owner;
 use tessera_core::id::{EventId, TenantId};
 use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::Scope;
@@ -23,7 +24,7 @@ use crate::clock::Clock;
 use crate::connections::{Connections, MAX_IDLE, Reader};
 use crate::error::{db_error, unavailable, unavailable_because};
 use crate::event_cache::EventCache;
-use crate::fair::{ACQUIRE_TIMEOUT, HOST, Limiter};
+use crate::limits::{self, ACQUIRE_TIMEOUT, connection_limiter};
 use crate::migrations::POSTGRES_MIGRATOR;
 use crate::notifier::Notifier;
 
@@ -49,6 +50,9 @@ mod tasks;
 
 /// Connections that are reserved for the sequencer, the listener, the notifier and the clock.
 const OWN_CONNECTIONS: u32 = 4;
+
+/// Connections that are reserved for the host's own reads and writes: sweeps, leases, readiness.
+const HOST_CONNECTIONS: u32 = 2;
 
 /// Timeout of a connection attempt; long enough for a restart of the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -99,13 +103,13 @@ impl DbStore {
     pub(crate) async fn open(options: PgConnectOptions, max_connections: u32, host: &str) -> Result<Self> {
         let options = options.application_name("tessera");
         migrate(options.clone()).await?;
-        let for_requests = max_connections.saturating_sub(OWN_CONNECTIONS).max(1);
-        let pool = connect(options, for_requests + OWN_CONNECTIONS).await?;
+        let for_requests = max_connections.saturating_sub(OWN_CONNECTIONS + HOST_CONNECTIONS).max(1);
+        let pool = connect(options, for_requests + OWN_CONNECTIONS + HOST_CONNECTIONS).await?;
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             host: host.to_owned(),
             pool: Connections::new(pool),
-            limiter: Limiter::new(for_requests as usize),
+            limiter: connection_limiter(for_requests, HOST_CONNECTIONS),
             clock: Clock::new(),
             notifier: Notifier::default(),
             cached_events: EventCache::default(),
@@ -123,8 +127,8 @@ impl DbStore {
         Ok(Self { shared, _stop: stop.drop_guard() })
     }
 
-    async fn read(&self, tenant: TenantId) -> Result<Reader<Db>> {
-        let permit = self.shared.limiter.acquire(tenant).await?;
+    async fn read(&self, owner: impl Into<Owner>) -> Result<Reader<Db>> {
+        let permit = limits::acquire(&self.shared.limiter, owner.into()).await?;
         self.shared.pool.read(permit).await.map_err(db_error)
     }
 
@@ -153,8 +157,8 @@ impl Store for DbStore {
             return Err(unavailable_because("the store is closed"));
         }
         let (reply, answer) = oneshot::channel();
-        if issue_batch::is_batchable(&changeset) {
-            issue_batch::submit(&self.shared, changeset, reply);
+        if let Some(key) = issue_batch::project(&changeset) {
+            issue_batch::submit(&self.shared, key, changeset, reply);
         } else {
             let shared = Arc::clone(&self.shared);
             self.shared.writes.spawn(async move { commit::run(&shared, &changeset, reply).await });
@@ -171,6 +175,7 @@ impl Store for DbStore {
     }
 
     async fn ping(&self) -> Result<()> {
+        let _permit = limits::acquire(&self.shared.limiter, Owner::Host).await?;
         let mut conn = self.shared.pool.acquire().await.map_err(db_error)?;
         let ping = sqlx::query("SELECT 1").execute(&mut *conn);
         match tokio::time::timeout(ACQUIRE_TIMEOUT, ping).await {
@@ -190,7 +195,7 @@ impl Store for DbStore {
 
     async fn secret_fingerprint(&self, mine: [u8; 32]) -> Result<[u8; 32]> {
         self.maintenance(Maintenance::Secret { fingerprint: mine }).await?;
-        maintenance::secret(&mut *self.read(HOST).await?).await
+        maintenance::secret(&mut *self.read(Owner::Host).await?).await
     }
 
     async fn close(&self) {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tessera_core::Result;
+use tessera_core::fair::{FairLimiter, Owner};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,14 +18,14 @@ use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::error::db_error;
 use crate::event_cache::EventCache;
-use crate::fair::Limiter;
+use crate::limits;
 use crate::notifier::Notifier;
 
 /// State that the store shares with its tasks.
 pub(super) struct Shared {
     pub(super) host: String,
     pub(super) pool: Connections<Db>,
-    pub(super) limiter: Arc<Limiter>,
+    pub(super) limiter: Arc<FairLimiter>,
     pub(super) clock: Clock,
     pub(super) notifier: Notifier,
     /// Events of recent batches.
@@ -46,6 +47,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) async fn maintenance(&self, maintenance: &Maintenance) -> Result<u64> {
+        let _permit = limits::acquire(&self.limiter, Owner::Host).await?;
         let mut conn = self.pool.acquire().await.map_err(db_error)?;
         maintenance::run(&mut conn, maintenance).await
     }

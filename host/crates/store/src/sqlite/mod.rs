@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::sqlite::SqlitePoolOptions;
 use tessera_core::changeset::{Changeset, Committed};
+use tessera_core::fair::{FairQueue, Owner};
 use tessera_core::id::{EventId, TenantId};
 use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::Scope;
@@ -22,7 +23,7 @@ use crate::clock::{Clock, SYNC_INTERVAL};
 use crate::connections::{Connections, Reader};
 use crate::error::{db_error, unavailable_because};
 use crate::event_cache::EventCache;
-use crate::fair::{ACQUIRE_TIMEOUT, FairQueue, HOST, Limiter};
+use crate::limits::{self, ACQUIRE_TIMEOUT, WAITING, connection_limiter};
 use crate::notifier::Notifier;
 
 use self::dialect::Db;
@@ -44,8 +45,11 @@ mod sql;
 mod statements;
 mod writer;
 
-/// Number of reading connections.
-const READERS: u32 = 4;
+/// Number of reading connections that tenants share, of which one tenant uses four.
+const READERS: u32 = 5;
+
+/// Number of reading connections of the host.
+const HOST_READERS: u32 = 1;
 
 /// The store.
 pub(crate) struct DbStore {
@@ -72,7 +76,7 @@ impl DbStore {
     async fn open(file: DatabaseFile, host: &str) -> Result<Self> {
         let writer = file.open().await?;
         let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
+            .max_connections(READERS + HOST_READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
             .connect_with(file.to_read())
@@ -82,9 +86,9 @@ impl DbStore {
         let shared = Arc::new(Shared {
             host: host.to_owned(),
             file,
-            queue: FairQueue::new(),
+            queue: FairQueue::new(WAITING),
             readers: Connections::new(readers),
-            limiter: Limiter::new(READERS as usize),
+            limiter: connection_limiter(READERS, HOST_READERS),
             clock: Clock::new(),
             notifier: Notifier::default(),
             cached_events: EventCache::default(),
@@ -105,8 +109,8 @@ impl DbStore {
         Ok(Self { shared, _stop: stop.drop_guard() })
     }
 
-    async fn read(&self, tenant: TenantId) -> Result<Reader<Db>> {
-        let permit = self.shared.limiter.acquire(tenant).await?;
+    async fn read(&self, owner: impl Into<Owner>) -> Result<Reader<Db>> {
+        let permit = limits::acquire(&self.shared.limiter, owner.into()).await?;
         self.shared.readers.read(permit).await.map_err(db_error)
     }
 
@@ -115,21 +119,21 @@ impl DbStore {
     }
 
     /// Queues a write and waits for its outcome.
-    async fn write(&self, tenant: TenantId, op: WriteOp) -> Result<Outcome> {
+    async fn write(&self, owner: impl Into<Owner>, op: WriteOp) -> Result<Outcome> {
         let (reply, answer) = oneshot::channel();
-        self.shared.queue.push(tenant, WriteRequest { op, reply })?;
+        self.shared.queue.push(owner.into(), op.cost(), WriteRequest { op, reply })?;
         answer.await.unwrap_or_else(|_| Err(unavailable_because("the writer stopped without an answer")))
     }
 
     async fn maintenance(&self, maintenance: Maintenance) -> Result<u64> {
-        match self.write(HOST, WriteOp::Maintenance(maintenance)).await? {
+        match self.write(Owner::Host, WriteOp::Maintenance(maintenance)).await? {
             Outcome::Rows(rows) => Ok(rows),
             Outcome::Committed(_) | Outcome::Batch(_) => Err(unexpected_outcome()),
         }
     }
 
     async fn batch(&self, tenant: TenantId, event: EventId, jobs: Vec<Arc<Job>>) -> Result<BatchResult> {
-        match self.write(tenant, WriteOp::Batch(tenant, event, jobs)).await? {
+        match self.write(Job::owner(tenant, &jobs), WriteOp::Batch(tenant, event, jobs)).await? {
             Outcome::Batch(done) => Ok(BatchResult { outcomes: done.verdicts, objects: done.objects }),
             Outcome::Committed(_) | Outcome::Rows(_) => Err(unexpected_outcome()),
         }
@@ -158,7 +162,7 @@ impl Store for DbStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        let mut conn = self.read(HOST).await?;
+        let mut conn = self.read(Owner::Host).await?;
         sqlx::query("SELECT 1").execute(&mut *conn).await.map_err(db_error)?;
         Ok(())
     }
@@ -174,7 +178,7 @@ impl Store for DbStore {
 
     async fn secret_fingerprint(&self, mine: [u8; 32]) -> Result<[u8; 32]> {
         self.maintenance(Maintenance::Secret { fingerprint: mine }).await?;
-        sql::maintenance::secret(&mut *self.read(HOST).await?).await
+        sql::maintenance::secret(&mut *self.read(Owner::Host).await?).await
     }
 
     async fn close(&self) {

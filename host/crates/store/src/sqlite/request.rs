@@ -26,6 +26,18 @@ pub(super) enum WriteOp {
     Maintenance(Maintenance),
 }
 
+impl WriteOp {
+    /// Returns about how many rows it writes.
+    pub(super) fn cost(&self) -> u64 {
+        let rows = match self {
+            Self::Changeset(changeset) => changeset.writes.len() + changeset.facts.len(),
+            Self::Batch(_, _, jobs) => jobs.iter().map(|job| job.units).sum(),
+            Self::Maintenance(_) => 1,
+        };
+        rows as u64
+    }
+}
+
 /// Outcome of a write.
 pub(super) enum Outcome {
     Committed(Committed),

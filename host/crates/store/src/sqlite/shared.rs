@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tessera_core::fair::{FairLimiter, FairQueue};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,7 +14,6 @@ use super::sql::inventory::cached_event::CachedEvent;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::event_cache::EventCache;
-use crate::fair::{FairQueue, Limiter};
 use crate::notifier::Notifier;
 
 /// State that the store shares with its tasks.
@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub(super) file: DatabaseFile,
     pub(super) queue: FairQueue<WriteRequest>,
     pub(super) readers: Connections<Db>,
-    pub(super) limiter: Arc<Limiter>,
+    pub(super) limiter: Arc<FairLimiter>,
     pub(super) clock: Clock,
     pub(super) notifier: Notifier,
     /// Events of recent batches.

@@ -18,13 +18,16 @@ use crate::error::{db_error, is_domain_error};
 /// Maximum number of requests in one transaction.
 const MAX_BATCH: usize = 64;
 
+/// Maximum cost of the requests in one transaction, unless the first alone exceeds it.
+const MAX_COST: u64 = 1_000;
+
 /// Starts the task, which runs until the queue is closed and empty.
 pub(super) fn spawn(shared: &Arc<Shared>, conn: SqliteConnection) {
     let own = Arc::clone(shared);
     shared.tasks.spawn(async move {
         let _abandon = Abandon(Arc::clone(&own));
         let mut writer = Writer { shared: Arc::clone(&own), conn: Some(conn) };
-        while let Some(requests) = own.queue.pop(MAX_BATCH).await {
+        while let Some(requests) = own.queue.pop(MAX_BATCH, MAX_COST).await {
             writer.run(requests).await;
         }
         writer.close().await;

@@ -1,11 +1,11 @@
 //! Reading halves of the store's ports, over the queries.
 
 use tessera_core::Result;
+use tessera_core::fair::Owner;
 
 use super::super::DbStore;
 use super::Db;
 use crate::connections::Reader;
-use crate::fair::HOST;
 
 /// Runs a query on a reader and returns the reader to the pool.
 macro_rules! read {
@@ -28,6 +28,6 @@ mod tracker;
 impl DbStore {
     /// Takes a reader for the host's own queries.
     async fn host_reader(&self) -> Result<Reader<Db>> {
-        self.read(HOST).await
+        self.read(Owner::Host).await
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use tessera_core::Result;
+use tessera_core::fair::Owner;
 use tessera_core::id::{KeyId, TenantId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::ports::TenancyStore;
@@ -17,15 +18,15 @@ impl TenancyStore for DbStore {
     }
 
     async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
-        read!(self.host_reader().await?, tenant::by_slug, slug)
+        read!(self.read(Owner::Unidentified).await?, tenant::by_slug, slug)
     }
 
     async fn tenants(&self, page: &PageRequest) -> Result<Page<Tenant>> {
-        read!(self.host_reader().await?, tenant::list, page)
+        read!(self.read(Owner::Unidentified).await?, tenant::list, page)
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<StoredKey>> {
-        read!(self.host_reader().await?, key::get, id)
+        read!(self.read(Owner::Unidentified).await?, key::get, id)
     }
 
     async fn keys(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<ApiKey>> {
