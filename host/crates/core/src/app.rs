@@ -24,6 +24,7 @@ use crate::time::Timestamp;
 use crate::tracker::{Comments, Issues, Links, Projects, Users};
 
 mod background;
+mod tenant_work;
 
 /// Limits that an operator sets.
 #[derive(Clone, Copy, Debug)]

@@ -17,9 +17,9 @@ macro_rules! step {
     };
 }
 
-const SQLITE: &[Step] = &[step!("sqlite/0001_baseline.sql")];
+const SQLITE: &[Step] = &[step!("sqlite/0001_baseline.sql"), step!("sqlite/0002_due_by_tenant.sql")];
 
-const POSTGRES: &[Step] = &[step!("postgres/0001_baseline.sql")];
+const POSTGRES: &[Step] = &[step!("postgres/0001_baseline.sql"), step!("postgres/0002_due_by_tenant.sql")];
 
 /// The migrations of SQLite.
 pub(crate) static SQLITE_MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(SQLITE));

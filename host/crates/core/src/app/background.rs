@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::tenant_work::{Lease, Schedule};
 use crate::error::Result;
+use crate::ports::DueWork;
 use crate::tracker::Purger;
 
 /// The interval of maintenance rounds.
@@ -16,16 +18,21 @@ const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(5);
 const REFUSED_LOGINS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often a host looks for due timers.
-const TIMER_INTERVAL: Duration = Duration::from_secs(1);
+const TIMER_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often a host looks for due holds, and the duration of its lease. A hold ends at most two seconds late, even if
-/// the host with the lease is gone.
-const HOLD_INTERVAL: Duration = Duration::from_millis(400);
-const HOLD_LEASE: Duration = Duration::from_millis(1_200);
+/// How many timers a host fires at once, and how many of one tenant.
+const TIMERS_AT_ONCE: (usize, usize) = (64, 4);
 
-/// How often a host looks for queues that need work, and the duration of its lease.
-const QUEUE_INTERVAL: Duration = Duration::from_millis(400);
-const QUEUE_LEASE: Duration = Duration::from_millis(1_200);
+/// How often a host looks for due holds and for queues that need work, and the duration of its lease. A hold ends at
+/// most two seconds late, even if the host with the lease is gone.
+const SALE_INTERVAL: Duration = Duration::from_millis(400);
+const SALE_LEASE: Duration = Duration::from_millis(1_200);
+
+/// How many events a host works on at once, and how many of one tenant.
+const EVENTS_AT_ONCE: (usize, usize) = (64, 4);
+
+/// How many purges, ends of locks and ends of events are in progress at once, and how many of one tenant.
+const MAINTENANCE_AT_ONCE: (usize, usize) = (8, 1);
 
 /// How many rows of deleted events are purged in one round.
 const MAX_PURGED: u32 = 1_000;
@@ -73,74 +80,95 @@ impl App {
 
     /// Fires due timers until cancelled.
     pub async fn fire_timers(&self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            match self.timers.run().await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(?error, "timers not fired; retrying"),
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(TIMER_INTERVAL) => {}
-            }
-        }
+        let schedule = Schedule {
+            work: DueWork::Timers,
+            interval: TIMER_INTERVAL,
+            lease: None,
+            at_once: TIMERS_AT_ONCE,
+        };
+        let timers = self.timers.clone();
+        let round = move |tenant, limiter: Arc<_>| {
+            let timers = timers.clone();
+            async move { timers.fire_due(tenant, &limiter).await }
+        };
+        schedule.run(&self.store, (&stop, None), round).await;
     }
 
     /// Ends due holds until cancelled, on one host at a time.
     pub async fn sweep_holds(&self, host: &str, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            match self.sweep_holds_once(host).await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(?error, "holds not ended; retrying"),
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(HOLD_INTERVAL) => {}
-            }
-        }
-    }
-
-    async fn sweep_holds_once(&self, host: &str) -> Result<bool> {
-        let due = self.reservations.due().await?;
-        // Only with work to do, so that an idle host writes nothing.
-        if due.is_empty() || !self.store.lease("holds", host, HOLD_LEASE).await? {
-            return Ok(false);
-        }
-        self.reservations.sweep(due).await
+        let lease = Lease { name: "holds", holder: host.to_owned(), span: SALE_LEASE };
+        let schedule = Schedule {
+            work: DueWork::Holds,
+            interval: SALE_INTERVAL,
+            lease: Some(lease),
+            at_once: EVENTS_AT_ONCE,
+        };
+        let reservations = self.reservations.clone();
+        let round = move |tenant, limiter: Arc<_>| {
+            let reservations = reservations.clone();
+            async move { reservations.sweep(tenant, &limiter).await }
+        };
+        schedule.run(&self.store, (&stop, None), round).await;
     }
 
     /// Advances queues until cancelled, on one host at a time.
     pub async fn run_queue_worker(&self, host: &str, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            match self.advance_queues_once(host).await {
-                // Ended bookings make room for the next ones.
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(?error, "queues not advanced; retrying"),
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.queue_changed.notified() => {}
-                () = tokio::time::sleep(QUEUE_INTERVAL) => {}
-            }
-        }
-    }
-
-    async fn advance_queues_once(&self, host: &str) -> Result<bool> {
-        let due = self.queue_worker.due().await?;
-        if due.is_empty() || !self.store.lease("queues", host, QUEUE_LEASE).await? {
-            return Ok(false);
-        }
-        self.queue_worker.advance(due).await
+        let lease = Lease { name: "queues", holder: host.to_owned(), span: SALE_LEASE };
+        let schedule = Schedule {
+            work: DueWork::Queues,
+            interval: SALE_INTERVAL,
+            lease: Some(lease),
+            at_once: EVENTS_AT_ONCE,
+        };
+        let worker = self.queue_worker.clone();
+        let round = move |tenant, limiter: Arc<_>| {
+            let worker = worker.clone();
+            async move { worker.advance(tenant, &limiter).await }
+        };
+        schedule.run(&self.store, (&stop, Some(&*self.queue_changed)), round).await;
     }
 
     /// Runs maintenance until cancelled, on one host at a time: purges, deletes expired records and facts, and ends locks
     /// and events.
     pub async fn run_maintenance(&self, host: &str, stop: CancellationToken) {
+        tokio::join!(
+            self.purge(host, &stop),
+            self.end_locks(host, &stop),
+            self.end_events(host, &stop),
+            self.delete_expired(host, &stop),
+        );
+    }
+
+    async fn purge(&self, host: &str, stop: &CancellationToken) {
         let purger = Purger::new(Arc::clone(&self.store));
+        let round = move |tenant, limiter: Arc<_>| {
+            let purger = purger.clone();
+            async move { purger.purge(tenant, &limiter).await }
+        };
+        maintenance(DueWork::Purges, "purges", host).run(&self.store, (stop, None), round).await;
+    }
+
+    async fn end_locks(&self, host: &str, stop: &CancellationToken) {
+        let supplies = self.supplies.clone();
+        let round = move |tenant, limiter: Arc<_>| {
+            let supplies = supplies.clone();
+            async move { supplies.end_locks(tenant, &limiter).await }
+        };
+        maintenance(DueWork::Locks, "locks", host).run(&self.store, (stop, None), round).await;
+    }
+
+    async fn end_events(&self, host: &str, stop: &CancellationToken) {
+        let events = self.events.clone();
+        let round = move |tenant, limiter: Arc<_>| {
+            let events = events.clone();
+            async move { events.end_over(tenant, &limiter).await }
+        };
+        maintenance(DueWork::EventEnds, "events", host).run(&self.store, (stop, None), round).await;
+    }
+
+    async fn delete_expired(&self, host: &str, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            if let Err(error) = self.maintain_once(host, &purger).await {
+            if let Err(error) = self.delete_expired_once(host).await {
                 tracing::warn!(?error, "maintenance failed; retrying");
             }
             tokio::select! {
@@ -150,16 +178,19 @@ impl App {
         }
     }
 
-    async fn maintain_once(&self, host: &str, purger: &Purger) -> Result<()> {
+    async fn delete_expired_once(&self, host: &str) -> Result<()> {
         if !self.store.lease("sweeps", host, MAINTENANCE_LEASE).await? {
             return Ok(());
         }
-        purger.run().await?;
         self.facts.trim().await?;
         self.store.forget_keys(MAX_RECORDS).await?;
         self.store.purge_events(MAX_PURGED).await?;
-        self.supplies.end_locks().await?;
-        self.events.end_over().await?;
         Ok(())
     }
+}
+
+/// Schedules one kind of maintenance.
+fn maintenance(work: DueWork, lease: &'static str, host: &str) -> Schedule {
+    let lease = Lease { name: lease, holder: host.to_owned(), span: MAINTENANCE_LEASE };
+    Schedule { work, interval: MAINTENANCE_INTERVAL, lease: Some(lease), at_once: MAINTENANCE_AT_ONCE }
 }

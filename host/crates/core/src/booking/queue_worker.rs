@@ -15,12 +15,13 @@ use crate::changeset::Changeset;
 use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fair::WorkLimiter;
 use crate::id::{EventId, ReservationId, TenantId};
 use crate::idempotency::IdempotencyKey;
 use crate::inventory::{CreateReservation, Reservations};
 use crate::ports::Store;
 
-/// How many events are advanced in one round.
+/// How many events of a tenant are advanced in one round.
 const MAX_EVENTS: u32 = 200;
 
 /// How many bookings change in one changeset, each with a row and a fact.
@@ -44,24 +45,18 @@ impl QueueWorker {
         Self { store, commands, reservations }
     }
 
-    /// Returns events whose queues need work.
-    pub async fn due(&self) -> Result<Vec<(TenantId, EventId)>> {
-        self.store.queued_events(MAX_EVENTS).await
-    }
-
-    /// Advances the queues of these events. Returns whether anything changed.
-    pub async fn advance(&self, due: Vec<(TenantId, EventId)>) -> Result<bool> {
-        let mut any_changed = false;
-        for (tenant, event) in due {
-            match self.advance_event(tenant, event).await {
-                Ok(changed) => any_changed |= changed,
-                // A failure of one event must not delay the others.
-                Err(error) => {
-                    tracing::warn!(?error, %event, "queue not advanced; retrying");
-                }
-            }
-        }
-        Ok(any_changed)
+    /// Advances the queues of a tenant's events. Returns whether anything changed: ended bookings make room for the next
+    /// ones.
+    pub async fn advance(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
+        let due = self.store.queued_events(tenant, MAX_EVENTS).await?;
+        let advance = |event| async move {
+            // A failure of one event must not delay the others.
+            self.advance_event(tenant, event).await.unwrap_or_else(|error| {
+                tracing::warn!(?error, %event, "queue not advanced; retrying");
+                false
+            })
+        };
+        Ok(limiter.for_each(tenant, due, advance).await > 0)
     }
 
     async fn advance_event(&self, tenant: TenantId, event: EventId) -> Result<bool> {

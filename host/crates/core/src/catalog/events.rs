@@ -10,8 +10,9 @@ use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
+use crate::fair::WorkLimiter;
 use crate::filter::{Op, Operand, Term};
-use crate::id::{EventId, PoolId};
+use crate::id::{EventId, PoolId, TenantId};
 use crate::inventory::resize::resize_pool;
 use crate::inventory::{Pool, PoolSort};
 use crate::outbox::{NewFact, ObjectRef};
@@ -19,7 +20,7 @@ use crate::page::{Page, PageRequest};
 use crate::ports::Store;
 use crate::value::diff;
 
-/// How many events are ended in one round, and how long each may take.
+/// How many events of a tenant are ended in one round, and how long each may take.
 const MAX_ENDED: u32 = 100;
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -137,27 +138,24 @@ impl Events {
         self.commands.run(ctx, Operation::EventUpdate, &(id, &command, &ctx.if_version), decide).await
     }
 
-    /// Ends active events whose end has passed, and returns their number.
-    pub async fn end_over(&self) -> Result<usize> {
-        let events = self.store.events_over(MAX_ENDED).await?;
-        for (tenant, id) in &events {
+    /// Ends a tenant's active events whose end has passed. Returns whether there may be more.
+    pub async fn end_over(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
+        let events = self.store.events_over(tenant, MAX_ENDED).await?;
+        let end = |id: EventId| async move {
             let until = Instant::now() + END_TIMEOUT;
             let request_id = format!("over-{id}").into();
-            let ctx = Ctx::new(
-                *tenant,
-                Principal::System,
-                request_id,
-                (self.store.now(), until),
-                Transport::Internal,
-            );
+            let time = (self.store.now(), until);
+            let ctx = Ctx::new(tenant, Principal::System, request_id, time, Transport::Internal);
             let ended = ChangeEvent { status: Some(EventStatus::Ended), ..ChangeEvent::default() };
-            match self.update(&ctx, *id, ended).await {
-                Ok(_) => {}
-                // It was deleted, cancelled or prolonged meanwhile, or a plugin refuses. It is not on sale in any case.
-                Err(error) => tracing::debug!(?error, event = %id, "event not ended after its end date"),
-            }
-        }
-        Ok(events.len())
+            // It may have been deleted, cancelled or prolonged meanwhile, or a plugin refuses. It is not on sale in any case.
+            let result = self.update(&ctx, id, ended).await;
+            result
+                .inspect_err(
+                    |error| tracing::debug!(?error, event = %id, "event not ended after its end date"),
+                )
+                .is_ok()
+        };
+        Ok(limiter.for_each(tenant, events, end).await > 0)
     }
 
     /// Deletes an event without sales and holds. Its dependent rows are purged later, in slices.

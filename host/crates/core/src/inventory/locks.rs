@@ -7,6 +7,7 @@ use crate::changeset::Changeset;
 use crate::command::Decision;
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fair::WorkLimiter;
 use crate::id::{EventId, LockId, PoolId, TenantId};
 use crate::inventory::job::exhausted;
 use crate::inventory::pool::MAX_CAPACITY;
@@ -16,7 +17,7 @@ use crate::text::Faults;
 use crate::time::Timestamp;
 use crate::value::diff;
 
-/// How many locks are ended in one round, and how long each may take.
+/// How many locks of a tenant are ended in one round, and how long each may take.
 const MAX_ENDED: u32 = 100;
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -93,18 +94,21 @@ impl Supplies {
         self.store.locks(ctx.tenant, event).await
     }
 
-    /// Removes locks whose end has passed, and returns their number.
-    pub async fn end_locks(&self) -> Result<usize> {
-        let due = self.store.due_locks(MAX_ENDED).await?;
-        for (tenant, lock) in &due {
-            match self.unlock(&self.system_ctx(*tenant), lock.id).await {
-                Ok(()) => {}
+    /// Removes a tenant's locks whose end has passed. Returns whether there may be more.
+    pub async fn end_locks(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
+        let due = self.store.due_locks(tenant, MAX_ENDED).await?;
+        let end = |lock: Lock| async move {
+            match self.unlock(&self.system_ctx(tenant), lock.id).await {
+                Ok(()) => true,
                 // It was removed meanwhile.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(error) if error.kind() == ErrorKind::NotFound => true,
+                Err(error) => {
+                    tracing::warn!(?error, lock = %lock.id, "lock not ended; retrying");
+                    false
+                }
             }
-        }
-        Ok(due.len())
+        };
+        Ok(limiter.for_each(tenant, due, end).await > 0)
     }
 
     /// Creates a context of the host itself.

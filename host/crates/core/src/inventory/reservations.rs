@@ -8,6 +8,7 @@ use crate::admission::Tickets;
 use crate::command::Commands;
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
+use crate::fair::WorkLimiter;
 use crate::id::{EventId, ReservationId, TenantId, TicketId};
 use crate::inventory::event_batcher::EventBatcher;
 use crate::inventory::job::{Reserve, ReserveLine};
@@ -21,7 +22,7 @@ use crate::value::{Field, Value};
 /// The kind of entity that plugins validate.
 const KIND: &str = "reservation";
 
-/// How many events are swept in one round, and how long each may take.
+/// How many events of a tenant are swept in one round, and how long each may take.
 const MAX_SWEPT: u32 = 200;
 const SWEEP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -110,18 +111,17 @@ impl Reservations {
         self.store.reservations(ctx.tenant, page).await
     }
 
-    /// Returns events with holds to end, or that were cancelled and are not cleaned up yet.
-    pub async fn due(&self) -> Result<Vec<(TenantId, EventId)>> {
-        self.store.due_events(MAX_SWEPT).await
-    }
-
-    /// Ends due holds of these events. Returns whether there may be more.
-    pub async fn sweep(&self, due: Vec<(TenantId, EventId)>) -> Result<bool> {
-        let mut more = false;
-        for (tenant, event) in due {
-            more |= self.sweep_event(tenant, event).await?;
-        }
-        Ok(more)
+    /// Ends due holds of a tenant, and cleans up its cancelled events. Returns whether there may be more.
+    pub async fn sweep(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
+        let due = self.store.due_events(tenant, MAX_SWEPT).await?;
+        let sweep = |event| async move {
+            let swept = self.sweep_event(tenant, event).await;
+            swept.unwrap_or_else(|error| {
+                tracing::warn!(?error, %event, "holds not ended; retrying");
+                false
+            })
+        };
+        Ok(limiter.for_each(tenant, due, sweep).await > 0)
     }
 
     async fn sweep_event(&self, tenant: TenantId, event: EventId) -> Result<bool> {

@@ -50,6 +50,6 @@ pub use protocol::{
 pub use release::{AdmittedComponent, Digest, Footprint, Hook, Manifest, Release, ReleaseName};
 pub use releases::{ComponentLimits, Releases};
 pub use rollout::Rollout;
-pub use timer::{DueTimer, RetryTimers, Timer};
+pub use timer::{RetryTimers, Timer};
 pub use timers::Timers;
 pub use uploads::UploadPermit;

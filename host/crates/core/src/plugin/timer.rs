@@ -1,7 +1,7 @@
 //! Timers: scheduled calls of a workflow about an issue.
 
 use crate::filter::{Filter, Kind, Op, Operand, Order, Spec, Term};
-use crate::id::{FactId, InstallationId, IssueId, TenantId};
+use crate::id::{FactId, InstallationId, IssueId};
 use crate::page::PageRequest;
 use crate::time::Timestamp;
 
@@ -85,13 +85,4 @@ impl RetryTimers {
         let order = Order { field: "due", descending: false };
         PageRequest { size: MAX_RETRIED, after: None, filter: Filter { terms }, order }
     }
-}
-
-/// A due timer with its tenant.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DueTimer {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// The timer.
-    pub timer: Timer,
 }

@@ -9,24 +9,27 @@ use crate::changeset::{Changeset, Write};
 use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::InstallationId;
+use crate::fair::WorkLimiter;
+use crate::id::{InstallationId, TenantId};
 use crate::page::{Page, PageRequest};
 use crate::plugin::timer::{MAX_FAILURE, MAX_FAILURES};
-use crate::plugin::{DueTimer, Installation, Reaction, RetryTimers, Timer};
+use crate::plugin::{Installation, Reaction, RetryTimers, Timer};
 use crate::ports::Store;
 use crate::tenancy::TenantState;
 use crate::time::Timestamp;
 use crate::value::{Change, Value};
 
-/// The number of timers that are fired in one round.
-const BATCH: u32 = 100;
+/// The number of a tenant's timers that are fired in one round.
+const BATCH: u32 = 32;
 
 /// The deadline of a timer's command.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The delay of a timer whose installation is disabled, whose tenant is suspended, or for which the host has no
-/// capacity.
+/// The delay of a timer whose installation is disabled, or whose tenant is suspended.
 const DELAY: Duration = Duration::from_secs(60);
+
+/// The delay of a timer for which the host has no capacity.
+const BUSY_DELAY: Duration = Duration::from_secs(5);
 
 /// The delay after the first failure; it doubles with each further one.
 const BACK_OFF: Duration = Duration::from_secs(5);
@@ -80,18 +83,22 @@ impl Timers {
         installation.ok_or_else(|| Error::not_found("installation"))
     }
 
-    /// Fires one round of due timers. Returns whether there may be more.
-    pub async fn run(&self) -> Result<bool> {
-        let due = self.store.due_timers(self.store.now(), BATCH).await?;
-        let more = due.len() == BATCH as usize;
-        for timer in due {
-            self.fire(timer).await?;
-        }
-        Ok(more)
+    /// Fires one round of a tenant's due timers. Returns whether there may be more.
+    pub async fn fire_due(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
+        let due = self.store.due_timers(tenant, self.store.now(), BATCH).await?;
+        let is_full = due.len() == BATCH as usize;
+        let fire = |timer| async move {
+            self.fire(tenant, timer).await.unwrap_or_else(|error| {
+                tracing::warn!(?error, %tenant, "timer not fired; retrying");
+                false
+            })
+        };
+        let fired = limiter.for_each(tenant, due, fire).await;
+        Ok(is_full && fired > 0)
     }
 
-    async fn fire(&self, due: DueTimer) -> Result<()> {
-        let DueTimer { tenant, timer } = due;
+    /// Fires a timer, or delays it. Returns whether it did.
+    async fn fire(&self, tenant: TenantId, timer: Timer) -> Result<bool> {
         let now = self.store.now();
         let request_id = format!("timer-{}-{}", timer.issue, timer.generation);
         let ctx = Ctx::new(
@@ -103,17 +110,19 @@ impl Timers {
         );
         let stored = self.store.tenant(tenant).await?;
         if stored.is_none_or(|tenant| tenant.state != TenantState::Active) {
-            return self.store.delay_timer(tenant, &Timer { at: now.plus(DELAY), ..timer }).await;
+            self.store.delay_timer(tenant, &Timer { at: now.plus(DELAY), ..timer }).await?;
+            return Ok(true);
         }
         let active = self.commands.hooks().active_installations(&ctx).await?;
         let owner = active.get(timer.installation).filter(|installation| installation.enabled);
         let Some(installation) = owner else {
-            return self.store.delay_timer(tenant, &Timer { at: now.plus(DELAY), ..timer }).await;
+            self.store.delay_timer(tenant, &Timer { at: now.plus(DELAY), ..timer }).await?;
+            return Ok(true);
         };
-        let Err(error) = self.run_timer(&ctx, installation, &timer).await else { return Ok(()) };
+        let Err(error) = self.run_timer(&ctx, installation, &timer).await else { return Ok(true) };
         if error.is_stale() {
             // Another host fired it, or the issue changed too often: the next round tries again.
-            return Ok(());
+            return Ok(false);
         }
         tracing::debug!(?error, timer = timer.name, issue = %timer.issue, "timer failed");
         let delayed = delay(timer, &error, now);
@@ -123,7 +132,8 @@ impl Timers {
                 reason = error.reason(), "timer parked after repeated failures"
             );
         }
-        self.store.delay_timer(tenant, &delayed).await
+        self.store.delay_timer(tenant, &delayed).await?;
+        Ok(true)
     }
 
     async fn run_timer(&self, ctx: &Ctx, installation: &Arc<Installation>, timer: &Timer) -> Result<()> {
@@ -146,8 +156,10 @@ impl Timers {
 
 /// Returns a timer after a failed call: delayed, and parked after too many failures.
 fn delay(timer: Timer, error: &Error, now: Timestamp) -> Timer {
-    if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::DeadlineExceeded) {
-        return Timer { at: now.plus(DELAY), ..timer };
+    match error.kind() {
+        ErrorKind::Unavailable => return Timer { at: now.plus(BUSY_DELAY), ..timer },
+        ErrorKind::DeadlineExceeded => return Timer { at: now.plus(DELAY), ..timer },
+        _ => {}
     }
     let failures = (timer.failures + 1).min(MAX_FAILURES);
     let pause = BACK_OFF * (1 << timer.failures.min(MAX_FAILURES));

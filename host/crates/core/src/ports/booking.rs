@@ -14,9 +14,9 @@ pub trait BookingStore: Send + Sync {
     async fn queue(&self, tenant: TenantId, event: EventId) -> Result<Option<Queue>>;
     /// Counts the waiting and the active bookings.
     async fn queue_counts(&self, tenant: TenantId, event: EventId) -> Result<(u64, u64)>;
-    /// Returns at most `limit` events of any tenant whose queue needs work: a booking may become active, an active
+    /// Returns at most `limit` events whose queue needs work: a booking may become active, an active
     /// booking is due or has lines to reserve, or the event is no longer on sale.
-    async fn queued_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;
+    async fn queued_events(&self, tenant: TenantId, limit: u32) -> Result<Vec<EventId>>;
     /// Returns a booking.
     async fn booking(&self, tenant: TenantId, id: BookingId) -> Result<Option<Booking>>;
     /// Returns a buyer's booking that is waiting or active.

@@ -31,8 +31,8 @@ pub trait CatalogStore: Send + Sync {
     async fn events(&self, tenant: TenantId, public: bool, page: &PageRequest) -> Result<Page<Event>>;
     /// Counts active events by category.
     async fn event_categories(&self, tenant: TenantId) -> Result<BTreeMap<String, u64>>;
-    /// Returns at most `limit` active events of any tenant whose end has passed.
-    async fn events_over(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;
+    /// Returns at most `limit` active events whose end has passed.
+    async fn events_over(&self, tenant: TenantId, limit: u32) -> Result<Vec<EventId>>;
     /// Returns a ticket type with its quantity.
     async fn ticket_type(&self, tenant: TenantId, id: TicketTypeId) -> Result<Option<TicketType>>;
     /// Returns an event's ticket types, oldest first.

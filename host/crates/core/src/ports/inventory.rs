@@ -36,8 +36,8 @@ pub trait InventoryStore: Send + Sync {
     async fn reservation(&self, tenant: TenantId, id: ReservationId) -> Result<Option<Reservation>>;
     /// Returns a page of reservations.
     async fn reservations(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Reservation>>;
-    /// Returns at most `limit` events of any tenant with due holds, or that were cancelled and are not cleaned up yet.
-    async fn due_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>>;
+    /// Returns events with due holds, or that were cancelled and are not cleaned up yet, at most `limit` of each.
+    async fn due_events(&self, tenant: TenantId, limit: u32) -> Result<Vec<EventId>>;
     /// Records that a cancelled event is cleaned up, if nothing of it is held and none of its tickets is valid.
     async fn note_swept(&self, tenant: TenantId, event: EventId) -> Result<()>;
     /// Returns a tenant's hold rules, if it set any.
@@ -46,8 +46,8 @@ pub trait InventoryStore: Send + Sync {
     async fn lock(&self, tenant: TenantId, id: LockId) -> Result<Option<Lock>>;
     /// Returns all locks of an event.
     async fn locks(&self, tenant: TenantId, event: EventId) -> Result<Vec<Lock>>;
-    /// Returns at most `limit` locks of any tenant whose end has passed.
-    async fn due_locks(&self, limit: u32) -> Result<Vec<(TenantId, Lock)>>;
+    /// Returns at most `limit` locks whose end has passed.
+    async fn due_locks(&self, tenant: TenantId, limit: u32) -> Result<Vec<Lock>>;
     /// Returns a page of a ticket type's seats, sorted by row and number.
     async fn seats(&self, tenant: TenantId, of: TicketTypeId, page: &PageRequest) -> Result<Page<Seat>>;
     /// Returns the seats of a ticket type that have these labels.

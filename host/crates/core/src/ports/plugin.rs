@@ -9,9 +9,7 @@ use crate::error::Result;
 use crate::id::{InstallationId, IssueId, TenantId};
 use crate::outbox::Seq;
 use crate::page::{Page, PageRequest};
-use crate::plugin::{
-    ActiveInstallations, Digest, DueTimer, Installation, Release, Scope, StatesInUse, Timer,
-};
+use crate::plugin::{ActiveInstallations, Digest, Installation, Release, Scope, StatesInUse, Timer};
 use crate::time::Timestamp;
 use crate::tracker::Project;
 
@@ -51,8 +49,8 @@ pub trait PluginStore: Send + Sync {
         installation: InstallationId,
         page: &PageRequest,
     ) -> Result<Page<Timer>>;
-    /// Returns at most `limit` due timers of any tenant, oldest first, without parked ones.
-    async fn due_timers(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>>;
+    /// Returns at most `limit` due timers, oldest first, without parked ones.
+    async fn due_timers(&self, tenant: TenantId, now: Timestamp, limit: u32) -> Result<Vec<Timer>>;
     /// Postpones a timer whose call failed. Does nothing if the timer has another generation by now.
     async fn delay_timer(&self, tenant: TenantId, timer: &Timer) -> Result<()>;
     /// Records that a host is alive, and up to which fact it applied changes of installations.

@@ -6,12 +6,30 @@ use async_trait::async_trait;
 
 use crate::changeset::{Changeset, Committed};
 use crate::error::Result;
+use crate::id::TenantId;
 use crate::idempotency::{IdempotencyRecord, Scope};
 use crate::ports::{
     AdmissionStore, BookingStore, CatalogStore, InventoryStore, OutboxStore, PluginStore, TenancyStore,
     TrackerStore,
 };
 use crate::time::Timestamp;
+
+/// A kind of work that the host does by itself for each tenant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DueWork {
+    /// Timers to fire.
+    Timers,
+    /// Holds to end, and cancelled events to clean up.
+    Holds,
+    /// Queues with bookings that wait or are active.
+    Queues,
+    /// Deleted projects and users to purge.
+    Purges,
+    /// Locks whose end has passed.
+    Locks,
+    /// Active events whose end has passed.
+    EventEnds,
+}
 
 /// The store: reads by area, and writes.
 #[async_trait]
@@ -36,6 +54,10 @@ pub trait Store:
 
     /// Checks that the store answers.
     async fn ping(&self) -> Result<()>;
+
+    /// Returns the tenants for which there may be work of a kind. Its cost grows with the tenants, and not with how much
+    /// there is for one of them.
+    async fn tenants_with(&self, work: DueWork) -> Result<Vec<TenantId>>;
 
     /// Takes or renews a lease. Returns whether `holder` has it for `span` from now.
     async fn lease(&self, name: &str, holder: &str, span: Duration) -> Result<bool>;

@@ -34,8 +34,8 @@ pub trait TrackerStore: Send + Sync {
     async fn links(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<Link>>;
     /// Returns the watchers of an issue.
     async fn watchers(&self, tenant: TenantId, issue: IssueId) -> Result<Vec<UserId>>;
-    /// Returns at most `limit` deleted projects and users of any tenant that issues may still refer to.
-    async fn purges(&self, limit: u32) -> Result<Vec<Purge>>;
+    /// Returns at most `limit` deleted projects and users that issues may still refer to.
+    async fn purges(&self, tenant: TenantId, limit: u32) -> Result<Vec<Purge>>;
     /// Returns at most `limit` issues that refer to a deleted project or user, or belong to the project.
     async fn purgeable(&self, purge: &Purge, limit: u32) -> Result<Vec<Issue>>;
 }

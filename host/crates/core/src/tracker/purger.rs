@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 use crate::changeset::{Changeset, Committed, Write};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::Result;
-use crate::id::FactId;
+use crate::fair::WorkLimiter;
+use crate::id::{FactId, TenantId};
 use crate::ports::Store;
 use crate::tracker::{Issue, Purge};
+
+/// The number of a tenant's deleted objects that are purged in one round.
+const MAX_PURGES: u32 = 16;
 
 /// The number of issues that one transaction purges.
 const SLICE: u32 = 200;
@@ -27,19 +31,14 @@ impl Purger {
         Self { store }
     }
 
-    /// Purges everything that is deleted by now. Returns the number of slices.
-    pub async fn run(&self) -> Result<u64> {
-        let mut slices = 0;
-        loop {
-            let purges = self.store.purges(16).await?;
-            if purges.is_empty() {
-                return Ok(slices);
-            }
-            for purge in purges {
-                self.slice(&purge).await?;
-                slices += 1;
-            }
-        }
+    /// Purges a slice of each deleted object of a tenant. Returns whether there may be more.
+    pub async fn purge(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
+        let purges = self.store.purges(tenant, MAX_PURGES).await?;
+        let slice = |purge| async move {
+            let purged = self.slice(&purge).await;
+            purged.inspect_err(|error| tracing::warn!(?error, ?purge, "purge failed; retrying")).is_ok()
+        };
+        Ok(limiter.for_each(tenant, purges, slice).await > 0)
     }
 
     /// Purges one slice. When no issue is left, the mark of the deleted object is removed.

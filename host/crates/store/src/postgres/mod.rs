@@ -14,7 +14,7 @@ use tessera_core::id::{EventId, TenantId};
 use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::Scope;
 use tessera_core::inventory::Job;
-use tessera_core::ports::{BatchResult, Store};
+use tessera_core::ports::{BatchResult, DueWork, Store};
 use tessera_core::{Error, Result, Timestamp};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -182,6 +182,12 @@ impl Store for DbStore {
             Ok(answered) => answered.map(|_| ()).map_err(db_error),
             Err(_) => Err(unavailable_because("the database did not answer in time")),
         }
+    }
+
+    async fn tenants_with(&self, work: DueWork) -> Result<Vec<TenantId>> {
+        let mut reader = self.read(Owner::Host).await?;
+        let tenants = sql::due::tenants_with(&mut reader, work, self.now()).await;
+        reader.finish(tenants)
     }
 
     async fn lease(&self, name: &str, holder: &str, span: Duration) -> Result<bool> {

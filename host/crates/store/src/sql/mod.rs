@@ -8,6 +8,7 @@ mod admission;
 pub(super) mod apply;
 mod booking;
 mod catalog;
+pub(super) mod due;
 mod filter;
 mod guard;
 pub(super) mod idempotency;

@@ -13,7 +13,7 @@ use tessera_core::id::{EventId, TenantId};
 use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::Scope;
 use tessera_core::inventory::Job;
-use tessera_core::ports::{BatchResult, Store};
+use tessera_core::ports::{BatchResult, DueWork, Store};
 use tessera_core::{Error, Result, Timestamp};
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -165,6 +165,12 @@ impl Store for DbStore {
         let mut conn = self.read(Owner::Host).await?;
         sqlx::query("SELECT 1").execute(&mut *conn).await.map_err(db_error)?;
         Ok(())
+    }
+
+    async fn tenants_with(&self, work: DueWork) -> Result<Vec<TenantId>> {
+        let mut reader = self.read(Owner::Host).await?;
+        let tenants = sql::due::tenants_with(&mut reader, work, self.now()).await;
+        reader.finish(tenants)
     }
 
     async fn lease(&self, name: &str, holder: &str, span: Duration) -> Result<bool> {

@@ -7,6 +7,7 @@ use tessera_core::catalog::{Event, EventStatus};
 use tessera_core::changeset::Changeset;
 use tessera_core::id::BookingId;
 use tessera_core::inventory::LineRequest;
+use tessera_core::ports::DueWork;
 
 use crate::box_office::BoxOffice;
 use crate::world::World;
@@ -48,7 +49,8 @@ async fn bookings_are_served_in_order_of_entry(world: World) {
     assert_eq!(store.waiting_bookings(tenant, event).await.unwrap(), [ben.id, ann.id, cem.id]);
     assert_eq!(ids(store.next_bookings(tenant, event, 2).await.unwrap()), [ben.id, ann.id]);
     assert_eq!(store.bookings_before(tenant, &cem).await.unwrap(), 2);
-    assert_eq!(store.queued_events(9).await.unwrap(), [(tenant, event)]);
+    assert_eq!(store.queued_events(tenant, 9).await.unwrap(), [event]);
+    assert_eq!(store.tenants_with(DueWork::Queues).await.unwrap(), [tenant]);
     // A buyer has one open booking at a time.
     let twin = booking(&office, "ann", 20);
     let refused = store.commit(change(&office).insert(twin.clone())).await.unwrap_err();
@@ -141,26 +143,26 @@ async fn queue_without_due_work_is_not_listed(world: World) {
     let queue = Queue { max_active: 1, version: 1, ..Queue::default_of(event, store.now()) };
     office.world.store(change(&office).insert(queue.clone())).await;
     let (ann, ben) = (booking(&office, "ann", 1), booking(&office, "ben", 2));
-    let due = || async { store.queued_events(9).await.unwrap() };
+    let due = || async { store.queued_events(tenant, 9).await.unwrap() };
     assert_eq!(due().await, []);
     office.world.store(change(&office).insert(ann.clone())).await;
-    assert_eq!(due().await, [(tenant, event)], "a booking can become active");
+    assert_eq!(due().await, [event], "a booking can become active");
     let served = ann.activated(store.now(), 300);
     office.world.store(change(&office).update(served.clone()).insert(ben)).await;
     assert_eq!(due().await, [], "all bookings that can be served are active, none is due");
     let wider = Queue { max_active: 2, version: 2, ..queue };
     office.world.store(change(&office).update(wider.clone())).await;
-    assert_eq!(due().await, [(tenant, event)], "another booking can become active");
+    assert_eq!(due().await, [event], "another booking can become active");
     office.world.store(change(&office).update(Queue { max_active: 1, version: 3, ..wider })).await;
     let past = Booking { active_until: served.active_at, version: 3, ..served };
     office.world.store(change(&office).update(past.clone())).await;
-    assert_eq!(due().await, [(tenant, event)], "an active booking has expired");
+    assert_eq!(due().await, [event], "an active booking has expired");
     let later =
         Booking { active_until: Some(store.now().plus(Duration::from_secs(300))), version: 4, ..past };
     let mut cancelled = Event { version: 2, ..office.event.clone() };
     cancelled.attributes.status = EventStatus::Cancelled;
     office.world.store(change(&office).update(later).update(cancelled)).await;
-    assert_eq!(due().await, [(tenant, event)], "the event is cancelled");
+    assert_eq!(due().await, [event], "the event is cancelled");
 }
 
 on_every_store! {

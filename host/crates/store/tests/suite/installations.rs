@@ -162,9 +162,9 @@ async fn installations_are_deleted_with_their_project(world: World) {
     let active = world.store.active_installations(tenant).await.unwrap().installations;
     assert_eq!(active, [Arc::new(outside)]);
     assert_eq!(world.store.installation(tenant, inside.id).await.unwrap(), None);
-    assert!(world.store.due_timers(world.store.now(), 9).await.unwrap().is_empty());
-    tessera_core::tracker::Purger::new(Arc::clone(&world.store)).run().await.unwrap();
-    assert!(world.store.purges(9).await.unwrap().is_empty());
+    assert!(world.store.due_timers(tenant, world.store.now(), 9).await.unwrap().is_empty());
+    world.purge(tenant).await;
+    assert!(world.store.purges(tenant, 9).await.unwrap().is_empty());
 }
 
 async fn installation_in_a_deleted_project_is_stale(world: World) {

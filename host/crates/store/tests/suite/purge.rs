@@ -2,6 +2,7 @@
 
 use tessera_core::changeset::Write;
 use tessera_core::id::{ProjectId, UserId};
+use tessera_core::ports::DueWork;
 use tessera_core::tracker::{Link, Purge, Relation, issue, project, user};
 
 use crate::world::{World, page};
@@ -47,7 +48,8 @@ async fn deleted_project_is_purged(world: World) {
     let cause = Some(fact.id);
     world.store(world.change(tenant).delete(project.clone()).fact(fact)).await;
     let purge = Purge::Project { tenant, id: project.id, cause };
-    assert_eq!(world.store.purges(9).await.unwrap(), std::slice::from_ref(&purge));
+    assert_eq!(world.store.tenants_with(DueWork::Purges).await.unwrap(), [tenant]);
+    assert_eq!(world.store.purges(tenant, 9).await.unwrap(), std::slice::from_ref(&purge));
     let forget = || world.change(tenant).write(Write::ForgetProject(project.id));
     assert!(world.commit(forget()).await.unwrap_err().is_stale(), "it still has issues");
     for left in [3, 2] {
@@ -59,7 +61,7 @@ async fn deleted_project_is_purged(world: World) {
     }
     assert!(world.store.purgeable(&purge, 3).await.unwrap().is_empty());
     world.store(forget()).await;
-    assert!(world.store.purges(9).await.unwrap().is_empty());
+    assert!(world.store.purges(tenant, 9).await.unwrap().is_empty());
     assert!(world.commit(forget()).await.unwrap_err().is_stale());
     let living = world.project(tenant, "Living").await;
     let wrong = world.change(tenant).write(Write::ForgetProject(living.id));
@@ -83,13 +85,13 @@ async fn deleted_user_is_hidden_and_erased(world: World) {
         world.store.users(tenant, Some("ada"), &page(&user::SPEC, 9, "")).await.unwrap().items.is_empty()
     );
     let purge = Purge::User { tenant, id: ada.id, cause };
-    assert_eq!(world.store.purges(9).await.unwrap(), std::slice::from_ref(&purge));
+    assert_eq!(world.store.purges(tenant, 9).await.unwrap(), std::slice::from_ref(&purge));
     assert_eq!(world.store.purgeable(&purge, 9).await.unwrap(), std::slice::from_ref(&issue));
     let forget = || world.change(tenant).write(Write::ForgetUser(ada.id));
     assert!(world.commit(forget()).await.unwrap_err().is_stale(), "an issue is still assigned");
     world.store(world.update(tenant, &world.next(&issue, |next| next.assignee = None))).await;
     world.store(forget()).await;
-    assert!(world.store.purges(9).await.unwrap().is_empty());
+    assert!(world.store.purges(tenant, 9).await.unwrap().is_empty());
     let absent = world.change(tenant).write(Write::ForgetUser(UserId::generate()));
     assert!(world.commit(absent).await.unwrap_err().is_stale());
 }
@@ -107,8 +109,8 @@ async fn purger_deletes_everything(world: World) {
     let fact = world.fact(tenant, "project.deleted", &project);
     let cause = Some(fact.id);
     world.store(world.change(tenant).delete(project.clone()).fact(fact)).await;
-    tessera_core::tracker::Purger::new(std::sync::Arc::clone(&world.store)).run().await.unwrap();
-    assert!(world.store.purges(9).await.unwrap().is_empty());
+    world.purge(tenant).await;
+    assert!(world.store.purges(tenant, 9).await.unwrap().is_empty());
     assert_eq!(world.store.issue(tenant, child.id).await.unwrap().unwrap().parent, None);
     let history = world.history(tenant, parent.id).await;
     assert_eq!((&*history[0].body.fact_type, history[0].body.cause), ("issue.deleted", cause));

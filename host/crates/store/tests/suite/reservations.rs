@@ -9,6 +9,7 @@ use tessera_core::id::LockId;
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, RequestKey, Scope};
 use tessera_core::inventory::HoldRules;
 use tessera_core::inventory::{Command, Counts, Job, JobOutcome, Lock, Reservation, ReservationState};
+use tessera_core::ports::DueWork;
 use tessera_core::{IfVersion, Result};
 
 use crate::box_office::{BoxOffice, done, hold, reserve, seats};
@@ -118,9 +119,12 @@ async fn expired_hold_cannot_be_confirmed_and_returns_its_supply(world: World) {
     let standing = office.ticket_type(None, &[]).await;
     let reservation = office.run(office.reserve("ann", &[(standing, 2)])).await.unwrap();
     assert_eq!(reason(office.run(office.reserve("ben", &[(standing, 1)])).await), "INVENTORY_EXHAUSTED");
-    assert!(office.world.store.due_events(9).await.unwrap().is_empty());
+    assert!(office.world.store.due_events(office.tenant, 9).await.unwrap().is_empty());
+    let tenants = async || office.world.store.tenants_with(DueWork::Holds).await.unwrap();
+    assert_eq!(tenants().await, []);
     office.wait_for_end(&reservation).await;
-    assert_eq!(office.world.store.due_events(9).await.unwrap(), [(office.tenant, office.event.id)]);
+    assert_eq!(office.world.store.due_events(office.tenant, 9).await.unwrap(), [office.event.id]);
+    assert_eq!(tenants().await, [office.tenant]);
     // A batch expires due holds before it refuses for lack of supply.
     let next = office.run(office.reserve("ben", &[(standing, 1)])).await.unwrap();
     assert_eq!(reason(office.confirm(reservation.id).await), "RESERVATION_EXPIRED");
@@ -270,8 +274,9 @@ async fn locked_units_are_not_sold_until_unlocked(world: World) {
     let fact = office.world.fact(office.tenant, "inventory.locked", &more);
     let refused = office.world.commit(office.world.change(office.tenant).insert(more).fact(fact)).await;
     assert!(refused.unwrap_err().is_stale());
-    let due = office.world.store.due_locks(9).await.unwrap();
-    assert_eq!(due, [(office.tenant, lock.clone())]);
+    let due = office.world.store.due_locks(office.tenant, 9).await.unwrap();
+    assert_eq!(due, [lock.clone()]);
+    assert_eq!(office.world.store.tenants_with(DueWork::Locks).await.unwrap(), [office.tenant]);
     office.world.store(office.world.change(office.tenant).delete(lock)).await;
     assert_eq!(office.counts(office.event.id).await, Counts { held: 2, sold: 0, locked: 0 });
     office.check().await;

@@ -8,7 +8,8 @@ use tessera_core::changeset::{Changeset, Guard, Write};
 use tessera_core::id::{InstallationId, IssueId, TenantId};
 use tessera_core::page::{Keyset, PageRequest, SortKey};
 use tessera_core::plugin::timer::{MAX_FAILURES, SPEC};
-use tessera_core::plugin::{DueTimer, Installation, Scope, Timer};
+use tessera_core::plugin::{Installation, Scope, Timer};
+use tessera_core::ports::DueWork;
 use tessera_core::tracker::Issue;
 
 use crate::world::{World, all, page};
@@ -16,7 +17,7 @@ use crate::world::{World, all, page};
 on_every_store! {
     timer_is_set_replaced_and_deleted,
     timer_is_consumed_once,
-    due_timers_of_all_tenants_are_listed,
+    due_timers_of_each_tenant_are_listed,
     failed_timer_is_delayed_unless_set_again,
     timers_per_issue_are_limited,
     issue_is_created_with_timers,
@@ -84,29 +85,36 @@ async fn timer_is_consumed_once(world: World) {
     }
 }
 
-async fn due_timers_of_all_tenants_are_listed(world: World) {
+async fn due_timers_of_each_tenant_are_listed(world: World) {
     let now = world.store.now();
-    let mut due = Vec::new();
+    let mut tenants = Vec::new();
     for slug in ["acme", "other"] {
         let (tenant, by, issue) = scene(&world, slug).await;
-        for (name, millis) in [("a", 200), ("b", 100)] {
-            let at = now.minus(Duration::from_millis(millis + due.len() as u64));
+        let mut due = Vec::new();
+        for (name, millis) in [("a", 100), ("b", 200)] {
+            let at = now.minus(Duration::from_millis(millis));
             let timer = Timer { at, ..world.new_timer(issue.id, by.id, name) };
             put(&world, tenant, &timer).await;
-            due.push(DueTimer { tenant, timer });
+            due.insert(0, timer);
         }
         for (name, at, failures) in [
             ("parked", now.minus(Duration::from_secs(9)), MAX_FAILURES),
-            ("later", now.plus(Duration::from_micros(1)), 0),
+            ("later", now.plus(Duration::from_secs(600)), 0),
         ] {
             put(&world, tenant, &Timer { at, failures, ..world.new_timer(issue.id, by.id, name) }).await;
         }
+        assert_eq!(world.store.due_timers(tenant, now, 9).await.unwrap(), due);
+        assert_eq!(world.store.due_timers(tenant, now, 1).await.unwrap(), due[..1]);
+        // Due exactly at its time.
+        assert_eq!(world.store.due_timers(tenant, due[0].at, 9).await.unwrap(), due[..1]);
+        tenants.push(tenant);
     }
-    due.sort_by_key(|due| due.timer.at);
-    assert_eq!(world.store.due_timers(now, 9).await.unwrap(), due);
-    assert_eq!(world.store.due_timers(now, 2).await.unwrap(), due[..2]);
-    // Due exactly at its time.
-    assert_eq!(world.store.due_timers(due[0].timer.at, 9).await.unwrap(), due[..1]);
+    let (idle, by, issue) = scene(&world, "idle").await;
+    for (name, failures) in [("parked", MAX_FAILURES), ("later", 0)] {
+        let at = now.plus(Duration::from_secs(600));
+        put(&world, idle, &Timer { at, failures, ..world.new_timer(issue.id, by.id, name) }).await;
+    }
+    assert_eq!(world.store.tenants_with(DueWork::Timers).await.unwrap(), tenants);
 }
 
 async fn failed_timer_is_delayed_unless_set_again(world: World) {
@@ -256,8 +264,8 @@ async fn parked_timer_is_due_after_being_set_again(world: World) {
     let reset = parked.reset(now);
     let retry = world.change(tenant).write(Write::TakeTimer(parked.clone()));
     world.store(retry.write(Write::PutTimer(reset.clone()))).await;
-    let due = world.store.due_timers(now, 9).await.unwrap();
-    assert_eq!(due, [DueTimer { tenant, timer: reset.clone() }]);
+    let due = world.store.due_timers(tenant, now, 9).await.unwrap();
+    assert_eq!(due, [reset.clone()]);
     assert!(reset.failures == 0 && reset.last_failure.is_none() && reset.generation != parked.generation);
     // A late failure of the old call does not park the new timer.
     world.store.delay_timer(tenant, &parked).await.unwrap();
@@ -278,7 +286,7 @@ async fn timers_are_deleted_with_issue_or_installation(world: World) {
     assert_eq!(world.store.timers(tenant, other.id).await.unwrap().len(), 1);
     world.store(world.change(tenant).delete(by)).await;
     assert!(world.store.timers(tenant, other.id).await.unwrap().is_empty());
-    assert!(world.store.due_timers(world.store.now(), 9).await.unwrap().is_empty());
+    assert!(world.store.due_timers(tenant, world.store.now(), 9).await.unwrap().is_empty());
 }
 
 async fn timer_requires_issue_and_installation(world: World) {

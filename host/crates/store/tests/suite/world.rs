@@ -10,11 +10,13 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tessera_core::access::ObjectKind;
 use tessera_core::changeset::{Changeset, Committed, Versioned};
 use tessera_core::ctx::{Principal, Transport};
+use tessera_core::fair::WorkLimiter;
 use tessera_core::filter::{Filter, Spec};
 use tessera_core::id::{IssueId, TenantId};
 use tessera_core::outbox::{Fact, NewFact, ObjectRef};
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::ports::Store;
+use tessera_core::ports::{DueWork, Store};
+use tessera_core::tracker::Purger;
 use tessera_core::{Ctx, Result, Timestamp};
 use tessera_store::{PostgresConfig, StoreConfig, open};
 use uuid::Uuid;
@@ -209,6 +211,13 @@ impl World {
         let row = of.expect();
         let object = ObjectRef { kind: row.kind, id: row.id, version: row.version };
         NewFact::new(&self.ctx(tenant), what, object, Vec::new())
+    }
+
+    /// Purges everything that is deleted in a tenant.
+    pub(crate) async fn purge(&self, tenant: TenantId) {
+        let (purger, limiter) = (Purger::new(Arc::clone(&self.store)), WorkLimiter::new(1, 1));
+        while purger.purge(tenant, &limiter).await.unwrap() {}
+        assert!(self.store.tenants_with(DueWork::Purges).await.unwrap().is_empty());
     }
 
     /// Waits for `count` numbered facts and returns them.

@@ -5,6 +5,7 @@ use tessera_core::booking::Queue;
 use tessera_core::booking::queue::DEFAULT_ACTIVE;
 use tessera_core::id::{EventId, TenantId};
 use tessera_core::{Error, Result, Timestamp};
+use uuid::Uuid;
 
 use super::super::table::{Query, Table};
 use super::super::{Conn, Ts};
@@ -81,35 +82,31 @@ pub(in super::super) async fn counts(
     Ok((count("waiting")?, count("active")?))
 }
 
-/// Lists events of all tenants whose queues have due work. Queues with full, idle active bookings are left out, so that
-/// they cannot fill the list.
+/// Lists events of a tenant whose queues have due work. Queues with full, idle active bookings are left out, so that they
+/// cannot fill the list.
 pub(in super::super) async fn due(
     conn: &mut Conn,
+    tenant: TenantId,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<(TenantId, EventId)>> {
-    let query = sqlx::query(
-        "SELECT w.tenant_id, w.event_id FROM
-          (SELECT DISTINCT tenant_id, event_id FROM bookings WHERE state = 'waiting') w
-          LEFT JOIN queues q ON q.tenant_id = w.tenant_id AND q.event_id = w.event_id
-          WHERE (SELECT COUNT(*) FROM bookings a WHERE a.tenant_id = w.tenant_id AND a.event_id = w.event_id
-           AND a.state = 'active') < COALESCE(q.served, $3)
-         UNION SELECT b.tenant_id, b.event_id FROM bookings b WHERE b.state = 'active' AND
-          (b.wants OR b.active_until <= $1 OR EXISTS (SELECT 1 FROM reservations r WHERE r.tenant_id = b.tenant_id
+) -> Result<Vec<EventId>> {
+    let query = sqlx::query_scalar(
+        "SELECT w.event_id FROM
+          (SELECT DISTINCT event_id FROM bookings WHERE tenant_id = $1 AND state = 'waiting') w
+          LEFT JOIN queues q ON q.tenant_id = $1 AND q.event_id = w.event_id
+          WHERE (SELECT COUNT(*) FROM bookings a WHERE a.tenant_id = $1 AND a.event_id = w.event_id
+           AND a.state = 'active') < COALESCE(q.served, $4)
+         UNION SELECT b.event_id FROM bookings b WHERE b.tenant_id = $1 AND b.state = 'active' AND
+          (b.wants OR b.active_until <= $2 OR EXISTS (SELECT 1 FROM reservations r WHERE r.tenant_id = $1
             AND r.event_id = b.event_id AND r.buyer = b.buyer AND r.state IN ('held', 'confirmed')
             AND r.created_at >= b.active_at))
-         UNION SELECT o.tenant_id, o.event_id FROM
-          (SELECT DISTINCT tenant_id, event_id FROM bookings WHERE state IN ('waiting', 'active')) o
-          JOIN events e ON e.tenant_id = o.tenant_id AND e.id = o.event_id
+         UNION SELECT o.event_id FROM
+          (SELECT DISTINCT event_id FROM bookings WHERE tenant_id = $1 AND state IN ('waiting', 'active')) o
+          JOIN events e ON e.tenant_id = $1 AND e.id = o.event_id
           WHERE e.status <> 'active' OR e.deleted_at IS NOT NULL
-         LIMIT $2",
+         LIMIT $3",
     );
-    let query = query.bind(Ts(now)).bind(i64::from(limit)).bind(i64::from(DEFAULT_ACTIVE));
-    let rows = query.fetch_all(conn).await.map_err(db_error)?;
-    rows.iter()
-        .map(|row| {
-            let tenant = TenantId(row.try_get("tenant_id").map_err(db_error)?);
-            Ok((tenant, EventId(row.try_get("event_id").map_err(db_error)?)))
-        })
-        .collect()
+    let query = query.bind(tenant.0).bind(Ts(now)).bind(i64::from(limit)).bind(i64::from(DEFAULT_ACTIVE));
+    let events: Vec<Uuid> = query.fetch_all(conn).await.map_err(db_error)?;
+    Ok(events.into_iter().map(EventId).collect())
 }

@@ -192,20 +192,17 @@ pub(in super::super) async fn list(
 /// Lists active events of all tenants that have ended.
 pub(in super::super) async fn over(
     conn: &mut Conn,
+    tenant: TenantId,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<(TenantId, EventId)>> {
-    let query = sqlx::query(
-        "SELECT tenant_id, id FROM events WHERE status = 'active' AND deleted_at IS NULL AND ends_at <= $1
-         ORDER BY ends_at LIMIT $2",
+) -> Result<Vec<EventId>> {
+    let query = sqlx::query_scalar(
+        "SELECT id FROM events WHERE tenant_id = $1 AND status = 'active' AND deleted_at IS NULL AND ends_at <= $2
+         ORDER BY ends_at LIMIT $3",
     );
-    let rows = query.bind(Ts(now)).bind(i64::from(limit)).fetch_all(conn).await.map_err(db_error)?;
-    rows.iter()
-        .map(|row| {
-            let tenant = TenantId(row.try_get("tenant_id").map_err(db_error)?);
-            Ok((tenant, EventId(row.try_get("id").map_err(db_error)?)))
-        })
-        .collect()
+    let query = query.bind(tenant.0).bind(Ts(now)).bind(i64::from(limit));
+    let events: Vec<Uuid> = query.fetch_all(conn).await.map_err(db_error)?;
+    Ok(events.into_iter().map(EventId).collect())
 }
 
 /// Counts active events by category.

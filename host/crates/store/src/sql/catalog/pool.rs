@@ -1,12 +1,12 @@
 //! Pools and locked supply. Batches of reservations and cancelled tickets change their counts.
 
-use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 use tessera_core::id::{EventId, LockId, PoolId, TenantId};
 use tessera_core::inventory::{Counts, Lock, Pool};
 use tessera_core::{Error, Result, Timestamp};
 
 use super::super::table::{Query, Table};
-use super::super::{Conn, Db, Row, Ts, dialect};
+use super::super::{Conn, Row, Ts, dialect};
 use super::signed_or_none;
 use crate::codec::{pool_sort, signed, unsigned};
 use crate::error::db_error;
@@ -187,15 +187,18 @@ pub(in super::super) async fn locks(conn: &mut Conn, tenant: TenantId, event: Ev
 /// Lists expired locks of all tenants.
 pub(in super::super) async fn due_locks(
     conn: &mut Conn,
+    tenant: TenantId,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<(TenantId, Lock)>> {
-    let mut query = QueryBuilder::<Db>::new(POOL_LOCKS.select());
-    query.push("until <= ").push_bind(Ts(now)).push(" ORDER BY until LIMIT ").push_bind(i64::from(limit));
+) -> Result<Vec<Lock>> {
+    let mut query = POOL_LOCKS.of(tenant);
+    query
+        .push(" AND until <= ")
+        .push_bind(Ts(now))
+        .push(" ORDER BY until LIMIT ")
+        .push_bind(i64::from(limit));
     let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter()
-        .map(|row| Ok((TenantId(row.try_get("tenant_id").map_err(db_error)?), read_lock(row)?)))
-        .collect()
+    rows.iter().map(read_lock).collect()
 }
 
 fn read_lock(row: &Row) -> Result<Lock> {

@@ -7,6 +7,7 @@ use tessera_core::id::{EventId, ReservationId, TenantId};
 use tessera_core::inventory::Reservation;
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::{Error, Result, Timestamp};
+use uuid::Uuid;
 
 use super::super::page::{Sort, SortType, at};
 use super::super::table::Table;
@@ -73,22 +74,19 @@ pub(in super::super) async fn reduce(
 /// Lists events of all tenants with due holds, and cancelled events that are not swept yet.
 pub(in super::super) async fn due(
     conn: &mut Conn,
+    tenant: TenantId,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<(TenantId, EventId)>> {
-    let query = sqlx::query(
-        "SELECT DISTINCT tenant_id, event_id FROM
-         (SELECT tenant_id, event_id FROM reservations WHERE state = 'held' AND expires_at <= $1
-          ORDER BY expires_at LIMIT $2) r
-         UNION SELECT tenant_id, id FROM events WHERE unswept",
+) -> Result<Vec<EventId>> {
+    let query = sqlx::query_scalar(
+        "SELECT DISTINCT event_id FROM
+         (SELECT event_id FROM reservations WHERE tenant_id = $1 AND state = 'held' AND expires_at <= $2
+          ORDER BY expires_at LIMIT $3) r
+         UNION SELECT id FROM (SELECT id FROM events WHERE tenant_id = $1 AND unswept ORDER BY id LIMIT $3) e",
     );
-    let rows = query.bind(Ts(now)).bind(i64::from(limit)).fetch_all(conn).await.map_err(db_error)?;
-    rows.iter()
-        .map(|row| {
-            let tenant = TenantId(row.try_get("tenant_id").map_err(db_error)?);
-            Ok((tenant, EventId(row.try_get("event_id").map_err(db_error)?)))
-        })
-        .collect()
+    let query = query.bind(tenant.0).bind(Ts(now)).bind(i64::from(limit));
+    let events: Vec<Uuid> = query.fetch_all(conn).await.map_err(db_error)?;
+    Ok(events.into_iter().map(EventId).collect())
 }
 
 /// Marks a cancelled event as swept, if it has no holds and no valid tickets.

@@ -4,8 +4,8 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::filter::{Operand, Term};
 use tessera_core::id::{InstallationId, IssueId, TenantId};
 use tessera_core::page::{Page, PageRequest};
+use tessera_core::plugin::Timer;
 use tessera_core::plugin::timer::MAX_FAILURES;
-use tessera_core::plugin::{DueTimer, Timer};
 use tessera_core::{Error, ErrorKind, Result, Timestamp};
 
 use super::super::page::{Sort, SortType, at};
@@ -156,18 +156,19 @@ fn push_parked(query: &mut QueryBuilder<Db>, term: &Term) {
     };
 }
 
-/// Lists due timers of all tenants, the longest waiting first. Parked timers are never due.
-pub(in super::super) async fn due(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>> {
-    let mut query = QueryBuilder::<Db>::new(TIMERS.select());
+/// Lists due timers, the longest waiting first. Parked timers are never due.
+pub(in super::super) async fn due(
+    conn: &mut Conn,
+    tenant: TenantId,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<Timer>> {
+    let mut query = TIMERS.of(tenant);
     // As the partial index has it, so that it is used.
-    query.push(format_args!("failures < {MAX_FAILURES} AND at <= ")).push_bind(Ts(now));
+    query.push(format_args!(" AND failures < {MAX_FAILURES} AND at <= ")).push_bind(Ts(now));
     query.push(" ORDER BY at LIMIT ").push_bind(i64::from(limit));
     let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    let due = |row: &Row| {
-        let tenant = TenantId(row.try_get("tenant_id").map_err(db_error)?);
-        Ok(DueTimer { tenant, timer: read(row)? })
-    };
-    rows.iter().map(due).collect()
+    rows.iter().map(read).collect()
 }
 
 fn failures(timer: &Timer) -> i32 {

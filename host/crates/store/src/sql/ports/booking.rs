@@ -19,8 +19,8 @@ impl BookingStore for DbStore {
         read!(self.read(tenant).await?, queue::counts, tenant, event)
     }
 
-    async fn queued_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
-        read!(self.host_reader().await?, queue::due, self.now(), limit)
+    async fn queued_events(&self, tenant: TenantId, limit: u32) -> Result<Vec<EventId>> {
+        read!(self.read(tenant).await?, queue::due, tenant, self.now(), limit)
     }
 
     async fn booking(&self, tenant: TenantId, id: BookingId) -> Result<Option<Booking>> {

@@ -49,8 +49,8 @@ impl CatalogStore for DbStore {
         read!(self.read(tenant).await?, event::categories, tenant)
     }
 
-    async fn events_over(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
-        read!(self.host_reader().await?, event::over, self.now(), limit)
+    async fn events_over(&self, tenant: TenantId, limit: u32) -> Result<Vec<EventId>> {
+        read!(self.read(tenant).await?, event::over, tenant, self.now(), limit)
     }
 
     async fn ticket_type(&self, tenant: TenantId, id: TicketTypeId) -> Result<Option<TicketType>> {

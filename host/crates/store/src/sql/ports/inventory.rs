@@ -37,8 +37,8 @@ impl InventoryStore for DbStore {
         read!(self.read(tenant).await?, reservation::list, tenant, page)
     }
 
-    async fn due_events(&self, limit: u32) -> Result<Vec<(TenantId, EventId)>> {
-        read!(self.host_reader().await?, reservation::due, self.now(), limit)
+    async fn due_events(&self, tenant: TenantId, limit: u32) -> Result<Vec<EventId>> {
+        read!(self.host_reader().await?, reservation::due, tenant, self.now(), limit)
     }
 
     async fn note_swept(&self, tenant: TenantId, event: EventId) -> Result<()> {
@@ -57,8 +57,8 @@ impl InventoryStore for DbStore {
         read!(self.read(tenant).await?, pool::locks, tenant, event)
     }
 
-    async fn due_locks(&self, limit: u32) -> Result<Vec<(TenantId, Lock)>> {
-        read!(self.host_reader().await?, pool::due_locks, self.now(), limit)
+    async fn due_locks(&self, tenant: TenantId, limit: u32) -> Result<Vec<Lock>> {
+        read!(self.read(tenant).await?, pool::due_locks, tenant, self.now(), limit)
     }
 
     async fn seats(&self, tenant: TenantId, of: TicketTypeId, page: &PageRequest) -> Result<Page<Seat>> {

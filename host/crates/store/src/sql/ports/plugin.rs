@@ -7,9 +7,7 @@ use async_trait::async_trait;
 use tessera_core::id::{InstallationId, IssueId, TenantId};
 use tessera_core::outbox::Seq;
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::plugin::{
-    ActiveInstallations, Digest, DueTimer, Installation, Release, Scope, StatesInUse, Timer,
-};
+use tessera_core::plugin::{ActiveInstallations, Digest, Installation, Release, Scope, StatesInUse, Timer};
 use tessera_core::ports::{PluginStore, Store as _};
 use tessera_core::tracker::Project;
 use tessera_core::{Result, Timestamp};
@@ -82,8 +80,8 @@ impl PluginStore for DbStore {
         read!(self.read(tenant).await?, timer::of, tenant, installation, page)
     }
 
-    async fn due_timers(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>> {
-        read!(self.host_reader().await?, timer::due, now, limit)
+    async fn due_timers(&self, tenant: TenantId, now: Timestamp, limit: u32) -> Result<Vec<Timer>> {
+        read!(self.read(tenant).await?, timer::due, tenant, now, limit)
     }
 
     async fn delay_timer(&self, tenant: TenantId, timer: &Timer) -> Result<()> {

@@ -60,8 +60,8 @@ impl TrackerStore for DbStore {
         read!(self.read(tenant).await?, watcher::list, tenant, issue)
     }
 
-    async fn purges(&self, limit: u32) -> Result<Vec<Purge>> {
-        read!(self.host_reader().await?, purge::list, limit)
+    async fn purges(&self, tenant: TenantId, limit: u32) -> Result<Vec<Purge>> {
+        read!(self.host_reader().await?, purge::list, tenant, limit)
     }
 
     async fn purgeable(&self, purge: &Purge, limit: u32) -> Result<Vec<Issue>> {

@@ -8,19 +8,19 @@ use tessera_core::tracker::Purge;
 use super::super::{Conn, Row};
 use crate::error::db_error;
 
-pub(in super::super) async fn list(conn: &mut Conn, limit: u32) -> Result<Vec<Purge>> {
+pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, limit: u32) -> Result<Vec<Purge>> {
     let projects = sqlx::query(
-        "SELECT tenant_id, id, deleted_by FROM projects WHERE deleted_at IS NOT NULL
-         ORDER BY deleted_at LIMIT $1",
+        "SELECT tenant_id, id, deleted_by FROM projects WHERE tenant_id = $1 AND deleted_at IS NOT NULL
+         ORDER BY deleted_at LIMIT $2",
     );
     let limit_rows = i64::from(limit);
-    let rows = projects.bind(limit_rows).fetch_all(&mut *conn).await.map_err(db_error)?;
+    let rows = projects.bind(tenant.0).bind(limit_rows).fetch_all(&mut *conn).await.map_err(db_error)?;
     let mut purges = rows.iter().map(project).collect::<Result<Vec<_>>>()?;
     let users = sqlx::query(
-        "SELECT tenant_id, id, deleted_by FROM users WHERE deleted_at IS NOT NULL
-         ORDER BY deleted_at LIMIT $1",
+        "SELECT tenant_id, id, deleted_by FROM users WHERE tenant_id = $1 AND deleted_at IS NOT NULL
+         ORDER BY deleted_at LIMIT $2",
     );
-    let rows = users.bind(limit_rows).fetch_all(conn).await.map_err(db_error)?;
+    let rows = users.bind(tenant.0).bind(limit_rows).fetch_all(conn).await.map_err(db_error)?;
     for row in &rows {
         purges.push(user(row)?);
     }
