@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tessera_core::access::Operation;
+use tessera_core::fair::{FairLimiter, FairPermit, Permits, Waiting};
 use tessera_core::filter::Spec;
 use tessera_core::idempotency::IdempotencyKey;
 use tessera_core::page::{self, Keyset};
@@ -18,6 +19,17 @@ use crate::in_flight::ByteBudget;
 use crate::stream_limits::Streams;
 use crate::tokens::{PageQuery, Tokens};
 
+/// The most requests that are carried out at once, and those of one tenant. More do not increase the throughput: they
+/// would only wait in the store.
+const REQUESTS: Permits = Permits { shared: 4_096, tenant: 512, host: 0 };
+
+/// The most requests that wait.
+const WAITING_REQUESTS: Waiting =
+    Waiting { tenants: 4_096, host: 0, message: "too many requests of this tenant wait; try again later" };
+
+/// The longest that a request waits until it is carried out.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
 /// State that all transports share.
 #[derive(Clone)]
 pub struct ApiState {
@@ -27,6 +39,8 @@ pub struct ApiState {
     pub tokens: Arc<Tokens>,
     /// The timeouts of requests.
     pub timeouts: Timeouts,
+    /// Limits the requests that are carried out at once.
+    pub requests: Arc<FairLimiter>,
     /// The open streams of callers.
     pub streams: Streams,
     /// The bytes of requests and responses in flight.
@@ -108,8 +122,21 @@ impl ApiState {
         (timeouts, bytes): (Timeouts, ByteBudget),
         stop: CancellationToken,
     ) -> Self {
-        let tokens = Arc::new(Tokens::new(secret));
-        Self { app, tokens, timeouts, streams: Streams::default(), bytes, stop }
+        Self {
+            app,
+            tokens: Arc::new(Tokens::new(secret)),
+            timeouts,
+            requests: FairLimiter::new(REQUESTS, WAITING_REQUESTS),
+            streams: Streams::default(),
+            bytes,
+            stop,
+        }
+    }
+
+    /// Waits until a request may be carried out, in its tenant's turn. It is refused here or not at all: nothing is read,
+    /// decided or called for a request that would find a queue of the store full.
+    pub async fn wait_for_turn(&self, ctx: &Ctx) -> Result<FairPermit> {
+        self.requests.acquire(ctx.tenant, ctx.deadline.min(Instant::now() + MAX_WAIT)).await
     }
 
     /// Returns the context of a request.

@@ -48,7 +48,10 @@ impl Grpc {
     {
         let trace = Trace::of(request.extensions());
         let response = async {
-            let answer = operation(Arc::clone(&self.api), caller(&trace)?, request.into_inner()).await?;
+            let ctx = caller(&trace)?;
+            // Uploads have a limit of their own.
+            let _permit = if trace.is_upload { None } else { Some(self.wait_for_turn(&ctx).await?) };
+            let answer = operation(Arc::clone(&self.api), ctx, request.into_inner()).await?;
             self.check_size(&answer.body, &trace)?;
             Ok(answer.body)
         };

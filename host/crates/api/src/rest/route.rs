@@ -272,6 +272,7 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let ctx = context(rest, &parts, route.auth).await?;
+    let _permit = rest.wait_for_turn(&ctx).await?;
     let params = RawPathParams::from_request_parts(&mut parts, rest).await;
     let params = params.map_err(|_| Error::malformed("path", "is not UTF-8"))?;
     let path: Vec<(&str, &str)> = params.iter().collect();

@@ -87,6 +87,7 @@ async fn get(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let _permit = rest.wait_for_turn(&ctx).await?;
     let id = ticket_id(&params)?;
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let query: TicketQuery = read_query(&uri)?;
