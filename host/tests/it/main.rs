@@ -15,6 +15,7 @@ mod configuration;
 mod crash;
 mod docs;
 mod errors;
+mod fairness;
 mod harness;
 mod idempotency;
 mod imports;

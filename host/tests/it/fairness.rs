@@ -1,0 +1,229 @@
+//! Tenants beside each other: floods, large batches and many timers of one leave another its turn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+use sqlx::{ConnectOptions as _, Connection as _};
+use tessera_proto::issues::v1::CreateIssueRequest;
+use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
+use tonic_types::StatusExt as _;
+
+use crate::harness::{Answer, Grpc, Home, Host, Kind, Rest};
+use crate::plugins::install;
+use crate::reservations::{counts, create, id, reserve, show};
+use crate::tracker::{done, until};
+
+/// Connections of a flood, and callers on each: more than one tenant's requests may wait.
+const CONNECTIONS: usize = 16;
+const CALLERS: usize = 190;
+
+/// Creates another tenant; returns a client with its admin's key.
+async fn tenant(root: &Rest, slug: &str) -> Rest {
+    done(&root.post("/v1/tenants", json!({"slug": slug, "name": slug})).await);
+    let key = root.post("/v1/keys", json!({"name": "theirs", "roles": ["admin"], "tenant": slug})).await;
+    root.with_key(key.expect(201)["secret"].as_str())
+}
+
+/// A client of issues with a key.
+type Issues =
+    IssuesServiceClient<tonic::service::interceptor::InterceptedService<tonic::transport::Channel, Grpc>>;
+
+/// What happened to the calls of a flood.
+#[derive(Default)]
+struct Flood {
+    over: AtomicBool,
+    stored: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Flood {
+    /// Creates issues in a closed loop until the flood is over. Waits as long as a refusal says.
+    async fn call(&self, mut client: Issues, project_id: &str) {
+        let request = CreateIssueRequest {
+            summary: "One of many".into(),
+            project_id: project_id.to_owned(),
+            ..CreateIssueRequest::default()
+        };
+        while !self.over.load(Ordering::Relaxed) {
+            match client.create_issue(request.clone()).await {
+                Ok(_) => {
+                    self.stored.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(status) => {
+                    assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
+                    self.refused.fetch_add(1, Ordering::Relaxed);
+                    let delay = status.get_details_retry_info().and_then(|info| info.retry_delay).unwrap();
+                    tokio::time::sleep(delay.min(Duration::from_secs(1))).await;
+                }
+            }
+        }
+    }
+}
+
+/// Returns the value below which 95 of 100 are.
+fn p95(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() * 95 / 100]
+}
+
+async fn flood_of_one_tenant_leaves_another_its_turn(kind: Kind) {
+    let home = Home::new(kind).await;
+    let host = Host::start_with(&home, &[("LOG_LEVEL", "warn")]).await;
+    let root = host.rest();
+    let calm = tenant(&root, "calm").await;
+    let (busy_project, calm_project) = (root.project("Busy").await, calm.project("Calm").await);
+    let sale = show(&calm, 50, json!({"hold_seconds": 2, "hold_min_seconds": 1})).await;
+
+    let flood = Arc::new(Flood::default());
+    let mut callers = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let grpc = host.grpc().await;
+        let client = IssuesServiceClient::with_interceptor(grpc.channel.clone(), grpc);
+        for _ in 0..CALLERS {
+            let (flood, client, project) = (Arc::clone(&flood), client.clone(), busy_project.clone());
+            callers.push(tokio::spawn(async move { flood.call(client, &project).await }));
+        }
+    }
+    let begun = Instant::now();
+    while flood.refused.load(Ordering::Relaxed) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing is refused");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    id(&reserve(&calm, &sale, "ann", 5).await);
+    let held_at = Instant::now();
+    let (mut times, mut ended_after) = (Vec::new(), None);
+    while times.len() < 60 || ended_after.is_none() {
+        let number = times.len();
+        let start = Instant::now();
+        let issue = calm.issue(&calm_project, &format!("{number}")).await;
+        calm.get(&format!("/v1/issues/{issue}")).await.expect(200);
+        root.with_key(None).get("/readyz").await.expect(200);
+        times.push(start.elapsed());
+        if ended_after.is_none() && counts(&calm, &sale.0).await[0] == 0 {
+            ended_after = Some(held_at.elapsed());
+        }
+        assert!(held_at.elapsed() < Duration::from_secs(60), "the hold has not ended");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    flood.over.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    let slowest = p95(times);
+    assert!(slowest < Duration::from_secs(2), "p95 of another tenant: {slowest:?}");
+    // Two seconds after its end, and as long again for a busy machine.
+    let ended_after = ended_after.unwrap();
+    assert!(ended_after < Duration::from_secs(6), "the hold ended after {ended_after:?}");
+    assert!(flood.stored.load(Ordering::Relaxed) > 500, "the flood itself is served");
+    assert!(!host.log().contains("not ended; retrying"), "{}", host.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_one_tenant_leaves_another_its_turn_on_sqlite() {
+    flood_of_one_tenant_leaves_another_its_turn(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_one_tenant_leaves_another_its_turn_on_postgres() {
+    flood_of_one_tenant_leaves_another_its_turn(Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_confirmations_leave_another_tenant_its_turn() {
+    const SALES: usize = 24;
+    let home = Home::new(Kind::Sqlite).await;
+    let host = Host::start(&home).await;
+    let root = host.rest();
+    let calm = tenant(&root, "calm").await;
+    let project = calm.project("Calm").await;
+    let (event, _) = show(&root, 1, json!({})).await;
+    let large = json!({
+        "name": "Large", "price": {"amount": 1, "currency": "EUR"}, "quantity": SALES * 1_000, "max_per_purchase": 1_000,
+    });
+    let large = create(&root, &format!("/v1/events/{event}/tickets"), large, "ticket_type").await;
+    let sale = (event, large);
+    let mut reservations = Vec::new();
+    for number in 0..SALES {
+        reservations.push(id(&reserve(&root, &sale, &format!("buyer {number}"), 1_000).await));
+    }
+    let start = Instant::now();
+    let confirmations: Vec<_> = reservations
+        .into_iter()
+        .map(|reservation| {
+            let root = root.clone();
+            let path = format!("/v1/reservations/{reservation}:confirm");
+            tokio::spawn(async move { root.post(&path, json!({"payment_reference": "paid"})).await })
+        })
+        .collect();
+    let mut slowest = Duration::ZERO;
+    while !confirmations.iter().all(tokio::task::JoinHandle::is_finished) {
+        let begun = Instant::now();
+        calm.issue(&project, "It waits for few").await;
+        slowest = slowest.max(begun.elapsed());
+    }
+    let all = start.elapsed();
+    for answer in join_all(confirmations).await {
+        let answer: Answer = answer.unwrap();
+        assert_eq!(done(&answer)["reservation"]["state"], "confirmed");
+    }
+    assert_eq!(counts(&root, &sale.0).await, [0, SALES as u64 * 1_000, 0]);
+    assert!(slowest < all / 3, "{slowest:?} of {all:?}");
+}
+
+/// Moves the due times of all timers into the past, to the time at which their issue was created.
+async fn make_due(home: &Home) {
+    let mut connection = sqlite(home).await;
+    let sql = "UPDATE timers SET at = (SELECT created_at FROM issues WHERE issues.id = timers.issue_id)";
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+async fn sqlite(home: &Home) -> sqlx::SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.folder.join("tessera.db"));
+    options.connect().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timers_of_one_tenant_do_not_delay_those_of_another() {
+    const TIMERS: i64 = 400;
+    let home = Home::new(Kind::Sqlite).await;
+    let host = Host::start_patient(&home).await;
+    let root = host.rest();
+    let calm = tenant(&root, "calm").await;
+    let with_timer = json!({"settings": {"act": "timer", "amount": 3_600}});
+    for rest in [&root, &calm] {
+        install(rest, "hostile", with_timer.clone()).await;
+    }
+    let (busy_project, calm_project) = (root.project("Busy").await, calm.project("Calm").await);
+    for start in (0..TIMERS).step_by(20) {
+        join_all((start..start + 20).map(|_| root.issue(&busy_project, "One of many"))).await;
+    }
+    // Due after all of the first tenant's.
+    let issue = calm.issue(&calm_project, "Another").await;
+    drop(host);
+    make_due(&home).await;
+
+    let host = Host::start_patient(&home).await;
+    let calm = host.rest().with_key(calm.key.as_deref());
+    let fired = |answer: &Answer| answer.body.to_string().contains("the timer was due");
+    until(&calm, &format!("/v1/issues/{issue}/comments"), fired).await;
+    let mut connection = sqlite(&home).await;
+    let pending: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM timers").fetch_one(&mut connection).await.unwrap();
+    assert!(pending > TIMERS / 2, "{pending} of {TIMERS} timers were left");
+    let end = Instant::now() + Duration::from_secs(60);
+    while sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM timers")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+        > 0
+    {
+        assert!(Instant::now() < end, "not all timers fire");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    connection.close().await.unwrap();
+}
