@@ -272,7 +272,6 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let ctx = context(rest, &parts, route.auth).await?;
-    let _permit = rest.wait_for_turn(&ctx).await?;
     let params = RawPathParams::from_request_parts(&mut parts, rest).await;
     let params = params.map_err(|_| Error::malformed("path", "is not UTF-8"))?;
     let path: Vec<(&str, &str)> = params.iter().collect();
@@ -284,6 +283,8 @@ where
     let members = read_members(route, request).await?;
     let message = decode::message(members, &path, route.mask, source)
         .map_err(|error| relative_to_body(route, error))?;
+    // Only now: a client that sends its body slowly must not occupy a place.
+    let _permit = rest.wait_for_turn(&ctx).await?;
     let answer = operation(Arc::clone(rest.api()), ctx, message).await?;
     Ok(encode(route, &path, &answer)?)
 }
