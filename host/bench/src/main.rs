@@ -13,6 +13,7 @@ mod client;
 mod floor;
 mod load;
 mod neighbour;
+mod overload;
 mod page;
 mod plain_wasmtime;
 mod plugins;
@@ -51,6 +52,8 @@ enum Bench {
     Sandbox(sandbox::Options),
     /// Measures tenants with plugins: memory, the start of a host, and a hostile neighbour.
     Tenants(tenants::Options),
+    /// Creates issues of one tenant with more callers than the host has places for, beside a healthy tenant.
+    Overload(overload::Options),
     /// Runs a server that sends the same response to each request.
     #[command(hide = true)]
     Floor {
@@ -71,6 +74,7 @@ async fn main() -> Result<()> {
         Bench::Reserve(options) => reserve::run(options).await,
         Bench::Sandbox(options) => sandbox::run(options).await,
         Bench::Tenants(options) => tenants::run(options).await,
+        Bench::Overload(options) => overload::run(options).await,
     };
     println!("{build}");
     for table in tables? {
