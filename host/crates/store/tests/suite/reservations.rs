@@ -275,7 +275,7 @@ async fn locked_units_are_not_sold_until_unlocked(world: World) {
     let refused = office.world.commit(office.world.change(office.tenant).insert(more).fact(fact)).await;
     assert!(refused.unwrap_err().is_stale());
     let due = office.world.store.due_locks(office.tenant, 9).await.unwrap();
-    assert_eq!(due, [lock.clone()]);
+    assert_eq!(due, std::slice::from_ref(&lock));
     assert_eq!(office.world.store.tenants_with(DueWork::Locks).await.unwrap(), [office.tenant]);
     office.world.store(office.world.change(office.tenant).delete(lock)).await;
     assert_eq!(office.counts(office.event.id).await, Counts { held: 2, sold: 0, locked: 0 });

@@ -265,7 +265,7 @@ async fn parked_timer_is_due_after_being_set_again(world: World) {
     let retry = world.change(tenant).write(Write::TakeTimer(parked.clone()));
     world.store(retry.write(Write::PutTimer(reset.clone()))).await;
     let due = world.store.due_timers(tenant, now, 9).await.unwrap();
-    assert_eq!(due, [reset.clone()]);
+    assert_eq!(due, std::slice::from_ref(&reset));
     assert!(reset.failures == 0 && reset.last_failure.is_none() && reset.generation != parked.generation);
     // A late failure of the old call does not park the new timer.
     world.store.delay_timer(tenant, &parked).await.unwrap();
