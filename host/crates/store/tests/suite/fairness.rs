@@ -18,12 +18,11 @@ on_every_store! {
 
 async fn backlog_of_one_tenant_does_not_delay_another(world: World) {
     let (busy, calm) = (world.tenant("busy").await, world.tenant("calm").await);
-    let project = world.project(busy, "Rocket").await;
     let stored = Arc::new(AtomicUsize::new(0));
-    let backlog: Vec<_> = (0..500)
+    let backlog: Vec<_> = (0..1_000)
         .map(|number| {
-            let issue = world.new_issue(project.id, &format!("{number}"));
-            let changeset = world.creation(busy, &project, &issue);
+            // Projects are not created together, as issues are.
+            let changeset = world.change(busy).insert(world.new_project(&format!("p{number}")));
             let (world, stored) = (world.clone(), Arc::clone(&stored));
             tokio::spawn(async move {
                 world.store(changeset).await;
@@ -37,8 +36,8 @@ async fn backlog_of_one_tenant_does_not_delay_another(world: World) {
     for one in backlog {
         one.await.unwrap();
     }
-    // Two batches of the writer, or the changesets in flight on all connections, may be earlier.
-    assert!(before <= 300, "{before} of 500 were before the other tenant's one");
+    // Some batches are earlier, and more of them where this task waits for a processor. Without turns all are.
+    assert!(before <= 900, "{before} of 1,000 were before the other tenant's one");
 }
 
 /// Starts commits of a tenant, all at once.

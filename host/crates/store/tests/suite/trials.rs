@@ -18,14 +18,17 @@ async fn confirm_and_expiry_exclude_each_other(world: World) {
     // A round fits into one batch; the rounds of a long trial are ten thousand races.
     let (rounds, races) = if is_long_trial() { (42, 240) } else { (1, 60) };
     let office = open_for_a_second(world).await;
-    let mut in_time = 0;
-    for round in 0..rounds {
+    let (mut round, mut in_time) = (0, 0);
+    // On a busy machine all races of a round may have one end; both ends must occur.
+    while round < rounds || !(1..round * races).contains(&in_time) {
+        assert!(round < rounds + 20, "{in_time} of {} were in time", round * races);
         in_time += race(&office, round, races).await;
+        round += 1;
     }
     office.0.check().await;
     println!(
         "{} races of confirm against expiry, {in_time} won by confirm: 0 by both or neither",
-        rounds * races
+        round * races
     );
 }
 
@@ -73,7 +76,6 @@ async fn race((office, standing): &(BoxOffice, TicketTypeId), round: usize, race
         assert_eq!(stored.state, expected);
         won += usize::from(expected == ReservationState::Confirmed);
     }
-    assert!((1..races).contains(&won), "{won} of {races} were in time");
     won
 }
 

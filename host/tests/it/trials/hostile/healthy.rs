@@ -18,7 +18,7 @@ use crate::plugins::install;
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The longest wait for an answer, and for a timer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// The load of the healthy tenant. Ends when dropped.
 pub struct Healthy {
@@ -73,6 +73,7 @@ impl Healthy {
 
     /// Returns what was noticed since the last time.
     pub fn take(&mut self) -> Quality {
+        assert!(!self.tasks.iter().any(JoinHandle::is_finished), "the healthy tenant stopped");
         let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
         let Measured { mut latencies, faults, timer_delay } = std::mem::take(&mut *measured);
         drop(measured);
@@ -124,7 +125,7 @@ async fn time_timers(rest: Rest, project: String, measured: Arc<Mutex<Measured>>
         if let Ok(created) = answer(creation(&rest, &project)).await {
             let issue = &created["issue"];
             let path = format!("/v1/issues/{}/comments", issue["issue_id"].as_str().unwrap());
-            let delay = delay(&rest, &path, time_of(issue)).await;
+            let delay = delay(&rest, &path, time_of(issue, "create_date")).await;
             let mut measured = measured.lock().unwrap_or_else(PoisonError::into_inner);
             measured.timer_delay = measured.timer_delay.max(delay);
         }
@@ -135,28 +136,28 @@ async fn time_timers(rest: Rest, project: String, measured: Arc<Mutex<Measured>>
 /// Waits for the comment of a timer; returns its time after the timer was due.
 async fn delay(rest: &Rest, path: &str, due: OffsetDateTime) -> Duration {
     let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
+    while begin.elapsed() < MAX_WAIT {
         if let Ok(comments) = answer(rest.request(Method::GET, path)).await
             && let Some(comment) = comments["comments"].get(0)
         {
-            return (time_of(comment) - due).unsigned_abs();
+            return (time_of(comment, "created_at") - due).unsigned_abs();
         }
         tokio::time::sleep(INTERVAL).await;
     }
-    PATIENCE
+    MAX_WAIT
 }
 
 fn creation(rest: &Rest, project: &str) -> RequestBuilder {
     rest.request(Method::POST, "/v1/issues").json(&json!({"project_id": project, "summary": "s"}))
 }
 
-fn time_of(object: &Value) -> OffsetDateTime {
-    OffsetDateTime::parse(object["created_at"].as_str().unwrap(), &Rfc3339).unwrap()
+fn time_of(object: &Value, field: &str) -> OffsetDateTime {
+    OffsetDateTime::parse(object[field].as_str().unwrap(), &Rfc3339).unwrap()
 }
 
 /// Sends a request; returns its answer, or why it failed.
 async fn answer(request: RequestBuilder) -> Result<Value, String> {
-    let response = request.timeout(PATIENCE).send().await.map_err(|error| format!("{error:?}"))?;
+    let response = request.timeout(MAX_WAIT).send().await.map_err(|error| format!("{error:?}"))?;
     let status = response.status();
     let body = response.json::<Value>().await.map_err(|error| format!("{error:?}"))?;
     if status.is_success() { Ok(body) } else { Err(format!("{status}: {body}")) }

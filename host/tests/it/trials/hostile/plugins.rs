@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use serde_json::{Value, json};
+use serde_json::json;
 use tessera_proto::issues::v1::CreateIssueRequest;
 use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use wasmparser::{Parser, Payload};
@@ -146,7 +146,7 @@ pub async fn schemas(attack: &Attack<'_>) -> Outcome {
     let options = vec![json!({"type": "string", "minLength": 9}); 12];
     let wide = json!({"properties": {"a": {"items": {"anyOf": options}}}}).to_string();
     let release = upload(&attack.rest, with_schema(&wide, "4.0.1")).await;
-    let settings = json!({"a": vec![1; 100_000]});
+    let settings = json!({"a": vec![1; 90_000]});
     let body =
         json!({"release": {"digest": release["digest"]}, "settings": settings, "project_id": attack.project});
     let refused = |_: usize| attack.rest.post("/v1/installations", body.clone());
