@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tessera_core::access::Operation;
-use tessera_core::fair::{FairLimiter, FairPermit, Permits, Waiting};
+use tessera_core::fair::{FairLimiter, FairPermit, Permits, WaitingLimits};
 use tessera_core::filter::Spec;
 use tessera_core::idempotency::IdempotencyKey;
 use tessera_core::page::{self, Keyset};
@@ -24,8 +24,11 @@ use crate::tokens::{PageQuery, Tokens};
 const REQUESTS: Permits = Permits { shared: 4_096, tenant: 512, host: 0 };
 
 /// The most requests that wait.
-const WAITING_REQUESTS: Waiting =
-    Waiting { tenants: 4_096, host: 0, message: "too many requests of this tenant wait; try again later" };
+const WAITING_REQUESTS: WaitingLimits = WaitingLimits {
+    tenants: 4_096,
+    host: 0,
+    message: "too many requests of this tenant wait; try again later",
+};
 
 /// The longest that a request waits until it is carried out.
 const MAX_WAIT: Duration = Duration::from_secs(5);

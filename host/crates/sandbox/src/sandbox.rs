@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
-use tessera_core::fair::{FairLimiter, Owner, Permits, Waiting};
+use tessera_core::fair::{FairLimiter, Owner, Permits, WaitingLimits};
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
     AdmittedComponent, Call, CallLimits, Digest, Failure, FailureReason, Footprint, Manifest, Outcome,
@@ -48,7 +48,7 @@ const COMPILE_RETRY_AFTER: Duration = Duration::from_secs(5);
 const COMPILERS_BUSY: &str = "too many components are being compiled; try again later";
 
 /// Compilations that wait: 32 of a tenant.
-const WAITING_COMPILATIONS: Waiting = Waiting { tenants: 64, host: 64, message: COMPILERS_BUSY };
+const WAITING_COMPILATIONS: WaitingLimits = WaitingLimits { tenants: 64, host: 64, message: COMPILERS_BUSY };
 
 /// Why a call was refused for want of a place.
 const CALLS_BUSY: &str = "too many calls of the tenant's plugins are running";

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tessera_core::Result;
-use tessera_core::fair::{FairLimiter, FairPermit, Owner, Permits, Waiting};
+use tessera_core::fair::{FairLimiter, FairPermit, Owner, Permits, WaitingLimits};
 
 /// Timeout for acquiring a connection.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Entries that wait in one queue.
-pub(crate) const WAITING: Waiting = Waiting {
+pub(crate) const WAITING: WaitingLimits = WaitingLimits {
     tenants: 4_096,
     host: 1_024,
     message: "too many requests wait for the database; try again later",

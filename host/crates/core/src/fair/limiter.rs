@@ -1,4 +1,4 @@
-//! A limit of what runs at once, in all and for each tenant.
+//! A limit of concurrent work, in all and for each tenant.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,8 +8,8 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use crate::error::Result;
-use crate::fair::lanes::{EntryId, Lanes};
-use crate::fair::{Owner, Waiting};
+use crate::fair::owner_queues::{EntryId, OwnerQueues};
+use crate::fair::{Owner, WaitingLimits};
 
 /// Numbers of permits.
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +22,14 @@ pub struct Permits {
     pub host: usize,
 }
 
-/// Limits what runs at once; the rest waits, tenants in turn.
+/// Limits concurrent work; further callers wait, tenants in turn.
 pub struct FairLimiter {
     state: Mutex<State>,
 }
 
 struct State {
     running: Running,
-    lanes: Lanes<oneshot::Sender<FairPermit>>,
+    queues: OwnerQueues<oneshot::Sender<FairPermit>>,
 }
 
 /// The permits that are taken.
@@ -42,8 +42,8 @@ struct Running {
 /// A permit, free again when this is dropped.
 pub struct FairPermit(Option<(Arc<FairLimiter>, Owner)>);
 
-/// A caller that waits for a permit. It leaves its lane when this is dropped.
-struct Turn<'a> {
+/// A caller's entry while it waits for a permit. It leaves its queue when this is dropped.
+struct WaitingCaller<'a> {
     limiter: &'a FairLimiter,
     owner: Owner,
     id: EntryId,
@@ -53,28 +53,28 @@ struct Turn<'a> {
 impl FairLimiter {
     /// Creates a limiter whose permits are free.
     #[must_use]
-    pub fn new(permits: Permits, waiting: Waiting) -> Arc<Self> {
+    pub fn new(permits: Permits, waiting: WaitingLimits) -> Arc<Self> {
         let running = Running { permits, total: 0, owners: HashMap::new() };
-        Arc::new(Self { state: Mutex::new(State { running, lanes: Lanes::new(waiting) }) })
+        Arc::new(Self { state: Mutex::new(State { running, queues: OwnerQueues::new(waiting) }) })
     }
 
     /// Waits for a permit in the owner's turn. Fails at once if too many wait, and at the deadline.
     pub async fn acquire(self: &Arc<Self>, owner: impl Into<Owner>, deadline: Instant) -> Result<FairPermit> {
         let owner = owner.into();
-        let mut turn = {
+        let mut caller = {
             let mut state = self.lock();
-            if state.lanes.places.taken(owner) == 0 && state.running.may_begin(owner) {
+            if state.queues.places.taken(owner) == 0 && state.running.may_begin(owner) {
                 state.running.begin(owner);
                 return Ok(FairPermit(Some((Arc::clone(self), owner))));
             }
             let (sender, permit) = oneshot::channel();
-            let id = state.lanes.push(owner, 1, sender)?;
-            Turn { limiter: self, owner, id, permit }
+            let id = state.queues.push(owner, 1, sender)?;
+            WaitingCaller { limiter: self, owner, id, permit }
         };
-        if let Ok(Ok(permit)) = tokio::time::timeout_at(deadline.into(), &mut turn.permit).await {
+        if let Ok(Ok(permit)) = tokio::time::timeout_at(deadline.into(), &mut caller.permit).await {
             return Ok(permit);
         }
-        let refusal = self.lock().lanes.places.refuse(owner);
+        let refusal = self.lock().queues.places.refuse(owner);
         Err(refusal)
     }
 
@@ -86,8 +86,8 @@ impl FairLimiter {
                 state.running.end(ended);
                 state.next()
             };
-            let Some((owner, turn)) = next else { return };
-            let Err(mut permit) = turn.send(FairPermit(Some((Arc::clone(self), owner)))) else { return };
+            let Some((owner, caller)) = next else { return };
+            let Err(mut permit) = caller.send(FairPermit(Some((Arc::clone(self), owner)))) else { return };
             // Its caller has left.
             permit.0 = None;
             ended = owner;
@@ -102,9 +102,9 @@ impl FairLimiter {
 impl State {
     /// Takes the next caller that may begin, and counts it as running.
     fn next(&mut self) -> Option<(Owner, oneshot::Sender<FairPermit>)> {
-        let (owner, _, turn) = self.lanes.pop(|owner| self.running.may_begin(owner), |_| true)?;
+        let (owner, _, caller) = self.queues.pop(|owner| self.running.may_begin(owner), |_| true)?;
         self.running.begin(owner);
-        Some((owner, turn))
+        Some((owner, caller))
     }
 }
 
@@ -136,10 +136,10 @@ impl Running {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for WaitingCaller<'_> {
     fn drop(&mut self) {
         // A permit that has arrived already is dropped with the receiver.
-        self.limiter.lock().lanes.remove(self.owner, self.id);
+        self.limiter.lock().queues.remove(self.owner, self.id);
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
     use crate::id::TenantId;
 
     fn limiter(shared: usize, tenant: usize, host: usize) -> Arc<FairLimiter> {
-        let waiting = Waiting { tenants: 8, host: 8, message: "too many wait" };
+        let waiting = WaitingLimits { tenants: 8, host: 8, message: "too many wait" };
         FairLimiter::new(Permits { shared, tenant, host }, waiting)
     }
 
@@ -212,9 +212,9 @@ mod tests {
         let mut others = pin!(limiter.acquire(b, later()));
         assert!(poll(cancelled.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
         assert!(poll(others.as_mut()).is_pending());
-        assert_eq!(limiter.lock().lanes.places.taken(a), 2);
+        assert_eq!(limiter.lock().queues.places.taken(a), 2);
         drop(cancelled);
-        assert_eq!(limiter.lock().lanes.places.taken(a), 1);
+        assert_eq!(limiter.lock().queues.places.taken(a), 1);
         drop(running);
         let permit = second.await.unwrap();
         assert!(poll(others.as_mut()).is_pending());
@@ -250,7 +250,7 @@ mod tests {
         let soon = tokio::time::Instant::now().into_std() + Duration::from_millis(10);
         let refused = limiter.acquire(other, soon).await.map(drop).unwrap_err();
         assert!(refused.retry_after().is_some());
-        assert_eq!(limiter.lock().lanes.places.taken(other), 0);
+        assert_eq!(limiter.lock().queues.places.taken(other), 0);
     }
 
     #[tokio::test(start_paused = true)]

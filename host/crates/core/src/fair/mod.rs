@@ -3,13 +3,13 @@
 //! The writer, the connections of a store, requests, compilations and background work all wait in a queue or a limiter of
 //! this module, so that one tenant's backlog neither delays another tenant nor takes the places of the host's own work.
 
-mod lanes;
 mod limiter;
+mod owner_queues;
 mod places;
 mod queue;
 mod work;
 
 pub use limiter::{FairLimiter, FairPermit, Permits};
-pub use places::{Owner, Places, Waiting};
+pub use places::{Owner, Places, WaitingLimits};
 pub use queue::FairQueue;
 pub use work::WorkLimiter;

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use crate::error::{Error, Result};
 use crate::id::TenantId;
 
-/// How many refused callers of one tenant are told to return within the same second.
+/// The refusals of one tenant within a second that get the same `Retry-After`.
 const REFUSALS_PER_SECOND: u32 = 256;
 
-/// The longest time after which a refused caller is told to return.
+/// The longest `Retry-After`, in seconds.
 const MAX_RETRY_AFTER: u32 = 30;
 
 /// Who an entry belongs to.
@@ -34,7 +34,7 @@ impl From<TenantId> for Owner {
 
 /// Limits of waiting entries.
 #[derive(Clone, Copy, Debug)]
-pub struct Waiting {
+pub struct WaitingLimits {
     /// The most entries of all tenants together. A tenant may add one while more places are free than it has, so that
     /// one tenant has at most half of them, and a tenant that has none finds one.
     pub tenants: usize,
@@ -47,7 +47,7 @@ pub struct Waiting {
 /// The places that are taken.
 #[derive(Debug)]
 pub struct Places {
-    limits: Waiting,
+    limits: WaitingLimits,
     /// The number of all tenants' entries.
     tenants: usize,
     owners: HashMap<Owner, Usage>,
@@ -69,7 +69,7 @@ impl Usage {
 impl Places {
     /// Creates free places.
     #[must_use]
-    pub fn new(limits: Waiting) -> Self {
+    pub fn new(limits: WaitingLimits) -> Self {
         Self { limits, tenants: 0, owners: HashMap::new() }
     }
 
@@ -106,8 +106,8 @@ impl Places {
         self.owners.get(&owner).map_or(0, |usage| usage.taken)
     }
 
-    /// Returns the error of a refused caller. The more callers of an owner are refused within a second, the later they
-    /// are told to return: refusals, too, take time from what is carried out.
+    /// Returns the error of a refused caller. `Retry-After` grows with the owner's refusals within a second, because
+    /// refusals take processor time from the requests that are carried out.
     pub fn refuse(&mut self, owner: Owner) -> Error {
         let refused = self.owners.get_mut(&owner).map_or(1, |usage| {
             let (since, count) = &mut usage.refused;
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn places(tenants: usize, host: usize) -> Places {
-        Places::new(Waiting { tenants, host, message: "full" })
+        Places::new(WaitingLimits { tenants, host, message: "full" })
     }
 
     fn tenant() -> Owner {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn one_tenant_takes_half_and_each_further_one_a_part_of_the_rest() {
+    fn one_tenant_takes_half_and_further_tenants_part_of_the_rest() {
         let mut places = places(12, 2);
         let [first, second, third] = [tenant(), tenant(), tenant()];
         assert_eq!(fill(&mut places, first), 6);
@@ -153,13 +153,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn refused_callers_are_told_to_return_at_different_times() {
+    async fn retry_after_grows_with_refusals_within_a_second() {
         let mut places = places(2, 0);
         let [greedy, other] = [tenant(), tenant()];
         fill(&mut places, greedy);
         let mut seconds = |owner| places.take(owner).map_err(|error| error.retry_after().unwrap().as_secs());
-        let told: Vec<_> = (0..REFUSALS_PER_SECOND * 3).map(|_| seconds(greedy).unwrap_err()).collect();
-        assert_eq!((told[0], told[300], told[600]), (1, 2, 3));
+        let delays: Vec<_> = (0..REFUSALS_PER_SECOND * 3).map(|_| seconds(greedy).unwrap_err()).collect();
+        assert_eq!((delays[0], delays[300], delays[600]), (1, 2, 3));
         assert!((0..20_000).all(|_| seconds(greedy).unwrap_err() <= MAX_RETRY_AFTER.into()));
         assert_eq!(seconds(other), Ok(()));
         tokio::time::advance(Duration::from_secs(1)).await;

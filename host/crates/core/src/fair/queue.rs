@@ -6,36 +6,36 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::error::{Error, Result};
-use crate::fair::lanes::Lanes;
-use crate::fair::{Owner, Waiting};
+use crate::fair::owner_queues::OwnerQueues;
+use crate::fair::{Owner, WaitingLimits};
 
 /// A bounded queue that serves tenants in turn.
 pub struct FairQueue<T> {
-    limits: Waiting,
+    limits: WaitingLimits,
     state: Mutex<State<T>>,
     ready: Notify,
 }
 
 struct State<T> {
-    lanes: Lanes<T>,
+    queues: OwnerQueues<T>,
     closed: bool,
 }
 
 impl<T> FairQueue<T> {
     /// Creates an empty queue.
     #[must_use]
-    pub fn new(limits: Waiting) -> Self {
-        let state = State { lanes: Lanes::new(limits), closed: false };
+    pub fn new(limits: WaitingLimits) -> Self {
+        let state = State { queues: OwnerQueues::new(limits), closed: false };
         Self { limits, state: Mutex::new(state), ready: Notify::new() }
     }
 
-    /// Adds an entry at the end of its owner's lane.
+    /// Adds an entry at the end of its owner's queue.
     pub fn push(&self, owner: Owner, cost: u64, entry: T) -> Result<()> {
         let mut state = self.lock();
         if state.closed {
             return Err(Error::unavailable("the host is shutting down", Duration::from_secs(1)));
         }
-        state.lanes.push(owner, cost, entry)?;
+        state.queues.push(owner, cost, entry)?;
         drop(state);
         self.ready.notify_one();
         Ok(())
@@ -48,7 +48,7 @@ impl<T> FairQueue<T> {
             let ready = self.ready.notified();
             {
                 let mut state = self.lock();
-                let entries = take(&mut state.lanes, max, max_cost);
+                let entries = take(&mut state.queues, max, max_cost);
                 if !entries.is_empty() {
                     return Some(entries);
                 }
@@ -70,7 +70,7 @@ impl<T> FairQueue<T> {
     pub fn abandon(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.lanes = Lanes::new(self.limits);
+        state.queues = OwnerQueues::new(self.limits);
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -78,11 +78,11 @@ impl<T> FairQueue<T> {
     }
 }
 
-fn take<T>(lanes: &mut Lanes<T>, max: usize, max_cost: u64) -> Vec<T> {
+fn take<T>(queues: &mut OwnerQueues<T>, max: usize, max_cost: u64) -> Vec<T> {
     let (mut entries, mut total) = (Vec::new(), 0_u64);
     while entries.len() < max {
         let fits = |cost: u64| entries.is_empty() || total.saturating_add(cost) <= max_cost;
-        let Some((_, cost, entry)) = lanes.pop(|_| true, fits) else { break };
+        let Some((_, cost, entry)) = queues.pop(|_| true, fits) else { break };
         total = total.saturating_add(cost);
         entries.push(entry);
     }
@@ -99,7 +99,7 @@ mod tests {
     const ALL: u64 = u64::MAX;
 
     fn queue<T>(tenants: usize) -> FairQueue<T> {
-        FairQueue::new(Waiting { tenants, host: 1, message: "too many wait" })
+        FairQueue::new(WaitingLimits { tenants, host: 1, message: "too many wait" })
     }
 
     fn tenant() -> Owner {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn leaving_and_returning_gains_nothing() {
+    async fn returning_tenant_keeps_its_turn() {
         let (heavy, light) = (tenant(), tenant());
         let queue = queue(64);
         queue.push(heavy, 3, "h1").unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 
-use crate::fair::{FairLimiter, Permits, Waiting};
+use crate::fair::{FairLimiter, Permits, WaitingLimits};
 use crate::id::TenantId;
 
 /// How long an item waits for its turn. After that, a later round finds it again.
@@ -24,7 +24,7 @@ impl WorkLimiter {
     pub fn new(total: usize, tenant: usize) -> Self {
         let permits = Permits { shared: total, tenant, host: 0 };
         // Each tenant has no more waiting items than it may have in progress.
-        let waiting = Waiting {
+        let waiting = WaitingLimits {
             tenants: usize::MAX,
             host: 0,
             message: "the host's work for this tenant was not begun",
