@@ -154,7 +154,7 @@ pub(crate) enum Language {
     Rust,
     /// Built by componentize-qjs, from npm.
     JavaScript,
-    /// Built by componentize-py, a Python package. The host must allow larger components and more memory.
+    /// Built by componentize-py, a Python package. The host must allow larger components: TESSERA_PLUGIN_MAX_BYTES.
     Python,
 }
 

@@ -136,8 +136,8 @@ impl ApiState {
         }
     }
 
-    /// Waits until a request may be carried out, in its tenant's turn. It is refused here or not at all: nothing is read,
-    /// decided or called for a request that would find a queue of the store full.
+    /// Waits until a request may be carried out, in its tenant's turn. Called before the operation begins, so that a
+    /// refused request has read and decided nothing.
     pub async fn wait_for_turn(&self, ctx: &Ctx) -> Result<FairPermit> {
         self.requests.acquire(ctx.tenant, ctx.deadline.min(Instant::now() + MAX_WAIT)).await
     }
@@ -235,7 +235,7 @@ pub fn bearer(authorization: Option<&str>) -> Result<&str> {
 pub(crate) fn panic_error(panic: &(dyn Any + Send)) -> Error {
     let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Error::internal(std::io::Error::other(format!("a handler panic_error: {message}")))
+    Error::internal(std::io::Error::other(format!("a handler panicked: {message}")))
 }
 
 /// Returns the error of a request that timed out.

@@ -33,7 +33,7 @@ pub struct SandboxConfig {
     pub tenant_share: u32,
 }
 
-/// The most bytes of machine code for each byte that a component may have. Ordinary components have three to five.
+/// The most bytes of machine code for each byte that a component may have. Ordinary components have two to five.
 const CODE_RATIO: u64 = 16;
 
 impl SandboxConfig {

@@ -55,7 +55,7 @@ impl App {
         self.preloader.prepare(time).await
     }
 
-    /// Returns the number of installed releases that are not ready yet.
+    /// Returns the number of releases that are being prepared: installed ones, and uploads of other hosts.
     #[must_use]
     pub fn pending_releases(&self) -> usize {
         self.preloader.pending()

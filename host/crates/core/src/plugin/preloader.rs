@@ -52,7 +52,7 @@ impl Preloader {
         Self { store, feed, invoker, failed, pending, round }
     }
 
-    /// Returns the number of installed releases that are not ready yet.
+    /// Returns the number of releases that the present round has not prepared yet.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.pending.load(Ordering::Relaxed)

@@ -72,8 +72,11 @@ impl Releases {
     /// is dropped from memory, and its machine code from the disk.
     pub async fn upload(&self, ctx: &Ctx, _permit: UploadPermit, component: Arc<[u8]>) -> Result<Release> {
         let size = component.len() as u64;
-        if size > self.limits.component {
-            let message = format!("the component has {size} bytes; at most {}", self.limits.component);
+        let most = self.limits.component;
+        if size > most {
+            let message = format!(
+                "the component has {size} bytes; at most {most} are allowed by TESSERA_PLUGIN_MAX_BYTES"
+            );
             return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
         }
         let left = ctx.deadline.saturating_duration_since(Instant::now());
@@ -189,7 +192,8 @@ fn check_quota((count, bytes): (u64, u64), size: u64, most: u64) -> Result<()> {
         format!("the tenant has the maximum of {MAX_RELEASES} releases; delete some")
     } else if bytes.saturating_add(size) > most {
         format!(
-            "the component has {size} bytes, and the tenant's releases have {bytes}; at most {most} in all: delete some"
+            "the component has {size} bytes, and the tenant's releases have {bytes}; at most {most} in all are allowed by \
+             TESSERA_PLUGIN_TENANT_BYTES: delete some"
         )
     } else {
         return Ok(());

@@ -189,7 +189,7 @@ pub(in super::super) async fn list(
     sort.descending(page.order.descending).page(conn, query, page, read).await
 }
 
-/// Lists active events of all tenants that have ended.
+/// Lists active events of a tenant whose end has passed.
 pub(in super::super) async fn over(
     conn: &mut Conn,
     tenant: TenantId,

@@ -184,7 +184,7 @@ pub(in super::super) async fn locks(conn: &mut Conn, tenant: TenantId, event: Ev
     rows.iter().map(read_lock).collect()
 }
 
-/// Lists expired locks of all tenants.
+/// Lists expired locks of a tenant.
 pub(in super::super) async fn due_locks(
     conn: &mut Conn,
     tenant: TenantId,

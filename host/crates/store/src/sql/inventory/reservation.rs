@@ -71,7 +71,7 @@ pub(in super::super) async fn reduce(
     if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Lists events of all tenants with due holds, and cancelled events that are not swept yet.
+/// Lists events of a tenant with due holds, and its cancelled events that are not swept yet.
 pub(in super::super) async fn due(
     conn: &mut Conn,
     tenant: TenantId,
