@@ -19,7 +19,7 @@ const OTHER_USERS: u32 = 0o077;
 /// The bit of folders in which every user may create files, such as `/tmp`.
 const STICKY: u32 = 0o1000;
 
-/// Creates the data folder if this configuration uses one, and takes other users' permissions away from what exists.
+/// Creates the data folder if this configuration uses one, and takes other users' permissions away from existing files.
 pub(crate) fn prepare(config: &Config) -> Result<()> {
     // For every file that the host creates from now on.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);

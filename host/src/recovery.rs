@@ -1,4 +1,4 @@
-//! `tessera keys recover`: a new operator's key, made on the host's machine for operators without one.
+//! `tessera keys recover`: creates an operator's key on the host's machine, for operators who have lost theirs.
 
 use anyhow::{Context as _, Result, bail};
 use tessera_core::ErrorKind;

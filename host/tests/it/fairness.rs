@@ -31,7 +31,7 @@ async fn tenant(root: &Rest, slug: &str) -> Rest {
 type Issues =
     IssuesServiceClient<tonic::service::interceptor::InterceptedService<tonic::transport::Channel, Grpc>>;
 
-/// What happened to the calls of a flood.
+/// The outcomes of the calls of a flood.
 #[derive(Default)]
 struct Flood {
     over: AtomicBool,

@@ -92,7 +92,7 @@ fn python(paths: &Paths) -> Result<()> {
     if version.is_ok_and(|text| text.split_whitespace().any(|word| word == versions::COMPONENTIZE_PY)) {
         return Ok(());
     }
-    // On Debian, Python itself comes without what makes an environment.
+    // Debian packages venv apart from Python.
     if process::output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_err() {
         let instructions =
             "Python 3.10 or newer with venv is needed: install it with your system's package manager";

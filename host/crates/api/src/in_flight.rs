@@ -49,7 +49,7 @@ impl ByteBudget {
         Self { quota: Quota::default(), keyed, public }
     }
 
-    /// Returns an empty share of a caller. Callers without a key cannot use what is left to those with one.
+    /// Returns an empty share of a caller. The limits of callers without a key leave room for callers with one.
     pub(crate) fn share(&self, ctx: Option<&Ctx>, connection: Option<&Arc<Connection>>) -> Share {
         let key = ctx.and_then(|ctx| match &ctx.principal {
             Principal::Key { id, .. } => Some((ctx.tenant, id.clone())),
@@ -120,7 +120,7 @@ struct State {
     head: usize,
     body: usize,
     response: usize,
-    /// Whether the response is a stream, of which only what is not sent yet counts.
+    /// Whether the response is a stream, of which only unsent bytes count.
     is_stream: bool,
     /// The slot of a stream of a service that needs no authentication.
     _slot: Option<Slot>,
@@ -194,7 +194,7 @@ impl InFlight {
         }
     }
 
-    /// Counts a stream of responses instead of the request: what was buffered and not sent.
+    /// Counts the unsent bytes of a stream of responses instead of the request.
     pub(crate) fn stream(&self) {
         let mut state = self.lock();
         (state.head, state.body, state.is_stream) = (0, 0, true);

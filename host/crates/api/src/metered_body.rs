@@ -1,4 +1,4 @@
-//! Bodies that count their bytes: what the host has received of a request, and what it has not sent of a response.
+//! Bodies that count their bytes: the received bytes of a request, and the unsent bytes of a response.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -18,7 +18,7 @@ const PART: usize = 16 << 10;
 /// The length of the prefix of a gRPC message.
 const PREFIX: usize = 5;
 
-/// What is counted of a request's body.
+/// The counted bytes of a request's body.
 #[derive(Debug)]
 enum Count {
     /// All bytes.

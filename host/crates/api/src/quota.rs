@@ -1,4 +1,4 @@
-//! Counters of what callers use, by scope, with a limit for each scope.
+//! Usage counters by scope, with a limit for each scope.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -25,11 +25,11 @@ pub(crate) enum Scope {
     Connection(usize),
 }
 
-/// What is used of something, by scope.
+/// Usage by scope; clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Quota(Arc<Mutex<HashMap<Scope, usize>>>);
 
-/// What one caller uses; freed when dropped.
+/// The usage of one caller; freed when dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
     quota: Quota,
@@ -52,7 +52,7 @@ impl Quota {
 }
 
 impl Share {
-    /// Changes what is used. An increase beyond a limit fails and changes nothing.
+    /// Changes the usage. An increase beyond a limit fails and changes nothing.
     pub(crate) fn set(&mut self, used: usize) -> Result<(), Exceeded> {
         if used == self.used {
             return Ok(());
@@ -71,7 +71,7 @@ impl Share {
         Ok(())
     }
 
-    /// Changes what is used, beyond the limits if need be.
+    /// Changes the usage, even beyond the limits.
     pub(crate) fn force(&mut self, used: usize) {
         if used != self.used {
             let quota = self.quota.clone();

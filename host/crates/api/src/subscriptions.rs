@@ -135,8 +135,8 @@ impl Session {
         }
     }
 
-    /// Returns what comes before the next elements, if anything. Checks the caller's access at the start, after each
-    /// fact that may have ended it, and with each heartbeat. Cancel safe.
+    /// Returns an end or a heartbeat that precedes the next elements, if any. Checks the caller's access at the start,
+    /// after each fact that may have ended it, and with each heartbeat. Cancel safe.
     async fn interruption<T>(&mut self) -> Result<Option<Next<T>>> {
         if self.api.stop.is_cancelled() {
             return Ok(Some(Next::Shutdown));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Text of at most a number of bytes. What is written beyond them is left out, and `…` ends the text.
+/// Text with a limit of bytes. Text beyond the limit is replaced by `…`.
 #[derive(Debug)]
 pub struct BoundedText {
     text: String,

@@ -96,7 +96,7 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     backtrace.frames().iter().take(MAX_FRAMES).map(name).collect()
 }
 
-/// Returns a function's name as it stands in the source, cut to what is kept of it.
+/// Returns a function's name as in the source, cut to the kept length.
 fn demangle(name: &str) -> String {
     match rustc_demangle::try_demangle(name) {
         Ok(name) => BoundedText::of(format_args!("{name:#}"), MAX_NAME),

@@ -1,5 +1,5 @@
-//! What an instance of a component takes, read from its machine code: wasmtime flattens nested components and generates
-//! adapters between them, so that a component's text shows fewer core instances than it is made of.
+//! The resources of an instance of a component, read from its machine code: wasmtime flattens nested components and
+//! generates adapters between them, so that a component's text shows fewer core instances than it is made of.
 
 use anyhow::Context as _;
 use object::read::elf::ElfFile64;
@@ -15,7 +15,7 @@ use crate::engine::MAX_TABLE_ELEMENTS;
 /// Resources of one instance of a component when it starts.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Requirements {
-    /// What the instance takes of the pool.
+    /// The parts that the instance takes from the pool.
     pub(crate) footprint: Footprint,
     /// Bytes of its memories and tables in sum, as calls count them.
     pub(crate) memory: u64,

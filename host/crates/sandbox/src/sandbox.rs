@@ -41,10 +41,10 @@ const SCHEMA_TIME: Duration = Duration::from_secs(5);
 /// After how long a caller that was refused for want of a place may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// After how long an upload for which there was no turn to compile may be tried again.
+/// The `Retry-After` of an upload that got no turn to compile.
 const COMPILE_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Why a component was not compiled.
+/// The message of an upload that got no turn to compile.
 const COMPILERS_BUSY: &str = "too many components are being compiled; try again later";
 
 /// Compilations that wait: 32 of a tenant.
@@ -75,11 +75,11 @@ pub struct Sandbox {
     compilations: Arc<FairLimiter>,
     /// A lock for each release that is being loaded, so that it is compiled once.
     loading: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
-    /// Releases that were uploaded and are not kept yet, with their machine code if it is not in the cache.
-    unkept: Mutex<HashMap<Digest, Option<StagedCode>>>,
+    /// Uploaded releases that are not stored yet, with their machine code if it is not in the cache.
+    staged_uploads: Mutex<HashMap<Digest, Option<StagedCode>>>,
 }
 
-/// For whom a release is loaded, and how long that may take.
+/// The owner and the deadlines of loading a release.
 #[derive(Clone, Copy)]
 struct LoadRequest {
     digest: Digest,
@@ -136,7 +136,7 @@ impl Sandbox {
             ticker,
             scheduler: Scheduler::new()?,
             loading: Mutex::default(),
-            unkept: Mutex::default(),
+            staged_uploads: Mutex::default(),
         })
     }
 
@@ -168,7 +168,7 @@ impl Sandbox {
         let release = Arc::new(release);
         self.check_types(request, &release, &component, kind.contract).await?;
         if request.is_upload {
-            lock(&self.unkept).insert(request.digest, code);
+            lock(&self.staged_uploads).insert(request.digest, code);
         } else {
             keep(request.digest, code);
         }
@@ -209,8 +209,8 @@ impl Sandbox {
         }
     }
 
-    /// Loads a release's machine code from the cache, or compiles it in its turn; then it is not in the cache yet. Returns
-    /// what an instance takes of the pool as well.
+    /// Loads a release's machine code from the cache, or compiles it in its turn; then it is not in the cache yet. Also
+    /// returns the parts that an instance takes from the pool.
     async fn compile(
         &self,
         request: LoadRequest,
@@ -250,7 +250,7 @@ impl Sandbox {
         Ok((component.map_err(|error| Error::internal(anyhow::Error::from(error)))?, footprint, None))
     }
 
-    /// Refuses a component whose instance exceeds the limits or a tenant's share; returns what it takes of the pool.
+    /// Refuses a component whose instance exceeds the limits or a tenant's share; returns its parts.
     fn check_requirements(&self, code: &MachineCode) -> Result<Footprint> {
         let requirements = Requirements::read(code.bytes())?;
         requirements.check(self.config.limits.memory)?;
@@ -335,7 +335,7 @@ impl Plugins for Sandbox {
         let digest = Digest(Sha256::digest(&component).into());
         let guard = AdmissionGuard::new(self, digest);
         let begun = Instant::now();
-        // Half of what compiling leaves of the time is for the wait before it, half for the calls after it.
+        // Of the time beyond that of compiling, half is for the wait before it and half for the calls after it.
         let slack = deadline.saturating_duration_since(begun).saturating_sub(self.config.compile_time);
         let turn = begun + slack / 2;
         let request = LoadRequest { digest, tenant: Some(tenant), is_upload: true, turn, deadline };
@@ -350,12 +350,12 @@ impl Plugins for Sandbox {
     }
 
     fn keep(&self, digest: Digest) {
-        let code = lock(&self.unkept).remove(&digest);
+        let code = lock(&self.staged_uploads).remove(&digest);
         keep(digest, code.flatten());
     }
 
     fn discard(&self, digest: Digest) {
-        let code = lock(&self.unkept).remove(&digest);
+        let code = lock(&self.staged_uploads).remove(&digest);
         if code.is_some() {
             self.releases.remove(digest);
         }

@@ -1,4 +1,4 @@
-//! Limits of what waits for the database.
+//! Limits of the requests that use the database or wait for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What a hostile tenant, its plugins and clients without a key can do, one case after another beside a healthy tenant.
+//! Attacks by a hostile tenant, its plugins and clients without a key, one after another beside a healthy tenant.
 //!
 //! Each case makes the attack that it is named for, and reports what the host answered. The table shows what the healthy
 //! tenant noticed meanwhile and what the host used. `cargo xtask trials hostile` runs all cases at full size, and fails
@@ -38,7 +38,7 @@ fn settings() -> [(&'static str, &'static str); 3] {
     [("TESSERA_PLUGIN_COMPILE_MS", compile), ("TESSERA_PLUGIN_TIME_MS", call), ("LOG_LEVEL", "info")]
 }
 
-/// What a case reports: what the host answered, or which of its promises was broken.
+/// The result of a case: a summary of the answers, or the requirement that was broken.
 pub type Outcome = Result<String, String>;
 
 /// The host, and a client of the hostile tenant's admin.
@@ -64,7 +64,7 @@ impl Attack<'_> {
     }
 }
 
-/// Runs cases and collects what they broke.
+/// Runs cases and collects the broken requirements.
 struct Report {
     usage: Usage,
     healthy: Healthy,
@@ -160,7 +160,7 @@ async fn run(kind: Kind) {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// Attacks nobody: what the healthy tenant and the host need.
+/// Waits without an attack: the baseline of the healthy tenant and of the host.
 async fn rest() -> Outcome {
     tokio::time::sleep(Duration::from_secs(size(1, 10) as u64)).await;
     Ok("no attack".to_owned())

@@ -31,7 +31,7 @@ struct Original {
     call: Value,
 }
 
-/// What became of mutated components.
+/// The outcomes of mutated components.
 #[derive(Default)]
 struct Totals {
     uploads: usize,

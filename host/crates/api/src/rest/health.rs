@@ -59,7 +59,7 @@ async fn check(rest: &Rest) -> (StatusCode, Health) {
     let host = if rest.stop.is_cancelled() { "draining" } else { "ok" };
     let status = if store == "ok" { host } else { store };
     let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    // Calls compile what is not ready, so that the host can work.
+    // A host whose releases are not compiled can work: calls compile them.
     let plugins = if rest.app.pending_releases() == 0 { "ok" } else { "preparing" };
     let checks = [("host", host), ("store", store), ("plugins", plugins)];
     let checks = checks.map(|(name, status)| Check { name, status }).into();

@@ -1,4 +1,4 @@
-//! Background work by tenant: each tenant that has some gets a task, so that none waits for another's.
+//! Background work by tenant. Each tenant with work has a task, so that tenants do not wait for each other.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -24,7 +24,7 @@ pub(super) struct Lease {
     pub(super) span: Duration,
 }
 
-/// When and where one kind of work is done.
+/// The schedule of one kind of work.
 pub(super) struct Schedule {
     /// The kind.
     pub(super) work: DueWork,

@@ -15,7 +15,7 @@ const REFUSALS_PER_SECOND: u32 = 256;
 /// The longest `Retry-After`, in seconds.
 const MAX_RETRY_AFTER: u32 = 30;
 
-/// Who an entry belongs to.
+/// The owner of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Owner {
     /// The host's own work.

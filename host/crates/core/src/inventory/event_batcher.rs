@@ -1,7 +1,7 @@
 //! One queue for each event: commands that arrive while a transaction runs go together into the next one.
 //!
 //! A lone command is carried out at once. A full queue refuses at once. A batch is bounded by its commands and by their
-//! units, so that neither its time nor its memory grows with what clients ask. Sweeps do not wait behind clients' commands,
+//! units, so that its time and its memory are bounded. Sweeps do not wait behind clients' commands,
 //! and have batches of their own. Hosts share only the rows of the pools.
 
 use std::collections::{HashMap, VecDeque};

@@ -139,7 +139,7 @@ impl Job {
         matches!(self.command, Command::Sweep)
     }
 
-    /// Returns whose turn a batch of a tenant's event takes: sweeps are the host's own work.
+    /// Returns the owner of a batch: the host if it has only sweeps, and the tenant otherwise.
     #[must_use]
     pub fn owner(tenant: TenantId, jobs: &[Arc<Self>]) -> Owner {
         if jobs.iter().all(|job| job.is_sweep()) { Owner::Host } else { Owner::Tenant(tenant) }

@@ -83,7 +83,7 @@ impl CallRecord {
         (record, reply)
     }
 
-    /// Cuts what the plugin chose, down to what is kept. The log and the number of look-ups have limits of their own.
+    /// Cuts the plugin's texts and lists to the kept length. The log and the number of look-ups have their own limits.
     fn cut(&mut self) {
         match &mut self.verdict {
             Verdict::Refused(refusals) => {

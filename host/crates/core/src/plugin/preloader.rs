@@ -64,7 +64,7 @@ impl Preloader {
         let deadline = Instant::now() + time;
         let mut round = self.round.lock().await;
         loop {
-            // A round that has begun before does not have what was installed since.
+            // A round that was running already lacks the releases that were installed since.
             let is_new = round.is_none();
             let task = round.get_or_insert_with(|| {
                 let this = Arc::clone(self);

@@ -13,7 +13,7 @@ const MAX_UPLOADS: usize = 64;
 /// The most uploads of one tenant in progress on a host.
 const MAX_TENANT_UPLOADS: usize = 8;
 
-/// After how long an upload that was refused for want of a place may be tried again.
+/// The `Retry-After` of a refused upload.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The uploads in progress on this host, by tenant.

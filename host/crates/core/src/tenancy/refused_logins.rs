@@ -26,7 +26,7 @@ const MAX_SUBJECTS: usize = 100;
 /// The id of the object in records that are not about one key.
 const SEVERAL_KEYS: &str = "*";
 
-/// What refused logins are counted by.
+/// The subject of a count of refused logins.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Subject {
     /// A key.

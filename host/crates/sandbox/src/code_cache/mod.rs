@@ -83,8 +83,8 @@ impl CodeCache {
         Ok(cache)
     }
 
-    /// Removes what other versions, and uploads that were cut off, have left long ago. Returns the releases whose machine
-    /// code is there.
+    /// Removes old files of other versions and of interrupted uploads. Returns the releases whose machine code is in the
+    /// cache.
     pub(crate) fn sweep(&self) -> BTreeSet<Digest> {
         match sweep::remove_stale(&self.folder, &self.engine_hash, machine_time()) {
             Ok((removed, digests)) => {
@@ -168,7 +168,7 @@ impl CodeCache {
 }
 
 impl MachineCode {
-    /// Wraps what the compiler has just returned.
+    /// Wraps the compiler's output.
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, file: None }
     }

@@ -15,7 +15,7 @@ const RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a file that is being written, or whose upload is not stored yet, stays: longer than any upload takes.
 const PARTIAL_RETENTION: Duration = Duration::from_secs(3 * 3600);
 
-/// What a file in the folder is.
+/// The kind of a file in the folder.
 enum FileKind {
     /// A file that this host loads.
     Own(Digest),
@@ -53,7 +53,7 @@ pub(super) fn remove_stale(
     Ok((removed, own))
 }
 
-/// Returns what a file is by its name; `None` for files that are not the cache's.
+/// Returns the kind of a file by its name; `None` for files that are not the cache's.
 fn kind_of(name: &str, engine_hash: &str) -> Option<FileKind> {
     let (stem, extension) = name.split_once('.')?;
     let (digest, engine) = stem.split_once('-')?;

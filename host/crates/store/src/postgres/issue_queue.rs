@@ -25,7 +25,7 @@ pub(super) struct Waiting {
     pub(super) reply: Reply,
 }
 
-/// The project whose new issues are written together: whoever waits for a lock of one project holds up no other.
+/// The project whose new issues are written together, so that a wait for one project's lock delays no other project.
 pub(super) type Key = (TenantId, ProjectId);
 
 /// Waiting changesets by project. Each project with an entry has a task that writes them.

@@ -125,7 +125,7 @@ pub(super) async fn after(
     }
     drop(rows);
     if size >= bytes {
-        // What PostgreSQL has sent beyond that is discarded now, and not in the time of the connection's next query.
+        // PostgreSQL sends further rows. They are discarded now, and not during the connection's next query.
         conn.ping().await.map_err(db_error)?;
     }
     Ok(facts)

@@ -34,7 +34,7 @@ struct Measured {
     timer_delay: Duration,
 }
 
-/// What the healthy tenant noticed during a case.
+/// The measurements of the healthy tenant during a case.
 #[derive(Clone, Default)]
 pub struct Quality {
     requests: usize,
@@ -71,7 +71,7 @@ impl Healthy {
         Self { measured, last: Quality::default(), tasks: [tokio::spawn(load), tokio::spawn(timers)] }
     }
 
-    /// Returns what was noticed since the last time.
+    /// Returns the measurements since the last call.
     pub fn take(&mut self) -> Quality {
         assert!(!self.tasks.iter().any(JoinHandle::is_finished), "the healthy tenant stopped");
         let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,7 +85,7 @@ impl Healthy {
         self.last.clone()
     }
 
-    /// Returns what was taken last.
+    /// Returns the measurements of the last call of `take`.
     pub fn last(&self) -> Quality {
         self.last.clone()
     }

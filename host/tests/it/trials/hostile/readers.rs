@@ -1,4 +1,4 @@
-//! Clients that do not finish what they send, or do not read what they asked for.
+//! Clients that do not finish their requests, or do not read the responses.
 
 use std::io::Write as _;
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! What the host uses: memory, and files that no release has.
+//! Usage of the host: memory, and files that no release has.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
