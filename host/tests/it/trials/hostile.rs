@@ -25,8 +25,8 @@ const MAX_MEMORY: u64 = 300_000_000;
 /// The most that a healthy tenant's requests may take, unless they take as long without an attack.
 const MAX_P95: Duration = Duration::from_millis(50);
 
-/// The longest time from a timer's due time to its effect; a host looks for due timers every 500 ms.
-const MAX_TIMER_DELAY: Duration = Duration::from_secs(2);
+/// The longest time from a timer's due time to its effect; a host looks for due timers twice a second.
+const MAX_TIMER_DELAY: Duration = Duration::from_secs(1);
 
 /// The longest start of a host whose releases are not compiled: the wait for them, and the rest of the start.
 const MAX_START: Duration = Duration::from_secs(12);
