@@ -24,7 +24,10 @@ use crate::time::Timestamp;
 use crate::tracker::{Comments, Issues, Links, Projects, Users};
 
 mod background;
+mod readiness;
 mod tenant_work;
+
+use self::readiness::Readiness;
 
 /// Limits that an operator sets.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +95,7 @@ pub struct App {
     /// Signalled after each change of a queue.
     queue_changed: Arc<Notify>,
     preloader: Arc<Preloader>,
+    readiness: Arc<Readiness>,
     store: Arc<dyn Store>,
     feed: Arc<Feed>,
 }
@@ -155,6 +159,7 @@ impl App {
             codes,
             preloader: Arc::new(Preloader::new(Arc::clone(&store), Arc::clone(&feed), invoker)),
             facts: Facts::new(Arc::clone(&store), Arc::clone(&feed), limits.retention),
+            readiness: Arc::default(),
             store,
             feed,
         })
@@ -166,9 +171,9 @@ impl App {
         self.store.now()
     }
 
-    /// Checks that the host can do its work.
-    pub async fn ready(&self) -> Result<()> {
-        self.store.ping().await
+    /// Returns whether the host can do its work.
+    pub async fn is_ready(&self) -> bool {
+        self.readiness.check(self.store.ping()).await
     }
 
     /// Finishes pending writes and closes the store.

@@ -23,8 +23,8 @@ pub(super) async fn watch(
             () = api.stop.cancelled() => break,
             () = tokio::time::sleep(CHECK_INTERVAL) => {}
         }
-        let ready = api.app.ready().await;
-        let status = if ready.is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let status =
+            if api.app.is_ready().await { ServingStatus::Serving } else { ServingStatus::NotServing };
         report(&reporter, services, status).await;
     }
     report(&reporter, services, ServingStatus::NotServing).await;

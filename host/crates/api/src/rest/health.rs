@@ -49,13 +49,7 @@ struct Check {
 
 /// Checks each part of the host.
 async fn check(rest: &Rest) -> (StatusCode, Health) {
-    let store = match rest.app.ready().await {
-        Ok(()) => "ok",
-        Err(error) => {
-            tracing::warn!(?error, "store not available");
-            "unavailable"
-        }
-    };
+    let store = if rest.app.is_ready().await { "ok" } else { "unavailable" };
     let host = if rest.stop.is_cancelled() { "draining" } else { "ok" };
     let status = if store == "ok" { host } else { store };
     let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
