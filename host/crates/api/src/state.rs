@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tessera_core::access::Operation;
-use tessera_core::fair::{FairLimiter, FairPermit, Permits, WaitingLimits};
+use tessera_core::fair::{FairLimiter, FairPermit, Owner, Permits, WaitingLimits};
 use tessera_core::filter::Spec;
 use tessera_core::idempotency::IdempotencyKey;
 use tessera_core::page::{self, Keyset};
@@ -139,7 +139,11 @@ impl ApiState {
     /// Waits until a request may be carried out, in its tenant's turn. Called before the operation begins, so that a
     /// refused request has read and decided nothing.
     pub async fn wait_for_turn(&self, ctx: &Ctx) -> Result<FairPermit> {
-        self.requests.acquire(ctx.tenant, ctx.deadline.min(Instant::now() + MAX_WAIT)).await
+        let owner = match ctx.principal {
+            Principal::Anonymous => Owner::Public(ctx.tenant),
+            Principal::Key { .. } | Principal::System => Owner::Tenant(ctx.tenant),
+        };
+        self.requests.acquire(owner, ctx.deadline.min(Instant::now() + MAX_WAIT)).await
     }
 
     /// Returns the context of a request.

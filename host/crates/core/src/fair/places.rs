@@ -22,6 +22,8 @@ pub enum Owner {
     Host,
     /// A tenant.
     Tenant(TenantId),
+    /// Callers of a tenant without a key. They do not take the places of those with one.
+    Public(TenantId),
     /// Callers whose tenant is not known yet. They share the places and permits of one tenant.
     Unidentified,
 }
@@ -78,7 +80,9 @@ impl Places {
         let taken = self.taken(owner);
         let is_free = match owner {
             Owner::Host => taken < self.limits.host,
-            Owner::Tenant(_) | Owner::Unidentified => taken < self.limits.tenants - self.tenants,
+            Owner::Tenant(_) | Owner::Public(_) | Owner::Unidentified => {
+                taken < self.limits.tenants - self.tenants
+            }
         };
         if !is_free {
             return Err(self.refuse(owner));
@@ -150,6 +154,14 @@ mod tests {
         places.free(first, 6);
         assert_eq!(places.taken(first), 0);
         assert!(places.take(second).is_ok());
+    }
+
+    #[test]
+    fn callers_without_a_key_leave_places_to_those_with_one() {
+        let mut places = places(12, 0);
+        let tenant = TenantId::generate();
+        assert_eq!(fill(&mut places, Owner::Public(tenant)), 6);
+        assert_eq!(fill(&mut places, Owner::Tenant(tenant)), 3);
     }
 
     #[tokio::test(start_paused = true)]
