@@ -60,15 +60,28 @@ impl Share {
         let quota = self.quota.clone();
         let mut counts = quota.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(added) = used.checked_sub(self.used) {
+            let count = |scope: &Scope| counts.get(scope).copied().unwrap_or_default();
             for (scope, limit) in &self.limits {
-                let count = counts.get(scope).copied().unwrap_or_default();
-                if count.saturating_add(added) > *limit {
+                let free = limit.saturating_sub(count(scope));
+                let group = self.group_in(scope).map(count).unwrap_or_default();
+                if added > free || group.saturating_add(added) > free {
                     return Err(Exceeded { scope: scope.clone(), limit: *limit });
                 }
             }
         }
         self.change(&mut counts, used);
         Ok(())
+    }
+
+    /// Returns the group of callers within a scope that may grow only while more is free than it has. So a few groups
+    /// leave something to others.
+    fn group_in(&self, scope: &Scope) -> Option<&Scope> {
+        let is_group = |group: &Scope| match scope {
+            Scope::Host => matches!(group, Scope::Tenant(_) | Scope::Public),
+            Scope::Public => matches!(group, Scope::Address(_)),
+            _ => false,
+        };
+        self.limits.iter().map(|(scope, _)| scope).find(|scope| is_group(scope))
     }
 
     /// Changes the usage, even beyond the limits.
@@ -121,5 +134,19 @@ mod tests {
         other.set(7).unwrap();
         drop((one, other));
         assert!(quota.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_few_groups_leave_something_to_others() {
+        let quota = Quota::default();
+        let mut shares = Vec::new();
+        let mut fill = || {
+            let tenant = Scope::Tenant(TenantId::generate());
+            let mut share = quota.share(vec![(Scope::Host, 16), (tenant, 6)]);
+            let most = (1..=16).take_while(|used| share.set(*used).is_ok()).count();
+            shares.push(share);
+            most
+        };
+        assert_eq!([fill(), fill(), fill(), fill(), fill()], [6, 5, 3, 1, 1]);
     }
 }

@@ -27,12 +27,12 @@ pub struct UploadPermit {
 }
 
 impl Uploads {
-    /// Takes a place for an upload of the tenant.
+    /// Takes a place for an upload of the tenant, which must have fewer than are free, so that a few tenants leave some.
     pub(super) fn enter(&self, tenant: TenantId) -> Result<UploadPermit> {
         let mut uploads = self.lock();
         let total: usize = uploads.values().sum();
         let own = uploads.entry(tenant).or_default();
-        if *own >= MAX_TENANT_UPLOADS || total >= MAX_UPLOADS {
+        if *own >= MAX_TENANT_UPLOADS || *own >= MAX_UPLOADS - total {
             let message = format!(
                 "too many uploads are in progress; at most {MAX_TENANT_UPLOADS} of a tenant and {MAX_UPLOADS} in all"
             );
@@ -75,6 +75,14 @@ mod tests {
         permits.extend((permits.len()..MAX_UPLOADS).map(|_| uploads.enter(TenantId::generate()).unwrap()));
         assert!(uploads.enter(TenantId::generate()).is_err());
         drop(permits);
+        let fill = || {
+            let tenant = TenantId::generate();
+            std::iter::from_fn(|| uploads.enter(tenant).ok()).collect::<Vec<_>>()
+        };
+        let most: Vec<_> = (0..10).map(|_| fill()).collect();
+        assert_eq!(most[7].len(), 4);
+        assert_eq!(most[9].len(), 1, "some are left to others");
+        drop(most);
         assert!(uploads.lock().is_empty());
         assert!(uploads.enter(greedy).is_ok());
     }
