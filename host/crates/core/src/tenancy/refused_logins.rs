@@ -64,9 +64,10 @@ pub(super) struct RefusedLogins(Mutex<HashMap<Subject, Count>>);
 
 struct Count {
     version: u64,
-    /// The attempts since the last record.
+    /// The attempts since the last record that was stored.
     attempts: i64,
     last: Attempt,
+    /// When the last record was due, whether or not it was stored.
     recorded_at: Option<Instant>,
 }
 
@@ -115,8 +116,8 @@ impl RefusedLogins {
         count.last = attempt;
     }
 
-    /// Takes the counts of which a record is due, or all of them.
-    pub(super) fn take_due(&self, now: Instant, all: bool) -> Vec<RefusalRecord> {
+    /// Returns the records that are due, or those of all counts. Attempts count until they are [`Self::recorded`].
+    pub(super) fn due(&self, now: Instant, all: bool) -> Vec<RefusalRecord> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = counts.iter_mut().filter(|(_, count)| count.attempts > 0 && (all || count.is_due(now)));
         let records = due.map(|(subject, count)| {
@@ -124,11 +125,19 @@ impl RefusedLogins {
             RefusalRecord {
                 subject: subject.clone(),
                 version: count.version,
-                attempts: std::mem::take(&mut count.attempts),
+                attempts: count.attempts,
                 last: count.last.clone(),
             }
         });
         records.collect()
+    }
+
+    /// Removes the attempts of a record that is stored.
+    pub(super) fn recorded(&self, record: &RefusalRecord) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&record.subject) {
+            count.attempts -= record.attempts;
+        }
     }
 }
 
@@ -182,12 +191,35 @@ mod tests {
         Attempt { reason: "wrong secret", transport: Transport::Rest, request_id: "r".into() }
     }
 
+    /// Returns the records that are due, as stored ones.
+    fn record(refused: &RefusedLogins, now: Instant, all: bool) -> Vec<RefusalRecord> {
+        let due = refused.due(now, all);
+        due.iter().for_each(|record| refused.recorded(record));
+        due
+    }
+
+    #[test]
+    fn attempts_of_a_record_that_was_not_stored_are_counted_again() {
+        let (refused, key, start) =
+            (RefusedLogins::default(), key(TenantId::generate(), "a"), Instant::now());
+        refused.count(Some(&key), attempt(), start);
+        let failed = refused.due(start, false);
+        refused.count(Some(&key), attempt(), start);
+        assert!(refused.due(start + Duration::from_secs(59), false).is_empty(), "failed writes are bounded");
+        let due = refused.due(start + INTERVAL, false);
+        refused.count(Some(&key), attempt(), start);
+        refused.recorded(&due[0]);
+        let last = record(&refused, start + INTERVAL, true);
+        assert_eq!((failed[0].attempts, due[0].attempts, last[0].attempts), (1, 2, 1));
+        assert!(refused.due(start + INTERVAL, true).is_empty());
+    }
+
     #[test]
     fn attempts_with_one_key_are_recorded_once_a_minute_with_their_number() {
         let (refused, key, start) =
             (RefusedLogins::default(), key(TenantId::generate(), "a"), Instant::now());
         let attempts = |second: u64, all| -> Vec<_> {
-            let due = refused.take_due(start + Duration::from_secs(second), all);
+            let due = record(&refused, start + Duration::from_secs(second), all);
             due.iter().map(|record| (record.object().id, record.object().version, record.attempts)).collect()
         };
         let count = |number: usize, second: u64| {
@@ -213,7 +245,7 @@ mod tests {
         for _ in 0..1_000 {
             refused.count(None, attempt(), now);
         }
-        let due = refused.take_due(now, false);
+        let due = record(&refused, now, false);
         assert_eq!((due.len(), due[0].attempts, due[0].subject.tenant()), (1, 1_000, None));
         assert_eq!(due[0].object().id, "*");
     }
@@ -233,14 +265,14 @@ mod tests {
                 refused.count(Some(&key(*tenant, &format!("o{second}"))), attempt(), now);
             }
             refused.count(None, attempt(), now);
-            let due = refused.take_due(now, false);
+            let due = record(&refused, now, false);
             let of_busy = due.iter().filter(|record| record.subject.tenant() == Some(busy)).count();
             assert!(of_busy <= MAX_KEYS_OF_TENANT + 1, "{of_busy}");
             records += due.len();
             attempts += due.iter().map(|record| record.attempts).sum::<i64>();
         }
         assert!(records <= MAX_SUBJECTS, "{records} in a minute");
-        attempts += refused.take_due(start, true).iter().map(|record| record.attempts).sum::<i64>();
+        attempts += record(&refused, start, true).iter().map(|record| record.attempts).sum::<i64>();
         assert_eq!(attempts, 59 * (100 + 300 + 1), "every attempt is counted");
     }
 }
