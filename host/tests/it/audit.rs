@@ -231,7 +231,8 @@ async fn refused_logins_are_recorded_before_the_host_stops() {
         wrong(id).get("/v1/me").await.expect(401);
     }
     host.terminate();
-    tokio::task::block_in_place(|| host.wait(std::time::Duration::from_secs(10)));
+    // A shutdown waits 10 s for connections, and as long for background tasks.
+    tokio::task::block_in_place(|| host.wait(std::time::Duration::from_secs(40)));
     let host = Host::start(&home).await;
     let refused = audit(&host.rest(), "type:login.refused").await;
     let attempts = |object: &str| -> Vec<_> {

@@ -1,7 +1,7 @@
 //! Tenants beside each other: floods, large batches and many timers of one leave another its turn.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -14,7 +14,7 @@ use tonic_types::StatusExt as _;
 use crate::harness::{Answer, Grpc, Home, Host, Kind, Rest};
 use crate::plugins::install;
 use crate::reservations::{counts, create, id, reserve, show};
-use crate::tracker::{done, until};
+use crate::tracker::done;
 
 /// Connections of a flood, and callers on each: more than one tenant's requests may wait.
 const CONNECTIONS: usize = 16;
@@ -35,7 +35,8 @@ type Issues =
 #[derive(Default)]
 struct Flood {
     over: AtomicBool,
-    stored: AtomicUsize,
+    /// The times of the successful calls.
+    served: Mutex<Vec<Duration>>,
     refused: AtomicUsize,
 }
 
@@ -48,10 +49,9 @@ impl Flood {
             ..CreateIssueRequest::default()
         };
         while !self.over.load(Ordering::Relaxed) {
+            let start = Instant::now();
             match client.create_issue(request.clone()).await {
-                Ok(_) => {
-                    self.stored.fetch_add(1, Ordering::Relaxed);
-                }
+                Ok(_) => self.served.lock().unwrap().push(start.elapsed()),
                 Err(status) => {
                     assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
                     self.refused.fetch_add(1, Ordering::Relaxed);
@@ -63,19 +63,20 @@ impl Flood {
     }
 }
 
-/// Returns the value below which 95 of 100 are.
-fn p95(mut times: Vec<Duration>) -> Duration {
+/// Returns the value below which `percent` of 100 are.
+fn percentile(mut times: Vec<Duration>, percent: usize) -> Duration {
     times.sort_unstable();
-    times[times.len() * 95 / 100]
+    times[times.len() * percent / 100]
 }
 
 async fn flood_of_one_tenant_leaves_another_its_turn(kind: Kind) {
+    const HOLD: Duration = Duration::from_secs(2);
     let home = Home::new(kind).await;
     let host = Host::start_with(&home, &[("LOG_LEVEL", "warn")]).await;
     let root = host.rest();
     let calm = tenant(&root, "calm").await;
     let (busy_project, calm_project) = (root.project("Busy").await, calm.project("Calm").await);
-    let sale = show(&calm, 50, json!({"hold_seconds": 2, "hold_min_seconds": 1})).await;
+    let sale = show(&calm, 50, json!({"hold_seconds": HOLD.as_secs(), "hold_min_seconds": 1})).await;
 
     let flood = Arc::new(Flood::default());
     let mut callers = Vec::new();
@@ -106,19 +107,27 @@ async fn flood_of_one_tenant_leaves_another_its_turn(kind: Kind) {
         if ended_after.is_none() && counts(&calm, &sale.0).await[0] == 0 {
             ended_after = Some(held_at.elapsed());
         }
-        assert!(held_at.elapsed() < Duration::from_secs(60), "the hold has not ended");
+        assert!(
+            ended_after.is_some() || held_at.elapsed() < Duration::from_secs(60),
+            "the hold has not ended"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     flood.over.store(true, Ordering::Relaxed);
     for caller in callers {
         caller.await.unwrap();
     }
-    let slowest = p95(times);
-    assert!(slowest < Duration::from_secs(2), "p95 of another tenant: {slowest:?}");
-    // Two seconds after its end, and as long again for a busy machine.
-    let ended_after = ended_after.unwrap();
-    assert!(ended_after < Duration::from_secs(6), "the hold ended after {ended_after:?}");
-    assert!(flood.stored.load(Ordering::Relaxed) > 500, "the flood itself is served");
+    let served = std::mem::take(&mut *flood.served.lock().unwrap());
+    assert!(served.len() > 500, "the flood itself is served");
+    // Compared with the flood's own times, so that the speed of the machine does not matter. In the flood's queue, the
+    // two requests of a sample that need a turn would take twice the flood's median.
+    let (slowest, of_flood) = (percentile(times, 95), percentile(served, 50));
+    assert!(slowest < of_flood, "p95 of another tenant: {slowest:?}; median of the flood: {of_flood:?}");
+    // A hold ends at most two seconds late; as long again is for a busy machine. In the flood's queue, the sweep would
+    // wait for its reads and again for its write.
+    let late = ended_after.unwrap().saturating_sub(HOLD);
+    let limit = of_flood.max(Duration::from_secs(4));
+    assert!(late < limit, "the hold ended {late:?} late; the limit is {limit:?}");
     assert!(!host.log().contains("not ended; retrying"), "{}", host.log());
 }
 
@@ -134,9 +143,11 @@ async fn flood_of_one_tenant_leaves_another_its_turn_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_confirmations_leave_another_tenant_its_turn() {
-    const SALES: usize = 24;
+    // A request of another tenant waits for one or two of them, at most a 20th of the time. The limit is a third, so that
+    // a pause of the test by as long as ten confirmations does not exceed it.
+    const SALES: usize = 40;
     let home = Home::new(Kind::Sqlite).await;
-    let host = Host::start(&home).await;
+    let host = Host::start_with(&home, &[("TESSERA_REQUEST_TIMEOUT_MS", "180000")]).await;
     let root = host.rest();
     let calm = tenant(&root, "calm").await;
     let project = calm.project("Calm").await;
@@ -203,27 +214,22 @@ async fn timers_of_one_tenant_do_not_delay_those_of_another() {
         join_all((start..start + 20).map(|_| root.issue(&busy_project, "One of many"))).await;
     }
     // Due after all of the first tenant's.
-    let issue = calm.issue(&calm_project, "Another").await;
+    calm.issue(&calm_project, "Another").await;
     drop(host);
     make_due(&home).await;
 
-    let host = Host::start_patient(&home).await;
-    let calm = host.rest().with_key(calm.key.as_deref());
-    let fired = |answer: &Answer| answer.body.to_string().contains("the timer was due");
-    until(&calm, &format!("/v1/issues/{issue}/comments"), fired).await;
+    let _host = Host::start_patient(&home).await;
     let mut connection = sqlite(&home).await;
-    let pending: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM timers").fetch_one(&mut connection).await.unwrap();
-    assert!(pending > TIMERS / 2, "{pending} of {TIMERS} timers were left");
-    let end = Instant::now() + Duration::from_secs(60);
-    while sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM timers")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap()
-        > 0
-    {
+    // A timer and its comment are written in one transaction.
+    let timers = "SELECT COUNT(*) FROM timers";
+    let end = Instant::now() + Duration::from_secs(120);
+    while sqlx::query_scalar::<_, i64>(timers).fetch_one(&mut connection).await.unwrap() > 0 {
         assert!(Instant::now() < end, "not all timers fire");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    let later = "SELECT COUNT(*) FROM comments WHERE created_at > (SELECT comments.created_at FROM comments
+        JOIN issues ON issues.id = comments.issue_id WHERE issues.summary = 'Another')";
+    let later: i64 = sqlx::query_scalar(later).fetch_one(&mut connection).await.unwrap();
+    assert!(later > TIMERS / 2, "{later} of {TIMERS} timers fired later than the other tenant's");
     connection.close().await.unwrap();
 }

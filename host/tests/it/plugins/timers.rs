@@ -86,7 +86,7 @@ async fn timer_survives_restart_and_fires_once_with_any_number_of_hosts() {
         // Calls in progress are over once the hosts have ended.
         for host in &mut hosts {
             host.terminate();
-            tokio::task::block_in_place(|| host.wait(Duration::from_secs(10)));
+            tokio::task::block_in_place(|| host.wait(Duration::from_secs(40)));
         }
         let host = Host::start(&home).await;
         let rest = host.rest();
