@@ -64,7 +64,7 @@ struct Session {
     api: ApiState,
     ctx: Ctx,
     heartbeats: tokio::time::Interval,
-    /// The newest fact that may have ended the access of a caller.
+    /// The newest fact that may have ended the caller's access.
     access: watch::Receiver<Seq>,
     /// The value of `access` at the last check; `None` if a check is due.
     checked: Option<Seq>,
@@ -111,11 +111,12 @@ pub(crate) struct ProjectFollower {
 }
 
 impl Session {
+    /// Takes a slot for a stream. Nothing is read for a stream that has none.
     fn new(api: &ApiState, ctx: &Ctx) -> Result<Self> {
         let mut heartbeats = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let slot = api.streams.enter(ctx)?;
-        let access = api.app.facts.access_changed();
+        let access = api.app.facts.access_changed(ctx);
         let (api, ctx) = (api.clone(), ctx.clone());
         Ok(Self { api, ctx, heartbeats, access, checked: None, heartbeat_due: false, _slot: slot })
     }
@@ -172,10 +173,10 @@ impl FactFollower {
             cursor => Some(api.tokens.open_cursor("after", ctx.tenant, cursor)?),
         };
         let filter = SPEC.filter(ctx, reject_nul("filter", &query.filter)?)?;
+        let session = Session::new(api, ctx)?;
         let facts = api.app.facts.stream(ctx, after).await?;
         let FactQuery { types, object, .. } = query;
         let position = facts.cursor();
-        let session = Session::new(api, ctx)?;
         let bytes = api.bytes.share(Some(ctx), None);
         Ok(Self { session, facts, bytes, required: 0, pending: Vec::new(), position, types, object, filter })
     }
@@ -257,8 +258,9 @@ impl FactFollower {
 impl AvailabilityFollower {
     /// Opens a stream of an event's availability, from now on.
     pub(crate) async fn open(api: &ApiState, ctx: &Ctx, event: EventId) -> Result<Self> {
+        let session = Session::new(api, ctx)?;
         let levels = api.app.availability_streams.open(ctx, event).await?;
-        Ok(Self { session: Session::new(api, ctx)?, levels, event })
+        Ok(Self { session, levels, event })
     }
 
     /// Waits for the next element. Cancel safe.
@@ -281,8 +283,9 @@ impl AvailabilityFollower {
 impl BookingFollower {
     /// Opens a stream of a booking, from now on.
     pub(crate) async fn open(api: &ApiState, ctx: &Ctx, id: BookingId) -> Result<Self> {
+        let session = Session::new(api, ctx)?;
         let booking = api.app.bookings.stream(ctx, id).await?;
-        Ok(Self { session: Session::new(api, ctx)?, booking })
+        Ok(Self { session, booking })
     }
 
     /// Waits for the next element; `None` after the booking's final state.
@@ -308,8 +311,9 @@ impl BookingFollower {
 impl ProjectFollower {
     /// Opens a stream without projects.
     pub(crate) async fn open(api: &ApiState, ctx: &Ctx) -> Result<Self> {
+        let session = Session::new(api, ctx)?;
         let updates = ProjectUpdates::open(&api.app, ctx).await?;
-        Ok(Self { session: Session::new(api, ctx)?, updates })
+        Ok(Self { session, updates })
     }
 
     /// Waits for the next element. Cancel safe.

@@ -47,13 +47,20 @@ async fn open_all(host: &Host, key: &str) -> Vec<(Way, Facts)> {
 async fn streams_are_limited_for_each_principal() {
     let (_home, host, rest) = memory().await;
     let greedy = rest.new_key(&["viewer"], None).await;
-    let subscription = Subscription { key: Some(greedy), ..Subscription::default() };
+    let subscription = Subscription { key: Some(greedy.clone()), ..Subscription::default() };
     let mut open = Vec::new();
     for _ in 0..100 {
         open.push(Facts::open(&host, Way::Sse, &subscription).await.unwrap());
     }
     for way in Way::ALL {
         assert_eq!(Facts::open(&host, way, &subscription).await.err().unwrap(), "TOO_MANY_STREAMS");
+    }
+    // Nothing is read for a stream without a slot, or else these objects would not be found.
+    let absent = uuid::Uuid::now_v7();
+    for objects in ["events/{}/availability", "bookings/{}", "projects/{}"] {
+        let path = format!("/v1/{}/stream", objects.replace("{}", &absent.to_string()));
+        let refused = rest.with_key(Some(&greedy)).get(&path).await;
+        assert_eq!(refused.code(429), "TOO_MANY_STREAMS", "{path}");
     }
     assert!(Facts::open(&host, Way::Sse, &Subscription::default()).await.is_ok());
     open.pop();

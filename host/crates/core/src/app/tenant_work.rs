@@ -1,11 +1,12 @@
-//! Background work by tenant. Each tenant with work has a task, so that tenants do not wait for each other.
+//! Background work by tenant. Each tenant with work has a task, so that tenants do not wait for each other. The number of
+//! tasks is bounded, and tenants get them in turn.
 
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +14,10 @@ use crate::error::Result;
 use crate::fair::WorkLimiter;
 use crate::id::TenantId;
 use crate::ports::{DueWork, Store};
+
+/// The most tasks of one kind of work. Each reads from the store before its items wait for their turns; the kinds that
+/// read as the host, holds and purges, take at most half of the host's places there.
+const MAX_TASKS: usize = 256;
 
 /// The lease under which one host at a time does the work.
 pub(super) struct Lease {
@@ -39,6 +44,18 @@ pub(super) struct Schedule {
 /// The tenants whose tasks are running.
 type Busy = Arc<Mutex<HashSet<TenantId>>>;
 
+/// The tasks of one kind of work.
+struct Tasks {
+    work: DueWork,
+    limiter: Arc<WorkLimiter>,
+    slots: Arc<Semaphore>,
+    busy: Busy,
+    running: TaskTracker,
+    stop: CancellationToken,
+    /// The tenant whose task was started last.
+    last: Option<TenantId>,
+}
+
 impl Schedule {
     /// Looks for tenants with work until cancelled, at the latest when `wake` is signalled, and starts a task for each
     /// that has none. A task repeats `round` while it returns that there may be more.
@@ -51,43 +68,24 @@ impl Schedule {
         F: Fn(TenantId, Arc<WorkLimiter>) -> R + Clone + Send + 'static,
         R: Future<Output = Result<bool>> + Send,
     {
-        let (total, tenant) = self.at_once;
-        let limiter = Arc::new(WorkLimiter::new(total, tenant));
-        let (busy, tasks) = (Busy::default(), TaskTracker::new());
+        let mut tasks = Tasks::new(self.work, self.at_once, MAX_TASKS, stop);
         while !stop.is_cancelled() {
-            match self.due(store.as_ref()).await {
-                Ok(tenants) => {
-                    for tenant in tenants {
-                        let Some(guard) = BusyGuard::enter(&busy, tenant) else { continue };
-                        let (round, limiter, stop) = (round.clone(), Arc::clone(&limiter), stop.clone());
-                        let work = self.work;
-                        tasks.spawn(async move {
-                            let _guard = guard;
-                            while !stop.is_cancelled() {
-                                match round(tenant, Arc::clone(&limiter)).await {
-                                    Ok(true) => {}
-                                    Ok(false) => return,
-                                    Err(error) => {
-                                        tracing::warn!(?error, ?work, %tenant, "background work failed; retrying");
-                                        return;
-                                    }
-                                }
-                            }
-                        });
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(?error, work = ?self.work, "background work not found; retrying")
-                }
-            }
+            let due = self.due(store.as_ref()).await.unwrap_or_else(|error| {
+                tracing::warn!(?error, work = ?self.work, "background work not found; retrying");
+                Vec::new()
+            });
+            let started = async {
+                tasks.start(due, round.clone()).await;
+                woken(wake).await;
+            };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = woken(wake) => {}
+                () = started => {}
                 () = tokio::time::sleep(self.interval) => {}
             }
         }
-        tasks.close();
-        tasks.wait().await;
+        tasks.running.close();
+        tasks.running.wait().await;
     }
 
     /// Returns the tenants with work, if this host is to do it.
@@ -100,6 +98,57 @@ impl Schedule {
             return Ok(Vec::new());
         }
         Ok(tenants)
+    }
+}
+
+impl Tasks {
+    fn new(
+        work: DueWork,
+        (total, tenant): (usize, usize),
+        max_tasks: usize,
+        stop: &CancellationToken,
+    ) -> Self {
+        Self {
+            work,
+            limiter: Arc::new(WorkLimiter::new(total, tenant, stop.clone())),
+            slots: Arc::new(Semaphore::new(max_tasks)),
+            busy: Busy::default(),
+            running: TaskTracker::new(),
+            stop: stop.clone(),
+            last: None,
+        }
+    }
+
+    /// Starts the tasks of ordered tenants, as slots become free, beginning after the tenant that was started last.
+    /// Cancel safe.
+    async fn start<F, R>(&mut self, mut tenants: Vec<TenantId>, round: F)
+    where
+        F: Fn(TenantId, Arc<WorkLimiter>) -> R + Clone + Send + 'static,
+        R: Future<Output = Result<bool>> + Send,
+    {
+        let next = tenants.partition_point(|tenant| Some(*tenant) <= self.last);
+        tenants.rotate_left(next);
+        for tenant in tenants {
+            let Some(guard) = BusyGuard::enter(&self.busy, tenant) else { continue };
+            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            self.last = Some(tenant);
+            let (round, limiter, stop) = (round.clone(), Arc::clone(&self.limiter), self.stop.clone());
+            let (work, slots) = (self.work, Arc::clone(&self.slots));
+            self.running.spawn(async move {
+                let _held = (guard, slot);
+                while !stop.is_cancelled() {
+                    match round(tenant, Arc::clone(&limiter)).await {
+                        // Otherwise a later look-up finds the rest: other tenants may wait for the slot.
+                        Ok(true) if slots.available_permits() > 0 => {}
+                        Ok(_) => return,
+                        Err(error) => {
+                            tracing::warn!(?error, ?work, %tenant, "background work failed; retrying");
+                            return;
+                        }
+                    }
+                }
+            });
+        }
     }
 }
 
@@ -131,4 +180,37 @@ impl Drop for BusyGuard {
 
 fn locked(busy: &Busy) -> MutexGuard<'_, HashSet<TenantId>> {
     busy.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_are_bounded_and_tenants_have_them_in_turn() {
+        let mut tenants: Vec<_> = (0..5).map(|_| TenantId::generate()).collect();
+        tenants.sort_unstable();
+        let stop = CancellationToken::new();
+        let mut tasks = Tasks::new(DueWork::Timers, (8, 1), 2, &stop);
+        let rounds = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&rounds);
+        // There is always more to do.
+        let round = move |tenant, _| {
+            log.lock().unwrap().push(tenant);
+            async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok(true)
+            }
+        };
+        for _ in 0..8 {
+            let look_up = tasks.start(tenants.clone(), round.clone());
+            let _ = tokio::time::timeout(Duration::from_millis(1_700), look_up).await;
+            assert!(tasks.running.len() <= 2, "{} tasks", tasks.running.len());
+        }
+        let rounds = rounds.lock().unwrap().clone();
+        assert!(rounds.len() >= 10, "{} rounds", rounds.len());
+        let in_turn: Vec<_> = tenants.iter().copied().cycle().take(rounds.len()).collect();
+        assert_eq!(rounds, in_turn);
+        stop.cancel();
+    }
 }

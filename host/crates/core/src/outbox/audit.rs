@@ -50,7 +50,8 @@ impl Facts {
         ctx.allow(Operation::FactStream)?;
         let head = self.feed.head();
         let Some(after) = after else { return Ok(self.feed.subscribe(ctx.tenant, head)) };
-        let oldest = self.store.seq_before(self.store.now().minus(self.retention.streams)).await?;
+        let before = self.store.now().minus(self.retention.streams);
+        let oldest = self.store.seq_before(ctx.tenant, before).await?;
         if after < oldest {
             let message =
                 "the cursor is older than the facts that are kept for streams; start again without a cursor";
@@ -65,10 +66,10 @@ impl Facts {
         self.feed.subscribe(ctx.tenant, self.feed.head())
     }
 
-    /// Returns a channel that signals facts that may end the access of open streams, of any tenant.
+    /// Returns a channel that signals facts that may end the caller's access.
     #[must_use]
-    pub fn access_changed(&self) -> watch::Receiver<Seq> {
-        self.feed.access_changed()
+    pub fn access_changed(&self, ctx: &Ctx) -> watch::Receiver<Seq> {
+        self.feed.access_changed(ctx.tenant, &ctx.principal)
     }
 
     /// Deletes facts that are past their retention, and returns their number.

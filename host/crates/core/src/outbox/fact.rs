@@ -94,11 +94,17 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Returns whether the fact may end the access of open streams: by a change of a key, a tenant or a user.
+    /// Returns whether the fact may end the access of a caller of its tenant.
     #[must_use]
-    pub fn may_end_access(&self) -> bool {
-        let of_a_caller = matches!(self.object.kind, ObjectKind::Key | ObjectKind::Tenant | ObjectKind::User);
-        of_a_caller && !self.fact_type.ends_with(".created") && self.fact_type != LOGIN_REFUSED
+    pub fn may_end_access_of(&self, caller: &Principal) -> bool {
+        match (&*self.fact_type, caller) {
+            ("tenant.suspended", _) => true,
+            ("key.revoked", Principal::Key { id, .. }) => self.object.id == id.as_str(),
+            ("user.deactivated" | "user.deleted", Principal::Key { user: Some(user), .. }) => {
+                self.object.id == user.to_string()
+            }
+            _ => false,
+        }
     }
 
     /// Returns the mark of a numbered fact.

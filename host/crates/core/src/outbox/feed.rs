@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::ObjectKind;
 use crate::cache::CachedReads;
+use crate::ctx::Principal;
 use crate::error::Result;
 use crate::id::TenantId;
+use crate::outbox::access_signals::AccessSignals;
 use crate::outbox::{Fact, Mark, ObjectRef, Seq};
 use crate::plugin::Digest;
 use crate::ports::Store;
@@ -39,8 +41,7 @@ pub struct Feed {
     reads: Arc<CachedReads>,
     ring: RwLock<Ring>,
     head: watch::Sender<Seq>,
-    /// The newest fact that may end the access of open streams.
-    access: watch::Sender<Seq>,
+    access: AccessSignals,
     /// The newest fact about a release or an installation.
     plugins: watch::Sender<Seq>,
     /// Uploaded releases that are not prepared yet, with the tenants that uploaded them.
@@ -72,7 +73,7 @@ impl Feed {
         let head = store.head().await?;
         let ring = RwLock::new(Ring { floor: head, ..Ring::default() });
         let (sender, _) = watch::channel(head);
-        let (access, plugins) = (watch::Sender::new(head), watch::Sender::new(head));
+        let (access, plugins) = (AccessSignals::default(), watch::Sender::new(head));
         Ok(Arc::new(Self { store, reads, ring, head: sender, access, plugins, uploaded: Mutex::default() }))
     }
 
@@ -130,9 +131,7 @@ impl Feed {
                 plugins |= self.note_plugin(mark);
             }
             // Before the head, so that no stream sends a later fact without a check of its access.
-            if let Some(ending) = marks.iter().rfind(|mark| mark.may_end_access()) {
-                self.access.send_replace(ending.seq);
-            }
+            self.access.signal(&marks);
             self.head.send_replace(last);
             if plugins {
                 self.plugins.send_replace(last);
@@ -160,10 +159,10 @@ impl Feed {
         }
     }
 
-    /// Returns a channel that signals facts that may end the access of open streams.
+    /// Returns a channel that signals facts that may end the access of a tenant's caller.
     #[must_use]
-    pub fn access_changed(&self) -> watch::Receiver<Seq> {
-        self.access.subscribe()
+    pub fn access_changed(&self, tenant: TenantId, caller: &Principal) -> watch::Receiver<Seq> {
+        self.access.subscribe(tenant, caller)
     }
 
     /// Returns a channel that signals new facts about releases or installations.
@@ -301,7 +300,7 @@ impl Subscription {
 
 #[cfg(test)]
 mod tests {
-    use crate::ctx::{Ctx, Principal, Transport};
+    use crate::ctx::{Ctx, Transport};
     use crate::outbox::NewFact;
     use crate::time::Timestamp;
     use crate::value::{Change, Value};

@@ -1,5 +1,6 @@
 //! Facts, and how hosts follow them.
 
+mod access_signals;
 pub mod audit;
 pub mod fact;
 pub mod feed;

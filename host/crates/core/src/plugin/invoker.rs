@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::changeset::Expect;
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result, Violation};
+use crate::fair::Owner;
 use crate::id::TenantId;
 use crate::plugin::budget::Budget;
 use crate::plugin::call_log::{CallLog, CallRecord, Calls};
@@ -63,7 +64,7 @@ impl Invoker {
             return Ok(());
         }
         let source = async {
-            let component = self.store.component(digest).await?;
+            let component = self.store.component(tenant.map_or(Owner::Host, Owner::Tenant), digest).await?;
             component
                 .ok_or_else(|| Error::internal(anyhow::anyhow!("the bytes of release {digest} are missing")))
         };
@@ -80,7 +81,7 @@ impl Invoker {
     pub async fn sweep(&self) -> Result<usize> {
         let mut removed = 0;
         for digest in self.plugins.sweep() {
-            if !self.store.has_component(digest).await? {
+            if !self.store.has_component(Owner::Host, digest).await? {
                 self.plugins.forget(digest);
                 removed += 1;
             }

@@ -129,7 +129,7 @@ impl Releases {
             Ok(Decision::change(changeset, release))
         };
         let release = self.commands.run(ctx, Operation::ReleaseDelete, &digest, decide).await?;
-        if !self.store.has_component(digest).await? {
+        if !self.store.has_component(ctx.tenant.into(), digest).await? {
             self.plugins.forget(digest);
         }
         Ok(release)

@@ -50,7 +50,7 @@ async fn lagging_hosts(store: &dyn Store, ctx: &Ctx, installation: &Installation
     let object = (ObjectKind::Installation, &*installation.id.to_string());
     let history = store.history(ctx.tenant, object, &newest).await?;
     let seq = history.items.first().and_then(|fact| fact.seq);
-    let hosts = store.hosts(HOST_TIMEOUT).await?;
+    let hosts = store.hosts(ctx.tenant, HOST_TIMEOUT).await?;
     let lagging = hosts.into_iter().filter(|(_, active)| seq.is_none_or(|seq| *active < seq));
     Ok(lagging.map(|(host, _)| host).collect())
 }

@@ -38,8 +38,8 @@ pub trait OutboxStore: Send + Sync {
     async fn audit(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Fact>>;
     /// Waits until there may be new facts. May return early.
     async fn facts_changed(&self);
-    /// Returns the number of the newest fact that is older than `before`, or 0.
-    async fn seq_before(&self, before: Timestamp) -> Result<Seq>;
+    /// Returns the number of the newest fact, of any tenant, that is older than `before`, or 0. The tenant reads it.
+    async fn seq_before(&self, tenant: TenantId, before: Timestamp) -> Result<Seq>;
     /// Deletes at most `limit` facts older than `before`, and returns their number.
     async fn forget_facts(&self, before: Timestamp, limit: u32) -> Result<u64>;
 }

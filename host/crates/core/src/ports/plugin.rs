@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::Result;
+use crate::fair::Owner;
 use crate::id::{InstallationId, IssueId, TenantId};
 use crate::outbox::Seq;
 use crate::page::{Page, PageRequest};
@@ -24,10 +25,11 @@ pub trait PluginStore: Send + Sync {
     async fn release_usage(&self, tenant: TenantId) -> Result<(u64, u64)>;
     /// Returns a page of releases, sorted by `created`.
     async fn releases(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Release>>;
-    /// Returns the bytes of a component. Tenants share them, since the digest identifies the content.
-    async fn component(&self, digest: Digest) -> Result<Option<Arc<[u8]>>>;
-    /// Returns whether the bytes of a component are stored, without reading them.
-    async fn has_component(&self, digest: Digest) -> Result<bool>;
+    /// Returns the bytes of a component. Tenants share them, since the digest identifies the content. The owner
+    /// reads them.
+    async fn component(&self, owner: Owner, digest: Digest) -> Result<Option<Arc<[u8]>>>;
+    /// Returns whether the bytes of a component are stored, without reading them. The owner asks.
+    async fn has_component(&self, owner: Owner, digest: Digest) -> Result<bool>;
     /// Returns the digests of all releases that any tenant has installed.
     async fn digests_in_use(&self) -> Result<Vec<Digest>>;
     /// Returns the installations of a tenant.
@@ -56,5 +58,6 @@ pub trait PluginStore: Send + Sync {
     /// Records that a host is alive, and up to which fact it applied changes of installations.
     async fn beat(&self, host: &str, seq: Seq) -> Result<()>;
     /// Returns the hosts that were alive within `span`, each with the fact up to which it applied changes.
-    async fn hosts(&self, span: Duration) -> Result<Vec<(String, Seq)>>;
+    /// The tenant reads them.
+    async fn hosts(&self, tenant: TenantId, span: Duration) -> Result<Vec<(String, Seq)>>;
 }

@@ -55,8 +55,8 @@ pub trait Store:
     /// Checks that the store answers.
     async fn ping(&self) -> Result<()>;
 
-    /// Returns the tenants for which there may be work of a kind. Its cost grows with the tenants, and not with how much
-    /// there is for one of them.
+    /// Returns the tenants for which there may be work of a kind, in the order of their ids. Its cost grows with the
+    /// tenants, and not with how much there is for one of them.
     async fn tenants_with(&self, work: DueWork) -> Result<Vec<TenantId>>;
 
     /// Takes or renews a lease. Returns whether `holder` has it for `span` from now.

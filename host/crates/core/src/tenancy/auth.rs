@@ -24,8 +24,8 @@ use crate::time::Timestamp;
 /// How long the record of refused logins may take.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most streams that check their caller's access at once. All streams of a tenant do so after a change of the tenant,
-/// and the first of them fills the cache for the others.
+/// The most streams that check their caller's access at once. All streams of a tenant do so when it is suspended, and
+/// the first of them fills the cache for the others.
 const MAX_STREAM_CHECKS: usize = 16;
 
 /// The message for every refused credential: it does not disclose the reason.
@@ -97,9 +97,16 @@ impl Authenticator {
 
     /// Records counted refusals in the audit log: those that are due, or all of them when the host stops.
     pub async fn record_refused_logins(&self, all: bool) {
-        for record in self.refused.take_due(Instant::now(), all) {
-            if let Err(error) = self.record_refusal(&record).await {
-                tracing::warn!(?error, attempts = record.attempts, "refused logins not recorded");
+        for record in self.refused.due(Instant::now(), all) {
+            match self.record_refusal(&record).await {
+                Ok(()) => self.refused.recorded(&record),
+                Err(error) => {
+                    tracing::warn!(
+                        ?error,
+                        attempts = record.attempts,
+                        "refused logins not recorded; retrying"
+                    );
+                }
             }
         }
     }

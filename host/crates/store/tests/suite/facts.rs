@@ -221,14 +221,14 @@ async fn old_facts_are_deleted_and_numbers_are_not_reused(world: World) {
     world.wait_until(cut).await;
     world.user(tenant, "Last User", "last@example.com").await;
     let last = world.numbered(6).await.pop().unwrap();
-    assert_eq!(world.store.seq_before(cut).await.unwrap(), before[4].seq.unwrap());
+    assert_eq!(world.store.seq_before(tenant, cut).await.unwrap(), before[4].seq.unwrap());
     let mut deleted = Vec::new();
     for _ in 0..3 {
         deleted.push(world.store.forget_facts(cut, 3).await.unwrap());
     }
     assert_eq!(deleted, [3, 2, 0]);
     assert_eq!(world.numbered(1).await, std::slice::from_ref(&last));
-    assert_eq!(world.store.seq_before(cut).await.unwrap(), 0);
+    assert_eq!(world.store.seq_before(tenant, cut).await.unwrap(), 0);
     assert_eq!(world.store.forget_facts(world.store.now(), 10).await.unwrap(), 1);
     world.user(tenant, "Newest User", "newest@example.com").await;
     assert!(world.numbered(1).await[0].seq > last.seq);

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use sqlx::{Connection, Executor};
 use tessera_core::Result;
 use tessera_core::id::TenantId;
+use tessera_core::plugin::Digest;
 use tokio::task::JoinHandle;
 
 use crate::world::{Kind, World, run};
@@ -14,6 +16,7 @@ use crate::world::{Kind, World, run};
 on_every_store! {
     backlog_of_one_tenant_does_not_delay_another,
     flood_of_one_tenant_refuses_neither_another_nor_the_host,
+    reads_of_a_tenant_do_not_take_the_places_of_the_host,
 }
 
 async fn backlog_of_one_tenant_does_not_delay_another(world: World) {
@@ -71,6 +74,28 @@ async fn flood_of_one_tenant_refuses_neither_another_nor_the_host(world: World) 
     }
     assert!(stored >= 1_000, "{stored} were stored");
     world.project(busy, "after").await;
+}
+
+/// Starts more reads of a tenant at once than the host has places.
+async fn flood_with_reads<T, F: Future<Output = Result<T>>>(world: &World, read: impl Fn() -> F) {
+    let reads = join_all((0..1_200).map(|_| read()));
+    let of_host = async {
+        for _ in 0..5 {
+            world.store.head().await.unwrap();
+        }
+    };
+    let (reads, ()) = tokio::join!(reads, of_host);
+    for read in reads {
+        read.unwrap();
+    }
+}
+
+async fn reads_of_a_tenant_do_not_take_the_places_of_the_host(world: World) {
+    let (tenant, digest, store) = (world.tenant("acme").await, Digest([1; 32]), &world.store);
+    flood_with_reads(&world, || store.seq_before(tenant, store.now())).await;
+    flood_with_reads(&world, || store.hosts(tenant, Duration::from_secs(30))).await;
+    flood_with_reads(&world, || store.component(tenant.into(), digest)).await;
+    flood_with_reads(&world, || store.has_component(tenant.into(), digest)).await;
 }
 
 /// A changeset that waits for a lock of one project's row does not hold up new issues of other projects.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tessera_core::id::TenantId;
 use tessera_core::tracker::issue;
 use tessera_store::{migrate, open};
 
@@ -68,7 +69,7 @@ async fn closed_host_is_not_listed() {
         first.store.beat("host-1", 1).await.unwrap();
         second.store.beat("host-2", 2).await.unwrap();
         second.store.close().await;
-        let alive = first.store.hosts(Duration::from_secs(30)).await.unwrap();
+        let alive = first.store.hosts(TenantId::generate(), Duration::from_secs(30)).await.unwrap();
         assert_eq!(alive, [("host-1".to_owned(), 1)]);
     }
     run(Kind::Sqlite, test).await;

@@ -141,7 +141,7 @@ fn cut_before_the_last_commit(facts: &[Fact]) -> (Timestamp, &[Fact]) {
 async fn deleted_slices_may_end_within_a_commit(world: World) {
     let (tenants, facts) = filled(&world).await;
     let (cut, last_commit) = cut_before_the_last_commit(&facts);
-    assert_eq!(Some(world.store.seq_before(cut).await.unwrap() + 1), last_commit[0].seq);
+    assert_eq!(Some(world.store.seq_before(tenants[0], cut).await.unwrap() + 1), last_commit[0].seq);
     let mut remaining = facts.as_slice();
     while remaining.len() > last_commit.len() {
         let size = remaining.len().min(last_commit.len() + 5) - last_commit.len();

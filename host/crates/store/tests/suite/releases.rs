@@ -68,17 +68,18 @@ async fn release_version_is_unique_per_plugin(world: World) {
 async fn component_bytes_are_shared_and_deleted_with_releases(world: World) {
     let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
     let digest = Digest([1; 32]);
-    assert_eq!(world.store.component(digest).await.unwrap(), None);
-    assert!(!world.store.has_component(digest).await.unwrap());
+    assert_eq!(world.store.component(tenant.into(), digest).await.unwrap(), None);
+    assert!(!world.store.has_component(tenant.into(), digest).await.unwrap());
     let mine = world.release(tenant, "sla", "1.0.0", 1).await;
     let theirs = world.release(other, "sla", "1.0.0", 1).await;
     for (tenant, release) in [(tenant, mine), (other, theirs)] {
-        assert_eq!(world.store.component(digest).await.unwrap().as_deref(), Some([1; 3].as_slice()));
-        assert!(world.store.has_component(digest).await.unwrap());
+        let component = world.store.component(tenant.into(), digest).await.unwrap();
+        assert_eq!(component.as_deref(), Some([1; 3].as_slice()));
+        assert!(world.store.has_component(tenant.into(), digest).await.unwrap());
         world.store(world.change(tenant).delete(release)).await;
     }
-    assert_eq!(world.store.component(digest).await.unwrap(), None);
-    assert!(!world.store.has_component(digest).await.unwrap());
+    assert_eq!(world.store.component(tenant.into(), digest).await.unwrap(), None);
+    assert!(!world.store.has_component(tenant.into(), digest).await.unwrap());
     let orphan = world.change(tenant).write(Write::PutComponent(digest, [1; 3].as_slice().into()));
     assert!(world.commit(orphan).await.unwrap_err().is_stale(), "bytes without a release");
 }

@@ -330,16 +330,16 @@ async fn timers_and_deletion_of_their_owner_do_not_deadlock(world: World) {
 }
 
 async fn live_hosts_are_listed_with_their_fact(world: World) {
-    let alive = Duration::from_secs(30);
-    assert!(world.store.hosts(alive).await.unwrap().is_empty());
+    let (tenant, alive) = (world.tenant("acme").await, Duration::from_secs(30));
+    assert!(world.store.hosts(tenant, alive).await.unwrap().is_empty());
     world.store.beat("host-2", 7).await.unwrap();
     world.store.beat("host-1", 3).await.unwrap();
     world.store.beat("host-1", 5).await.unwrap();
     let listed = [("host-1".to_owned(), 5), ("host-2".to_owned(), 7)];
-    assert_eq!(world.store.hosts(alive).await.unwrap(), listed);
+    assert_eq!(world.store.hosts(tenant, alive).await.unwrap(), listed);
     let only_second = async || {
         world.store.beat("host-2", 8).await.unwrap();
-        world.store.hosts(Duration::from_millis(200)).await.unwrap() == [("host-2".to_owned(), 8)]
+        world.store.hosts(tenant, Duration::from_millis(200)).await.unwrap() == [("host-2".to_owned(), 8)]
     };
     world.wait_for("the end of the first host's heartbeat", only_second).await;
 }

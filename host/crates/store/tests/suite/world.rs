@@ -19,6 +19,7 @@ use tessera_core::ports::{DueWork, Store};
 use tessera_core::tracker::Purger;
 use tessera_core::{Ctx, Result, Timestamp};
 use tessera_store::{PostgresConfig, StoreConfig, open};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Kind of store.
@@ -215,7 +216,8 @@ impl World {
 
     /// Purges everything that is deleted in a tenant.
     pub(crate) async fn purge(&self, tenant: TenantId) {
-        let (purger, limiter) = (Purger::new(Arc::clone(&self.store)), WorkLimiter::new(1, 1));
+        let purger = Purger::new(Arc::clone(&self.store));
+        let limiter = WorkLimiter::new(1, 1, CancellationToken::new());
         while purger.purge(tenant, &limiter).await.unwrap() {}
         assert!(self.store.tenants_with(DueWork::Purges).await.unwrap().is_empty());
     }

@@ -53,8 +53,8 @@ impl OutboxStore for DbStore {
         self.notifier().wait().await;
     }
 
-    async fn seq_before(&self, before: Timestamp) -> Result<Seq> {
-        read!(self.host_reader().await?, outbox::seq_before, before)
+    async fn seq_before(&self, tenant: TenantId, before: Timestamp) -> Result<Seq> {
+        read!(self.read(tenant).await?, outbox::seq_before, before)
     }
 
     async fn forget_facts(&self, before: Timestamp, limit: u32) -> Result<u64> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tessera_core::fair::Owner;
 use tessera_core::id::{InstallationId, IssueId, TenantId};
 use tessera_core::outbox::Seq;
 use tessera_core::page::{Page, PageRequest};
@@ -35,12 +36,12 @@ impl PluginStore for DbStore {
         read!(self.read(tenant).await?, release::list, tenant, page)
     }
 
-    async fn component(&self, digest: Digest) -> Result<Option<Arc<[u8]>>> {
-        read!(self.host_reader().await?, release::bytes, digest)
+    async fn component(&self, owner: Owner, digest: Digest) -> Result<Option<Arc<[u8]>>> {
+        read!(self.read(owner).await?, release::bytes, digest)
     }
 
-    async fn has_component(&self, digest: Digest) -> Result<bool> {
-        read!(self.host_reader().await?, release::has_bytes, digest)
+    async fn has_component(&self, owner: Owner, digest: Digest) -> Result<bool> {
+        read!(self.read(owner).await?, release::has_bytes, digest)
     }
 
     async fn digests_in_use(&self) -> Result<Vec<Digest>> {
@@ -94,7 +95,7 @@ impl PluginStore for DbStore {
             .map(|_| ())
     }
 
-    async fn hosts(&self, span: Duration) -> Result<Vec<(String, Seq)>> {
-        read!(self.host_reader().await?, host::list, self.now().minus(span))
+    async fn hosts(&self, tenant: TenantId, span: Duration) -> Result<Vec<(String, Seq)>> {
+        read!(self.read(tenant).await?, host::list, self.now().minus(span))
     }
 }
