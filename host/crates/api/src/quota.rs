@@ -121,17 +121,17 @@ mod tests {
     fn increase_beyond_any_limit_changes_nothing() {
         let quota = Quota::default();
         let tenant = Scope::Tenant(TenantId::generate());
-        let mut one = quota.share(vec![(Scope::Host, 10), (tenant.clone(), 6)]);
-        let mut other = quota.share(vec![(Scope::Host, 10)]);
+        let mut one = quota.share(vec![(Scope::Host, 20), (tenant.clone(), 6)]);
+        let mut other = quota.share(vec![(Scope::Host, 20)]);
         one.set(6).unwrap();
         assert_eq!(one.set(7).unwrap_err(), Exceeded { scope: tenant, limit: 6 });
-        assert_eq!(other.set(5).unwrap_err(), Exceeded { scope: Scope::Host, limit: 10 });
-        other.set(4).unwrap();
+        assert_eq!(other.set(15).unwrap_err(), Exceeded { scope: Scope::Host, limit: 20 });
+        other.set(14).unwrap();
         one.set(2).unwrap();
-        other.set(8).unwrap();
+        other.set(18).unwrap();
         one.force(9);
-        assert!(other.set(9).is_err());
-        other.set(7).unwrap();
+        assert!(other.set(19).is_err());
+        other.set(17).unwrap();
         drop((one, other));
         assert!(quota.0.lock().unwrap().is_empty());
     }
