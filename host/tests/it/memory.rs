@@ -57,23 +57,6 @@ async fn sqlite() -> (Home, Host, Rest) {
     (home, host, rest)
 }
 
-/// Creates a project with five long text fields.
-async fn project(rest: &Rest) -> String {
-    let project = rest.project("P").await;
-    let path = format!("/v1/projects/{project}/scheme");
-    let mut scheme = rest.get(&path).await.expect(200)["scheme"].clone();
-    let fields: Vec<_> = (0..5).map(|n| json!({"name": format!("f{n}"), "type": "text"})).collect();
-    scheme["fields"] = json!(fields);
-    done(&rest.put(&path, scheme).await);
-    project
-}
-
-/// Returns the long fields of an issue: 160 kB.
-fn long_fields(n: usize) -> serde_json::Value {
-    let text = format!("{n:04}").repeat(8_000);
-    (0..5).map(|field| (format!("f{field}"), json!(text))).collect::<serde_json::Map<_, _>>().into()
-}
-
 /// Opens an HTTP/2 connection whose streams have a receive window of `window` bytes.
 async fn connect(address: &str, window: u32) -> SendRequest<Bytes> {
     let tcp = TcpStream::connect(address.trim_start_matches("http://")).await.unwrap();
@@ -205,7 +188,7 @@ async fn large_message_to_a_public_rpc_needs_a_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_end_at_their_budget_and_readers_that_do_not_read_are_disconnected() {
     let (_home, host, rest) = sqlite().await;
-    let project = project(&rest).await;
+    let project = project_with_long_fields(&rest).await;
     let mut ids = Vec::new();
     for n in 0..60 {
         let body = json!({"project_id": project, "summary": format!("{n}"), "fields": long_fields(n)});
@@ -278,7 +261,7 @@ async fn unread_responses_without_a_key_are_bounded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn facts_in_memory_and_resumed_streams_are_bounded_in_bytes() {
     let (_home, host, rest) = sqlite().await;
-    let project = project(&rest).await;
+    let project = project_with_long_fields(&rest).await;
     let issue = rest.issue(&project, "s").await;
     let mut live = get(&host.http, "/v1/streams/facts").await;
     let mut buffer = [0; 4_096];

@@ -135,7 +135,7 @@ impl Tasks {
             let (round, limiter, stop) = (round.clone(), Arc::clone(&self.limiter), self.stop.clone());
             let (work, slots) = (self.work, Arc::clone(&self.slots));
             self.running.spawn(async move {
-                let _held = (guard, slot);
+                let _guards = (guard, slot);
                 while !stop.is_cancelled() {
                     match round(tenant, Arc::clone(&limiter)).await {
                         // Otherwise a later look-up finds the rest: other tenants may wait for the slot.
