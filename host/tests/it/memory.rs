@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::{Home, Host, Kind, ROOT_KEY, Rest};
+use crate::streams::{long_fields, project_with_long_fields};
 use crate::tracker::{done, until};
 
 const MIB: u64 = 1 << 20;
