@@ -11,7 +11,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 /// All protos.
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "common/v1/common.proto",
     "facts/v1/facts.proto",
     "issues/v1/issues.proto",
@@ -23,6 +23,7 @@ const FILES: [&str; 15] = [
     "ticket/v1/catalog.proto",
     "ticket/v1/check_in.proto",
     "ticket/v1/inventory.proto",
+    "ticket/v1/pricing.proto",
     "ticket/v1/reservation.proto",
     "ticket/v1/ticket.proto",
     "user/v1/user.proto",

@@ -17,6 +17,7 @@ use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::plugin::{ComponentLimits, Hooks, Installations, Invoker, Preloader, Releases, Timers};
 use crate::ports::{Cache, Plugins, Store};
+use crate::pricing::{PricingRules, PricingSettings, Quotes};
 use crate::secret::{Sealer, SecretKey};
 use crate::tenancy::key::KeyHasher;
 use crate::tenancy::{Authenticator, Keys, Tenants};
@@ -36,6 +37,8 @@ pub struct Limits {
     pub retention: Retention,
     /// The sizes of components.
     pub components: ComponentLimits,
+    /// How prices are made.
+    pub pricing: PricingSettings,
 }
 
 /// All services.
@@ -77,6 +80,10 @@ pub struct App {
     pub availability_streams: AvailabilityStreams,
     /// Pools, locks and seats.
     pub supplies: Supplies,
+    /// Pricing rules.
+    pub pricing_rules: PricingRules,
+    /// Quotes.
+    pub quotes: Quotes,
     /// Reservations.
     pub reservations: Reservations,
     /// Hold rules of tenants.
@@ -123,11 +130,13 @@ impl App {
         let hasher = KeyHasher::new(secret);
         let codes = Codes::new(Arc::clone(&store), commands.clone(), Sealer::new(secret));
         let tickets = Tickets::new(Arc::clone(&store), commands.clone(), codes.clone());
+        let quotes = Quotes::new(Arc::clone(&store), Arc::clone(&reads), commands.clone(), limits.pricing);
         let reservations = Reservations::new(
             Arc::clone(&store),
             commands.clone(),
             EventBatcher::new(Arc::clone(&store), Arc::clone(&feed)),
             tickets.clone(),
+            quotes.clone(),
         );
         let queue_changed = Arc::new(Notify::new());
         Ok(Self {
@@ -152,6 +161,8 @@ impl App {
             bookings: Bookings::new(Arc::clone(&store), commands.clone(), Arc::clone(&queue_changed)),
             queue_worker: QueueWorker::new(Arc::clone(&store), commands.clone(), reservations.clone()),
             queue_changed,
+            pricing_rules: PricingRules::new(Arc::clone(&store), commands.clone()),
+            quotes,
             reservations,
             hold_rules: HoldRulesService::new(Arc::clone(&store), commands.clone()),
             tickets,

@@ -87,6 +87,10 @@ ids! {
     BookingId = "a booking";
     /// A fact.
     FactId = "a fact";
+    /// A pricing rule.
+    RuleId = "a pricing rule";
+    /// A quote.
+    QuoteId = "a quote";
 }
 
 /// The public part of an API key, `tsk_<id>_<secret>`. Text, since operators may choose it.

@@ -23,6 +23,7 @@ pub mod outbox;
 pub mod page;
 pub mod plugin;
 pub mod ports;
+pub mod pricing;
 pub mod secret;
 pub mod tenancy;
 pub mod text;

@@ -41,11 +41,15 @@ pub enum ObjectKind {
     Booking,
     /// A tenant's rules for how long reservations are held.
     TenantHoldRules,
+    /// A rule that changes prices.
+    PricingRule,
+    /// What a basket costs.
+    Quote,
 }
 
 impl ObjectKind {
     /// All kinds, in the order in which their rows are locked.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Tenant,
         Self::Key,
         Self::User,
@@ -65,6 +69,8 @@ impl ObjectKind {
         Self::Queue,
         Self::Booking,
         Self::TenantHoldRules,
+        Self::PricingRule,
+        Self::Quote,
     ];
 
     /// Returns its stable name.
@@ -90,6 +96,8 @@ impl ObjectKind {
             Self::Queue => "queue",
             Self::Booking => "booking",
             Self::TenantHoldRules => "hold-rules",
+            Self::PricingRule => "pricing-rule",
+            Self::Quote => "quote",
         }
     }
 

@@ -327,6 +327,27 @@ operations! {
     /// Counts tickets and check-ins.
     CheckInStats = "check_in.stats", WATCHERS, See(ObjectKind::Event);
 
+    /// Computes what a basket costs.
+    PriceCalculate = "price.calculate", PUBLIC, See(ObjectKind::Event);
+    /// Computes what a basket costs, and stores the quote.
+    QuoteCreate = "quote.create", WORKERS, Change(ObjectKind::Event);
+    /// Shows a stored quote.
+    QuoteGet = "quote.get", READERS, See(ObjectKind::Quote);
+    /// Creates a pricing rule.
+    PricingRuleCreate = "pricing_rule.create", ADMINS, Other;
+    /// Shows a pricing rule.
+    PricingRuleGet = "pricing_rule.get", READERS, See(ObjectKind::PricingRule);
+    /// Lists pricing rules.
+    PricingRuleList = "pricing_rule.list", READERS, Other;
+    /// Lists the pricing rules that apply to an event.
+    PricingRulesOfEvent = "pricing_rule.of_event", READERS, See(ObjectKind::Event);
+    /// Changes a pricing rule.
+    PricingRuleUpdate = "pricing_rule.update", ADMINS, Change(ObjectKind::PricingRule);
+    /// Deletes a pricing rule.
+    PricingRuleDelete = "pricing_rule.delete", ADMINS, Change(ObjectKind::PricingRule);
+    /// Computes what a basket would cost with a rule that is not stored.
+    PricingRuleTest = "pricing_rule.test", ADMINS, See(ObjectKind::Event);
+
     /// Shows the tenant's hold rules.
     HoldRulesGet = "hold_rules.get", READERS, Other;
     /// Sets the tenant's hold rules.
@@ -385,7 +406,9 @@ impl ObjectKind {
             | Self::Lock
             | Self::Reservation
             | Self::Booking
-            | Self::TenantHoldRules => READERS,
+            | Self::TenantHoldRules
+            | Self::PricingRule
+            | Self::Quote => READERS,
             Self::Ticket => WATCHERS,
             Self::SigningKey | Self::Queue | Self::Venue | Self::Series | Self::Event | Self::TicketType => {
                 ANY_ROLE

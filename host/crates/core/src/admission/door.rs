@@ -80,8 +80,9 @@ impl Door {
         let decide = || async {
             let (event, ticket, serial) = self.scanned_now(ctx, &request).await?;
             // Within the decision, so that plugins see the ticket that is decided on.
-            if self.commands.hooks().validates(ctx, KIND).await? {
-                self.commands.hooks().validate(ctx, ("check-in", KIND), entity(&request, &ticket)).await?;
+            if self.commands.hooks().validates(ctx, KIND, ticket.event).await? {
+                let place = ("check-in", KIND, ticket.event);
+                self.commands.hooks().validate(ctx, place, entity(&request, &ticket)).await?;
             }
             let check_in = new_check_in(ctx, &request, (&event, &ticket), serial);
             let (check_in, after, changed) = self.try_check_in(ctx, &event, &ticket, check_in).await?;

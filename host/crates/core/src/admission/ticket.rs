@@ -105,13 +105,14 @@ impl Ticket {
     #[must_use]
     pub fn issued(of: &Reservation, unit: &Unit, now: Timestamp) -> Option<Self> {
         let line = of.lines.get(unit.line)?;
+        let price = of.price(unit)?;
         Some(Self {
             id: unit.id,
             event: of.event,
             reservation: of.id,
             ticket_type: line.ticket_type,
             seat: unit.seat.clone(),
-            price: line.price.clone(),
+            price,
             holder: of.buyer.clone(),
             state: TicketState::Valid,
             serial: 1,

@@ -20,6 +20,7 @@ use crate::id::{EventId, ReservationId, TenantId};
 use crate::idempotency::IdempotencyKey;
 use crate::inventory::{CreateReservation, Reservations};
 use crate::ports::Store;
+use crate::pricing::Quote;
 
 /// How many events of a tenant are advanced in one round.
 const MAX_EVENTS: u32 = 200;
@@ -141,10 +142,10 @@ impl QueueWorker {
     }
 
     /// Reserves the lines of an active booking, unless the check has failed. Returns whether the booking has ended.
-    async fn reserve(&self, attempt: ReserveAttempt, check: Result<()>) -> Result<bool> {
+    async fn reserve(&self, attempt: ReserveAttempt, check: Result<Option<Quote>>) -> Result<bool> {
         let ReserveAttempt { ctx, request, booking } = attempt;
         let reserved = match check {
-            Ok(()) => self.reservations.submit_checked(&ctx, request).await,
+            Ok(quote) => self.reservations.submit_checked(&ctx, request, quote).await,
             Err(error) => Err(error),
         };
         let reservation = reserved.as_ref().ok().map(|reservation| reservation.id);
@@ -194,6 +195,9 @@ impl ReserveAttempt {
             buyer: booking.buyer.clone(),
             lines: booking.lines.clone(),
             seconds: booking.hold_seconds,
+            quote: None,
+            codes: Vec::new(),
+            channel: String::new(),
         };
         Ok(Self { ctx: own_ctx, request, booking })
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::id::{KeyId, TenantId, UserId};
 use crate::plugin::ActiveInstallations;
+use crate::pricing::PricingRule;
 use crate::tenancy::{StoredKey, Tenant};
 use crate::tracker::User;
 
@@ -18,6 +19,8 @@ pub enum CacheKey {
     User(TenantId, UserId),
     /// The installations of a tenant.
     ActiveInstallations(TenantId),
+    /// The pricing rules of a tenant.
+    PricingRules(TenantId),
     /// The tenant of a host that has only one.
     OnlyTenant,
 }
@@ -33,6 +36,8 @@ pub enum Cached {
     User(Arc<User>),
     /// The installations of a tenant.
     ActiveInstallations(Arc<ActiveInstallations>),
+    /// The pricing rules of a tenant, oldest first.
+    PricingRules(Arc<[PricingRule]>),
     /// The tenant of a host that has only one; `None` if there are several.
     OnlyTenant(Option<Arc<Tenant>>),
 }

@@ -13,6 +13,7 @@ use crate::id::{KeyId, TenantId, UserId};
 use crate::outbox::ObjectRef;
 use crate::plugin::ActiveInstallations;
 use crate::ports::{Cache, Store};
+use crate::pricing::PricingRule;
 use crate::tenancy::{StoredKey, Tenant, lookup};
 use crate::tracker::User;
 
@@ -117,6 +118,18 @@ impl CachedReads {
         Ok(installations)
     }
 
+    /// Returns the pricing rules of a tenant, oldest first.
+    pub async fn pricing_rules(&self, tenant: TenantId) -> Result<Arc<[PricingRule]>> {
+        let cache_key = CacheKey::PricingRules(tenant);
+        if let Some(Cached::PricingRules(rules)) = self.cache.get(&cache_key) {
+            return Ok(rules);
+        }
+        let since = self.clock();
+        let rules: Arc<[PricingRule]> = self.store.pricing_rules(tenant).await?.into();
+        self.fill(cache_key, Some(Cached::PricingRules(Arc::clone(&rules))), since);
+        Ok(rules)
+    }
+
     /// Removes the entries that a change of an object invalidates.
     pub fn invalidate(&self, tenant: TenantId, object: &ObjectRef) {
         match object.kind {
@@ -135,6 +148,7 @@ impl CachedReads {
                 }
             }
             ObjectKind::Installation => self.remove(CacheKey::ActiveInstallations(tenant)),
+            ObjectKind::PricingRule => self.remove(CacheKey::PricingRules(tenant)),
             ObjectKind::Project
             | ObjectKind::Release
             | ObjectKind::Issue
@@ -149,7 +163,8 @@ impl CachedReads {
             | ObjectKind::SigningKey
             | ObjectKind::Queue
             | ObjectKind::Booking
-            | ObjectKind::TenantHoldRules => {}
+            | ObjectKind::TenantHoldRules
+            | ObjectKind::Quote => {}
         }
     }
 

@@ -18,6 +18,12 @@ pub const MAX_PURCHASE: u32 = 1_000;
 pub const MAX_PAGE: u32 = 100;
 const _: () = assert!(MAX_PAGE as usize >= MAX_POOLS, "an event's ticket types fit in one page");
 
+/// The most categories of buyers with a price.
+const MAX_CATEGORIES: usize = 20;
+
+/// The longest name of a category of buyers, in characters.
+pub const MAX_CATEGORY: usize = 50;
+
 /// The most entries of metadata.
 const MAX_METADATA: usize = 50;
 
@@ -64,6 +70,8 @@ input! {
         description: String,
         /// The price of one unit.
         price: Money,
+        /// The price of one unit for categories of buyers, in minor units of the price's currency.
+        category_prices: BTreeMap<String, i64>,
         /// The fewest units in one purchase.
         min_per_purchase: u32,
         /// The most units in one purchase.
@@ -123,6 +131,7 @@ impl WriteTicketType {
         if self.quantity.is_some_and(|quantity| quantity > MAX_CAPACITY) {
             faults.add("quantity", format_args!("is more than {MAX_CAPACITY}"));
         }
+        self.check_category_prices(&mut faults);
         self.check_metadata(&mut faults);
         let mut pools = self.pools.clone();
         pools.sort_unstable();
@@ -131,6 +140,19 @@ impl WriteTicketType {
             faults.add("pools", "names a pool twice");
         }
         faults.into_result()
+    }
+
+    fn check_category_prices(&self, faults: &mut Faults) {
+        if self.category_prices.len() > MAX_CATEGORIES {
+            faults.add("category_prices", format_args!("has more than {MAX_CATEGORIES} entries"));
+        }
+        for (category, amount) in self.category_prices.iter().take(MAX_CATEGORIES) {
+            let field = format!("category_prices.{category}");
+            faults.text(&field, category, 1, MAX_CATEGORY);
+            if !(0..=money::MAX_AMOUNT).contains(amount) {
+                faults.add(&field, format_args!("is not within 0 to {} minor units", money::MAX_AMOUNT));
+            }
+        }
     }
 
     fn check_metadata(&self, faults: &mut Faults) {
@@ -182,6 +204,11 @@ impl Snapshot for TicketType {
             Field::new("pools", Value::Texts(attributes.pools.iter().map(ToString::to_string).collect())),
             Field::new("seated", self.seated),
         ];
+        let prices = attributes.category_prices.iter();
+        fields.extend(prices.map(|(category, amount)| {
+            let price = Money { amount: *amount, currency: attributes.price.currency.clone() };
+            Field::new(format!("category_prices.{category}"), Value::Money(price))
+        }));
         let metadata = attributes.metadata.iter();
         fields.extend(metadata.map(|(name, value)| Field::new(format!("metadata.{name}"), value.as_str())));
         fields

@@ -6,6 +6,7 @@ use crate::booking::{Booking, Queue};
 use crate::catalog::{Event, Series, TicketType, Venue};
 use crate::inventory::{Lock, Pool, Reservation, TenantHoldRules};
 use crate::plugin::{Installation, Release};
+use crate::pricing::{PricingRule, Quote};
 use crate::tenancy::{StoredKey, Tenant};
 use crate::tracker::{Issue, Project, User};
 
@@ -51,6 +52,10 @@ pub enum Record {
     Booking(Booking),
     /// A tenant's hold rules.
     TenantHoldRules(TenantHoldRules),
+    /// A pricing rule.
+    PricingRule(PricingRule),
+    /// A quote. Batches write those of reservations.
+    Quote(Quote),
 }
 
 /// The version of a row that a decision depends on.
@@ -110,7 +115,8 @@ versioned!(
     Queue,
     Booking,
     SigningKey,
-    TenantHoldRules
+    TenantHoldRules,
+    PricingRule
 );
 
 impl Versioned for StoredKey {
@@ -144,6 +150,19 @@ impl From<Release> for Record {
     }
 }
 
+/// A quote never changes, so its version is always 1.
+impl Versioned for Quote {
+    fn expect(&self) -> Expect {
+        Expect { kind: ObjectKind::Quote, id: self.id.to_string(), version: 1, machines: None }
+    }
+}
+
+impl From<Quote> for Record {
+    fn from(quote: Quote) -> Self {
+        Self::Quote(quote)
+    }
+}
+
 impl Versioned for Record {
     fn expect(&self) -> Expect {
         match self {
@@ -166,6 +185,8 @@ impl Versioned for Record {
             Self::Queue(queue) => queue.expect(),
             Self::Booking(booking) => booking.expect(),
             Self::TenantHoldRules(rules) => rules.expect(),
+            Self::PricingRule(rule) => rule.expect(),
+            Self::Quote(quote) => quote.expect(),
         }
     }
 }

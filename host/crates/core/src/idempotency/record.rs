@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::idempotency::{Fingerprint, RequestKey, Scope};
 use crate::inventory::{Lock, Pool, Reservation, TenantHoldRules};
 use crate::plugin::{Installation, Release, Timer};
+use crate::pricing::{PricingRule, Quote};
 use crate::tenancy::{ApiKey, Tenant};
 use crate::time::Timestamp;
 use crate::tracker::{Comment, Issue, Link, Project, User};
@@ -163,6 +164,10 @@ answers! {
     Booking(Booking);
     /// A tenant's hold rules.
     TenantHoldRules(TenantHoldRules);
+    /// A pricing rule.
+    PricingRule(PricingRule);
+    /// A quote.
+    Quote(Quote);
 }
 
 impl From<()> for RecordedAnswer {

@@ -1,6 +1,7 @@
 //! The state of one event while a batch of commands is decided, and what the batch writes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::access::ObjectKind;
 use crate::admission::Ticket;
@@ -11,6 +12,7 @@ use crate::inventory::reservation::Unit;
 use crate::inventory::terms::{EventTerms, TypeTerms};
 use crate::inventory::{Counts, Reservation, ReservationState, Seat};
 use crate::outbox::{NewFact, ObjectRef};
+use crate::pricing::Quote;
 use crate::time::Timestamp;
 use crate::value::diff;
 
@@ -65,6 +67,8 @@ pub struct BatchWrites {
     pub seats: BTreeMap<SeatId, SeatMove>,
     /// New tickets.
     pub tickets: Vec<Ticket>,
+    /// The quotes of new reservations; some of them are stored already.
+    pub quotes: Vec<Arc<Quote>>,
     /// Idempotency records.
     pub claims: Vec<IdempotencyClaim>,
     /// Facts.

@@ -11,6 +11,7 @@ use crate::id::{ReservationId, TenantId, TicketId, TicketTypeId};
 use crate::idempotency::{IdempotencyRecord, RequestKey};
 use crate::inventory::Reservation;
 use crate::outbox::{Actor, NewFact, ObjectRef};
+use crate::pricing::Quote;
 use crate::time::Timestamp;
 use crate::value::Change;
 
@@ -64,6 +65,8 @@ pub struct Reserve {
     pub lines: Vec<ReserveLine>,
     /// The seconds that it is held; `None` for the default.
     pub seconds: Option<u32>,
+    /// The quote that it is made with; `None`: the base prices apply.
+    pub quote: Option<Arc<Quote>>,
 }
 
 /// A line of a new reservation.
@@ -75,6 +78,8 @@ pub struct ReserveLine {
     pub units: Vec<TicketId>,
     /// The labels of its seats; any free ones if empty.
     pub seats: Vec<String>,
+    /// The category of buyers; empty: none.
+    pub category: String,
 }
 
 /// A command in a queue.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Kind, Spec};
-use crate::id::{EventId, PoolId, ReservationId, SeatId, TicketId, TicketTypeId};
+use crate::id::{EventId, PoolId, QuoteId, ReservationId, SeatId, TicketId, TicketTypeId};
 use crate::time::Timestamp;
 use crate::value::{Field, Money, Snapshot, Value};
 
@@ -46,8 +46,10 @@ impl ReservationState {
 pub struct Line {
     /// The ticket type.
     pub ticket_type: TicketTypeId,
-    /// The price of one unit at the time of the reservation.
+    /// The base price of one unit at the time of the reservation.
     pub price: Money,
+    /// The category of buyers; empty: none.
+    pub category: String,
     /// The pools that each unit was taken from and returns to.
     pub pools: Vec<PoolId>,
 }
@@ -61,6 +63,8 @@ pub struct Unit {
     pub line: usize,
     /// Its seat.
     pub seat: Option<UnitSeat>,
+    /// Its price by the reservation's quote, in the line's currency; `None`: the line's base price.
+    pub quoted: Option<i64>,
 }
 
 /// The seat of a unit.
@@ -87,6 +91,8 @@ pub struct Reservation {
     pub lines: Vec<Line>,
     /// The units that it still has.
     pub units: Vec<Unit>,
+    /// The quote that it was made with; `None`: the base prices apply.
+    pub quote: Option<QuoteId>,
     /// The client's reference to the payment.
     pub payment_reference: Option<String>,
     /// The principal that created it.
@@ -117,14 +123,21 @@ pub const SPEC: Spec = Spec {
 pub const MAX_PAGE: u32 = 200;
 
 impl Reservation {
+    /// Returns the price of a unit: the quoted one, or else the line's base price.
+    #[must_use]
+    pub fn price(&self, unit: &Unit) -> Option<Money> {
+        let base = &self.lines.get(unit.line)?.price;
+        Some(Money { amount: unit.quoted.unwrap_or(base.amount), currency: base.currency.clone() })
+    }
+
     /// Returns the price of all units; `None` if there are no units or the currencies differ.
     #[must_use]
     pub fn total(&self) -> Option<Money> {
         let mut total: Option<Money> = None;
         for unit in &self.units {
-            let price = &self.lines.get(unit.line)?.price;
+            let price = self.price(unit)?;
             match &mut total {
-                None => total = Some(price.clone()),
+                None => total = Some(price),
                 Some(sum) if sum.currency == price.currency => {
                     sum.amount = sum.amount.checked_add(price.amount)?;
                 }
@@ -182,6 +195,7 @@ impl Snapshot for Reservation {
             Field::new("lines", Value::Texts(lines)),
             Field::new("seats", Value::Texts(seats)),
             Field::new("total", self.total().map_or(Value::None, Value::Money)),
+            Field::new("quote_id", Value::from(self.quote)),
             Field::new("payment_reference", self.payment_reference.clone()),
             Field::new("expires_at", self.expires_at),
         ]

@@ -1,7 +1,8 @@
 //! Requests for new reservations.
 
+use crate::catalog::ticket_type::MAX_CATEGORY;
 use crate::error::Result;
-use crate::id::{EventId, TicketTypeId};
+use crate::id::{EventId, QuoteId, TicketTypeId};
 use crate::inventory::reservation::{MAX_LINES, MAX_UNITS};
 use crate::text::Faults;
 
@@ -14,6 +15,8 @@ pub struct LineRequest {
     pub quantity: u32,
     /// The labels of seats; any free ones if empty.
     pub seats: Vec<String>,
+    /// The category of buyers; empty: none.
+    pub category: String,
 }
 
 /// A request for a reservation.
@@ -27,6 +30,12 @@ pub struct CreateReservation {
     pub lines: Vec<LineRequest>,
     /// The seconds that it is held; `None` for the default.
     pub seconds: Option<u32>,
+    /// The quote to reserve with; `None`: prices are computed now.
+    pub quote: Option<QuoteId>,
+    /// Discount codes of the buyer.
+    pub codes: Vec<String>,
+    /// The sales channel; empty: unknown.
+    pub channel: String,
 }
 
 impl CreateReservation {
@@ -56,6 +65,7 @@ pub(crate) fn check_lines(lines: &[LineRequest], faults: &mut Faults) {
         for seat in &line.seats {
             faults.text(&field, seat, 1, 50);
         }
+        faults.text(&format!("lines[{index}].pricing_category"), &line.category, 0, MAX_CATEGORY);
     }
     let units: u64 = lines.iter().map(|line| u64::from(line.quantity)).sum();
     if units > u64::from(MAX_UNITS) {

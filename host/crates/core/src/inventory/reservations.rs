@@ -16,6 +16,7 @@ use crate::inventory::{Command, CreateReservation, Job, JobOutcome, Reservation}
 use crate::page::{Page, PageRequest};
 use crate::plugin::Entity;
 use crate::ports::Store;
+use crate::pricing::{Quote, Quotes};
 use crate::text::Faults;
 use crate::value::{Field, Value};
 
@@ -33,35 +34,53 @@ pub struct Reservations {
     commands: Commands,
     batcher: EventBatcher,
     tickets: Tickets,
+    quotes: Quotes,
 }
 
 impl Reservations {
     /// Creates the service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, commands: Commands, batcher: EventBatcher, tickets: Tickets) -> Self {
-        Self { store, commands, batcher, tickets }
+    pub fn new(
+        store: Arc<dyn Store>,
+        commands: Commands,
+        batcher: EventBatcher,
+        tickets: Tickets,
+        quotes: Quotes,
+    ) -> Self {
+        Self { store, commands, batcher, tickets, quotes }
     }
 
     /// Reserves units of an event's ticket types, all or none of them.
     pub async fn reserve(&self, ctx: &Ctx, request: CreateReservation) -> Result<Reservation> {
-        self.check(ctx, &request).await?;
-        self.submit_checked(ctx, request).await
+        let quote = self.check(ctx, &request).await?;
+        self.submit_checked(ctx, request, quote).await
     }
 
-    /// Makes the checks that come before the event's queue: rights, bounds and plugins.
-    pub(crate) async fn check(&self, ctx: &Ctx, request: &CreateReservation) -> Result<()> {
+    /// Does what comes before the event's queue: checks rights, bounds and plugins, and makes the quote. `None`: the base
+    /// prices apply.
+    pub(crate) async fn check(&self, ctx: &Ctx, request: &CreateReservation) -> Result<Option<Quote>> {
         ctx.allow(Operation::ReservationCreate)?;
         request.check()?;
-        self.validate(ctx, (Operation::ReservationCreate, "reserve"), || entity(request)).await
+        self.validate(ctx, (Operation::ReservationCreate, "reserve", request.event), || entity(request))
+            .await?;
+        if self.commands.is_repeat(ctx, Operation::ReservationCreate).await? {
+            return Ok(None);
+        }
+        self.quotes.for_reservation(ctx, request).await
     }
 
     /// Submits a request that [`check`](Self::check) has accepted. It enters the event's queue when the future is
     /// first polled.
-    pub(crate) async fn submit_checked(&self, ctx: &Ctx, request: CreateReservation) -> Result<Reservation> {
+    pub(crate) async fn submit_checked(
+        &self,
+        ctx: &Ctx,
+        request: CreateReservation,
+        quote: Option<Quote>,
+    ) -> Result<Reservation> {
         let in_flight = self.commands.enter(ctx, Operation::ReservationCreate, &request)?;
         let key = in_flight.as_ref().map(|guard| guard.key().clone());
         let event = request.event;
-        self.submit(ctx, event, Job::new(ctx, Command::Reserve(command(request)), key)).await
+        self.submit(ctx, event, Job::new(ctx, Command::Reserve(command(request, quote)), key)).await
     }
 
     /// Confirms a held reservation, and issues its tickets.
@@ -76,11 +95,12 @@ impl Reservations {
         faults.text("payment_reference", &payment_reference, 1, 255);
         faults.into_result()?;
         let reservation = self.found(ctx, id).await?;
+        let event = reservation.event;
         let entity = || {
             let payment_reference = Some(payment_reference.clone());
             Entity::reservation(&Reservation { payment_reference, ..reservation })
         };
-        self.validate(ctx, (Operation::ReservationConfirm, "confirm"), entity).await?;
+        self.validate(ctx, (Operation::ReservationConfirm, "confirm", event), entity).await?;
         let command = Command::Confirm { id, payment_reference, if_version: ctx.if_version.clone() };
         self.change(ctx, Operation::ReservationConfirm, id, command).await
     }
@@ -142,14 +162,14 @@ impl Reservations {
     async fn validate(
         &self,
         ctx: &Ctx,
-        (operation, name): (Operation, &'static str),
+        (operation, name, event): (Operation, &'static str, EventId),
         entity: impl FnOnce() -> Entity,
     ) -> Result<()> {
         let hooks = self.commands.hooks();
-        if !hooks.validates(ctx, KIND).await? || self.commands.is_repeat(ctx, operation).await? {
+        if !hooks.validates(ctx, KIND, event).await? || self.commands.is_repeat(ctx, operation).await? {
             return Ok(());
         }
-        hooks.validate(ctx, (name, KIND), entity()).await
+        hooks.validate(ctx, (name, KIND, event), entity()).await
     }
 
     async fn change(
@@ -183,17 +203,19 @@ impl Reservations {
 }
 
 /// Converts a request to a command, with ids for the reservation and its units.
-fn command(request: CreateReservation) -> Reserve {
+fn command(request: CreateReservation, quote: Option<Quote>) -> Reserve {
     let lines = request.lines.into_iter().map(|line| ReserveLine {
         ticket_type: line.ticket_type,
         units: (0..line.quantity).map(|_| TicketId::generate()).collect(),
         seats: line.seats,
+        category: line.category,
     });
     Reserve {
         id: ReservationId::generate(),
         buyer: request.buyer,
         lines: lines.collect(),
         seconds: request.seconds,
+        quote: quote.map(Arc::new),
     }
 }
 

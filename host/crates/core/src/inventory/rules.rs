@@ -74,6 +74,7 @@ impl BatchState {
             state: ReservationState::Held,
             lines,
             units: units_of(request, &seats),
+            quote: request.quote.as_ref().map(|quote| quote.id),
             payment_reference: None,
             created_by: job.principal().to_owned(),
             created_at: self.now,
@@ -84,6 +85,7 @@ impl BatchState {
         self.take_seats(&reservation);
         self.move_units(&reservation, &reservation.units, UnitMove::FreeToHeld);
         *self.buyers.entry(request.buyer.clone()).or_default() += units;
+        self.writes.quotes.extend(request.quote.clone());
         self.put(job, "reservation.held", None, reservation.clone());
         Ok(reservation)
     }
@@ -228,8 +230,13 @@ impl BatchState {
             let terms = self.types.get(&line.ticket_type);
             let terms = terms.ok_or_else(|| unknown_type(index, line.ticket_type))?;
             terms.check_on_sale(self.now)?;
-            let (price, pools) = (terms.price.clone(), terms.pools.clone());
-            lines.push(Line { ticket_type: line.ticket_type, price, pools });
+            let quoted = request.quote.as_ref().and_then(|quote| quote.unit_price(index));
+            lines.push(Line {
+                ticket_type: line.ticket_type,
+                price: quoted.unwrap_or_else(|| terms.price.clone()),
+                category: line.category.clone(),
+                pools: terms.pools.clone(),
+            });
         }
         let requested = request.lines.iter();
         let requested = requested.map(|line| (line.ticket_type, line.units.len(), &line.seats[..]));
@@ -278,10 +285,12 @@ fn units_of(request: &Reserve, seats: &[Vec<UnitSeat>]) -> Vec<Unit> {
     let lines = request.lines.iter().zip(seats).enumerate();
     lines
         .flat_map(|(line, (requested, seats))| {
+            let quoted = request.quote.as_ref().map(|quote| quote.unit_totals(line)).unwrap_or_default();
             let unit = move |(index, id): (usize, &TicketId)| Unit {
                 id: *id,
                 line,
                 seat: seats.get(index).cloned(),
+                quoted: quoted.get(index).copied(),
             };
             requested.units.iter().enumerate().map(unit)
         })

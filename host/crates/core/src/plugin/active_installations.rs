@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::id::{InstallationId, ProjectId};
+use crate::id::{EventId, InstallationId, ProjectId};
 use crate::plugin::installation::Installation;
 use crate::plugin::limits::LimitOverrides;
 use crate::plugin::release::Hook;
@@ -32,9 +32,14 @@ impl ActiveInstallations {
         &'a self,
         hook: Hook,
         kind: &'a str,
-        project: Option<ProjectId>,
+        place: (Option<ProjectId>, Option<EventId>),
     ) -> impl Iterator<Item = &'a Arc<Installation>> {
-        self.installations.iter().filter(move |installation| installation.is_called(hook, kind, project))
+        self.installations.iter().filter(move |installation| installation.is_called(hook, kind, place))
+    }
+
+    /// Returns the installations that price baskets of an event, in order.
+    pub fn pricing(&self, event: EventId) -> impl Iterator<Item = &Arc<Installation>> {
+        self.installations.iter().filter(move |installation| installation.prices(event))
     }
 
     /// Returns the owner of the state machine of that kind in a project: the project's own installation before

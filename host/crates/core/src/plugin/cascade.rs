@@ -164,7 +164,7 @@ impl<'a> Cascade<'a> {
     async fn call_workflows(&mut self, trigger: Trigger) -> Result<()> {
         let Some(issue) = self.executor.issue(trigger.change.issue).await? else { return Ok(()) };
         let workflows: Vec<_> =
-            self.active.called(Hook::Workflow, &issue.kind, Some(issue.project)).cloned().collect();
+            self.active.called(Hook::Workflow, &issue.kind, (Some(issue.project), None)).cloned().collect();
         for installation in workflows {
             self.call_workflow(&installation, &trigger).await?;
         }
@@ -222,9 +222,9 @@ impl<'a> Cascade<'a> {
     /// Calls the validations of every object that the command changes, in its final state.
     async fn validate(&mut self) -> Result<()> {
         let mut all = Vec::new();
-        for (validation, project) in validation::requests(self.executor.changeset()) {
+        for (validation, place) in validation::requests(self.executor.changeset()) {
             let kind = validation.subject.kind.clone();
-            let called: Vec<_> = self.active.called(Hook::Validation, &kind, project).cloned().collect();
+            let called: Vec<_> = self.active.called(Hook::Validation, &kind, place).cloned().collect();
             for installation in called {
                 let context = self.context(&installation, &[]);
                 let request = PluginRequest::Validate(context, validation.clone());

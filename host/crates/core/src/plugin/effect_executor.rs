@@ -115,7 +115,8 @@ impl<'a> EffectExecutor<'a> {
     /// Returns an issue that the installation may change.
     async fn reachable(&self, installation: &Installation, subject: IssueId, id: IssueId) -> Result<Issue> {
         let issue = self.issue(id).await?;
-        let issue = issue.filter(|issue| id == subject || installation.scope.holds(Some(issue.project)));
+        let issue =
+            issue.filter(|issue| id == subject || installation.scope.holds(Some(issue.project), None));
         issue.ok_or_else(|| bad_effect(installation, format_args!("{id} is not an issue within its scope")))
     }
 
@@ -137,7 +138,7 @@ impl<'a> EffectExecutor<'a> {
             Some(text) => ProjectId::parse("project", text).map_err(bad)?,
             None => self.reachable(installation, subject, subject).await?.project,
         };
-        if !installation.scope.holds(Some(id)) {
+        if !installation.scope.holds(Some(id), None) {
             return Err(bad_effect(installation, format_args!("the project {id} is not within its scope")));
         }
         let project = self.project(installation, id).await?;

@@ -6,13 +6,14 @@ use crate::cache::CachedReads;
 use crate::changeset::{Changeset, Expect};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::id::EventId;
 use crate::plugin::budget::Budget;
 use crate::plugin::cascade::{Cascade, Reaction};
 use crate::plugin::invoker::Invoker;
 use crate::plugin::refusal::{into_error, refuse, unexpected_reply, violations};
 use crate::plugin::{
-    ActiveInstallations, CallContext, Effect, Entity, Hook, Installation, LimitOverrides, PluginCommand,
-    PluginRequest, Refusal, Reply, Timer, Validation,
+    ActiveInstallations, Basket, CallContext, Effect, Entity, Hook, Installation, LimitOverrides,
+    PluginCommand, PluginRequest, PriceAdjustments, Refusal, Reply, Timer, Validation,
 };
 use crate::ports::Store;
 use crate::tracker::{CallCommand, Issue, PendingTransition};
@@ -113,23 +114,24 @@ impl Hooks {
         Ok((effects, budget.expects()))
     }
 
-    /// Whether the tenant has validations of a kind of object that belongs to no project.
-    pub async fn validates(&self, ctx: &Ctx, kind: &'static str) -> Result<bool> {
-        Ok(self.active_installations(ctx).await?.called(Hook::Validation, kind, None).next().is_some())
+    /// Whether there are validations of a kind of object of an event.
+    pub async fn validates(&self, ctx: &Ctx, kind: &'static str, event: EventId) -> Result<bool> {
+        let active = self.active_installations(ctx).await?;
+        Ok(active.called(Hook::Validation, kind, (None, Some(event))).next().is_some())
     }
 
-    /// Calls the validations of an operation on an object that no changeset writes.
+    /// Calls the validations of an operation on an object of an event that no changeset writes.
     pub async fn validate(
         &self,
         ctx: &Ctx,
-        (operation, kind): (&'static str, &'static str),
+        (operation, kind, event): (&'static str, &'static str, EventId),
         subject: Entity,
     ) -> Result<()> {
         let active = self.active_installations(ctx).await?;
         let changes = Entity::changes(None, &subject);
         let validation = Validation { operation: operation.to_owned(), subject, before: None, changes };
         let (mut budget, mut all) = (Budget::new(), Vec::new());
-        for (index, installation) in active.called(Hook::Validation, kind, None).enumerate() {
+        for (index, installation) in active.called(Hook::Validation, kind, (None, Some(event))).enumerate() {
             let invocation = format!("{}/{}/{}", ctx.request_id, index + 1, installation.id);
             let context = CallContext::of(ctx, invocation, Vec::new());
             let request = PluginRequest::Validate(context, validation.clone());
@@ -137,6 +139,27 @@ impl Hooks {
             all.extend(violations(installation, reply)?);
         }
         into_error(all)
+    }
+
+    /// Calls a pricing plugin. `None`: it failed, and its policy is to continue without it.
+    pub(crate) async fn price(
+        &self,
+        ctx: &Ctx,
+        (installation, limits): (&Installation, &LimitOverrides),
+        basket: Basket,
+        budget: &mut Budget,
+    ) -> Result<Option<PriceAdjustments>> {
+        let invocation = format!("{}/price/{}", ctx.request_id, installation.id);
+        let request = PluginRequest::Quote(CallContext::of(ctx, invocation, Vec::new()), basket);
+        match self.invoker.call(ctx, (installation, limits), request, budget).await? {
+            None => Ok(None),
+            Some(Reply::Quote(Ok(adjustments))) => Ok(Some(adjustments)),
+            Some(Reply::Quote(Err(refusals))) => {
+                refuse(installation, refusals)?;
+                Err(unexpected_reply())
+            }
+            Some(_) => Err(unexpected_reply()),
+        }
     }
 
     /// Passes a command's changes through the tenant's plugins, and returns the changes to store.

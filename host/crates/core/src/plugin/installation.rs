@@ -8,7 +8,7 @@ use crate::access::ObjectKind;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::filter::{Kind, Spec};
-use crate::id::{InstallationId, ProjectId};
+use crate::id::{EventId, InstallationId, ProjectId};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::plugin::{Digest, Hook, LimitOverrides, PluginCommand};
 use crate::time::Timestamp;
@@ -42,15 +42,27 @@ pub enum Scope {
     Tenant,
     /// One project.
     Project(ProjectId),
+    /// One event.
+    Event(EventId),
 }
 
 impl Scope {
-    /// Whether an object of `project` (`None`: of no project) is within it.
+    /// Whether an object of a project or an event, or of neither, is within it.
     #[must_use]
-    pub fn holds(self, project: Option<ProjectId>) -> bool {
+    pub fn holds(self, project: Option<ProjectId>, event: Option<EventId>) -> bool {
         match self {
             Self::Tenant => true,
             Self::Project(id) => project == Some(id),
+            Self::Event(id) => event == Some(id),
+        }
+    }
+
+    /// Returns the event, if it is one.
+    #[must_use]
+    pub fn event(self) -> Option<EventId> {
+        match self {
+            Self::Event(id) => Some(id),
+            Self::Tenant | Self::Project(_) => None,
         }
     }
 
@@ -58,8 +70,8 @@ impl Scope {
     #[must_use]
     pub fn project(self) -> Option<ProjectId> {
         match self {
-            Self::Tenant => None,
             Self::Project(id) => Some(id),
+            Self::Tenant | Self::Event(_) => None,
         }
     }
 }
@@ -69,6 +81,7 @@ impl fmt::Display for Scope {
         match self {
             Self::Tenant => f.write_str("tenant"),
             Self::Project(id) => write!(f, "project:{id}"),
+            Self::Event(id) => write!(f, "event:{id}"),
         }
     }
 }
@@ -182,9 +195,10 @@ impl Installation {
     #[must_use]
     pub fn fact(&self, ctx: &Ctx, fact_type: &'static str, changes: Vec<Change>) -> NewFact {
         let fact = NewFact::new(ctx, fact_type, self.object(), changes);
-        match self.scope.project() {
-            Some(project) => fact.in_project(project),
-            None => fact,
+        match self.scope {
+            Scope::Tenant => fact,
+            Scope::Project(project) => fact.in_project(project),
+            Scope::Event(event) => fact.in_event(event),
         }
     }
 
@@ -194,19 +208,30 @@ impl Installation {
         format!("{}@{}", self.plugin, self.release.version)
     }
 
+    /// Whether it prices baskets of an event.
+    #[must_use]
+    pub fn prices(&self, event: EventId) -> bool {
+        self.enabled && self.hooks.contains(&Hook::Pricing) && self.scope.holds(None, Some(event))
+    }
+
     /// Whether its hook is called for an entity of that kind.
     #[must_use]
-    pub fn is_called(&self, hook: Hook, kind: &str, project: Option<ProjectId>) -> bool {
+    pub fn is_called(
+        &self,
+        hook: Hook,
+        kind: &str,
+        (project, event): (Option<ProjectId>, Option<EventId>),
+    ) -> bool {
         self.enabled
             && self.hooks.contains(&hook)
-            && self.scope.holds(project)
+            && self.scope.holds(project, event)
             && (self.kinds.is_empty() || self.kinds.iter().any(|own| own == kind))
     }
 
     /// Returns its state machine of issues of that kind in a project.
     #[must_use]
     pub fn machine(&self, kind: &str, project: ProjectId) -> Option<&Arc<Machine>> {
-        if !self.enabled || !self.scope.holds(Some(project)) {
+        if !self.enabled || !self.scope.holds(Some(project), None) {
             return None;
         }
         self.machines.get(kind)

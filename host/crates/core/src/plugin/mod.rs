@@ -31,6 +31,7 @@ mod uploads;
 mod validation;
 
 pub use active_installations::ActiveInstallations;
+pub(crate) use budget::Budget;
 pub use call_log::{CallRecord, Calls, Verdict};
 pub use cascade::Reaction;
 pub use dry_run::{DryRun, DryRunRequest, DryRunResult};

@@ -1,13 +1,16 @@
 //! Requests to validations: the objects that a changeset writes, as they are stored and as they would be.
 
 use crate::changeset::{Changeset, Record, Versioned as _, Write};
-use crate::id::ProjectId;
+use crate::id::{EventId, ProjectId};
 use crate::plugin::entity::merge_changes;
 use crate::plugin::{Entity, Validation};
 use crate::value::Change;
 
-/// Returns a request for each object that a changeset writes, with the object's project.
-pub(super) fn requests(changeset: &Changeset) -> Vec<(Validation, Option<ProjectId>)> {
+/// The project or the event that an object belongs to.
+type Place = (Option<ProjectId>, Option<EventId>);
+
+/// Returns a request for each object that a changeset writes, with where the object belongs.
+pub(super) fn requests(changeset: &Changeset) -> Vec<(Validation, Place)> {
     let requests = changeset.writes.iter().filter_map(|write| {
         let (operation, record, stored_version) = match write {
             Write::Insert(record) => ("create", record, None),
@@ -15,7 +18,7 @@ pub(super) fn requests(changeset: &Changeset) -> Vec<(Validation, Option<Project
             Write::Delete(record) => ("delete", record, None),
             _ => return None,
         };
-        let (subject, project) = entity(record)?;
+        let (subject, place) = entity(record)?;
         let changes = changes_of(changeset, record);
         let before = match operation {
             "create" => None,
@@ -23,7 +26,7 @@ pub(super) fn requests(changeset: &Changeset) -> Vec<(Validation, Option<Project
             _ => Some(subject.before(&changes, stored_version.unwrap_or_default())),
         };
         let operation = operation.to_owned();
-        Some((Validation { operation, subject, before, changes }, project))
+        Some((Validation { operation, subject, before, changes }, place))
     });
     requests.collect()
 }
@@ -36,14 +39,16 @@ fn changes_of(changeset: &Changeset, record: &Record) -> Vec<Change> {
     facts.fold(Vec::new(), |changes, fact| merge_changes(&changes, &fact.changes))
 }
 
-/// Returns the record as plugins see it, and its project; `None` for records that plugins do not see.
-fn entity(record: &Record) -> Option<(Entity, Option<ProjectId>)> {
+/// Returns the record as plugins see it, and where it belongs; `None` for records that plugins do not see.
+fn entity(record: &Record) -> Option<(Entity, Place)> {
     match record {
-        Record::Issue(issue) => Some((Entity::issue(issue), Some(issue.project))),
-        Record::Project(project) => Some((Entity::project(project), Some(project.id))),
-        Record::User(user) => Some((Entity::user(user), None)),
-        Record::Event(event) => Some((Entity::event(event), None)),
-        Record::TicketType(ticket_type) => Some((Entity::ticket_type(ticket_type), None)),
+        Record::Issue(issue) => Some((Entity::issue(issue), (Some(issue.project), None))),
+        Record::Project(project) => Some((Entity::project(project), (Some(project.id), None))),
+        Record::User(user) => Some((Entity::user(user), (None, None))),
+        Record::Event(event) => Some((Entity::event(event), (None, Some(event.id)))),
+        Record::TicketType(ticket_type) => {
+            Some((Entity::ticket_type(ticket_type), (None, Some(ticket_type.event))))
+        }
         Record::Tenant(_)
         | Record::Key(_)
         | Record::Release(_)
@@ -57,6 +62,8 @@ fn entity(record: &Record) -> Option<(Entity, Option<ProjectId>)> {
         | Record::SigningKey(_)
         | Record::Queue(_)
         | Record::Booking(_)
-        | Record::TenantHoldRules(_) => None,
+        | Record::TenantHoldRules(_)
+        | Record::PricingRule(_)
+        | Record::Quote(_) => None,
     }
 }

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::id::TenantId;
 use crate::idempotency::{IdempotencyRecord, Scope};
 use crate::ports::{
-    AdmissionStore, BookingStore, CatalogStore, InventoryStore, OutboxStore, PluginStore, TenancyStore,
-    TrackerStore,
+    AdmissionStore, BookingStore, CatalogStore, InventoryStore, OutboxStore, PluginStore, PricingStore,
+    TenancyStore, TrackerStore,
 };
 use crate::time::Timestamp;
 
@@ -41,6 +41,7 @@ pub trait Store:
     + InventoryStore
     + AdmissionStore
     + BookingStore
+    + PricingStore
     + OutboxStore
 {
     /// Stores all of a changeset, or nothing.

@@ -34,7 +34,7 @@ pub struct CallCommand {
 
 /// Returns the commands that are offered for an issue in its state.
 pub(super) fn offered(active: &ActiveInstallations, issue: &Issue) -> Vec<OfferedCommand> {
-    let called = active.called(Hook::Workflow, &issue.kind, Some(issue.project));
+    let called = active.called(Hook::Workflow, &issue.kind, (Some(issue.project), None));
     let offered = called.flat_map(|installation| {
         let commands = installation.commands.get(&issue.kind).into_iter().flatten();
         commands.filter(|command| command.states.is_empty() || command.states.contains(&issue.status)).map(

@@ -289,12 +289,14 @@ fn some_purchase(dice: &mut Dice, model: &Model) -> ModelCommand {
         ticket_type: model.types[*index].0,
         units: (0..*units).map(|_| TicketId::generate()).collect(),
         seats: Vec::new(),
+        category: String::new(),
     });
     let reserve = Reserve {
         id: ReservationId::generate(),
         buyer: buyer.into(),
         lines: reserve_lines.collect(),
         seconds: None,
+        quote: None,
     };
     ModelCommand { command: Command::Reserve(reserve), lines: Some((buyer, lines)) }
 }

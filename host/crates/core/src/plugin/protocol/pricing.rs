@@ -4,7 +4,7 @@ use crate::time::Timestamp;
 use crate::value::Field;
 
 /// A basket to price.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Basket {
     /// The event's fields.
     pub event: Vec<Field>,
@@ -31,7 +31,7 @@ pub struct Basket {
 }
 
 /// A line of a basket.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct BasketLine {
     /// The id of the ticket type.
     pub ticket_type: String,
@@ -50,7 +50,7 @@ pub struct BasketLine {
 }
 
 /// The kind of an adjustment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum AdjustmentKind {
     /// Raises the price.
     Surcharge,
@@ -62,8 +62,24 @@ pub enum AdjustmentKind {
     Tax,
 }
 
+impl AdjustmentKind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Surcharge, Self::Discount, Self::Fee, Self::Tax];
+
+    /// Returns its stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Surcharge => "surcharge",
+            Self::Discount => "discount",
+            Self::Fee => "fee",
+            Self::Tax => "tax",
+        }
+    }
+}
+
 /// An adjustment of a price.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Adjustment {
     /// The kind.
     pub kind: AdjustmentKind,

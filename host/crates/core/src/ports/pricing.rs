@@ -1,0 +1,25 @@
+//! Reads of pricing rules and quotes.
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::id::{QuoteId, RuleId, TenantId};
+use crate::page::{Page, PageRequest};
+use crate::pricing::{PricingRule, Quote};
+
+/// Pricing rules and quotes.
+#[async_trait]
+pub trait PricingStore: Send + Sync {
+    /// Returns a pricing rule.
+    async fn pricing_rule(&self, tenant: TenantId, id: RuleId) -> Result<Option<PricingRule>>;
+    /// Returns a page of pricing rules.
+    async fn pricing_rule_page(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<PricingRule>>;
+    /// Returns all pricing rules of a tenant, oldest first.
+    async fn pricing_rules(&self, tenant: TenantId) -> Result<Vec<PricingRule>>;
+    /// Returns a quote.
+    async fn quote(&self, tenant: TenantId, id: QuoteId) -> Result<Option<Quote>>;
+    /// Counts the quotes that no reservation refers to, up to `limit`.
+    async fn count_open_quotes(&self, tenant: TenantId, limit: u32) -> Result<u32>;
+    /// Deletes at most `limit` expired quotes that no reservation refers to, and returns their number.
+    async fn purge_quotes(&self, limit: u32) -> Result<u64>;
+}

@@ -1,0 +1,220 @@
+//! The arithmetic of a quote: base prices, then adjustments one after another.
+
+use crate::id::TicketTypeId;
+use crate::plugin::{Adjustment, AdjustmentKind};
+use crate::pricing::conditions::Circumstances;
+use crate::pricing::quote::{QuoteAdjustment, QuoteLine, Source};
+use crate::pricing::rule::{Per, PricingRule, RuleValue};
+use crate::pricing::{Percent, spread};
+
+/// The largest price of a basket, in minor units.
+pub const MAX_TOTAL: i64 = 1_000_000_000_000_000;
+
+/// The most adjustments of a quote.
+pub const MAX_ADJUSTMENTS: usize = 1_000;
+
+/// A line while its price is computed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PricedLine {
+    /// The ticket type.
+    pub ticket_type: TicketTypeId,
+    /// Its name.
+    pub name: String,
+    /// The category of buyers; empty: none.
+    pub category: String,
+    /// The number of units.
+    pub quantity: u32,
+    /// The base price of one unit.
+    pub unit_price: i64,
+    /// The price of the line so far.
+    pub amount: i64,
+}
+
+/// The price of a basket while it is computed. The lines' amounts always sum to the base prices and the adjustments that
+/// are not included, and none is negative.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Calculation {
+    currency: String,
+    lines: Vec<PricedLine>,
+    adjustments: Vec<QuoteAdjustment>,
+}
+
+impl Calculation {
+    /// Begins with base prices. Each line's amount is its unit price times its quantity.
+    #[must_use]
+    pub fn new(currency: String, lines: Vec<PricedLine>) -> Self {
+        Self { currency, lines, adjustments: Vec::new() }
+    }
+
+    /// Returns the currency.
+    #[must_use]
+    pub fn currency(&self) -> &str {
+        &self.currency
+    }
+
+    /// Returns the lines at their prices so far.
+    #[must_use]
+    pub fn lines(&self) -> &[PricedLine] {
+        &self.lines
+    }
+
+    /// Returns the adjustments so far.
+    #[must_use]
+    pub fn adjustments(&self) -> &[QuoteAdjustment] {
+        &self.adjustments
+    }
+
+    /// Returns the lines and adjustments of the quote.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<QuoteLine>, Vec<QuoteAdjustment>) {
+        let lines = self.lines.into_iter().map(|line| QuoteLine {
+            ticket_type: line.ticket_type,
+            name: line.name,
+            category: line.category,
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            total: line.amount,
+        });
+        (lines.collect(), self.adjustments)
+    }
+
+    /// Applies a rule, if its conditions hold. A discount reduces a line to zero at most. The error says why the rule
+    /// cannot be applied.
+    pub fn apply_rule(&mut self, rule: &PricingRule, circumstances: &Circumstances) -> Result<(), String> {
+        let attributes = &rule.attributes;
+        let lines = circumstances.lines(attributes, &self.lines);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let source = Source::Rule(rule.id, rule.version);
+        if let RuleValue::Amount(money, _) = &attributes.value
+            && money.currency != self.currency
+        {
+            // A tenant sells in several currencies, and an amount is in one of them.
+            return Ok(());
+        }
+        if let RuleValue::Amount(money, Per::Order) = &attributes.value {
+            return self.apply_to_order(rule, source, &lines, money.amount);
+        }
+        for index in lines {
+            let Some(line) = self.lines.get(index) else { continue };
+            let percent = |percent: Percent| {
+                if attributes.included { percent.included_in(line.amount) } else { percent.of(line.amount) }
+            };
+            let amount = match &attributes.value {
+                RuleValue::Percent(of) => percent(*of),
+                RuleValue::Amount(money, _) => money.amount.saturating_mul(line.quantity.into()),
+                RuleValue::Steps(steps) => {
+                    let sold = circumstances.sold(line.ticket_type);
+                    let reached = steps.iter().rev().find(|step| step.sold <= sold);
+                    reached.map_or(0, |step| percent(step.percent))
+                }
+            };
+            let amount = signed(attributes.kind, amount, line.amount);
+            self.add(source, adjustment(rule, Some(index), amount))?;
+        }
+        Ok(())
+    }
+
+    /// Applies an amount for the whole basket: as one adjustment where the rule is for all lines, and otherwise split
+    /// over the lines that it is for.
+    fn apply_to_order(
+        &mut self,
+        rule: &PricingRule,
+        source: Source,
+        lines: &[usize],
+        amount: i64,
+    ) -> Result<(), String> {
+        let amounts: Vec<i64> =
+            lines.iter().filter_map(|index| Some(self.lines.get(*index)?.amount)).collect();
+        let amount = signed(rule.attributes.kind, amount, amounts.iter().sum());
+        if lines.len() == self.lines.len() {
+            return self.add(source, adjustment(rule, None, amount));
+        }
+        for (index, part) in lines.iter().zip(spread(amount, &amounts)) {
+            self.add(source, adjustment(rule, Some(*index), part))?;
+        }
+        Ok(())
+    }
+
+    /// Adds an adjustment. One of zero is left out. The error says what the contract does not allow.
+    pub fn add(&mut self, source: Source, adjustment: Adjustment) -> Result<(), String> {
+        let Adjustment { kind, line, amount, included, .. } = &adjustment;
+        if *amount == 0 {
+            return Ok(());
+        }
+        if self.adjustments.len() >= MAX_ADJUSTMENTS {
+            return Err(format!("a quote may have at most {MAX_ADJUSTMENTS} adjustments"));
+        }
+        if (*kind == AdjustmentKind::Discount) != (*amount < 0) {
+            return Err(format!("a {} of {amount} has the wrong sign", kind.name()));
+        }
+        if !(-MAX_TOTAL..=MAX_TOTAL).contains(amount) {
+            return Err(format!("an adjustment of {amount} is not within {MAX_TOTAL} minor units"));
+        }
+        let index = match line {
+            None => None,
+            Some(line) => {
+                let index = usize::try_from(*line).unwrap_or(usize::MAX);
+                if index >= self.lines.len() {
+                    let lines = self.lines.len();
+                    return Err(format!(
+                        "an adjustment is for line {line}, and the basket has {lines} lines"
+                    ));
+                }
+                Some(index)
+            }
+        };
+        if *included {
+            if !matches!(kind, AdjustmentKind::Fee | AdjustmentKind::Tax) {
+                return Err(format!("a {} cannot be included in the prices", kind.name()));
+            }
+        } else {
+            self.change_amounts(index, *amount)?;
+        }
+        self.adjustments.push(QuoteAdjustment { source, adjustment });
+        Ok(())
+    }
+
+    fn change_amounts(&mut self, line: Option<usize>, amount: i64) -> Result<(), String> {
+        let before: Vec<i64> = self.lines.iter().map(|line| line.amount).collect();
+        let parts = match line {
+            None => spread(amount, &before),
+            Some(index) => (0..before.len()).map(|other| if other == index { amount } else { 0 }).collect(),
+        };
+        let after: Option<Vec<i64>> =
+            before.iter().zip(&parts).map(|(amount, part)| amount.checked_add(*part)).collect();
+        let after = after.unwrap_or_else(|| vec![i64::MAX]);
+        if let Some(negative) = after.iter().find(|amount| **amount < 0) {
+            return Err(format!("the price would be {negative}, which is below zero"));
+        }
+        let total = after.iter().try_fold(0_i64, |sum, amount| sum.checked_add(*amount));
+        if total.is_none_or(|total| total > MAX_TOTAL) {
+            return Err(format!("the price would be more than {MAX_TOTAL} minor units"));
+        }
+        for (line, amount) in self.lines.iter_mut().zip(after) {
+            line.amount = amount;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the amount with the sign of its kind. A discount is at most the price.
+fn signed(kind: AdjustmentKind, amount: i64, price: i64) -> i64 {
+    if kind == AdjustmentKind::Discount { -amount.min(price) } else { amount }
+}
+
+fn adjustment(rule: &PricingRule, line: Option<usize>, amount: i64) -> Adjustment {
+    Adjustment {
+        kind: rule.attributes.kind,
+        line: line.and_then(|line| u32::try_from(line).ok()),
+        amount,
+        included: rule.attributes.included,
+        label: rule.attributes.name.clone(),
+        code: None,
+        attributes: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

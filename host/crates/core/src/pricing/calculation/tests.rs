@@ -1,0 +1,235 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::id::{EventId, InstallationId, RuleId};
+use crate::plugin::Digest;
+use crate::pricing::rule::{SoldStep, WeeklyTimes, WriteRule};
+use crate::time::Timestamp;
+use crate::value::Money;
+
+fn percent(text: &str) -> Percent {
+    Percent::parse("percent", text).unwrap()
+}
+
+fn rule(kind: AdjustmentKind, value: RuleValue) -> PricingRule {
+    PricingRule {
+        id: RuleId::generate(),
+        attributes: WriteRule {
+            name: "rule".into(),
+            kind,
+            value,
+            included: false,
+            event: None,
+            ticket_types: std::iter::empty().collect(),
+            categories: std::iter::empty().collect(),
+            valid_from: None,
+            valid_until: None,
+            min_minutes_to_start: None,
+            max_minutes_to_start: None,
+            min_quantity: None,
+            max_quantity: None,
+            times: WeeklyTimes::default(),
+            order: 0,
+            enabled: true,
+        },
+        created_at: Timestamp::default(),
+        updated_at: Timestamp::default(),
+        version: 1,
+    }
+}
+
+fn euros(amount: i64) -> Money {
+    Money { amount, currency: "EUR".into() }
+}
+
+fn circumstances() -> Circumstances {
+    Circumstances {
+        event: EventId::generate(),
+        now: Timestamp::default(),
+        starts_at: Timestamp::default(),
+        offset_now: 0,
+        offset_start: 0,
+        sold: BTreeMap::new(),
+    }
+}
+
+/// A basket of lines, each with a quantity and a unit price.
+fn basket(lines: &[(u32, i64)]) -> Calculation {
+    let lines = lines.iter().map(|(quantity, unit_price)| PricedLine {
+        ticket_type: TicketTypeId::generate(),
+        name: "line".into(),
+        category: String::new(),
+        quantity: *quantity,
+        unit_price: *unit_price,
+        amount: unit_price * i64::from(*quantity),
+    });
+    Calculation::new("EUR".into(), lines.collect())
+}
+
+fn amounts(calculation: &Calculation) -> Vec<i64> {
+    calculation.lines().iter().map(|line| line.amount).collect()
+}
+
+fn plugin() -> Source {
+    Source::Plugin(InstallationId::generate(), Digest([1; 32]))
+}
+
+fn of_plugin(kind: AdjustmentKind, line: Option<u32>, amount: i64) -> Adjustment {
+    let (label, code, attributes) = ("plugin".to_owned(), None, Vec::new());
+    Adjustment { kind, line, amount, included: false, label, code, attributes }
+}
+
+#[test]
+fn percentages_apply_to_the_price_that_the_steps_before_left() {
+    let mut basket = basket(&[(2, 1_000), (1, 333)]);
+    let early = rule(AdjustmentKind::Discount, RuleValue::Percent(percent("20")));
+    let tax = rule(AdjustmentKind::Tax, RuleValue::Percent(percent("10")));
+    basket.apply_rule(&early, &circumstances()).unwrap();
+    assert_eq!(amounts(&basket), [1_600, 266]);
+    basket.apply_rule(&tax, &circumstances()).unwrap();
+    assert_eq!(amounts(&basket), [1_760, 293]);
+    let sources: Vec<_> = basket.adjustments().iter().map(|step| step.source).collect();
+    assert_eq!(sources[0], Source::Rule(early.id, 1));
+    assert_eq!(sources.len(), 4);
+}
+
+#[test]
+fn included_tax_is_shown_and_not_added() {
+    let mut basket = basket(&[(1, 11_900)]);
+    let mut tax = rule(AdjustmentKind::Tax, RuleValue::Percent(percent("19")));
+    tax.attributes.included = true;
+    basket.apply_rule(&tax, &circumstances()).unwrap();
+    assert_eq!(amounts(&basket), [11_900]);
+    assert_eq!(basket.adjustments()[0].adjustment.amount, 1_900);
+}
+
+#[test]
+fn amount_for_each_unit_is_multiplied_and_a_discount_ends_at_zero() {
+    let mut basket = basket(&[(3, 100), (1, 1_000)]);
+    let discount = rule(AdjustmentKind::Discount, RuleValue::Amount(euros(150), Per::Unit));
+    basket.apply_rule(&discount, &circumstances()).unwrap();
+    assert_eq!(amounts(&basket), [0, 850]);
+    let in_yen = Money { currency: "JPY".into(), ..euros(1) };
+    let other = rule(AdjustmentKind::Fee, RuleValue::Amount(in_yen, Per::Unit));
+    basket.apply_rule(&other, &circumstances()).unwrap();
+    assert_eq!(amounts(&basket), [0, 850], "an amount in another currency does not apply");
+}
+
+#[test]
+fn amount_for_the_order_is_one_adjustment_or_split_over_the_lines_of_the_rule() {
+    let mut all = basket(&[(1, 100), (1, 200)]);
+    let mut fee = rule(AdjustmentKind::Fee, RuleValue::Amount(euros(50), Per::Order));
+    all.apply_rule(&fee, &circumstances()).unwrap();
+    assert_eq!(amounts(&all), [117, 233]);
+    assert_eq!((all.adjustments().len(), all.adjustments()[0].adjustment.line), (1, None));
+    let mut some = basket(&[(1, 100), (1, 200), (1, 100)]);
+    fee.attributes.ticket_types = [some.lines()[0].ticket_type, some.lines()[2].ticket_type].into();
+    some.apply_rule(&fee, &circumstances()).unwrap();
+    assert_eq!(amounts(&some), [125, 200, 125]);
+    assert_eq!(some.adjustments().len(), 2);
+}
+
+#[test]
+fn last_step_that_the_share_sold_reaches_applies() {
+    let steps = [("50", "10"), ("90", "25")];
+    let steps = steps.map(|(sold, more)| SoldStep { sold: percent(sold), percent: percent(more) });
+    let surge = rule(AdjustmentKind::Surcharge, RuleValue::Steps(steps.to_vec()));
+    for (sold, expected) in [("0", 1_000), ("49.9999", 1_000), ("50", 1_100), ("100", 1_250)] {
+        let mut basket = basket(&[(1, 1_000)]);
+        let ticket_type = basket.lines()[0].ticket_type;
+        let circumstances = Circumstances { sold: [(ticket_type, percent(sold))].into(), ..circumstances() };
+        basket.apply_rule(&surge, &circumstances).unwrap();
+        assert_eq!(amounts(&basket), [expected], "{sold} % sold");
+    }
+}
+
+#[test]
+fn answers_that_the_contract_does_not_allow_are_refused() {
+    use AdjustmentKind::{Discount, Fee, Surcharge};
+    let refused = [
+        (of_plugin(Surcharge, Some(2), 1), "for line 2, and the basket has 2 lines"),
+        (of_plugin(Surcharge, None, -1), "wrong sign"),
+        (of_plugin(Discount, None, 1), "wrong sign"),
+        (of_plugin(Discount, Some(0), -101), "below zero"),
+        (of_plugin(Discount, None, -301), "below zero"),
+        (of_plugin(Fee, None, MAX_TOTAL), "more than"),
+        (of_plugin(Fee, Some(1), i64::MAX), "not within"),
+        (Adjustment { included: true, ..of_plugin(Surcharge, None, 1) }, "cannot be included"),
+    ];
+    for (adjustment, reason) in refused {
+        let mut basket = basket(&[(1, 100), (1, 200)]);
+        let before = basket.clone();
+        let error = basket.add(plugin(), adjustment.clone()).unwrap_err();
+        assert!(error.contains(reason), "{adjustment:?}: {error}");
+        assert_eq!(basket, before);
+    }
+}
+
+#[test]
+fn adjustments_are_bounded() {
+    let mut basket = basket(&[(1, 100)]);
+    for _ in 0..MAX_ADJUSTMENTS {
+        basket.add(plugin(), of_plugin(AdjustmentKind::Fee, None, 1)).unwrap();
+    }
+    assert!(basket.add(plugin(), of_plugin(AdjustmentKind::Fee, None, 1)).is_err());
+}
+
+fn any_step() -> impl Strategy<Value = Adjustment> {
+    let kinds = prop::sample::select(vec![
+        AdjustmentKind::Surcharge,
+        AdjustmentKind::Discount,
+        AdjustmentKind::Fee,
+        AdjustmentKind::Tax,
+    ]);
+    let amounts = prop_oneof![0..2_000_i64, 0..=MAX_TOTAL, Just(i64::MAX)];
+    (kinds, prop::option::of(0..6_u32), amounts, any::<bool>()).prop_map(|(kind, line, amount, included)| {
+        let amount = if kind == AdjustmentKind::Discount { -amount } else { amount };
+        Adjustment { included, ..of_plugin(kind, line, amount) }
+    })
+}
+
+fn any_rule() -> impl Strategy<Value = PricingRule> {
+    let kinds = prop::sample::select(vec![
+        AdjustmentKind::Surcharge,
+        AdjustmentKind::Discount,
+        AdjustmentKind::Fee,
+        AdjustmentKind::Tax,
+    ]);
+    let percents = (0..=Percent::HUNDRED.steps()).prop_filter_map("a percentage", Percent::from_steps);
+    let values = prop_oneof![
+        percents.prop_map(RuleValue::Percent),
+        (0..=crate::money::MAX_AMOUNT).prop_map(|amount| RuleValue::Amount(euros(amount), Per::Unit)),
+        (0..=crate::money::MAX_AMOUNT).prop_map(|amount| RuleValue::Amount(euros(amount), Per::Order)),
+    ];
+    (kinds, values).prop_map(|(kind, value)| rule(kind, value))
+}
+
+proptest! {
+    #[test]
+    fn lines_and_adjustments_sum_to_the_total_and_nothing_is_below_zero(
+        lines in prop::collection::vec((1..=1_000_u32, 0..=crate::money::MAX_AMOUNT / 1_000), 1..6),
+        rules in prop::collection::vec(any_rule(), 0..6),
+        steps in prop::collection::vec(any_step(), 0..20),
+    ) {
+        let mut basket = basket(&lines);
+        let base: i64 = amounts(&basket).iter().sum();
+        for rule in &rules {
+            let _ = basket.apply_rule(rule, &circumstances());
+        }
+        for step in steps {
+            let _ = basket.add(plugin(), step);
+        }
+        prop_assert!(amounts(&basket).iter().all(|amount| *amount >= 0));
+        let added: i128 = basket
+            .adjustments()
+            .iter()
+            .filter(|step| !step.adjustment.included)
+            .map(|step| i128::from(step.adjustment.amount))
+            .sum();
+        let total: i128 = amounts(&basket).iter().map(|amount| i128::from(*amount)).sum();
+        prop_assert_eq!(i128::from(base) + added, total);
+        prop_assert!(total <= i128::from(MAX_TOTAL));
+    }
+}

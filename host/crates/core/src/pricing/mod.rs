@@ -1,0 +1,19 @@
+//! Prices: rules, quotes, and their arithmetic.
+
+pub mod calculation;
+pub mod conditions;
+pub mod percent;
+pub mod quote;
+pub mod quotes;
+pub mod rule;
+mod rules;
+mod spread;
+
+pub use calculation::Calculation;
+pub use conditions::Circumstances;
+pub use percent::Percent;
+pub use quote::{PricingCall, Quote, QuoteAdjustment, QuoteLine, RefusedCode, Source};
+pub use quotes::{PriceRequest, PricingSettings, Quotes};
+pub use rule::{ChangeRule, PricingRule, RuleValue, WriteRule};
+pub use rules::PricingRules;
+pub use spread::spread;
