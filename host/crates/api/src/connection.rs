@@ -47,7 +47,8 @@ impl Connection {
     }
 
     /// Returns the client's address; of an IPv6 address the first half, since a client has a whole network of them.
-    pub(crate) fn address(&self) -> IpAddr {
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
         self.address
     }
 

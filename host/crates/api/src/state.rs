@@ -1,6 +1,7 @@
 //! The context of a call, for every transport: caller, tenant, request id, deadline, page, version.
 
 use std::any::Any;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,8 @@ impl Timeouts {
 /// The headers or metadata that describe a request, as text.
 #[derive(Clone, Debug)]
 pub struct RequestHead<'a> {
+    /// The client's address; see [`Connection::address`](crate::connection::Connection::address).
+    pub address: IpAddr,
     /// `Authorization`.
     pub authorization: Option<&'a str>,
     /// `X-Tenant`.
@@ -158,7 +161,8 @@ impl ApiState {
     /// key's.
     pub async fn ctx(&self, head: &RequestHead<'_>) -> Result<Ctx> {
         let text = bearer(head.authorization)?;
-        let identity = self.app.auth.authenticate(text, head.transport, &head.request_id).await?;
+        let identity =
+            self.app.auth.authenticate(text, head.address, head.transport, &head.request_id).await?;
         self.ctx_of(identity, head).await
     }
 
@@ -168,7 +172,7 @@ impl ApiState {
             return self.ctx(head).await;
         }
         let tenant = head.tenant.map(|tenant| reject_nul("X-Tenant", tenant)).transpose()?;
-        let identity = self.app.auth.public(tenant, head.host).await?;
+        let identity = self.app.auth.public(tenant, head.host, head.address).await?;
         self.ctx_of(identity, head).await
     }
 
