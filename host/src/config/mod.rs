@@ -138,6 +138,8 @@ pub(crate) struct Bounds {
     pub(crate) body: usize,
     /// Limit of connections.
     pub(crate) connections: usize,
+    /// Limit of connections from one address.
+    pub(crate) address_connections: usize,
     /// Limit of a received gRPC message in bytes.
     pub(crate) grpc_receive: usize,
     /// Limit of a sent gRPC message in bytes.

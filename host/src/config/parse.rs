@@ -27,6 +27,9 @@ impl Config {
     }
 }
 
+/// The most that can be configured as the limit of connections.
+const MAX_CONNECTIONS: usize = 1_000_000;
+
 struct Parser<'a> {
     sources: &'a Sources,
     faults: Vec<Fault>,
@@ -246,7 +249,8 @@ impl<'a> Parser<'a> {
         let keepalive = self.millis("GRPC_KEEPALIVE_TIME_MS");
         let keepalive_timeout = self.millis("GRPC_KEEPALIVE_TIMEOUT_MS");
         let body = self.number("TESSERA_MAX_BODY_BYTES", 1_024, 64 << 20);
-        let connections = self.number("TESSERA_MAX_CONNECTIONS", 1, 1_000_000);
+        let connections = self.number("TESSERA_MAX_CONNECTIONS", 1, MAX_CONNECTIONS);
+        let address_connections = self.address_connections(connections);
         let grpc_receive = self.number("GRPC_MAX_RECEIVE_MESSAGE_LENGTH", 1_024, 64 << 20);
         let grpc_send = self.number("GRPC_MAX_SEND_MESSAGE_LENGTH", 1_024, 64 << 20);
         Some(Bounds {
@@ -254,11 +258,21 @@ impl<'a> Parser<'a> {
             shutdown: shutdown?,
             body: body?,
             connections: connections?,
+            address_connections: address_connections?,
             grpc_receive: grpc_receive?,
             grpc_send: grpc_send?,
             keepalive: keepalive?,
             keepalive_timeout: keepalive_timeout?,
         })
+    }
+
+    /// Returns the limit of connections from one address: by default a quarter of all.
+    fn address_connections(&mut self, all: Option<usize>) -> Option<usize> {
+        let key = "TESSERA_MAX_CONNECTIONS_PER_ADDRESS";
+        if self.text(key).is_empty() {
+            return all.map(|all| all.div_ceil(4));
+        }
+        self.number(key, 1, all.unwrap_or(MAX_CONNECTIONS))
     }
 
     fn plugins(&mut self) -> Option<PluginBounds> {

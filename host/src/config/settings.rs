@@ -107,6 +107,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     supported("TESSERA_SHUTDOWN_TIMEOUT_MS", "10000", "limit of time for requests in flight at shutdown"),
     supported("TESSERA_MAX_BODY_BYTES", "1048576", "limit of a REST request's body"),
     supported("TESSERA_MAX_CONNECTIONS", "10000", "limit of client connections"),
+    supported(
+        "TESSERA_MAX_CONNECTIONS_PER_ADDRESS",
+        "",
+        "limit of client connections from one address; a quarter of TESSERA_MAX_CONNECTIONS if unset",
+    ),
     supported("TESSERA_STREAM_RETENTION_DAYS", "7", "how long streams of facts can be resumed"),
     supported(
         "TESSERA_HISTORY_RETENTION_DAYS",

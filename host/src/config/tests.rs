@@ -109,6 +109,19 @@ fn variable_that_is_not_utf8_is_refused() {
 }
 
 #[test]
+fn one_address_has_a_quarter_of_the_connections_unless_configured() {
+    let name = "TESSERA_MAX_CONNECTIONS_PER_ADDRESS";
+    for (all, of_address, expected) in [("10000", "", 2_500), ("1", "", 1), ("8", "8", 8), ("8", "1", 1)] {
+        let sources = environment(&[("TESSERA_MAX_CONNECTIONS", all), (name, of_address)]);
+        assert_eq!(Config::parse(&sources).unwrap().bounds.address_connections, expected);
+    }
+    for bad in ["0", "9", "some"] {
+        let reported = faults(&[("TESSERA_MAX_CONNECTIONS", "8"), (name, bad)]);
+        assert_eq!(reported, [format!("{name} is {bad:?}; it must be a number from 1 to 8")]);
+    }
+}
+
+#[test]
 fn database_url_implies_postgres() {
     let sources = environment(&[("DATABASE_URL", "postgres://u:p@h/d")]);
     let setting = SETTINGS.iter().find(|setting| setting.name == "DB_TYPE").unwrap();

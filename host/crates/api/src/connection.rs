@@ -1,4 +1,4 @@
-//! A client's connection: its address, and whether the client reads.
+//! A client's connection: its address, how many this address has open, and whether the client reads.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use axum::http::Extensions;
 use tokio::time::Instant;
+
+use crate::quota::{Quota, Scope, Share};
 
 /// How long a part of a response may wait for the client. Much longer than the timeout of streams, so that a client has
 /// time to read the reason of their end.
@@ -31,6 +33,35 @@ struct Unread {
 pub(crate) struct UnreadPart {
     connection: Arc<Connection>,
     number: u64,
+}
+
+/// Counts the open connections of each address.
+#[derive(Clone, Debug)]
+pub struct OpenConnections {
+    quota: Quota,
+    most: usize,
+}
+
+/// An open connection that is counted until it is dropped.
+#[derive(Debug)]
+pub struct OpenConnection {
+    _share: Share,
+}
+
+impl OpenConnections {
+    /// Creates a limit of `most` connections for each address.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { quota: Quota::default(), most }
+    }
+
+    /// Counts a connection, or returns `None` if its address has as many as it may have.
+    #[must_use]
+    pub fn enter(&self, connection: &Connection) -> Option<OpenConnection> {
+        let mut share = self.quota.share(vec![(Scope::Address(connection.address()), self.most)]);
+        share.set(1).ok()?;
+        Some(OpenConnection { _share: share })
+    }
 }
 
 impl Connection {
@@ -113,6 +144,19 @@ mod tests {
         let _part = connection.begin_wait();
         stalled.await.unwrap();
         assert_eq!(start.elapsed().as_secs(), READ_TIMEOUT.as_secs() * 6);
+    }
+
+    #[test]
+    fn open_connections_are_limited_for_each_address() {
+        let open = OpenConnections::new(2);
+        let enter = |address: &str| open.enter(&Connection::new(address.parse().unwrap()));
+        let first = enter("2001:db8::1");
+        let second = enter("2001:db8::2");
+        assert!(first.is_some() && second.is_some());
+        assert!(enter("2001:db8::3").is_none());
+        assert!(enter("2001:db8:0:1::1").is_some(), "another network");
+        drop(first);
+        assert!(enter("2001:db8::3").is_some());
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) enum Scope {
     PublicTenant(TenantId),
     /// A key.
     Key(KeyId),
-    /// The callers without a key at an address.
+    /// The callers without a key at an address, or the connections of an address.
     Address(IpAddr),
     /// A connection, by its place in memory.
     Connection(usize),
