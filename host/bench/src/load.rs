@@ -5,7 +5,12 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use tessera_proto::issues::v1::CreateIssueRequest;
+use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use tokio::task::JoinHandle;
+use tonic::transport::Channel;
+
+use crate::client::grpc_request;
 
 /// Rate and latencies of a run.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +79,24 @@ where
         latencies.push(task.await??);
     }
     summarize(latencies, start.elapsed())
+}
+
+/// Creates issues in an open loop for `span`; each creation must succeed.
+pub(crate) async fn create_issues(
+    client: IssuesServiceClient<Channel>,
+    key: &str,
+    message: CreateIssueRequest,
+    (rate, span): (f64, Duration),
+) -> Result<Measurement> {
+    let key = key.to_owned();
+    open_loop(rate, span, move |_| {
+        let (mut client, request) = (client.clone(), grpc_request(message.clone(), &key));
+        async move {
+            client.create_issue(request?).await?;
+            Ok(())
+        }
+    })
+    .await
 }
 
 /// Sleeps on the thread: tokio's timers have a resolution of a millisecond, which is as long as the latencies.

@@ -135,15 +135,7 @@ impl Tenant {
 
     /// Creates issues at that rate.
     async fn create_issues(&self, rate: f64, span: Duration) -> Result<Measurement> {
-        let (client, message, key) = (self.grpc.clone(), self.message(), self.key.clone());
-        load::open_loop(rate, span, move |_| {
-            let (mut client, request) = (client.clone(), grpc_request(message.clone(), &key));
-            async move {
-                client.create_issue(request?).await?;
-                Ok(())
-            }
-        })
-        .await
+        load::create_issues(self.grpc.clone(), &self.key, self.message(), (rate, span)).await
     }
 
     /// Tries to create issues, which the plugin must refuse or fail on.
