@@ -157,7 +157,7 @@ impl<'a> Parser<'a> {
     /// Returns the store and whether the host uses its data folder.
     fn store(&mut self) -> Option<(StoreConfig, bool)> {
         let ssl = self.flag("DATABASE_SSL");
-        let connections = self.number("DATABASE_MAX_CONNECTIONS", 2, 1_000_u32);
+        let connections = self.number("DATABASE_MAX_CONNECTIONS", PostgresConfig::MIN_CONNECTIONS, 1_000);
         let port = self.number("POSTGRES_PORT", 1, u16::MAX);
         let url = self.text("DATABASE_URL");
         let db = self.text("DB_TYPE");

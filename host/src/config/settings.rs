@@ -85,7 +85,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "false",
         "whether connections to PostgreSQL require TLS; sslmode=verify-full in DATABASE_URL also verifies the certificate",
     ),
-    supported("DATABASE_MAX_CONNECTIONS", "20", "limit of connections to PostgreSQL"),
+    supported("DATABASE_MAX_CONNECTIONS", "20", "limit of connections to PostgreSQL, at least 7"),
     supported("POSTGRES_HOST", "localhost", "host of PostgreSQL"),
     supported("POSTGRES_PORT", "5432", "port of PostgreSQL"),
     supported("POSTGRES_USER", "postgres", "user of PostgreSQL"),

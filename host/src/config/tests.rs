@@ -115,6 +115,16 @@ fn database_url_implies_postgres() {
     assert_eq!(sources.get(setting), ("postgres", Some("environment")));
 }
 
+#[test]
+fn too_few_connections_are_refused_with_the_least_number() {
+    for (db, few) in [("postgres", "6"), ("postgres", "2"), ("sqlite", "6"), ("sqlite", "0")] {
+        let reported = faults(&[("DB_TYPE", db), ("DATABASE_MAX_CONNECTIONS", few)]);
+        let expected = format!("DATABASE_MAX_CONNECTIONS is \"{few}\"; it must be a number from 7 to 1000");
+        assert_eq!(reported, [expected]);
+    }
+    assert!(faults(&[("DB_TYPE", "postgres"), ("DATABASE_MAX_CONNECTIONS", "7")]).is_empty());
+}
+
 fn hints(names: &[&str]) -> Vec<String> {
     let pairs: Vec<_> = names.iter().map(|name| (*name, "x")).collect();
     environment(&pairs).hints.iter().map(ToString::to_string).collect()

@@ -209,6 +209,7 @@ fn all_faults_are_reported_with_key_and_bounds() {
         ("HTTP_PORT", "eighty", "0 to 65535"),
         ("GRPC_PORT", "70000", "0 to 65535"),
         ("DB_TYPE", "oracle", "sqlite, memdb, postgres"),
+        ("DATABASE_MAX_CONNECTIONS", "6", "7 to 1000"),
         ("LOG_LEVEL", "loud", "debug, info, warn, error"),
         ("LOG_FORMAT", "xml", "pretty, json"),
         ("SEED_USER_COUNT", "-1", "0 to"),

@@ -54,6 +54,9 @@ const OWN_CONNECTIONS: u32 = 4;
 /// Connections that are reserved for the host's own reads and writes: sweeps, leases, readiness.
 const HOST_CONNECTIONS: u32 = 2;
 
+/// The least limit of connections: those that are reserved, and one for requests.
+pub(crate) const MIN_CONNECTIONS: u32 = OWN_CONNECTIONS + HOST_CONNECTIONS + 1;
+
 /// Timeout of a connection attempt; long enough for a restart of the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -103,8 +106,8 @@ impl DbStore {
     pub(crate) async fn open(options: PgConnectOptions, max_connections: u32, host: &str) -> Result<Self> {
         let options = options.application_name("tessera");
         migrate(options.clone()).await?;
-        let for_requests = max_connections.saturating_sub(OWN_CONNECTIONS + HOST_CONNECTIONS).max(1);
-        let pool = connect(options, for_requests + OWN_CONNECTIONS + HOST_CONNECTIONS).await?;
+        let for_requests = max_connections.saturating_sub(OWN_CONNECTIONS + HOST_CONNECTIONS);
+        let pool = connect(options, max_connections).await?;
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             host: host.to_owned(),
