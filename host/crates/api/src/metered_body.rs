@@ -122,7 +122,7 @@ pub(crate) struct ResponseBody<B> {
     rest: Bytes,
     in_flight: InFlight,
     /// Present while the connection does not ask for the next part, though there may be one.
-    _wait: Option<UnreadPart>,
+    wait: Option<UnreadPart>,
 }
 
 /// A part of a response in the buffers of the connection, which drops it when it is sent.
@@ -147,13 +147,13 @@ impl Drop for Part {
 impl<B> ResponseBody<B> {
     pub(crate) fn new(inner: B, in_flight: InFlight) -> Self {
         let wait = Some(in_flight.connection().begin_wait());
-        Self { inner, rest: Bytes::new(), in_flight, _wait: wait }
+        Self { inner, rest: Bytes::new(), in_flight, wait }
     }
 
     fn next_part(&mut self) -> Bytes {
         let data = self.rest.split_to(self.rest.len().min(PART));
         let connection = self.in_flight.connection();
-        self._wait = Some(connection.begin_wait());
+        self.wait = Some(connection.begin_wait());
         Bytes::from_owner(Part { data, in_flight: self.in_flight.clone(), _wait: connection.begin_wait() })
     }
 }
@@ -172,7 +172,7 @@ where
         let this = &mut *self;
         if this.rest.is_empty() {
             // Until the inner body has data, the client does not wait.
-            this._wait = None;
+            this.wait.take();
             match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => return Poll::Ready(Some(Ok(Frame::data(data)))),
