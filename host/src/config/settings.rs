@@ -104,6 +104,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     supported("SEED_PROJECT_COUNT", "5", "number of example projects"),
     supported("SEED_RELATIONSHIPS", "false", "whether the example data includes assigned issues"),
     supported("TESSERA_REQUEST_TIMEOUT_MS", "30000", "limit of a request's time"),
+    supported(
+        "TESSERA_RESPONSE_READ_TIMEOUT_MS",
+        "90000",
+        "limit of time for which a part of a response waits for the client",
+    ),
     supported("TESSERA_SHUTDOWN_TIMEOUT_MS", "10000", "limit of time for requests in flight at shutdown"),
     supported("TESSERA_MAX_BODY_BYTES", "1048576", "limit of a REST request's body"),
     supported("TESSERA_MAX_CONNECTIONS", "10000", "limit of client connections"),

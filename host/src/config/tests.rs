@@ -21,6 +21,7 @@ fn defaults_are_sqlite_and_the_standard_ports() {
     let config = Config::parse(&environment(&[])).unwrap();
     assert!(matches!(config.store, StoreConfig::Sqlite { .. }));
     assert_eq!((config.listen.grpc, config.listen.http), (50052, 8080));
+    assert_eq!(config.bounds.response_read, Duration::from_secs(90));
     assert!(config.demo.is_none());
 }
 

@@ -217,6 +217,7 @@ fn all_faults_are_reported_with_key_and_bounds() {
         ("ENVIRONMENT", "moon", "production, development"),
         ("TESSERA_LISTEN", "here", "127.0.0.1"),
         ("TESSERA_REQUEST_TIMEOUT_MS", "0", "1 to"),
+        ("TESSERA_RESPONSE_READ_TIMEOUT_MS", "999", "1000 to"),
         ("TESSERA_BOOTSTRAP_KEY", "tsk_short_abc", "32 hex digits"),
         ("TESSERA_SECRET_KEY", "short", "32"),
         ("TESSERA_HISTORY_RETENTION_DAYS", "1", "TESSERA_STREAM_RETENTION_DAYS"),

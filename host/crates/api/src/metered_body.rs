@@ -204,11 +204,13 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures_util::FutureExt as _;
     use http_body_util::{BodyExt as _, Full};
 
     use super::*;
-    use crate::connection::{Connection, READ_TIMEOUT};
+    use crate::connection::Connection;
     use crate::in_flight::{ByteBudget, MAX_PUBLIC_REQUEST};
 
     fn message(length: usize) -> Vec<u8> {
@@ -279,10 +281,11 @@ mod tests {
         let last = parts.pop();
         parts.clear();
         other.respond(10 << 20).unwrap_err();
-        tokio::time::sleep(READ_TIMEOUT).await;
-        connection.stalled().now_or_never().unwrap();
+        let timeout = Duration::from_secs(90);
+        tokio::time::sleep(timeout).await;
+        connection.stalled(timeout).now_or_never().unwrap();
         drop(last);
         other.respond(10 << 20).unwrap();
-        assert!(connection.stalled().now_or_never().is_none());
+        assert!(connection.stalled(timeout).now_or_never().is_none());
     }
 }
