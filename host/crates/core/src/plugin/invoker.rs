@@ -120,7 +120,7 @@ impl Invoker {
         let label = installation.label();
         let received = (ctx.now, ctx.request_id.to_string());
         let (record, reply) = CallRecord::new(received, label.clone(), (function, subject), outcome);
-        self.log.add(installation.id, record, passed_over);
+        self.log.add((ctx.tenant, installation.id), record, passed_over);
         match reply {
             Ok(reply) => Ok(Some(reply)),
             Err(_) if passed_over => Ok(None),
