@@ -17,8 +17,8 @@ pub const MAX_RECORDS: usize = 100;
 /// The most bytes that the kept calls of an installation have; the oldest calls are dropped first.
 const MAX_RING_BYTES: usize = 512 << 10;
 
-/// The most installations whose calls are kept, and the most bytes that the calls of all have. Of the tenant whose calls
-/// have the most bytes, those of the installation without a call for the longest time are dropped first.
+/// The most installations whose calls are kept, and the most bytes that the calls of all have. Of the tenant with the most
+/// bytes, the calls of the installation without a call for the longest time are dropped first.
 const MAX_INSTALLATIONS: usize = 10_000;
 const MAX_BYTES: usize = 128 << 20;
 

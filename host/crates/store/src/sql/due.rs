@@ -75,8 +75,8 @@ pub(in super::super) async fn tenants_with(
 }
 
 impl Source {
-    /// Steps from tenant to tenant through the index, from the one after `$1` and at most `$2` times, so that the rows of
-    /// one tenant are not read. Returns each tenant, and again if it has a due row.
+    /// Steps from tenant to tenant through the index, after `$1` and at most `$2` times, so that the rows of one tenant
+    /// are not read. Returns each tenant, and again if it has a due row.
     fn statement(&self) -> String {
         let Self { table, indexed, due } = self;
         let due = match due {
