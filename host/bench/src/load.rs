@@ -8,9 +8,8 @@ use anyhow::{Result, ensure};
 use tessera_proto::issues::v1::CreateIssueRequest;
 use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use tokio::task::JoinHandle;
+use tonic::Request;
 use tonic::transport::Channel;
-
-use crate::client::grpc_request;
 
 /// Rate and latencies of a run.
 #[derive(Clone, Copy, Debug)]
@@ -81,16 +80,17 @@ where
     summarize(latencies, start.elapsed())
 }
 
-/// Creates issues in an open loop for `span`; each creation must succeed.
-pub(crate) async fn create_issues(
+/// Creates issues in an open loop for `span`; each creation must succeed. `request` returns the next request.
+pub(crate) async fn create_issues<R>(
     client: IssuesServiceClient<Channel>,
-    key: &str,
-    message: CreateIssueRequest,
     (rate, span): (f64, Duration),
-) -> Result<Measurement> {
-    let key = key.to_owned();
+    request: R,
+) -> Result<Measurement>
+where
+    R: Fn() -> Result<Request<CreateIssueRequest>> + Clone + Send + 'static,
+{
     open_loop(rate, span, move |_| {
-        let (mut client, request) = (client.clone(), grpc_request(message.clone(), &key));
+        let (mut client, request) = (client.clone(), request());
         async move {
             client.create_issue(request?).await?;
             Ok(())

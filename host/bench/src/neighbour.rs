@@ -135,7 +135,9 @@ impl Tenant {
 
     /// Creates issues at that rate.
     async fn create_issues(&self, rate: f64, span: Duration) -> Result<Measurement> {
-        load::create_issues(self.grpc.clone(), &self.key, self.message(), (rate, span)).await
+        let (message, key) = (self.message(), self.key.clone());
+        let request = move || grpc_request(message.clone(), &key);
+        load::create_issues(self.grpc.clone(), (rate, span), request).await
     }
 
     /// Tries to create issues, which the plugin must refuse or fail on.

@@ -120,8 +120,9 @@ async fn round(
     tokio::time::sleep(WARM_UP).await;
     flood.is_counted.store(true, Ordering::Relaxed);
     let span = Duration::from_millis(options.span_ms);
-    let (client, load) = (connect(host).await?, (options.rate, span));
-    let healthy = create_issues(client, &healthy.key, healthy.message(), load).await;
+    let (client, message, key) = (connect(host).await?, healthy.message(), healthy.key.clone());
+    let request = move || grpc_request(message.clone(), &key);
+    let healthy = create_issues(client, (options.rate, span), request).await;
     flood.is_counted.store(false, Ordering::Relaxed);
     flood.is_over.store(true, Ordering::Relaxed);
     for task in tasks {
