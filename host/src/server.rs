@@ -156,6 +156,8 @@ async fn serve_connection<G>(
                 tracing::debug!(%error, "connection failed");
             }
         }
-        () = client.stalled() => tracing::debug!("connection closed: the client does not read"),
+        () = client.stalled(bounds.response_read) => {
+            tracing::debug!("connection closed: the client does not read");
+        }
     }
 }

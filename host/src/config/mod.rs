@@ -132,6 +132,8 @@ pub(crate) struct PluginBounds {
 pub(crate) struct Bounds {
     /// Limit of a request's time.
     pub(crate) request: Duration,
+    /// Limit of time that a part of a response waits for the client.
+    pub(crate) response_read: Duration,
     /// Limit of time for requests in flight at shutdown.
     pub(crate) shutdown: Duration,
     /// Limit of a REST body in bytes.

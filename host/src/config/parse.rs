@@ -160,7 +160,7 @@ impl<'a> Parser<'a> {
     /// Returns the store and whether the host uses its data folder.
     fn store(&mut self) -> Option<(StoreConfig, bool)> {
         let ssl = self.flag("DATABASE_SSL");
-        let connections = self.number("DATABASE_MAX_CONNECTIONS", 2, 1_000_u32);
+        let connections = self.number("DATABASE_MAX_CONNECTIONS", PostgresConfig::MIN_CONNECTIONS, 1_000);
         let port = self.number("POSTGRES_PORT", 1, u16::MAX);
         let url = self.text("DATABASE_URL");
         let db = self.text("DB_TYPE");
@@ -245,6 +245,8 @@ impl<'a> Parser<'a> {
 
     fn bounds(&mut self) -> Option<Bounds> {
         let request = self.millis("TESSERA_REQUEST_TIMEOUT_MS");
+        // Within less than a second a healthy client may not have read.
+        let response_read = self.number("TESSERA_RESPONSE_READ_TIMEOUT_MS", 1_000, 3_600_000);
         let shutdown = self.millis("TESSERA_SHUTDOWN_TIMEOUT_MS");
         let keepalive = self.millis("GRPC_KEEPALIVE_TIME_MS");
         let keepalive_timeout = self.millis("GRPC_KEEPALIVE_TIMEOUT_MS");
@@ -255,6 +257,7 @@ impl<'a> Parser<'a> {
         let grpc_send = self.number("GRPC_MAX_SEND_MESSAGE_LENGTH", 1_024, 64 << 20);
         Some(Bounds {
             request: request?,
+            response_read: Duration::from_millis(response_read?),
             shutdown: shutdown?,
             body: body?,
             connections: connections?,

@@ -10,10 +10,6 @@ use tokio::time::Instant;
 
 use crate::quota::{Quota, Scope, Share};
 
-/// How long a part of a response may wait for the client. Much longer than the timeout of streams, so that a client has
-/// time to read the reason of their end.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(90);
-
 /// A client's connection, in the extensions of its requests.
 #[derive(Debug)]
 pub struct Connection {
@@ -92,11 +88,11 @@ impl Connection {
         UnreadPart { connection: Arc::clone(self), number }
     }
 
-    /// Waits until a part of a response was not read for [`READ_TIMEOUT`].
-    pub async fn stalled(&self) {
+    /// Waits until a part of a response was not read for `timeout`.
+    pub async fn stalled(&self, timeout: Duration) {
         loop {
             let oldest = self.lock().since.values().next().copied();
-            let end = oldest.unwrap_or_else(Instant::now) + READ_TIMEOUT;
+            let end = oldest.unwrap_or_else(Instant::now) + timeout;
             if end <= Instant::now() {
                 return;
             }
@@ -127,13 +123,15 @@ impl Drop for UnreadPart {
 mod tests {
     use super::*;
 
+    const READ_TIMEOUT: Duration = Duration::from_secs(90);
+
     #[tokio::test(start_paused = true)]
     async fn connection_stalls_when_a_part_is_not_read_in_time() {
         let connection = Connection::new(Ipv4Addr::LOCALHOST.into());
         let start = Instant::now();
         let stalled = tokio::spawn({
             let connection = Arc::clone(&connection);
-            async move { connection.stalled().await }
+            async move { connection.stalled(READ_TIMEOUT).await }
         });
         for _ in 0..10 {
             let part = connection.begin_wait();

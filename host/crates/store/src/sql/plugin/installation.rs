@@ -10,6 +10,7 @@ use tessera_core::id::{InstallationId, ProjectId, TenantId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::{ActiveInstallations, Digest, Installation, ReleaseRef, Scope};
 use tessera_core::{Error, Result};
+use uuid::Uuid;
 
 use super::super::page::{Sort, SortType, at};
 use super::super::table::{Query, Table};
@@ -173,20 +174,21 @@ pub(in super::super) async fn active_installations(
     };
     // Without installations the outer join returns one row without an id.
     for row in &rows {
-        if row.try_get::<Option<uuid::Uuid>, _>("id").map_err(db_error)?.is_some() {
+        if row.try_get::<Option<Uuid>, _>("id").map_err(db_error)?.is_some() {
             active.installations.push(Arc::new(read(row)?));
         }
     }
     Ok(active)
 }
 
-/// Lists the digests of releases in use by any tenant.
-pub(in super::super) async fn digests(conn: &mut Conn) -> Result<Vec<Digest>> {
-    let query = sqlx::query_scalar(
-        "SELECT DISTINCT release_digest FROM installations WHERE enabled ORDER BY release_digest",
+/// Lists the digests of releases in use, with the tenants that use them.
+pub(in super::super) async fn digests(conn: &mut Conn) -> Result<Vec<(Digest, TenantId)>> {
+    let query = sqlx::query_as::<_, (Vec<u8>, Uuid)>(
+        "SELECT DISTINCT release_digest, tenant_id FROM installations WHERE enabled
+         ORDER BY release_digest, tenant_id",
     );
-    let rows: Vec<Vec<u8>> = query.fetch_all(conn).await.map_err(db_error)?;
-    rows.into_iter().map(digest).collect()
+    let rows = query.fetch_all(conn).await.map_err(db_error)?;
+    rows.into_iter().map(|(bytes, tenant)| Ok((digest(bytes)?, TenantId(tenant)))).collect()
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
