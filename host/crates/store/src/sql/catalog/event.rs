@@ -44,11 +44,11 @@ static EVENTS: Table = Table::new(
     ],
     &["created_by", "created_at"],
 )
-.with(
-    ", (SELECT capacity FROM pools p WHERE p.tenant_id = events.tenant_id AND p.event_id = events.id \
-     AND p.id = events.id) AS capacity, \
-     (SELECT held + sold + locked FROM pools p WHERE p.tenant_id = events.tenant_id \
-     AND p.event_id = events.id AND p.id = events.id) AS used",
+.with(", capacity, used")
+.joined(
+    " LEFT JOIN (SELECT tenant_id AS pool_tenant, event_id AS pool_event, id AS pool_id, capacity, \
+     held + sold + locked AS used FROM pools) AS own_pool \
+     ON pool_tenant = tenant_id AND pool_event = id AND pool_id = id",
 );
 
 fn of_tenant(tenant: TenantId) -> QueryBuilder<Db> {
