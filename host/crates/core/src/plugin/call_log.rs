@@ -23,7 +23,7 @@ const MAX_BYTES: usize = 128 << 20;
 /// The record of one call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallRecord {
-    /// Its number on this host; later calls have greater numbers.
+    /// Its number among the calls of its installation on this host, from 1.
     pub number: u64,
     /// The time of its begin.
     pub at: Timestamp,
@@ -196,6 +196,8 @@ pub struct Calls {
 #[derive(Default)]
 struct Ring {
     counters: Counters,
+    /// Place of the last call among the calls of all installations.
+    last_call: u64,
     records: VecDeque<CallRecord>,
     /// The bytes of the records.
     bytes: usize,
@@ -203,7 +205,8 @@ struct Ring {
 
 #[derive(Default)]
 struct Rings {
-    next: u64,
+    /// Calls of all installations.
+    calls: u64,
     of: HashMap<InstallationId, Ring>,
     /// The bytes of all records.
     bytes: usize,
@@ -223,8 +226,7 @@ impl Ring {
 impl Rings {
     /// Drops the calls of the installation without a call for the longest time.
     fn drop_idle(&mut self) {
-        let last = |ring: &Ring| ring.records.back().map_or(0, |record| record.number);
-        let idle = self.of.iter().min_by_key(|(_, ring)| last(ring)).map(|(id, _)| *id);
+        let idle = self.of.iter().min_by_key(|(_, ring)| ring.last_call).map(|(id, _)| *id);
         if let Some(ring) = idle.and_then(|id| self.of.remove(&id)) {
             self.bytes -= ring.bytes;
         }
@@ -240,13 +242,15 @@ impl CallLog {
     pub fn add(&self, installation: InstallationId, mut record: CallRecord, passed_over: bool) {
         record.cut();
         let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rings.next += 1;
-        record.number = rings.next;
+        rings.calls += 1;
+        let last_call = rings.calls;
         if rings.of.len() >= MAX_INSTALLATIONS && !rings.of.contains_key(&installation) {
             rings.drop_idle();
         }
         let ring = rings.of.entry(installation).or_default();
+        ring.last_call = last_call;
         ring.counters.add(&record, passed_over);
+        record.number = ring.counters.calls;
         let before = ring.bytes;
         ring.push(record);
         let after = ring.bytes;
@@ -256,11 +260,13 @@ impl CallLog {
         }
     }
 
-    /// The calls of an installation whose numbers are greater than `after`.
+    /// Returns the calls of an installation whose numbers are greater than `after`. A number that no call has yet is from
+    /// before a start of the host or a drop of the calls, so all are returned.
     #[must_use]
     pub fn of(&self, installation: InstallationId, after: u64) -> Calls {
         let rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(ring) = rings.of.get(&installation) else { return Calls::default() };
+        let after = if after > ring.counters.calls { 0 } else { after };
         let newer = ring.records.iter().filter(|record| record.number > after);
         Calls { counters: ring.counters, records: newer.cloned().collect() }
     }
@@ -366,8 +372,21 @@ mod tests {
         assert_eq!(calls.records.len(), MAX_RECORDS);
         assert_eq!((calls.counters.calls, calls.counters.refused), (105, 105));
         assert_eq!(calls.counters.fuel, 1_050);
-        let last = calls.records.last().unwrap().number;
-        assert!(log.of(id, last).records.is_empty());
+        assert!(log.of(id, 105).records.is_empty());
         assert!(log.of(InstallationId::generate(), 0).records.is_empty());
+    }
+
+    #[test]
+    fn calls_are_numbered_for_each_installation() {
+        let (log, ids) = (CallLog::default(), [InstallationId::generate(), InstallationId::generate()]);
+        for id in [ids[0], ids[1], ids[1], ids[0], ids[1]] {
+            log.add(id, record(), false);
+        }
+        let numbers = |id, after| -> Vec<_> {
+            log.of(id, after).records.iter().map(|record| record.number).collect()
+        };
+        assert_eq!((numbers(ids[0], 0), numbers(ids[1], 0)), (vec![1, 2], vec![1, 2, 3]));
+        assert_eq!(numbers(ids[1], 2), [3]);
+        assert_eq!(numbers(ids[1], 4), [1, 2, 3], "a number from before the calls were dropped");
     }
 }
