@@ -39,11 +39,8 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListKeysResponse>> {
     let page_args = listing!(request, &request.filter, "").of(&SPEC, MAX_PAGE, Operation::KeyList);
     let page = api.app.keys.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListKeysResponse {
-        keys: page.items.into_iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (keys, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
+    Ok(Answer::new(pb::ListKeysResponse { keys, next_page_token }))
 }
 
 pub(crate) async fn revoke(
