@@ -6,8 +6,9 @@ use tessera_core::tenancy::key::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Principal, Result};
 use tessera_proto::tenancy::v1 as pb;
 
+use crate::convert::names::WireEnum as _;
 use crate::convert::tenancy::{create_key, key as encode};
-use crate::convert::{names, text};
+use crate::convert::text;
 use crate::operations::{Answer, Api, listing};
 use crate::state::reject_nul;
 
@@ -58,7 +59,7 @@ pub(crate) async fn who_am_i(api: Api, ctx: Ctx, _: pb::WhoAmIRequest) -> Result
     let tenant = api.app.tenants.get(&ctx, &ctx.tenant.to_string()).await?;
     let (key_id, roles) = match &ctx.principal {
         Principal::Key { id, roles, .. } => {
-            (id.to_string(), roles.iter().map(|role| names::role(*role)).collect())
+            (id.to_string(), roles.iter().map(|role| role.number()).collect())
         }
         Principal::System | Principal::Anonymous => (String::new(), Vec::new()),
     };
