@@ -431,6 +431,27 @@ impl Answer {
     }
 }
 
+/// A scheme of a project with this state machine, and with fields of all types.
+pub fn scheme_with(machine: Value) -> Value {
+    let mut scheme = json!({
+        "types": ["STORY", "CHORE"],
+        "priorities": ["HIGH", "LOW"],
+        "resolutions": ["DONE"],
+        "default_type": "STORY",
+        "default_priority": "LOW",
+        "fields": [
+            {"name": "team", "type": "text", "required": true, "options": ["red", "blue"]},
+            {"name": "points", "type": "integer"},
+            {"name": "cost", "type": "decimal"},
+            {"name": "urgent", "type": "boolean"},
+            {"name": "due", "type": "time"},
+            {"name": "tags", "type": "texts", "options": ["a", "b"]},
+        ],
+    });
+    scheme["machine"] = machine;
+    scheme
+}
+
 /// A client of gRPC: `SomeClient::with_interceptor(grpc.channel.clone(), grpc.clone())`.
 #[derive(Clone)]
 pub struct Grpc {

@@ -9,7 +9,7 @@ use tessera_core::access::Operation;
 use tessera_core::fair::{FairLimiter, FairPermit, Owner, Permits, WaitingLimits};
 use tessera_core::filter::Spec;
 use tessera_core::idempotency::IdempotencyKey;
-use tessera_core::page::{self, Keyset};
+use tessera_core::page::{self, Page};
 use tessera_core::secret::SecretKey;
 use tessera_core::tenancy::auth::Identity;
 use tessera_core::{App, Ctx, Error, ErrorKind, IfVersion, PageRequest, Principal, Result, Transport};
@@ -212,10 +212,16 @@ impl ApiState {
         })
     }
 
-    /// Returns the token of the next page; empty if this page is the last.
-    #[must_use]
-    pub fn next_token(&self, ctx: &Ctx, query: &PageQuery<'_>, next: Option<&Keyset>) -> String {
-        next.map(|after| self.tokens.seal_page(ctx.tenant, query, after)).unwrap_or_default()
+    /// Encodes the items of a page. Returns them with the token of the next page; empty if this page is the last.
+    pub fn encode_page<T, M>(
+        &self,
+        ctx: &Ctx,
+        args: &PageArgs<'_>,
+        page: Page<T>,
+        encode: impl FnMut(T) -> M,
+    ) -> (Vec<M>, String) {
+        let token = page.next.map(|after| self.tokens.seal_page(ctx.tenant, &args.query, &after));
+        (page.items.into_iter().map(encode).collect(), token.unwrap_or_default())
     }
 }
 

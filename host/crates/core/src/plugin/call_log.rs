@@ -25,7 +25,7 @@ const MAX_BYTES: usize = 128 << 20;
 /// The record of one call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallRecord {
-    /// Its number on this host; later calls have greater numbers.
+    /// Its number among the calls of its installation on this host, from 1.
     pub number: u64,
     /// The time of its begin.
     pub at: Timestamp,
@@ -198,6 +198,8 @@ pub struct Calls {
 struct Ring {
     tenant: TenantId,
     counters: Counters,
+    /// Place of the last call among the calls of all installations.
+    last_call: u64,
     records: VecDeque<CallRecord>,
     /// The bytes of the records.
     bytes: usize,
@@ -205,7 +207,8 @@ struct Ring {
 
 #[derive(Default)]
 struct Rings {
-    next: u64,
+    /// Calls of all installations.
+    calls: u64,
     of: HashMap<InstallationId, Ring>,
     /// The bytes of the records of each tenant.
     tenants: HashMap<TenantId, usize>,
@@ -215,7 +218,7 @@ struct Rings {
 
 impl Ring {
     fn new(tenant: TenantId) -> Self {
-        Self { tenant, counters: Counters::default(), records: VecDeque::new(), bytes: 0 }
+        Self { tenant, counters: Counters::default(), last_call: 0, records: VecDeque::new(), bytes: 0 }
     }
 
     fn push(&mut self, record: CallRecord) {
@@ -233,8 +236,7 @@ impl Rings {
     /// time.
     fn drop_idle(&mut self) {
         let bytes = |ring: &Ring| self.tenants.get(&ring.tenant).copied().unwrap_or_default();
-        let last = |ring: &Ring| ring.records.back().map_or(0, |record| record.number);
-        let order = |ring: &Ring| (Reverse(bytes(ring)), last(ring));
+        let order = |ring: &Ring| (Reverse(bytes(ring)), ring.last_call);
         let idle = self.of.iter().min_by_key(|(_, ring)| order(ring)).map(|(id, _)| *id);
         let Some(ring) = idle.and_then(|id| self.of.remove(&id)) else { return };
         self.bytes -= ring.bytes;
@@ -261,13 +263,15 @@ impl CallLog {
     ) {
         record.cut();
         let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rings.next += 1;
-        record.number = rings.next;
+        rings.calls += 1;
+        let last_call = rings.calls;
         if rings.of.len() >= MAX_INSTALLATIONS && !rings.of.contains_key(&installation) {
             rings.drop_idle();
         }
         let ring = rings.of.entry(installation).or_insert_with(|| Ring::new(tenant));
+        ring.last_call = last_call;
         ring.counters.add(&record, passed_over);
+        record.number = ring.counters.calls;
         let before = ring.bytes;
         ring.push(record);
         let after = ring.bytes;
@@ -279,11 +283,13 @@ impl CallLog {
         }
     }
 
-    /// The calls of an installation whose numbers are greater than `after`.
+    /// Returns the calls of an installation whose numbers are greater than `after`. A number that no call has yet is from
+    /// before a start of the host or a drop of the calls, so all are returned.
     #[must_use]
     pub fn of(&self, installation: InstallationId, after: u64) -> Calls {
         let rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(ring) = rings.of.get(&installation) else { return Calls::default() };
+        let after = if after > ring.counters.calls { 0 } else { after };
         let newer = ring.records.iter().filter(|record| record.number > after);
         Calls { counters: ring.counters, records: newer.cloned().collect() }
     }
@@ -410,8 +416,21 @@ mod tests {
         assert_eq!(calls.records.len(), MAX_RECORDS);
         assert_eq!((calls.counters.calls, calls.counters.refused), (105, 105));
         assert_eq!(calls.counters.fuel, 1_050);
-        let last = calls.records.last().unwrap().number;
-        assert!(log.of(id, last).records.is_empty());
+        assert!(log.of(id, 105).records.is_empty());
         assert!(log.of(InstallationId::generate(), 0).records.is_empty());
+    }
+
+    #[test]
+    fn calls_are_numbered_for_each_installation() {
+        let (log, ids) = (CallLog::default(), [InstallationId::generate(), InstallationId::generate()]);
+        for id in [ids[0], ids[1], ids[1], ids[0], ids[1]] {
+            log.add(id, record(), false);
+        }
+        let numbers = |id, after| -> Vec<_> {
+            log.of(id, after).records.iter().map(|record| record.number).collect()
+        };
+        assert_eq!((numbers(ids[0], 0), numbers(ids[1], 0)), (vec![1, 2], vec![1, 2, 3]));
+        assert_eq!(numbers(ids[1], 2), [3]);
+        assert_eq!(numbers(ids[1], 4), [1, 2, 3], "a number from before the calls were dropped");
     }
 }

@@ -12,6 +12,7 @@ use tessera_core::plugin::{ActiveInstallations, Digest, Installation, ReleaseRef
 use tessera_core::{Error, Result};
 use uuid::Uuid;
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -91,8 +92,7 @@ pub(in super::super) async fn update(
     (installation, stored): (&Installation, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(INSTALLATIONS.update()), tenant, installation).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Deletes an installation and, by cascade, its timers.
@@ -103,8 +103,7 @@ pub(in super::super) async fn delete(
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM installations WHERE tenant_id = $1 AND id = $2 AND version = $3");
     let query = query.bind(tenant.0).bind(installation.id.0).bind(signed(installation.version));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Deletes the installations of a project, whose row is locked.
@@ -137,8 +136,7 @@ pub(in super::super) async fn get(
 ) -> Result<Option<Installation>> {
     let mut query = INSTALLATIONS.of(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(
