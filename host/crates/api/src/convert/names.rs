@@ -114,8 +114,7 @@ pub(crate) fn read_category(field: &str, number: i32) -> Result<Category> {
 /// Reads the type of a field.
 pub(crate) fn read_field_type(field: &str, number: i32) -> Result<FieldType> {
     let field_type = FieldType::from_number(field, number)?;
-    field_type
-        .ok_or_else(|| Error::invalid(field, "must be text, integer, decimal, boolean, time or texts"))
+    field_type.ok_or_else(|| Error::invalid(field, "must be text, integer, decimal, boolean, time or texts"))
 }
 
 /// Reads the relation of two issues.

@@ -426,9 +426,8 @@ mod tests {
         for id in [ids[0], ids[1], ids[1], ids[0], ids[1]] {
             log.add(id, record(), false);
         }
-        let numbers = |id, after| -> Vec<_> {
-            log.of(id, after).records.iter().map(|record| record.number).collect()
-        };
+        let numbers =
+            |id, after| -> Vec<_> { log.of(id, after).records.iter().map(|record| record.number).collect() };
         assert_eq!((numbers(ids[0], 0), numbers(ids[1], 0)), (vec![1, 2], vec![1, 2, 3]));
         assert_eq!(numbers(ids[1], 2), [3]);
         assert_eq!(numbers(ids[1], 4), [1, 2, 3], "a number from before the calls were dropped");

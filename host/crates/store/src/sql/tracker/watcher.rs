@@ -3,8 +3,8 @@
 use tessera_core::Result;
 use tessera_core::id::{IssueId, TenantId, UserId};
 
-use super::super::execute::change_one;
 use super::super::Conn;
+use super::super::execute::change_one;
 use crate::error::db_error;
 
 pub(in super::super) async fn add(
