@@ -424,7 +424,7 @@ mod tests {
     fn calls_are_numbered_for_each_installation() {
         let (log, ids) = (CallLog::default(), [InstallationId::generate(), InstallationId::generate()]);
         for id in [ids[0], ids[1], ids[1], ids[0], ids[1]] {
-            log.add(id, record(), false);
+            log.add((TenantId::generate(), id), record(), false);
         }
         let numbers =
             |id, after| -> Vec<_> { log.of(id, after).records.iter().map(|record| record.number).collect() };
