@@ -58,12 +58,12 @@ async fn upload_may_take_longer_than_other_requests() {
     let host = Host::start_with(&home, &[("TESSERA_REQUEST_TIMEOUT_MS", &time)]).await;
     let good = component("required-fields");
     let start = Instant::now();
-    send(&host.rest(), heavy(&good, 200)).await.expect(201);
+    send(&host.rest(), heavy(&good, 100)).await.expect(201);
     assert!(start.elapsed() > REQUEST_TIME, "the upload does not take long: {:?}", start.elapsed());
     let grpc = host.grpc().await;
     let mut client = PluginServiceClient::with_interceptor(grpc.channel.clone(), grpc);
     let start = Instant::now();
-    client.upload_release(UploadReleaseRequest { component: heavy(&newer(&good), 200) }).await.unwrap();
+    client.upload_release(UploadReleaseRequest { component: heavy(&newer(&good), 100) }).await.unwrap();
     assert!(start.elapsed() > REQUEST_TIME, "the upload does not take long: {:?}", start.elapsed());
 }
 
