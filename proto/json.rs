@@ -1,4 +1,4 @@
-//! The JSON form of what protobuf has and JSON has not: timestamps, enums, field masks, raw JSON, values of fields.
+//! The JSON form of protobuf's types that JSON does not have: timestamps, enums, field masks, raw JSON, field values.
 
 use std::fmt;
 
@@ -11,15 +11,15 @@ use time::format_description::well_known::Rfc3339;
 use crate::common::v1::value::Kind;
 use crate::common::v1::{Money, Texts, Value};
 
-/// What a timestamp that cannot be read is answered with.
-pub const NOT_A_TIME: &str = "is not a time; RFC 3339 is expected, as 2026-01-31T12:00:00Z or 2026-01-31";
+/// Error of an invalid timestamp.
+pub const INVALID_TIME: &str = "is not a time; RFC 3339 is expected, as 2026-01-31T12:00:00Z or 2026-01-31";
 
-/// What a number that is no integer is answered with.
-const NOT_AN_INTEGER: &str =
+/// Error of a number that is not an integer of 64 bits.
+const INVALID_INTEGER: &str =
     "is not a whole number of 64 bits; other numbers are written {\"decimal\": \"12.50\"}";
 
-/// What a value that cannot be read is answered with.
-const NOT_A_VALUE: &str = "must be text, a whole number, true or false, a list of texts, null, or an object with one of \"decimal\", \"time\", \"money\" and \"json\"";
+/// Error of an invalid field value.
+const INVALID_VALUE: &str = "must be text, a whole number, true or false, a list of texts, null, or an object with one of \"decimal\", \"time\", \"money\" and \"json\"";
 
 /// An enum whose values have names in JSON.
 pub trait JsonEnum {
@@ -29,7 +29,7 @@ pub trait JsonEnum {
     const NUMBERS: &'static [i32];
 }
 
-/// What stands before the names of an enum's values: `LINK_KIND_` for `LinkKind`.
+/// Returns the prefix of an enum's value names: `LINK_KIND_` for `LinkKind`.
 pub fn value_prefix(name: &str) -> String {
     let mut prefix = String::new();
     for letter in name.chars() {
@@ -41,7 +41,7 @@ pub fn value_prefix(name: &str) -> String {
     prefix + "_"
 }
 
-/// The JSON name of an enum's value.
+/// Returns the JSON name of an enum's value.
 pub fn value_name(prefix: &str, name: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_lowercase()
 }
@@ -72,13 +72,13 @@ pub mod timestamp {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
         let text: Option<String> = Option::deserialize(deserializer)?;
         match text.filter(|text| !text.is_empty()) {
-            Some(text) => parse_timestamp(&text).map(Some).ok_or_else(|| D::Error::custom(NOT_A_TIME)),
+            Some(text) => parse_timestamp(&text).map(Some).ok_or_else(|| D::Error::custom(INVALID_TIME)),
             None => Ok(None),
         }
     }
 }
 
-/// Timestamps of which an unreadable one becomes one that is out of range, for the operation to refuse.
+/// Timestamps as RFC 3339; an invalid one becomes one out of range, which the operation refuses.
 pub mod lenient_timestamp {
     use super::*;
 
@@ -134,23 +134,24 @@ pub mod enum_list {
     }
 }
 
+/// Returns the name of an enum's value, or `None` if the number is unspecified or unknown.
 fn name_of<E: JsonEnum>(number: i32) -> Option<&'static str> {
     let index = E::NUMBERS.iter().position(|known| *known == number)?;
     E::NAMES.get(index).copied()
 }
 
-/// The number of a name in lower or upper case.
+/// Returns the number of an enum's value by its name, in lower or upper case.
 fn number_of<E: JsonEnum, F: serde::de::Error>(name: &str) -> Result<i32, F> {
     let index = E::NAMES.iter().position(|known| known.eq_ignore_ascii_case(name));
     index.and_then(|index| E::NUMBERS.get(index).copied()).ok_or_else(|| F::unknown_variant(name, E::NAMES))
 }
 
-/// The paths of a field mask. No client writes one in JSON: the members of a merge patch are the mask.
+/// Deserializes a field mask. It is not in clients' JSON: REST makes it from the members of a merge patch.
 pub fn field_mask<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FieldMask>, D::Error> {
     Vec::deserialize(deserializer).map(|paths| Some(FieldMask { paths }))
 }
 
-/// JSON that the message carries as text: empty text is null.
+/// A JSON object that the message carries as text; empty text is null.
 pub mod raw {
     use super::*;
 
@@ -166,12 +167,12 @@ pub mod raw {
     }
 }
 
-/// Text that is not JSON is shown as text.
+/// Parses JSON; other text becomes a JSON string.
 fn parse_raw(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-/// The same where the field is optional.
+/// An optional JSON object that the message carries as text.
 pub mod optional_raw {
     use super::*;
 
@@ -185,8 +186,8 @@ pub mod optional_raw {
     }
 }
 
-/// Values of fields. Text, whole numbers, booleans, lists of text and null stand for themselves; the others are objects
-/// that name their type: `{"decimal": "12.50"}`, `{"time": "2026-01-31T12:00:00Z"}`,
+/// Field values. Text, integers, booleans, lists of text and null have their usual JSON form; the others are objects
+/// with the type as their only member: `{"decimal": "12.50"}`, `{"time": "2026-01-31T12:00:00Z"}`,
 /// `{"money": {"amount": 1250, "currency": "EUR"}}`, `{"json": …}`.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -196,16 +197,16 @@ impl Serialize for Value {
             Some(Kind::Integer(number)) => number.serialize(serializer),
             Some(Kind::Boolean(boolean)) => boolean.serialize(serializer),
             Some(Kind::Texts(texts)) => texts.values.serialize(serializer),
-            Some(Kind::Decimal(decimal)) => typed(serializer, "decimal", decimal),
-            Some(Kind::Time(at)) => typed(serializer, "time", &format_timestamp(at)),
-            Some(Kind::Money(money)) => typed(serializer, "money", money),
-            Some(Kind::Json(text)) => typed(serializer, "json", &parse_raw(text)),
+            Some(Kind::Decimal(decimal)) => serialize_typed(serializer, "decimal", decimal),
+            Some(Kind::Time(at)) => serialize_typed(serializer, "time", &format_timestamp(at)),
+            Some(Kind::Money(money)) => serialize_typed(serializer, "money", money),
+            Some(Kind::Json(text)) => serialize_typed(serializer, "json", &parse_raw(text)),
         }
     }
 }
 
-/// An object with one member that names the type of its value.
-fn typed<S: Serializer>(
+/// Serializes an object whose only member is named for the type of its value.
+fn serialize_typed<S: Serializer>(
     serializer: S,
     name: &'static str,
     value: &(impl Serialize + ?Sized),
@@ -227,7 +228,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Option<Kind>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the value of a field")
+        f.write_str("a field value")
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -243,11 +244,12 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        i64::try_from(number).map(|number| Some(Kind::Integer(number))).map_err(|_| E::custom(NOT_AN_INTEGER))
+        let number = i64::try_from(number).map_err(|_| E::custom(INVALID_INTEGER))?;
+        Ok(Some(Kind::Integer(number)))
     }
 
     fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Self::Value, E> {
-        Err(E::custom(NOT_AN_INTEGER))
+        Err(E::custom(INVALID_INTEGER))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
@@ -266,20 +268,20 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let not_a_value = || A::Error::custom(NOT_A_VALUE);
+        let invalid_value = || A::Error::custom(INVALID_VALUE);
         let kind = match members.next_key::<String>()?.as_deref() {
             Some("decimal") => Kind::Decimal(members.next_value()?),
             Some("time") => {
                 let text: String = members.next_value()?;
-                Kind::Time(parse_timestamp(&text).ok_or_else(|| A::Error::custom(NOT_A_TIME))?)
+                Kind::Time(parse_timestamp(&text).ok_or_else(|| A::Error::custom(INVALID_TIME))?)
             }
             Some("money") => Kind::Money(members.next_value::<Money>()?),
             Some("json") => Kind::Json(members.next_value::<serde_json::Value>()?.to_string()),
-            _ => return Err(not_a_value()),
+            _ => return Err(invalid_value()),
         };
         match members.next_key::<String>()? {
             None => Ok(Some(kind)),
-            Some(_) => Err(not_a_value()),
+            Some(_) => Err(invalid_value()),
         }
     }
 }

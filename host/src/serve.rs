@@ -8,12 +8,11 @@ use axum::Router;
 use tessera_api::in_flight::ByteBudget;
 use tessera_api::state::{ApiState, Timeouts};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Bounds, Config};
-use crate::server::Server;
+use crate::server::{ConnectionSlots, Server};
 use crate::{bootstrap, data_dir, print, secret, wiring};
 
 /// Serves until SIGTERM or SIGINT.
@@ -70,9 +69,9 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
 
     print_welcome(&servers, first_key.as_deref())?;
     let open = TaskTracker::new();
-    let slots = Arc::new(Semaphore::new(config.bounds.connections));
+    let slots = ConnectionSlots::new(config.bounds);
     for server in servers {
-        tasks.spawn(server.serve(config.bounds, Arc::clone(&slots), stop.clone(), open.clone()));
+        tasks.spawn(server.serve(config.bounds, slots.clone(), stop.clone(), open.clone()));
     }
     stop.cancelled().await;
 

@@ -1,4 +1,4 @@
-//! The accept loop: a limit on the number of connections, timeouts, and a graceful shutdown.
+//! The accept loop: limits of connections in all and for each address, timeouts, and a graceful shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use tessera_api::connection::Connection;
+use tessera_api::connection::{Connection, OpenConnections};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +37,23 @@ pub(crate) struct Server {
     router: Router,
 }
 
+/// The slots for connections, which all listeners share.
+#[derive(Clone)]
+pub(crate) struct ConnectionSlots {
+    all: Arc<Semaphore>,
+    of_addresses: OpenConnections,
+}
+
+impl ConnectionSlots {
+    /// Creates free slots.
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(bounds.connections)),
+            of_addresses: OpenConnections::new(bounds.address_connections),
+        }
+    }
+}
+
 impl Server {
     /// Listens on an address.
     pub(crate) async fn bind(address: SocketAddr, router: Router) -> Result<Self> {
@@ -54,7 +71,7 @@ impl Server {
     pub(crate) async fn serve(
         self,
         bounds: Bounds,
-        slots: Arc<Semaphore>,
+        slots: ConnectionSlots,
         stop: CancellationToken,
         open: TaskTracker,
     ) {
@@ -75,16 +92,20 @@ impl Server {
                     continue;
                 }
             };
+            let client = Connection::new(address.ip());
+            let Some(of_address) = slots.of_addresses.enter(&client) else {
+                tracing::debug!("connection closed: its address has too many");
+                continue;
+            };
             // Taken after a connection was accepted: an idle listener must not keep a slot from the other one.
             let slot = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                slot = Arc::clone(&slots).acquire_owned() => slot,
+                slot = Arc::clone(&slots.all).acquire_owned() => slot,
             };
             let Ok(slot) = slot else { return };
-            // An upgraded connection outlives its task. It keeps its slot and is waited for until it is closed.
-            let stream = TimeoutStream::new(stream, (slot, open.token()));
-            let client = Connection::new(address.ip());
+            // An upgraded connection outlives its task. It keeps its slots and is waited for until it is closed.
+            let stream = TimeoutStream::new(stream, (slot, of_address, open.token()));
             open.spawn(serve_connection((stream, client), self.router.clone(), bounds, stop.clone()));
         }
     }
@@ -135,6 +156,8 @@ async fn serve_connection<G>(
                 tracing::debug!(%error, "connection failed");
             }
         }
-        () = client.stalled() => tracing::debug!("connection closed: the client does not read"),
+        () = client.stalled(bounds.response_read) => {
+            tracing::debug!("connection closed: the client does not read");
+        }
     }
 }

@@ -5,7 +5,11 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use tessera_proto::issues::v1::CreateIssueRequest;
+use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use tokio::task::JoinHandle;
+use tonic::Request;
+use tonic::transport::Channel;
 
 /// Rate and latencies of a run.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +78,25 @@ where
         latencies.push(task.await??);
     }
     summarize(latencies, start.elapsed())
+}
+
+/// Creates issues in an open loop for `span`; each creation must succeed. `request` returns the next request.
+pub(crate) async fn create_issues<R>(
+    client: IssuesServiceClient<Channel>,
+    (rate, span): (f64, Duration),
+    request: R,
+) -> Result<Measurement>
+where
+    R: Fn() -> Result<Request<CreateIssueRequest>> + Clone + Send + 'static,
+{
+    open_loop(rate, span, move |_| {
+        let (mut client, request) = (client.clone(), request());
+        async move {
+            client.create_issue(request?).await?;
+            Ok(())
+        }
+    })
+    .await
 }
 
 /// Sleeps on the thread: tokio's timers have a resolution of a millisecond, which is as long as the latencies.

@@ -135,15 +135,9 @@ impl Tenant {
 
     /// Creates issues at that rate.
     async fn create_issues(&self, rate: f64, span: Duration) -> Result<Measurement> {
-        let (client, message, key) = (self.grpc.clone(), self.message(), self.key.clone());
-        load::open_loop(rate, span, move |_| {
-            let (mut client, request) = (client.clone(), grpc_request(message.clone(), &key));
-            async move {
-                client.create_issue(request?).await?;
-                Ok(())
-            }
-        })
-        .await
+        let (message, key) = (self.message(), self.key.clone());
+        let request = move || grpc_request(message.clone(), &key);
+        load::create_issues(self.grpc.clone(), (rate, span), request).await
     }
 
     /// Tries to create issues, which the plugin must refuse or fail on.

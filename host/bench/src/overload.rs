@@ -14,7 +14,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_types::StatusExt as _;
 
 use crate::client::{RestClient, grpc_request};
-use crate::load::{self, Measurement, median_by};
+use crate::load::{Measurement, create_issues, median_by};
 use crate::process::Host;
 use crate::report::{self, Table, Tables};
 
@@ -120,7 +120,9 @@ async fn round(
     tokio::time::sleep(WARM_UP).await;
     flood.is_counted.store(true, Ordering::Relaxed);
     let span = Duration::from_millis(options.span_ms);
-    let healthy = healthy.create_issues(connect(host).await?, options.rate, span).await;
+    let (client, message, key) = (connect(host).await?, healthy.message(), healthy.key.clone());
+    let request = move || grpc_request(message.clone(), &key);
+    let healthy = create_issues(client, (options.rate, span), request).await;
     flood.is_counted.store(false, Ordering::Relaxed);
     flood.is_over.store(true, Ordering::Relaxed);
     for task in tasks {
@@ -184,24 +186,6 @@ impl Tenant {
     async fn new(host: &Host, slug: &str) -> Result<Self> {
         let tenant = RestClient::operator(host).create_tenant(slug).await?;
         Ok(Self { project: tenant.create_project().await?, key: tenant.key().to_owned() })
-    }
-
-    /// Creates issues at that rate; each must succeed.
-    async fn create_issues(
-        &self,
-        client: IssuesServiceClient<Channel>,
-        rate: f64,
-        span: Duration,
-    ) -> Result<Measurement> {
-        let (message, key) = (self.message(), self.key.clone());
-        load::open_loop(rate, span, move |_| {
-            let (mut client, request) = (client.clone(), grpc_request(message.clone(), &key));
-            async move {
-                client.create_issue(request?).await?;
-                Ok(())
-            }
-        })
-        .await
     }
 
     fn message(&self) -> CreateIssueRequest {

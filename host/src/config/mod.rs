@@ -132,12 +132,16 @@ pub(crate) struct PluginBounds {
 pub(crate) struct Bounds {
     /// Limit of a request's time.
     pub(crate) request: Duration,
+    /// Limit of time that a part of a response waits for the client.
+    pub(crate) response_read: Duration,
     /// Limit of time for requests in flight at shutdown.
     pub(crate) shutdown: Duration,
     /// Limit of a REST body in bytes.
     pub(crate) body: usize,
     /// Limit of connections.
     pub(crate) connections: usize,
+    /// Limit of connections from one address.
+    pub(crate) address_connections: usize,
     /// Limit of a received gRPC message in bytes.
     pub(crate) grpc_receive: usize,
     /// Limit of a sent gRPC message in bytes.

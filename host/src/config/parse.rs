@@ -27,6 +27,9 @@ impl Config {
     }
 }
 
+/// The most that can be configured as the limit of connections.
+const MAX_CONNECTIONS: usize = 1_000_000;
+
 struct Parser<'a> {
     sources: &'a Sources,
     faults: Vec<Fault>,
@@ -157,7 +160,7 @@ impl<'a> Parser<'a> {
     /// Returns the store and whether the host uses its data folder.
     fn store(&mut self) -> Option<(StoreConfig, bool)> {
         let ssl = self.flag("DATABASE_SSL");
-        let connections = self.number("DATABASE_MAX_CONNECTIONS", 2, 1_000_u32);
+        let connections = self.number("DATABASE_MAX_CONNECTIONS", PostgresConfig::MIN_CONNECTIONS, 1_000);
         let port = self.number("POSTGRES_PORT", 1, u16::MAX);
         let url = self.text("DATABASE_URL");
         let db = self.text("DB_TYPE");
@@ -242,23 +245,37 @@ impl<'a> Parser<'a> {
 
     fn bounds(&mut self) -> Option<Bounds> {
         let request = self.millis("TESSERA_REQUEST_TIMEOUT_MS");
+        // Within less than a second a healthy client may not have read.
+        let response_read = self.number("TESSERA_RESPONSE_READ_TIMEOUT_MS", 1_000, 3_600_000);
         let shutdown = self.millis("TESSERA_SHUTDOWN_TIMEOUT_MS");
         let keepalive = self.millis("GRPC_KEEPALIVE_TIME_MS");
         let keepalive_timeout = self.millis("GRPC_KEEPALIVE_TIMEOUT_MS");
         let body = self.number("TESSERA_MAX_BODY_BYTES", 1_024, 64 << 20);
-        let connections = self.number("TESSERA_MAX_CONNECTIONS", 1, 1_000_000);
+        let connections = self.number("TESSERA_MAX_CONNECTIONS", 1, MAX_CONNECTIONS);
+        let address_connections = self.address_connections(connections);
         let grpc_receive = self.number("GRPC_MAX_RECEIVE_MESSAGE_LENGTH", 1_024, 64 << 20);
         let grpc_send = self.number("GRPC_MAX_SEND_MESSAGE_LENGTH", 1_024, 64 << 20);
         Some(Bounds {
             request: request?,
+            response_read: Duration::from_millis(response_read?),
             shutdown: shutdown?,
             body: body?,
             connections: connections?,
+            address_connections: address_connections?,
             grpc_receive: grpc_receive?,
             grpc_send: grpc_send?,
             keepalive: keepalive?,
             keepalive_timeout: keepalive_timeout?,
         })
+    }
+
+    /// Returns the limit of connections from one address: by default a quarter of all.
+    fn address_connections(&mut self, all: Option<usize>) -> Option<usize> {
+        let key = "TESSERA_MAX_CONNECTIONS_PER_ADDRESS";
+        if self.text(key).is_empty() {
+            return all.map(|all| all.div_ceil(4));
+        }
+        self.number(key, 1, all.unwrap_or(MAX_CONNECTIONS))
     }
 
     fn plugins(&mut self) -> Option<PluginBounds> {

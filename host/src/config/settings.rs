@@ -85,7 +85,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "false",
         "whether connections to PostgreSQL require TLS; sslmode=verify-full in DATABASE_URL also verifies the certificate",
     ),
-    supported("DATABASE_MAX_CONNECTIONS", "20", "limit of connections to PostgreSQL"),
+    supported("DATABASE_MAX_CONNECTIONS", "20", "limit of connections to PostgreSQL, at least 7"),
     supported("POSTGRES_HOST", "localhost", "host of PostgreSQL"),
     supported("POSTGRES_PORT", "5432", "port of PostgreSQL"),
     supported("POSTGRES_USER", "postgres", "user of PostgreSQL"),
@@ -104,9 +104,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
     supported("SEED_PROJECT_COUNT", "5", "number of example projects"),
     supported("SEED_RELATIONSHIPS", "false", "whether the example data includes assigned issues"),
     supported("TESSERA_REQUEST_TIMEOUT_MS", "30000", "limit of a request's time"),
+    supported(
+        "TESSERA_RESPONSE_READ_TIMEOUT_MS",
+        "90000",
+        "limit of time for which a part of a response waits for the client",
+    ),
     supported("TESSERA_SHUTDOWN_TIMEOUT_MS", "10000", "limit of time for requests in flight at shutdown"),
     supported("TESSERA_MAX_BODY_BYTES", "1048576", "limit of a REST request's body"),
     supported("TESSERA_MAX_CONNECTIONS", "10000", "limit of client connections"),
+    supported(
+        "TESSERA_MAX_CONNECTIONS_PER_ADDRESS",
+        "",
+        "limit of client connections from one address; a quarter of TESSERA_MAX_CONNECTIONS if unset",
+    ),
     supported("TESSERA_STREAM_RETENTION_DAYS", "7", "how long streams of facts can be resumed"),
     supported(
         "TESSERA_HISTORY_RETENTION_DAYS",

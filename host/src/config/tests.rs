@@ -21,6 +21,7 @@ fn defaults_are_sqlite_and_the_standard_ports() {
     let config = Config::parse(&environment(&[])).unwrap();
     assert!(matches!(config.store, StoreConfig::Sqlite { .. }));
     assert_eq!((config.listen.grpc, config.listen.http), (50052, 8080));
+    assert_eq!(config.bounds.response_read, Duration::from_secs(90));
     assert!(config.demo.is_none());
 }
 
@@ -109,10 +110,33 @@ fn variable_that_is_not_utf8_is_refused() {
 }
 
 #[test]
+fn one_address_has_a_quarter_of_the_connections_unless_configured() {
+    let name = "TESSERA_MAX_CONNECTIONS_PER_ADDRESS";
+    for (all, of_address, expected) in [("10000", "", 2_500), ("1", "", 1), ("8", "8", 8), ("8", "1", 1)] {
+        let sources = environment(&[("TESSERA_MAX_CONNECTIONS", all), (name, of_address)]);
+        assert_eq!(Config::parse(&sources).unwrap().bounds.address_connections, expected);
+    }
+    for bad in ["0", "9", "some"] {
+        let reported = faults(&[("TESSERA_MAX_CONNECTIONS", "8"), (name, bad)]);
+        assert_eq!(reported, [format!("{name} is {bad:?}; it must be a number from 1 to 8")]);
+    }
+}
+
+#[test]
 fn database_url_implies_postgres() {
     let sources = environment(&[("DATABASE_URL", "postgres://u:p@h/d")]);
     let setting = SETTINGS.iter().find(|setting| setting.name == "DB_TYPE").unwrap();
     assert_eq!(sources.get(setting), ("postgres", Some("environment")));
+}
+
+#[test]
+fn too_few_connections_are_refused_with_the_least_number() {
+    for (db, few) in [("postgres", "6"), ("postgres", "2"), ("sqlite", "6"), ("sqlite", "0")] {
+        let reported = faults(&[("DB_TYPE", db), ("DATABASE_MAX_CONNECTIONS", few)]);
+        let expected = format!("DATABASE_MAX_CONNECTIONS is \"{few}\"; it must be a number from 7 to 1000");
+        assert_eq!(reported, [expected]);
+    }
+    assert!(faults(&[("DB_TYPE", "postgres"), ("DATABASE_MAX_CONNECTIONS", "7")]).is_empty());
 }
 
 fn hints(names: &[&str]) -> Vec<String> {

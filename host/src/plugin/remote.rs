@@ -180,7 +180,7 @@ pub(super) async fn calls(remote: &Remote, installation: &str, follow: bool) -> 
             .map_err(|status| status_error(&status))?
             .into_inner();
         for call in &answer.calls {
-            after = after.max(call.number);
+            after = call.number;
             print(&records::call_record(call))?;
         }
         if !follow {

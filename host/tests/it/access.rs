@@ -90,7 +90,7 @@ fn aliases_and_undocumented_paths_are_called() {
 async fn only_public_operations_work_without_a_valid_key(kind: Kind) {
     let (_home, host) = start(kind).await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
-    let fixture = Fixture::new(&rest).await;
+    let fixture = Fixture::complete(&rest).await;
     for (why, key) in refused_keys(&rest).await {
         for row in rows() {
             if key.is_none() && operation(&row).is_public() {
@@ -115,7 +115,7 @@ async fn only_public_operations_work_without_a_valid_key(kind: Kind) {
 async fn insufficient_role_is_refused_without_revealing_hidden_objects(kind: Kind) {
     let (_home, host) = start(kind).await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
-    let fixture = Fixture::new(&rest).await;
+    let fixture = Fixture::complete(&rest).await;
     for role in Role::ALL {
         let key = rest.new_key(&[role.name()], None).await;
         for row in rows().iter().filter(|row| !operation(row).is_open_to(&[role])) {
@@ -139,7 +139,7 @@ async fn insufficient_role_is_refused_without_revealing_hidden_objects(kind: Kin
 async fn every_role_reads_public_operations(kind: Kind) {
     let (_home, host) = start(kind).await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
-    let fixture = Fixture::new(&rest).await;
+    let fixture = Fixture::complete(&rest).await;
     for role in Role::ALL {
         let key = rest.new_key(&[role.name()], None).await;
         for row in rows().iter().filter(|row| operation(row).is_public()) {
@@ -155,7 +155,7 @@ async fn every_role_reads_public_operations(kind: Kind) {
 async fn another_tenants_objects_do_not_exist(kind: Kind) {
     let (_home, host) = start(kind).await;
     let (rest, grpc) = (host.rest(), host.grpc().await);
-    let fixture = Fixture::new(&rest).await;
+    let fixture = Fixture::complete(&rest).await;
     rest.post("/v1/tenants", json!({"slug": "acme", "name": "Acme"})).await.expect(201);
     let key = json!({"name": "theirs", "roles": ["admin"], "tenant": "acme"});
     let key = rest.post("/v1/keys", key).await.expect(201)["secret"].as_str().unwrap().to_owned();
@@ -193,7 +193,8 @@ async fn idempotency_keys_are_separate_for_each_tenant() {
     let theirs = rest.with_key(Some(&key));
     let changing = |row: &Row| row.method != reqwest::Method::GET && !row.stream;
     for row in rows().iter().filter(|row| changing(row)) {
-        let fixture = Fixture::new(&rest).await;
+        let mut fixture = Fixture::new();
+        fixture.prepare(&rest, &row.text()).await;
         let with_key = async |rest: &Rest| {
             let request = request(rest, row, &fixture, None).header("idempotency-key", row.id);
             rest.send(request).await

@@ -136,12 +136,12 @@ impl Drop for Home {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
         if let Some(name) = self.database.take() {
-            // Dropping cannot wait on the runtime that it may run in.
-            let dropped = std::thread::spawn(move || {
+            // Dropping cannot wait on the runtime that it may run in. The server writes a checkpoint first, for which no
+            // test waits; what is left when the process ends is removed by the next one.
+            std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(run_sql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
             });
-            let _ = dropped.join();
         }
     }
 }
@@ -157,11 +157,10 @@ fn migrate(home: &Home) {
 
 /// The database that others are copied from, made once for each process. What a process that has ended left is removed.
 async fn postgres_template() -> String {
-    for name in
-        query_texts("SELECT datname::text FROM pg_database WHERE datname LIKE 'it\\_template\\_%'").await
-    {
-        let owner = name.rsplit('_').next().unwrap();
-        if !Path::new("/proc").join(owner).exists() {
+    for name in query_texts("SELECT datname::text FROM pg_database WHERE datname LIKE 'it\\_%'").await {
+        // `it_template_<process>`, or `it_<process>_<number>`.
+        let owner = name.split('_').find(|part| part.parse::<u32>().is_ok());
+        if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
             run_sql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
         }
     }
@@ -429,6 +428,27 @@ impl Answer {
     pub fn code(&self, status: u16) -> &str {
         self.expect(status)["code"].as_str().unwrap_or_else(|| panic!("no code: {:#}", self.body))
     }
+}
+
+/// A scheme of a project with this state machine, and with fields of all types.
+pub fn scheme_with(machine: Value) -> Value {
+    let mut scheme = json!({
+        "types": ["STORY", "CHORE"],
+        "priorities": ["HIGH", "LOW"],
+        "resolutions": ["DONE"],
+        "default_type": "STORY",
+        "default_priority": "LOW",
+        "fields": [
+            {"name": "team", "type": "text", "required": true, "options": ["red", "blue"]},
+            {"name": "points", "type": "integer"},
+            {"name": "cost", "type": "decimal"},
+            {"name": "urgent", "type": "boolean"},
+            {"name": "due", "type": "time"},
+            {"name": "tags", "type": "texts", "options": ["a", "b"]},
+        ],
+    });
+    scheme["machine"] = machine;
+    scheme
 }
 
 /// A client of gRPC: `SomeClient::with_interceptor(grpc.channel.clone(), grpc.clone())`.

@@ -188,7 +188,9 @@ async fn large_message_to_a_public_rpc_needs_a_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_end_at_their_budget_and_readers_that_do_not_read_are_disconnected() {
-    let (_home, host, rest) = sqlite().await;
+    let home = Home::new(Kind::Sqlite).await;
+    let host = Host::start_with(&home, &[("TESSERA_RESPONSE_READ_TIMEOUT_MS", "12000")]).await;
+    let rest = host.rest();
     let project = project_with_long_fields(&rest).await;
     let mut ids = Vec::new();
     for n in 0..60 {
@@ -231,7 +233,7 @@ async fn pages_end_at_their_budget_and_readers_that_do_not_read_are_disconnected
     // The connections end, though their streams have no window and no write is pending.
     for (client, _) in &mut streams {
         while client.clone().ready().await.is_ok() {
-            assert!(start.elapsed() < Duration::from_secs(240), "a connection is still open");
+            assert!(start.elapsed() < Duration::from_secs(60), "a connection is still open");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }

@@ -120,10 +120,9 @@ impl Pair {
         Self { _homes: homes, hosts, rest, other, grpc }
     }
 
-    async fn fixtures(&self) -> [Fixture; 2] {
-        let [rest, other] = [Fixture::new(&self.rest), Fixture::new(&self.other)].map(Box::pin);
-        let (rest, other) = tokio::join!(rest, other);
-        [rest, other]
+    /// Creates the objects that a text names on both hosts, unless they exist.
+    async fn prepare(&self, [ours, theirs]: &mut [Fixture; 2], text: &str) {
+        tokio::join!(ours.prepare(&self.rest, text), theirs.prepare(&self.other, text));
     }
 }
 
@@ -189,14 +188,15 @@ fn calls(row: &Row) -> Vec<Call<'_>> {
 async fn compared(kind: Kind, rows: Vec<Row>) -> (Vec<String>, BTreeSet<String>) {
     let pair = Pair::start(kind).await;
     let (mut unequal, mut seen) = (Vec::new(), BTreeSet::new());
-    let mut fixtures = pair.fixtures().await;
+    let mut fixtures = [Fixture::new(), Fixture::new()];
     let mut is_used = false;
     for row in &rows {
         // Reads leave the objects as they are.
         if is_used {
-            fixtures = pair.fixtures().await;
+            fixtures = [Fixture::new(), Fixture::new()];
         }
         is_used = row.method != Method::GET;
+        pair.prepare(&mut fixtures, &row.text()).await;
         if row.stream {
             if kind == Kind::Memory {
                 let messages = streams::messages(&pair, row, &fixtures[1]).await;
@@ -205,10 +205,8 @@ async fn compared(kind: Kind, rows: Vec<Row>) -> (Vec<String>, BTreeSet<String>)
             continue;
         }
         for call in calls(row) {
-            let [ours, theirs] = &mut fixtures;
-            let text = call.text();
-            tokio::join!(ours.prepare(&pair.rest, &text), theirs.prepare(&pair.other, &text));
-            let (ours, theirs) = (&*ours, &*theirs);
+            pair.prepare(&mut fixtures, &call.text()).await;
+            let [ours, theirs] = &fixtures;
             let answer = call.send(&pair, row, ours).await;
             let message = call.answer(&pair, row, theirs).await;
             if let Ok(message) = &message {

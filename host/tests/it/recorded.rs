@@ -83,11 +83,13 @@ async fn answers_of(group: &'static str, rows: Vec<Row>) -> Vec<String> {
     let mut differences = Vec::new();
     for row in rows {
         let mut answers = Vec::new();
-        let mut fixture = Fixture::new(&rest).await;
+        let mut fixture = Fixture::new();
         for call in calls(&row) {
             if call.fresh && !answers.is_empty() {
-                fixture = Fixture::new(&rest).await;
+                fixture = Fixture::new();
             }
+            // The row's objects first, also where a call names fewer: a call without a body.
+            fixture.prepare(&rest, &row.text()).await;
             fixture.prepare(&rest, &call.text()).await;
             answers.push(recorded(&rest, &call, &fixture).await);
         }

@@ -1,4 +1,4 @@
-//! A client's connection: its address, and whether the client reads.
+//! A client's connection: its address, how many this address has open, and whether the client reads.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,9 +8,7 @@ use std::time::Duration;
 use axum::http::Extensions;
 use tokio::time::Instant;
 
-/// How long a part of a response may wait for the client. Much longer than the timeout of streams, so that a client has
-/// time to read the reason of their end.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(90);
+use crate::quota::{Quota, Scope, Share};
 
 /// A client's connection, in the extensions of its requests.
 #[derive(Debug)]
@@ -33,6 +31,35 @@ pub(crate) struct UnreadPart {
     number: u64,
 }
 
+/// Counts the open connections of each address.
+#[derive(Clone, Debug)]
+pub struct OpenConnections {
+    quota: Quota,
+    most: usize,
+}
+
+/// An open connection that is counted until it is dropped.
+#[derive(Debug)]
+pub struct OpenConnection {
+    _share: Share,
+}
+
+impl OpenConnections {
+    /// Creates a limit of `most` connections for each address.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { quota: Quota::default(), most }
+    }
+
+    /// Counts a connection, or returns `None` if its address has as many as it may have.
+    #[must_use]
+    pub fn enter(&self, connection: &Connection) -> Option<OpenConnection> {
+        let mut share = self.quota.share(vec![(Scope::Address(connection.address()), self.most)]);
+        share.set(1).ok()?;
+        Some(OpenConnection { _share: share })
+    }
+}
+
 impl Connection {
     /// Creates the state of a connection of a client at an address.
     #[must_use]
@@ -47,7 +74,8 @@ impl Connection {
     }
 
     /// Returns the client's address; of an IPv6 address the first half, since a client has a whole network of them.
-    pub(crate) fn address(&self) -> IpAddr {
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
         self.address
     }
 
@@ -60,11 +88,11 @@ impl Connection {
         UnreadPart { connection: Arc::clone(self), number }
     }
 
-    /// Waits until a part of a response was not read for [`READ_TIMEOUT`].
-    pub async fn stalled(&self) {
+    /// Waits until a part of a response was not read for `timeout`.
+    pub async fn stalled(&self, timeout: Duration) {
         loop {
             let oldest = self.lock().since.values().next().copied();
-            let end = oldest.unwrap_or_else(Instant::now) + READ_TIMEOUT;
+            let end = oldest.unwrap_or_else(Instant::now) + timeout;
             if end <= Instant::now() {
                 return;
             }
@@ -95,13 +123,15 @@ impl Drop for UnreadPart {
 mod tests {
     use super::*;
 
+    const READ_TIMEOUT: Duration = Duration::from_secs(90);
+
     #[tokio::test(start_paused = true)]
     async fn connection_stalls_when_a_part_is_not_read_in_time() {
         let connection = Connection::new(Ipv4Addr::LOCALHOST.into());
         let start = Instant::now();
         let stalled = tokio::spawn({
             let connection = Arc::clone(&connection);
-            async move { connection.stalled().await }
+            async move { connection.stalled(READ_TIMEOUT).await }
         });
         for _ in 0..10 {
             let part = connection.begin_wait();
@@ -112,6 +142,19 @@ mod tests {
         let _part = connection.begin_wait();
         stalled.await.unwrap();
         assert_eq!(start.elapsed().as_secs(), READ_TIMEOUT.as_secs() * 6);
+    }
+
+    #[test]
+    fn open_connections_are_limited_for_each_address() {
+        let open = OpenConnections::new(2);
+        let enter = |address: &str| open.enter(&Connection::new(address.parse().unwrap()));
+        let first = enter("2001:db8::1");
+        let second = enter("2001:db8::2");
+        assert!(first.is_some() && second.is_some());
+        assert!(enter("2001:db8::3").is_none());
+        assert!(enter("2001:db8:0:1::1").is_some(), "another network");
+        drop(first);
+        assert!(enter("2001:db8::3").is_some());
     }
 
     #[test]

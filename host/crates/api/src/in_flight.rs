@@ -328,7 +328,10 @@ mod tests {
                 Err(error) => last = Some(error),
             }
         }
-        assert_eq!((unread.len(), last.unwrap().kind()), (8, ErrorKind::Unavailable));
+        let refusal = last.unwrap();
+        assert_eq!((unread.len(), refusal.kind()), (8, ErrorKind::Unavailable));
+        let message = refusal.message();
+        assert!(message.contains("of all callers without a key may have 134217728 bytes"), "{message}");
         request(&budget, &connection(1), &ctx(TenantId::generate(), Some("a"))).unwrap();
     }
 

@@ -122,7 +122,7 @@ pub(crate) struct ResponseBody<B> {
     rest: Bytes,
     in_flight: InFlight,
     /// Present while the connection does not ask for the next part, though there may be one.
-    _wait: Option<UnreadPart>,
+    wait: Option<UnreadPart>,
 }
 
 /// A part of a response in the buffers of the connection, which drops it when it is sent.
@@ -147,13 +147,13 @@ impl Drop for Part {
 impl<B> ResponseBody<B> {
     pub(crate) fn new(inner: B, in_flight: InFlight) -> Self {
         let wait = Some(in_flight.connection().begin_wait());
-        Self { inner, rest: Bytes::new(), in_flight, _wait: wait }
+        Self { inner, rest: Bytes::new(), in_flight, wait }
     }
 
     fn next_part(&mut self) -> Bytes {
         let data = self.rest.split_to(self.rest.len().min(PART));
         let connection = self.in_flight.connection();
-        self._wait = Some(connection.begin_wait());
+        self.wait = Some(connection.begin_wait());
         Bytes::from_owner(Part { data, in_flight: self.in_flight.clone(), _wait: connection.begin_wait() })
     }
 }
@@ -172,7 +172,7 @@ where
         let this = &mut *self;
         if this.rest.is_empty() {
             // Until the inner body has data, the client does not wait.
-            this._wait = None;
+            this.wait.take();
             match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => return Poll::Ready(Some(Ok(Frame::data(data)))),
@@ -204,11 +204,13 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures_util::FutureExt as _;
     use http_body_util::{BodyExt as _, Full};
 
     use super::*;
-    use crate::connection::{Connection, READ_TIMEOUT};
+    use crate::connection::Connection;
     use crate::in_flight::{ByteBudget, MAX_PUBLIC_REQUEST};
 
     fn message(length: usize) -> Vec<u8> {
@@ -279,10 +281,11 @@ mod tests {
         let last = parts.pop();
         parts.clear();
         other.respond(10 << 20).unwrap_err();
-        tokio::time::sleep(READ_TIMEOUT).await;
-        connection.stalled().now_or_never().unwrap();
+        let timeout = Duration::from_secs(90);
+        tokio::time::sleep(timeout).await;
+        connection.stalled(timeout).now_or_never().unwrap();
         drop(last);
         other.respond(10 << 20).unwrap();
-        assert!(connection.stalled().now_or_never().is_none());
+        assert!(connection.stalled(timeout).now_or_never().is_none());
     }
 }

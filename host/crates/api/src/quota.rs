@@ -19,7 +19,7 @@ pub(crate) enum Scope {
     PublicTenant(TenantId),
     /// A key.
     Key(KeyId),
-    /// The callers without a key at an address.
+    /// The callers without a key at an address, or the connections of an address.
     Address(IpAddr),
     /// A connection, by its place in memory.
     Connection(usize),
@@ -37,7 +37,7 @@ pub(crate) struct Share {
     used: usize,
 }
 
-/// A scope whose limit does not allow an increase.
+/// A scope that may not grow, and what it may have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Exceeded {
     pub(crate) scope: Scope,
@@ -63,9 +63,13 @@ impl Share {
             let count = |scope: &Scope| counts.get(scope).copied().unwrap_or_default();
             for (scope, limit) in &self.limits {
                 let free = limit.saturating_sub(count(scope));
-                let group = self.group_in(scope).map(count).unwrap_or_default();
-                if added > free || group.saturating_add(added) > free {
+                if added > free {
                     return Err(Exceeded { scope: scope.clone(), limit: *limit });
+                }
+                if let Some(group) = self.group_in(scope)
+                    && count(group).saturating_add(added) > free
+                {
+                    return Err(Exceeded { scope: group.clone(), limit: free });
                 }
             }
         }
@@ -134,6 +138,21 @@ mod tests {
         other.set(17).unwrap();
         drop((one, other));
         assert!(quota.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn refusal_names_the_group_that_has_used_its_share() {
+        let quota = Quota::default();
+        let tenant = Scope::Tenant(TenantId::generate());
+        let mut public = quota.share(vec![(Scope::Host, 16), (Scope::Public, 12)]);
+        let mut other = quota.share(vec![(Scope::Host, 16), (tenant.clone(), 12)]);
+        public.set(8).unwrap();
+        assert_eq!(public.set(9).unwrap_err(), Exceeded { scope: Scope::Public, limit: 8 });
+        other.set(3).unwrap();
+        assert_eq!(public.set(9).unwrap_err(), Exceeded { scope: Scope::Public, limit: 5 });
+        other.set(4).unwrap();
+        assert_eq!(other.set(5).unwrap_err(), Exceeded { scope: tenant, limit: 4 });
+        assert_eq!(other.set(9).unwrap_err(), Exceeded { scope: Scope::Host, limit: 16 });
     }
 
     #[test]

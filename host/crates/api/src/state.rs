@@ -1,6 +1,7 @@
 //! The context of a call, for every transport: caller, tenant, request id, deadline, page, version.
 
 use std::any::Any;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tessera_core::access::Operation;
 use tessera_core::fair::{FairLimiter, FairPermit, Owner, Permits, WaitingLimits};
 use tessera_core::filter::Spec;
 use tessera_core::idempotency::IdempotencyKey;
-use tessera_core::page::{self, Keyset};
+use tessera_core::page::{self, Page};
 use tessera_core::secret::SecretKey;
 use tessera_core::tenancy::auth::Identity;
 use tessera_core::{App, Ctx, Error, ErrorKind, IfVersion, PageRequest, Principal, Result, Transport};
@@ -72,6 +73,8 @@ impl Timeouts {
 /// The headers or metadata that describe a request, as text.
 #[derive(Clone, Debug)]
 pub struct RequestHead<'a> {
+    /// The client's address; see [`Connection::address`](crate::connection::Connection::address).
+    pub address: IpAddr,
     /// `Authorization`.
     pub authorization: Option<&'a str>,
     /// `X-Tenant`.
@@ -158,7 +161,8 @@ impl ApiState {
     /// key's.
     pub async fn ctx(&self, head: &RequestHead<'_>) -> Result<Ctx> {
         let text = bearer(head.authorization)?;
-        let identity = self.app.auth.authenticate(text, head.transport, &head.request_id).await?;
+        let identity =
+            self.app.auth.authenticate(text, head.address, head.transport, &head.request_id).await?;
         self.ctx_of(identity, head).await
     }
 
@@ -168,7 +172,7 @@ impl ApiState {
             return self.ctx(head).await;
         }
         let tenant = head.tenant.map(|tenant| reject_nul("X-Tenant", tenant)).transpose()?;
-        let identity = self.app.auth.public(tenant, head.host).await?;
+        let identity = self.app.auth.public(tenant, head.host, head.address).await?;
         self.ctx_of(identity, head).await
     }
 
@@ -208,10 +212,16 @@ impl ApiState {
         })
     }
 
-    /// Returns the token of the next page; empty if this page is the last.
-    #[must_use]
-    pub fn next_token(&self, ctx: &Ctx, query: &PageQuery<'_>, next: Option<&Keyset>) -> String {
-        next.map(|after| self.tokens.seal_page(ctx.tenant, query, after)).unwrap_or_default()
+    /// Encodes the items of a page. Returns them with the token of the next page; empty if this page is the last.
+    pub fn encode_page<T, M>(
+        &self,
+        ctx: &Ctx,
+        args: &PageArgs<'_>,
+        page: Page<T>,
+        encode: impl FnMut(T) -> M,
+    ) -> (Vec<M>, String) {
+        let token = page.next.map(|after| self.tokens.seal_page(ctx.tenant, &args.query, &after));
+        (page.items.into_iter().map(encode).collect(), token.unwrap_or_default())
     }
 }
 

@@ -1,7 +1,8 @@
 //! Opaque tokens: page tokens, cursors of fact streams, and stream tokens, which open a stream without a header.
 //!
 //! Each token has a MAC. The MAC of a page token also covers the tenant and the query, that of a cursor the tenant, so
-//! a token is valid only there. Hosts with the same secret accept each other's tokens.
+//! a token is valid only there. The content is encrypted: a cursor has the number of a fact, which counts the facts of all
+//! tenants. Hosts with the same secret accept each other's tokens.
 
 use std::time::Duration;
 
@@ -147,7 +148,8 @@ fn mac(key: &[u8; 32], context: &[u8], body: &[u8]) -> blake3::Hash {
 
 fn seal(key: &[u8; 32], context: &[u8], body: &[u8]) -> String {
     let mut bytes = mac(key, context, body).as_bytes().get(..MAC_LENGTH).unwrap_or_default().to_vec();
-    bytes.extend_from_slice(body);
+    let encrypted = apply_keystream(key, &bytes, body);
+    bytes.extend(encrypted);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
@@ -156,10 +158,19 @@ fn open(key: &[u8; 32], context: &[u8], text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let (tag, body) = bytes.split_at_checked(MAC_LENGTH)?;
-    let expected = mac(key, context, body);
+    let (tag, encrypted) = bytes.split_at_checked(MAC_LENGTH)?;
+    let body = apply_keystream(key, tag, encrypted);
+    let expected = mac(key, context, &body);
     let difference = tag.iter().zip(expected.as_bytes()).fold(0_u8, |sum, (a, b)| sum | (a ^ b));
-    (difference == 0).then(|| body.to_vec())
+    (difference == 0).then_some(body)
+}
+
+/// Encrypts or decrypts the body of a token with the keystream of its MAC.
+fn apply_keystream(key: &[u8; 32], mac: &[u8], body: &[u8]) -> Vec<u8> {
+    let key = blake3::derive_key("tessera 2026 bodies of tokens", key);
+    let mut keystream = vec![0; body.len()];
+    blake3::Hasher::new_keyed(&key).update(mac).finalize_xof().fill(&mut keystream);
+    body.iter().zip(keystream).map(|(byte, key)| byte ^ key).collect()
 }
 
 fn encode(keyset: &Keyset) -> Vec<u8> {
@@ -242,6 +253,17 @@ mod tests {
         assert_eq!(tokens.open_cursor("after", tenant, &cursor).unwrap(), 7);
         assert!(tokens.open_cursor("after", TenantId::generate(), &cursor).is_err());
         assert!(tokens.open_cursor("after", tenant, "7").is_err());
+    }
+
+    #[test]
+    fn content_of_tokens_is_encrypted() {
+        let (tokens, tenant) = (tokens('a'), TenantId::generate());
+        let bytes = |seq| URL_SAFE_NO_PAD.decode(tokens.seal_cursor(tenant, seq)).unwrap();
+        let (seventh, eighth) = (bytes(7), bytes(8));
+        assert_eq!(seventh.len(), MAC_LENGTH + size_of::<Seq>());
+        assert_eq!(bytes(7), seventh, "a cursor is the same in every answer");
+        assert_ne!(seventh[MAC_LENGTH..], 7_u64.to_be_bytes());
+        assert_ne!(seventh[MAC_LENGTH..MAC_LENGTH + 7], eighth[MAC_LENGTH..MAC_LENGTH + 7]);
     }
 
     #[test]

@@ -140,19 +140,26 @@ impl Ctx {
 
     /// Refuses an operation that the principal may not carry out. Objects that it may not see are not found.
     pub fn allow(&self, operation: Operation) -> Result<()> {
-        let roles = match &self.principal {
-            Principal::System => return Ok(()),
-            Principal::Key { roles, .. } => &**roles,
-            Principal::Anonymous if operation.is_public() => return Ok(()),
-            Principal::Anonymous => return Err(Error::unauthenticated("an API key is required")),
-        };
-        if operation.is_open_to(roles) {
+        if self.allows(operation) {
             return Ok(());
         }
+        let Principal::Key { roles, .. } = &self.principal else {
+            return Err(Error::unauthenticated("an API key is required"));
+        };
         Err(match operation.hidden_from(roles) {
             Some(kind) => Error::not_found(kind.name()),
             None => Error::denied(format!("none of the key's roles may do {}", operation.name())),
         })
+    }
+
+    /// Returns whether the principal may carry out an operation.
+    #[must_use]
+    pub fn allows(&self, operation: Operation) -> bool {
+        match &self.principal {
+            Principal::System => true,
+            Principal::Key { roles, .. } => operation.is_open_to(roles),
+            Principal::Anonymous => operation.is_public(),
+        }
     }
 
     /// Returns whether the principal may read facts about objects of a kind.

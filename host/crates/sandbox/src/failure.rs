@@ -12,6 +12,22 @@ const MAX_FRAMES: usize = 32;
 /// The most bytes of a function's name: guests choose them.
 const MAX_NAME: usize = 200;
 
+/// Prefixes of the names of functions in Rust's panic machinery.
+const PANIC_PATHS: &[&str] = &[
+    "core::option::expect_failed",
+    "core::option::unwrap_failed",
+    "core::panicking::",
+    "core::result::unwrap_failed",
+    "std::panic::",
+    "std::panicking::",
+    "std::sys::backtrace::",
+    "panic_abort::",
+    "rust_begin_unwind",
+    "rust_panic",
+    "__rust_abort",
+    "__rust_start_panic",
+];
+
 /// The most bytes of a failure's message, which may repeat what the guest returned.
 const MAX_MESSAGE: usize = 2_048;
 
@@ -93,7 +109,14 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
         Some(name) => demangle(name),
         None => format!("function {}", frame.func_index()),
     };
-    backtrace.frames().iter().take(MAX_FRAMES).map(name).collect()
+    backtrace.frames().iter().map(name).filter(|name| !is_panic_frame(name)).take(MAX_FRAMES).collect()
+}
+
+/// Returns whether a function belongs to Rust's panic machinery, which says nothing about the plugin.
+fn is_panic_frame(name: &str) -> bool {
+    let path = name.trim_start_matches('<');
+    let path = path.strip_prefix("__rustc::").unwrap_or(path);
+    PANIC_PATHS.iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// Returns a function's name as in the source, cut to the kept length.
@@ -107,6 +130,24 @@ fn demangle(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_of_the_panic_machinery_are_dropped() {
+        for name in [
+            "_ZN4core9panicking9panic_fmt17h0123456789abcdefE",
+            "_ZN3std9panicking19begin_panic_handler28_$u7b$$u7b$closure$u7d$$u7d$17h0123456789abcdefE",
+            "<std::panicking::begin_panic_handler::FormatStringPayload as core::fmt::Display>::fmt",
+            "_ZN3std3sys9backtrace26__rust_end_short_backtrace17h0123456789abcdefE",
+            "_ZN4core6option13unwrap_failed17h0123456789abcdefE",
+            "_RNvCsdBezzDwma51_7___rustc17rust_begin_unwind",
+            "rust_begin_unwind",
+        ] {
+            assert!(is_panic_frame(&demangle(name)), "{name} is {}", demangle(name));
+        }
+        for name in ["hostile::misbehave", "<hostile::Hostile as Plugin>::manifest", "core::fmt::write"] {
+            assert!(!is_panic_frame(name), "{name}");
+        }
+    }
 
     #[test]
     fn names_of_functions_and_messages_are_cut() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
-use tessera_core::fair::{FairLimiter, Owner, Permits, WaitingLimits};
+use tessera_core::fair::{FairLimiter, Permits, WaitingLimits};
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
     AdmittedComponent, Call, CallLimits, Digest, Failure, FailureReason, Footprint, Manifest, Outcome,
@@ -48,7 +48,7 @@ const COMPILE_RETRY_AFTER: Duration = Duration::from_secs(5);
 const COMPILERS_BUSY: &str = "too many components are being compiled; try again later";
 
 /// Compilations that wait: 32 of a tenant.
-const WAITING_COMPILATIONS: WaitingLimits = WaitingLimits { tenants: 64, host: 64, message: COMPILERS_BUSY };
+const WAITING_COMPILATIONS: WaitingLimits = WaitingLimits { tenants: 64, host: 0, message: COMPILERS_BUSY };
 
 /// Why a call was refused for want of a place.
 const CALLS_BUSY: &str = "too many calls of the tenant's plugins are running";
@@ -56,8 +56,7 @@ const CALLS_BUSY: &str = "too many calls of the tenant's plugins are running";
 /// Why a schema was not checked.
 const SCHEMAS_BUSY: &str = "too many schemas of the tenant's plugins are being checked";
 
-/// Limits compilations: one at a time of each tenant, tenants in turn. The host's own take turns as those of one more
-/// tenant that may have all permits.
+/// Limits compilations for uploads, first calls and preparations: one at a time of each tenant, tenants in turn.
 fn compile_limiter(limit: usize) -> Arc<FairLimiter> {
     FairLimiter::new(Permits { shared: limit.max(1), tenant: 1, host: 0 }, WAITING_COMPILATIONS)
 }
@@ -73,7 +72,8 @@ pub struct Sandbox {
     pub(crate) scheduler: Scheduler,
     releases: ReleaseCache<LoadedRelease>,
     compilations: Arc<FairLimiter>,
-    /// A lock for each release that is being loaded, so that it is compiled once.
+    /// A lock for each release that is being loaded, so that it is compiled once. It is held during the wait for a turn
+    /// to compile, which delays only callers of the same release.
     loading: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
     /// Uploaded releases that are not stored yet, with their machine code if it is not in the cache.
     staged_uploads: Mutex<HashMap<Digest, Option<StagedCode>>>,
@@ -83,8 +83,7 @@ pub struct Sandbox {
 #[derive(Clone, Copy)]
 struct LoadRequest {
     digest: Digest,
-    /// `None`: the host itself.
-    tenant: Option<TenantId>,
+    tenant: TenantId,
     is_upload: bool,
     /// The end of the wait for a turn to compile.
     turn: Instant,
@@ -184,8 +183,7 @@ impl Sandbox {
         component: &Component,
         contract: Contract,
     ) -> Result<()> {
-        // The host's own work counts as that of a tenant with nothing else.
-        let tenant = request.tenant.unwrap_or_else(TenantId::generate);
+        let tenant = request.tenant;
         let deadline = request.deadline.min(Instant::now() + ADMISSION_TIME);
         let Some(_permit) = self.pool.acquire(tenant, release.footprint, deadline).await else {
             return Err(Error::unavailable(CALLS_BUSY, RETRY_AFTER));
@@ -235,8 +233,7 @@ impl Sandbox {
                 cache = None;
             }
         }
-        let owner = tenant.map_or(Owner::Host, Owner::Tenant);
-        let Ok(_permit) = self.compilations.acquire(owner, turn).await else {
+        let Ok(_permit) = self.compilations.acquire(tenant, turn).await else {
             return Err(Error::unavailable(COMPILERS_BUSY, COMPILE_RETRY_AFTER));
         };
         let code = MachineCode::new(compiler::compile(&self.config, bytes).await?);
@@ -338,7 +335,7 @@ impl Plugins for Sandbox {
         // Of the time beyond that of compiling, half is for the wait before it and half for the calls after it.
         let slack = deadline.saturating_duration_since(begun).saturating_sub(self.config.compile_time);
         let turn = begun + slack / 2;
-        let request = LoadRequest { digest, tenant: Some(tenant), is_upload: true, turn, deadline };
+        let request = LoadRequest { digest, tenant, is_upload: true, turn, deadline };
         let release = self.get_or_load(request, Box::pin(std::future::ready(Ok(component)))).await?;
         let manifest = self.describe((tenant, digest), &release, deadline).await?;
         let check = || manifest_check::check(&manifest).map(|()| manifest);
@@ -363,7 +360,7 @@ impl Plugins for Sandbox {
 
     async fn prepare(
         &self,
-        tenant: Option<TenantId>,
+        tenant: TenantId,
         digest: Digest,
         source: ComponentSource<'_>,
         deadline: Instant,

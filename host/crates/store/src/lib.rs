@@ -36,7 +36,7 @@ pub enum StoreConfig {
     Postgres(PostgresConfig),
 }
 
-/// Address of a PostgreSQL database and the maximum number of connections.
+/// Address of a PostgreSQL database and the maximum number of connections, at least [`Self::MIN_CONNECTIONS`].
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {
     options: Box<PgConnectOptions>,
@@ -61,6 +61,9 @@ pub struct PostgresAddress {
 }
 
 impl PostgresConfig {
+    /// The least maximum number of connections.
+    pub const MIN_CONNECTIONS: u32 = postgres::MIN_CONNECTIONS;
+
     /// Parses a URL: `postgres://user:password@host:port/database`. Its `sslmode` takes precedence over `ssl`.
     pub fn from_url(url: &str, ssl: bool, max_connections: u32) -> Result<Self> {
         // Without the cause, which may quote the URL with its password.

@@ -56,6 +56,24 @@ impl Row {
             id => id.strip_prefix("v2.").unwrap_or(id),
         }
     }
+
+    /// All that may name objects of the fixture.
+    pub fn text(&self) -> String {
+        let Self { path, query, body, ask, .. } = self;
+        format!("{path} {query} {body} {ask} {}", self.unnamed_objects())
+    }
+
+    /// Objects that an answer shows and no request names.
+    fn unnamed_objects(&self) -> &'static str {
+        match self.id {
+            "key.list" => "{key_id}",
+            "fact.stream" => "{project_id}",
+            "availability.stream" => "{seated_id}",
+            "event.categories" => "{event_id} {other_event_id}",
+            "signing_key.list" | "signing_key.rotate" => "{ticket_id}",
+            _ => "",
+        }
+    }
 }
 
 fn row(

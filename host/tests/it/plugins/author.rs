@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use super::guests;
 use crate::harness::{Host, ROOT_KEY};
 use crate::tracker::memory;
 
@@ -36,7 +37,7 @@ fn run(folder: &Path, command: &str, host: &Host) -> String {
         .env("PATH", format!("{}:{path}", bin.display()))
         .env("TESSERA_KEY", ROOT_KEY)
         .env("TESSERA_SERVER", format!("http://{}", host.grpc))
-        .env("CARGO_TARGET_DIR", folder.join("../target"))
+        .env("CARGO_TARGET_DIR", guests::target())
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTFLAGS")
         .stdin(Stdio::null())

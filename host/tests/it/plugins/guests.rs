@@ -44,6 +44,11 @@ fn guests() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests")
 }
 
+/// Returns cargo's target folder for crates of the template, which have the same dependencies.
+pub fn target() -> PathBuf {
+    guests().join("target")
+}
+
 /// Builds JavaScript's template for validations with a text of one of its files replaced.
 pub fn altered_guest(name: &str, file: &str, old: &str, new: &str) -> Vec<u8> {
     let (folder, _) = create(name, "javascript", "validation");
@@ -119,7 +124,7 @@ fn run(folder: &Path, command: &str) -> String {
         .args(["-ec", command])
         .current_dir(folder)
         .env("PATH", std::env::join_paths(path).unwrap())
-        .env("CARGO_TARGET_DIR", target.join("tmp/guests/target"))
+        .env("CARGO_TARGET_DIR", self::target())
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTFLAGS")
         .output()

@@ -138,9 +138,10 @@ async fn send_until_answered(
         match (status, answer["code"].as_str()) {
             (200 | 201, _) => return Some(answer),
             (409, Some("INVENTORY_EXHAUSTED")) => return None,
-            // A first attempt is still in progress, or a host is stopping.
+            // A first attempt is still in progress, or a host is stopping. Attempts in quick succession would take the
+            // machine from the first.
             (409, Some("IDEMPOTENCY_KEY_IN_FLIGHT")) | (503, _) => {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(Duration::from_millis(25)).await;
             }
             other => panic!("{path}: {other:?} {answer:#}"),
         }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tessera_proto::facts::v1 as facts;
@@ -15,6 +15,7 @@ use tessera_proto::tenancy::v1::WhoAmIRequest;
 use tessera_proto::tenancy::v1::key_service_client::KeyServiceClient;
 use tessera_proto::ticket::v1 as ticket;
 use tessera_proto::user;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_stream::StreamExt as _;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -215,23 +216,51 @@ async fn invalid_data_folder_is_reported() {
     assert!(output_text(&output).contains(&inside), "{}", output_text(&output));
 }
 
+/// Two addresses of this machine.
+const HERE: [u8; 4] = [127, 0, 0, 1];
+const ELSEWHERE: [u8; 4] = [127, 0, 0, 2];
+
+/// Connects from an address. Returns the connection if a request on it gets a response.
+async fn connect_from(source: [u8; 4], address: &str) -> Option<tokio::net::TcpStream> {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from((source, 0))).unwrap();
+    let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: host\r\n\r\n").await.ok()?;
+    let mut byte = [0];
+    let read = tokio::time::timeout(Duration::from_secs(2), stream.read(&mut byte)).await;
+    matches!(read, Ok(Ok(1))).then_some(stream)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn open_connections_are_limited_for_every_protocol() {
     let home = Home::empty(Kind::Memory).await;
-    let host = Host::start_with(&home, &[("TESSERA_MAX_CONNECTIONS", "2")]).await;
-    let address = host.http.trim_start_matches("http://").to_owned();
+    let settings = [("TESSERA_MAX_CONNECTIONS", "2"), ("TESSERA_MAX_CONNECTIONS_PER_ADDRESS", "2")];
+    let host = Host::start_with(&home, &settings).await;
+    let address = host.http.trim_start_matches("http://");
     let open = || async { socket(&host.rest(), "/v1/streams/facts").await };
     let (one, _two) = (open().await.unwrap(), open().await.unwrap());
-    let responds = |address: String| {
-        tokio::task::spawn_blocking(move || {
-            let mut stream = TcpStream::connect(address).unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-            stream.write_all(b"GET /livez HTTP/1.0\r\n\r\n").unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).is_ok() && answer.contains("200 OK")
-        })
-    };
-    assert!(!responds(address.clone()).await.unwrap(), "a third connection is served");
+    assert!(connect_from(ELSEWHERE, address).await.is_none(), "a third connection is served");
     drop(one);
-    assert!(responds(address).await.unwrap(), "a freed connection is not available");
+    assert!(connect_from(ELSEWHERE, address).await.is_some(), "a freed connection is not available");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_has_a_part_of_the_connections_of_both_listeners() {
+    let home = Home::empty(Kind::Memory).await;
+    let host = Host::start_with(&home, &[("TESSERA_MAX_CONNECTIONS", "8")]).await;
+    let (http, grpc) = (host.http.trim_start_matches("http://"), host.grpc.as_str());
+    let first = connect_from(HERE, http).await.unwrap();
+    let _second = connect_from(HERE, grpc).await.unwrap();
+    for address in [http, grpc] {
+        assert!(connect_from(HERE, address).await.is_none(), "a third connection to {address} is served");
+    }
+    assert!(host.log().contains("its address has too many"), "{}", host.log());
+    let _others =
+        [connect_from(ELSEWHERE, http).await.unwrap(), connect_from(ELSEWHERE, grpc).await.unwrap()];
+    drop(first);
+    let end = Instant::now() + Duration::from_secs(20);
+    while connect_from(HERE, http).await.is_none() {
+        assert!(Instant::now() < end, "a freed connection is not available");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -4,7 +4,8 @@ use tessera_core::tracker::{Comment, Link, Relation};
 use tessera_proto::issues::v1 as pb;
 
 use crate::convert::fact::actor;
-use crate::convert::{names, time};
+use crate::convert::names::WireEnum as _;
+use crate::convert::time;
 use crate::state::etag;
 
 /// Encodes a comment.
@@ -35,7 +36,7 @@ pub(crate) fn link(link: &Link) -> pb::Link {
     };
     pb::Link {
         issue_id: link.issue.to_string(),
-        kind: names::relation(link.relation),
+        kind: link.relation.number(),
         other_id: link.other.to_string(),
         created_at,
     }

@@ -3,7 +3,7 @@
 use tessera_core::Result;
 use tessera_core::id::ProjectId;
 use tessera_core::plugin::{
-    ChangeInstallation, Install, Installation, PluginCommand, ReleaseName, ReleaseRef, Scope,
+    ChangeInstallation, Install, Installation, OnFailure, PluginCommand, ReleaseName, ReleaseRef, Scope,
 };
 use tessera_core::tracker::OfferedCommand;
 use tessera_proto::issues::v1 as issues;
@@ -11,9 +11,10 @@ use tessera_proto::plugin::v1 as pb;
 
 use crate::convert::limits::{limits, read_limits};
 use crate::convert::mask::Mask;
+use crate::convert::names::WireEnum as _;
 use crate::convert::release::name;
 use crate::convert::scheme::machine;
-use crate::convert::{names, text, time};
+use crate::convert::{text, time};
 use crate::plugin_json::{object_text, parse_object};
 use crate::state::etag;
 
@@ -35,11 +36,11 @@ pub(crate) fn installation(installation: Installation) -> pb::Installation {
         project_id: text(installation.scope.project()),
         settings_json: installation.settings.to_string(),
         order: installation.order,
-        on_failure: names::on_failure(installation.on_failure),
+        on_failure: installation.on_failure.number(),
         grants: installation.grants.into_iter().collect(),
         limits: limits(installation.limits),
         enabled: installation.enabled,
-        hooks: installation.hooks.iter().map(|hook| names::hook(*hook)).collect(),
+        hooks: installation.hooks.iter().map(|hook| hook.number()).collect(),
         kinds: installation.kinds,
         machines: installation.machines.iter().map(|(kind, model)| (kind.clone(), machine(model))).collect(),
         commands: commands.collect(),
@@ -80,7 +81,7 @@ pub(crate) fn install(request: pb::CreateInstallationRequest) -> Result<Install>
         scope: scope(&request.project_id)?,
         settings: settings(&request.settings_json)?,
         order: request.order,
-        on_failure: names::read_on_failure("on_failure", request.on_failure)?,
+        on_failure: OnFailure::from_number("on_failure", request.on_failure)?,
         grants: request.grants.map(|grants| grants.rights),
         limits: read_limits(request.limits),
         enabled: request.enabled.unwrap_or(true),
@@ -96,7 +97,7 @@ pub(crate) fn change(request: pb::UpdateInstallationRequest) -> Result<ChangeIns
         let is_changed = if mask.is_absent() { is_set } else { mask.names(path) };
         is_changed.then_some(())
     };
-    let on_failure = names::read_on_failure("on_failure", request.on_failure)?;
+    let on_failure = OnFailure::from_number("on_failure", request.on_failure)?;
     Ok(ChangeInstallation {
         release: match field("release", request.release.is_some()) {
             Some(()) => Some(release_name(request.release)?),
@@ -162,7 +163,7 @@ mod tests {
         assert_eq!((change.order, change.settings), (None, None));
         assert_eq!((change.enabled, change.grants), (Some(false), Some(Vec::new())));
         assert_eq!(change.limits, Some(tessera_core::plugin::LimitOverrides::default()));
-        assert_eq!(change.on_failure, Some(tessera_core::plugin::OnFailure::Closed));
+        assert_eq!(change.on_failure, Some(OnFailure::Closed));
         assert_eq!(super::change(request(&["release"])).unwrap_err().faults()[0].field, "release");
         assert_eq!(super::change(request(&["plugin"])).unwrap_err().faults()[0].field, "update_mask");
     }

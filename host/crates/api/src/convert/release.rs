@@ -6,7 +6,8 @@ use tessera_proto::plugin::v1 as pb;
 
 use crate::convert::call::record;
 use crate::convert::limits::read_limits;
-use crate::convert::{names, non_empty, read_time, text, time, value};
+use crate::convert::names::WireEnum as _;
+use crate::convert::{non_empty, read_time, text, time, value};
 use crate::plugin_json::{ReplyBody, dry_run_request, object_text, parse_object};
 
 /// Encodes a release.
@@ -21,7 +22,7 @@ pub(crate) fn release(release: Release) -> pb::Release {
         version: admitted.manifest.version,
         summary: admitted.manifest.summary,
         contract: admitted.contract,
-        hooks: admitted.hooks.iter().map(|hook| names::hook(*hook)).collect(),
+        hooks: admitted.hooks.iter().map(|hook| hook.number()).collect(),
         kinds: admitted.manifest.kinds,
         needs: admitted.manifest.needs,
         settings_schema_json: admitted.manifest.settings_schema,

@@ -5,7 +5,8 @@ use tessera_core::tracker::{AssignMove, FieldDefinition, Machine, Project, Schem
 use tessera_core::{Error, Result};
 use tessera_proto::project::v1 as pb;
 
-use crate::convert::{names, value};
+use crate::convert::names::{WireEnum as _, read_category, read_field_type};
+use crate::convert::value;
 use crate::state::etag;
 
 /// Encodes the scheme of a project.
@@ -14,7 +15,7 @@ pub(crate) fn scheme(project: &Project) -> pb::Scheme {
     let scheme = project.scheme();
     let fields = scheme.fields.iter().map(|field| pb::FieldDefinition {
         name: field.name.clone(),
-        r#type: names::field_type(field.field_type),
+        r#type: field.field_type.number(),
         required: field.required,
         options: field.options.clone(),
     });
@@ -36,7 +37,7 @@ pub(crate) fn scheme(project: &Project) -> pb::Scheme {
 pub(crate) fn machine(machine: &Machine) -> pb::Machine {
     let state = |state: &State| pb::State {
         name: state.name.clone(),
-        category: names::category(state.category),
+        category: state.category.number(),
         attributes: value::encode_named(&state.attributes),
     };
     let transition = |move_: &Transition| pb::Transition {
@@ -80,7 +81,7 @@ fn read_machine(machine: Option<pb::Machine>, faults: &mut Faults) -> Machine {
     }
     let machine = machine.unwrap_or_default();
     let states = machine.states.into_iter().enumerate().filter_map(|(index, state)| {
-        let category = names::read_category(&format!("machine.states[{index}].category"), state.category);
+        let category = read_category(&format!("machine.states[{index}].category"), state.category);
         let attributes =
             value::decode_named(&format!("machine.states[{index}].attributes"), state.attributes);
         let (category, attributes) = (faults.take(category), faults.take(attributes));
@@ -103,7 +104,7 @@ fn read_machine(machine: Option<pb::Machine>, faults: &mut Faults) -> Machine {
 }
 
 fn read_field(index: usize, field: pb::FieldDefinition, faults: &mut Faults) -> Option<FieldDefinition> {
-    let field_type = names::read_field_type(&format!("fields[{index}].type"), field.r#type);
+    let field_type = read_field_type(&format!("fields[{index}].type"), field.r#type);
     let field_type = faults.take(field_type)?;
     let pb::FieldDefinition { name, required, options, .. } = field;
     Some(FieldDefinition { name, field_type, required, options })

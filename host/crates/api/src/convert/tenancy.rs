@@ -10,7 +10,8 @@ use tessera_proto::tenancy::v1 as pb;
 
 use crate::convert::limits::{limits, read_limits};
 use crate::convert::mask::Mask;
-use crate::convert::{names, non_empty, read_time, text, time};
+use crate::convert::names::{WireEnum as _, read_role};
+use crate::convert::{non_empty, read_time, text, time};
 use crate::state::etag;
 
 /// Encodes a tenant.
@@ -20,7 +21,7 @@ pub(crate) fn tenant(tenant: Tenant) -> pb::Tenant {
         id: tenant.id.to_string(),
         slug: tenant.slug,
         name: tenant.name,
-        state: names::tenant_state(tenant.state),
+        state: tenant.state.number(),
         created_at: time(tenant.created_at),
         updated_at: time(tenant.updated_at),
         etag: etag(tenant.version),
@@ -51,7 +52,7 @@ pub(crate) fn create_tenant(request: pb::CreateTenantRequest) -> CreateTenant {
 pub(crate) fn key(key: ApiKey) -> pb::Key {
     pb::Key {
         id: key.id.to_string(),
-        roles: key.roles.iter().map(|role| names::role(*role)).collect(),
+        roles: key.roles.iter().map(|role| role.number()).collect(),
         name: key.name,
         user_id: text(key.user),
         created_at: time(key.created_at),
@@ -67,7 +68,7 @@ pub(crate) fn create_key(request: pb::CreateKeyRequest) -> Result<CreateKey> {
     let mut faults = Faults::default();
     let mut roles = Vec::with_capacity(request.roles.len());
     for (index, number) in request.roles.iter().enumerate() {
-        roles.extend(faults.take(names::read_role(&format!("roles[{index}]"), *number)));
+        roles.extend(faults.take(read_role(&format!("roles[{index}]"), *number)));
     }
     let expires_at = request.expires_at.and_then(|at| faults.take(read_time("expires_at", &at)));
     faults.into_result()?;

@@ -32,7 +32,7 @@ pub(crate) fn encode(value: &Value) -> pb::Value {
         Value::Text(text) => Some(Kind::Text(text.clone())),
         Value::Integer(number) => Some(Kind::Integer(*number)),
         Value::Decimal(decimal) => Some(Kind::Decimal(decimal.as_str().to_owned())),
-        Value::Boolean(truth) => Some(Kind::Boolean(*truth)),
+        Value::Boolean(boolean) => Some(Kind::Boolean(*boolean)),
         Value::Time(at) => time(*at).map(Kind::Time),
         Value::Money(Money { amount, currency }) => {
             Some(Kind::Money(pb::Money { amount: *amount, currency: currency.clone() }))
@@ -50,7 +50,7 @@ pub(crate) fn decode(field: &str, value: pb::Value) -> Result<Value> {
         Some(Kind::Text(text)) => Value::Text(text),
         Some(Kind::Integer(number)) => Value::Integer(number),
         Some(Kind::Decimal(text)) => Value::Decimal(Decimal::parse(field, &text)?),
-        Some(Kind::Boolean(truth)) => Value::Boolean(truth),
+        Some(Kind::Boolean(boolean)) => Value::Boolean(boolean),
         Some(Kind::Time(at)) => Value::Time(read_time(field, &at)?),
         Some(Kind::Money(money)) => Value::Money(read_money(field, money)?),
         Some(Kind::Texts(texts)) => Value::Texts(texts.values),

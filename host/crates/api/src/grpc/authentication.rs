@@ -49,6 +49,7 @@ fn request_head<'a>(headers: &'a HeaderMap, trace: &'a Trace) -> RequestHead<'a>
     // A value that is not ASCII becomes text that every parser refuses.
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
     RequestHead {
+        address: trace.in_flight.connection().address(),
         authorization: text("authorization"),
         tenant: text("x-tenant"),
         host: trace.host.as_deref(),

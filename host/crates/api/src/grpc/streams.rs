@@ -20,13 +20,20 @@ use crate::subscriptions::{
 /// When a client should reconnect after its host shut down.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
-fn shutdown() -> Error {
-    let message = "the host is shutting down; reopen the stream, a stream of facts after the last cursor";
-    Error::unavailable(message, RECONNECT_AFTER)
-}
-
-fn revoked() -> Error {
-    Error::unauthenticated("the API key is no longer valid, or the tenant is suspended")
+/// Returns the elements to send; none for a heartbeat, which only confirms that the caller may still read the stream.
+fn elements<T>(next: Next<T>) -> Result<Vec<T>> {
+    match next {
+        Next::Items(items) => Ok(items),
+        Next::Heartbeat => Ok(Vec::new()),
+        Next::Shutdown => {
+            let message =
+                "the host is shutting down; reopen the stream, a stream of facts after the last cursor";
+            Err(Error::unavailable(message, RECONNECT_AFTER))
+        }
+        Next::Revoked => {
+            Err(Error::unauthenticated("the API key is no longer valid, or the tenant is suspended"))
+        }
+    }
 }
 
 /// Opens a stream of facts.
@@ -47,19 +54,14 @@ pub(super) async fn send_facts(
     // With the first cursor, a client that received no fact yet can resume here.
     to.send(facts::StreamFactsResponse { fact: None, cursor: follower.cursor() }).await?;
     loop {
-        match follower.next().await? {
-            Next::Items(facts) => {
-                for fact in facts {
-                    let cursor = follower.cursor_of(&fact);
-                    let fact = Some(convert::fact::fact(&fact, cursor.clone()));
-                    to.send(facts::StreamFactsResponse { fact, cursor }).await?;
-                }
-            }
-            Next::Heartbeat => {
-                to.send(facts::StreamFactsResponse { fact: None, cursor: follower.cursor() }).await?;
-            }
-            Next::Shutdown => return Err(shutdown()),
-            Next::Revoked => return Err(revoked()),
+        let next = follower.next().await?;
+        if matches!(next, Next::Heartbeat) {
+            to.send(facts::StreamFactsResponse { fact: None, cursor: follower.cursor() }).await?;
+        }
+        for fact in elements(next)? {
+            let cursor = follower.cursor_of(&fact);
+            let fact = Some(convert::fact::fact(&fact, cursor.clone()));
+            to.send(facts::StreamFactsResponse { fact, cursor }).await?;
         }
     }
 }
@@ -79,16 +81,8 @@ pub(super) async fn send_availability(
     to: StreamSender<tickets::StreamAvailabilityResponse>,
 ) -> Result<()> {
     loop {
-        match follower.next().await? {
-            Next::Items(updates) => {
-                for update in updates {
-                    to.send(convert::reservation::availability(follower.event, &update)).await?;
-                }
-            }
-            // A heartbeat only confirms that the caller may still read the stream.
-            Next::Heartbeat => {}
-            Next::Shutdown => return Err(shutdown()),
-            Next::Revoked => return Err(revoked()),
+        for update in elements(follower.next().await?)? {
+            to.send(convert::reservation::availability(follower.event, &update)).await?;
         }
     }
 }
@@ -108,17 +102,9 @@ pub(super) async fn send_position(
     to: StreamSender<tickets::StreamQueuePositionResponse>,
 ) -> Result<()> {
     while let Some(next) = follower.next().await? {
-        match next {
-            Next::Items(positions) => {
-                for position in positions {
-                    let booking = Some(convert::booking::booking(position));
-                    to.send(tickets::StreamQueuePositionResponse { booking }).await?;
-                }
-            }
-            // A heartbeat only confirms that the caller may still read the stream.
-            Next::Heartbeat => {}
-            Next::Shutdown => return Err(shutdown()),
-            Next::Revoked => return Err(revoked()),
+        for position in elements(next)? {
+            let booking = Some(convert::booking::booking(position));
+            to.send(tickets::StreamQueuePositionResponse { booking }).await?;
         }
     }
     Ok(())
@@ -156,17 +142,11 @@ pub(super) async fn send_project_updates(
                     None => has_requests = false,
                 }
             }
-            next = stream.follower.next() => match next? {
-                Next::Items(updates) => {
-                    for update in updates {
-                        to.send(convert::project::update(update)).await?;
-                    }
+            next = stream.follower.next() => {
+                for update in elements(next?)? {
+                    to.send(convert::project::update(update)).await?;
                 }
-                // A heartbeat only confirms that the caller may still read the stream.
-                Next::Heartbeat => {}
-                Next::Shutdown => return Err(shutdown()),
-                Next::Revoked => return Err(revoked()),
-            },
+            }
         }
     }
     Ok(())

@@ -61,8 +61,7 @@ pub(crate) async fn list(
     let scope = [event_id.as_str()];
     let page_args = listing!(request).within(&SPEC, MAX_PAGE, Operation::CheckInList, &scope);
     let page = api.app.door.list(&ctx, event, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let records = page.items.into_iter().map(record).collect();
+    let (records, next_page_token) = api.encode_page(&ctx, &page_args, page, record);
     Ok(Answer::new(pb::ListCheckInsResponse { records, next_page_token }))
 }
 

@@ -34,11 +34,8 @@ pub(crate) async fn list(
     let page_args =
         plain_page((request.page_size, &request.page_token), MAX_PAGE, Operation::CommentList, &scope);
     let page = api.app.comments.list(&ctx, issue, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListCommentsResponse {
-        comments: page.items.into_iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (comments, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
+    Ok(Answer::new(pb::ListCommentsResponse { comments, next_page_token }))
 }
 
 pub(crate) async fn update(

@@ -34,11 +34,8 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::GetEventsResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::EventList);
     let page = api.app.events.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::GetEventsResponse {
-        events: page.items.into_iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (events, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
+    Ok(Answer::new(pb::GetEventsResponse { events, next_page_token }))
 }
 
 pub(crate) async fn featured(
@@ -48,11 +45,8 @@ pub(crate) async fn featured(
 ) -> Result<Answer<pb::GetFeaturedEventsResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::EventFeatured);
     let page = api.app.events.featured(&ctx, api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::GetFeaturedEventsResponse {
-        events: page.items.into_iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (events, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
+    Ok(Answer::new(pb::GetFeaturedEventsResponse { events, next_page_token }))
 }
 
 pub(crate) async fn categories(

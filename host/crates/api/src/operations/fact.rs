@@ -23,7 +23,6 @@ pub(crate) async fn audit(
 ) -> Result<Answer<pb::ListAuditResponse>> {
     let page_args = listing!(request, &request.filter, "").of(&SPEC, MAX_PAGE, Operation::AuditList);
     let page = api.app.facts.audit(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let facts = page.items.iter().map(|item| encode(&api, &ctx, item)).collect();
+    let (facts, next_page_token) = api.encode_page(&ctx, &page_args, page, |item| encode(&api, &ctx, &item));
     Ok(Answer::new(pb::ListAuditResponse { facts, next_page_token }))
 }

@@ -44,8 +44,7 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListInstallationsResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::InstallationList);
     let page = api.app.installations.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let installations = page.items.into_iter().map(encode).collect();
+    let (installations, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
     Ok(Answer::new(pb::ListInstallationsResponse { installations, next_page_token }))
 }
 

@@ -145,9 +145,6 @@ pub(crate) async fn list_seats(
     let page_args =
         listing!(request, &request.filter, "").within(&SPEC, MAX_PAGE, Operation::SeatList, &scope);
     let page = api.app.supplies.seats(&ctx, id, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListSeatsResponse {
-        seats: page.items.into_iter().map(seat).collect(),
-        next_page_token,
-    }))
+    let (seats, next_page_token) = api.encode_page(&ctx, &page_args, page, seat);
+    Ok(Answer::new(pb::ListSeatsResponse { seats, next_page_token }))
 }

@@ -78,11 +78,8 @@ pub(crate) async fn list(
     let filter = combined_filter(&ctx, &request)?;
     let page_args = listing!(request, &filter, &request.order_by).of(&SPEC, MAX_PAGE, Operation::IssueList);
     let page = api.app.issues.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListIssuesResponse {
-        issues: page.items.into_iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (issues, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
+    Ok(Answer::new(pb::ListIssuesResponse { issues, next_page_token }))
 }
 
 /// Combines the filter of a list with the filter fields of the request.
@@ -134,7 +131,7 @@ pub(crate) async fn history(
     let position = (request.page_size, request.page_token.as_str());
     let page_args = plain_page(position, MAX_HISTORY_PAGE, Operation::IssueHistory, &scope);
     let page = api.app.issues.history(&ctx, id, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let facts = page.items.iter().map(|item| fact::encode(&api, &ctx, item)).collect();
+    let (facts, next_page_token) =
+        api.encode_page(&ctx, &page_args, page, |item| fact::encode(&api, &ctx, &item));
     Ok(Answer::new(pb::ListHistoryResponse { facts, next_page_token }))
 }

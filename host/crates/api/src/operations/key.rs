@@ -6,8 +6,9 @@ use tessera_core::tenancy::key::{MAX_PAGE, SPEC};
 use tessera_core::{Ctx, Principal, Result};
 use tessera_proto::tenancy::v1 as pb;
 
+use crate::convert::names::WireEnum as _;
 use crate::convert::tenancy::{create_key, key as encode};
-use crate::convert::{names, text};
+use crate::convert::text;
 use crate::operations::{Answer, Api, listing};
 use crate::state::reject_nul;
 
@@ -39,11 +40,8 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListKeysResponse>> {
     let page_args = listing!(request, &request.filter, "").of(&SPEC, MAX_PAGE, Operation::KeyList);
     let page = api.app.keys.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListKeysResponse {
-        keys: page.items.into_iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (keys, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
+    Ok(Answer::new(pb::ListKeysResponse { keys, next_page_token }))
 }
 
 pub(crate) async fn revoke(
@@ -61,7 +59,7 @@ pub(crate) async fn who_am_i(api: Api, ctx: Ctx, _: pb::WhoAmIRequest) -> Result
     let tenant = api.app.tenants.get(&ctx, &ctx.tenant.to_string()).await?;
     let (key_id, roles) = match &ctx.principal {
         Principal::Key { id, roles, .. } => {
-            (id.to_string(), roles.iter().map(|role| names::role(*role)).collect())
+            (id.to_string(), roles.iter().map(|role| role.number()).collect())
         }
         Principal::System | Principal::Anonymous => (String::new(), Vec::new()),
     };

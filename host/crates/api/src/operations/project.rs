@@ -52,11 +52,8 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListProjectsResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::ProjectList);
     let page = api.app.projects.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListProjectsResponse {
-        projects: page.items.into_iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (projects, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
+    Ok(Answer::new(pb::ListProjectsResponse { projects, next_page_token }))
 }
 
 pub(crate) async fn add_issue(

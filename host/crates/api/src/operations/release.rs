@@ -34,11 +34,8 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListReleasesResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::ReleaseList);
     let page = api.app.releases.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListReleasesResponse {
-        releases: page.items.into_iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (releases, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
+    Ok(Answer::new(pb::ListReleasesResponse { releases, next_page_token }))
 }
 
 pub(crate) async fn delete(

@@ -84,11 +84,9 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListReservationsResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::ReservationList);
     let page = api.app.reservations.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListReservationsResponse {
-        reservations: page.items.iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (reservations, next_page_token) =
+        api.encode_page(&ctx, &page_args, page, |reservation| encode(&reservation));
+    Ok(Answer::new(pb::ListReservationsResponse { reservations, next_page_token }))
 }
 
 pub(crate) async fn available_tickets(

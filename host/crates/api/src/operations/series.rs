@@ -34,11 +34,8 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListSeriesResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::SeriesList);
     let page = api.app.series.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListSeriesResponse {
-        series: page.items.into_iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (series, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
+    Ok(Answer::new(pb::ListSeriesResponse { series, next_page_token }))
 }
 
 pub(crate) async fn update(

@@ -38,11 +38,8 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListTenantsResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::TenantList);
     let page = api.app.tenants.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListTenantsResponse {
-        tenants: page.items.into_iter().map(encode).collect(),
-        next_page_token,
-    }))
+    let (tenants, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
+    Ok(Answer::new(pb::ListTenantsResponse { tenants, next_page_token }))
 }
 
 pub(crate) async fn update(

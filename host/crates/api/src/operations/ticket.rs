@@ -66,8 +66,8 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListTicketsResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::TicketList);
     let page = api.app.tickets.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let tickets = page.items.into_iter().map(|(ticket, code)| encode(ticket, code)).collect();
+    let (tickets, next_page_token) =
+        api.encode_page(&ctx, &page_args, page, |(ticket, code)| encode(ticket, code));
     Ok(Answer::new(pb::ListTicketsResponse { tickets, next_page_token }))
 }
 
@@ -116,8 +116,7 @@ pub(crate) async fn revoked(
         &scope,
     );
     let page = api.app.tickets.revoked(&ctx, event, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let revoked_codes = page.items.into_iter().map(encode_revoked_code).collect();
+    let (revoked_codes, next_page_token) = api.encode_page(&ctx, &page_args, page, encode_revoked_code);
     Ok(Answer::new(pb::ListRevokedCodesResponse { revoked_codes, next_page_token }))
 }
 

@@ -47,10 +47,8 @@ pub(crate) async fn list(
     let scope = [event_id.as_str()];
     let page_args = plain_page((size, &request.page_token), MAX_PAGE, Operation::TicketTypeList, &scope);
     let page = api.app.ticket_types.list(&ctx, event, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let ticket_types = page.items.into_iter();
-    let ticket_types =
-        ticket_types.map(|(ticket_type, stock)| encode(ticket_type, stock.available)).collect();
+    let (ticket_types, next_page_token) =
+        api.encode_page(&ctx, &page_args, page, |(ticket_type, stock)| encode(ticket_type, stock.available));
     Ok(Answer::new(pb::GetTicketTypesResponse { ticket_types, next_page_token }))
 }
 

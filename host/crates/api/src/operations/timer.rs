@@ -24,8 +24,7 @@ pub(crate) async fn list(
     let scope = [installation_id.as_str()];
     let page_args = listing!(request).within(&SPEC, MAX_PAGE, Operation::TimerList, &scope);
     let page = api.app.timers.list(&ctx, id, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let timers = page.items.into_iter().map(timer).collect();
+    let (timers, next_page_token) = api.encode_page(&ctx, &page_args, page, timer);
     Ok(Answer::new(pb::ListInstallationTimersResponse { timers, next_page_token }))
 }
 

@@ -55,9 +55,6 @@ pub(crate) async fn list(
 ) -> Result<Answer<pb::ListUsersResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::UserList);
     let page = api.app.users.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    Ok(Answer::new(pb::ListUsersResponse {
-        users: page.items.into_iter().map(user_v1).collect(),
-        next_page_token,
-    }))
+    let (users, next_page_token) = api.encode_page(&ctx, &page_args, page, user_v1);
+    Ok(Answer::new(pb::ListUsersResponse { users, next_page_token }))
 }

@@ -35,7 +35,7 @@ fn faults_have_field_value_and_expected_type() {
         ),
         (
             refusal::<CreateTicketTypeRequest>(r#"{"valid_from":"soon"}"#),
-            format!("valid_from {}", tessera_proto::json::NOT_A_TIME),
+            format!("valid_from {}", tessera_proto::json::INVALID_TIME),
         ),
         (refusal::<ReserveTicketsRequest>(r#"{"quantity":"two"}"#), format!("quantity is a text; {integer}")),
         (

@@ -70,6 +70,7 @@ fn text(value: &HeaderValue) -> &str {
 /// Returns the headers that identify the caller.
 pub(super) fn request_head<'a>(headers: &'a HeaderMap, trace: &Trace) -> RequestHead<'a> {
     RequestHead {
+        address: trace.address(),
         authorization: header(headers, AUTHORIZATION),
         tenant: header(headers, "x-tenant"),
         host: header(headers, HOST),

@@ -2,6 +2,7 @@
 //!
 //! Never logged: bodies, headers, queries, client addresses, keys.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -62,6 +63,12 @@ impl Trace {
     #[must_use]
     pub(crate) fn request_id(&self) -> Arc<str> {
         Arc::clone(&self.request_id)
+    }
+
+    /// The client's address, as callers share limits by it.
+    #[must_use]
+    pub(crate) fn address(&self) -> IpAddr {
+        self.in_flight.connection().address()
     }
 
     /// Returns whether the request uploads a component.

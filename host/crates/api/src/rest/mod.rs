@@ -48,7 +48,7 @@ pub fn router(api: Arc<ApiState>, max_body: usize) -> Router {
         }
     }
     let router = router
-        .merge(openapi::pages(&openapi::document(&documented)))
+        .merge(openapi::pages(documented))
         .fallback(|| async { Problem::no_route() })
         .layer(DefaultBodyLimit::max(max_body))
         .layer(from_fn_with_state(rest.clone(), middleware::handle))

@@ -3,7 +3,7 @@
 mod operation;
 mod schema;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
@@ -22,7 +22,7 @@ use crate::rest::state::Rest;
 use crate::rest::streams::StreamToken;
 
 /// Builds the document of all routes, each with its tag.
-pub(super) fn document(routes: &[(&'static str, Arc<Route>)]) -> OpenApi {
+fn document(routes: &[(&'static str, Arc<Route>)]) -> OpenApi {
     let protos = Protos::load();
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -67,18 +67,19 @@ fn info() -> utoipa::openapi::Info {
         .build()
 }
 
-/// Serves `/openapi.json`, and `/docs` from files in the binary.
-pub(super) fn pages(api: &OpenApi) -> Router<Rest> {
-    let json: Arc<str> = api.to_json().unwrap_or_default().into();
-    let document = move || {
+/// Serves `/openapi.json`, and `/docs` from files in the binary. The document is built when it is first requested, so that
+/// no start takes the time.
+pub(super) fn pages(routes: Vec<(&'static str, Arc<Route>)>) -> Router<Rest> {
+    let json = Arc::new(LazyLock::new(move || document(&routes).to_json().unwrap_or_default()));
+    let page = move || {
         let json = Arc::clone(&json);
         async move {
             let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
-            (headers, json.to_string()).into_response()
+            (headers, String::clone(&json)).into_response()
         }
     };
     let pages: Router<Rest> = SwaggerUi::new("/docs").config(Config::from("/openapi.json")).into();
-    pages.route("/openapi.json", routing::get(document))
+    pages.route("/openapi.json", routing::get(page))
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl App {
         self.preloader.prepare(time).await
     }
 
-    /// Returns the number of releases that are being prepared: installed ones, and uploads of other hosts.
+    /// Returns the number of releases of active installations that are not prepared yet.
     #[must_use]
     pub fn pending_releases(&self) -> usize {
         self.preloader.pending()

@@ -13,11 +13,14 @@ use tokio_util::task::TaskTracker;
 use crate::error::Result;
 use crate::fair::WorkLimiter;
 use crate::id::TenantId;
-use crate::ports::{DueWork, Store};
+use crate::ports::{DueWork, Store, TenantPage};
 
 /// The most tasks of one kind of work. Each reads from the store before its items wait for their turns; the kinds that
 /// read as the host, holds and purges, take at most half of the host's places there.
 const MAX_TASKS: usize = 256;
+
+/// How many tenants are examined in one read of the store.
+const PAGE: u32 = 256;
 
 /// The lease under which one host at a time does the work.
 pub(super) struct Lease {
@@ -70,17 +73,18 @@ impl Schedule {
     {
         let mut tasks = Tasks::new(self.work, self.at_once, MAX_TASKS, stop);
         while !stop.is_cancelled() {
-            let due = self.due(store.as_ref()).await.unwrap_or_else(|error| {
+            let read = |after| self.page(store.as_ref(), after);
+            let all_started = tasks.start_all(read, self.interval, round.clone()).await;
+            let all_started = all_started.unwrap_or_else(|error| {
                 tracing::warn!(?error, work = ?self.work, "background work not found; retrying");
-                Vec::new()
+                true
             });
-            let started = async {
-                tasks.start(due, round.clone()).await;
-                woken(wake).await;
-            };
+            if !all_started {
+                continue;
+            }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = started => {}
+                () = woken(wake) => {}
                 () = tokio::time::sleep(self.interval) => {}
             }
         }
@@ -88,16 +92,16 @@ impl Schedule {
         tasks.running.wait().await;
     }
 
-    /// Returns the tenants with work, if this host is to do it.
-    async fn due(&self, store: &dyn Store) -> Result<Vec<TenantId>> {
-        let tenants = store.tenants_with(self.work).await?;
-        // Only with work to do, so that an idle host writes nothing.
-        if let Some(Lease { name, holder, span }) = &self.lease
-            && (tenants.is_empty() || !store.lease(name, holder, *span).await?)
-        {
-            return Ok(Vec::new());
+    /// Returns the next page of tenants with work; `None` if there is no work, or another host does it.
+    async fn page(&self, store: &dyn Store, after: Option<TenantId>) -> Result<Option<TenantPage>> {
+        if let Some(Lease { name, holder, span }) = &self.lease {
+            // The lease is taken only if any tenant may have work, so that an idle host writes nothing.
+            let first = store.tenants_with(self.work, None, 1).await?;
+            if first.next.is_none() || !store.lease(name, holder, *span).await? {
+                return Ok(None);
+            }
         }
-        Ok(tenants)
+        store.tenants_with(self.work, after, PAGE).await.map(Some)
     }
 }
 
@@ -119,15 +123,42 @@ impl Tasks {
         }
     }
 
-    /// Starts the tasks of ordered tenants, as slots become free, beginning after the tenant that was started last.
-    /// Cancel safe.
-    async fn start<F, R>(&mut self, mut tenants: Vec<TenantId>, round: F)
+    /// Reads all pages of tenants, beginning after the tenant that was started last, and starts their tasks as slots
+    /// become free. Returns false if it has waited for slots for so long that the tenants should be read again.
+    async fn start_all<P, Q, F, R>(&mut self, read: P, max_wait: Duration, round: F) -> Result<bool>
+    where
+        P: Fn(Option<TenantId>) -> Q,
+        Q: Future<Output = Result<Option<TenantPage>>>,
+        F: Fn(TenantId, Arc<WorkLimiter>) -> R + Clone + Send + 'static,
+        R: Future<Output = Result<bool>> + Send,
+    {
+        let first = self.last;
+        let (mut after, mut is_second_part) = (first, false);
+        while let Some(page) = read(after).await? {
+            let stop = self.stop.clone();
+            let started = self.start(page.tenants, round.clone());
+            let started = stop.run_until_cancelled(tokio::time::timeout(max_wait, started)).await;
+            if !matches!(started, Some(Ok(()))) {
+                return Ok(false);
+            }
+            match page.next {
+                Some(next) if is_second_part && Some(next) >= first => break,
+                None if is_second_part || first.is_none() => break,
+                // The tenants up to the first one are left.
+                None => is_second_part = true,
+                Some(_) => {}
+            }
+            after = page.next;
+        }
+        Ok(true)
+    }
+
+    /// Starts the tasks of tenants as slots become free. Cancel safe.
+    async fn start<F, R>(&mut self, tenants: Vec<TenantId>, round: F)
     where
         F: Fn(TenantId, Arc<WorkLimiter>) -> R + Clone + Send + 'static,
         R: Future<Output = Result<bool>> + Send,
     {
-        let next = tenants.partition_point(|tenant| Some(*tenant) <= self.last);
-        tenants.rotate_left(next);
         for tenant in tenants {
             let Some(guard) = BusyGuard::enter(&self.busy, tenant) else { continue };
             let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
@@ -202,9 +233,16 @@ mod tests {
                 Ok(true)
             }
         };
-        for _ in 0..8 {
-            let look_up = tasks.start(tenants.clone(), round.clone());
-            let _ = tokio::time::timeout(Duration::from_millis(1_700), look_up).await;
+        // Pages of two.
+        let read = |after| {
+            let rest: Vec<_> = tenants.iter().copied().filter(|tenant| Some(*tenant) > after).collect();
+            let next = rest.get(1).copied();
+            let page = TenantPage { tenants: rest.into_iter().take(2).collect(), next };
+            std::future::ready(Ok(Some(page)))
+        };
+        for _ in 0..12 {
+            let max_wait = Duration::from_millis(700);
+            assert!(!tasks.start_all(read, max_wait, round.clone()).await.unwrap());
             assert!(tasks.running.len() <= 2, "{} tasks", tasks.running.len());
         }
         let rounds = rounds.lock().unwrap().clone();

@@ -67,25 +67,41 @@ impl CachedReads {
 
     /// Returns a tenant by id or slug.
     pub async fn tenant(&self, id_or_slug: &str) -> Result<Option<Arc<Tenant>>> {
-        let cache_key = CacheKey::Tenant(id_or_slug.to_owned());
-        if let Some(Cached::Tenant(tenant)) = self.cache.get(&cache_key) {
+        if let Some(tenant) = self.cached_tenant(id_or_slug) {
             return Ok(Some(tenant));
         }
         let since = self.clock();
         let tenant = lookup::tenant(&*self.store, id_or_slug).await?.map(Arc::new);
+        let cache_key = CacheKey::Tenant(id_or_slug.to_owned());
         self.fill(cache_key, tenant.clone().map(Cached::Tenant), since);
         Ok(tenant)
     }
 
+    /// Returns a tenant by id or slug if it is cached.
+    pub fn cached_tenant(&self, id_or_slug: &str) -> Option<Arc<Tenant>> {
+        match self.cache.get(&CacheKey::Tenant(id_or_slug.to_owned())) {
+            Some(Cached::Tenant(tenant)) => Some(tenant),
+            Some(_) | None => None,
+        }
+    }
+
     /// Returns the host's tenant, if it has only one.
     pub async fn only_tenant(&self) -> Result<Option<Arc<Tenant>>> {
-        if let Some(Cached::OnlyTenant(tenant)) = self.cache.get(&CacheKey::OnlyTenant) {
+        if let Some(tenant) = self.cached_only_tenant() {
             return Ok(tenant);
         }
         let since = self.clock();
         let tenant = lookup::only_tenant(&*self.store).await?.map(Arc::new);
         self.fill(CacheKey::OnlyTenant, Some(Cached::OnlyTenant(tenant.clone())), since);
         Ok(tenant)
+    }
+
+    /// Returns the host's tenant, if it has only one, and if this is cached.
+    pub fn cached_only_tenant(&self) -> Option<Option<Arc<Tenant>>> {
+        match self.cache.get(&CacheKey::OnlyTenant) {
+            Some(Cached::OnlyTenant(tenant)) => Some(tenant),
+            Some(_) | None => None,
+        }
     }
 
     /// Returns a user.

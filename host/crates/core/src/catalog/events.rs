@@ -163,7 +163,7 @@ impl Events {
         let decide = || async {
             let event = self.found(ctx, id).await?;
             ctx.check_version(event.version)?;
-            for pool in self.store.pools(ctx.tenant, id).await? {
+            for pool in self.store.pools(ctx.tenant, &[id]).await? {
                 pool.check_unused("EVENT_HAS_SALES")?;
             }
             let changes = diff(Some(&event), None);

@@ -71,7 +71,7 @@ impl TicketTypes {
         ctx.allow(Operation::TicketTypeGet)?;
         let ticket_type = self.found(ctx, id).await?;
         self.visible(ctx, ticket_type.event).await.map_err(|_| Error::not_found("ticket-type"))?;
-        let pools = self.store.pools(ctx.tenant, ticket_type.event).await?;
+        let pools = self.store.pools(ctx.tenant, &[ticket_type.event]).await?;
         let remaining = Remaining::of(ticket_type.id, &ticket_type.attributes.pools, &pools);
         Ok((ticket_type, remaining))
     }
@@ -91,7 +91,7 @@ impl TicketTypes {
         let mut events: Vec<_> = page.items.iter().map(|ticket_type| ticket_type.event).collect();
         // The page is sorted by event.
         events.dedup();
-        let pools = self.store.pools_of(ctx.tenant, &events).await?;
+        let pools = self.store.pools(ctx.tenant, &events).await?;
         Ok(page.map(|ticket_type| {
             let of_event = pools.iter().filter(|pool| pool.event == ticket_type.event);
             let remaining = Remaining::of(ticket_type.id, &ticket_type.attributes.pools, of_event);

@@ -16,7 +16,7 @@ use crate::fair::{Owner, WaitingLimits};
 pub struct Permits {
     /// The permits that all tenants share.
     pub shared: usize,
-    /// The most of them that one tenant has.
+    /// The most of them that one tenant, or one address, has.
     pub tenant: usize,
     /// Further permits, for the host only. The host may have any permit that is free.
     pub host: usize,
@@ -234,6 +234,28 @@ mod tests {
         drop(running);
         drop(given);
         assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Ok(_))));
+    }
+
+    #[tokio::test]
+    async fn flood_from_one_address_leaves_others_permits_and_places() {
+        let limiter = limiter(3, 2, 0);
+        let address = |number: u8| Owner::Address([10, 0, 0, number].into());
+        let _running = [
+            limiter.acquire(address(1), later()).await.unwrap(),
+            limiter.acquire(address(1), later()).await.unwrap(),
+        ];
+        let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(limiter.acquire(address(1), later()))).collect();
+        for wait in &mut waiting {
+            assert!(poll(wait.as_mut()).is_pending());
+        }
+        assert!(limiter.acquire(address(1), later()).await.is_err());
+        let others = limiter.acquire(address(2), later()).await.unwrap();
+        let mut third = pin!(limiter.acquire(address(3), later()));
+        assert!(poll(third.as_mut()).is_pending());
+        drop(others);
+        assert!(matches!(poll(third.as_mut()), Poll::Ready(Ok(_))));
+        drop(waiting);
+        assert_eq!(limiter.lock().running.owners.keys().collect::<Vec<_>>(), [&address(1)]);
     }
 
     #[tokio::test(start_paused = true)]

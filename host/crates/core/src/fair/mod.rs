@@ -1,4 +1,5 @@
-//! Fair sharing between tenants: bounded waiting places for each tenant, and turns.
+//! Fair sharing between tenants: bounded waiting places for each tenant, and turns. Callers whose tenant is not known
+//! yet share by address.
 //!
 //! The writer, the connections of a store, requests, compilations and background work all wait in a queue or a limiter of
 //! this module, so that one tenant's backlog neither delays another tenant nor takes the places of the host's own work.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -24,7 +25,9 @@ pub enum Owner {
     Tenant(TenantId),
     /// Callers of a tenant without a key. They do not take the places of those with one.
     Public(TenantId),
-    /// Callers whose tenant is not known yet. They share the places and permits of one tenant.
+    /// Callers at an address (of an IPv6 address, its network of 64 bits) whose tenant is not known yet.
+    Address(IpAddr),
+    /// All callers whose tenant is not known yet. They share the places and permits of one tenant.
     Unidentified,
 }
 
@@ -37,8 +40,8 @@ impl From<TenantId> for Owner {
 /// Limits of waiting entries.
 #[derive(Clone, Copy, Debug)]
 pub struct WaitingLimits {
-    /// The most entries of all tenants together. A tenant may add one while more places are free than it has, so that
-    /// one tenant has at most half of them, and a tenant that has none finds one.
+    /// The most entries of all tenants and addresses together. A tenant may add one while more places are free than it
+    /// has, so that one tenant has at most half of them, and a tenant that has none finds one.
     pub tenants: usize,
     /// The most entries of the host, beside those of the tenants.
     pub host: usize,
@@ -80,7 +83,7 @@ impl Places {
         let taken = self.taken(owner);
         let is_free = match owner {
             Owner::Host => taken < self.limits.host,
-            Owner::Tenant(_) | Owner::Public(_) | Owner::Unidentified => {
+            Owner::Tenant(_) | Owner::Public(_) | Owner::Address(_) | Owner::Unidentified => {
                 taken < self.limits.tenants - self.tenants
             }
         };

@@ -145,6 +145,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn newcomers_do_not_delay_a_second_turn() {
+        let (staying, queue) = (tenant(), queue(64));
+        queue.push(staying, 1, "s1").unwrap();
+        queue.push(staying, 1, "s2").unwrap();
+        queue.push(tenant(), 1, "n1").unwrap();
+        assert_eq!(queue.pop(2, ALL).await.unwrap(), ["s1", "n1"]);
+        queue.push(tenant(), 1, "n2").unwrap();
+        queue.push(tenant(), 1, "n3").unwrap();
+        assert_eq!(queue.pop(9, ALL).await.unwrap(), ["s2", "n2", "n3"]);
+    }
+
+    #[tokio::test]
     async fn entries_of_one_pop_are_limited_by_cost() {
         let queue = queue(64);
         let tenant = tenant();

@@ -125,7 +125,7 @@ impl Availability {
     ) -> Result<AvailableTypes> {
         ctx.allow(Operation::AvailabilityList)?;
         let sells = check_sells(&self.visible(ctx, event).await?, ctx.now).is_ok();
-        let pools = self.store.pools(ctx.tenant, event).await?;
+        let pools = self.store.pools(ctx.tenant, &[event]).await?;
         let mut available = Vec::new();
         let types = if sells { self.store.ticket_types(ctx.tenant, event).await? } else { Vec::new() };
         for candidate in types {
@@ -150,7 +150,7 @@ impl Availability {
         let ticket_type = self.store.ticket_type(ctx.tenant, id).await?;
         let ticket_type = ticket_type.filter(|ticket_type| ticket_type.event == event);
         let ticket_type = ticket_type.ok_or_else(|| Error::not_found("ticket-type"))?;
-        let pools = self.store.pools(ctx.tenant, event).await?;
+        let pools = self.store.pools(ctx.tenant, &[event]).await?;
         let remaining = Remaining::of(id, &ticket_type.attributes.pools, &pools);
         Ok((ticket_type, remaining))
     }

@@ -198,7 +198,7 @@ impl AvailabilityStreams {
     async fn read(&self, (tenant, event): Key) -> Result<EventAvailability> {
         let record = self.store.event(tenant, event).await?;
         let types = self.store.ticket_types(tenant, event).await?;
-        let pools = self.store.pools(tenant, event).await?;
+        let pools = self.store.pools(tenant, &[event]).await?;
         let of_type = |ticket_type: &TicketType| {
             let remaining = Remaining::of(ticket_type.id, &ticket_type.attributes.pools, &pools);
             TypeAvailability {

@@ -29,7 +29,7 @@ impl Supplies {
     pub async fn levels(&self, ctx: &Ctx, event: EventId) -> Result<Vec<Pool>> {
         ctx.allow(Operation::InventoryGet)?;
         self.check_event(ctx, event).await?;
-        self.store.pools(ctx.tenant, event).await
+        self.store.pools(ctx.tenant, &[event]).await
     }
 
     /// Creates a pool that several ticket types may use.
@@ -37,7 +37,7 @@ impl Supplies {
         let decide = || async {
             let parent = self.store.event(ctx.tenant, event).await?;
             let parent = parent.ok_or_else(|| Error::not_found("event"))?;
-            let shared = self.store.pools(ctx.tenant, event).await?;
+            let shared = self.store.pools(ctx.tenant, &[event]).await?;
             if shared.iter().filter(|pool| pool.sort == PoolSort::Shared).count() >= MAX_POOLS {
                 let message = format!("the event has {MAX_POOLS} shared pools, and may have no more");
                 return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
@@ -87,7 +87,7 @@ impl Supplies {
             Ok(Decision::change(changeset, ()))
         };
         self.commands.run(ctx, Operation::InventoryUpdate, &(event, &capacities), decide).await?;
-        self.store.pools(ctx.tenant, event).await
+        self.store.pools(ctx.tenant, &[event]).await
     }
 
     /// Deletes a shared pool that no ticket type uses and that has no used units.

@@ -9,32 +9,46 @@ use crate::ctx::Principal;
 use crate::id::TenantId;
 use crate::outbox::{Mark, Seq};
 
+/// The fewest callers among which those without streams are looked for.
+const MIN_SWEEP: usize = 64;
+
 /// The callers of a tenant that have open streams, each with the newest fact that may have ended its access.
 type Callers = HashMap<Principal, watch::Sender<Seq>>;
 
 /// The callers that have open streams on this host.
 #[derive(Default)]
-pub(super) struct AccessSignals(Mutex<HashMap<TenantId, Callers>>);
+pub(super) struct AccessSignals(Mutex<Tenants>);
+
+/// Callers by tenant. Those whose streams have ended stay until a sweep.
+#[derive(Default)]
+struct Tenants {
+    callers: HashMap<TenantId, Callers>,
+    /// The number of all callers.
+    count: usize,
+    /// How many callers the last sweep left.
+    swept: usize,
+}
 
 impl AccessSignals {
     /// Returns a channel that signals facts that may end the access of a tenant's caller.
     pub(super) fn subscribe(&self, tenant: TenantId, caller: &Principal) -> watch::Receiver<Seq> {
         let mut tenants = self.lock();
-        if let Some(signal) = tenants.get(&tenant).and_then(|callers| callers.get(caller)) {
+        if let Some(signal) = tenants.callers.get(&tenant).and_then(|callers| callers.get(caller)) {
             return signal.subscribe();
         }
-        tenants.retain(|_, callers| {
-            callers.retain(|_, signal| signal.receiver_count() > 0);
-            !callers.is_empty()
-        });
-        tenants.entry(tenant).or_default().entry(caller.clone()).or_default().subscribe()
+        // So rarely that each new caller pays for a bounded part of it.
+        if tenants.count >= MIN_SWEEP.max(tenants.swept * 2) {
+            tenants.sweep();
+        }
+        tenants.count += 1;
+        tenants.callers.entry(tenant).or_default().entry(caller.clone()).or_default().subscribe()
     }
 
     /// Signals facts to the callers whose access they may have ended.
     pub(super) fn signal(&self, marks: &[Mark]) {
         let tenants = self.lock();
         for mark in marks {
-            for (caller, signal) in tenants.get(&mark.tenant).into_iter().flatten() {
+            for (caller, signal) in tenants.callers.get(&mark.tenant).into_iter().flatten() {
                 if mark.may_end_access_of(caller) {
                     signal.send_replace(mark.seq);
                 }
@@ -42,8 +56,20 @@ impl AccessSignals {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, Callers>> {
+    fn lock(&self) -> MutexGuard<'_, Tenants> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tenants {
+    /// Removes the callers without open streams.
+    fn sweep(&mut self) {
+        self.callers.retain(|_, callers| {
+            callers.retain(|_, signal| signal.receiver_count() > 0);
+            !callers.is_empty()
+        });
+        self.count = self.callers.values().map(HashMap::len).sum();
+        self.swept = self.count;
     }
 }
 
@@ -94,14 +120,32 @@ mod tests {
     }
 
     #[test]
-    fn callers_without_streams_are_forgotten() {
+    fn callers_without_streams_are_forgotten_when_the_callers_have_doubled() {
         let (signals, tenant) = (AccessSignals::default(), TenantId::generate());
-        let first = signals.subscribe(tenant, &key("a", None));
-        drop(signals.subscribe(TenantId::generate(), &key("b", None)));
-        drop(signals.subscribe(tenant, &key("c", None)));
-        let second = signals.subscribe(tenant, &key("d", None));
-        let callers: Vec<_> = signals.lock().values().map(HashMap::len).collect();
-        assert_eq!(callers, [2]);
-        drop((first, second));
+        let open = |n: usize| signals.subscribe(tenant, &key(&format!("open{n}"), None));
+        let counts = || {
+            let tenants = signals.lock();
+            let all: usize = tenants.callers.values().map(HashMap::len).sum();
+            assert_eq!(all, tenants.count);
+            (tenants.count, tenants.callers.len())
+        };
+        let mut streams: Vec<_> = (0..MIN_SWEEP - 10).map(open).collect();
+        for _ in 0..10 {
+            drop(signals.subscribe(TenantId::generate(), &key("ended", None)));
+        }
+        assert_eq!(counts(), (MIN_SWEEP, 11));
+        streams.push(open(MIN_SWEEP));
+        assert_eq!(counts(), (MIN_SWEEP - 9, 1));
+        // The next sweep is at twice the callers that the last one left.
+        streams.clear();
+        for n in 0..MIN_SWEEP - 11 {
+            drop(signals.subscribe(tenant, &key(&format!("ended{n}"), None)));
+        }
+        assert_eq!(counts(), (2 * (MIN_SWEEP - 10), 1));
+        let last = open(0);
+        assert_eq!(counts(), (2 * (MIN_SWEEP - 10), 1), "a known caller is not added again");
+        drop(signals.subscribe(tenant, &key("another", None)));
+        assert_eq!(counts(), (2, 1));
+        drop(last);
     }
 }

@@ -1,11 +1,13 @@
 //! The log of calls: the latest calls of each installation on this host, kept in memory.
 
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::bounded_text::cut;
-use crate::id::InstallationId;
+use crate::id::{InstallationId, TenantId};
 use crate::plugin::{Failure, LogLine, LookupRecord, LookupRequest, Outcome, Refusal, Reply, Usage};
 use crate::time::Timestamp;
 
@@ -15,15 +17,15 @@ pub const MAX_RECORDS: usize = 100;
 /// The most bytes that the kept calls of an installation have; the oldest calls are dropped first.
 const MAX_RING_BYTES: usize = 512 << 10;
 
-/// The most installations whose calls are kept, and the most bytes that the calls of all have. The calls of those without
-/// a call for the longest time are dropped first.
+/// The most installations whose calls are kept, and the most bytes that the calls of all have. Of the tenant with the most
+/// bytes, the calls of the installation without a call for the longest time are dropped first.
 const MAX_INSTALLATIONS: usize = 10_000;
 const MAX_BYTES: usize = 128 << 20;
 
 /// The record of one call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallRecord {
-    /// Its number on this host; later calls have greater numbers.
+    /// Its number among the calls of its installation on this host, from 1.
     pub number: u64,
     /// The time of its begin.
     pub at: Timestamp,
@@ -193,9 +195,11 @@ pub struct Calls {
     pub records: Vec<CallRecord>,
 }
 
-#[derive(Default)]
 struct Ring {
+    tenant: TenantId,
     counters: Counters,
+    /// Place of the last call among the calls of all installations.
+    last_call: u64,
     records: VecDeque<CallRecord>,
     /// The bytes of the records.
     bytes: usize,
@@ -203,13 +207,20 @@ struct Ring {
 
 #[derive(Default)]
 struct Rings {
-    next: u64,
+    /// Calls of all installations.
+    calls: u64,
     of: HashMap<InstallationId, Ring>,
+    /// The bytes of the records of each tenant.
+    tenants: HashMap<TenantId, usize>,
     /// The bytes of all records.
     bytes: usize,
 }
 
 impl Ring {
+    fn new(tenant: TenantId) -> Self {
+        Self { tenant, counters: Counters::default(), last_call: 0, records: VecDeque::new(), bytes: 0 }
+    }
+
     fn push(&mut self, record: CallRecord) {
         self.bytes += record.size();
         self.records.push_back(record);
@@ -221,12 +232,19 @@ impl Ring {
 }
 
 impl Rings {
-    /// Drops the calls of the installation without a call for the longest time.
+    /// Drops the calls of one installation of the tenant with the most bytes: of the one without a call for the longest
+    /// time.
     fn drop_idle(&mut self) {
-        let last = |ring: &Ring| ring.records.back().map_or(0, |record| record.number);
-        let idle = self.of.iter().min_by_key(|(_, ring)| last(ring)).map(|(id, _)| *id);
-        if let Some(ring) = idle.and_then(|id| self.of.remove(&id)) {
-            self.bytes -= ring.bytes;
+        let bytes = |ring: &Ring| self.tenants.get(&ring.tenant).copied().unwrap_or_default();
+        let order = |ring: &Ring| (Reverse(bytes(ring)), ring.last_call);
+        let idle = self.of.iter().min_by_key(|(_, ring)| order(ring)).map(|(id, _)| *id);
+        let Some(ring) = idle.and_then(|id| self.of.remove(&id)) else { return };
+        self.bytes -= ring.bytes;
+        if let Entry::Occupied(mut bytes) = self.tenants.entry(ring.tenant) {
+            *bytes.get_mut() -= ring.bytes;
+            if *bytes.get() == 0 {
+                bytes.remove();
+            }
         }
     }
 }
@@ -237,30 +255,41 @@ pub struct CallLog(Mutex<Rings>);
 
 impl CallLog {
     /// Adds a call, and assigns its number.
-    pub fn add(&self, installation: InstallationId, mut record: CallRecord, passed_over: bool) {
+    pub fn add(
+        &self,
+        (tenant, installation): (TenantId, InstallationId),
+        mut record: CallRecord,
+        passed_over: bool,
+    ) {
         record.cut();
         let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rings.next += 1;
-        record.number = rings.next;
+        rings.calls += 1;
+        let last_call = rings.calls;
         if rings.of.len() >= MAX_INSTALLATIONS && !rings.of.contains_key(&installation) {
             rings.drop_idle();
         }
-        let ring = rings.of.entry(installation).or_default();
+        let ring = rings.of.entry(installation).or_insert_with(|| Ring::new(tenant));
+        ring.last_call = last_call;
         ring.counters.add(&record, passed_over);
+        record.number = ring.counters.calls;
         let before = ring.bytes;
         ring.push(record);
         let after = ring.bytes;
         rings.bytes = rings.bytes - before + after;
+        let of_tenant = rings.tenants.entry(tenant).or_default();
+        *of_tenant = *of_tenant - before + after;
         while rings.bytes > MAX_BYTES {
             rings.drop_idle();
         }
     }
 
-    /// The calls of an installation whose numbers are greater than `after`.
+    /// Returns the calls of an installation whose numbers are greater than `after`. A number that no call has yet is from
+    /// before a start of the host or a drop of the calls, so all are returned.
     #[must_use]
     pub fn of(&self, installation: InstallationId, after: u64) -> Calls {
         let rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(ring) = rings.of.get(&installation) else { return Calls::default() };
+        let after = if after > ring.counters.calls { 0 } else { after };
         let newer = ring.records.iter().filter(|record| record.number > after);
         Calls { counters: ring.counters, records: newer.cloned().collect() }
     }
@@ -316,15 +345,29 @@ mod tests {
         }
     }
 
+    /// Adds calls of installations of a tenant, until each has as many bytes as are kept. Returns the last one.
+    fn fill(log: &CallLog, tenant: TenantId, installations: usize) -> InstallationId {
+        let mut large = large_record();
+        large.cut();
+        let mut last = InstallationId::generate();
+        for _ in 0..installations {
+            last = InstallationId::generate();
+            for _ in 0..=MAX_RING_BYTES / large.size() {
+                log.add((tenant, last), large.clone(), false);
+            }
+        }
+        last
+    }
+
     #[test]
     fn records_and_rings_have_a_limit_of_bytes() {
-        let (log, id) = (CallLog::default(), InstallationId::generate());
+        let (log, tenant, id) = (CallLog::default(), TenantId::generate(), InstallationId::generate());
         let refusal =
             Refusal { field: Some("f".repeat(9_000)), code: "c".repeat(9_000), message: "m".repeat(9_000) };
-        log.add(id, CallRecord { verdict: Verdict::Refused(vec![refusal; 50]), ..record() }, false);
+        log.add((tenant, id), CallRecord { verdict: Verdict::Refused(vec![refusal; 50]), ..record() }, false);
         assert!(log.of(id, 0).records[0].size() < 40 << 10);
         for _ in 0..MAX_RECORDS {
-            log.add(id, large_record(), false);
+            log.add((tenant, id), large_record(), false);
         }
         let calls = log.of(id, 0);
         assert_eq!((calls.counters.calls, calls.counters.failed), (101, 100));
@@ -333,41 +376,60 @@ mod tests {
         let bytes: usize = sizes.iter().sum();
         assert!(bytes <= MAX_RING_BYTES && bytes > MAX_RING_BYTES - (32 << 10), "{bytes}");
         let rings = log.0.lock().unwrap();
-        assert_eq!((rings.bytes, rings.of[&id].bytes), (bytes, bytes));
+        assert_eq!((rings.bytes, rings.tenants[&tenant], rings.of[&id].bytes), (bytes, bytes, bytes));
     }
 
     #[test]
     fn calls_of_idle_installations_are_dropped_at_the_limit_of_all() {
-        let mut large = large_record();
-        large.cut();
-        let (log, first) = (CallLog::default(), InstallationId::generate());
-        log.add(first, record(), false);
-        let rings = MAX_BYTES / MAX_RING_BYTES + 5;
-        let mut last = first;
-        for _ in 0..rings {
-            last = InstallationId::generate();
-            for _ in 0..=MAX_RING_BYTES / large.size() {
-                log.add(last, large.clone(), false);
-            }
-        }
+        let (log, tenant, first) = (CallLog::default(), TenantId::generate(), InstallationId::generate());
+        let (other, idle) = (TenantId::generate(), InstallationId::generate());
+        log.add((other, idle), record(), false);
+        log.add((tenant, first), record(), false);
+        let last = fill(&log, tenant, MAX_BYTES / MAX_RING_BYTES + 5);
         assert!(log.of(first, 0).records.is_empty() && !log.of(last, 0).records.is_empty());
+        assert_eq!(log.of(idle, 0).records.len(), 1, "the calls of another tenant were dropped");
         let rings = log.0.lock().unwrap();
         let bytes: usize = rings.of.values().map(|ring| ring.bytes).sum();
         assert!(bytes == rings.bytes && bytes <= MAX_BYTES && bytes > MAX_BYTES / 2, "{bytes}");
+        assert_eq!(rings.tenants.values().sum::<usize>(), bytes);
+    }
+
+    #[test]
+    fn tenant_with_the_most_bytes_makes_room_for_others() {
+        let (log, greedy) = (CallLog::default(), TenantId::generate());
+        fill(&log, greedy, MAX_BYTES / MAX_RING_BYTES + 5);
+        let others: Vec<_> = (0..3).map(|_| fill(&log, TenantId::generate(), 10)).collect();
+        fill(&log, greedy, 20);
+        assert!(others.iter().all(|id| !log.of(*id, 0).records.is_empty()));
+        let rings = log.0.lock().unwrap();
+        let kept = rings.of.values().filter(|ring| ring.tenant != greedy).count();
+        assert_eq!((kept, rings.tenants.len()), (30, 4));
     }
 
     #[test]
     fn latest_calls_are_kept_and_all_are_counted() {
-        let (log, id) = (CallLog::default(), InstallationId::generate());
+        let (log, tenant, id) = (CallLog::default(), TenantId::generate(), InstallationId::generate());
         for _ in 0..MAX_RECORDS + 5 {
-            log.add(id, record(), false);
+            log.add((tenant, id), record(), false);
         }
         let calls = log.of(id, 0);
         assert_eq!(calls.records.len(), MAX_RECORDS);
         assert_eq!((calls.counters.calls, calls.counters.refused), (105, 105));
         assert_eq!(calls.counters.fuel, 1_050);
-        let last = calls.records.last().unwrap().number;
-        assert!(log.of(id, last).records.is_empty());
+        assert!(log.of(id, 105).records.is_empty());
         assert!(log.of(InstallationId::generate(), 0).records.is_empty());
+    }
+
+    #[test]
+    fn calls_are_numbered_for_each_installation() {
+        let (log, ids) = (CallLog::default(), [InstallationId::generate(), InstallationId::generate()]);
+        for id in [ids[0], ids[1], ids[1], ids[0], ids[1]] {
+            log.add((TenantId::generate(), id), record(), false);
+        }
+        let numbers =
+            |id, after| -> Vec<_> { log.of(id, after).records.iter().map(|record| record.number).collect() };
+        assert_eq!((numbers(ids[0], 0), numbers(ids[1], 0)), (vec![1, 2], vec![1, 2, 3]));
+        assert_eq!(numbers(ids[1], 2), [3]);
+        assert_eq!(numbers(ids[1], 4), [1, 2, 3], "a number from before the calls were dropped");
     }
 }

@@ -58,13 +58,13 @@ impl Invoker {
         self.plugins.schema_violations(tenant, schema, json, field).await
     }
 
-    /// Prepares a release, if it is not ready; for a tenant, or for the host itself.
-    pub async fn prepare(&self, tenant: Option<TenantId>, digest: Digest, deadline: Instant) -> Result<()> {
+    /// Prepares a release in a tenant's turn, if it is not ready.
+    pub async fn prepare(&self, tenant: TenantId, digest: Digest, deadline: Instant) -> Result<()> {
         if self.plugins.is_ready(digest) {
             return Ok(());
         }
         let source = async {
-            let component = self.store.component(tenant.map_or(Owner::Host, Owner::Tenant), digest).await?;
+            let component = self.store.component(tenant.into(), digest).await?;
             component
                 .ok_or_else(|| Error::internal(anyhow::anyhow!("the bytes of release {digest} are missing")))
         };
@@ -120,7 +120,7 @@ impl Invoker {
         let label = installation.label();
         let received = (ctx.now, ctx.request_id.to_string());
         let (record, reply) = CallRecord::new(received, label.clone(), (function, subject), outcome);
-        self.log.add(installation.id, record, passed_over);
+        self.log.add((ctx.tenant, installation.id), record, passed_over);
         match reply {
             Ok(reply) => Ok(Some(reply)),
             Err(_) if passed_over => Ok(None),
@@ -130,7 +130,7 @@ impl Invoker {
 
     /// Calls a release once, whether it is installed or not.
     pub async fn call_release(&self, call: Call) -> Outcome {
-        if let Err(error) = self.prepare(Some(call.tenant), call.release, call.deadline).await {
+        if let Err(error) = self.prepare(call.tenant, call.release, call.deadline).await {
             tracing::warn!(release = %call.release, ?error, "release preparation failed");
             let (reason, message) = match error.kind() {
                 ErrorKind::Unavailable => (FailureReason::Busy, error.message()),

@@ -1,17 +1,19 @@
 //! The preloader: compiles the releases of all installations ahead of their calls, and publishes how far this
 //! host has followed the installations. A release that is not ready is compiled at its first call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::fair::{FairLimiter, Permits, WaitingLimits};
 use crate::id::TenantId;
 use crate::outbox::Feed;
 use crate::plugin::{Digest, Invoker};
@@ -20,8 +22,10 @@ use crate::ports::Store;
 /// The interval of heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// The most releases that are prepared at once; the sandbox limits how many of them are compiled at once.
+/// The most releases that are prepared at once, and those of one tenant; the sandbox limits how many of them are
+/// compiled at once.
 const MAX_PREPARATIONS: usize = 8;
+const MAX_TENANT_PREPARATIONS: usize = 2;
 
 /// The longest that one release may wait for its turn and be compiled. It is tried again after that.
 const PREPARATION_TIME: Duration = Duration::from_secs(3_600);
@@ -37,8 +41,9 @@ pub struct Preloader {
     store: Arc<dyn Store>,
     feed: Arc<Feed>,
     invoker: Arc<Invoker>,
+    preparations: Arc<FairLimiter>,
     failed: Mutex<BTreeMap<Digest, Instant>>,
-    /// The number of releases that the present round has not prepared yet.
+    /// The number of installed releases that the present round has not prepared yet.
     pending: AtomicUsize,
     /// The present round; it goes on when its caller stops waiting.
     round: tokio::sync::Mutex<Option<JoinHandle<Result<()>>>>,
@@ -49,10 +54,14 @@ impl Preloader {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>, invoker: Arc<Invoker>) -> Self {
         let (failed, pending, round) = Default::default();
-        Self { store, feed, invoker, failed, pending, round }
+        let permits = Permits { shared: MAX_PREPARATIONS, tenant: MAX_TENANT_PREPARATIONS, host: 0 };
+        // No more releases of a tenant wait than may be prepared at once.
+        let waiting = WaitingLimits { tenants: usize::MAX, host: 0, message: "too many releases wait" };
+        let preparations = FairLimiter::new(permits, waiting);
+        Self { store, feed, invoker, preparations, failed, pending, round }
     }
 
-    /// Returns the number of releases that the present round has not prepared yet.
+    /// Returns the number of installed releases that the present round has not prepared yet.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.pending.load(Ordering::Relaxed)
@@ -83,26 +92,34 @@ impl Preloader {
     }
 
     async fn run_round(&self) -> Result<()> {
-        let installed: BTreeSet<_> = self.store.digests_in_use().await?.into_iter().collect();
-        let uploaded = self.feed.take_uploaded();
-        // A release that is not installed is prepared on behalf of the tenant that uploaded it.
-        let uploaded = uploaded.into_iter().filter(|(digest, _)| !installed.contains(digest));
-        let mut releases: Vec<_> = installed.iter().map(|digest| (*digest, None)).collect();
-        releases.extend(uploaded.map(|(digest, tenant)| (digest, Some(tenant))));
-        releases.retain(|(digest, _)| !self.invoker.is_ready(*digest) && !self.failed_recently(*digest));
-        self.pending.store(releases.len(), Ordering::Relaxed);
-        let prepare = |(digest, tenant)| async move {
-            self.prepare_release(tenant, digest).await;
-            self.pending.fetch_sub(1, Ordering::Relaxed);
-        };
-        stream::iter(releases).for_each_concurrent(MAX_PREPARATIONS, prepare).await;
-        self.invoker.forget_idle(&installed);
+        let installed: BTreeMap<_, _> = self.store.digests_in_use().await?.into_iter().collect();
+        let mut uploaded = self.feed.take_uploaded();
+        uploaded.retain(|digest, _| !installed.contains_key(digest));
+        let is_due = |digest| !self.invoker.is_ready(digest) && !self.failed_recently(digest);
+        let (releases, pending) = by_tenant(&installed, &uploaded, is_due);
+        self.pending.store(pending, Ordering::Relaxed);
+        let prepare = |(tenant, releases)| self.prepare_releases(tenant, releases);
+        join_all(releases.into_iter().map(prepare)).await;
+        self.invoker.forget_idle(&installed.into_keys().collect());
         Ok(())
     }
 
-    async fn prepare_release(&self, tenant: Option<TenantId>, digest: Digest) {
+    /// Prepares releases of a tenant, a few at once.
+    async fn prepare_releases(&self, tenant: TenantId, releases: Vec<DueRelease>) {
+        let prepare = |DueRelease { digest, is_installed }| async move {
+            self.prepare_release(tenant, digest).await;
+            self.pending.fetch_sub(usize::from(is_installed), Ordering::Relaxed);
+        };
+        stream::iter(releases).for_each_concurrent(MAX_TENANT_PREPARATIONS, prepare).await;
+    }
+
+    async fn prepare_release(&self, tenant: TenantId, digest: Digest) {
         let deadline = Instant::now() + PREPARATION_TIME;
-        let Err(error) = self.invoker.prepare(tenant, digest, deadline).await else { return };
+        let prepared = async {
+            let _permit = self.preparations.acquire(tenant, deadline).await?;
+            self.invoker.prepare(tenant, digest, deadline).await
+        };
+        let Err(error) = prepared.await else { return };
         tracing::warn!(release = %digest, ?error, "release preparation failed");
         // If only the capacity was missing, the next heartbeat tries again.
         if !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::DeadlineExceeded) {
@@ -165,5 +182,50 @@ impl Preloader {
             Ok(removed) => tracing::info!(removed, "machine code without a release removed"),
             Err(error) => tracing::warn!(?error, "machine code not swept; retrying"),
         }
+    }
+}
+
+/// A release that is to be prepared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct DueRelease {
+    digest: Digest,
+    /// Whether active installations need it.
+    is_installed: bool,
+}
+
+/// Returns the releases that are due, by the tenants in whose turns they are prepared and installed ones first, and the
+/// number of installed ones.
+fn by_tenant(
+    installed: &BTreeMap<Digest, TenantId>,
+    uploaded: &BTreeMap<Digest, TenantId>,
+    is_due: impl Fn(Digest) -> bool,
+) -> (BTreeMap<TenantId, Vec<DueRelease>>, usize) {
+    let (mut releases, mut pending) = (BTreeMap::<_, Vec<_>>::new(), 0);
+    for (owners, is_installed) in [(installed, true), (uploaded, false)] {
+        for (&digest, &tenant) in owners.iter().filter(|(digest, _)| is_due(**digest)) {
+            releases.entry(tenant).or_default().push(DueRelease { digest, is_installed });
+            pending += usize::from(is_installed);
+        }
+    }
+    (releases, pending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_releases_of_active_installations_are_pending() {
+        let (first, second) = (TenantId::generate(), TenantId::generate());
+        let digest = |n| Digest([n; 32]);
+        let installed = BTreeMap::from([(digest(4), first), (digest(5), first), (digest(6), second)]);
+        let uploaded = BTreeMap::from([(digest(1), first), (digest(2), second)]);
+        let is_due = |due: Digest| due != digest(5);
+        let (releases, pending) = by_tenant(&installed, &uploaded, is_due);
+        let due = |n, is_installed| DueRelease { digest: digest(n), is_installed };
+        let expected =
+            [(first, vec![due(4, true), due(1, false)]), (second, vec![due(6, true), due(2, false)])];
+        assert_eq!((releases, pending), (BTreeMap::from(expected), 2));
+        assert_eq!(by_tenant(&BTreeMap::new(), &uploaded, |_| true).1, 0);
     }
 }

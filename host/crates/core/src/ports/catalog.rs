@@ -48,8 +48,6 @@ pub trait CatalogStore: Send + Sync {
     ) -> Result<Page<TicketType>>;
     /// Returns a pool of an event.
     async fn pool(&self, tenant: TenantId, event: EventId, id: PoolId) -> Result<Option<Pool>>;
-    /// Returns all pools of an event, sorted by id.
-    async fn pools(&self, tenant: TenantId, event: EventId) -> Result<Vec<Pool>>;
-    /// Returns all pools of these events.
-    async fn pools_of(&self, tenant: TenantId, events: &[EventId]) -> Result<Vec<Pool>>;
+    /// Returns all pools of these events, sorted by id.
+    async fn pools(&self, tenant: TenantId, events: &[EventId]) -> Result<Vec<Pool>>;
 }

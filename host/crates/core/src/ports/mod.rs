@@ -23,6 +23,6 @@ pub use outbox::OutboxStore;
 pub use plugin::PluginStore;
 pub use plugin_runner::{AdmissionGuard, ComponentSource, Plugins};
 pub use pricing::PricingStore;
-pub use store::{DueWork, Store};
+pub use store::{DueWork, Store, TenantPage};
 pub use tenancy::TenancyStore;
 pub use tracker::TrackerStore;

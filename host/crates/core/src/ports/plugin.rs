@@ -30,8 +30,9 @@ pub trait PluginStore: Send + Sync {
     async fn component(&self, owner: Owner, digest: Digest) -> Result<Option<Arc<[u8]>>>;
     /// Returns whether the bytes of a component are stored, without reading them. The owner asks.
     async fn has_component(&self, owner: Owner, digest: Digest) -> Result<bool>;
-    /// Returns the digests of all releases that any tenant has installed.
-    async fn digests_in_use(&self) -> Result<Vec<Digest>>;
+    /// Returns the digests of all releases that active installations need, each with every tenant that has it
+    /// installed, in order.
+    async fn digests_in_use(&self) -> Result<Vec<(Digest, TenantId)>>;
     /// Returns the installations of a tenant.
     async fn active_installations(&self, tenant: TenantId) -> Result<ActiveInstallations>;
     /// Returns an installation.

@@ -33,11 +33,11 @@ pub trait Plugins: Send + Sync {
     /// Unloads an admitted release and deletes its machine code, unless it was kept: the release is not stored.
     fn discard(&self, digest: Digest);
 
-    /// Makes a stored release ready to be called on this host. Code that runs at its start counts towards the tenant's
-    /// share; without a tenant, towards the host's.
+    /// Makes a stored release ready to be called on this host, in the tenant's turn. Code that runs at its start counts
+    /// towards the tenant's share.
     async fn prepare(
         &self,
-        tenant: Option<TenantId>,
+        tenant: TenantId,
         digest: Digest,
         source: ComponentSource<'_>,
         deadline: Instant,

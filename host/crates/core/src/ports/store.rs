@@ -31,6 +31,15 @@ pub enum DueWork {
     EventEnds,
 }
 
+/// A page of tenants for which there may be work.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TenantPage {
+    /// The tenants, in the order of their ids.
+    pub tenants: Vec<TenantId>,
+    /// The last tenant that was examined, after which the next page begins; `None` if there is no other page.
+    pub next: Option<TenantId>,
+}
+
 /// The store: reads by area, and writes.
 #[async_trait]
 pub trait Store:
@@ -56,9 +65,9 @@ pub trait Store:
     /// Checks that the store answers.
     async fn ping(&self) -> Result<()>;
 
-    /// Returns the tenants for which there may be work of a kind, in the order of their ids. Its cost grows with the
-    /// tenants, and not with how much there is for one of them.
-    async fn tenants_with(&self, work: DueWork) -> Result<Vec<TenantId>>;
+    /// Returns tenants after `after` for which there may be work of a kind. Examines at most `limit` tenants of each
+    /// source of work, and not how much there is for one of them.
+    async fn tenants_with(&self, work: DueWork, after: Option<TenantId>, limit: u32) -> Result<TenantPage>;
 
     /// Takes or renews a lease. Returns whether `holder` has it for `span` from now.
     async fn lease(&self, name: &str, holder: &str, span: Duration) -> Result<bool>;

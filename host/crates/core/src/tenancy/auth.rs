@@ -1,5 +1,6 @@
 //! Authentication: turns a credential into a principal and its tenant.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use crate::cache::CachedReads;
 use crate::changeset::{Changeset, Committed};
 use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
+use crate::fair::{FairLimiter, FairPermit, Owner, Permits, WaitingLimits};
 use crate::id::{KeyId, TenantId};
 use crate::idempotency::{Fingerprint, IdempotencyClaim, IdempotencyKey, RecordedAnswer, Scope};
 use crate::outbox::NewFact;
@@ -28,6 +30,20 @@ const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 /// the first of them fills the cache for the others.
 const MAX_STREAM_CHECKS: usize = 16;
 
+/// The most look-ups at once of callers whose tenant is not known, and those of one address. In the store they share
+/// the places and permits of one owner, which one address must not fill.
+const LOOK_UPS: Permits = Permits { shared: 32, tenant: 8, host: 0 };
+
+/// The most callers that wait for a look-up.
+const WAITING_LOOK_UPS: WaitingLimits = WaitingLimits {
+    tenants: 4_096,
+    host: 0,
+    message: "too many requests wait for their API key or tenant to be looked up; try again later",
+};
+
+/// The longest that a caller waits for a look-up.
+const MAX_LOOK_UP_WAIT: Duration = Duration::from_secs(5);
+
 /// The message for every refused credential: it does not disclose the reason.
 const REFUSED: &str = "the API key is invalid, expired or revoked";
 
@@ -44,6 +60,7 @@ pub struct Authenticator {
     reads: Arc<CachedReads>,
     hasher: KeyHasher,
     refused: RefusedLogins,
+    look_ups: Arc<FairLimiter>,
     stream_checks: Semaphore,
 }
 
@@ -60,14 +77,16 @@ impl Authenticator {
     /// Creates an authenticator that reads through the cache.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, reads: Arc<CachedReads>, hasher: KeyHasher) -> Self {
+        let look_ups = FairLimiter::new(LOOK_UPS, WAITING_LOOK_UPS);
         let stream_checks = Semaphore::new(MAX_STREAM_CHECKS);
-        Self { store, reads, hasher, refused: RefusedLogins::default(), stream_checks }
+        Self { store, reads, hasher, refused: RefusedLogins::default(), look_ups, stream_checks }
     }
 
-    /// Authenticates an API key.
+    /// Authenticates the API key of a caller at a network address.
     pub async fn authenticate(
         &self,
         text: &str,
+        address: IpAddr,
         transport: Transport,
         request_id: &Arc<str>,
     ) -> Result<Identity> {
@@ -75,12 +94,19 @@ impl Authenticator {
             Error::unauthenticated("an API key is expected: Authorization: Bearer tsk_<id>_<secret>")
         })?;
         let hash = self.hasher.hash(parts.secret);
-        let cached = self.reads.cached_key(&parts.id).filter(|stored| stored.hash == hash);
+        let cached = || self.reads.cached_key(&parts.id).filter(|stored| stored.hash == hash);
         // Whether or not the key exists, a wrong secret costs one read of the store, and nothing more before the answer:
         // the time of a refusal does not show which keys exist.
-        let stored = match cached {
+        let stored = match cached() {
             Some(stored) => Some(stored),
-            None => self.reads.load_key(&parts.id).await?,
+            None => {
+                let _turn = self.wait_for_look_up(address).await?;
+                // Another request may have read the key meanwhile.
+                match cached() {
+                    Some(stored) => Some(stored),
+                    None => self.reads.load_key(&parts.id).await?,
+                }
+            }
         };
         let reason = match &stored {
             None => "unknown key",
@@ -93,6 +119,11 @@ impl Authenticator {
         let attempt = Attempt { reason, transport, request_id: Arc::clone(request_id) };
         self.refused.count(stored.as_deref().map(|stored| &stored.key), attempt, Instant::now());
         Err(Error::unauthenticated(REFUSED))
+    }
+
+    /// Waits until a key or a tenant may be looked up for a caller at an address, in the turn of this address.
+    async fn wait_for_look_up(&self, address: IpAddr) -> Result<FairPermit> {
+        self.look_ups.acquire(Owner::Address(address), Instant::now() + MAX_LOOK_UP_WAIT).await
     }
 
     /// Records counted refusals in the audit log: those that are due, or all of them when the host stops.
@@ -126,11 +157,19 @@ impl Authenticator {
     }
 
     /// Returns the anonymous identity in the tenant that the request names, or else the only tenant, or else that of
-    /// the host name.
-    pub async fn public(&self, id_or_slug: Option<&str>, host: Option<&str>) -> Result<Identity> {
+    /// the host name. The caller is at a network address.
+    pub async fn public(
+        &self,
+        id_or_slug: Option<&str>,
+        host: Option<&str>,
+        address: IpAddr,
+    ) -> Result<Identity> {
         let tenant = match id_or_slug {
-            Some(id_or_slug) => self.reads.tenant(id_or_slug).await?,
-            None => Some(self.default_tenant(host).await?.ok_or_else(|| Error::unauthenticated(NO_TENANT))?),
+            Some(id_or_slug) => self.named_tenant(id_or_slug, address).await?,
+            None => {
+                let tenant = self.default_tenant(host, address).await?;
+                Some(tenant.ok_or_else(|| Error::unauthenticated(NO_TENANT))?)
+            }
         };
         let active = tenant.filter(|tenant| tenant.state == TenantState::Active);
         let tenant = active.ok_or_else(|| Error::not_found("tenant"))?.id;
@@ -138,14 +177,28 @@ impl Authenticator {
     }
 
     /// Returns the tenant of a request that names none: the only one, or else that of the host name.
-    async fn default_tenant(&self, host: Option<&str>) -> Result<Option<Arc<Tenant>>> {
-        if let Some(only) = self.reads.only_tenant().await? {
-            return Ok(Some(only));
+    async fn default_tenant(&self, host: Option<&str>, address: IpAddr) -> Result<Option<Arc<Tenant>>> {
+        let only = match self.reads.cached_only_tenant() {
+            Some(only) => only,
+            None => {
+                let _turn = self.wait_for_look_up(address).await?;
+                self.reads.only_tenant().await?
+            }
+        };
+        match (only, host.and_then(slug_of)) {
+            (Some(only), _) => Ok(Some(only)),
+            (None, Some(slug)) => self.named_tenant(&slug, address).await,
+            (None, None) => Ok(None),
         }
-        match host.and_then(slug_of) {
-            Some(slug) => self.reads.tenant(&slug).await,
-            None => Ok(None),
+    }
+
+    /// Returns the tenant that a caller names by id or slug.
+    async fn named_tenant(&self, id_or_slug: &str, address: IpAddr) -> Result<Option<Arc<Tenant>>> {
+        if let Some(tenant) = self.reads.cached_tenant(id_or_slug) {
+            return Ok(Some(tenant));
         }
+        let _turn = self.wait_for_look_up(address).await?;
+        self.reads.tenant(id_or_slug).await
     }
 
     /// Whether the API key exists, whether or not it is still valid.

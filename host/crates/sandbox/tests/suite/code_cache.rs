@@ -45,7 +45,8 @@ fn code_path(folder: &Path) -> PathBuf {
 
 async fn prepare(config: &SandboxConfig, digest: Digest) {
     let sandbox = Sandbox::new(config.clone()).unwrap();
-    sandbox.prepare(None, digest, source(component("required-fields")), later()).await.unwrap();
+    let source = source(component("required-fields"));
+    sandbox.prepare(TenantId::generate(), digest, source, later()).await.unwrap();
     assert!(sandbox.is_ready(digest));
 }
 
@@ -173,7 +174,7 @@ async fn an_idle_release_is_unloaded_and_loaded_again_from_the_cache() {
         assert!(!mapped(), "its machine code is still mapped");
     }
     assert_eq!(failure(&sandbox.call(work(1)).await).reason, FailureReason::Host);
-    sandbox.prepare(None, digest, source(component("hostile")), later()).await.unwrap();
+    sandbox.prepare(TenantId::generate(), digest, source(component("hostile")), later()).await.unwrap();
     assert!(sandbox.call(work(1)).await.reply.is_ok());
     assert_eq!(compilations(&count), 2, "it was compiled again");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tessera_core::catalog::{
     Event, EventStatus, GeoPoint, Series, TicketType, TypeStatus, Venue, WriteEvent, WriteSeries,
     WriteTicketType, WriteVenue,
@@ -26,37 +26,45 @@ fn stamp(created_at: Timestamp, updated_at: Timestamp, version: u64) -> Stamp {
     Stamp { created_at: created_at.micros(), updated_at: updated_at.micros(), version }
 }
 
+/// The JSON form of a venue's attributes.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct StoredVenue {
-    id: String,
+#[serde(remote = "WriteVenue")]
+struct VenueAttributes {
     name: String,
     address: String,
     city: String,
     state: Option<String>,
     country: String,
     postal_code: Option<String>,
-    place: Option<(i64, i64)>,
+    #[serde(serialize_with = "serialize_location", deserialize_with = "deserialize_location")]
+    location: Option<GeoPoint>,
     capacity: Option<u64>,
     amenities: Vec<String>,
     time_zone: String,
+}
+
+fn serialize_location<S: Serializer>(location: &Option<GeoPoint>, serializer: S) -> Result<S::Ok, S::Error> {
+    location.map(|point| (point.latitude, point.longitude)).serialize(serializer)
+}
+
+fn deserialize_location<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GeoPoint>, D::Error> {
+    let point = Option::<(i64, i64)>::deserialize(deserializer)?;
+    Ok(point.map(|(latitude, longitude)| GeoPoint { latitude, longitude }))
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredVenue {
+    id: String,
+    #[serde(with = "VenueAttributes")]
+    attributes: WriteVenue,
     #[serde(flatten)]
     stamp: Stamp,
 }
 
 pub(crate) fn stored_venue(venue: &Venue) -> StoredVenue {
-    let text = venue.attributes.clone();
     StoredVenue {
         id: venue.id.to_string(),
-        name: text.name,
-        address: text.address,
-        city: text.city,
-        state: text.state,
-        country: text.country,
-        postal_code: text.postal_code,
-        place: text.location.map(|location| (location.latitude, location.longitude)),
-        capacity: text.capacity,
-        amenities: text.amenities,
-        time_zone: text.time_zone,
+        attributes: venue.attributes.clone(),
         stamp: stamp(venue.created_at, venue.updated_at, venue.version),
     }
 }
@@ -64,18 +72,7 @@ pub(crate) fn stored_venue(venue: &Venue) -> StoredVenue {
 pub(crate) fn venue(stored: StoredVenue) -> Result<Venue> {
     Ok(Venue {
         id: VenueId::parse("id", &stored.id)?,
-        attributes: WriteVenue {
-            name: stored.name,
-            address: stored.address,
-            city: stored.city,
-            state: stored.state,
-            country: stored.country,
-            postal_code: stored.postal_code,
-            location: stored.place.map(|(latitude, longitude)| GeoPoint { latitude, longitude }),
-            capacity: stored.capacity,
-            amenities: stored.amenities,
-            time_zone: stored.time_zone,
-        },
+        attributes: stored.attributes,
         created_at: moment(stored.stamp.created_at)?,
         updated_at: moment(stored.stamp.updated_at)?,
         version: stored.stamp.version,

@@ -14,7 +14,7 @@ use tessera_core::id::{EventId, TenantId};
 use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::Scope;
 use tessera_core::inventory::Job;
-use tessera_core::ports::{BatchResult, DueWork, Store};
+use tessera_core::ports::{BatchResult, DueWork, Store, TenantPage};
 use tessera_core::{Error, Result, Timestamp};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -53,6 +53,9 @@ const OWN_CONNECTIONS: u32 = 4;
 
 /// Connections that are reserved for the host's own reads and writes: sweeps, leases, readiness.
 const HOST_CONNECTIONS: u32 = 2;
+
+/// The least limit of connections: those that are reserved, and one for requests.
+pub(crate) const MIN_CONNECTIONS: u32 = OWN_CONNECTIONS + HOST_CONNECTIONS + 1;
 
 /// Timeout of a connection attempt; long enough for a restart of the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -103,8 +106,8 @@ impl DbStore {
     pub(crate) async fn open(options: PgConnectOptions, max_connections: u32, host: &str) -> Result<Self> {
         let options = options.application_name("tessera");
         migrate(options.clone()).await?;
-        let for_requests = max_connections.saturating_sub(OWN_CONNECTIONS + HOST_CONNECTIONS).max(1);
-        let pool = connect(options, for_requests + OWN_CONNECTIONS + HOST_CONNECTIONS).await?;
+        let for_requests = max_connections.saturating_sub(OWN_CONNECTIONS + HOST_CONNECTIONS);
+        let pool = connect(options, max_connections).await?;
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             host: host.to_owned(),
@@ -184,10 +187,10 @@ impl Store for DbStore {
         }
     }
 
-    async fn tenants_with(&self, work: DueWork) -> Result<Vec<TenantId>> {
+    async fn tenants_with(&self, work: DueWork, after: Option<TenantId>, limit: u32) -> Result<TenantPage> {
         let mut reader = self.read(Owner::Host).await?;
-        let tenants = sql::due::tenants_with(&mut reader, work, self.now()).await;
-        reader.finish(tenants)
+        let page = sql::due::tenants_with(&mut reader, work, (after, limit), self.now()).await;
+        reader.finish(page)
     }
 
     async fn lease(&self, name: &str, holder: &str, span: Duration) -> Result<bool> {

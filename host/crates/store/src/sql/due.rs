@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::AssertSqlSafe;
 use tessera_core::id::TenantId;
 use tessera_core::plugin::timer::MAX_FAILURES;
-use tessera_core::ports::DueWork;
+use tessera_core::ports::{DueWork, TenantPage};
 use tessera_core::{Result, Timestamp};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ struct Source {
     table: &'static str,
     /// The condition of the index.
     indexed: String,
-    /// The condition of a due row, with the time as `$1`; `None` if all rows are due.
+    /// The condition of a due row, with the time as `$3`; `None` if all rows are due.
     due: Option<&'static str>,
 }
 
@@ -28,10 +28,10 @@ fn source(table: &'static str, indexed: &str, due: Option<&'static str>) -> Sour
 fn sources(work: DueWork) -> Vec<Source> {
     match work {
         DueWork::Timers => {
-            vec![source("timers", &format!("failures < {MAX_FAILURES}"), Some("at <= $1"))]
+            vec![source("timers", &format!("failures < {MAX_FAILURES}"), Some("at <= $3"))]
         }
         DueWork::Holds => vec![
-            source("reservations", "state = 'held'", Some("expires_at <= $1")),
+            source("reservations", "state = 'held'", Some("expires_at <= $3")),
             source("events", "unswept", None),
         ],
         DueWork::Queues => {
@@ -41,47 +41,62 @@ fn sources(work: DueWork) -> Vec<Source> {
             source("projects", "deleted_at IS NOT NULL", None),
             source("users", "deleted_at IS NOT NULL", None),
         ],
-        DueWork::Locks => vec![source("pool_locks", "until IS NOT NULL", Some("until <= $1"))],
-        DueWork::EventEnds => vec![source("events", "status = 'active'", Some("ends_at <= $1"))],
+        DueWork::Locks => vec![source("pool_locks", "until IS NOT NULL", Some("until <= $3"))],
+        DueWork::EventEnds => vec![source("events", "status = 'active'", Some("ends_at <= $3"))],
     }
 }
 
-/// Lists tenants with work of a kind.
+/// Lists tenants with work of a kind after a tenant, among at most `limit` tenants of each source.
 pub(in super::super) async fn tenants_with(
     conn: &mut Conn,
     work: DueWork,
+    (after, limit): (Option<TenantId>, u32),
     now: Timestamp,
-) -> Result<Vec<TenantId>> {
-    let mut tenants = BTreeSet::new();
+) -> Result<TenantPage> {
+    let after = after.map_or(Uuid::nil(), |tenant| tenant.0);
+    let (mut tenants, mut next) = (BTreeSet::new(), None::<TenantId>);
     for source in sources(work) {
-        let query = sqlx::query_scalar(AssertSqlSafe(source.statement()));
+        let query = sqlx::query_as::<_, (Uuid, Option<Uuid>)>(AssertSqlSafe(source.statement()));
+        let query = query.bind(after).bind(i64::from(limit));
         let query = if source.due.is_some() { query.bind(Ts(now)) } else { query };
-        let rows: Vec<Uuid> = query.fetch_all(&mut *conn).await.map_err(db_error)?;
-        tenants.extend(rows.into_iter().map(TenantId));
+        let rows = query.fetch_all(&mut *conn).await.map_err(db_error)?;
+        if rows.len() == limit as usize
+            && let Some((last, _)) = rows.last()
+        {
+            next = Some(next.map_or(TenantId(*last), |next| next.min(TenantId(*last))));
+        }
+        tenants.extend(rows.into_iter().filter_map(|(_, due)| due.map(TenantId)));
     }
-    Ok(tenants.into_iter().collect())
+    if let Some(next) = next {
+        // The other sources have been read further; the next page has these tenants again.
+        tenants.retain(|tenant| *tenant <= next);
+    }
+    Ok(TenantPage { tenants: tenants.into_iter().collect(), next })
 }
 
 impl Source {
-    /// Steps from tenant to tenant through the index, so that the rows of one tenant are not read.
+    /// Steps from tenant to tenant through the index, after `$1` and at most `$2` times, so that the rows of one tenant
+    /// are not read. Returns each tenant, and again if it has a due row.
     fn statement(&self) -> String {
         let Self { table, indexed, due } = self;
-        let steps = format!(
-            "WITH RECURSIVE steps(tenant_id) AS (
-              SELECT (SELECT tenant_id FROM {table} WHERE {indexed} ORDER BY tenant_id LIMIT 1)
-              UNION ALL
-              SELECT (SELECT r.tenant_id FROM {table} r WHERE r.tenant_id > s.tenant_id AND {indexed}
-                      ORDER BY r.tenant_id LIMIT 1)
-              FROM steps s WHERE s.tenant_id IS NOT NULL)
-             SELECT s.tenant_id FROM steps s WHERE s.tenant_id IS NOT NULL"
-        );
-        match due {
+        let due = match due {
             // Not EXISTS, which PostgreSQL turns into a join that reads all due rows.
             Some(due) => format!(
-                "{steps} AND (SELECT 1 FROM {table} r WHERE r.tenant_id = s.tenant_id AND {indexed} AND {due} LIMIT 1)
-                 IS NOT NULL"
+                "CASE WHEN (SELECT 1 FROM {table} r
+                            WHERE r.tenant_id = s.tenant_id AND {indexed} AND {due} LIMIT 1) IS NOT NULL
+                 THEN s.tenant_id END"
             ),
-            None => steps,
-        }
+            None => "s.tenant_id".to_owned(),
+        };
+        format!(
+            "WITH RECURSIVE steps(tenant_id, step) AS (
+              SELECT (SELECT tenant_id FROM {table} WHERE tenant_id > $1 AND {indexed}
+                      ORDER BY tenant_id LIMIT 1), 1
+              UNION ALL
+              SELECT (SELECT r.tenant_id FROM {table} r WHERE r.tenant_id > s.tenant_id AND {indexed}
+                      ORDER BY r.tenant_id LIMIT 1), s.step + 1
+              FROM steps s WHERE s.tenant_id IS NOT NULL AND s.step < $2)
+             SELECT s.tenant_id, {due} FROM steps s WHERE s.tenant_id IS NOT NULL ORDER BY s.tenant_id"
+        )
     }
 }

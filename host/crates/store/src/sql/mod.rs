@@ -9,6 +9,7 @@ pub(super) mod apply;
 mod booking;
 mod catalog;
 pub(super) mod due;
+mod execute;
 mod filter;
 mod guard;
 pub(super) mod idempotency;

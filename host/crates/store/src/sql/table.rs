@@ -19,6 +19,8 @@ pub(super) struct Table {
     unread: &'static [&'static str],
     /// Further expressions that are read.
     computed: &'static str,
+    /// Join that the expressions need.
+    join: &'static str,
     insert: OnceLock<String>,
     update: OnceLock<String>,
     select: OnceLock<String>,
@@ -38,6 +40,7 @@ impl Table {
             fixed,
             unread: &[],
             computed: "",
+            join: "",
             insert: OnceLock::new(),
             update: OnceLock::new(),
             select: OnceLock::new(),
@@ -53,6 +56,12 @@ impl Table {
     /// Reads expressions beside the columns; begins with a comma.
     pub(super) const fn with(mut self, computed: &'static str) -> Self {
         self.computed = computed;
+        self
+    }
+
+    /// Reads from a join as well. None of its columns may have the name of a column of the table.
+    pub(super) const fn joined(mut self, join: &'static str) -> Self {
+        self.join = join;
         self
     }
 
@@ -100,8 +109,9 @@ impl Table {
 
     /// Selects rows; the condition is to follow.
     pub(super) fn select(&'static self) -> &'static str {
-        self.select
-            .get_or_init(|| format!("SELECT {}{} FROM {} WHERE ", self.list(""), self.computed, self.name))
+        self.select.get_or_init(|| {
+            format!("SELECT {}{} FROM {}{} WHERE ", self.list(""), self.computed, self.name, self.join)
+        })
     }
 
     /// Selects rows of a tenant; further conditions may follow.
@@ -122,7 +132,8 @@ mod tests {
     static TABLE: Table =
         Table::new("things", &["tenant_id", "id"], &["name", "folded", "version"], &["created_at"])
             .without(&["folded"])
-            .with(", 1 AS one");
+            .with(", 1 AS one, size")
+            .joined(" LEFT JOIN sizes ON thing = id");
 
     #[test]
     fn statements_have_the_columns_in_one_order() {
@@ -136,7 +147,8 @@ mod tests {
         );
         assert_eq!(
             TABLE.select(),
-            "SELECT tenant_id, id, name, version, created_at, 1 AS one FROM things WHERE "
+            "SELECT tenant_id, id, name, version, created_at, 1 AS one, size FROM things \
+             LEFT JOIN sizes ON thing = id WHERE "
         );
     }
 }

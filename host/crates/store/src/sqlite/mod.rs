@@ -13,7 +13,7 @@ use tessera_core::id::{EventId, TenantId};
 use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::Scope;
 use tessera_core::inventory::Job;
-use tessera_core::ports::{BatchResult, DueWork, Store};
+use tessera_core::ports::{BatchResult, DueWork, Store, TenantPage};
 use tessera_core::{Error, Result, Timestamp};
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -167,10 +167,10 @@ impl Store for DbStore {
         Ok(())
     }
 
-    async fn tenants_with(&self, work: DueWork) -> Result<Vec<TenantId>> {
+    async fn tenants_with(&self, work: DueWork, after: Option<TenantId>, limit: u32) -> Result<TenantPage> {
         let mut reader = self.read(Owner::Host).await?;
-        let tenants = sql::due::tenants_with(&mut reader, work, self.now()).await;
-        reader.finish(tenants)
+        let page = sql::due::tenants_with(&mut reader, work, (after, limit), self.now()).await;
+        reader.finish(page)
     }
 
     async fn lease(&self, name: &str, holder: &str, span: Duration) -> Result<bool> {

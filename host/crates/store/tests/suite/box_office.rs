@@ -214,7 +214,7 @@ impl BoxOffice {
         admitted.sort_unstable();
         sold.sort_unstable();
         assert_eq!(admitted, sold, "one ticket for each sold unit");
-        for pool in self.world.store.pools(self.tenant, self.event.id).await.unwrap() {
+        for pool in self.world.store.pools(self.tenant, &[self.event.id]).await.unwrap() {
             let counts = Counts { locked: 0, ..pool.counts };
             assert_eq!(counts, expected.get(&pool.id).copied().unwrap_or_default(), "{pool:?}");
             assert!(pool.capacity.is_none_or(|capacity| pool.counts.used() <= capacity), "{pool:?}");

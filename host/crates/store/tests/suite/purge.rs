@@ -10,6 +10,7 @@ use crate::world::{World, page};
 on_every_store! {
     deleted_project_hides_its_issues,
     deleted_project_is_purged,
+    tenants_with_work_are_paged,
     deleted_user_is_hidden_and_erased,
     purger_deletes_everything,
 }
@@ -48,7 +49,7 @@ async fn deleted_project_is_purged(world: World) {
     let cause = Some(fact.id);
     world.store(world.change(tenant).delete(project.clone()).fact(fact)).await;
     let purge = Purge::Project { tenant, id: project.id, cause };
-    assert_eq!(world.store.tenants_with(DueWork::Purges).await.unwrap(), [tenant]);
+    assert_eq!(world.tenants_with(DueWork::Purges).await, [tenant]);
     assert_eq!(world.store.purges(tenant, 9).await.unwrap(), std::slice::from_ref(&purge));
     let forget = || world.change(tenant).write(Write::ForgetProject(project.id));
     assert!(world.commit(forget()).await.unwrap_err().is_stale(), "it still has issues");
@@ -68,6 +69,43 @@ async fn deleted_project_is_purged(world: World) {
     assert!(world.commit(wrong).await.unwrap_err().is_stale(), "it is not deleted");
     let absent = world.change(tenant).write(Write::ForgetProject(ProjectId::generate()));
     assert!(world.commit(absent).await.unwrap_err().is_stale());
+}
+
+async fn tenants_with_work_are_paged(world: World) {
+    let mut tenants = Vec::new();
+    for n in 0..7 {
+        let tenant = world.tenant(&format!("tenant-{n}")).await;
+        // Deleted users and projects are found apart; the third and the sixth tenant have neither.
+        if n % 3 == 0 {
+            let project = world.project(tenant, "Gone").await;
+            let fact = world.fact(tenant, "project.deleted", &project);
+            world.store(world.change(tenant).delete(project).fact(fact)).await;
+        } else if n % 3 == 1 {
+            let user = world.user(tenant, "Ada Lovelace", "ada@example.com").await;
+            let fact = world.fact(tenant, "user.deleted", &user);
+            world.store(world.change(tenant).delete(user).fact(fact)).await;
+        } else {
+            continue;
+        }
+        tenants.push(tenant);
+    }
+    tenants.sort_unstable();
+    for limit in 1..9 {
+        let (mut listed, mut after) = (Vec::new(), None);
+        loop {
+            let page = world.store.tenants_with(DueWork::Purges, after, limit).await.unwrap();
+            assert!(page.tenants.len() <= 2 * limit as usize, "{page:?}");
+            assert!(page.tenants.iter().all(|tenant| Some(*tenant) > after), "{page:?} after {after:?}");
+            listed.extend(page.tenants);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, tenants, "pages of {limit}");
+    }
+    let rest = world.store.tenants_with(DueWork::Purges, tenants.last().copied(), 9).await.unwrap();
+    assert_eq!((rest.tenants, rest.next), (vec![], None));
 }
 
 async fn deleted_user_is_hidden_and_erased(world: World) {

@@ -114,7 +114,7 @@ async fn due_timers_of_each_tenant_are_listed(world: World) {
         let at = now.plus(Duration::from_secs(600));
         put(&world, idle, &Timer { at, failures, ..world.new_timer(issue.id, by.id, name) }).await;
     }
-    assert_eq!(world.store.tenants_with(DueWork::Timers).await.unwrap(), tenants);
+    assert_eq!(world.tenants_with(DueWork::Timers).await, tenants);
 }
 
 async fn failed_timer_is_delayed_unless_set_again(world: World) {

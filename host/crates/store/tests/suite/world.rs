@@ -219,7 +219,20 @@ impl World {
         let purger = Purger::new(Arc::clone(&self.store));
         let limiter = WorkLimiter::new(1, 1, CancellationToken::new());
         while purger.purge(tenant, &limiter).await.unwrap() {}
-        assert!(self.store.tenants_with(DueWork::Purges).await.unwrap().is_empty());
+        assert_eq!(self.tenants_with(DueWork::Purges).await, []);
+    }
+
+    /// Lists the tenants with work of a kind, one in a page.
+    pub(crate) async fn tenants_with(&self, work: DueWork) -> Vec<TenantId> {
+        let (mut tenants, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store.tenants_with(work, after, 1).await.unwrap();
+            tenants.extend(page.tenants);
+            after = page.next;
+            if after.is_none() {
+                return tenants;
+            }
+        }
     }
 
     /// Waits for `count` numbered facts and returns them.

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
+use tessera_core::Result;
 use tessera_core::tracker::ProjectUpdate;
 use tokio::sync::mpsc::{self, Sender};
 use tokio_stream::StreamExt as _;
@@ -31,6 +32,14 @@ impl Client {
         let taken = async { self.0.send(text.into()).await.is_ok() && self.0.reserve().await.is_ok() };
         tokio::time::timeout(SLOW_READER_TIMEOUT, taken).await.unwrap_or(false)
     }
+
+    /// Waits for the next element of a stream; `None` if the client has disconnected or the stream has failed.
+    async fn next<T>(&self, next: impl Future<Output = Result<T>>) -> Option<T> {
+        tokio::select! {
+            () = self.0.closed() => None,
+            next = next => next.inspect_err(|error| tracing::warn!(?error, "stream failed")).ok(),
+        }
+    }
 }
 
 fn open() -> (Client, Response) {
@@ -55,22 +64,17 @@ pub(super) fn facts(mut follower: FactFollower) -> Response {
         if !client.send(format!("id: {}\nretry: 1000\n\n", follower.cursor())).await {
             return;
         }
-        loop {
-            let next = tokio::select! {
-                () = client.0.closed() => return,
-                next = follower.next() => next,
-            };
+        while let Some(next) = client.next(follower.next()).await {
             let text = match next {
-                Ok(Next::Items(facts)) => facts
+                Next::Items(facts) => facts
                     .iter()
                     .map(|fact| {
                         let cursor = follower.cursor_of(fact);
                         event(Some(&cursor), &fact.body.fact_type, &encode_fact(fact, cursor.clone()))
                     })
                     .collect(),
-                Ok(Next::Heartbeat) => format!("id: {}\n{HEARTBEAT}", follower.cursor()),
-                Ok(Next::Shutdown | Next::Revoked) => return,
-                Err(error) => return tracing::warn!(?error, "fact stream failed"),
+                Next::Heartbeat => format!("id: {}\n{HEARTBEAT}", follower.cursor()),
+                Next::Shutdown | Next::Revoked => return,
             };
             if !client.send(text).await {
                 return;
@@ -91,15 +95,10 @@ pub(super) fn project(mut follower: ProjectFollower, first: ProjectUpdate) -> Re
             if !client.send(text).await {
                 return;
             }
-            let next = tokio::select! {
-                () = client.0.closed() => return,
-                next = follower.next() => next,
-            };
-            match next {
-                Ok(Next::Items(items)) => updates = items,
-                Ok(Next::Heartbeat) => {}
-                Ok(Next::Shutdown | Next::Revoked) => return,
-                Err(error) => return tracing::warn!(?error, "project stream failed"),
+            match client.next(follower.next()).await {
+                Some(Next::Items(items)) => updates = items,
+                Some(Next::Heartbeat) => {}
+                None | Some(Next::Shutdown | Next::Revoked) => return,
             }
         }
     });
@@ -110,19 +109,14 @@ pub(super) fn project(mut follower: ProjectFollower, first: ProjectUpdate) -> Re
 pub(super) fn availability(mut follower: AvailabilityFollower) -> Response {
     let (client, response) = open();
     tokio::spawn(async move {
-        loop {
-            let next = tokio::select! {
-                () = client.0.closed() => return,
-                next = follower.next() => next,
-            };
+        while let Some(next) = client.next(follower.next()).await {
             let text = match next {
-                Ok(Next::Items(updates)) => {
+                Next::Items(updates) => {
                     let body = |update| encode_availability(follower.event, update);
                     updates.iter().map(|update| event(None, "availability", &body(update))).collect()
                 }
-                Ok(Next::Heartbeat) => HEARTBEAT.to_owned(),
-                Ok(Next::Shutdown | Next::Revoked) => return,
-                Err(error) => return tracing::warn!(?error, "availability stream failed"),
+                Next::Heartbeat => HEARTBEAT.to_owned(),
+                Next::Shutdown | Next::Revoked => return,
             };
             if !client.send(text).await {
                 return;
@@ -136,19 +130,14 @@ pub(super) fn availability(mut follower: AvailabilityFollower) -> Response {
 pub(super) fn position(mut follower: BookingFollower) -> Response {
     let (client, response) = open();
     tokio::spawn(async move {
-        loop {
-            let next = tokio::select! {
-                () = client.0.closed() => return,
-                next = follower.next() => next,
-            };
+        while let Some(Some(next)) = client.next(follower.next()).await {
             let text = match next {
-                Ok(Some(Next::Items(positions))) => {
+                Next::Items(positions) => {
                     let text = |position| event(None, "booking", &encode_booking(position));
                     positions.into_iter().map(text).collect()
                 }
-                Ok(Some(Next::Heartbeat)) => HEARTBEAT.to_owned(),
-                Ok(None | Some(Next::Shutdown | Next::Revoked)) => return,
-                Err(error) => return tracing::warn!(?error, "booking stream failed"),
+                Next::Heartbeat => HEARTBEAT.to_owned(),
+                Next::Shutdown | Next::Revoked => return,
             };
             if !client.send(text).await {
                 return;

@@ -10,6 +10,7 @@ use tessera_core::id::{CheckInId, EventId, TenantId, TicketId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::{Error, Result, Timestamp};
 
+use super::super::execute::{read_all, read_one};
 use super::super::page::{Sort, SortType, at};
 use super::super::table::Table;
 use super::super::{Conn, Db, Row, Ts, dialect, filter};
@@ -83,8 +84,7 @@ pub(in super::super) async fn get(
 ) -> Result<Option<CheckIn>> {
     let mut query = CHECK_INS.of(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 /// Returns the check-in of a device's nonce.
@@ -96,8 +96,7 @@ pub(in super::super) async fn named(
     let mut query = CHECK_INS.of(tenant);
     query.push(" AND event_id = ").push_bind(event.0);
     query.push(" AND device = ").push_bind(device).push(" AND nonce = ").push_bind(nonce);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn of(
@@ -108,8 +107,7 @@ pub(in super::super) async fn of(
     let mut query = CHECK_INS.of(tenant);
     query.push(" AND ticket_id = ").push_bind(ticket.0);
     query.push(format_args!(" LIMIT {MAX_OF_TICKET}"));
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 pub(in super::super) async fn list(

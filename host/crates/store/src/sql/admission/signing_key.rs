@@ -1,10 +1,11 @@
 //! Signing keys of ticket codes. Private keys are stored encrypted.
 
 use sqlx::{AssertSqlSafe, Row as _};
+use tessera_core::Result;
 use tessera_core::admission::SigningKey;
 use tessera_core::id::TenantId;
-use tessera_core::{Error, Result};
 
+use super::super::execute::{change_one, read_all};
 use super::super::table::Table;
 use super::super::{Conn, Row, Ts};
 use crate::codec::{signed, tiny, unsigned};
@@ -20,18 +21,15 @@ static SIGNING_KEYS: Table = Table::new(
 /// Inserts a key. An existing number is stale: another host created the key in between.
 pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, key: &SigningKey) -> Result<()> {
     let sql = format!("{} ON CONFLICT (tenant_id, number) DO NOTHING", SIGNING_KEYS.insert());
-    let result = sqlx::query(AssertSqlSafe(sql))
+    let query = sqlx::query(AssertSqlSafe(sql))
         .bind(tenant.0)
         .bind(i64::from(key.id))
         .bind(key.revoked_at.map(Ts))
         .bind(signed(key.version))
         .bind(&key.public)
         .bind(&key.sealed)
-        .bind(Ts(key.created_at))
-        .execute(conn)
-        .await
-        .map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+        .bind(Ts(key.created_at));
+    change_one(conn, query).await
 }
 
 /// Revokes a key, which is all that can change.
@@ -40,24 +38,20 @@ pub(in super::super) async fn update(
     tenant: TenantId,
     (key, stored): (&SigningKey, u64),
 ) -> Result<()> {
-    let result = sqlx::query(SIGNING_KEYS.update())
+    let query = sqlx::query(SIGNING_KEYS.update())
         .bind(tenant.0)
         .bind(i64::from(key.id))
         .bind(key.revoked_at.map(Ts))
         .bind(signed(key.version))
-        .bind(signed(stored))
-        .execute(conn)
-        .await
-        .map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+        .bind(signed(stored));
+    change_one(conn, query).await
 }
 
 /// Returns all keys of a tenant by number.
 pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId) -> Result<Vec<SigningKey>> {
     let mut query = SIGNING_KEYS.of(tenant);
     query.push(" ORDER BY number");
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 fn read(row: &Row) -> Result<SigningKey> {

@@ -8,8 +8,9 @@ use tessera_core::id::{EventId, ReservationId, SeatId, TenantId, TicketId, Ticke
 use tessera_core::inventory::reservation::UnitSeat;
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::value::Money;
-use tessera_core::{Error, Result, Timestamp};
+use tessera_core::{Result, Timestamp};
 
+use super::super::execute::{change_one, read_all, read_one};
 use super::super::page::{Sort, SortType, at};
 use super::super::table::Table;
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -44,7 +45,7 @@ pub(in super::super) async fn update(
     (ticket, stored): (&Ticket, u64),
 ) -> Result<()> {
     let replaced_at = (ticket.serial > 1).then_some(ticket.code_since);
-    let result = sqlx::query(TICKETS.update())
+    let query = sqlx::query(TICKETS.update())
         .bind(tenant.0)
         .bind(ticket.id.0)
         .bind(&ticket.holder)
@@ -59,18 +60,14 @@ pub(in super::super) async fn update(
         .bind(&ticket.presence.last_gate)
         .bind(Ts(ticket.updated_at))
         .bind(signed(ticket.version))
-        .bind(signed(stored))
-        .execute(conn)
-        .await
-        .map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+        .bind(signed(stored));
+    change_one(conn, query).await
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: TicketId) -> Result<Option<Ticket>> {
     let mut query = TICKETS.of(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(
@@ -99,8 +96,7 @@ pub(in super::super) async fn to_cancel(
         .push(" AND e.id = ")
         .push_bind(event.0);
     query.push(") ORDER BY created_at, id LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 /// Lists void codes, the earliest revoked first.

@@ -7,6 +7,7 @@ use tessera_core::booking::Booking;
 use tessera_core::id::{BookingId, EventId, ReservationId, TenantId};
 use tessera_core::{Error, Result, Timestamp};
 
+use super::super::execute::{change_one, read_all, read_one};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts};
 use crate::codec::{
@@ -62,8 +63,7 @@ pub(in super::super) async fn update(
     (booking, stored): (&Booking, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(BOOKINGS.update()), tenant, booking).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 fn select() -> QueryBuilder<Db> {
@@ -77,8 +77,7 @@ pub(in super::super) async fn get(
 ) -> Result<Option<Booking>> {
     let mut query = select();
     query.push_bind(tenant.0).push(" AND b.id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 /// Returns a buyer's open booking.
@@ -91,8 +90,7 @@ pub(in super::super) async fn open(
     let mut query = select();
     query.push_bind(tenant.0).push(" AND b.event_id = ").push_bind(event.0);
     query.push(" AND b.state IN ('waiting', 'active') AND b.buyer = ").push_bind(buyer);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 /// Counts the waiting bookings before this one.
@@ -129,8 +127,7 @@ pub(in super::super) async fn next(
     let mut query = select();
     query.push_bind(tenant.0).push(" AND b.state = 'waiting' AND b.event_id = ").push_bind(event.0);
     query.push(" ORDER BY b.entered_at, b.id LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 /// Lists active bookings, each with the reservation that its buyer made since: all, or those with due work.

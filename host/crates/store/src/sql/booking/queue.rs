@@ -4,9 +4,10 @@ use sqlx::{AssertSqlSafe, Row as _};
 use tessera_core::booking::Queue;
 use tessera_core::booking::queue::DEFAULT_ACTIVE;
 use tessera_core::id::{EventId, TenantId};
-use tessera_core::{Error, Result, Timestamp};
+use tessera_core::{Result, Timestamp};
 use uuid::Uuid;
 
+use super::super::execute::change_one;
 use super::super::table::{Query, Table};
 use super::super::{Conn, Ts};
 use crate::codec::{signed, small, unsigned};
@@ -33,9 +34,7 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, queue: &'q Queue) -> Query<'q> {
 /// Inserts a queue's settings. Existing settings are stale: another caller set them in between.
 pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, queue: &Queue) -> Result<()> {
     let sql = format!("{} ON CONFLICT (tenant_id, event_id) DO NOTHING", QUEUES.insert());
-    let result =
-        bind(sqlx::query(AssertSqlSafe(sql)), tenant, queue).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, bind(sqlx::query(AssertSqlSafe(sql)), tenant, queue)).await
 }
 
 pub(in super::super) async fn update(
@@ -44,8 +43,7 @@ pub(in super::super) async fn update(
     (queue, stored): (&Queue, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(QUEUES.update()), tenant, queue).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 pub(in super::super) async fn get(

@@ -9,9 +9,10 @@ use tessera_core::catalog::{Event, EventStatus, WriteEvent};
 use tessera_core::filter::Term;
 use tessera_core::id::{EventId, SeriesId, TenantId, VenueId};
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::{Error, Result, Timestamp};
+use tessera_core::{Result, Timestamp};
 use uuid::Uuid;
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at, text};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -44,11 +45,11 @@ static EVENTS: Table = Table::new(
     ],
     &["created_by", "created_at"],
 )
-.with(
-    ", (SELECT capacity FROM pools p WHERE p.tenant_id = events.tenant_id AND p.event_id = events.id \
-     AND p.id = events.id) AS capacity, \
-     (SELECT held + sold + locked FROM pools p WHERE p.tenant_id = events.tenant_id \
-     AND p.event_id = events.id AND p.id = events.id) AS used",
+.with(", capacity, used")
+.joined(
+    " LEFT JOIN (SELECT tenant_id AS pool_tenant, event_id AS pool_event, id AS pool_id, capacity, \
+     held + sold + locked AS used FROM pools) AS own_pool \
+     ON pool_tenant = tenant_id AND pool_event = id AND pool_id = id",
 );
 
 fn of_tenant(tenant: TenantId) -> QueryBuilder<Db> {
@@ -73,8 +74,7 @@ pub(in super::super) async fn update(
     let unswept = format!("unswept = unswept OR (status <> {status} AND {status} = 'cancelled'),");
     let sql = format!("{} AND deleted_at IS NULL", EVENTS.update_with(&unswept));
     let query = bind(sqlx::query(AssertSqlSafe(sql)), tenant, event).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 fn bind<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> {
@@ -115,8 +115,7 @@ pub(in super::super) async fn mark(
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
     );
     let query = query.bind(tenant.0).bind(event.id.0).bind(signed(event.version)).bind(Ts(now));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Deletes up to `limit` rows of the oldest deleted event, or the event itself if none is left; returns their number.
@@ -156,8 +155,7 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: EventId) -> Result<Option<Event>> {
     let mut query = of_tenant(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 /// Lists all events, or only published ones.

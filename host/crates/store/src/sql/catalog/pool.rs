@@ -5,6 +5,7 @@ use tessera_core::id::{EventId, LockId, PoolId, TenantId};
 use tessera_core::inventory::{Counts, Lock, Pool};
 use tessera_core::{Error, Result, Timestamp};
 
+use super::super::execute::{change_one, read_all, read_one};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Row, Ts, dialect};
 use super::signed_or_none;
@@ -53,8 +54,7 @@ pub(in super::super) async fn update(
     let fits = format!("({capacity} IS NULL OR held + sold + locked <= {capacity})");
     let sql = format!("{} AND {fits}", POOLS.update());
     let query = bind(sqlx::query(AssertSqlSafe(sql)), tenant, pool).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Deletes an unused pool.
@@ -63,8 +63,7 @@ pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, pool: &P
         "DELETE FROM pools WHERE tenant_id = $1 AND event_id = $2 AND id = $3 AND held + sold + locked = 0",
     );
     let query = query.bind(tenant.0).bind(pool.event.0).bind(pool.id.0);
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Locks units: takes them out of sale.
@@ -103,8 +102,7 @@ async fn count(conn: &mut Conn, tenant: TenantId, lock: &Lock, units: i64) -> Re
          AND (capacity IS NULL OR held + sold + locked + $4 <= capacity)",
     );
     let query = query.bind(tenant.0).bind(lock.event.0).bind(lock.pool.0).bind(units);
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Returns a sold unit to its pools, whose rows are locked.
@@ -134,8 +132,7 @@ pub(in super::super) async fn get(
 ) -> Result<Option<Pool>> {
     let mut query = POOLS.of(tenant);
     query.push(" AND event_id = ").push_bind(event.0).push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(
@@ -153,8 +150,7 @@ pub(in super::super) async fn list(
         ids.push_bind(event.0);
     }
     query.push(") ORDER BY id");
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 /// Locks all pools of an event: waits for running batches, and blocks others until the transaction ends.
@@ -162,8 +158,7 @@ pub(in super::super) async fn pause(conn: &mut Conn, tenant: TenantId, event: Ev
     let mut query = POOLS.of(tenant);
     query.push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
     query.push(dialect::LOCK_TO_CHANGE);
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 pub(in super::super) async fn get_lock(
@@ -173,15 +168,14 @@ pub(in super::super) async fn get_lock(
 ) -> Result<Option<Lock>> {
     let mut query = POOL_LOCKS.of(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read_lock).transpose()
+    read_one(conn, query, read_lock).await
 }
 
 pub(in super::super) async fn locks(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<Vec<Lock>> {
     let mut query = POOL_LOCKS.of(tenant);
     query.push(" AND event_id = ").push_bind(event.0);
-    let rows = query.push(" ORDER BY id").build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read_lock).collect()
+    query.push(" ORDER BY id");
+    read_all(conn, query, read_lock).await
 }
 
 /// Lists expired locks of a tenant.
@@ -197,8 +191,7 @@ pub(in super::super) async fn due_locks(
         .push_bind(Ts(now))
         .push(" ORDER BY until LIMIT ")
         .push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read_lock).collect()
+    read_all(conn, query, read_lock).await
 }
 
 fn read_lock(row: &Row) -> Result<Lock> {

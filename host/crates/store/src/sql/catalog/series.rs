@@ -1,12 +1,13 @@
 //! Series of events.
 
 use sqlx::{QueryBuilder, Row as _};
+use tessera_core::Result;
 use tessera_core::catalog::{Series, WriteSeries};
 use tessera_core::filter::Term;
 use tessera_core::id::{SeriesId, TenantId};
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::{Error, Result};
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at, text};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -41,21 +42,18 @@ pub(in super::super) async fn update(
     (series, stored): (&Series, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(SERIES.update()), tenant, series).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, series: &Series) -> Result<()> {
     let query = sqlx::query("DELETE FROM series WHERE tenant_id = $1 AND id = $2");
-    let result = query.bind(tenant.0).bind(series.id.0).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(tenant.0).bind(series.id.0)).await
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: SeriesId) -> Result<Option<Series>> {
     let mut query = SERIES.of(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(

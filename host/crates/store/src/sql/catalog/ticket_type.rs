@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use sqlx::Row as _;
 use sqlx::types::Json;
+use tessera_core::Result;
 use tessera_core::catalog::{TicketType, TypeStatus, WriteTicketType};
 use tessera_core::id::{EventId, PoolId, TenantId, TicketTypeId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::value::Money;
-use tessera_core::{Error, Result};
 use uuid::Uuid;
 
+use super::super::execute::{change_one, read_all, read_one};
 use super::super::page::{Sort, SortType, text};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Row, Ts};
@@ -59,8 +60,7 @@ pub(in super::super) async fn update(
     (ticket_type, stored): (&TicketType, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(TICKET_TYPES.update()), tenant, ticket_type).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 fn bind<'q>(query: Query<'q>, tenant: TenantId, ticket_type: &'q TicketType) -> Query<'q> {
@@ -90,8 +90,7 @@ pub(in super::super) async fn delete(
     ticket_type: &TicketType,
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM ticket_types WHERE tenant_id = $1 AND id = $2");
-    let result = query.bind(tenant.0).bind(ticket_type.id.0).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(tenant.0).bind(ticket_type.id.0)).await
 }
 
 pub(in super::super) async fn get(
@@ -101,8 +100,7 @@ pub(in super::super) async fn get(
 ) -> Result<Option<TicketType>> {
     let mut query = TICKET_TYPES.of(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 /// An event's, oldest first.
@@ -113,8 +111,7 @@ pub(in super::super) async fn list(
 ) -> Result<Vec<TicketType>> {
     let mut query = TICKET_TYPES.of(tenant);
     query.push(" AND event_id = ").push_bind(event.0).push(" ORDER BY id");
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 /// Lists those of an event, or of all events that are not deleted; without those of drafts if `public`.

@@ -2,12 +2,13 @@
 
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row as _};
+use tessera_core::Result;
 use tessera_core::catalog::{GeoPoint, Venue, WriteVenue};
 use tessera_core::filter::Term;
 use tessera_core::id::{TenantId, VenueId};
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::{Error, Result};
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at, text};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -67,21 +68,18 @@ pub(in super::super) async fn update(
     (venue, stored): (&Venue, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(VENUES.update()), tenant, venue).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, venue: &Venue) -> Result<()> {
     let query = sqlx::query("DELETE FROM venues WHERE tenant_id = $1 AND id = $2");
-    let result = query.bind(tenant.0).bind(venue.id.0).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(tenant.0).bind(venue.id.0)).await
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: VenueId) -> Result<Option<Venue>> {
     let mut query = VENUES.of(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(

@@ -1,11 +1,12 @@
 //! Hold rules of a tenant.
 
 use sqlx::{AssertSqlSafe, Row as _};
+use tessera_core::Result;
 use tessera_core::id::TenantId;
 use tessera_core::inventory::HoldRules;
 use tessera_core::inventory::TenantHoldRules;
-use tessera_core::{Error, Result};
 
+use super::super::execute::change_one;
 use super::super::table::{Query, Table};
 use super::super::{Conn, Ts};
 use crate::codec::{signed, small, unsigned};
@@ -27,8 +28,7 @@ fn bind<'q>(query: Query<'q>, holds: &'q TenantHoldRules) -> Query<'q> {
 /// Inserts a tenant's rules. Existing rules are stale: another caller set them in between.
 pub(in super::super) async fn insert(conn: &mut Conn, holds: &TenantHoldRules) -> Result<()> {
     let sql = format!("{} ON CONFLICT (tenant_id) DO NOTHING", HOLD_RULES.insert());
-    let result = bind(sqlx::query(AssertSqlSafe(sql)), holds).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, bind(sqlx::query(AssertSqlSafe(sql)), holds)).await
 }
 
 pub(in super::super) async fn update(
@@ -36,8 +36,7 @@ pub(in super::super) async fn update(
     (holds, stored): (&TenantHoldRules, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(HOLD_RULES.update()), holds).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId) -> Result<Option<TenantHoldRules>> {

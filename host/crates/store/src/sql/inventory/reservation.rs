@@ -6,9 +6,10 @@ use tessera_core::filter::Term;
 use tessera_core::id::{EventId, ReservationId, TenantId};
 use tessera_core::inventory::Reservation;
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::{Error, Result, Timestamp};
+use tessera_core::{Result, Timestamp};
 use uuid::Uuid;
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at};
 use super::super::table::Table;
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -30,8 +31,7 @@ pub(in super::super) async fn get(
 ) -> Result<Option<Reservation>> {
     let mut query = RESERVATIONS.of(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(
@@ -57,18 +57,15 @@ pub(in super::super) async fn reduce(
          WHERE tenant_id = $1 AND id = $2 AND version = $7 AND state = 'confirmed'",
     );
     let units: Vec<_> = reservation.units.iter().map(stored_unit).collect();
-    let result = query
+    let query = query
         .bind(tenant.0)
         .bind(reservation.id.0)
         .bind(Json(units))
         .bind(signed(reservation.units.len() as u64))
         .bind(Ts(reservation.updated_at))
         .bind(signed(reservation.version))
-        .bind(signed(stored))
-        .execute(conn)
-        .await
-        .map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+        .bind(signed(stored));
+    change_one(conn, query).await
 }
 
 /// Lists events of a tenant with due holds, and its cancelled events that are not swept yet.

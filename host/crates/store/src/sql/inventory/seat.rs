@@ -9,6 +9,7 @@ use tessera_core::inventory::Seat;
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::{Error, Result};
 
+use super::super::execute::change_one;
 use super::super::page::{Sort, SortType, text};
 use super::super::table::Table;
 use super::super::{Conn, Row, dialect, filter};
@@ -72,8 +73,7 @@ pub(in super::super) async fn free(
          WHERE tenant_id = $1 AND ticket_type_id = $2 AND id = $3 AND unit_id = $4",
     );
     let query = query.bind(tenant.0).bind(of.0).bind(seat.0).bind(unit.0);
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Deletes seats, all of which must be free.

@@ -10,7 +10,9 @@ use tessera_core::id::{InstallationId, ProjectId, TenantId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::{ActiveInstallations, Digest, Installation, ReleaseRef, Scope};
 use tessera_core::{Error, Result};
+use uuid::Uuid;
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -90,8 +92,7 @@ pub(in super::super) async fn update(
     (installation, stored): (&Installation, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(INSTALLATIONS.update()), tenant, installation).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Deletes an installation and, by cascade, its timers.
@@ -102,8 +103,7 @@ pub(in super::super) async fn delete(
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM installations WHERE tenant_id = $1 AND id = $2 AND version = $3");
     let query = query.bind(tenant.0).bind(installation.id.0).bind(signed(installation.version));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Deletes the installations of a project, whose row is locked.
@@ -136,8 +136,7 @@ pub(in super::super) async fn get(
 ) -> Result<Option<Installation>> {
     let mut query = INSTALLATIONS.of(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(
@@ -173,20 +172,21 @@ pub(in super::super) async fn active_installations(
     };
     // Without installations the outer join returns one row without an id.
     for row in &rows {
-        if row.try_get::<Option<uuid::Uuid>, _>("id").map_err(db_error)?.is_some() {
+        if row.try_get::<Option<Uuid>, _>("id").map_err(db_error)?.is_some() {
             active.installations.push(Arc::new(read(row)?));
         }
     }
     Ok(active)
 }
 
-/// Lists the digests of releases in use by any tenant.
-pub(in super::super) async fn digests(conn: &mut Conn) -> Result<Vec<Digest>> {
-    let query = sqlx::query_scalar(
-        "SELECT DISTINCT release_digest FROM installations WHERE enabled ORDER BY release_digest",
+/// Lists the digests of releases in use, with the tenants that use them.
+pub(in super::super) async fn digests(conn: &mut Conn) -> Result<Vec<(Digest, TenantId)>> {
+    let query = sqlx::query_as::<_, (Vec<u8>, Uuid)>(
+        "SELECT DISTINCT release_digest, tenant_id FROM installations WHERE enabled
+         ORDER BY release_digest, tenant_id",
     );
-    let rows: Vec<Vec<u8>> = query.fetch_all(conn).await.map_err(db_error)?;
-    rows.into_iter().map(digest).collect()
+    let rows = query.fetch_all(conn).await.map_err(db_error)?;
+    rows.into_iter().map(|(bytes, tenant)| Ok((digest(bytes)?, TenantId(tenant)))).collect()
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row as _};
+use tessera_core::Result;
 use tessera_core::filter::Term;
 use tessera_core::id::{TenantId, UserId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::{AdmittedComponent, Digest, Release};
-use tessera_core::{Error, Result};
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at};
 use super::super::table::Table;
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -64,8 +65,7 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, release:
 /// Deletes a release and, by cascade, its bytes.
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, digest: Digest) -> Result<()> {
     let query = sqlx::query("DELETE FROM releases WHERE tenant_id = $1 AND digest = $2");
-    let result = query.bind(tenant.0).bind(digest.0.to_vec()).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(tenant.0).bind(digest.0.to_vec())).await
 }
 
 pub(in super::super) async fn put_bytes(
@@ -89,7 +89,7 @@ pub(in super::super) async fn get(
 ) -> Result<Option<Release>> {
     let mut query = RELEASES.of(tenant);
     query.push(" AND digest = ").push_bind(digest.0.to_vec());
-    one(conn, query).await
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn named(
@@ -101,7 +101,7 @@ pub(in super::super) async fn named(
     let mut query = RELEASES.of(tenant);
     query.push(" AND plugin = ").push_bind(plugin.to_owned());
     query.push(" AND version = ").push_bind(version.to_owned());
-    one(conn, query).await
+    read_one(conn, query, read).await
 }
 
 /// Returns the number of a tenant's releases, and the bytes of their components.
@@ -136,11 +136,6 @@ pub(in super::super) async fn bytes(conn: &mut Conn, digest: Digest) -> Result<O
 pub(in super::super) async fn has_bytes(conn: &mut Conn, digest: Digest) -> Result<bool> {
     let query = sqlx::query("SELECT 1 FROM components WHERE digest = $1 LIMIT 1").bind(digest.0.to_vec());
     query.fetch_optional(conn).await.map(|row| row.is_some()).map_err(db_error)
-}
-
-async fn one(conn: &mut Conn, mut query: QueryBuilder<Db>) -> Result<Option<Release>> {
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {

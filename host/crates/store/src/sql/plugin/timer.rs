@@ -8,6 +8,7 @@ use tessera_core::plugin::Timer;
 use tessera_core::plugin::timer::MAX_FAILURES;
 use tessera_core::{Error, ErrorKind, Result, Timestamp};
 
+use super::super::execute::{change_one, read_all};
 use super::super::page::{Sort, SortType, at};
 use super::super::table::Table;
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -51,8 +52,7 @@ pub(in super::super) async fn take(conn: &mut Conn, tenant: TenantId, timer: &Ti
          AND generation = $5",
     );
     let query = query.bind(tenant.0).bind(timer.issue.0).bind(timer.installation.0).bind(&timer.name);
-    let result = query.bind(signed(timer.generation)).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(signed(timer.generation))).await
 }
 
 /// Deletes a timer, if it exists.
@@ -110,8 +110,7 @@ pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, issue: Iss
     let mut query = TIMERS.of(tenant);
     query.push(" AND issue_id = ").push_bind(issue.0);
     query.push(" ORDER BY name, installation_id");
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 /// Lists an installation's timers.
@@ -167,8 +166,7 @@ pub(in super::super) async fn due(
     // As the partial index has it, so that it is used.
     query.push(format_args!(" AND failures < {MAX_FAILURES} AND at <= ")).push_bind(Ts(now));
     query.push(" ORDER BY at LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 fn failures(timer: &Timer) -> i32 {

@@ -75,11 +75,7 @@ impl CatalogStore for DbStore {
         read!(self.read(tenant).await?, pool::get, tenant, event, id)
     }
 
-    async fn pools(&self, tenant: TenantId, event: EventId) -> Result<Vec<Pool>> {
-        read!(self.read(tenant).await?, pool::list, tenant, &[event])
-    }
-
-    async fn pools_of(&self, tenant: TenantId, events: &[EventId]) -> Result<Vec<Pool>> {
+    async fn pools(&self, tenant: TenantId, events: &[EventId]) -> Result<Vec<Pool>> {
         read!(self.read(tenant).await?, pool::list, tenant, events)
     }
 }

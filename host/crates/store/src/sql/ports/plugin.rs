@@ -44,7 +44,7 @@ impl PluginStore for DbStore {
         read!(self.read(owner).await?, release::has_bytes, digest)
     }
 
-    async fn digests_in_use(&self) -> Result<Vec<Digest>> {
+    async fn digests_in_use(&self) -> Result<Vec<(Digest, TenantId)>> {
         read!(self.host_reader().await?, installation::digests)
     }
 

@@ -2,12 +2,13 @@
 
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row as _};
+use tessera_core::Result;
 use tessera_core::filter::Term;
 use tessera_core::id::{KeyId, TenantId, UserId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::tenancy::{ApiKey, KeyHash, StoredKey};
-use tessera_core::{Error, Result};
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -49,15 +50,13 @@ pub(in super::super) async fn update(
     (key, stored): (&StoredKey, u64),
 ) -> Result<()> {
     let query = bind(sqlx::query(API_KEYS.update()), tenant, key).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, id: &KeyId) -> Result<Option<StoredKey>> {
     let mut query = QueryBuilder::<Db>::new(API_KEYS.select());
     query.push("id = ").push_bind(id.to_string());
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(

@@ -8,6 +8,7 @@ use tessera_core::page::{Page, PageRequest};
 use tessera_core::tenancy::Tenant;
 use tessera_core::{Error, Result};
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at, text};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -55,20 +56,19 @@ pub(in super::super) async fn set_generation(
 ) -> Result<()> {
     let query = sqlx::query("UPDATE tenants SET plugins = $3 WHERE tenant_id = $1 AND plugins = $2");
     let query = query.bind(id.0).bind(signed(present)).bind(signed(next));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, id: TenantId) -> Result<Option<Tenant>> {
     let mut query = QueryBuilder::<Db>::new(TENANTS.select());
     query.push("tenant_id = ").push_bind(id.0);
-    one(conn, query).await
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn by_slug(conn: &mut Conn, slug: &str) -> Result<Option<Tenant>> {
     let mut query = QueryBuilder::<Db>::new(TENANTS.select());
     query.push("slug = ").push_bind(slug.to_owned());
-    one(conn, query).await
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(conn: &mut Conn, page: &PageRequest) -> Result<Page<Tenant>> {
@@ -80,11 +80,6 @@ pub(in super::super) async fn list(conn: &mut Conn, page: &PageRequest) -> Resul
         _ => Sort::by("created_at", SortType::Moments, |tenant: &Tenant| at(tenant.created_at, &tenant.id)),
     };
     sort.then("tenant_id").descending(page.order.descending).page(conn, query, page, read).await
-}
-
-async fn one(conn: &mut Conn, mut query: QueryBuilder<Db>) -> Result<Option<Tenant>> {
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {

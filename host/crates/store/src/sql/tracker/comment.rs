@@ -1,12 +1,13 @@
 //! Comments.
 
 use sqlx::{AssertSqlSafe, Row as _};
+use tessera_core::Result;
 use tessera_core::id::{CommentId, IssueId, TenantId, UserId};
 use tessera_core::outbox::Actor;
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::tracker::Comment;
-use tessera_core::{Error, Result};
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at};
 use super::super::table::Table;
 use super::super::{Conn, Row, Ts};
@@ -27,7 +28,7 @@ pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, comment: &C
          WHERE comments.version = excluded.version - 1",
         COMMENTS.insert(),
     );
-    let result = sqlx::query(AssertSqlSafe(sql))
+    let query = sqlx::query(AssertSqlSafe(sql))
         .bind(tenant.0)
         .bind(comment.issue.0)
         .bind(comment.id.0)
@@ -37,11 +38,8 @@ pub(in super::super) async fn put(conn: &mut Conn, tenant: TenantId, comment: &C
         .bind(&*comment.author.kind)
         .bind(&comment.author.id)
         .bind(comment.author.user.map(|user| user.0))
-        .bind(Ts(comment.created_at))
-        .execute(conn)
-        .await
-        .map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+        .bind(Ts(comment.created_at));
+    change_one(conn, query).await
 }
 
 pub(in super::super) async fn drop(
@@ -51,8 +49,7 @@ pub(in super::super) async fn drop(
     id: CommentId,
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM comments WHERE tenant_id = $1 AND issue_id = $2 AND id = $3");
-    let result = query.bind(tenant.0).bind(issue.0).bind(id.0).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(tenant.0).bind(issue.0).bind(id.0)).await
 }
 
 pub(in super::super) async fn get(
@@ -63,8 +60,7 @@ pub(in super::super) async fn get(
 ) -> Result<Option<Comment>> {
     let mut query = COMMENTS.of(tenant);
     query.push(" AND issue_id = ").push_bind(issue.0).push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 /// Lists the comments of an issue, the oldest first.

@@ -11,6 +11,7 @@ use tessera_core::plugin::{Scope, StatesInUse};
 use tessera_core::tracker::{Issue, Purge};
 use tessera_core::{Error, Result};
 
+use super::super::execute::{change_one, read_all, read_one};
 use super::super::lock::IssueRow;
 use super::super::page::{Sort, SortType, at, text};
 use super::super::table::{Query, Table};
@@ -132,8 +133,7 @@ async fn add_labels(
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, issue: &Issue) -> Result<()> {
     let query = sqlx::query("DELETE FROM issues WHERE tenant_id = $1 AND id = $2 AND version = $3");
     let query = query.bind(tenant.0).bind(issue.id.0).bind(signed(issue.version));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Fails as stale if one of these issues has children.
@@ -154,8 +154,7 @@ pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: IssueId
     let mut query = of_tenant(tenant);
     query.push(" AND i.id = ").push_bind(id.0);
     push_visible(&mut query, tenant);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(
@@ -187,8 +186,7 @@ pub(in super::super) async fn children(
     filter::one_of(&mut query, "i.parent_id", parents.iter().map(|parent| parent.0).collect(), false);
     // In the order of the index on parents; another order would scan all issues of the tenant.
     query.push(") ORDER BY i.parent_id, i.id LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 pub(in super::super) async fn purgeable(conn: &mut Conn, purge: &Purge, limit: u32) -> Result<Vec<Issue>> {
@@ -199,8 +197,7 @@ pub(in super::super) async fn purgeable(conn: &mut Conn, purge: &Purge, limit: u
     let mut query = of_tenant(*tenant);
     query.push(format_args!(" AND {column} = ")).push_bind(id);
     query.push(" ORDER BY i.created_at, i.id LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 /// Counts the issues of a scope by project and state.

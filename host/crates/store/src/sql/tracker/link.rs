@@ -1,10 +1,11 @@
 //! Links between issues. Parents are a column of the child.
 
 use sqlx::Row as _;
+use tessera_core::Result;
 use tessera_core::id::{IssueId, TenantId};
 use tessera_core::tracker::{Link, Relation};
-use tessera_core::{Error, Result};
 
+use super::super::execute::change_one;
 use super::super::{Conn, Row, Ts};
 use crate::codec::corrupt;
 use crate::error::db_error;
@@ -15,8 +16,7 @@ pub(in super::super) async fn add(conn: &mut Conn, tenant: TenantId, link: &Link
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, issue_id, relation, other_id) DO NOTHING",
     );
     let query = query.bind(tenant.0).bind(link.issue.0).bind(link.relation.name()).bind(link.other.0);
-    let result = query.bind(Ts(link.created_at)).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(Ts(link.created_at))).await
 }
 
 pub(in super::super) async fn drop(conn: &mut Conn, tenant: TenantId, link: &Link) -> Result<()> {
@@ -24,8 +24,7 @@ pub(in super::super) async fn drop(conn: &mut Conn, tenant: TenantId, link: &Lin
         "DELETE FROM issue_links WHERE tenant_id = $1 AND issue_id = $2 AND relation = $3 AND other_id = $4",
     );
     let query = query.bind(tenant.0).bind(link.issue.0).bind(link.relation.name()).bind(link.other.0);
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Lists an issue's links to visible issues: its own, those of others to it, its parent and its children.

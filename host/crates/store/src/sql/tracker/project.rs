@@ -12,6 +12,7 @@ use tessera_core::plugin::Scope;
 use tessera_core::tracker::{Project, Scheme, Usage};
 use tessera_core::{Error, Result, Timestamp};
 
+use super::super::execute::{change_one, read_all, read_one};
 use super::super::page::{Sort, SortType, at, text};
 use super::super::plugin::installation;
 use super::super::table::{Query, Table};
@@ -68,8 +69,7 @@ pub(in super::super) async fn update(
 ) -> Result<()> {
     let sql = format!("{} AND deleted_at IS NULL", PROJECTS.update());
     let query = bind(sqlx::query(AssertSqlSafe(sql)), tenant, project).bind(signed(stored));
-    let result = query.execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query).await
 }
 
 /// Marks a project as deleted, which hides its issues, and deletes its installations.
@@ -102,8 +102,7 @@ pub(in super::super) async fn mark(
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, id: ProjectId) -> Result<()> {
     let query =
         sqlx::query("DELETE FROM projects WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NOT NULL");
-    let result = query.bind(tenant.0).bind(id.0).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(tenant.0).bind(id.0)).await
 }
 
 pub(in super::super) async fn get(
@@ -113,8 +112,7 @@ pub(in super::super) async fn get(
 ) -> Result<Option<Project>> {
     let mut query = of_tenant(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 /// Lists the projects of a scope that have their own scheme.
@@ -129,8 +127,7 @@ pub(in super::super) async fn own_schemes(
         query.push(" AND id = ").push_bind(id.0);
     }
     query.push(" ORDER BY id");
-    let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
-    rows.iter().map(read).collect()
+    read_all(conn, query, read).await
 }
 
 /// Sets the generation of state machines in the projects of a scope, whose rows are locked.

@@ -8,6 +8,7 @@ use tessera_core::text::folded;
 use tessera_core::tracker::User;
 use tessera_core::{Error, Result, Timestamp};
 
+use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at, text};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
@@ -92,30 +93,25 @@ pub(in super::super) async fn mark(
          email_folded = '', search = '', is_active = FALSE, version = version + 1, deleted_at = $4,
          deleted_by = $5 WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
     );
-    let result = query
+    let query = query
         .bind(tenant.0)
         .bind(user.id.0)
         .bind(signed(user.version))
         .bind(Ts(now))
-        .bind(cause.map(|cause| cause.0))
-        .execute(conn)
-        .await
-        .map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+        .bind(cause.map(|cause| cause.0));
+    change_one(conn, query).await
 }
 
 /// Deletes a marked user; fails while issues are assigned to it.
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, id: UserId) -> Result<()> {
     let query = sqlx::query("DELETE FROM users WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NOT NULL");
-    let result = query.bind(tenant.0).bind(id.0).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(tenant.0).bind(id.0)).await
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: UserId) -> Result<Option<User>> {
     let mut query = of_tenant(tenant);
     query.push(" AND id = ").push_bind(id.0);
-    let row = query.build().fetch_optional(conn).await.map_err(db_error)?;
-    row.as_ref().map(read).transpose()
+    read_one(conn, query, read).await
 }
 
 pub(in super::super) async fn list(

@@ -1,9 +1,10 @@
 //! Watchers of issues.
 
+use tessera_core::Result;
 use tessera_core::id::{IssueId, TenantId, UserId};
-use tessera_core::{Error, Result};
 
 use super::super::Conn;
+use super::super::execute::change_one;
 use crate::error::db_error;
 
 pub(in super::super) async fn add(
@@ -16,8 +17,7 @@ pub(in super::super) async fn add(
         "INSERT INTO watchers (tenant_id, issue_id, user_id) VALUES ($1, $2, $3)
          ON CONFLICT (tenant_id, issue_id, user_id) DO NOTHING",
     );
-    let result = query.bind(tenant.0).bind(issue.0).bind(user.0).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(tenant.0).bind(issue.0).bind(user.0)).await
 }
 
 pub(in super::super) async fn drop(
@@ -27,8 +27,7 @@ pub(in super::super) async fn drop(
     user: UserId,
 ) -> Result<()> {
     let query = sqlx::query("DELETE FROM watchers WHERE tenant_id = $1 AND issue_id = $2 AND user_id = $3");
-    let result = query.bind(tenant.0).bind(issue.0).bind(user.0).execute(conn).await.map_err(db_error)?;
-    if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
+    change_one(conn, query.bind(tenant.0).bind(issue.0).bind(user.0)).await
 }
 
 pub(in super::super) async fn list(conn: &mut Conn, tenant: TenantId, issue: IssueId) -> Result<Vec<UserId>> {

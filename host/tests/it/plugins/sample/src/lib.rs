@@ -26,7 +26,7 @@ impl Validation for Sample {
             return Err(vec![Violation::for_field("labels", "LABEL_REFUSED", "the label is refused")]);
         }
         if has_label(issue, "failing") {
-            // Unlike a panic it has no functions of the standard library in its backtrace.
+            // Unlike a panic it does not log a line number, which would be in the records.
             core::arch::wasm32::unreachable();
         }
         if has_label(issue, "verbose") {
