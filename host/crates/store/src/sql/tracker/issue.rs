@@ -203,12 +203,15 @@ pub(in super::super) async fn purgeable(conn: &mut Conn, purge: &Purge, limit: u
     rows.iter().map(read).collect()
 }
 
-/// Counts the issues of a scope by project and state.
+/// Counts the issues of a scope by project and state. An event has none.
 pub(in super::super) async fn states_in_use(
     conn: &mut Conn,
     tenant: TenantId,
     scope: Scope,
 ) -> Result<StatesInUse> {
+    if scope.event().is_some() {
+        return Ok(StatesInUse::new());
+    }
     let mut query = QueryBuilder::<Db>::new(
         "SELECT i.project_id, i.status, COUNT(*) AS issues FROM issues i WHERE i.tenant_id = ",
     );
