@@ -17,9 +17,17 @@ macro_rules! step {
     };
 }
 
-const SQLITE: &[Step] = &[step!("sqlite/0001_baseline.sql"), step!("sqlite/0002_due_by_tenant.sql")];
+const SQLITE: &[Step] = &[
+    step!("sqlite/0001_baseline.sql"),
+    step!("sqlite/0002_due_by_tenant.sql"),
+    step!("sqlite/0003_pricing.sql"),
+];
 
-const POSTGRES: &[Step] = &[step!("postgres/0001_baseline.sql"), step!("postgres/0002_due_by_tenant.sql")];
+const POSTGRES: &[Step] = &[
+    step!("postgres/0001_baseline.sql"),
+    step!("postgres/0002_due_by_tenant.sql"),
+    step!("postgres/0003_pricing.sql"),
+];
 
 /// The migrations of SQLite.
 pub(crate) static SQLITE_MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(SQLITE));

@@ -43,6 +43,9 @@ const MAINTENANCE_LEASE: Duration = Duration::from_secs(15);
 /// How many expired idempotency records are deleted in one round.
 const MAX_RECORDS: u32 = 1_000;
 
+/// How many expired quotes are deleted in one round.
+const MAX_QUOTES: u32 = 1_000;
+
 impl App {
     /// Follows the facts of the store until cancelled.
     pub async fn follow(&self, stop: CancellationToken) {
@@ -184,6 +187,7 @@ impl App {
         }
         self.facts.trim().await?;
         self.store.forget_keys(MAX_RECORDS).await?;
+        self.store.purge_quotes(MAX_QUOTES).await?;
         self.store.purge_events(MAX_PURGED).await?;
         Ok(())
     }

@@ -21,6 +21,7 @@ use super::plugin::{
     StoredInstallation, StoredRelease, StoredTimer, installation, release, stored_installation,
     stored_release, stored_timer, timer,
 };
+use super::pricing::{StoredPricingRule, StoredQuote, pricing_rule, quote, stored_pricing_rule, stored_quote};
 use super::reservation::{StoredReservation, reservation, stored_reservation};
 use super::tenancy::{StoredApiKey, StoredTenant, api_key, stored_api_key, stored_tenant, tenant};
 use super::tracker::{
@@ -57,6 +58,8 @@ pub(crate) enum StoredAnswer {
     Queue(StoredQueue),
     Booking(StoredBooking),
     TenantHoldRules(StoredTenantHolds),
+    PricingRule(StoredPricingRule),
+    Quote(StoredQuote),
 }
 
 pub(crate) fn stored_answer(answer: &RecordedAnswer) -> StoredAnswer {
@@ -90,6 +93,8 @@ pub(crate) fn stored_answer(answer: &RecordedAnswer) -> StoredAnswer {
         RecordedAnswer::Queue(queue) => StoredAnswer::Queue(stored_queue(queue)),
         RecordedAnswer::Booking(booking) => StoredAnswer::Booking(stored_booking(booking)),
         RecordedAnswer::TenantHoldRules(holds) => StoredAnswer::TenantHoldRules(stored_tenant_holds(holds)),
+        RecordedAnswer::PricingRule(rule) => StoredAnswer::PricingRule(stored_pricing_rule(rule)),
+        RecordedAnswer::Quote(quote) => StoredAnswer::Quote(stored_quote(quote)),
     }
 }
 
@@ -124,5 +129,7 @@ pub(crate) fn answer(stored: StoredAnswer) -> Result<RecordedAnswer> {
         StoredAnswer::Queue(stored) => RecordedAnswer::Queue(queue(&stored)?),
         StoredAnswer::Booking(stored) => RecordedAnswer::Booking(booking(stored)?),
         StoredAnswer::TenantHoldRules(stored) => RecordedAnswer::TenantHoldRules(tenant_holds(&stored)?),
+        StoredAnswer::PricingRule(stored) => RecordedAnswer::PricingRule(pricing_rule(stored)?),
+        StoredAnswer::Quote(stored) => RecordedAnswer::Quote(quote(stored)?),
     })
 }

@@ -17,6 +17,8 @@ pub(crate) struct StoredRequestedLine {
     quantity: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     seats: Vec<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    category: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,6 +85,7 @@ pub(crate) fn stored_requested_line(line: &LineRequest) -> StoredRequestedLine {
         ticket_type: line.ticket_type.0,
         quantity: line.quantity,
         seats: line.seats.clone(),
+        category: line.category.clone(),
     }
 }
 
@@ -91,6 +94,7 @@ pub(crate) fn requested_line(stored: StoredRequestedLine) -> LineRequest {
         ticket_type: TicketTypeId(stored.ticket_type),
         quantity: stored.quantity,
         seats: stored.seats,
+        category: stored.category,
     }
 }
 

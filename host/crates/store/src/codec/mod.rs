@@ -6,6 +6,7 @@ mod answer;
 mod booking;
 mod catalog;
 mod plugin;
+mod pricing;
 mod reservation;
 mod scalar;
 mod scheme;
@@ -19,8 +20,12 @@ pub(crate) use booking::{StoredRequestedLine, booking_state, requested_line, sto
 pub(crate) use catalog::pool_sort;
 pub(crate) use plugin::{
     StoredCommands, StoredFootprint, StoredLimits, StoredMachines, StoredManifest, StoredReleaseRef,
-    commands, footprint, hooks, limits, machines, manifest, on_failure, release_ref, stored_commands,
+    commands, footprint, hooks, limits, machines, manifest, on_failure, release_ref, scope, stored_commands,
     stored_footprint, stored_hooks, stored_limits, stored_machines, stored_manifest, stored_release_ref,
+};
+pub(crate) use pricing::{
+    StoredPricingRule, StoredQuote, StoredQuoteContent, StoredRuleTerms, pricing_rule, quote,
+    stored_quote_content, stored_rule_terms,
 };
 pub(crate) use reservation::{
     StoredLine, StoredReservation, StoredUnit, line, reservation, reservation_state, stored_line,

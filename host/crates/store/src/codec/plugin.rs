@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
-use tessera_core::id::{InstallationId, IssueId, ProjectId, UserId};
+use tessera_core::id::{EventId, InstallationId, IssueId, ProjectId, UserId};
 use tessera_core::plugin::{
     AdmittedComponent, Digest, Footprint, Hook, Installation, LimitOverrides, Manifest, OnFailure,
     PluginCommand, PreviousConfig, Release, ReleaseRef, Scope, Timer,
@@ -90,6 +90,8 @@ pub(crate) struct StoredInstallation {
     release: StoredReleaseRef,
     earlier: Vec<StoredReleaseRef>,
     project: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
     settings: String,
     order: i32,
     on_failure: String,
@@ -234,6 +236,11 @@ pub(crate) fn on_failure(name: &str) -> Result<OnFailure> {
     OnFailure::parse("on_failure", name).map_err(|_| corrupt("a policy", name))
 }
 
+/// Decodes a scope from its project or its event; without either it is the tenant.
+pub(crate) fn scope(project: Option<ProjectId>, event: Option<EventId>) -> Scope {
+    project.map(Scope::Project).or(event.map(Scope::Event)).unwrap_or(Scope::Tenant)
+}
+
 pub(crate) fn stored_installation(installation: &Installation) -> StoredInstallation {
     StoredInstallation {
         id: installation.id.to_string(),
@@ -241,6 +248,7 @@ pub(crate) fn stored_installation(installation: &Installation) -> StoredInstalla
         release: stored_release_ref(&installation.release),
         earlier: installation.earlier.iter().map(stored_release_ref).collect(),
         project: installation.scope.project().map(|project| project.to_string()),
+        event: installation.scope.event().map(|event| event.to_string()),
         settings: installation.settings.as_ref().to_owned(),
         order: installation.order,
         on_failure: installation.on_failure.name().to_owned(),
@@ -260,12 +268,13 @@ pub(crate) fn stored_installation(installation: &Installation) -> StoredInstalla
 
 pub(crate) fn installation(stored: StoredInstallation) -> Result<Installation> {
     let project = stored.project.map(|id| ProjectId::parse("project", &id)).transpose()?;
+    let event = stored.event.map(|id| EventId::parse("event", &id)).transpose()?;
     Ok(Installation {
         id: InstallationId::parse("id", &stored.id)?,
         plugin: stored.plugin,
         release: release_ref(stored.release)?,
         earlier: stored.earlier.into_iter().map(release_ref).collect::<Result<_>>()?,
-        scope: project.map_or(Scope::Tenant, Scope::Project),
+        scope: scope(project, event),
         settings: stored.settings.into(),
         order: stored.order,
         on_failure: on_failure(&stored.on_failure)?,

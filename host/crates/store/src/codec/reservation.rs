@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
-use tessera_core::id::{EventId, PoolId, ReservationId, SeatId, TicketId, TicketTypeId};
+use tessera_core::id::{EventId, PoolId, QuoteId, ReservationId, SeatId, TicketId, TicketTypeId};
 use tessera_core::inventory::reservation::{Line, Unit, UnitSeat};
 use tessera_core::inventory::{Reservation, ReservationState};
 use tessera_core::value::Money;
@@ -16,6 +16,8 @@ pub(crate) struct StoredLine {
     ticket_type: Uuid,
     amount: i64,
     currency: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    category: String,
     pools: Vec<Uuid>,
 }
 
@@ -25,6 +27,8 @@ pub(crate) struct StoredUnit {
     line: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seat: Option<(Uuid, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quoted: Option<i64>,
 }
 
 /// A reservation; ids are texts, times microseconds.
@@ -37,6 +41,8 @@ pub(crate) struct StoredReservation {
     pub(crate) quantity: u64,
     pub(crate) lines: Vec<StoredLine>,
     pub(crate) units: Vec<StoredUnit>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) quote: Option<Uuid>,
     pub(crate) payment: Option<String>,
     pub(crate) created_by: String,
     pub(crate) created_at: i64,
@@ -58,6 +64,7 @@ pub(crate) fn stored_line(line: &Line) -> StoredLine {
         ticket_type: line.ticket_type.0,
         amount: line.price.amount,
         currency: line.price.currency.clone(),
+        category: line.category.clone(),
         pools: line.pools.iter().map(|pool| pool.0).collect(),
     }
 }
@@ -66,18 +73,19 @@ pub(crate) fn line(stored: StoredLine) -> Line {
     Line {
         ticket_type: TicketTypeId(stored.ticket_type),
         price: Money { amount: stored.amount, currency: stored.currency },
+        category: stored.category,
         pools: stored.pools.into_iter().map(PoolId).collect(),
     }
 }
 
 pub(crate) fn stored_unit(unit: &Unit) -> StoredUnit {
     let seat = unit.seat.as_ref().map(|seat| (seat.id.0, seat.label.clone()));
-    StoredUnit { id: unit.id.0, line: unit.line, seat }
+    StoredUnit { id: unit.id.0, line: unit.line, seat, quoted: unit.quoted }
 }
 
 pub(crate) fn unit(stored: StoredUnit) -> Unit {
     let seat = stored.seat.map(|(id, label)| UnitSeat { id: SeatId(id), label });
-    Unit { id: TicketId(stored.id), line: stored.line, seat }
+    Unit { id: TicketId(stored.id), line: stored.line, seat, quoted: stored.quoted }
 }
 
 pub(crate) fn stored_reservation(reservation: &Reservation) -> StoredReservation {
@@ -89,6 +97,7 @@ pub(crate) fn stored_reservation(reservation: &Reservation) -> StoredReservation
         quantity: reservation.units.len() as u64,
         lines: reservation.lines.iter().map(stored_line).collect(),
         units: reservation.units.iter().map(stored_unit).collect(),
+        quote: reservation.quote.map(|quote| quote.0),
         payment: reservation.payment_reference.clone(),
         created_by: reservation.created_by.clone(),
         created_at: reservation.created_at.micros(),
@@ -106,6 +115,7 @@ pub(crate) fn reservation(stored: StoredReservation) -> Result<Reservation> {
         state: reservation_state(&stored.state)?,
         lines: stored.lines.into_iter().map(line).collect(),
         units: stored.units.into_iter().map(unit).collect(),
+        quote: stored.quote.map(QuoteId),
         payment_reference: stored.payment,
         created_by: stored.created_by,
         created_at: moment(stored.created_at)?,
@@ -113,4 +123,25 @@ pub(crate) fn reservation(stored: StoredReservation) -> Result<Reservation> {
         expires_at: moment(stored.expires_at)?,
         version: stored.version,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Rows without a quote are as they were before there were quotes.
+    #[test]
+    fn line_and_unit_without_a_quote_have_no_further_members() {
+        let id = Uuid::now_v7();
+        let stored = json!({ "type": id, "amount": 100, "currency": "EUR", "pools": [id] });
+        let read = line(serde_json::from_value(stored.clone()).unwrap());
+        assert_eq!(read.category, "");
+        assert_eq!(serde_json::to_value(stored_line(&read)).unwrap(), stored);
+        let stored = json!({ "id": id, "line": 0 });
+        let read = unit(serde_json::from_value(stored.clone()).unwrap());
+        assert_eq!(read.quoted, None);
+        assert_eq!(serde_json::to_value(stored_unit(&read)).unwrap(), stored);
+    }
 }

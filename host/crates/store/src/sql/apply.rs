@@ -12,6 +12,7 @@ use super::catalog::{event, pool, series, ticket_type, venue};
 use super::inventory::{hold_rules, reservation, seat};
 use super::lock::LockedRows;
 use super::plugin::{installation, release, timer};
+use super::pricing::{quote, rule};
 use super::tenancy::{key, tenant};
 use super::tracker::count::Changes;
 use super::tracker::{comment, issue, link, project, user, watcher};
@@ -135,6 +136,8 @@ impl Writer {
             Record::Queue(queue) => queue::insert(conn, self.tenant, queue).await,
             Record::Booking(booking) => bookings::insert(conn, self.tenant, booking).await,
             Record::TenantHoldRules(holds) => hold_rules::insert(conn, holds).await,
+            Record::PricingRule(rule) => rule::insert(conn, self.tenant, rule).await,
+            Record::Quote(quote) => quote::insert(conn, self.tenant, quote).await,
             Record::Reservation(_) | Record::Ticket(_) => {
                 Err(Error::internal(anyhow::anyhow!("reservations and tickets are written by batches only")))
             }
@@ -155,8 +158,8 @@ impl Writer {
                 }
                 issue::update(conn, self.tenant, (issue, stored), before).await
             }
-            Record::Release(_) | Record::Lock(_) => {
-                Err(Error::internal(anyhow::anyhow!("releases and locks cannot be updated")))
+            Record::Release(_) | Record::Lock(_) | Record::Quote(_) => {
+                Err(Error::internal(anyhow::anyhow!("releases, locks and quotes cannot be updated")))
             }
             Record::Venue(venue) => venue::update(conn, self.tenant, (venue, stored)).await,
             Record::Series(series) => series::update(conn, self.tenant, (series, stored)).await,
@@ -176,6 +179,7 @@ impl Writer {
             Record::Queue(queue) => queue::update(conn, self.tenant, (queue, stored)).await,
             Record::Booking(booking) => bookings::update(conn, self.tenant, (booking, stored)).await,
             Record::TenantHoldRules(holds) => hold_rules::update(conn, (holds, stored)).await,
+            Record::PricingRule(rule) => rule::update(conn, self.tenant, (rule, stored)).await,
         }
     }
 
@@ -188,7 +192,8 @@ impl Writer {
             | Record::SigningKey(_)
             | Record::Queue(_)
             | Record::Booking(_)
-            | Record::TenantHoldRules(_) => {
+            | Record::TenantHoldRules(_)
+            | Record::Quote(_) => {
                 Err(Error::internal(anyhow::anyhow!("records of this kind cannot be deleted")))
             }
             Record::User(user) => {
@@ -213,6 +218,7 @@ impl Writer {
             Record::TicketType(ticket_type) => ticket_type::delete(conn, self.tenant, ticket_type).await,
             Record::Pool(pool) => pool::delete(conn, self.tenant, pool).await,
             Record::Lock(lock) => pool::unlock(conn, self.tenant, lock).await,
+            Record::PricingRule(rule) => rule::delete(conn, self.tenant, rule).await,
         }
     }
 }

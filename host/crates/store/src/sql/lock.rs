@@ -1,6 +1,6 @@
 //! Locks of all rows that a changeset writes or depends on, in one order (kind, id), and the check of their versions.
 //! A row that is marked as deleted counts as absent. Inserted rows depend on locked rows too: a project on the
-//! tenant's generation of installations, an installation on its project.
+//! tenant's generation of installations, an installation on its project or event, a pricing rule on its event.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,6 +10,7 @@ use tessera_core::access::ObjectKind;
 use tessera_core::changeset::{Changeset, Record, Versioned, Write};
 use tessera_core::id::{InstallationId, IssueId, ProjectId, TenantId};
 use tessera_core::plugin::{Digest, Scope};
+use tessera_core::pricing::PricingRule;
 use tessera_core::{Error, Result};
 use uuid::Uuid;
 
@@ -77,8 +78,12 @@ fn add_implicit(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: Tenant
         Write::Insert(Record::Project(_)) => {
             requests.entry(ObjectKind::Tenant).or_default().ids.insert(tenant.to_string());
         }
-        Write::Insert(Record::Installation(installation))
-        | Write::Update(Record::Installation(installation), _)
+        Write::Insert(Record::Installation(installation)) => add_scope(requests, installation.scope),
+        Write::Insert(Record::PricingRule(rule)) | Write::Update(Record::PricingRule(rule), _) => {
+            add_scope(requests, scope_of(rule));
+        }
+        // Not the event, whose lock would follow that of the installation; the event's deletion locks the event first.
+        Write::Update(Record::Installation(installation), _)
         | Write::Delete(Record::Installation(installation)) => {
             if let Some(project) = installation.scope.project() {
                 requests.entry(ObjectKind::Project).or_default().ids.insert(project.to_string());
@@ -113,6 +118,25 @@ fn add_implicit(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: Tenant
     }
 }
 
+/// Returns the row of a project or an event.
+fn row_of(scope: Scope) -> Option<(ObjectKind, String)> {
+    match scope {
+        Scope::Tenant => None,
+        Scope::Project(id) => Some((ObjectKind::Project, id.to_string())),
+        Scope::Event(id) => Some((ObjectKind::Event, id.to_string())),
+    }
+}
+
+fn scope_of(rule: &PricingRule) -> Scope {
+    rule.attributes.event.map_or(Scope::Tenant, Scope::Event)
+}
+
+fn add_scope(requests: &mut BTreeMap<ObjectKind, LockRequest>, scope: Scope) {
+    if let Some((kind, id)) = row_of(scope) {
+        requests.entry(kind).or_default().ids.insert(id);
+    }
+}
+
 fn add_timer_owners(
     requests: &mut BTreeMap<ObjectKind, LockRequest>,
     issue: IssueId,
@@ -127,14 +151,15 @@ fn add_generation(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: Stri
     let row = requests.entry(ObjectKind::Tenant).or_default();
     row.ids.insert(tenant);
     row.written = true;
-    let Some(scope) = scope else { return };
+    // Installations for one event have no state machines.
+    let Some(scope) = scope.filter(|scope| scope.event().is_none()) else { return };
     let projects = requests.entry(ObjectKind::Project).or_default();
     projects.written = true;
-    match scope {
-        Scope::Tenant => projects.all = true,
-        Scope::Project(id) => {
+    match scope.project() {
+        Some(id) => {
             projects.ids.insert(id.to_string());
         }
+        None => projects.all = true,
     }
 }
 
@@ -183,6 +208,9 @@ fn table(kind: ObjectKind) -> Table {
         }
         ObjectKind::Booking => ("id", Ids::Uuids, "SELECT id, version FROM bookings"),
         ObjectKind::SigningKey => ("number", Ids::Numbers, "SELECT number AS id, version FROM signing_keys"),
+        ObjectKind::PricingRule => ("id", Ids::Uuids, "SELECT id, version FROM pricing_rules"),
+        // A quote never changes either.
+        ObjectKind::Quote => ("id", Ids::Uuids, "SELECT id, CAST(1 AS BIGINT) AS version FROM quotes"),
     };
     Table { id, holds, select }
 }
@@ -270,12 +298,16 @@ impl LockedRows {
                 Write::Update(record, stored) => {
                     let row = record.expect();
                     self.compare(row.kind, row.id, *stored)?;
+                    if let Record::PricingRule(rule) = record {
+                        self.check_scope(scope_of(rule))?;
+                    }
                 }
                 Write::Delete(record) => {
                     let row = record.expect();
                     self.compare(row.kind, row.id, row.version)?;
                 }
                 Write::Insert(Record::Installation(installation)) => self.check_scope(installation.scope)?,
+                Write::Insert(Record::PricingRule(rule)) => self.check_scope(scope_of(rule))?,
                 Write::NextGeneration(generation, _) if self.generation != Some(*generation) => {
                     return Err(Error::stale());
                 }
@@ -308,10 +340,9 @@ impl LockedRows {
         Ok(())
     }
 
-    /// Fails as stale if the project of an installation does not exist any more.
+    /// Fails as stale if the project or the event of a row does not exist any more.
     fn check_scope(&self, scope: Scope) -> Result<()> {
-        let Some(project) = scope.project() else { return Ok(()) };
-        let live = self.versions.contains_key(&(ObjectKind::Project, project.to_string()));
+        let live = row_of(scope).is_none_or(|row| self.versions.contains_key(&row));
         if live { Ok(()) } else { Err(Error::stale()) }
     }
 

@@ -10,6 +10,7 @@ use tessera_core::{Result, Timestamp};
 use super::catalog::event;
 use super::inventory::reservation;
 use super::plugin::{host, timer};
+use super::pricing::quote;
 use super::{Conn, Ts, dialect, numbering};
 use crate::codec::corrupt;
 use crate::error::db_error;
@@ -33,6 +34,8 @@ pub(in super::super) enum Maintenance {
     MarkSwept { tenant: TenantId, event: EventId },
     /// Deletes rows of deleted events, and finally the events.
     PurgeEvents { limit: u32 },
+    /// Deletes expired quotes that no reservation refers to.
+    PurgeQuotes { now: Timestamp, limit: u32 },
     /// Deletes expired idempotency records.
     DeleteKeys { now: Timestamp, limit: u32 },
 }
@@ -61,6 +64,7 @@ pub(in super::super) async fn run(conn: &mut Conn, maintenance: &Maintenance) ->
             return reservation::mark_swept(conn, *tenant, *event).await;
         }
         Maintenance::PurgeEvents { limit } => return event::purge(conn, *limit).await,
+        Maintenance::PurgeQuotes { now, limit } => return quote::purge(conn, *now, *limit).await,
         Maintenance::DelayTimer { tenant, timer } => return timer::delay(conn, *tenant, timer).await,
         Maintenance::DeleteFacts { before, limit } => {
             let query = sqlx::query(numbering::DELETE_OLD).bind(Ts(*before)).bind(i64::from(*limit));

@@ -20,6 +20,7 @@ pub(super) mod outbox;
 mod page;
 mod plugin;
 mod ports;
+mod pricing;
 pub(super) mod rows;
 mod table;
 mod tenancy;

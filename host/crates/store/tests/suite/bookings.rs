@@ -72,7 +72,8 @@ async fn active_bookings_with_due_work_are_listed(world: World) {
     let now = store.now();
     let [ann, ben, cem] =
         [("ann", 5), ("ben", 1), ("cem", 9)].map(|(buyer, after)| booking(&office, buyer, after));
-    let line = LineRequest { ticket_type: standing, quantity: 2, seats: Vec::new() };
+    let category = "child".into();
+    let line = LineRequest { ticket_type: standing, quantity: 2, seats: Vec::new(), category };
     let cem = Booking { lines: vec![line], ..cem };
     let mut served = Vec::new();
     for (booking, seconds) in [(ann, 300), (ben, 0), (cem, 300)] {

@@ -109,6 +109,7 @@ impl BoxOffice {
                 name: "standing".into(),
                 description: String::new(),
                 price: Money { amount: 1_250, currency: "EUR".into() },
+                category_prices: BTreeMap::new(),
                 min_per_purchase: 1,
                 max_per_purchase: 50,
                 valid_from: None,
@@ -227,9 +228,11 @@ pub(crate) fn reserve(buyer: &str, lines: &[(TicketTypeId, usize)], seconds: Opt
         ticket_type: *ticket_type,
         units: (0..*units).map(|_| TicketId::generate()).collect(),
         seats: Vec::new(),
+        category: String::new(),
     };
     let lines = lines.iter().map(line).collect();
-    Command::Reserve(Reserve { id: ReservationId::generate(), buyer: buyer.into(), lines, seconds })
+    let id = ReservationId::generate();
+    Command::Reserve(Reserve { id, buyer: buyer.into(), lines, seconds, quote: None })
 }
 
 pub(crate) fn done(verdict: Result<JobOutcome>) -> Result<Reservation> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use tessera_core::access::ObjectKind;
 use tessera_core::changeset::{Changeset, Expect, Guard, Write};
-use tessera_core::id::{ProjectId, TenantId};
+use tessera_core::id::{EventId, ProjectId, TenantId};
 use tessera_core::plugin::Scope;
 use tessera_core::tracker::{Issue, Project, Scheme};
 
@@ -75,6 +75,8 @@ async fn machine_generation_changes_with_installations_in_scope(world: World) {
     assert_eq!(generations().await, (2, 0));
     world.store(next(&world, tenant, 2, Some(Scope::Tenant))).await;
     assert_eq!(generations().await, (3, 3));
+    world.store(next(&world, tenant, 3, Some(Scope::Event(EventId::generate())))).await;
+    assert_eq!(generations().await, (3, 3), "an event has no state machines");
     assert_eq!(machines(&world, other, theirs.id).await, 0);
     // An update of the project does not change its machine generation.
     let renamed = Project { name: "New".into(), version: 2, ..one.clone() };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tessera_core::access::Operation;
 use tessera_core::changeset::{Changeset, Committed};
-use tessera_core::id::{CommentId, TenantId};
+use tessera_core::id::{CommentId, EventId, TenantId, TicketTypeId};
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
 use tessera_core::idempotency::{IdempotencyClaim, IdempotencyRecord, RecordedAnswer};
 use tessera_core::outbox::Actor;
@@ -13,6 +13,7 @@ use tessera_core::plugin;
 use tessera_core::tracker::{Comment, Link, Relation, Scheme};
 
 use crate::installations::full;
+use crate::pricing::{full_quote, full_rule};
 use crate::world::World;
 
 on_every_store! {
@@ -145,9 +146,12 @@ async fn answers_round_trip(world: World) {
     key.user = Some(user.id);
     key.expires_at = Some(now);
     let release = world.new_release("sla", "1.0.0", 1);
-    let scopes = [plugin::Scope::Tenant, plugin::Scope::Project(project.id)];
-    let [whole, part] = scopes.map(|scope| full(world.new_installation(&release, scope)));
-    let answers: [RecordedAnswer; 12] = [
+    let event = EventId::generate();
+    let scopes = [plugin::Scope::Tenant, plugin::Scope::Project(project.id), plugin::Scope::Event(event)];
+    let [whole, part, of_event] = scopes.map(|scope| full(world.new_installation(&release, scope)));
+    let ticket_type = TicketTypeId::generate();
+    let (rule, quote) = (full_rule(event, ticket_type, now), full_quote(event, ticket_type, now));
+    let answers: [RecordedAnswer; 15] = [
         ().into(),
         world.new_tenant("new").into(),
         key.into(),
@@ -160,6 +164,9 @@ async fn answers_round_trip(world: World) {
         release.into(),
         whole.into(),
         part.into(),
+        of_event.into(),
+        rule.into(),
+        quote.into(),
     ];
     for (number, answer) in answers.into_iter().enumerate() {
         let key = format!("k{number}");

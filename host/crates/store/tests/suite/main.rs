@@ -49,6 +49,7 @@ mod model;
 mod numbers;
 mod pages;
 mod parts;
+mod pricing;
 mod purge;
 mod records;
 mod releases;

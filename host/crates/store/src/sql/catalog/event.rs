@@ -9,11 +9,14 @@ use tessera_core::catalog::{Event, EventStatus, WriteEvent};
 use tessera_core::filter::Term;
 use tessera_core::id::{EventId, SeriesId, TenantId, VenueId};
 use tessera_core::page::{Page, PageRequest};
+use tessera_core::plugin::Scope;
 use tessera_core::{Result, Timestamp};
 use uuid::Uuid;
 
 use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at, text};
+use super::super::plugin::installation;
+use super::super::pricing::rule;
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
 use crate::codec::{moment, signed, unsigned};
@@ -103,7 +106,7 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> {
         .bind(signed(event.version))
 }
 
-/// Marks an event as deleted; its rows are purged in slices.
+/// Marks an event as deleted, and deletes its installations and pricing rules; its other rows are purged in slices.
 pub(in super::super) async fn mark(
     conn: &mut Conn,
     tenant: TenantId,
@@ -115,7 +118,9 @@ pub(in super::super) async fn mark(
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
     );
     let query = query.bind(tenant.0).bind(event.id.0).bind(signed(event.version)).bind(Ts(now));
-    change_one(conn, query).await
+    change_one(conn, query).await?;
+    installation::delete_all(conn, tenant, Scope::Event(event.id)).await?;
+    rule::delete_all(conn, tenant, event.id).await
 }
 
 /// Deletes up to `limit` rows of the oldest deleted event, or the event itself if none is left; returns their number.
@@ -127,7 +132,7 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
     let tenant: Uuid = row.try_get("tenant_id").map_err(db_error)?;
     let event: Uuid = row.try_get("id").map_err(db_error)?;
     // Tables that may have very many rows of one event.
-    for table in ["check_ins", "tickets", "bookings", "reservations"] {
+    for table in ["check_ins", "tickets", "bookings", "reservations", "quotes"] {
         let sql = format!(
             "DELETE FROM {table} WHERE tenant_id = $1 AND id IN
              (SELECT id FROM {table} WHERE tenant_id = $1 AND event_id = $2 LIMIT $3)"

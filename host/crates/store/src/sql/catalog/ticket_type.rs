@@ -26,6 +26,7 @@ static TICKET_TYPES: Table = Table::new(
         "description",
         "amount",
         "currency",
+        "category_prices",
         "least",
         "most",
         "valid_from",
@@ -72,6 +73,7 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, ticket_type: &'q TicketType) -> 
         .bind(&attributes.description)
         .bind(attributes.price.amount)
         .bind(&attributes.price.currency)
+        .bind(Json(&attributes.category_prices))
         .bind(i64::from(attributes.min_per_purchase))
         .bind(i64::from(attributes.max_per_purchase))
         .bind(attributes.valid_from.map(Ts))
@@ -137,6 +139,8 @@ pub(in super::super) async fn page(
 fn read(row: &Row) -> Result<TicketType> {
     let quantity: Option<i64> = row.try_get("quantity").map_err(db_error)?;
     let status: String = row.try_get("status").map_err(db_error)?;
+    let Json(category_prices) =
+        row.try_get::<Json<BTreeMap<String, i64>>, _>("category_prices").map_err(db_error)?;
     let Json(metadata) = row.try_get::<Json<BTreeMap<String, String>>, _>("metadata").map_err(db_error)?;
     let Json(pools) = row.try_get::<Json<Vec<Uuid>>, _>("pools").map_err(db_error)?;
     let Ts(created_at) = row.try_get("created_at").map_err(db_error)?;
@@ -155,6 +159,7 @@ fn read(row: &Row) -> Result<TicketType> {
                 amount: row.try_get("amount").map_err(db_error)?,
                 currency: row.try_get("currency").map_err(db_error)?,
             },
+            category_prices,
             min_per_purchase: crate::codec::small(row.try_get("least").map_err(db_error)?)?,
             max_per_purchase: crate::codec::small(row.try_get("most").map_err(db_error)?)?,
             valid_from: time("valid_from")?,

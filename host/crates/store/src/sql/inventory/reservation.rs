@@ -3,7 +3,7 @@
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row as _};
 use tessera_core::filter::Term;
-use tessera_core::id::{EventId, ReservationId, TenantId};
+use tessera_core::id::{EventId, QuoteId, ReservationId, TenantId};
 use tessera_core::inventory::Reservation;
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::{Result, Timestamp};
@@ -20,7 +20,7 @@ static RESERVATIONS: Table = Table::new(
     "reservations",
     &["tenant_id", "id"],
     &["state", "quantity", "units", "payment_reference", "updated_at", "expires_at", "version"],
-    &["event_id", "buyer", "lines", "created_by", "created_at"],
+    &["event_id", "buyer", "lines", "quote_id", "created_by", "created_at"],
 )
 .without(&["quantity"]);
 
@@ -125,6 +125,7 @@ fn read(row: &Row) -> Result<Reservation> {
         state: reservation_state(&state)?,
         lines: lines.into_iter().map(line).collect(),
         units: units.into_iter().map(unit).collect(),
+        quote: row.try_get::<Option<_>, _>("quote_id").map_err(db_error)?.map(QuoteId),
         payment_reference: row.try_get("payment_reference").map_err(db_error)?,
         created_by: row.try_get("created_by").map_err(db_error)?,
         created_at: time("created_at")?,

@@ -6,6 +6,7 @@ use tessera_core::id::TenantId;
 use tessera_core::inventory::{BatchState, Reservation};
 
 use super::super::super::statements;
+use super::super::pricing::quote;
 use super::super::rows::{Effect, Rows, RowsBuilder, Statement};
 use super::super::{Conn, dialect, idempotency, outbox};
 use super::cached_event::TermVersions;
@@ -29,6 +30,7 @@ pub(super) async fn all(
         reservation_updates(state)?,
         seats(state),
         idempotency::claims(&state.writes.claims)?,
+        quote::reserved(&state.writes.quotes)?,
         new_reservations(state)?,
         tickets(state),
         outbox::all_at_once(&state.writes.facts)?,
@@ -90,6 +92,7 @@ fn new_reservations(state: &BatchState) -> Result<Statement<'_>> {
         .numbers("quantity", |reservation| signed(reservation.units.len() as u64))
         .jsons("lines", |reservation| reservation.lines.iter().map(stored_line).collect::<Vec<_>>())?
         .jsons("units", |reservation| reservation.units.iter().map(stored_unit).collect::<Vec<_>>())?
+        .ids("quote_id", |reservation| reservation.quote.map(|quote| quote.0))
         .texts("payment_reference", |reservation| reservation.payment_reference.as_deref())
         .texts("created_by", |reservation| reservation.created_by.as_str())
         .moments("created_at", |reservation| reservation.created_at)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use tessera_core::filter::Term;
-use tessera_core::id::{InstallationId, ProjectId, TenantId};
+use tessera_core::id::{EventId, InstallationId, ProjectId, TenantId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::plugin::{ActiveInstallations, Digest, Installation, ReleaseRef, Scope};
 use tessera_core::{Error, Result};
@@ -19,7 +19,7 @@ use super::super::{Conn, Db, Row, Ts, filter};
 use super::digest;
 use crate::codec::{
     StoredCommands, StoredLimits, StoredMachines, StoredReleaseRef, commands, hooks, limits, machines,
-    on_failure, release_ref, signed, stored_commands, stored_hooks, stored_limits, stored_machines,
+    on_failure, release_ref, scope, signed, stored_commands, stored_hooks, stored_limits, stored_machines,
     stored_release_ref, unsigned,
 };
 use crate::error::{db_error, exists_or_db_error};
@@ -45,7 +45,7 @@ static INSTALLATIONS: Table = Table::new(
         "updated_at",
         "version",
     ],
-    &["plugin", "project_id", "created_at"],
+    &["plugin", "project_id", "event_id", "created_at"],
 );
 
 fn bind<'q>(query: Query<'q>, tenant: TenantId, installation: &'q Installation) -> Query<'q> {
@@ -78,6 +78,7 @@ pub(in super::super) async fn insert(
     let query = bind(sqlx::query(INSTALLATIONS.insert()), tenant, installation)
         .bind(&installation.plugin)
         .bind(installation.scope.project().map(|project| project.0))
+        .bind(installation.scope.event().map(|event| event.0))
         .bind(Ts(installation.created_at));
     query.execute(conn).await.map(drop).map_err(|error| {
         let message = format!("{} is installed at this scope already", installation.plugin);
@@ -106,14 +107,16 @@ pub(in super::super) async fn delete(
     change_one(conn, query).await
 }
 
-/// Deletes the installations of a project, whose row is locked.
-pub(in super::super) async fn forget_project(
-    conn: &mut Conn,
-    tenant: TenantId,
-    project: ProjectId,
-) -> Result<()> {
-    let query = sqlx::query("DELETE FROM installations WHERE tenant_id = $1 AND project_id = $2");
-    query.bind(tenant.0).bind(project.0).execute(conn).await.map(|_| ()).map_err(db_error)
+/// Deletes the installations of a project or an event, whose row is locked.
+pub(in super::super) async fn delete_all(conn: &mut Conn, tenant: TenantId, scope: Scope) -> Result<()> {
+    let (column, id) = match scope {
+        Scope::Tenant => return Ok(()),
+        Scope::Project(id) => ("project_id", id.0),
+        Scope::Event(id) => ("event_id", id.0),
+    };
+    let sql = format!("DELETE FROM installations WHERE tenant_id = $1 AND {column} = $2");
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0).bind(id);
+    query.execute(conn).await.map(drop).map_err(db_error)
 }
 
 /// Fails as stale if an installation uses a release, now or as an earlier one. A concurrent new use fails by the foreign
@@ -210,6 +213,7 @@ fn earlier(row: &Row) -> Result<Vec<ReleaseRef>> {
 
 fn read(row: &Row) -> Result<Installation> {
     let project = row.try_get::<Option<_>, _>("project_id").map_err(db_error)?.map(ProjectId);
+    let event = row.try_get::<Option<_>, _>("event_id").map_err(db_error)?.map(EventId);
     let settings: String = row.try_get("settings").map_err(db_error)?;
     let policy: String = row.try_get("on_failure").map_err(db_error)?;
     let Json(grants) = row.try_get::<Json<BTreeSet<String>>, _>("grants").map_err(db_error)?;
@@ -230,7 +234,7 @@ fn read(row: &Row) -> Result<Installation> {
             previous_config: None,
         },
         earlier: earlier(row)?,
-        scope: project.map_or(Scope::Tenant, Scope::Project),
+        scope: scope(project, event),
         settings: settings.into(),
         order: row.try_get("call_order").map_err(db_error)?,
         on_failure: on_failure(&policy)?,

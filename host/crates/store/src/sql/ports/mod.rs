@@ -22,6 +22,7 @@ mod catalog;
 mod inventory;
 mod outbox;
 mod plugin;
+mod pricing;
 mod tenancy;
 mod tracker;
 

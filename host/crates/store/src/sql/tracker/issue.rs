@@ -200,12 +200,15 @@ pub(in super::super) async fn purgeable(conn: &mut Conn, purge: &Purge, limit: u
     read_all(conn, query, read).await
 }
 
-/// Counts the issues of a scope by project and state.
+/// Counts the issues of a scope by project and state. An event has none.
 pub(in super::super) async fn states_in_use(
     conn: &mut Conn,
     tenant: TenantId,
     scope: Scope,
 ) -> Result<StatesInUse> {
+    if scope.event().is_some() {
+        return Ok(StatesInUse::new());
+    }
     let mut query = QueryBuilder::<Db>::new(
         "SELECT i.project_id, i.status, COUNT(*) AS issues FROM issues i WHERE i.tenant_id = ",
     );

@@ -95,7 +95,7 @@ pub(in super::super) async fn mark(
     if result.rows_affected() != 1 {
         return Err(Error::stale());
     }
-    installation::forget_project(conn, tenant, project.id).await
+    installation::delete_all(conn, tenant, Scope::Project(project.id)).await
 }
 
 /// Deletes a marked project; fails while it has issues.
@@ -115,12 +115,15 @@ pub(in super::super) async fn get(
     read_one(conn, query, read).await
 }
 
-/// Lists the projects of a scope that have their own scheme.
+/// Lists the projects of a scope that have their own scheme; an event has no projects.
 pub(in super::super) async fn own_schemes(
     conn: &mut Conn,
     tenant: TenantId,
     scope: Scope,
 ) -> Result<Vec<Project>> {
+    if scope.event().is_some() {
+        return Ok(Vec::new());
+    }
     let mut query = of_tenant(tenant);
     query.push(" AND scheme IS NOT NULL");
     if let Some(id) = scope.project() {
@@ -130,13 +133,16 @@ pub(in super::super) async fn own_schemes(
     read_all(conn, query, read).await
 }
 
-/// Sets the generation of state machines in the projects of a scope, whose rows are locked.
+/// Sets the generation of state machines in the projects of a scope, whose rows are locked; an event has none.
 pub(in super::super) async fn set_machines(
     conn: &mut Conn,
     tenant: TenantId,
     scope: Scope,
     generation: u64,
 ) -> Result<()> {
+    if scope.event().is_some() {
+        return Ok(());
+    }
     let mut query = QueryBuilder::<Db>::new("UPDATE projects SET machines = ");
     query
         .push_bind(signed(generation))

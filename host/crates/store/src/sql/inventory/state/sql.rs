@@ -70,13 +70,14 @@ fn reservation_object() -> String {
     let (id, at, json) = (dialect::id_text, dialect::micros, dialect::json);
     format!(
         "{}('id', {}, 'event', {}, 'buyer', r.buyer, 'state', r.state, 'quantity', r.quantity, \
-         'lines', {}, 'units', {}, 'payment', r.payment_reference, 'created_by', r.created_by, \
+         'lines', {}, 'units', {}, 'quote', {}, 'payment', r.payment_reference, 'created_by', r.created_by, \
          'created_at', {}, 'updated_at', {}, 'expires_at', {}, 'version', r.version)",
         dialect::OBJECT,
         id("r.id"),
         id("r.event_id"),
         json("r.lines"),
         json("r.units"),
+        id("r.quote_id"),
         at("r.created_at"),
         at("r.updated_at"),
         at("r.expires_at"),

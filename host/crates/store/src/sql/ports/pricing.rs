@@ -1,0 +1,39 @@
+//! Pricing rules and quotes.
+
+use async_trait::async_trait;
+use tessera_core::Result;
+use tessera_core::id::{QuoteId, RuleId, TenantId};
+use tessera_core::page::{Page, PageRequest};
+use tessera_core::ports::{PricingStore, Store as _};
+use tessera_core::pricing::{PricingRule, Quote};
+
+use super::super::super::DbStore;
+use super::super::maintenance::Maintenance;
+use super::super::pricing::{quote, rule};
+
+#[async_trait]
+impl PricingStore for DbStore {
+    async fn pricing_rule(&self, tenant: TenantId, id: RuleId) -> Result<Option<PricingRule>> {
+        read!(self.read(tenant).await?, rule::get, tenant, id)
+    }
+
+    async fn pricing_rule_page(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<PricingRule>> {
+        read!(self.read(tenant).await?, rule::list, tenant, page)
+    }
+
+    async fn pricing_rules(&self, tenant: TenantId) -> Result<Vec<PricingRule>> {
+        read!(self.read(tenant).await?, rule::all, tenant)
+    }
+
+    async fn quote(&self, tenant: TenantId, id: QuoteId) -> Result<Option<Quote>> {
+        read!(self.read(tenant).await?, quote::get, tenant, id)
+    }
+
+    async fn count_open_quotes(&self, tenant: TenantId, limit: u32) -> Result<u32> {
+        read!(self.read(tenant).await?, quote::count_open, tenant, limit)
+    }
+
+    async fn purge_quotes(&self, limit: u32) -> Result<u64> {
+        self.maintenance(Maintenance::PurgeQuotes { now: self.now(), limit }).await
+    }
+}

@@ -1,0 +1,4 @@
+//! Pricing rules and quotes.
+
+pub(super) mod quote;
+pub(super) mod rule;
