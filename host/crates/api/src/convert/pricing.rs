@@ -291,7 +291,7 @@ pub(crate) fn create(request: pb::CreatePricingRuleRequest) -> Result<WriteRule>
     faults.into_result().map(|()| rule)
 }
 
-/// Reads an update of a rule; without a mask, every field changes. A mask that has a part of the value changes it whole.
+/// Reads an update of a rule; without a mask, every field changes. A mask with a part of the value changes all of it.
 pub(crate) fn change(request: pb::UpdatePricingRuleRequest) -> Result<ChangeRule> {
     let mask = Mask::read(request.update_mask, ChangeRule::FIELDS, None)?;
     let mut faults = Faults::default();

@@ -56,7 +56,7 @@ fn sample_quote(currency: &str) -> Quote {
     let failed = PricingCall {
         installation: InstallationId::generate(),
         plugin: "tiers@1.0.0".into(),
-        digest: Digest::of(b"tiers"),
+        digest: Digest([1; 32]),
         applied: 2,
         failed: true,
     };
