@@ -29,7 +29,7 @@ pub(crate) async fn app(config: &Config, secret: &SecretKey, host: &str) -> Resu
     let plugins = Arc::new(sandbox(&config.plugins, folder, secret.derive("machine code"))?);
     let components =
         ComponentLimits { component: config.plugins.component, tenant: config.tenant_components };
-    let limits = Limits { retention: config.retention, components };
+    let limits = Limits { retention: config.retention, components, pricing: config.pricing };
     Ok(App::new(store, cache, plugins, secret, limits).await?)
 }
 

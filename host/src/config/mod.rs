@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tessera_core::outbox::audit::Retention;
 use tessera_core::plugin::CallLimits;
+use tessera_core::pricing::PricingSettings;
 use tessera_store::StoreConfig;
 
 pub(crate) use settings::{SETTINGS, Status};
@@ -69,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) bounds: Bounds,
     /// Limits of plugins.
     pub(crate) plugins: PluginBounds,
+    /// How prices are made.
+    pub(crate) pricing: PricingSettings,
     /// Limit of the size of all components of a tenant in bytes.
     pub(crate) tenant_components: u64,
     /// Limit of the time for which a start waits for compilations.

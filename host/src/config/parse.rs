@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tessera_core::outbox::audit::Retention;
 use tessera_core::plugin::CallLimits;
+use tessera_core::pricing::PricingSettings;
 use tessera_core::tenancy::key::KeyText;
 use tessera_store::{PostgresAddress, PostgresConfig, StoreConfig};
 
@@ -100,6 +101,7 @@ impl<'a> Parser<'a> {
         let demo = self.demo();
         let retention = self.retention();
         let plugins = self.plugins();
+        let pricing = self.pricing();
         let tenant_components = self.number("TESSERA_PLUGIN_TENANT_BYTES", 1_024, 1 << 40);
         let preload = self.millis("TESSERA_PLUGIN_PRELOAD_MS");
         let bounds = self.bounds();
@@ -122,6 +124,7 @@ impl<'a> Parser<'a> {
             demo: demo?,
             retention: retention?,
             plugins: plugins?,
+            pricing: pricing?,
             tenant_components: tenant_components?,
             preload: preload?,
             bounds: bounds?,
@@ -300,6 +303,13 @@ impl<'a> Parser<'a> {
             compile_memory: compile_memory?,
             compilations: compilations?,
         })
+    }
+
+    fn pricing(&mut self) -> Option<PricingSettings> {
+        let dynamic = self.flag("DYNAMIC_PRICING_ENABLED");
+        let discounts = self.flag("DISCOUNT_RULES_ENABLED");
+        let quote_lifetime = self.number("TESSERA_QUOTE_SECONDS", 60, 86_400).map(Duration::from_secs);
+        Some(PricingSettings { dynamic: dynamic?, discounts: discounts?, quote_lifetime: quote_lifetime? })
     }
 
     fn secret(&mut self) -> Option<Redacted> {

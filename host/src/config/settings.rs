@@ -155,6 +155,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "10000",
         "limit of the time for which a start waits for installed plugins to be compiled",
     ),
+    supported("DYNAMIC_PRICING_ENABLED", "true", "whether surcharges and pricing plugins apply"),
+    supported(
+        "DISCOUNT_RULES_ENABLED",
+        "true",
+        "whether discount rules apply and discount codes are accepted",
+    ),
+    supported("TESSERA_QUOTE_SECONDS", "900", "how long the prices of a stored quote can be reserved"),
     unbuilt("GRPC_TLS_ENABLED", "TLS", &["false"]),
     unbuilt("GRPC_TLS_CERT_PATH", "TLS", &[]),
     unbuilt("GRPC_TLS_KEY_PATH", "TLS", &[]),
@@ -177,9 +184,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     unbuilt("CACHE_TTL_EVENTS", "the cache of events", &["0"]),
     unbuilt("CACHE_TTL_AVAILABILITY", "the cache of events", &["0"]),
     unbuilt("CACHE_TTL_SEARCH", "search", &["0"]),
-    unbuilt("DYNAMIC_PRICING_ENABLED", "pricing", &["false"]),
-    unbuilt("PRICE_UPDATE_INTERVAL", "pricing", &["0"]),
-    unbuilt("DISCOUNT_RULES_ENABLED", "pricing", &["false"]),
+    unbuilt("PRICE_UPDATE_INTERVAL", "the update of prices at intervals", &["0"]),
 ];
 
 /// Returns the setting of this name. Case does not matter.

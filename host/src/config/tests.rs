@@ -70,6 +70,25 @@ fn setting_of_unbuilt_part_is_refused_unless_it_is_off() {
 }
 
 #[test]
+fn prices_are_dynamic_unless_they_are_switched_off() {
+    let pricing = Config::parse(&environment(&[])).unwrap().pricing;
+    assert!(pricing.dynamic && pricing.discounts);
+    assert_eq!(pricing.quote_lifetime, Duration::from_secs(900));
+    let off = [
+        ("DYNAMIC_PRICING_ENABLED", "false"),
+        ("DISCOUNT_RULES_ENABLED", "false"),
+        ("TESSERA_QUOTE_SECONDS", "60"),
+    ];
+    let pricing = Config::parse(&environment(&off)).unwrap().pricing;
+    assert!(!pricing.dynamic && !pricing.discounts);
+    assert_eq!(pricing.quote_lifetime, Duration::from_secs(60));
+    for seconds in ["59", "86401", "an hour"] {
+        let reported = faults(&[("TESSERA_QUOTE_SECONDS", seconds)]);
+        assert!(reported[0].contains("from 60 to 86400"), "{reported:?}");
+    }
+}
+
+#[test]
 fn setting_and_alias_must_agree() {
     assert!(faults(&[("PORT", "3002")]).is_empty());
     assert!(faults(&[("PORT", "3002"), ("HTTP_PORT", "8080")])[0].contains("means the same"));

@@ -96,9 +96,9 @@ pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
     };
     let state_map = args.map.iter().cloned().collect();
     let installations = installations(&mut client, &release.plugin).await?;
-    let existing = installations
-        .into_iter()
-        .find(|existing| existing.project_id.as_deref().unwrap_or_default() == project_id);
+    let existing = installations.into_iter().find(|existing| {
+        existing.event_id.is_none() && existing.project_id.as_deref().unwrap_or_default() == project_id
+    });
     let (installation, lagging) = match existing {
         Some(existing) => {
             let request = pb::UpdateInstallationRequest {
@@ -130,6 +130,7 @@ pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
                 limits: None,
                 enabled: Some(!args.disabled),
                 state_map,
+                event_id: String::new(),
             };
             let answer = client
                 .create_installation(request)
@@ -253,9 +254,10 @@ pub(super) async fn retry(remote: &Remote, installation: &str, issue_id: String)
 fn report(installation: Option<pb::Installation>, lagging: &[String]) -> Result<()> {
     let installation = installation.context("the response of the host contains no installation")?;
     let release = installation.release.unwrap_or_default();
-    let scope = match &installation.project_id {
-        None => "the whole tenant".to_owned(),
-        Some(project) => format!("the project {project}"),
+    let scope = match (&installation.project_id, &installation.event_id) {
+        (None, None) => "the whole tenant".to_owned(),
+        (Some(project), _) => format!("the project {project}"),
+        (None, Some(event)) => format!("the event {event}"),
     };
     let state = if installation.enabled { "installed" } else { "installed and disabled" };
     print(&format!(

@@ -176,8 +176,7 @@ fn unbuilt_features_may_be_disabled() {
     let off = [
         ("GRPC_TLS_ENABLED", "false"),
         ("SEARCH_FUZZY_MATCH", "false"),
-        ("DYNAMIC_PRICING_ENABLED", "false"),
-        ("DISCOUNT_RULES_ENABLED", "false"),
+        ("PRICE_UPDATE_INTERVAL", "0"),
         ("REDIS_ENABLED", "false"),
         ("REDIS_URL", ""),
         ("NATS_URL", ""),

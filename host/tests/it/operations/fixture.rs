@@ -179,6 +179,24 @@ async fn queued(rest: &Rest, event: &str) -> String {
     create(rest, &queue, json!({"user_id": MARK}), "booking").await
 }
 
+/// The tenant's only pricing rule, which is disabled, and a quote: a tenant may have only so many rules.
+async fn priced(rest: &Rest, [event, held]: [&str; 2], name: &str) -> [String; 2] {
+    let rules = rest.get("/v1/pricing-rules?page_size=200").await.expect(200).clone();
+    for rule in rules["rules"].as_array().unwrap() {
+        rest.delete(&format!("/v1/pricing-rules/{}", rule["id"].as_str().unwrap())).await.expect(200);
+    }
+    let rule = json!({
+        "name": name, "kind": "discount", "percent": "10", "event_id": event, "enabled": false,
+    });
+    let rule = create(rest, "/v1/pricing-rules", rule, "rule").await;
+    let basket = json!({
+        "event_id": event, "zone_id": held, "quantity": 2, "user_id": name, "channel": MARK,
+    });
+    let quote = rest.post("/v1/quotes", basket).await;
+    let quote = quote.expect(201)["quote_id"].as_str().unwrap().to_owned();
+    [rule, quote]
+}
+
 async fn create(rest: &Rest, path: &str, body: Value, name: &str) -> String {
     rest.post(path, body).await.expect(201)[name]["id"].as_str().unwrap().to_owned()
 }

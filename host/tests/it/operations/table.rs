@@ -9,6 +9,7 @@ mod further;
 mod inventory;
 mod lists;
 mod plugins;
+mod pricing;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -51,6 +52,7 @@ impl Row {
             "series.replace" => "series.update",
             "event.replace" => "event.update",
             "ticket_type.replace" => "ticket_type.update",
+            "pricing_rule.replace" => "pricing_rule.update",
             "ticket_type.of_event" => "ticket_type.list",
             "ticket_type.by_id" => "ticket_type.get",
             id => id.strip_prefix("v2.").unwrap_or(id),
@@ -94,7 +96,7 @@ fn row(
         rpc,
         ask,
         bad: None,
-        further: [further::further(id), fields::further(id)].concat(),
+        further: [further::further(id), fields::further(id), pricing::further(id)].concat(),
         stream: false,
         document: false,
     }
@@ -153,6 +155,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
         ("inventory", inventory::rows()),
         ("admission", admission::rows()),
         ("booking", booking::rows()),
+        ("pricing", pricing::rows()),
     ]
 }
 

@@ -78,6 +78,7 @@ fn line(line: LineRequest) -> pb::RequestedLine {
         ticket_type_id: line.ticket_type.to_string(),
         quantity: to_i32(line.quantity.into()),
         seat_numbers: line.seats,
+        pricing_category: line.category,
     }
 }
 

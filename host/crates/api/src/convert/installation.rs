@@ -1,11 +1,11 @@
 //! Installations of plugins, and their commands.
 
-use tessera_core::Result;
-use tessera_core::id::ProjectId;
+use tessera_core::id::{EventId, ProjectId};
 use tessera_core::plugin::{
     ChangeInstallation, Install, Installation, OnFailure, PluginCommand, ReleaseName, ReleaseRef, Scope,
 };
 use tessera_core::tracker::OfferedCommand;
+use tessera_core::{Error, Result};
 use tessera_proto::issues::v1 as issues;
 use tessera_proto::plugin::v1 as pb;
 
@@ -48,6 +48,7 @@ pub(crate) fn installation(installation: Installation) -> pb::Installation {
         created_at: time(installation.created_at),
         updated_at: time(installation.updated_at),
         etag: etag(installation.version),
+        event_id: text(installation.scope.event()),
     }
 }
 
@@ -78,7 +79,7 @@ pub(crate) fn offered_command(offered: OfferedCommand) -> issues::OfferedCommand
 pub(crate) fn install(request: pb::CreateInstallationRequest) -> Result<Install> {
     Ok(Install {
         release: release_name(request.release)?,
-        scope: scope(&request.project_id)?,
+        scope: scope(&request.project_id, &request.event_id)?,
         settings: settings(&request.settings_json)?,
         order: request.order,
         on_failure: OnFailure::from_number("on_failure", request.on_failure)?,
@@ -116,17 +117,19 @@ pub(crate) fn change(request: pb::UpdateInstallationRequest) -> Result<ChangeIns
     })
 }
 
-/// Reads the scope: a project, or the tenant if the text is empty.
-fn scope(project: &str) -> Result<Scope> {
-    if project.is_empty() {
-        return Ok(Scope::Tenant);
+/// Reads the scope: a project or an event, or the tenant if both texts are empty.
+fn scope(project: &str, event: &str) -> Result<Scope> {
+    match (project, event) {
+        ("", "") => Ok(Scope::Tenant),
+        (project, "") => ProjectId::parse("project_id", project).map(Scope::Project),
+        ("", event) => EventId::parse("event_id", event).map(Scope::Event),
+        _ => Err(Error::invalid("event_id", "is given beside project_id; use one or the other")),
     }
-    ProjectId::parse("project_id", project).map(Scope::Project)
 }
 
 fn release_name(release: Option<pb::ReleaseName>) -> Result<ReleaseName> {
     let name = name(Some(release.unwrap_or_default()))?;
-    name.ok_or_else(|| tessera_core::Error::invalid("release", "must be given"))
+    name.ok_or_else(|| Error::invalid("release", "must be given"))
 }
 
 fn settings(text: &str) -> Result<String> {
@@ -146,6 +149,17 @@ mod tests {
             update_mask: Some(FieldMask { paths }),
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn scope_is_a_project_or_an_event() {
+        let (project, event) = (ProjectId::generate(), EventId::generate());
+        let (project_id, event_id) = (project.to_string(), event.to_string());
+        assert_eq!(scope("", "").unwrap(), Scope::Tenant);
+        assert_eq!(scope(&project_id, "").unwrap(), Scope::Project(project));
+        assert_eq!(scope("", &event_id).unwrap(), Scope::Event(event));
+        assert_eq!(scope(&project_id, &event_id).unwrap_err().faults()[0].field, "event_id");
+        assert_eq!(scope("", "e").unwrap_err().faults()[0].field, "event_id");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) mod issue_write;
 pub(crate) mod limits;
 pub(crate) mod mask;
 pub(crate) mod names;
+pub(crate) mod pricing;
 pub(crate) mod project;
 pub(crate) mod release;
 pub(crate) mod reservation;

@@ -1,6 +1,6 @@
 //! Reservations and availability.
 
-use tessera_core::id::{EventId, TicketId, TicketTypeId};
+use tessera_core::id::{EventId, QuoteId, TicketId, TicketTypeId};
 use tessera_core::inventory::availability::AvailableType;
 use tessera_core::inventory::reservation::Unit;
 use tessera_core::inventory::{AvailabilityUpdate, CreateReservation, LineRequest, Reservation};
@@ -11,10 +11,12 @@ use tessera_proto::common::v1 as common;
 use tessera_proto::ticket::v1 as pb;
 
 use crate::convert::catalog::read_u32;
-use crate::convert::{time, to_i32, to_i64};
+use crate::convert::{non_empty, text, time, to_i32, to_i64};
 use crate::state::etag;
 
-fn money(money: &Money) -> common::Money {
+/// Encodes an amount of money.
+#[must_use]
+pub(crate) fn money(money: &Money) -> common::Money {
     common::Money { amount: money.amount, currency: money.currency.clone() }
 }
 
@@ -31,27 +33,47 @@ pub(crate) fn rename_single_line(error: Error) -> Error {
 }
 
 fn read_reservation(request: pb::ReserveTicketsRequest) -> Result<CreateReservation> {
-    let pb::ReserveTicketsRequest { event_id, ticket_type_id, quantity, seat_numbers, user_id, .. } = request;
-    let has_single_line = !ticket_type_id.is_empty() || quantity != 0 || !seat_numbers.is_empty();
-    let lines = match (has_single_line, request.lines.is_empty()) {
-        (true, true) => vec![pb::RequestedLine { ticket_type_id, quantity, seat_numbers }],
-        (false, false) => request.lines,
-        (true, false) => {
-            return Err(Error::invalid(
-                "lines",
-                "are given beside ticket_type_id and quantity; use one or the other",
-            ));
-        }
-        (false, true) => {
-            return Err(Error::invalid("ticket_type_id", "must be given, with a quantity; or lines"));
-        }
-    };
+    let pb::ReserveTicketsRequest { ticket_type_id, quantity, seat_numbers, pricing_category, .. } = request;
+    let single = pb::RequestedLine { ticket_type_id, quantity, seat_numbers, pricing_category };
+    let quote = non_empty(request.quote_id).map(|id| QuoteId::parse("quote_id", &id)).transpose()?;
+    let is_left_to_quote =
+        quote.is_some() && request.lines.is_empty() && single == pb::RequestedLine::default();
+    let lines =
+        if is_left_to_quote { Vec::new() } else { one_or_several("ticket_type_id", single, request.lines)? };
     let mut faults = Faults::default();
     let seconds = read_u32("timeout_seconds", Some(request.timeout_seconds), &mut faults);
-    let event = EventId::parse("event_id", &event_id)?;
+    let event = match quote {
+        Some(_) if request.event_id.is_empty() => None,
+        Some(_) | None => Some(EventId::parse("event_id", &request.event_id)?),
+    };
     let lines = read_lines(lines)?;
     faults.into_result()?;
-    Ok(CreateReservation { event, buyer: user_id, lines, seconds: seconds.filter(|seconds| *seconds > 0) })
+    Ok(CreateReservation {
+        event,
+        buyer: request.user_id,
+        lines,
+        seconds: seconds.filter(|seconds| *seconds > 0),
+        quote,
+        codes: request.codes,
+        channel: request.channel,
+    })
+}
+
+/// Returns the lines of a request: the single line, whose ticket type is in the field `id_field`, or several.
+pub(crate) fn one_or_several(
+    id_field: &str,
+    single: pb::RequestedLine,
+    several: Vec<pb::RequestedLine>,
+) -> Result<Vec<pb::RequestedLine>> {
+    match (single == pb::RequestedLine::default(), several.is_empty()) {
+        (false, true) => Ok(vec![single]),
+        (true, false) => Ok(several),
+        (false, false) => {
+            let message = format!("are given beside {id_field} and quantity; use one or the other");
+            Err(Error::invalid("lines", message))
+        }
+        (true, true) => Err(Error::invalid(id_field, "must be given, with a quantity; or lines")),
+    }
 }
 
 /// Reads the requested lines.
@@ -65,7 +87,7 @@ fn read_line(index: usize, line: pb::RequestedLine) -> Result<LineRequest> {
     let mut faults = Faults::default();
     let quantity = read_u32(&at("quantity"), Some(line.quantity), &mut faults).unwrap_or_default();
     faults.into_result()?;
-    Ok(LineRequest { ticket_type, quantity, seats: line.seat_numbers })
+    Ok(LineRequest { ticket_type, quantity, seats: line.seat_numbers, category: line.pricing_category })
 }
 
 /// Reads the units to release.
@@ -82,6 +104,7 @@ pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
             ticket_type_id: line.ticket_type.to_string(),
             quantity: to_i32(quantity.into()),
             price: Some(money(&line.price)),
+            pricing_category: non_empty(line.category.clone()),
         });
     pb::Reservation {
         id: reservation.id.to_string(),
@@ -97,6 +120,7 @@ pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
         updated_at: time(reservation.updated_at),
         expires_at: time(reservation.expires_at),
         etag: etag(reservation.version),
+        quote_id: text(reservation.quote),
     }
 }
 
@@ -109,7 +133,7 @@ pub(crate) fn tickets(reservation: &Reservation) -> Vec<pb::ReservedTicket> {
             id: unit.id.to_string(),
             ticket_type_id: line.ticket_type.to_string(),
             seat_number: unit.seat.as_ref().map(|seat| seat.label.clone()),
-            price: Some(money(&line.price)),
+            price: reservation.price(unit).as_ref().map(money),
         })
     };
     reservation.units.iter().filter_map(ticket).collect()
@@ -155,6 +179,40 @@ pub(crate) fn availability(event: EventId, update: &AvailabilityUpdate) -> pb::S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn request() -> pb::ReserveTicketsRequest {
+        pb::ReserveTicketsRequest { event_id: EventId::generate().to_string(), ..Default::default() }
+    }
+
+    #[test]
+    fn single_line_has_a_category() {
+        let ticket_type_id = TicketTypeId::generate().to_string();
+        let single = pb::ReserveTicketsRequest {
+            ticket_type_id,
+            quantity: 2,
+            pricing_category: "child".into(),
+            codes: vec!["EARLY".into()],
+            channel: "web".into(),
+            ..request()
+        };
+        let read = reserve(single).unwrap();
+        assert_eq!((read.lines.len(), read.lines[0].category.as_str()), (1, "child"));
+        assert_eq!((read.codes, read.channel.as_str(), read.quote), (vec!["EARLY".to_owned()], "web", None));
+    }
+
+    #[test]
+    fn quote_stands_for_event_and_lines() {
+        let quote = QuoteId::generate();
+        let quote_id = quote.to_string();
+        let by_quote = pb::ReserveTicketsRequest { quote_id: quote_id.clone(), ..Default::default() };
+        let read = reserve(by_quote).unwrap();
+        assert_eq!((read.quote, read.event, read.lines), (Some(quote), None, Vec::new()));
+        let half = pb::ReserveTicketsRequest { quote_id, quantity: 1, ..request() };
+        assert_eq!(reserve(half).unwrap_err().faults()[0].field, "ticket_type_id");
+        assert_eq!(reserve(request()).unwrap_err().faults()[0].field, "ticket_type_id");
+        let bad = pb::ReserveTicketsRequest { quote_id: "q".into(), ..request() };
+        assert_eq!(reserve(bad).unwrap_err().faults()[0].field, "quote_id");
+    }
 
     #[test]
     fn invalid_unit_is_named_by_index() {

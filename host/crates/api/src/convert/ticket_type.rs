@@ -37,6 +37,7 @@ pub(crate) fn ticket_type(ticket_type: TicketType, available: Option<u64>) -> pb
         created_at: time(ticket_type.created_at),
         updated_at: time(ticket_type.updated_at),
         etag,
+        category_prices: attributes.category_prices,
     }
 }
 
@@ -47,6 +48,7 @@ macro_rules! attributes {
             name: $request.name,
             description: $request.description,
             price: money($request.price),
+            category_prices: $request.category_prices,
             min_per_purchase: min_per_purchase($request.min_per_purchase, &mut $faults),
             max_per_purchase: max_per_purchase($request.max_per_purchase, &mut $faults),
             valid_from: timestamp("valid_from", $request.valid_from, &mut $faults),
@@ -89,7 +91,12 @@ fn money(price: Option<common::Money>) -> Money {
     Money { amount: price.amount, currency: price.currency }
 }
 
-fn timestamp(field: &str, at: Option<prost_types::Timestamp>, faults: &mut Faults) -> Option<Timestamp> {
+/// Reads an optional timestamp.
+pub(crate) fn timestamp(
+    field: &str,
+    at: Option<prost_types::Timestamp>,
+    faults: &mut Faults,
+) -> Option<Timestamp> {
     at.map(|at| read_time(field, &at)).and_then(|timestamp| faults.take(timestamp))
 }
 
@@ -109,6 +116,8 @@ fn pools(ids: &[String]) -> Result<Vec<PoolId>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use prost_types::FieldMask;
 
     use super::*;
@@ -119,6 +128,20 @@ mod tests {
         assert_eq!((read.min_per_purchase, read.max_per_purchase), (1, 10));
         assert_eq!((read.status, read.quantity, read.valid_from), (TypeStatus::Active, None, None));
         assert_eq!(read.price, Money { amount: 0, currency: String::new() });
+    }
+
+    #[test]
+    fn categories_have_prices() {
+        let prices = BTreeMap::from([("child".to_owned(), 500)]);
+        let request = pb::CreateTicketTypeRequest { category_prices: prices.clone(), ..Default::default() };
+        assert_eq!(create(request).unwrap().category_prices, prices);
+        let request = pb::UpdateTicketTypeRequest {
+            category_prices: prices.clone(),
+            update_mask: Some(FieldMask { paths: vec!["category_prices".into()] }),
+            ..Default::default()
+        };
+        let read = change(request).unwrap();
+        assert_eq!((read.category_prices, read.name), (Some(prices), None));
     }
 
     #[test]

@@ -29,6 +29,7 @@ use tessera_proto::ticket::v1::check_in_service_server::{CheckInServiceServer, S
 use tessera_proto::ticket::v1::inventory_service_server::{
     InventoryServiceServer, SERVICE_NAME as INVENTORY,
 };
+use tessera_proto::ticket::v1::pricing_service_server::{PricingServiceServer, SERVICE_NAME as PRICING};
 use tessera_proto::ticket::v1::ticket_service_server::{SERVICE_NAME as TICKETS, TicketServiceServer};
 use tessera_proto::user::v1::user_service_server::{SERVICE_NAME as USERS, UserServiceServer};
 use tessera_proto::user::v2::user_service_server as users_v2;
@@ -54,6 +55,7 @@ pub const SERVICES: &[&str] = &[
     INVENTORY,
     ISSUES,
     PLUGINS,
+    PRICING,
     PROJECTS,
     KEYS,
     TENANTS,
@@ -99,6 +101,7 @@ pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
         InventoryServiceServer<Grpc>: receive,
         IssuesServiceServer<Grpc>: receive,
         PluginServiceServer<Grpc>: upload,
+        PricingServiceServer<Grpc>: receive,
         ProjectServiceServer<Grpc>: receive,
         KeyServiceServer<Grpc>: receive,
         TenantServiceServer<Grpc>: receive,

@@ -15,8 +15,8 @@ use crate::grpc::response_stream::ResponseStream;
 use crate::grpc::streams;
 use crate::operations::{
     booking, check_in, command, comment, event, fact, hold_rules, installation, inventory, issue, key, label,
-    link, project, release, reservation, scheme, series, tenant, ticket, ticket_type, timer, transition,
-    user_v1, user_v2, venue, watcher,
+    link, pricing, project, release, reservation, scheme, series, tenant, ticket, ticket_type, timer,
+    transition, user_v1, user_v2, venue, watcher,
 };
 use crate::state::AuthMode;
 
@@ -186,6 +186,22 @@ service!(tickets::inventory_service_server: InventoryService, InventoryServiceSe
 } public {
     check_availability(tickets::CheckAvailabilityRequest) -> tickets::CheckAvailabilityResponse = inventory::check;
     list_seats(tickets::ListSeatsRequest) -> tickets::ListSeatsResponse = inventory::list_seats;
+});
+
+service!(tickets::pricing_service_server: PricingService, PricingServiceServer {
+    get_quote(tickets::GetQuoteRequest) -> tickets::GetQuoteResponse = pricing::get_quote;
+    get_pricing_rules(tickets::GetPricingRulesRequest) -> tickets::GetPricingRulesResponse = pricing::rules_of_event;
+    create_pricing_rule(tickets::CreatePricingRuleRequest) -> tickets::CreatePricingRuleResponse
+        = pricing::create_rule;
+    get_pricing_rule(tickets::GetPricingRuleRequest) -> tickets::GetPricingRuleResponse = pricing::get_rule;
+    list_pricing_rules(tickets::ListPricingRulesRequest) -> tickets::ListPricingRulesResponse = pricing::list_rules;
+    update_pricing_rule(tickets::UpdatePricingRuleRequest) -> tickets::UpdatePricingRuleResponse
+        = pricing::update_rule;
+    delete_pricing_rule(tickets::DeletePricingRuleRequest) -> tickets::DeletePricingRuleResponse
+        = pricing::delete_rule;
+    test_pricing_rule(tickets::TestPricingRuleRequest) -> tickets::TestPricingRuleResponse = pricing::test_rule;
+} public {
+    calculate_price(tickets::CalculatePriceRequest) -> tickets::CalculatePriceResponse = pricing::calculate;
 });
 
 service!(tickets::check_in_service_server: CheckInService, CheckInServiceServer {

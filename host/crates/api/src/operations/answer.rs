@@ -5,8 +5,8 @@ use tessera_proto::plugin::v1::{Installation, Release};
 use tessera_proto::project::v1::{Project, Scheme};
 use tessera_proto::tenancy::v1::{Key, Tenant};
 use tessera_proto::ticket::v1::{
-    Booking, CheckInRecord, Event, HoldRules, Lock, Pool, Reservation, Series, SigningKey, Ticket,
-    TicketType, Venue,
+    Booking, CheckInRecord, Event, HoldRules, Lock, Pool, PricingRule, Quote, Reservation, Series,
+    SigningKey, Ticket, TicketType, Venue,
 };
 use tessera_proto::user::{v1, v2};
 
@@ -74,7 +74,9 @@ resources! {
     Key: id, etag;
     Lock: id, ;
     Pool: id, etag;
+    PricingRule: id, etag;
     Project: project_id, etag;
+    Quote: id, ;
     Release: digest, ;
     Reservation: id, etag;
     Scheme: , etag;

@@ -17,6 +17,7 @@ pub(crate) mod issue;
 pub(crate) mod key;
 pub(crate) mod label;
 pub(crate) mod link;
+pub(crate) mod pricing;
 pub(crate) mod project;
 pub(crate) mod release;
 pub(crate) mod reservation;

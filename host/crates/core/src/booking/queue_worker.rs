@@ -191,7 +191,7 @@ impl ReserveAttempt {
         let mut own_ctx = ctx.clone();
         own_ctx.idempotency = Some(IdempotencyKey::parse(&format!("booking-{}", booking.id))?);
         let request = CreateReservation {
-            event: booking.event,
+            event: Some(booking.event),
             buyer: booking.buyer.clone(),
             lines: booking.lines.clone(),
             seconds: booking.hold_seconds,

@@ -1,7 +1,7 @@
 //! Requests for new reservations.
 
 use crate::catalog::ticket_type::MAX_CATEGORY;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{EventId, QuoteId, TicketTypeId};
 use crate::inventory::reservation::{MAX_LINES, MAX_UNITS};
 use crate::text::Faults;
@@ -22,11 +22,11 @@ pub struct LineRequest {
 /// A request for a reservation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct CreateReservation {
-    /// The event.
-    pub event: EventId,
-    /// The buyer.
+    /// The event; `None`: that of the quote.
+    pub event: Option<EventId>,
+    /// The buyer; empty: that of the quote.
     pub buyer: String,
-    /// The lines.
+    /// The lines; empty: those of the quote.
     pub lines: Vec<LineRequest>,
     /// The seconds that it is held; `None` for the default.
     pub seconds: Option<u32>,
@@ -39,10 +39,19 @@ pub struct CreateReservation {
 }
 
 impl CreateReservation {
+    /// Returns the event.
+    pub(crate) fn event(&self) -> Result<EventId> {
+        self.event.ok_or_else(|| Error::invalid("event_id", "must be given, or the quote of an event"))
+    }
+
     /// Checks what a client wrote.
     pub(super) fn check(&self) -> Result<()> {
         let mut faults = Faults::default();
         faults.text("user_id", &self.buyer, 1, 255);
+        faults.text("channel", &self.channel, 0, 50);
+        if self.quote.is_some() && !self.codes.is_empty() {
+            faults.add("codes", "are given beside quote_id; a quote has the codes that it was made with");
+        }
         check_lines(&self.lines, &mut faults);
         faults.into_result()
     }

@@ -50,8 +50,11 @@ impl Reservations {
         Self { store, commands, batcher, tickets, quotes }
     }
 
-    /// Reserves units of an event's ticket types, all or none of them.
+    /// Reserves units of an event's ticket types, all or none of them. What the request leaves out is taken from its
+    /// quote.
     pub async fn reserve(&self, ctx: &Ctx, request: CreateReservation) -> Result<Reservation> {
+        ctx.allow(Operation::ReservationCreate)?;
+        let request = self.quotes.complete(ctx, request).await?;
         let quote = self.check(ctx, &request).await?;
         self.submit_checked(ctx, request, quote).await
     }
@@ -61,8 +64,8 @@ impl Reservations {
     pub(crate) async fn check(&self, ctx: &Ctx, request: &CreateReservation) -> Result<Option<Quote>> {
         ctx.allow(Operation::ReservationCreate)?;
         request.check()?;
-        self.validate(ctx, (Operation::ReservationCreate, "reserve", request.event), || entity(request))
-            .await?;
+        let event = request.event()?;
+        self.validate(ctx, (Operation::ReservationCreate, "reserve", event), || entity(request)).await?;
         if self.commands.is_repeat(ctx, Operation::ReservationCreate).await? {
             return Ok(None);
         }
@@ -79,7 +82,7 @@ impl Reservations {
     ) -> Result<Reservation> {
         let in_flight = self.commands.enter(ctx, Operation::ReservationCreate, &request)?;
         let key = in_flight.as_ref().map(|guard| guard.key().clone());
-        let event = request.event;
+        let event = request.event()?;
         self.submit(ctx, event, Job::new(ctx, Command::Reserve(command(request, quote)), key)).await
     }
 
@@ -228,7 +231,7 @@ fn entity(request: &CreateReservation) -> Entity {
         .iter()
         .flat_map(|line| line.seats.iter().map(|seat| format!("{}/{seat}", line.ticket_type)));
     let fields = vec![
-        Field::new("event_id", Value::from(Some(request.event))),
+        Field::new("event_id", Value::from(request.event)),
         Field::new("buyer_id", request.buyer.as_str()),
         Field::new("quantity", Value::count(Some(units))),
         Field::new("lines", Value::Texts(lines)),

@@ -180,7 +180,7 @@ pub struct Installation {
 
 /// The filters and orders of lists of installations.
 pub const SPEC: Spec = Spec {
-    fields: &[("plugin", Kind::Text), ("project", Kind::Id), ("enabled", Kind::Boolean)],
+    fields: &[("plugin", Kind::Text), ("project", Kind::Id), ("event", Kind::Id), ("enabled", Kind::Boolean)],
     orders: &["created"],
 };
 

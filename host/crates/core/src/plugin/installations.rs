@@ -50,10 +50,7 @@ impl Installations {
                 let message = format!("would exceed the maximum of {MAX_INSTALLATIONS} installations");
                 return Err(Error::invalid("release", message));
             }
-            if let Scope::Project(project) = command.scope {
-                let project = self.store.project(ctx.tenant, project).await?;
-                project.ok_or_else(|| Error::invalid("project_id", "is not a project of the tenant"))?;
-            }
+            self.check_exists(ctx, command.scope).await?;
             let draft = command.installation(ctx, &release);
             let installation = self.complete(ctx, &release, draft, &active.limits).await?;
             let changeset = self.change(ctx, &active, None, Some(&installation)).await?;
@@ -158,6 +155,21 @@ impl Installations {
         self.roll_out(ctx, installation).await
     }
 
+    async fn check_exists(&self, ctx: &Ctx, scope: Scope) -> Result<()> {
+        let (exists, field, message) = match scope {
+            Scope::Tenant => return Ok(()),
+            Scope::Project(id) => {
+                let project = self.store.project(ctx.tenant, id).await?;
+                (project.is_some(), "project_id", "is not a project of the tenant")
+            }
+            Scope::Event(id) => {
+                let event = self.store.event(ctx.tenant, id).await?;
+                (event.is_some(), "event_id", "is not an event of the tenant")
+            }
+        };
+        if exists { Ok(()) } else { Err(Error::invalid(field, message)) }
+    }
+
     /// Checks what an admin set, and adds the state machines and commands that the release describes with
     /// these settings.
     async fn complete(
@@ -167,6 +179,7 @@ impl Installations {
         mut installation: Installation,
         tenant: &LimitOverrides,
     ) -> Result<Installation> {
+        check_hooks(release, installation.scope)?;
         check_settings(&self.invoker, ctx.tenant, release, &installation.settings).await?;
         let mut faults = Faults::default();
         check_grants(&installation.grants, &release.admitted.manifest.needs, &mut faults);
@@ -233,5 +246,20 @@ impl Installations {
     async fn roll_out(&self, ctx: &Ctx, installation: Installation) -> Result<Rollout> {
         state_migration::apply(&self.store, ctx, &installation).await?;
         rollout::wait(&*self.store, ctx, installation).await
+    }
+}
+
+/// Refuses a release whose hooks cannot be called in the scope: issues belong to projects, and baskets to events.
+fn check_hooks(release: &Release, scope: Scope) -> Result<()> {
+    match scope {
+        Scope::Event(_) if release.has(Hook::Workflow) => {
+            let message = "is an event, but a workflow belongs to issues; install it for a project";
+            Err(Error::invalid("event_id", message))
+        }
+        Scope::Project(_) if release.admitted.hooks.iter().all(|hook| *hook == Hook::Pricing) => {
+            let message = "is a project, but prices belong to events; install it for an event or the tenant";
+            Err(Error::invalid("project_id", message))
+        }
+        Scope::Tenant | Scope::Project(_) | Scope::Event(_) => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::id::{EventId, TicketTypeId};
 use crate::pricing::Percent;
 use crate::pricing::calculation::PricedLine;
-use crate::pricing::rule::{Clock, WeeklyTimes, WriteRule};
+use crate::pricing::rule::{Clock, WriteRule};
 use crate::time::Timestamp;
 
 /// The minutes of a day.
@@ -61,19 +61,19 @@ impl Circumstances {
             && rule.valid_until.is_none_or(|until| self.now < until)
             && rule.min_minutes_to_start.is_none_or(|min| minutes >= min.into())
             && rule.max_minutes_to_start.is_none_or(|max| minutes < i64::from(max))
-            && self.is_within(&rule.times)
+            && self.is_within(rule)
     }
 
-    fn is_within(&self, times: &WeeklyTimes) -> bool {
-        let (at, offset) = match times.clock {
+    fn is_within(&self, rule: &WriteRule) -> bool {
+        let (at, offset) = match rule.clock {
             Clock::Sale => (self.now, self.offset_now),
             Clock::Start => (self.starts_at, self.offset_start),
         };
         let local = at.micros().div_euclid(60_000_000).saturating_add(offset.into());
         // 1970-01-01 was a Thursday, three days after a Monday.
         let (weekday, minute) = ((local.div_euclid(DAY) + 3).rem_euclid(7), local.rem_euclid(DAY));
-        let of_day = times.weekdays.is_empty() || times.weekdays.iter().any(|day| i64::from(*day) == weekday);
-        let of_hour = times.minutes.is_none_or(|(from, until)| {
+        let of_day = rule.weekdays.is_empty() || rule.weekdays.iter().any(|day| i64::from(*day) == weekday);
+        let of_hour = rule.minutes.is_none_or(|(from, until)| {
             let (from, until) = (i64::from(from), i64::from(until));
             if from < until { (from..until).contains(&minute) } else { minute >= from || minute < until }
         });
@@ -102,7 +102,9 @@ mod tests {
             max_minutes_to_start: None,
             min_quantity: None,
             max_quantity: None,
-            times: WeeklyTimes::default(),
+            weekdays: std::iter::empty().collect(),
+            minutes: None,
+            clock: Clock::default(),
             order: 0,
             enabled: true,
         }
@@ -183,8 +185,8 @@ mod tests {
     fn weekdays_and_hours_are_those_of_the_venue() {
         let lines = [line("", 1)];
         let applies = |clock, weekdays: &[u8], minutes| {
-            let times = WeeklyTimes { clock, weekdays: weekdays.iter().copied().collect(), minutes };
-            !circumstances().lines(&WriteRule { times, ..rule() }, &lines).is_empty()
+            let weekdays = weekdays.iter().copied().collect();
+            !circumstances().lines(&WriteRule { clock, weekdays, minutes, ..rule() }, &lines).is_empty()
         };
         // The show is on a Tuesday at 20:00; the quote is made on Monday at 00:30.
         assert!(applies(Clock::Start, &[1], Some((20 * 60, 21 * 60))));

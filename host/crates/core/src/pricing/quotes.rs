@@ -135,6 +135,32 @@ impl Quotes {
         self.found(ctx, id).await
     }
 
+    /// Returns a request for a reservation with what it leaves out taken from its quote: the event, the lines, and the
+    /// buyer.
+    pub(crate) async fn complete(
+        &self,
+        ctx: &Ctx,
+        mut request: CreateReservation,
+    ) -> Result<CreateReservation> {
+        let is_complete = request.event.is_some() && !request.buyer.is_empty() && !request.lines.is_empty();
+        let Some(id) = request.quote.filter(|_| !is_complete) else { return Ok(request) };
+        let quote = self.found(ctx, id).await?;
+        request.event = request.event.or(Some(quote.event));
+        if request.buyer.is_empty() {
+            request.buyer = quote.buyer;
+        }
+        if request.lines.is_empty() {
+            let lines = quote.lines.into_iter().map(|line| LineRequest {
+                ticket_type: line.ticket_type,
+                quantity: line.quantity,
+                seats: Vec::new(),
+                category: line.category,
+            });
+            request.lines = lines.collect();
+        }
+        Ok(request)
+    }
+
     /// Returns the quote that a reservation is made with: the one that it names, or one that is made now. `None`: the
     /// base prices apply.
     pub(crate) async fn for_reservation(
@@ -151,12 +177,13 @@ impl Quotes {
             }
             return Ok(Some(quote));
         }
+        let event = request.event()?;
         let plain = request.codes.is_empty() && request.lines.iter().all(|line| line.category.is_empty());
-        if plain && !self.applies(ctx, request.event).await? {
+        if plain && !self.applies(ctx, event).await? {
             return Ok(None);
         }
         let price_request = PriceRequest {
-            event: request.event,
+            event,
             lines: request.lines.clone(),
             codes: request.codes.clone(),
             buyer: request.buyer.clone(),
@@ -496,7 +523,7 @@ fn check_category<'a>(
 
 /// Refuses a reservation that differs from the quote that it names.
 fn check_matches(quote: &Quote, request: &CreateReservation) -> Result<()> {
-    if quote.event != request.event {
+    if request.event != Some(quote.event) {
         return Err(Error::invalid("quote_id", "is of another event"));
     }
     if !quote.buyer.is_empty() && quote.buyer != request.buyer {
@@ -507,9 +534,6 @@ fn check_matches(quote: &Quote, request: &CreateReservation) -> Result<()> {
         request.lines.iter().map(|line| (line.ticket_type, line.quantity, line.category.as_str()));
     if !quoted.eq(requested) {
         return Err(Error::invalid("quote_id", "is for other lines; reserve the lines that were quoted"));
-    }
-    if !request.codes.is_empty() && request.codes != quote.codes {
-        return Err(Error::invalid("quote_id", "was made with other codes"));
     }
     Ok(())
 }

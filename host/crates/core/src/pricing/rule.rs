@@ -101,25 +101,6 @@ impl Clock {
 pub const WEEKDAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/// Weekdays and hours in the time zone of the venue.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct WeeklyTimes {
-    /// The time that is compared.
-    pub clock: Clock,
-    /// Days of the week, 0 for Monday; empty: all.
-    pub weekdays: BTreeSet<u8>,
-    /// The first minute of the day and the one after the last; past midnight if the second is smaller.
-    pub minutes: Option<(u16, u16)>,
-}
-
-impl WeeklyTimes {
-    /// Returns whether it sets no condition.
-    #[must_use]
-    pub fn is_always(&self) -> bool {
-        self.weekdays.is_empty() && self.minutes.is_none()
-    }
-}
-
 input! {
     /// The attributes of a rule that clients write.
     WriteRule,
@@ -151,8 +132,12 @@ input! {
         min_quantity: Option<u32>,
         /// The most units in the lines that it is for.
         max_quantity: Option<u32>,
-        /// Weekdays and hours.
-        times: WeeklyTimes as "weekdays" | "from_time" | "until_time" | "clock",
+        /// The days of the week at the venue, 0 for Monday; empty: all.
+        weekdays: BTreeSet<u8>,
+        /// The first minute of the day at the venue and the one after the last; past midnight if the second is smaller.
+        minutes: Option<(u16, u16)> as "from_time" | "until_time",
+        /// The time that weekdays and minutes are compared with.
+        clock: Clock,
         /// Its order among the rules of its kind; ties are broken by id.
         order: i32,
         /// Whether it applies.
@@ -248,10 +233,10 @@ impl WriteRule {
             units,
             &mut faults,
         );
-        if self.times.weekdays.iter().any(|day| usize::from(*day) >= WEEKDAYS.len()) {
+        if self.weekdays.iter().any(|day| usize::from(*day) >= WEEKDAYS.len()) {
             faults.add("weekdays", "names a day that does not exist");
         }
-        if let Some((from, until)) = self.times.minutes
+        if let Some((from, until)) = self.minutes
             && (from >= DAY || until > DAY || from == until)
         {
             faults.add("until_time", "must differ from from_time; both are times of a day such as 18:30");
@@ -348,7 +333,9 @@ impl Snapshot for PricingRule {
             max_minutes_to_start,
             min_quantity,
             max_quantity,
-            times,
+            weekdays,
+            minutes,
+            clock,
             order,
             enabled,
         } = &self.attributes;
@@ -365,7 +352,7 @@ impl Snapshot for PricingRule {
                 steps = Value::Texts(texts.collect());
             }
         }
-        let weekdays = times.weekdays.iter().filter_map(|day| WEEKDAYS.get(usize::from(*day)));
+        let weekdays = weekdays.iter().filter_map(|day| WEEKDAYS.get(usize::from(*day)));
         vec![
             Field::new("name", name.as_str()),
             Field::new("kind", kind.name()),
@@ -386,10 +373,10 @@ impl Snapshot for PricingRule {
             Field::new("max_minutes_to_start", number(max_minutes_to_start)),
             Field::new("min_quantity", number(min_quantity)),
             Field::new("max_quantity", number(max_quantity)),
-            Field::new("clock", times.clock.name()),
+            Field::new("clock", clock.name()),
             Field::new("weekdays", Value::Texts(weekdays.map(|&day| day.to_owned()).collect())),
-            Field::new("from_time", Value::from(times.minutes.map(|(from, _)| time_of_day(from)))),
-            Field::new("until_time", Value::from(times.minutes.map(|(_, until)| time_of_day(until)))),
+            Field::new("from_time", Value::from(minutes.map(|(from, _)| time_of_day(from)))),
+            Field::new("until_time", Value::from(minutes.map(|(_, until)| time_of_day(until)))),
             Field::new("order", Value::Integer(i64::from(*order))),
             Field::new("enabled", *enabled),
         ]
@@ -427,7 +414,9 @@ mod tests {
             max_minutes_to_start: Some(9),
             min_quantity: Some(0),
             max_quantity: None,
-            times: WeeklyTimes { weekdays: [7].into(), minutes: Some((60, 60)), ..WeeklyTimes::default() },
+            weekdays: [7].into(),
+            minutes: Some((60, 60)),
+            clock: Clock::default(),
             order: 0,
             enabled: true,
         };

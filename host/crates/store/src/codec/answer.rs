@@ -21,7 +21,9 @@ use super::plugin::{
     StoredInstallation, StoredRelease, StoredTimer, installation, release, stored_installation,
     stored_release, stored_timer, timer,
 };
-use super::pricing::{StoredPricingRule, StoredQuote, pricing_rule, quote, stored_pricing_rule, stored_quote};
+use super::pricing::{
+    StoredPricingRule, StoredQuote, pricing_rule, quote, stored_pricing_rule, stored_quote,
+};
 use super::reservation::{StoredReservation, reservation, stored_reservation};
 use super::tenancy::{StoredApiKey, StoredTenant, api_key, stored_api_key, stored_tenant, tenant};
 use super::tracker::{

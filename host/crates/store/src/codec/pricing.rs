@@ -51,7 +51,11 @@ pub(crate) struct StoredRuleTerms {
 #[serde(rename_all = "snake_case")]
 enum StoredRuleValue {
     Percent(u32),
-    Amount { amount: i64, currency: String, per: String },
+    Amount {
+        amount: i64,
+        currency: String,
+        per: String,
+    },
     /// Shares sold, each with its percentage.
     Steps(Vec<(u32, u32)>),
 }

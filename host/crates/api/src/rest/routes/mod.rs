@@ -8,6 +8,7 @@ mod admission;
 mod catalog;
 mod inventory;
 mod plugins;
+mod pricing;
 mod tenancy;
 mod tracker;
 
@@ -22,6 +23,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<RouteEntry>)> {
     groups.extend(plugins::routes());
     groups.extend(catalog::routes());
     groups.extend(inventory::routes());
+    groups.push(("prices", pricing::routes()));
     groups.extend(admission::routes());
     groups.push(("streams", streams::routes()));
     groups

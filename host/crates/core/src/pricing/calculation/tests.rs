@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{EventId, InstallationId, RuleId};
 use crate::plugin::Digest;
-use crate::pricing::rule::{SoldStep, WeeklyTimes, WriteRule};
+use crate::pricing::rule::{Clock, SoldStep, WriteRule};
 use crate::time::Timestamp;
 use crate::value::Money;
 
@@ -30,7 +30,9 @@ fn rule(kind: AdjustmentKind, value: RuleValue) -> PricingRule {
             max_minutes_to_start: None,
             min_quantity: None,
             max_quantity: None,
-            times: WeeklyTimes::default(),
+            weekdays: std::iter::empty().collect(),
+            minutes: None,
+            clock: Clock::default(),
             order: 0,
             enabled: true,
         },

@@ -1,0 +1,25 @@
+//! Prices, quotes and pricing rules.
+
+use crate::operations::pricing;
+use crate::rest::route::{EVENTS, RouteEntry, delete, get, patch, post, put};
+
+pub(super) fn routes() -> Vec<RouteEntry> {
+    let rule = "/v1/pricing-rules/{rule_id}";
+    vec![
+        post("/v1/prices:calculate", "price.calculate", pricing::calculate).public().also_below(EVENTS),
+        post("/v1/quotes", "quote.create", pricing::create_quote)
+            .created("/v1/quotes/{id}")
+            .summary("Computes what a basket costs, and stores the quote. It can be reserved at its prices."),
+        get("/v1/quotes/{quote_id}", "quote.get", pricing::get_quote),
+        post("/v1/pricing-rules", "pricing_rule.create", pricing::create_rule)
+            .created("/v1/pricing-rules/{id}"),
+        get("/v1/pricing-rules", "pricing_rule.list", pricing::list_rules),
+        get(rule, "pricing_rule.get", pricing::get_rule),
+        put(rule, "pricing_rule.replace", pricing::update_rule).summary("Replaces a pricing rule."),
+        patch(rule, "pricing_rule.update", pricing::update_rule),
+        delete(rule, "pricing_rule.delete", pricing::delete_rule),
+        post("/v1/pricing-rules:test", "pricing_rule.test", pricing::test_rule),
+        get("/v1/events/{event_id}/pricing-rules", "pricing_rule.of_event", pricing::rules_of_event)
+            .also_below(EVENTS),
+    ]
+}
