@@ -214,7 +214,7 @@ impl Quotes {
         }
         let event = self.event(ctx, request.event).await?;
         let types = self.store.ticket_types(ctx.tenant, event.id).await?;
-        let pools = self.store.pools(ctx.tenant, event.id).await?;
+        let pools = self.store.pools(ctx.tenant, &[event.id]).await?;
         let remaining = types.iter().map(|ticket_type| {
             (ticket_type.id, Remaining::of(ticket_type.id, &ticket_type.attributes.pools, &pools))
         });
