@@ -13,12 +13,11 @@ use crate::tracker::done;
 
 /// Creates an event that is on sale, far in the future. `more` replaces attributes.
 async fn event(rest: &Rest, more: Value) -> String {
-    let mut body = json!({
+    let body = json!({
         "title": "A night", "category": "music", "status": "active",
         "start_date": "2126-03-01T19:00:00Z", "end_date": "2126-03-01T22:00:00Z",
     });
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    create(rest, "/v1/events", body, "event").await
+    create(rest, "/v1/events", with(body, more), "event").await
 }
 
 /// Creates a ticket type of 100 units.
@@ -41,9 +40,7 @@ async fn rule(rest: &Rest, body: Value) -> String {
 
 /// Returns a rule of a percentage.
 fn percent(kind: &str, percent: &str, more: Value) -> Value {
-    let mut body = json!({"name": format!("{kind} of {percent} %"), "kind": kind, "percent": percent});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    body
+    with(json!({"name": format!("{kind} of {percent} %"), "kind": kind, "percent": percent}), more)
 }
 
 /// Returns a rule of an amount in EUR.
@@ -59,7 +56,8 @@ fn basket(event: &str, lines: &[(&str, u32)]) -> Value {
 
 /// Returns a body with more members.
 fn with(mut body: Value, more: Value) -> Value {
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let Value::Object(more) = more else { panic!("not an object: {more:#}") };
+    body.as_object_mut().unwrap().extend(more);
     body
 }
 
