@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use pricing_tiers::PricingTiers;
+use group_discount::GroupDiscount;
 use required_fields::RequiredFields;
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
@@ -25,7 +25,7 @@ use crate::report::{self, Row, Tables};
 use crate::tracker;
 
 const RULES: &str = r#"{"rules": [{"fields": ["description", "fields.f0"], "types": ["BUG"]}]}"#;
-const TIERS: &str = r#"{"group": {"quantity": 5, "basis_points": 500}}"#;
+const GROUPS: &str = r#"{"steps": [{"units": 5, "percent": "5"}]}"#;
 
 /// Options of the bench.
 #[derive(clap::Parser, Clone)]
@@ -47,16 +47,16 @@ pub(crate) async fn run(options: Options) -> Result<Tables> {
 
 /// The example plugins as components.
 struct Components {
+    group_discount: Vec<u8>,
     required_fields: Vec<u8>,
-    pricing_tiers: Vec<u8>,
     support_sla: Vec<u8>,
 }
 
 impl Components {
     fn build(binary: &Path) -> Result<Self> {
         Ok(Self {
+            group_discount: plugins::build_component(binary, "group-discount")?,
             required_fields: plugins::build_component(binary, "required-fields")?,
-            pricing_tiers: plugins::build_component(binary, "pricing-tiers")?,
             support_sla: plugins::build_component(binary, "support-sla")?,
         })
     }
@@ -251,8 +251,8 @@ async fn measure_validations(options: &Options, components: &Components, rows: &
 
 async fn measure_quotes(options: &Options, components: &Components, rows: &mut Vec<Row>) -> Result<()> {
     let span = options.tracker.span();
-    let subject = Subject::new(&options.tracker.binary, &components.pricing_tiers, TIERS).await?;
-    let plain = Arc::new(PlainWasmtime::new(&components.pricing_tiers, TIERS)?);
+    let subject = Subject::new(&options.tracker.binary, &components.group_discount, GROUPS).await?;
+    let plain = Arc::new(PlainWasmtime::new(&components.group_discount, GROUPS)?);
     for lines in [1, 10] {
         let basket = basket(lines);
         let lowered = Arc::new(plain_basket(lines));
@@ -292,7 +292,7 @@ async fn measure_quotes(options: &Options, components: &Components, rows: &mut V
                 load::closed_loop(1, span, move |_, _| {
                     let native = Arc::clone(&native);
                     async move {
-                        let quoted = Harness::new().settings(TIERS).quote::<PricingTiers>(&native);
+                        let quoted = Harness::new().settings(GROUPS).quote::<GroupDiscount>(&native);
                         ensure!(
                             quoted.is_ok_and(|decision| decision.adjustments.len() == lines),
                             "some lines have no adjustment"

@@ -305,6 +305,18 @@ impl Host {
     }
 }
 
+/// Returns the path of libfaketime, which shifts the clock of a process; `cargo xtask` installs it.
+pub fn faketime() -> String {
+    let folders = ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "lib"];
+    let mut found = folders.iter().map(|folder| format!("/usr/{folder}/faketime/libfaketime.so.1"));
+    found.find(|path| Path::new(path).is_file()).expect("libfaketime is installed by `cargo xtask test`")
+}
+
+/// Returns the settings of a host whose clock is off, by an offset such as `+300s`.
+pub fn shifted_clock<'a>(library: &'a str, offset: &'a str) -> [(&'a str, &'a str); 3] {
+    [("LD_PRELOAD", library), ("FAKETIME", offset), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]
+}
+
 impl Drop for Host {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -26,6 +26,7 @@ mod memory;
 mod operations;
 mod parity;
 mod plugins;
+mod pricing;
 mod recorded;
 mod reservations;
 mod seed_defects;

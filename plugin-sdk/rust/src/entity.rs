@@ -3,7 +3,7 @@
 use crate::{Change, Context, Entity, Field, Money, Timestamp, Value, Violation};
 
 /// Finds a field by its name.
-fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Value> {
+pub(crate) fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Value> {
     fields.iter().find(|field| field.name == name).map(|field| &field.value)
 }
 

@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use serde::Deserialize;
+use tessera_plugin::pricing::{Adjustment, AdjustmentKind, Basket, Decision};
 use tessera_plugin::workflow::{Category, Draft, Machine};
 use tessera_plugin::{
-    Change, Context, Effect, Effects, Entity, MINUTE, Manifest, Plugin, Request, Validation, Verdict,
-    Violation, Workflow, info, lookup, manifest, settings,
+    Change, Context, Effect, Effects, Entity, MINUTE, Manifest, Plugin, Pricing, Request, Validation,
+    Verdict, Violation, Workflow, info, lookup, manifest, settings,
 };
 
 /// The plugin.
@@ -20,6 +21,35 @@ struct Settings {
     act: String,
     /// Its amount, depending on the kind.
     amount: u64,
+    /// Adjustments of the act `adjust`, which returns all of them `amount` times, and once if that is 0.
+    adjustments: Vec<Step>,
+    /// Codes that the act `adjust` refuses.
+    refused_codes: Vec<String>,
+}
+
+/// An adjustment of a price, right or wrong.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Step {
+    kind: String,
+    line: Option<u32>,
+    amount: i64,
+    included: bool,
+    label: String,
+    code: Option<String>,
+}
+
+impl Step {
+    fn adjustment(&self) -> Adjustment {
+        let kind = match self.kind.as_str() {
+            "surcharge" => AdjustmentKind::Surcharge,
+            "discount" => AdjustmentKind::Discount,
+            "tax" => AdjustmentKind::Tax,
+            _ => AdjustmentKind::Fee,
+        };
+        let adjustment = Adjustment::new(kind, self.amount, &self.label);
+        Adjustment { line: self.line, included: self.included, code: self.code.clone(), ..adjustment }
+    }
 }
 
 thread_local! {
@@ -134,6 +164,26 @@ impl Workflow for Hostile {
     }
 }
 
+impl Pricing for Hostile {
+    fn quote(_: &Context, _: &Basket) -> Result<Decision, Vec<Violation>> {
+        let settings: Settings = settings();
+        let mut decision = Decision::none();
+        match settings.act.as_str() {
+            "adjust" => {
+                for _ in 0..settings.amount.max(1) {
+                    decision.adjustments.extend(settings.adjustments.iter().map(Step::adjustment));
+                }
+                for code in &settings.refused_codes {
+                    decision = decision.refusing(code, "not today");
+                }
+            }
+            "refuse-basket" => return Err(vec![Violation::new("NOT_SOLD", "not to you")]),
+            act => misbehave(act, settings.amount),
+        }
+        Ok(decision)
+    }
+}
+
 fn misbehave(act: &str, amount: u64) {
     match act {
         "spin" => loop {
@@ -173,8 +223,10 @@ fn misbehave(act: &str, amount: u64) {
 }
 
 /// Acts of other functions, and acts that do nothing.
-const OTHER_ACTS: [&str; 21] = [
+const OTHER_ACTS: [&str; 23] = [
     "",
+    "adjust",
+    "refuse-basket",
     "attributes",
     "residue",
     "huge-output",
@@ -212,11 +264,11 @@ fn recurse(depth: u64) -> u64 {
     black_box(recurse(black_box(depth) + 1)) + 1
 }
 
-tessera_plugin::export!(Hostile: validation, workflow);
+tessera_plugin::export!(Hostile: validation, workflow, pricing);
 
 #[cfg(test)]
 mod tests {
-    use tessera_plugin::testing::{Harness, create, issue, update, with_field};
+    use tessera_plugin::testing::{Harness, basket, create, issue, line, update, with_field};
 
     use super::*;
 
@@ -275,6 +327,18 @@ mod tests {
         assert_eq!(harness.on_change::<Hostile>(&new, Some(&new)), Ok(Vec::new()));
         let effects = harness.on_timer::<Hostile>(&new, "tick");
         assert_eq!(effects, Ok(vec![Effect::comment("the timer was due")]));
+    }
+
+    #[test]
+    fn adjust_returns_the_adjustments_of_the_settings() {
+        let settings = r#"{"act": "adjust", "amount": 2, "refused_codes": ["A"],
+            "adjustments": [{"kind": "discount", "line": 7, "amount": 5, "included": true, "code": "B"}]}"#;
+        let decision = Harness::new().settings(settings).quote::<Hostile>(&basket([line(1, 100)])).unwrap();
+        let wrong = Adjustment::new(AdjustmentKind::Discount, 5, "").on_line(7).for_code("B").as_included();
+        assert_eq!(decision.adjustments, [wrong.clone(), wrong]);
+        assert_eq!(decision.refused_codes[0].code, "A");
+        let refused = harness("refuse-basket", 0).quote::<Hostile>(&basket([line(1, 100)])).unwrap_err();
+        assert_eq!(refused[0].code, "NOT_SOLD");
     }
 
     #[test]

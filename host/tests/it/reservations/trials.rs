@@ -4,7 +4,6 @@
 #![allow(clippy::print_stdout, reason = "a trial reports its size")]
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{counts, show};
-use crate::harness::{Home, Host, Kind, Rest};
+use crate::harness::{Home, Host, Kind, Rest, faketime, shifted_clock};
 use crate::trials::size;
 
 const CLIENTS: usize = 24;
@@ -183,30 +182,14 @@ async fn concurrent_repeats_of_a_key_make_one_reservation() {
     println!("{keys} keys, each sent {TIMES} times at once: {keys} reservations, 0 answers of another");
 }
 
-/// Returns the path of libfaketime, which shifts the clock of a process; `cargo xtask` installs it.
-fn faketime() -> String {
-    let folders = ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "lib"];
-    let mut found = folders.iter().map(|folder| format!("/usr/{folder}/faketime/libfaketime.so.1"));
-    found.find(|path| Path::new(path).is_file()).expect("libfaketime is installed by `cargo xtask test`")
-}
-
 /// Hosts with clocks five minutes ahead and behind agree on the end of a hold: the clock of the database decides.
 #[tokio::test(flavor = "multi_thread")]
 async fn holds_end_on_time_despite_wrong_clocks() {
     let home = Home::new(Kind::Postgres).await;
     let library = faketime();
-    let off = |offset: &'static str| {
-        [
-            ("LD_PRELOAD", library.clone()),
-            ("FAKETIME", offset.to_owned()),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-        ]
-    };
     let mut hosts = Vec::new();
     for offset in ["+300s", "-300s"] {
-        let settings = off(offset);
-        let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        hosts.push(Host::start_with(&home, &settings).await);
+        hosts.push(Host::start_with(&home, &shifted_clock(&library, offset)).await);
     }
     let rests: Vec<_> = hosts.iter().map(Host::rest).collect();
     let terms = json!({"hold_seconds": 3, "hold_min_seconds": 1, "hold_max_seconds": 60});

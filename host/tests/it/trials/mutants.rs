@@ -77,13 +77,13 @@ fn originals() -> Vec<Original> {
         "ticket_type": "t", "name": "Seat", "quantity": 9, "unit_price": 1_005, "available": 100, "capacity": 100,
     });
     let quote = json!({
-        "function": "quote", "settings": {"group": {"quantity": 2, "basis_points": 1_000}},
+        "function": "quote", "settings": {"steps": [{"units": 2, "percent": "10"}]},
         "input": {"currency": "EUR", "currency_exponent": 2, "lines": [line]},
     });
     [
         ("required-fields", validate(json!({"rules": [{"fields": ["description"]}]}))),
         ("text-policy", validate(json!({"min_summary": 5}))),
-        ("pricing-tiers", quote),
+        ("group-discount", quote),
     ]
     .map(|(name, call)| {
         let bytes = component(name);
