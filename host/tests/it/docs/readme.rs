@@ -93,7 +93,11 @@ async fn first_steps_of_the_readme_work_verbatim() {
         }
         if command.contains("prices:calculate") {
             let step = &answer["adjustments"][0];
-            assert_eq!((&step["label"], &step["amount"]["amount"]), (&json!("Group"), &json!(-250)), "{text}");
+            assert_eq!(
+                (&step["label"], &step["amount"]["amount"]),
+                (&json!("Group"), &json!(-250)),
+                "{text}"
+            );
         }
         if command.contains("/v1/reservations ") {
             assert_eq!(answer["reservation"]["total"]["amount"], 2_250, "{text}");

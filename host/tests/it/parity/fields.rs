@@ -15,17 +15,12 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("plugin.v1.DeleteInstallationResponse.lagging_hosts", LAGGING),
     ("plugin.v1.Timer.parked", PARKED),
     ("plugin.v1.RetryInstallationTimersResponse.timers", PARKED),
-    ("ticket.v1.CalculatePriceResponse.codes", CODES),
-    ("ticket.v1.Quote.codes", CODES),
-    ("ticket.v1.QuoteAdjustment.code", CODES),
 ];
 
 const LAGGING: &str = "a host in memory has no other hosts; see plugins::lifecycle::stopped_host_lags";
 
 const PARKED: &str = "a timer is parked after an hour of failures; \
     see plugins::timers::failing_timer_is_parked_listed_and_retried_on_request";
-
-const CODES: &str = "no plugin of the table accepts codes";
 
 /// The names of all fields whose values are names of an enum.
 pub(super) fn enums() -> &'static BTreeSet<String> {

@@ -105,9 +105,7 @@ async fn quantities_and_categories_are_conditions() {
     let seat = create(&rest, &format!("/v1/events/{event}/tickets"), body, "ticket_type").await;
     rule(&rest, percent("discount", "50", json!({"categories": ["senior"]}))).await;
     rule(&rest, percent("discount", "10", json!({"min_quantity": 4, "max_quantity": 6, "order": 1}))).await;
-    let line = |category: &str, quantity: u32| {
-        json!({"ticket_type_id": seat, "quantity": quantity, "pricing_category": category})
-    };
+    let line = |category: &str, quantity: u32| json!({"ticket_type_id": seat, "quantity": quantity, "pricing_category": category});
     let family = json!({"event_id": event, "lines": [line("child", 2), line("senior", 1), line("", 1)]});
     let family = price(&rest, family).await;
     assert_eq!(family["base_price"]["amount"], 3_200);

@@ -99,7 +99,7 @@ pub(super) fn further(id: &str) -> Vec<Further> {
 /// A basket with a category, a refused code, and a plugin that fails.
 fn several_lines() -> Value {
     json!({
-        "event_id": "{priced_event_id}", "buyer_id": "ann", "channel": "web", "codes": ["UNKNOWN"],
+        "event_id": "{priced_event_id}", "buyer_id": "ann", "channel": "web", "codes": ["FRIENDS", "UNKNOWN"],
         "lines": [
             {"ticket_type_id": "{priced_type_id}", "quantity": 2, "pricing_category": "child"},
             {"ticket_type_id": "{second_type_id}", "quantity": 1},
@@ -237,7 +237,7 @@ fn installations(id: &str) -> Vec<Further> {
                 of("{digest}", joined(&event, &json!({"project_id": "{project_id}"}))),
             ),
             call("workflow of an event", &none, of("{earlier}", event)),
-            call("prices of a project", &none, of("{tiers_digest}", json!({"project_id": "{project_id}"}))),
+            call("prices of a project", &none, of("{loyalty_digest}", json!({"project_id": "{project_id}"}))),
         ],
         "installation.list" => {
             vec![call("of an event", &none, json!({"filter": "event:{priced_event_id}", "page_size": 1}))]
