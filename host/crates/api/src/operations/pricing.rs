@@ -77,8 +77,7 @@ pub(crate) async fn list_rules(
 ) -> Result<Answer<pb::ListPricingRulesResponse>> {
     let page_args = listing!(request).of(&SPEC, MAX_PAGE, Operation::PricingRuleList);
     let page = api.app.pricing_rules.list(&ctx, &api.page(&ctx, &page_args)?).await?;
-    let next_page_token = api.next_token(&ctx, &page_args.query, page.next.as_ref());
-    let rules = page.items.into_iter().map(encode).collect();
+    let (rules, next_page_token) = api.encode_page(&ctx, &page_args, page, encode);
     Ok(Answer::new(pb::ListPricingRulesResponse { rules, next_page_token }))
 }
 

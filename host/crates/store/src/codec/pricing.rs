@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use tessera_core::id::{EventId, InstallationId, QuoteId, RuleId, TicketTypeId};
 use tessera_core::plugin::{Adjustment, AdjustmentKind, Basket, BasketLine, Digest};
-use tessera_core::pricing::rule::{Clock, Per, SoldStep, WeeklyTimes};
+use tessera_core::pricing::rule::{Clock, Per, SoldStep};
 use tessera_core::pricing::{
     Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, QuoteLine, RefusedCode, RuleValue, Source,
     WriteRule,
@@ -212,7 +212,9 @@ pub(crate) fn pricing_rule(stored: StoredPricingRule) -> Result<PricingRule> {
             max_minutes_to_start,
             min_quantity,
             max_quantity,
-            times: WeeklyTimes { clock: clock_named(&clock)?, weekdays, minutes },
+            weekdays,
+            minutes,
+            clock: clock_named(&clock)?,
             order,
             enabled: stored.enabled,
         },
@@ -232,9 +234,9 @@ pub(crate) fn stored_rule_terms(rule: &WriteRule) -> StoredRuleTerms {
         valid: (rule.valid_from.map(Timestamp::micros), rule.valid_until.map(Timestamp::micros)),
         minutes_to_start: (rule.min_minutes_to_start, rule.max_minutes_to_start),
         quantity: (rule.min_quantity, rule.max_quantity),
-        clock: rule.times.clock.name().to_owned(),
-        weekdays: rule.times.weekdays.clone(),
-        minutes: rule.times.minutes,
+        clock: rule.clock.name().to_owned(),
+        weekdays: rule.weekdays.clone(),
+        minutes: rule.minutes,
         order: rule.order,
     }
 }

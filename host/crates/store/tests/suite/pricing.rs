@@ -8,7 +8,7 @@ use tessera_core::id::{EventId, InstallationId, QuoteId, RuleId, TicketTypeId};
 use tessera_core::inventory::{Command, Job};
 use tessera_core::page::PageRequest;
 use tessera_core::plugin::{Adjustment, AdjustmentKind, Basket, BasketLine, Digest, Scope};
-use tessera_core::pricing::rule::{Clock, Per, SPEC, SoldStep, WeeklyTimes};
+use tessera_core::pricing::rule::{Clock, Per, SPEC, SoldStep};
 use tessera_core::pricing::{
     Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, QuoteLine, RefusedCode, RuleValue, Source,
     WriteRule,
@@ -47,7 +47,9 @@ fn new_rule(name: &str, kind: AdjustmentKind, now: Timestamp) -> PricingRule {
         max_minutes_to_start: None,
         min_quantity: None,
         max_quantity: None,
-        times: WeeklyTimes::default(),
+        clock: Clock::Start,
+        weekdays: std::iter::empty().collect(),
+        minutes: None,
         order: 0,
         enabled: true,
     };
@@ -70,7 +72,9 @@ pub(crate) fn full_rule(event: EventId, ticket_type: TicketTypeId, now: Timestam
         max_minutes_to_start: Some(2),
         min_quantity: Some(3),
         max_quantity: Some(4),
-        times: WeeklyTimes { clock: Clock::Sale, weekdays: [0, 6].into(), minutes: Some((1_320, 60)) },
+        clock: Clock::Sale,
+        weekdays: [0, 6].into(),
+        minutes: Some((1_320, 60)),
         order: -5,
         enabled: false,
     };

@@ -196,6 +196,7 @@ fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
     match term.field {
         "plugin" => filter::text(query, "plugin", term),
         "project" => filter::id(query, "project_id", term),
+        "event" => filter::id(query, "event_id", term),
         "enabled" => filter::truth(query, "enabled", term),
         _ => return Err(filter::unknown(term)),
     }
