@@ -183,3 +183,22 @@ async fn malformed_paths_and_queries_name_the_parameter() {
     assert_eq!(rest.get("/livez").await.status, 200);
     let _: Value = rest.get("/v1/me").await.expect(200).clone();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusal_without_reading_the_body_ends_the_connection_and_says_so() {
+    let (_home, _host, rest) = memory().await;
+    let upload = |rest: &Rest| {
+        let request = rest.request(Method::POST, "/v1/releases").header("content-type", "application/wasm");
+        request.body(vec![0; 100_000])
+    };
+    for _ in 0..20 {
+        let refused = rest.send(upload(&rest.with_key(None))).await;
+        refused.expect(401);
+        assert_eq!(refused.headers["connection"], "close");
+        // It does not go into the connection that ends.
+        rest.send(upload(&rest)).await.expect(422);
+    }
+    let invalid = raw(&rest, "application/json", b"{".to_vec()).await;
+    invalid.expect(400);
+    assert!(!invalid.headers.contains_key("connection"), "the body was read: {:?}", invalid.headers);
+}

@@ -127,6 +127,8 @@ struct State {
     has_key: bool,
     /// Whether the body is read without being kept.
     is_discarded: bool,
+    /// Whether the body was received to its end.
+    is_received: bool,
     /// Why the body was not read to its end.
     refusal: Option<Error>,
 }
@@ -144,6 +146,7 @@ impl InFlight {
             _slot: None,
             has_key: false,
             is_discarded: false,
+            is_received: false,
             refusal: None,
         };
         Self(Arc::new(Request { budget: budget.clone(), state: Mutex::new(state), connection }))
@@ -182,6 +185,16 @@ impl InFlight {
         (state.body, state.is_discarded) = (0, true);
         let used = state.head;
         state.share.force(used);
+    }
+
+    /// Records that the body was received to its end.
+    pub(crate) fn end_body(&self) {
+        self.lock().is_received = true;
+    }
+
+    /// Returns whether the body was received to its end.
+    pub(crate) fn has_whole_body(&self) -> bool {
+        self.lock().is_received
     }
 
     /// Counts the response instead of the request, or refuses it.

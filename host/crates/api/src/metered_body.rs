@@ -102,6 +102,9 @@ where
             this.in_flight.refuse(error);
             return Poll::Ready(Some(Err(message.into())));
         }
+        if frame.is_none() || this.inner.is_end_stream() {
+            this.in_flight.end_body();
+        }
         Poll::Ready(frame)
     }
 

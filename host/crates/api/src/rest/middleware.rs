@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+    CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
@@ -101,6 +101,7 @@ pub(crate) async fn handle(State(rest): State<Rest>, mut request: Request, next:
     let trace = Trace::new(request.headers(), is_upload, in_flight);
     request.extensions_mut().insert(trace.clone());
     let if_none_match = request.headers().get(IF_NONE_MATCH).cloned();
+    let has_body = request.version() <= Version::HTTP_11 && !request.body().is_end_stream();
     let request = request.map(|body| Body::new(RequestBody::of_bytes(body, trace.in_flight.clone())));
     let response = run_handler(rest.timeouts.of(is_upload), request, next).await;
     let response = match trace.in_flight.take_refusal() {
@@ -111,6 +112,10 @@ pub(crate) async fn handle(State(rest): State<Rest>, mut request: Request, next:
     let response = not_modified(response, &method, if_none_match.as_ref());
     let mut response = count_response(response, &trace, &path);
     finish(&mut response, &trace);
+    if has_body && !trace.in_flight.has_whole_body() {
+        // The connection ends with this response. A client that is not told sends its next request into it, and loses it.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     log(&trace, &method, matched.as_deref(), response.status(), started_at);
     response
 }
