@@ -142,7 +142,7 @@ impl Subject {
 
     async fn call(&self, request: PluginRequest) -> Result<Reply> {
         let call = Call {
-            tenant: self.tenant,
+            share: self.tenant.into(),
             release: self.release,
             settings: Arc::clone(&self.settings),
             limits: self.sandbox.limits(),

@@ -211,7 +211,7 @@ impl LocalRun {
         let request = request.into_request(context);
         let (function, subject) = (request.function(), request.subject());
         let call = Call {
-            tenant: TenantId::generate(),
+            share: TenantId::generate().into(),
             release: self.admitted.digest,
             settings: settings.into(),
             limits: self.limits.at_most(&limits),

@@ -5,8 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tessera_core::id::TenantId;
-use tessera_core::plugin::Footprint;
+use tessera_core::plugin::{CallShare, Footprint};
 use tokio::sync::Notify;
 
 use crate::config::PoolSize;
@@ -26,7 +25,7 @@ struct Parts {
 #[derive(Default)]
 struct Usage {
     total: Parts,
-    by_tenant: HashMap<TenantId, Parts>,
+    by_share: HashMap<CallShare, Parts>,
 }
 
 /// The pool of a host.
@@ -40,7 +39,7 @@ pub(crate) struct Pool {
 /// Parts of the pool for one call, released when this is dropped.
 pub(crate) struct PoolPermit {
     pool: Arc<Pool>,
-    tenant: TenantId,
+    share: CallShare,
     parts: Parts,
 }
 
@@ -103,12 +102,12 @@ impl Pool {
     /// Acquires the parts of one instance; returns `None` if they were not free in time.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
-        tenant: TenantId,
+        share: CallShare,
         footprint: Footprint,
         deadline: Instant,
     ) -> Option<PoolPermit> {
         let parts = Parts::of(footprint);
-        if let Some(permit) = self.try_acquire(tenant, parts) {
+        if let Some(permit) = self.try_acquire(share, parts) {
             return Some(permit);
         }
         let deadline = deadline.min(Instant::now() + MAX_WAIT);
@@ -117,22 +116,22 @@ impl Pool {
             tokio::pin!(released);
             // Registered before the attempt, so that a release between the two is not missed.
             released.as_mut().enable();
-            if let Some(permit) = self.try_acquire(tenant, parts) {
+            if let Some(permit) = self.try_acquire(share, parts) {
                 return Some(permit);
             }
             tokio::time::timeout_at(deadline.into(), released).await.ok()?;
         }
     }
 
-    fn try_acquire(self: &Arc<Self>, tenant: TenantId, parts: Parts) -> Option<PoolPermit> {
+    fn try_acquire(self: &Arc<Self>, share: CallShare, parts: Parts) -> Option<PoolPermit> {
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        let used = usage.by_tenant.get(&tenant).copied().unwrap_or_default();
+        let used = usage.by_share.get(&share).copied().unwrap_or_default();
         if !used.fits(parts, self.tenant_share) || !usage.total.fits(parts, self.size) {
             return None;
         }
         usage.total.add(parts);
-        usage.by_tenant.entry(tenant).or_default().add(parts);
-        Some(PoolPermit { pool: Arc::clone(self), tenant, parts })
+        usage.by_share.entry(share).or_default().add(parts);
+        Some(PoolPermit { pool: Arc::clone(self), share, parts })
     }
 }
 
@@ -140,7 +139,7 @@ impl Drop for PoolPermit {
     fn drop(&mut self) {
         let mut usage = self.pool.usage.lock().unwrap_or_else(PoisonError::into_inner);
         usage.total.subtract(self.parts);
-        if let Entry::Occupied(mut used) = usage.by_tenant.entry(self.tenant) {
+        if let Entry::Occupied(mut used) = usage.by_share.entry(self.share) {
             used.get_mut().subtract(self.parts);
             if used.get().instances == 0 {
                 used.remove();
@@ -153,7 +152,13 @@ impl Drop for PoolPermit {
 
 #[cfg(test)]
 mod tests {
+    use tessera_core::id::TenantId;
+
     use super::*;
+
+    fn share() -> CallShare {
+        TenantId::generate().into()
+    }
 
     const ONE: Footprint = Footprint { instances: 1, memories: 1, tables: 1 };
 
@@ -164,7 +169,7 @@ mod tests {
     #[tokio::test]
     async fn a_tenant_acquires_no_more_than_its_share() {
         let pool = Pool::new(&PoolSize { memories: 4, tables: 8, instances: 40, memory: 1 }, 50);
-        let (greedy, other) = (TenantId::generate(), TenantId::generate());
+        let (greedy, other) = (share(), share());
         let first = pool.acquire(greedy, ONE, soon()).await.unwrap();
         let _second = pool.acquire(greedy, ONE, soon()).await.unwrap();
         assert!(pool.acquire(greedy, ONE, soon()).await.is_none());

@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tessera_core::id::TenantId;
 use tessera_core::plugin::{
-    Call, CallLimits, Failure, FailureReason, Footprint, Outcome, PluginRequest, Reply, Usage,
+    Call, CallLimits, CallShare, Failure, FailureReason, Footprint, Outcome, PluginRequest, Reply, Usage,
 };
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -43,7 +42,7 @@ impl LoadedRelease {
         self: Arc<Self>,
         engine: &Engine,
         scheduler: &Scheduler,
-        (tenant, limits, deadline): (TenantId, CallLimits, Instant),
+        (share, limits, deadline): (CallShare, CallLimits, Instant),
     ) -> Result<Result<(), TypeMismatch>, Failure> {
         let clock = GuestClock::new();
         let instances = self.footprint.instances;
@@ -57,11 +56,11 @@ impl LoadedRelease {
             };
             (start.await, store)
         });
-        let Some((started, mut store)) = scheduler.run(tenant, Arc::clone(&clock), start).await else {
+        let Some((started, mut store)) = scheduler.run(share, Arc::clone(&clock), start).await else {
             return Err(failure(FailureReason::Host, "the host is stopping".to_owned()));
         };
         let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-        scheduler.note_fuel(tenant, fuel);
+        scheduler.note_fuel(share, fuel);
         match started {
             Ok(instance) => Ok(self.exports.check_types(&mut store, &instance)),
             Err(error) => {
@@ -73,7 +72,7 @@ impl LoadedRelease {
 
     /// Calls the release in a fresh instance; nothing survives the call.
     pub(crate) async fn call(self: Arc<Self>, engine: &Engine, scheduler: &Scheduler, call: Call) -> Outcome {
-        let Call { tenant, settings, limits, deadline, lookup, request, .. } = call;
+        let Call { share, settings, limits, deadline, lookup, request, .. } = call;
         let input = size::of_request(&request) + settings.len();
         if input as u64 > limits.input {
             let message = format!(
@@ -90,11 +89,11 @@ impl LoadedRelease {
             return not_begun(FailureReason::Host, format!("the call cannot be prepared: {error}"));
         }
         let work = Box::pin(async move { (self.run(&mut store, request).await, store) });
-        let Some((result, store)) = scheduler.run(tenant, Arc::clone(&clock), work).await else {
+        let Some((result, store)) = scheduler.run(share, Arc::clone(&clock), work).await else {
             return not_begun(FailureReason::Host, "the host is stopping".to_owned());
         };
         let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-        scheduler.note_fuel(tenant, fuel);
+        scheduler.note_fuel(share, fuel);
         let state = store.into_data();
         let usage = Usage { fuel, time: clock.elapsed(), memory: state.memory() };
         let reply = match result {

@@ -185,11 +185,11 @@ impl Sandbox {
     ) -> Result<()> {
         let tenant = request.tenant;
         let deadline = request.deadline.min(Instant::now() + ADMISSION_TIME);
-        let Some(_permit) = self.pool.acquire(tenant, release.footprint, deadline).await else {
+        let Some(_permit) = self.pool.acquire(tenant.into(), release.footprint, deadline).await else {
             return Err(Error::unavailable(CALLS_BUSY, RETRY_AFTER));
         };
         let _tick_guard = self.ticker.enter();
-        let bounds = (tenant, self.config.limits, deadline);
+        let bounds = (tenant.into(), self.config.limits, deadline);
         match Arc::clone(release).check_types(&self.engine, &self.scheduler, bounds).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(TypeMismatch { interface, expected })) => {
@@ -265,7 +265,7 @@ impl Sandbox {
         deadline: Instant,
     ) -> Result<Manifest> {
         let call = Call {
-            tenant,
+            share: tenant.into(),
             release: digest,
             settings: "".into(),
             limits: self.config.limits,
@@ -296,12 +296,12 @@ impl Sandbox {
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let deadline = Instant::now() + SCHEMA_TIME;
-        let output = self.scheduler.run_blocking(tenant, deadline, work).await;
+        let output = self.scheduler.run_blocking(tenant.into(), deadline, work).await;
         output.unwrap_or_else(|| Err(Error::unavailable(SCHEMAS_BUSY, RETRY_AFTER)))
     }
 
     async fn run(&self, release: &Arc<LoadedRelease>, mut call: Call) -> Outcome {
-        let Some(_permit) = self.pool.acquire(call.tenant, release.footprint, call.deadline).await else {
+        let Some(_permit) = self.pool.acquire(call.share, release.footprint, call.deadline).await else {
             return not_begun(FailureReason::Busy, CALLS_BUSY.to_owned());
         };
         if matches!(call.request, PluginRequest::Describe | PluginRequest::Quote(..)) {

@@ -92,7 +92,7 @@ async fn two_versions_of_the_contract_are_served() {
         .unwrap();
         let release = Arc::new(release);
         let call = Call {
-            tenant: TenantId::generate(),
+            share: TenantId::generate().into(),
             release: Digest([0; 32]),
             settings: r#"{"rules": [{"fields": ["description"]}]}"#.into(),
             limits: CallLimits::standard(),
@@ -151,7 +151,7 @@ async fn calls_at_an_upload_count_as_calls_of_the_uploading_tenant() {
     sandbox.admit(other, hostile.into(), later).await.unwrap();
     let error = sandbox.admit(spinning, spinning_component.into(), later).await.unwrap_err();
     assert_eq!(error.reason(), "PLUGIN_OUT_OF_FUEL", "{error}");
-    assert!(sandbox.scheduler.is_slow(spinning) && !sandbox.scheduler.is_slow(other));
+    assert!(sandbox.scheduler.is_slow(spinning.into()) && !sandbox.scheduler.is_slow(other.into()));
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn schemas_are_checked_within_the_tenants_permits() {
     let mut receivers = receivers.into_iter();
     let mut occupy = || {
         let receiver = receivers.next().unwrap();
-        sandbox.scheduler.run_blocking(greedy, later, move || receiver.recv().is_err())
+        sandbox.scheduler.run_blocking(greedy.into(), later, move || receiver.recv().is_err())
     };
     let (first, second) = (occupy(), occupy());
     let check = |tenant| sandbox.schema_violations(tenant, r#"{"type": "object"}"#, "1", "settings");
@@ -186,7 +186,7 @@ async fn an_upload_uses_the_tenants_share_of_the_pool() {
     let (greedy, other) = (TenantId::generate(), TenantId::generate());
     let footprint = Footprint { instances: 1, memories: 1, tables: 1 };
     let soon = Instant::now() + Duration::from_secs(1);
-    let permit = sandbox.pool.acquire(greedy, footprint, soon).await.unwrap();
+    let permit = sandbox.pool.acquire(greedy.into(), footprint, soon).await.unwrap();
     let bytes = component("required-fields");
     let digest = Digest(Sha256::digest(&bytes).into());
     let later = Instant::now() + Duration::from_secs(120);

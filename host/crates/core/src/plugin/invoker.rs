@@ -13,8 +13,8 @@ use crate::plugin::budget::Budget;
 use crate::plugin::call_log::{CallLog, CallRecord, Calls};
 use crate::plugin::lookups::look_up;
 use crate::plugin::{
-    Call, CallLimits, Digest, Failure, FailureReason, Installation, LimitOverrides, Lookup, OnFailure,
-    Outcome, PluginRequest, Reply, Usage,
+    Call, CallLimits, CallShare, Digest, Failure, FailureReason, Installation, LimitOverrides, Lookup,
+    OnFailure, Outcome, PluginRequest, Reply, Usage,
 };
 use crate::ports::{Plugins, Store};
 
@@ -104,7 +104,7 @@ impl Invoker {
     ) -> Result<Option<Reply>> {
         let (function, subject) = (request.function(), request.subject());
         let call = Call {
-            tenant: ctx.tenant,
+            share: CallShare::of(ctx),
             release: installation.release.digest,
             settings: Arc::clone(&installation.settings),
             limits: budget.limit(self.limits(tenant_limits, &installation.limits)),
@@ -130,7 +130,7 @@ impl Invoker {
 
     /// Calls a release once, whether it is installed or not.
     pub async fn call_release(&self, call: Call) -> Outcome {
-        if let Err(error) = self.prepare(call.tenant, call.release, call.deadline).await {
+        if let Err(error) = self.prepare(call.share.tenant, call.release, call.deadline).await {
             tracing::warn!(release = %call.release, ?error, "release preparation failed");
             let (reason, message) = match error.kind() {
                 ErrorKind::Unavailable => (FailureReason::Busy, error.message()),

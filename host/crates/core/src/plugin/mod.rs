@@ -44,9 +44,10 @@ pub use invoker::Invoker;
 pub use limits::{CallLimits, LimitOverrides};
 pub use preloader::Preloader;
 pub use protocol::{
-    Action, Adjustment, AdjustmentKind, Basket, BasketLine, Call, CallContext, Draft, Effect, Failure,
-    FailureReason, LogLevel, LogLine, Lookup, LookupError, LookupRecord, LookupRequest, LookupResult, Notice,
-    Outcome, PluginCommand, PluginRequest, PriceAdjustments, Refusal, Reply, Usage, Validation,
+    Action, Adjustment, AdjustmentKind, Basket, BasketLine, Call, CallContext, CallShare, Draft, Effect,
+    Failure, FailureReason, LogLevel, LogLine, Lookup, LookupError, LookupRecord, LookupRequest,
+    LookupResult, Notice, Outcome, PluginCommand, PluginRequest, PriceAdjustments, Refusal, Reply, Usage,
+    Validation,
 };
 pub use release::{AdmittedComponent, Digest, Footprint, Hook, Manifest, Release, ReleaseName};
 pub use releases::{ComponentLimits, Releases};

@@ -14,8 +14,8 @@ use crate::page::{Page, PageRequest};
 use crate::plugin::release::MAX_RELEASES;
 use crate::plugin::uploads::Uploads;
 use crate::plugin::{
-    ActiveInstallations, AdmittedComponent, Call, CallContext, CallRecord, Digest, DryRun, DryRunResult,
-    Hook, Installation, Invoker, Manifest, Release, ReleaseName, UploadPermit,
+    ActiveInstallations, AdmittedComponent, Call, CallContext, CallRecord, CallShare, Digest, DryRun,
+    DryRunResult, Hook, Installation, Invoker, Manifest, Release, ReleaseName, UploadPermit,
 };
 use crate::ports::{AdmissionGuard, Plugins, Store};
 use crate::value::{Change, Value};
@@ -151,7 +151,7 @@ impl Releases {
         let request = dry_run.request.into_request(context);
         let (function, subject) = (request.function(), request.subject());
         let call = Call {
-            tenant: ctx.tenant,
+            share: CallShare::of(ctx),
             release: digest,
             settings: dry_run.settings.into(),
             limits: self.invoker.limits(&tenant_limits, &dry_run.limits),

@@ -2,7 +2,7 @@
 //! when the epoch advances moves to threads of low priority, where each tenant has few permits; so a guest that spins
 //! occupies none of the host's workers.
 //!
-//! A tenant starts on those threads for a while after one of its calls was long, or after its calls used very many
+//! A tenant's calls, and apart from them those that its callers without a key cause, are two shares. A share starts on those threads for a while after one of its calls was long, or after its calls used very many
 //! instructions within a second: a call that spins for a millisecond ends before it has to move, and a thousand of them a
 //! second would occupy one of the host's workers.
 
@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
-use tessera_core::id::TenantId;
+use tessera_core::plugin::CallShare;
 use tessera_core::{Error, Result};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -67,7 +67,7 @@ impl<T> Future for TimedCall<T> {
 struct MeasuredCall<T> {
     call: TimedCall<T>,
     busy: Duration,
-    tenant: TenantId,
+    share: CallShare,
     tenants: Arc<Tenants>,
 }
 
@@ -86,7 +86,7 @@ impl<T> Drop for MeasuredCall<T> {
     /// Runs when the call ends and when its caller is gone.
     fn drop(&mut self) {
         if self.busy >= LONG_CALL {
-            self.tenants.note_long_call(self.tenant, Instant::now());
+            self.tenants.note_long_call(self.share, Instant::now());
         }
     }
 }
@@ -117,7 +117,7 @@ impl Scheduler {
     /// Runs a call to its end; returns `None` if the host is stopping.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        tenant: TenantId,
+        share: CallShare,
         clock: Arc<GuestClock>,
         work: Pin<Box<dyn Future<Output = T> + Send>>,
     ) -> Option<T> {
@@ -127,14 +127,14 @@ impl Scheduler {
             Poll::Pending if clock.has_yielded() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
-        if !self.is_slow(tenant)
+        if !self.is_slow(share)
             && let Some(output) = until_yield.await
         {
             return Some(output);
         }
-        let permit = self.tenants.permits(tenant).acquire_owned().await.ok()?;
+        let permit = self.tenants.permits(share).acquire_owned().await.ok()?;
         let tenants = Arc::clone(&self.tenants);
-        let measured = MeasuredCall { call, busy: Duration::ZERO, tenant, tenants };
+        let measured = MeasuredCall { call, busy: Duration::ZERO, share, tenants };
         let task = self.low_priority.as_ref()?.spawn(async move {
             let _permit = permit;
             measured.await
@@ -145,15 +145,15 @@ impl Scheduler {
         output
     }
 
-    /// Runs work that does not yield on a thread of low priority, within the tenant's permits; returns `None` if there was
+    /// Runs work that does not yield on a thread of low priority, within the share's permits; returns `None` if there was
     /// no permit before the deadline. Work that has begun goes on to its end, and keeps its permit until then.
     pub(crate) async fn run_blocking<T: Send + 'static>(
         &self,
-        tenant: TenantId,
+        share: CallShare,
         deadline: Instant,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let permits = self.tenants.permits(tenant);
+        let permits = self.tenants.permits(share);
         let permit = tokio::time::timeout_at(deadline.into(), permits.acquire_owned()).await.ok()?.ok()?;
         let task = self.low_priority.as_ref()?.spawn_blocking(move || {
             let _permit = permit;
@@ -165,15 +165,15 @@ impl Scheduler {
         output.ok()?.ok()
     }
 
-    /// Whether a tenant's calls start on threads of low priority.
-    pub(crate) fn is_slow(&self, tenant: TenantId) -> bool {
-        self.tenants.is_slow(tenant, Instant::now())
+    /// Whether a share's calls start on threads of low priority.
+    pub(crate) fn is_slow(&self, share: CallShare) -> bool {
+        self.tenants.is_slow(share, Instant::now())
     }
 
     /// Counts the instructions that a call has used.
-    pub(crate) fn note_fuel(&self, tenant: TenantId, fuel: u64) {
+    pub(crate) fn note_fuel(&self, share: CallShare, fuel: u64) {
         if fuel >= MIN_COUNTED_FUEL {
-            self.tenants.note_fuel(tenant, fuel, Instant::now());
+            self.tenants.note_fuel(share, fuel, Instant::now());
         }
     }
 }

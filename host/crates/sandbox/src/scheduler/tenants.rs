@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tessera_core::id::TenantId;
+use tessera_core::plugin::CallShare;
 use tokio::sync::Semaphore;
 
 /// The most calls of one tenant that run on threads of low priority at once; others wait.
@@ -19,7 +19,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 
 /// Tenants about which there is something to keep.
 #[derive(Default)]
-pub(super) struct Tenants(Mutex<HashMap<TenantId, Tenant>>);
+pub(super) struct Tenants(Mutex<HashMap<CallShare, Tenant>>);
 
 struct Tenant {
     permits: Arc<Semaphore>,
@@ -32,23 +32,23 @@ struct Tenant {
 
 impl Tenants {
     /// Returns the permits of a tenant's calls on threads of low priority.
-    pub(super) fn permits(&self, tenant: TenantId) -> Arc<Semaphore> {
-        Arc::clone(&self.lock().entry(tenant).or_default().permits)
+    pub(super) fn permits(&self, share: CallShare) -> Arc<Semaphore> {
+        Arc::clone(&self.lock().entry(share).or_default().permits)
     }
 
     /// Whether the tenant had a long call within the window.
-    pub(super) fn is_slow(&self, tenant: TenantId, now: Instant) -> bool {
-        self.lock().get(&tenant).is_some_and(|tenant| tenant.is_slow(now))
+    pub(super) fn is_slow(&self, share: CallShare, now: Instant) -> bool {
+        self.lock().get(&share).is_some_and(|tenant| tenant.is_slow(now))
     }
 
-    pub(super) fn note_long_call(&self, tenant: TenantId, now: Instant) {
-        self.lock().entry(tenant).or_default().last_long_call = Some(now);
+    pub(super) fn note_long_call(&self, share: CallShare, now: Instant) {
+        self.lock().entry(share).or_default().last_long_call = Some(now);
     }
 
     /// Adds to the instructions of the window; beyond their limit the tenant is slow.
-    pub(super) fn note_fuel(&self, tenant: TenantId, fuel: u64, now: Instant) {
+    pub(super) fn note_fuel(&self, share: CallShare, fuel: u64, now: Instant) {
         let mut tenants = self.lock();
-        let tenant = tenants.entry(tenant).or_default();
+        let tenant = tenants.entry(share).or_default();
         let in_window = tenant.window_start.is_some_and(|start| now.duration_since(start) < WINDOW);
         if !in_window {
             (tenant.fuel, tenant.window_start) = (0, Some(now));
@@ -70,7 +70,7 @@ impl Tenants {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, Tenant>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CallShare, Tenant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -94,11 +94,17 @@ impl Tenant {
 
 #[cfg(test)]
 mod tests {
+    use tessera_core::id::TenantId;
+
     use super::*;
+
+    fn share() -> CallShare {
+        TenantId::generate().into()
+    }
 
     #[test]
     fn a_tenant_is_slow_for_a_while_after_a_long_call() {
-        let (tenants, tenant, other) = (Tenants::default(), TenantId::generate(), TenantId::generate());
+        let (tenants, tenant, other) = (Tenants::default(), share(), share());
         let start = Instant::now();
         tenants.note_long_call(tenant, start);
         assert!(tenants.is_slow(tenant, start + WINDOW / 2) && !tenants.is_slow(other, start));
@@ -107,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_tenant_is_slow_once_its_calls_exceed_the_fuel_of_a_window() {
-        let (tenants, tenant) = (Tenants::default(), TenantId::generate());
+        let (tenants, tenant) = (Tenants::default(), share());
         let start = Instant::now();
         tenants.note_fuel(tenant, MAX_FUEL, start);
         assert!(!tenants.is_slow(tenant, start));
@@ -119,11 +125,11 @@ mod tests {
 
     #[test]
     fn idle_tenants_are_removed() {
-        let (tenants, tenant) = (Tenants::default(), TenantId::generate());
+        let (tenants, tenant) = (Tenants::default(), share());
         let start = Instant::now();
         let permits = tenants.permits(tenant);
-        tenants.note_fuel(TenantId::generate(), 1, start);
-        tenants.note_long_call(TenantId::generate(), start);
+        tenants.note_fuel(share(), 1, start);
+        tenants.note_long_call(share(), start);
         tenants.remove_idle(start + WINDOW);
         assert!(!tenants.is_empty(), "permits are in use");
         drop(permits);

@@ -1,10 +1,16 @@
 //! Which threads calls run on.
 
+use tessera_core::id::TenantId;
+
 use super::tenants::PERMITS;
 use super::*;
 
 /// Runs a call that keeps a thread of low priority busy for a time; returns the name of the thread on which it ended.
-async fn call(scheduler: &Scheduler, tenant: TenantId, busy: Duration) -> String {
+fn share() -> CallShare {
+    TenantId::generate().into()
+}
+
+async fn call(scheduler: &Scheduler, share: CallShare, busy: Duration) -> String {
     let clock = GuestClock::new();
     let own_clock = Arc::clone(&clock);
     let work = Box::pin(async move {
@@ -18,7 +24,7 @@ async fn call(scheduler: &Scheduler, tenant: TenantId, busy: Duration) -> String
         }
         std::thread::current().name().unwrap_or_default().to_owned()
     });
-    scheduler.run(tenant, clock, work).await.unwrap()
+    scheduler.run(share, clock, work).await.unwrap()
 }
 
 #[cfg(target_os = "linux")]
@@ -34,7 +40,7 @@ async fn long_calls_run_on_threads_of_low_priority() {
 #[tokio::test]
 async fn blocking_work_runs_at_low_priority_within_the_tenants_permits() {
     let scheduler = Scheduler::new().unwrap();
-    let (tenant, other) = (TenantId::generate(), TenantId::generate());
+    let (tenant, other) = (share(), share());
     let later = Instant::now() + Duration::from_secs(60);
     let priority = || rustix::process::getpriority_process(None).unwrap();
     assert!(scheduler.run_blocking(tenant, later, priority).await.unwrap() >= NICE);
@@ -49,7 +55,7 @@ async fn blocking_work_runs_at_low_priority_within_the_tenants_permits() {
 #[tokio::test]
 async fn calls_of_a_slow_tenant_start_on_threads_of_low_priority() {
     let scheduler = Scheduler::new().unwrap();
-    let (slow, other) = (TenantId::generate(), TenantId::generate());
+    let (slow, other) = (share(), share());
     scheduler.tenants.note_long_call(slow, Instant::now() + Duration::from_secs(3600));
     assert_eq!(call(&scheduler, slow, Duration::ZERO).await, "plugin-slow");
     assert_ne!(call(&scheduler, other, Duration::ZERO).await, "plugin-slow");
@@ -58,7 +64,7 @@ async fn calls_of_a_slow_tenant_start_on_threads_of_low_priority() {
 #[tokio::test]
 async fn a_call_that_keeps_its_thread_busy_makes_its_tenant_slow() {
     let scheduler = Scheduler::new().unwrap();
-    let (spinning, waiting) = (TenantId::generate(), TenantId::generate());
+    let (spinning, waiting) = (share(), share());
     let start = Instant::now();
     assert_eq!(call(&scheduler, spinning, 5 * LONG_CALL).await, "plugin-slow");
     assert_eq!(call(&scheduler, waiting, LONG_CALL / 50).await, "plugin-slow");
@@ -68,8 +74,8 @@ async fn a_call_that_keeps_its_thread_busy_makes_its_tenant_slow() {
 #[test]
 fn calls_with_little_fuel_are_not_counted() {
     let scheduler = Scheduler::new().unwrap();
-    scheduler.note_fuel(TenantId::generate(), MIN_COUNTED_FUEL - 1);
+    scheduler.note_fuel(share(), MIN_COUNTED_FUEL - 1);
     assert!(scheduler.tenants.is_empty());
-    scheduler.note_fuel(TenantId::generate(), MIN_COUNTED_FUEL);
+    scheduler.note_fuel(share(), MIN_COUNTED_FUEL);
     assert!(!scheduler.tenants.is_empty());
 }

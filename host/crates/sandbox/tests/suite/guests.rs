@@ -147,7 +147,7 @@ pub fn hostile_call(
     request: PluginRequest,
 ) -> Call {
     Call {
-        tenant,
+        share: tenant.into(),
         release,
         settings: format!(r#"{{"act": "{act}", "amount": {amount}}}"#).into(),
         limits: CallLimits::standard(),

@@ -12,4 +12,4 @@ pub use effect::{Action, Draft, Effect, Notice};
 pub use lookup::{Lookup, LookupError, LookupRecord, LookupRequest, LookupResult};
 pub use outcome::{Failure, FailureReason, LogLevel, LogLine, Outcome, Usage};
 pub use pricing::{Adjustment, AdjustmentKind, Basket, BasketLine, PriceAdjustments};
-pub use request::{Call, CallContext, PluginCommand, PluginRequest, Refusal, Reply, Validation};
+pub use request::{Call, CallContext, CallShare, PluginCommand, PluginRequest, Refusal, Reply, Validation};

@@ -18,8 +18,8 @@ use crate::value::{Change, Field};
 /// One call of a release.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The tenant whose share of the sandbox it uses.
-    pub tenant: TenantId,
+    /// The share of the sandbox that it uses.
+    pub share: CallShare,
     /// The release to call.
     pub release: Digest,
     /// The installation's settings, as JSON; empty when there are none.
@@ -32,6 +32,29 @@ pub struct Call {
     pub lookup: Option<Lookup>,
     /// The request.
     pub request: PluginRequest,
+}
+
+/// A share of the sandbox: a tenant's own calls, or those that its callers without a key cause.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CallShare {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Whether the caller has no key.
+    pub is_public: bool,
+}
+
+impl CallShare {
+    /// Returns the share of a request's calls.
+    #[must_use]
+    pub fn of(ctx: &Ctx) -> Self {
+        Self { tenant: ctx.tenant, is_public: !ctx.is_authenticated() }
+    }
+}
+
+impl From<TenantId> for CallShare {
+    fn from(tenant: TenantId) -> Self {
+        Self { tenant, is_public: false }
+    }
 }
 
 /// A request to a plugin: the function of the contract and its arguments.
