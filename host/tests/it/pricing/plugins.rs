@@ -32,6 +32,18 @@ fn adjust(kind: &str, amount: i64, more: Value) -> Value {
     json!({"act": "adjust", "adjustments": [adjustment]})
 }
 
+/// Uploads and installs the same plugin under another name, since a plugin can be installed only once for the tenant.
+async fn hostile_named(rest: &Rest, name: &str, settings: Value, order: i64) {
+    let mut renamed = component("hostile");
+    let places: Vec<_> = (0..renamed.len()).filter(|at| renamed[*at..].starts_with(b"hostile")).collect();
+    for at in places {
+        renamed[at..at + name.len()].copy_from_slice(name.as_bytes());
+    }
+    let release = upload(rest, renamed).await;
+    let body = json!({"release": {"digest": release["digest"]}, "settings": settings, "order": order});
+    rest.post("/v1/installations", body).await.expect(201);
+}
+
 async fn plugins_are_called_in_their_order(kind: Kind) {
     let (_home, _host, rest) = on(kind).await;
     let (event, seat) = show(&rest, 1_000).await;
@@ -41,7 +53,7 @@ async fn plugins_are_called_in_their_order(kind: Kind) {
     for plugins in 0..=5_i64 {
         if plugins > 0 {
             let fee = adjust("fee", 10_i64.pow(u32::try_from(plugins).unwrap()), json!({"line": 0}));
-            hostile(&rest, fee, json!({"order": -plugins})).await;
+            hostile_named(&rest, &format!("hostil{plugins}"), fee, -plugins).await;
         }
         let (priced, quote) = keep(&rest, basket(&event, &[(&seat, 1)])).await;
         let fees: Vec<_> = (1..=plugins).rev().map(|n| 10_i64.pow(u32::try_from(n).unwrap())).collect();

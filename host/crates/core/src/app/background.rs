@@ -46,6 +46,9 @@ const MAX_RECORDS: u32 = 1_000;
 /// How many expired quotes are deleted in one round.
 const MAX_QUOTES: u32 = 1_000;
 
+/// How long a quote is kept after its end, so that a late reservation is told that it has ended.
+const QUOTE_GRACE: Duration = Duration::from_secs(60 * 60);
+
 impl App {
     /// Follows the facts of the store until cancelled.
     pub async fn follow(&self, stop: CancellationToken) {
@@ -187,7 +190,7 @@ impl App {
         }
         self.facts.trim().await?;
         self.store.forget_keys(MAX_RECORDS).await?;
-        self.store.purge_quotes(MAX_QUOTES).await?;
+        self.store.purge_quotes(self.store.now().minus(QUOTE_GRACE), MAX_QUOTES).await?;
         self.store.purge_events(MAX_PURGED).await?;
         Ok(())
     }

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::id::{QuoteId, RuleId, TenantId};
 use crate::page::{Page, PageRequest};
 use crate::pricing::{PricingRule, Quote};
+use crate::time::Timestamp;
 
 /// Pricing rules and quotes.
 #[async_trait]
@@ -20,6 +21,6 @@ pub trait PricingStore: Send + Sync {
     async fn quote(&self, tenant: TenantId, id: QuoteId) -> Result<Option<Quote>>;
     /// Counts the quotes that no reservation refers to, up to `limit`.
     async fn count_open_quotes(&self, tenant: TenantId, limit: u32) -> Result<u32>;
-    /// Deletes at most `limit` expired quotes that no reservation refers to, and returns their number.
-    async fn purge_quotes(&self, limit: u32) -> Result<u64>;
+    /// Deletes at most `limit` quotes that ended before a time and that no reservation refers to; returns their number.
+    async fn purge_quotes(&self, ended_before: Timestamp, limit: u32) -> Result<u64>;
 }

@@ -35,7 +35,7 @@ pub(in super::super) enum Maintenance {
     /// Deletes rows of deleted events, and finally the events.
     PurgeEvents { limit: u32 },
     /// Deletes expired quotes that no reservation refers to.
-    PurgeQuotes { now: Timestamp, limit: u32 },
+    PurgeQuotes { ended_before: Timestamp, limit: u32 },
     /// Deletes expired idempotency records.
     DeleteKeys { now: Timestamp, limit: u32 },
 }
@@ -64,7 +64,7 @@ pub(in super::super) async fn run(conn: &mut Conn, maintenance: &Maintenance) ->
             return reservation::mark_swept(conn, *tenant, *event).await;
         }
         Maintenance::PurgeEvents { limit } => return event::purge(conn, *limit).await,
-        Maintenance::PurgeQuotes { now, limit } => return quote::purge(conn, *now, *limit).await,
+        Maintenance::PurgeQuotes { ended_before, limit } => return quote::purge(conn, *ended_before, *limit).await,
         Maintenance::DelayTimer { tenant, timer } => return timer::delay(conn, *tenant, timer).await,
         Maintenance::DeleteFacts { before, limit } => {
             let query = sqlx::query(numbering::DELETE_OLD).bind(Ts(*before)).bind(i64::from(*limit));

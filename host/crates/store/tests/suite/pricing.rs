@@ -390,10 +390,10 @@ async fn open_quotes_are_counted_and_purged_after_their_end(world: World) {
         assert_eq!(world.store.count_open_quotes(tenant, limit).await.unwrap(), expected);
     }
     let stored = |id| async move { world.store.quote(tenant, id).await.unwrap().is_some() };
-    assert_eq!(world.store.purge_quotes(1).await.unwrap(), 1);
+    assert_eq!(world.store.purge_quotes(now, 1).await.unwrap(), 1);
     assert!(!stored(first.id).await && stored(second.id).await);
-    assert_eq!(world.store.purge_quotes(9).await.unwrap(), 1);
-    assert_eq!(world.store.purge_quotes(9).await.unwrap(), 0);
+    assert_eq!(world.store.purge_quotes(now, 9).await.unwrap(), 1);
+    assert_eq!(world.store.purge_quotes(now, 9).await.unwrap(), 0);
     assert!(!stored(second.id).await && stored(reserved.id).await && stored(open.id).await);
     assert_eq!(world.store.count_open_quotes(tenant, 9).await.unwrap(), 1);
     // A quote that was purged meanwhile is stored again.

@@ -1,10 +1,10 @@
 //! Pricing rules and quotes.
 
 use async_trait::async_trait;
-use tessera_core::Result;
+use tessera_core::{Result, Timestamp};
 use tessera_core::id::{QuoteId, RuleId, TenantId};
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::ports::{PricingStore, Store as _};
+use tessera_core::ports::PricingStore;
 use tessera_core::pricing::{PricingRule, Quote};
 
 use super::super::super::DbStore;
@@ -33,7 +33,7 @@ impl PricingStore for DbStore {
         read!(self.read(tenant).await?, quote::count_open, tenant, limit)
     }
 
-    async fn purge_quotes(&self, limit: u32) -> Result<u64> {
-        self.maintenance(Maintenance::PurgeQuotes { now: self.now(), limit }).await
+    async fn purge_quotes(&self, ended_before: Timestamp, limit: u32) -> Result<u64> {
+        self.maintenance(Maintenance::PurgeQuotes { ended_before, limit }).await
     }
 }

@@ -72,13 +72,13 @@ pub(in super::super) async fn count_open(conn: &mut Conn, tenant: TenantId, limi
 }
 
 /// Deletes up to `limit` expired quotes that no reservation refers to; returns their number.
-pub(in super::super) async fn purge(conn: &mut Conn, now: Timestamp, limit: u32) -> Result<u64> {
+pub(in super::super) async fn purge(conn: &mut Conn, ended_before: Timestamp, limit: u32) -> Result<u64> {
     // The outer condition is checked again after waiting for a batch that has just reserved with the quote.
     let query = sqlx::query(
         "DELETE FROM quotes WHERE NOT reserved AND (tenant_id, id) IN
          (SELECT tenant_id, id FROM quotes WHERE NOT reserved AND expires_at <= $1 ORDER BY expires_at LIMIT $2)",
     );
-    let result = query.bind(Ts(now)).bind(i64::from(limit)).execute(conn).await.map_err(db_error)?;
+    let result = query.bind(Ts(ended_before)).bind(i64::from(limit)).execute(conn).await.map_err(db_error)?;
     Ok(result.rows_affected())
 }
 
