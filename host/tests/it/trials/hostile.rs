@@ -137,6 +137,7 @@ async fn run(kind: Kind) {
     report.case("uploads at once", uploads::concurrent(&attack)).await;
     report.case("slow compilation", uploads::slow(&attack)).await;
     report.case("unfinished uploads", readers::unfinished_uploads(&attack)).await;
+    report.case("large objects", readers::large_objects(&attack)).await;
     report.case("pages that are not read", readers::pages(&attack)).await;
     report.case("streams that are not read", readers::streams(&attack)).await;
     report.case("large confirmations", writes::confirmations(&attack)).await;

@@ -3,13 +3,14 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 use crate::harness::Rest;
 use crate::plugins::install;
@@ -20,11 +21,13 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// The longest wait for an answer, and for a timer.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// The load of the healthy tenant. Ends when dropped.
+/// The load of the healthy tenant, on a thread of its own: what the attackers' clients compute must not delay it. Ends when
+/// dropped.
 pub struct Healthy {
     measured: Arc<Mutex<Measured>>,
     last: Quality,
-    tasks: [JoinHandle<()>; 2],
+    thread: thread::JoinHandle<()>,
+    _stop: oneshot::Sender<()>,
 }
 
 #[derive(Default)]
@@ -66,14 +69,28 @@ pub async fn prepare(rest: &Rest) -> String {
 impl Healthy {
     pub fn start(rest: &Rest, project: &str) -> Self {
         let measured: Arc<Mutex<Measured>> = Arc::default();
-        let load = load(rest.clone(), project.to_owned(), Arc::clone(&measured));
-        let timers = time_timers(rest.clone(), project.to_owned(), Arc::clone(&measured));
-        Self { measured, last: Quality::default(), tasks: [tokio::spawn(load), tokio::spawn(timers)] }
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::spawn({
+            // A client's connections belong to the runtime that opened them.
+            let rest = Rest { client: reqwest::Client::new(), ..rest.clone() };
+            let (project, measured) = (project.to_owned(), Arc::clone(&measured));
+            move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = stopped => {}
+                        () = load(rest.clone(), project.clone(), Arc::clone(&measured)) => {}
+                        () = time_timers(rest, project, measured) => {}
+                    }
+                });
+            }
+        });
+        Self { measured, last: Quality::default(), thread, _stop: stop }
     }
 
     /// Returns the measurements since the last call.
     pub fn take(&mut self) -> Quality {
-        assert!(!self.tasks.iter().any(JoinHandle::is_finished), "the healthy tenant stopped");
+        assert!(!self.thread.is_finished(), "the healthy tenant stopped");
         let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
         let Measured { mut latencies, faults, timer_delay } = std::mem::take(&mut *measured);
         drop(measured);
@@ -88,12 +105,6 @@ impl Healthy {
     /// Returns the measurements of the last call of `take`.
     pub fn last(&self) -> Quality {
         self.last.clone()
-    }
-}
-
-impl Drop for Healthy {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 

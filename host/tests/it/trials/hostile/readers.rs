@@ -61,9 +61,9 @@ fn send_only(attack: &Attack<'_>, path: &str, key: Option<&str>) -> TcpStream {
     connection
 }
 
-/// Asks for the largest pages, with a key and without one.
-pub async fn pages(attack: &Attack<'_>) -> Outcome {
-    let (issues, events, readers) = (size(10, 200), size(10, 200), size(4, 20));
+/// Creates issues and events that fill pages.
+pub async fn large_objects(attack: &Attack<'_>) -> Outcome {
+    let (issues, events) = (size(10, 200), size(10, 200));
     let project = project_with_long_fields(&attack.rest).await;
     let issue = |n| {
         let body = json!({"project_id": project, "summary": "s", "fields": long_fields(n)});
@@ -80,11 +80,17 @@ pub async fn pages(attack: &Attack<'_>) -> Outcome {
         done(&attack.rest.post("/v1/events", event.clone()).await);
     };
     stream::iter(0..events).for_each_concurrent(CONCURRENT, event).await;
+    Ok(format!("{issues} issues of 320 kB and {events} events, {CONCURRENT} at once"))
+}
+
+/// Requests pages of them with and without a key, and reads none.
+pub async fn pages(attack: &Attack<'_>) -> Outcome {
+    let readers = size(4, 20);
     let open = |path: &str, key| (0..readers).map(|_| send_only(attack, path, key)).collect::<Vec<_>>();
     let _connections =
         [open("/v1/issues?page_size=1000", attack.key()), open("/v1/events?page_size=200", None)];
     wait().await;
-    Ok(format!("{readers} readers of {issues} issues, and without a key of {events} events"))
+    Ok(format!("{readers} readers of issues, and without a key of events"))
 }
 
 /// Resumes streams before many large facts, and reads none.
