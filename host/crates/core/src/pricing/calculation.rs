@@ -1,8 +1,8 @@
 //! The arithmetic of a quote: base prices, then adjustments one after another.
 
-use crate::id::TicketTypeId;
 use crate::plugin::{Adjustment, AdjustmentKind};
 use crate::pricing::conditions::Circumstances;
+use crate::pricing::line::PricedLine;
 use crate::pricing::quote::{QuoteAdjustment, QuoteLine, Source};
 use crate::pricing::rule::{Per, PricingRule, RuleValue};
 use crate::pricing::{Percent, spread};
@@ -12,23 +12,6 @@ pub const MAX_TOTAL: i64 = 1_000_000_000_000_000;
 
 /// The most adjustments of a quote.
 pub const MAX_ADJUSTMENTS: usize = 1_000;
-
-/// A line while its price is computed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PricedLine {
-    /// The ticket type.
-    pub ticket_type: TicketTypeId,
-    /// Its name.
-    pub name: String,
-    /// The category of buyers; empty: none.
-    pub category: String,
-    /// The number of units.
-    pub quantity: u32,
-    /// The base price of one unit.
-    pub unit_price: i64,
-    /// The price of the line so far.
-    pub amount: i64,
-}
 
 /// The price of a basket while it is computed. The lines' amounts always sum to the base prices and the adjustments that
 /// are not included, and none is negative.

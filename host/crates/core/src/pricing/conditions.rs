@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::id::{EventId, TicketTypeId};
 use crate::pricing::Percent;
-use crate::pricing::calculation::PricedLine;
+use crate::pricing::line::PricedLine;
 use crate::pricing::rule::{Clock, WriteRule};
 use crate::time::Timestamp;
 

@@ -2,6 +2,7 @@
 
 pub mod calculation;
 pub mod conditions;
+pub mod line;
 pub mod percent;
 pub mod quote;
 pub mod quotes;

@@ -21,7 +21,7 @@ use crate::plugin::{
     Installation, PriceAdjustments,
 };
 use crate::ports::Store;
-use crate::pricing::calculation::PricedLine;
+use crate::pricing::line::PricedLine;
 use crate::pricing::rule::Phase;
 use crate::pricing::{
     Calculation, Circumstances, Percent, PricingCall, PricingRule, Quote, RefusedCode, Source,

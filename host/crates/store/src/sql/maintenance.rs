@@ -64,7 +64,9 @@ pub(in super::super) async fn run(conn: &mut Conn, maintenance: &Maintenance) ->
             return reservation::mark_swept(conn, *tenant, *event).await;
         }
         Maintenance::PurgeEvents { limit } => return event::purge(conn, *limit).await,
-        Maintenance::PurgeQuotes { ended_before, limit } => return quote::purge(conn, *ended_before, *limit).await,
+        Maintenance::PurgeQuotes { ended_before, limit } => {
+            return quote::purge(conn, *ended_before, *limit).await;
+        }
         Maintenance::DelayTimer { tenant, timer } => return timer::delay(conn, *tenant, timer).await,
         Maintenance::DeleteFacts { before, limit } => {
             let query = sqlx::query(numbering::DELETE_OLD).bind(Ts(*before)).bind(i64::from(*limit));

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::{EventId, InstallationId, RuleId};
+use crate::id::{EventId, InstallationId, RuleId, TicketTypeId};
 use crate::plugin::Digest;
 use crate::pricing::rule::{Clock, SoldStep, WriteRule};
 use crate::time::Timestamp;

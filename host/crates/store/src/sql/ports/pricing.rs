@@ -1,11 +1,11 @@
 //! Pricing rules and quotes.
 
 use async_trait::async_trait;
-use tessera_core::{Result, Timestamp};
 use tessera_core::id::{QuoteId, RuleId, TenantId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::ports::PricingStore;
 use tessera_core::pricing::{PricingRule, Quote};
+use tessera_core::{Result, Timestamp};
 
 use super::super::super::DbStore;
 use super::super::maintenance::Maintenance;
