@@ -97,6 +97,9 @@ pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
     fs::write(&times, "")?;
     let mut test = paths.cargo()?;
     test.arg("test").envs(services.env()).env("TESSERA_TEST_TIMES", &times);
+    // Some tests wait for time and not for a processor: one more than there are processors keeps those busy.
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    test.env("RUST_TEST_THREADS", (processors + 1).to_string());
     // A failure's message names its place. A backtrace of an async test is long, and shows the runtime.
     test.env("RUST_BACKTRACE", "0");
     args.add_to(&mut test);
