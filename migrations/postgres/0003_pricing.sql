@@ -31,7 +31,7 @@ CREATE TABLE quotes (
     PRIMARY KEY (tenant_id, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, vacuum_truncate = off);
 CREATE INDEX quotes_event ON quotes (tenant_id, event_id);
-CREATE INDEX quotes_open ON quotes (tenant_id) WHERE NOT reserved;
+CREATE INDEX quotes_open ON quotes (tenant_id, expires_at) WHERE NOT reserved;
 CREATE INDEX quotes_expires ON quotes (expires_at) WHERE NOT reserved;
 
 ALTER TABLE reservations ADD COLUMN quote_id uuid;

@@ -64,12 +64,17 @@ impl Reservations {
     pub(crate) async fn check(&self, ctx: &Ctx, request: &CreateReservation) -> Result<Option<Quote>> {
         ctx.allow(Operation::ReservationCreate)?;
         request.check()?;
-        let event = request.event()?;
-        self.validate(ctx, (Operation::ReservationCreate, "reserve", event), || entity(request)).await?;
-        if self.commands.is_repeat(ctx, Operation::ReservationCreate).await? {
+        let (event, hooks) = (request.event()?, self.commands.hooks());
+        let validates = hooks.validates(ctx, KIND, event).await?;
+        let has_price = self.quotes.may_apply(ctx, request).await?;
+        // Plugins are not called for a repeat of a command that was carried out before.
+        if !validates && !has_price || self.commands.is_repeat(ctx, Operation::ReservationCreate).await? {
             return Ok(None);
         }
-        self.quotes.for_reservation(ctx, request).await
+        if validates {
+            hooks.validate(ctx, ("reserve", KIND, event), entity(request)).await?;
+        }
+        if has_price { self.quotes.for_reservation(ctx, request).await } else { Ok(None) }
     }
 
     /// Submits a request that [`check`](Self::check) has accepted. It enters the event's queue when the future is
@@ -99,11 +104,14 @@ impl Reservations {
         faults.into_result()?;
         let reservation = self.found(ctx, id).await?;
         let event = reservation.event;
-        let entity = || {
+        let hooks = self.commands.hooks();
+        if hooks.validates(ctx, KIND, event).await?
+            && !self.commands.is_repeat(ctx, Operation::ReservationConfirm).await?
+        {
             let payment_reference = Some(payment_reference.clone());
-            Entity::reservation(&Reservation { payment_reference, ..reservation })
-        };
-        self.validate(ctx, (Operation::ReservationConfirm, "confirm", event), entity).await?;
+            let entity = Entity::reservation(&Reservation { payment_reference, ..reservation });
+            hooks.validate(ctx, ("confirm", KIND, event), entity).await?;
+        }
         let command = Command::Confirm { id, payment_reference, if_version: ctx.if_version.clone() };
         self.change(ctx, Operation::ReservationConfirm, id, command).await
     }
@@ -159,20 +167,6 @@ impl Reservations {
             }
             _ => Ok(true),
         }
-    }
-
-    /// Calls validation plugins, unless the request repeats a command that was carried out before.
-    async fn validate(
-        &self,
-        ctx: &Ctx,
-        (operation, name, event): (Operation, &'static str, EventId),
-        entity: impl FnOnce() -> Entity,
-    ) -> Result<()> {
-        let hooks = self.commands.hooks();
-        if !hooks.validates(ctx, KIND, event).await? || self.commands.is_repeat(ctx, operation).await? {
-            return Ok(());
-        }
-        hooks.validate(ctx, (name, KIND, event), entity()).await
     }
 
     async fn change(

@@ -141,19 +141,24 @@ impl Hooks {
         into_error(all)
     }
 
-    /// Calls a pricing plugin. `None`: it failed, and its policy is to continue without it.
+    /// Calls a pricing plugin, and returns whether it has answered; if not, its policy is to continue without it. `check`
+    /// takes the adjustments, or says what the contract does not allow.
     pub(crate) async fn price(
         &self,
         ctx: &Ctx,
         (installation, limits): (&Installation, &LimitOverrides),
         basket: Basket,
-        budget: &mut Budget,
-    ) -> Result<Option<PriceAdjustments>> {
+        (budget, check): (&mut Budget, impl FnOnce(&PriceAdjustments) -> Result<(), String> + Send),
+    ) -> Result<bool> {
         let invocation = format!("{}/price/{}", ctx.request_id, installation.id);
         let request = PluginRequest::Quote(CallContext::of(ctx, invocation, Vec::new()), basket);
-        match self.invoker.call(ctx, (installation, limits), request, budget).await? {
-            None => Ok(None),
-            Some(Reply::Quote(Ok(adjustments))) => Ok(Some(adjustments)),
+        let check = |reply: &Reply| match reply {
+            Reply::Quote(Ok(adjustments)) => check(adjustments),
+            _ => Ok(()),
+        };
+        match self.invoker.call_checked(ctx, (installation, limits), request, (budget, check)).await? {
+            None => Ok(false),
+            Some(Reply::Quote(Ok(_))) => Ok(true),
             Some(Reply::Quote(Err(refusals))) => {
                 refuse(installation, refusals)?;
                 Err(unexpected_reply())

@@ -102,7 +102,19 @@ impl Invoker {
         request: PluginRequest,
         budget: &mut Budget,
     ) -> Result<Option<Reply>> {
+        self.call_checked(ctx, (installation, tenant_limits), request, (budget, |_: &Reply| Ok(()))).await
+    }
+
+    /// Calls an installation. `check` says what the contract does not allow in its reply, which then is a failure.
+    pub async fn call_checked(
+        &self,
+        ctx: &Ctx,
+        (installation, tenant_limits): (&Installation, &LimitOverrides),
+        request: PluginRequest,
+        (budget, check): (&mut Budget, impl FnOnce(&Reply) -> Result<(), String> + Send),
+    ) -> Result<Option<Reply>> {
         let (function, subject) = (request.function(), request.subject());
+        let is_price = matches!(request, PluginRequest::Quote(..));
         let call = Call {
             share: CallShare::of(ctx),
             release: installation.release.digest,
@@ -112,11 +124,18 @@ impl Invoker {
             lookup: Some(self.lookup(ctx, budget.shared_expects())),
             request,
         };
-        let outcome = self.call_release(call).await;
+        let mut outcome = self.call_release(call).await;
         budget.add_fuel(outcome.usage.fuel);
+        if let Ok(reply) = &outcome.reply
+            && let Err(message) = check(reply)
+        {
+            outcome.reply = Err(Failure { reason: FailureReason::BadAnswer, message, backtrace: Vec::new() });
+        }
         let open = installation.on_failure == OnFailure::Open;
-        let passed_over =
-            open && matches!(&outcome.reply, Err(failure) if can_be_passed_over(failure.reason));
+        // A price that breaks the contract is never passed over.
+        let passed_over = open
+            && matches!(&outcome.reply, Err(failure) if can_be_passed_over(failure.reason)
+                && !(is_price && failure.reason == FailureReason::BadAnswer));
         let label = installation.label();
         let received = (ctx.now, ctx.request_id.to_string());
         let (record, reply) = CallRecord::new(received, label.clone(), (function, subject), outcome);

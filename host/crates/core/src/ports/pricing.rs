@@ -19,7 +19,7 @@ pub trait PricingStore: Send + Sync {
     async fn pricing_rules(&self, tenant: TenantId) -> Result<Vec<PricingRule>>;
     /// Returns a quote.
     async fn quote(&self, tenant: TenantId, id: QuoteId) -> Result<Option<Quote>>;
-    /// Counts the quotes that no reservation refers to, up to `limit`.
+    /// Counts the quotes that no reservation refers to and that have not ended, up to `limit`.
     async fn count_open_quotes(&self, tenant: TenantId, limit: u32) -> Result<u32>;
     /// Deletes at most `limit` quotes that ended before a time and that no reservation refers to; returns their number.
     async fn purge_quotes(&self, ended_before: Timestamp, limit: u32) -> Result<u64>;

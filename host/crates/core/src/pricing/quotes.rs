@@ -6,25 +6,24 @@ use std::time::Duration;
 
 use crate::access::{ObjectKind, Operation};
 use crate::cache::CachedReads;
-use crate::catalog::{Event, EventStatus, TicketType, time_zone};
+use crate::catalog::{Event, EventStatus, TicketType, Venue, time_zone};
 use crate::changeset::Changeset;
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, QuoteId, TicketTypeId};
 use crate::inventory::terms::{TypeTerms, check_lines, check_on_sale, unknown_type};
-use crate::inventory::{CreateReservation, LineRequest, Remaining, reservation_request};
+use crate::inventory::{CreateReservation, LineRequest, Pool, Remaining, reservation_request};
 use crate::money;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::plugin::{
-    ActiveInstallations, Adjustment, AdjustmentKind, Basket, BasketLine, Budget, Entity, FailureReason,
-    Installation, PriceAdjustments,
+    ActiveInstallations, AdjustmentKind, Basket, BasketLine, Budget, Entity, Installation, PriceAdjustments,
 };
 use crate::ports::Store;
 use crate::pricing::line::PricedLine;
 use crate::pricing::rule::Phase;
 use crate::pricing::{
-    Calculation, Circumstances, Percent, PricingCall, PricingRule, Quote, RefusedCode, Source,
+    Calculation, Circumstances, Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, RefusedCode, Source,
 };
 use crate::text::Faults;
 use crate::value::Field;
@@ -32,8 +31,20 @@ use crate::value::Field;
 /// The most codes of a basket.
 pub const MAX_CODES: usize = 10;
 
-/// The most quotes of a tenant that no reservation refers to.
+/// The most quotes of a tenant that no reservation refers to and that have not ended.
 const MAX_OPEN: u32 = 10_000;
+
+/// The most bytes of texts that plugins add to a quote: labels, attributes and reasons.
+const MAX_TEXT: usize = 64 << 10;
+
+/// The most categories that an error names.
+const MAX_NAMED: usize = 20;
+
+/// The most characters of a label and of a reason.
+const MAX_LABEL: usize = 200;
+
+/// The reason of a refusal because a rule cannot be applied.
+const RULE_FAILED: &str = "PRICING_RULE_FAILED";
 
 /// How prices are made, as the operator set it.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +84,11 @@ impl PriceRequest {
             );
         }
         for (index, code) in self.codes.iter().enumerate().take(MAX_CODES) {
-            faults.text(&format!("codes[{index}]"), code, 1, 50);
+            let field = format!("codes[{index}]");
+            faults.text(&field, code, 1, 50);
+            if self.codes.iter().take(index).any(|other| other == code) {
+                faults.add(&field, "is named twice");
+            }
         }
         reservation_request::check_lines(&self.lines, &mut faults);
         faults.into_result()
@@ -104,7 +119,8 @@ impl Quotes {
     /// Returns what a basket costs now.
     pub async fn calculate(&self, ctx: &Ctx, request: &PriceRequest) -> Result<Quote> {
         ctx.allow(Operation::PriceCalculate)?;
-        self.quote(ctx, request, None).await
+        let quote = self.quote(ctx, request, None).await;
+        if ctx.is_authenticated() { quote } else { quote.map_err(without_details) }
     }
 
     /// Returns what a basket would cost now with another rule, which is not stored.
@@ -118,7 +134,10 @@ impl Quotes {
     pub async fn keep(&self, ctx: &Ctx, request: &PriceRequest) -> Result<Quote> {
         let decide = || async {
             if self.store.count_open_quotes(ctx.tenant, MAX_OPEN).await? >= MAX_OPEN {
-                let message = format!("the tenant has {MAX_OPEN} quotes that no reservation refers to");
+                let message = format!(
+                    "the tenant has {MAX_OPEN} quotes that can still be reserved; reserve some, or try again when \
+                     some have ended"
+                );
                 return Err(Error::new(ErrorKind::Precondition, "TOO_MANY_QUOTES", message));
             }
             let quote = self.quote(ctx, request, None).await?;
@@ -177,30 +196,43 @@ impl Quotes {
             }
             return Ok(Some(quote));
         }
-        let event = request.event()?;
-        let plain = request.codes.is_empty() && request.lines.iter().all(|line| line.category.is_empty());
-        if plain && !self.applies(ctx, event).await? {
-            return Ok(None);
-        }
         let price_request = PriceRequest {
-            event,
+            event: request.event()?,
             lines: request.lines.clone(),
             codes: request.codes.clone(),
             buyer: request.buyer.clone(),
             channel: request.channel.clone(),
         };
-        self.quote(ctx, &price_request, None).await.map(Some)
+        let quote = self.quote(ctx, &price_request, None).await?;
+        if let Some(refused) = quote.refused_codes.first() {
+            let message = format!("have {:?}, which is not accepted: {}", refused.code, refused.reason);
+            return Err(Error::invalid("codes", message));
+        }
+        let is_plain = quote.adjustments.is_empty() && quote.calls.is_empty() && names_no_price(request);
+        Ok(if is_plain { None } else { Some(quote) })
+    }
+
+    /// Returns whether a reservation may cost something else than the base prices.
+    pub(crate) async fn may_apply(&self, ctx: &Ctx, request: &CreateReservation) -> Result<bool> {
+        if request.quote.is_some() || !names_no_price(request) {
+            return Ok(true);
+        }
+        self.applies(ctx, request.event()?).await
     }
 
     /// Returns whether rules or plugins may change the prices of an event.
     async fn applies(&self, ctx: &Ctx, event: EventId) -> Result<bool> {
         let rules = self.reads.pricing_rules(ctx.tenant).await?;
-        let by_rule = rules.iter().any(|rule| {
-            let attributes = &rule.attributes;
-            attributes.enabled && attributes.event.is_none_or(|only| only == event)
-        });
-        if by_rule {
+        let applies = |rule: &PricingRule| {
+            rule.applies_to(event)
+                && self.is_switched_on(rule.attributes.kind)
+                && rule.attributes.valid_until.is_none_or(|until| ctx.now < until)
+        };
+        if rules.iter().any(applies) {
             return Ok(true);
+        }
+        if !self.settings.dynamic {
+            return Ok(false);
         }
         let active = self.reads.active_installations(ctx.tenant, 0).await?;
         Ok(active.pricing(event).next().is_some())
@@ -219,12 +251,19 @@ impl Quotes {
             (ticket_type.id, Remaining::of(ticket_type.id, &ticket_type.attributes.pools, &pools))
         });
         let remaining: BTreeMap<_, _> = remaining.collect();
-        let mut rules = self.reads.pricing_rules(ctx.tenant).await?.to_vec();
-        rules.extend(extra);
-        rules.retain(|rule| self.is_switched_on(rule.attributes.kind));
-        rules.sort_by_key(PricingRule::rank);
+        let stored = self.reads.pricing_rules(ctx.tenant).await?;
+        let applies = |rule: &&PricingRule| rule.applies_to(event.id) && self.is_switched_on(rule.attributes.kind);
+        let mut rules: Vec<_> = stored.iter().chain(extra.as_ref()).filter(applies).collect();
+        rules.sort_by_key(|rule| rule.rank());
         let (currency, lines) = priced_lines(request, &types, &rules)?;
-        let circumstances = self.circumstances(ctx, &event, &remaining).await?;
+        let sold = types.iter().map(|ticket_type| (ticket_type.id, sold_share(ticket_type, &pools))).collect();
+        // They may be large, and plugins may take a while.
+        drop((types, pools));
+        let venue = match event.attributes.venue {
+            Some(id) => self.store.venue(ctx.tenant, id).await?,
+            None => None,
+        };
+        let circumstances = circumstances(ctx, &event, venue.as_ref(), sold)?;
         let mut calculation = Calculation::new(currency.clone(), lines);
         apply(&mut calculation, &rules, &circumstances, |phase| phase == Phase::Prices)?;
         let mut quote = Quote {
@@ -246,8 +285,8 @@ impl Quotes {
         if self.settings.dynamic {
             let active = self.reads.active_installations(ctx.tenant, 0).await?;
             if active.pricing(event.id).next().is_some() {
-                let basket =
-                    self.basket(ctx, &event, (request, &circumstances, &remaining), &calculation).await?;
+                let place = (&event, venue.as_ref());
+                let basket = basket(place, (request, &circumstances, &remaining), &calculation)?;
                 self.call_plugins(ctx, (&active, basket), &mut calculation, &mut quote).await?;
             }
         }
@@ -278,109 +317,27 @@ impl Quotes {
             let applied = calculation.adjustments().iter();
             let applied = applied.map(|step| (step.source.to_string(), step.adjustment.clone())).collect();
             let request = Basket { applied, ..basket.clone() };
-            let reply = self
-                .commands
-                .hooks()
-                .price(ctx, (installation, &active.limits), request, &mut budget)
-                .await?;
+            let applied = calculation.adjustments().len();
+            // An answer that the contract does not allow leaves the calculation as it was.
+            let mut after = (calculation.clone(), quote.refused_codes.clone());
+            let check = |reply: &PriceAdjustments| {
+                apply_reply(installation, reply, &basket.codes, (&mut after.0, &mut after.1))
+            };
+            let plugin = (&**installation, &active.limits);
+            let answered = self.commands.hooks().price(ctx, plugin, request, (&mut budget, check)).await?;
+            if answered {
+                (*calculation, quote.refused_codes) = after;
+            }
             quote.calls.push(PricingCall {
                 installation: installation.id,
                 plugin: installation.label(),
                 digest: installation.release.digest,
-                applied: calculation.adjustments().len(),
-                failed: reply.is_none(),
+                applied,
+                failed: !answered,
             });
-            if let Some(reply) = reply {
-                apply_reply(installation, reply, &basket.codes, calculation, &mut quote.refused_codes)
-                    .map_err(|reason| bad_answer(installation, &reason))?;
-            }
         }
         quote.basket = Some(Box::new(basket));
         Ok(())
-    }
-
-    /// Returns what rules depend on.
-    async fn circumstances(
-        &self,
-        ctx: &Ctx,
-        event: &Event,
-        remaining: &BTreeMap<TicketTypeId, Remaining>,
-    ) -> Result<Circumstances> {
-        let zone = match (&event.attributes.time_zone, event.attributes.venue) {
-            (Some(zone), _) => zone.clone(),
-            (None, Some(venue)) => {
-                let venue = self.store.venue(ctx.tenant, venue).await?;
-                venue.map_or_else(|| "UTC".to_owned(), |venue| venue.attributes.time_zone)
-            }
-            (None, None) => "UTC".to_owned(),
-        };
-        let sold = remaining.iter().filter_map(|(id, remaining)| {
-            let (quantity, available) = (remaining.quantity?, remaining.available?);
-            Some((*id, Percent::share(quantity.saturating_sub(available), quantity)))
-        });
-        let starts_at = event.attributes.starts_at;
-        Ok(Circumstances {
-            event: event.id,
-            now: ctx.now,
-            starts_at,
-            offset_now: time_zone::offset(&zone, ctx.now)?,
-            offset_start: time_zone::offset(&zone, starts_at)?,
-            sold: sold.collect(),
-        })
-    }
-
-    /// Returns the basket as plugins see it, without adjustments.
-    async fn basket(
-        &self,
-        ctx: &Ctx,
-        event: &Event,
-        (request, circumstances, remaining): (
-            &PriceRequest,
-            &Circumstances,
-            &BTreeMap<TicketTypeId, Remaining>,
-        ),
-        calculation: &Calculation,
-    ) -> Result<Basket> {
-        let mut fields = Entity::event(event).fields;
-        if let Some(venue) = event.attributes.venue
-            && let Some(venue) = self.store.venue(ctx.tenant, venue).await?
-        {
-            fields.push(Field::new("venue_name", venue.attributes.name.as_str()));
-            fields.push(Field::new("venue_city", venue.attributes.city.as_str()));
-            fields.push(Field::new("venue_country", venue.attributes.country.as_str()));
-        }
-        let bounded =
-            |units: Option<u64>| units.and_then(|units| u32::try_from(units).ok()).unwrap_or(u32::MAX);
-        let lines = calculation.lines().iter().map(|line| {
-            let of_type = remaining.get(&line.ticket_type);
-            let category =
-                (!line.category.is_empty()).then(|| Field::new("category", line.category.as_str()));
-            BasketLine {
-                ticket_type: line.ticket_type.to_string(),
-                name: line.name.clone(),
-                quantity: line.quantity,
-                unit_price: line.unit_price,
-                available: bounded(of_type.and_then(|of_type| of_type.available)),
-                capacity: bounded(of_type.and_then(|of_type| of_type.quantity)),
-                attributes: category.into_iter().collect(),
-            }
-        });
-        let offset = |minutes: i32| i16::try_from(minutes).map_err(Error::internal);
-        let buyer = (!request.buyer.is_empty()).then(|| Field::new("id", request.buyer.as_str()));
-        let currency = calculation.currency().to_owned();
-        Ok(Basket {
-            event: fields,
-            starts_at: Some(event.attributes.starts_at),
-            offset_now: offset(circumstances.offset_now)?,
-            offset_start: offset(circumstances.offset_start)?,
-            currency_exponent: money::exponent(&currency).unwrap_or_default(),
-            currency,
-            lines: lines.collect(),
-            codes: request.codes.clone(),
-            channel: request.channel.clone(),
-            buyer: buyer.into_iter().collect(),
-            applied: Vec::new(),
-        })
     }
 
     /// Returns an event that the caller may see and whose tickets are sold, or will be.
@@ -399,52 +356,154 @@ impl Quotes {
     }
 }
 
+/// Returns whether a request for a reservation names neither codes nor categories, which have prices.
+fn names_no_price(request: &CreateReservation) -> bool {
+    request.codes.is_empty() && request.lines.iter().all(|line| line.category.is_empty())
+}
+
+/// Returns what rules depend on.
+fn circumstances(
+    ctx: &Ctx,
+    event: &Event,
+    venue: Option<&Venue>,
+    sold: BTreeMap<TicketTypeId, Percent>,
+) -> Result<Circumstances> {
+    let of_venue = venue.map(|venue| venue.attributes.time_zone.as_str());
+    let zone = event.attributes.time_zone.as_deref().or(of_venue).unwrap_or("UTC");
+    let starts_at = event.attributes.starts_at;
+    Ok(Circumstances {
+        event: event.id,
+        now: ctx.now,
+        starts_at,
+        offset_now: time_zone::offset(zone, ctx.now)?,
+        offset_start: time_zone::offset(zone, starts_at)?,
+        sold,
+    })
+}
+
+/// Returns the largest share of held and sold units among the pools of a ticket type.
+fn sold_share(ticket_type: &TicketType, pools: &[Pool]) -> Percent {
+    let used = ticket_type.all_pools();
+    let shares = pools.iter().filter(|pool| used.contains(&pool.id)).map(|pool| {
+        let sold = pool.counts.held.saturating_add(pool.counts.sold);
+        pool.capacity.map_or(Percent::share(0, 1), |capacity| Percent::share(sold, capacity))
+    });
+    shares.max().unwrap_or(Percent::share(0, 1))
+}
+
+/// Returns the basket as plugins see it, without adjustments.
+fn basket(
+    (event, venue): (&Event, Option<&Venue>),
+    (request, circumstances, remaining): (&PriceRequest, &Circumstances, &BTreeMap<TicketTypeId, Remaining>),
+    calculation: &Calculation,
+) -> Result<Basket> {
+    let mut fields = Entity::event(event).fields;
+    // It is long, and every quote would keep it.
+    fields.retain(|field| field.name != "description");
+    if let Some(venue) = venue {
+        fields.push(Field::new("venue_name", venue.attributes.name.as_str()));
+        fields.push(Field::new("venue_city", venue.attributes.city.as_str()));
+        fields.push(Field::new("venue_country", venue.attributes.country.as_str()));
+    }
+    let bounded = |units: Option<u64>| units.and_then(|units| u32::try_from(units).ok()).unwrap_or(u32::MAX);
+    let lines = calculation.lines().iter().map(|line| {
+        let of_type = remaining.get(&line.ticket_type);
+        let category = (!line.category.is_empty()).then(|| Field::new("category", line.category.as_str()));
+        BasketLine {
+            ticket_type: line.ticket_type.to_string(),
+            name: line.name.clone(),
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            available: bounded(of_type.and_then(|of_type| of_type.available)),
+            capacity: bounded(of_type.and_then(|of_type| of_type.quantity)),
+            attributes: category.into_iter().collect(),
+        }
+    });
+    let offset = |minutes: i32| i16::try_from(minutes).map_err(Error::internal);
+    let buyer = (!request.buyer.is_empty()).then(|| Field::new("id", request.buyer.as_str()));
+    let currency = calculation.currency().to_owned();
+    Ok(Basket {
+        event: fields,
+        starts_at: Some(event.attributes.starts_at),
+        offset_now: offset(circumstances.offset_now)?,
+        offset_start: offset(circumstances.offset_start)?,
+        currency_exponent: money::exponent(&currency).unwrap_or_default(),
+        currency,
+        lines: lines.collect(),
+        codes: request.codes.clone(),
+        channel: request.channel.clone(),
+        buyer: buyer.into_iter().collect(),
+        applied: Vec::new(),
+    })
+}
+
+/// Returns the error without what only the tenant is to know: its rules and plugins.
+fn without_details(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::PluginFailed => {
+            Error::new(ErrorKind::PluginFailed, "PLUGIN_FAILED", "the price cannot be computed at the moment")
+        }
+        ErrorKind::Precondition if error.reason() == RULE_FAILED => {
+            Error::new(ErrorKind::Precondition, RULE_FAILED, "the price cannot be computed at the moment")
+        }
+        _ => error,
+    }
+}
+
 /// Applies the rules of a phase. A rule that cannot be applied refuses the quote by its name.
 fn apply(
     calculation: &mut Calculation,
-    rules: &[PricingRule],
+    rules: &[&PricingRule],
     circumstances: &Circumstances,
     in_phase: impl Fn(Phase) -> bool,
 ) -> Result<()> {
     for rule in rules.iter().filter(|rule| in_phase(rule.rank().0)) {
         calculation.apply_rule(rule, circumstances).map_err(|reason| {
             let message = format!("the pricing rule {:?} cannot be applied: {reason}", rule.attributes.name);
-            Error::new(ErrorKind::Precondition, "PRICING_RULE_FAILED", message)
+            Error::new(ErrorKind::Precondition, RULE_FAILED, message)
         })?;
     }
     Ok(())
 }
 
-/// Adds the adjustments of a plugin. The error says what the contract does not allow.
+/// Adds the adjustments of a plugin, and the codes that it refuses. The error says what the contract does not allow.
 fn apply_reply(
     installation: &Installation,
-    reply: PriceAdjustments,
+    reply: &PriceAdjustments,
     entered: &[String],
-    calculation: &mut Calculation,
-    refused: &mut Vec<RefusedCode>,
+    (calculation, refused): (&mut Calculation, &mut Vec<RefusedCode>),
 ) -> Result<(), String> {
     let codes = reply.adjustments.iter().filter_map(|adjustment| adjustment.code.as_ref());
-    let codes = codes.chain(reply.refused_codes.iter().map(|(code, _)| code));
-    if let Some(code) = codes.into_iter().find(|code| !entered.contains(code)) {
+    let mut codes = codes.chain(reply.refused_codes.iter().map(|(code, _)| code));
+    if let Some(code) = codes.find(|code| !entered.contains(code)) {
         return Err(format!("it names the code {code:?}, which was not entered"));
     }
-    let source = Source::Plugin(installation.id, installation.release.digest);
-    for adjustment in reply.adjustments {
-        let Adjustment { label, .. } = &adjustment;
-        if label.is_empty() || label.chars().count() > 200 || label.chars().any(char::is_control) {
-            return Err(
-                "the label of an adjustment must have 1 to 200 characters, and none that control".to_owned()
-            );
+    let labels = reply.adjustments.iter().map(|adjustment| ("label", &adjustment.label));
+    let reasons = reply.refused_codes.iter().map(|(_, reason)| ("reason", reason));
+    for (what, text) in labels.chain(reasons) {
+        if text.is_empty() || text.chars().count() > MAX_LABEL || text.chars().any(char::is_control) {
+            return Err(format!(
+                "a {what} must have 1 to {MAX_LABEL} characters, and no control characters"
+            ));
         }
-        calculation.add(source, adjustment)?;
     }
-    refused.extend(reply.refused_codes.into_iter().map(|(code, reason)| RefusedCode { code, reason }));
+    let source = Source::Plugin(installation.id, installation.release.digest);
+    for adjustment in &reply.adjustments {
+        calculation.add(source, adjustment.clone())?;
+    }
+    for (code, reason) in &reply.refused_codes {
+        if !refused.iter().any(|refused| refused.code == *code) {
+            refused.push(RefusedCode { code: code.clone(), reason: reason.clone() });
+        }
+    }
+    let size = |step: &QuoteAdjustment| {
+        let attributes = step.adjustment.attributes.iter().map(|field| field.name.len() + field.value.size());
+        step.adjustment.label.len() + attributes.sum::<usize>()
+    };
+    if calculation.adjustments().iter().map(size).sum::<usize>() > MAX_TEXT {
+        return Err(format!("the labels and attributes of a quote have more than {MAX_TEXT} bytes"));
+    }
     Ok(())
-}
-
-fn bad_answer(installation: &Installation, reason: &str) -> Error {
-    let message = format!("the plugin {} failed: {reason}", installation.label());
-    Error::new(ErrorKind::PluginFailed, FailureReason::BadAnswer.name(), message)
 }
 
 /// Sorts the codes that were entered into those that an adjustment belongs to and those that are refused.
@@ -466,7 +525,7 @@ fn sort_codes(quote: &mut Quote, entered: &[String]) {
 fn priced_lines(
     request: &PriceRequest,
     types: &[TicketType],
-    rules: &[PricingRule],
+    rules: &[&PricingRule],
 ) -> Result<(String, Vec<PricedLine>)> {
     let terms: BTreeMap<_, _> =
         types.iter().map(|ticket_type| (ticket_type.id, TypeTerms::of(ticket_type))).collect();
@@ -502,7 +561,7 @@ fn priced_lines(
 fn check_category<'a>(
     index: usize,
     category: &str,
-    rules: &'a [PricingRule],
+    rules: &'a [&PricingRule],
     of_type: impl Iterator<Item = &'a String>,
 ) -> Result<()> {
     let of_rules = rules.iter().flat_map(|rule| &rule.attributes.categories);
@@ -512,7 +571,7 @@ fn check_category<'a>(
     if known.iter().any(|known| *known == category) {
         return Ok(());
     }
-    let known = known.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let known = known.into_iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     let expected = if known.is_empty() {
         "no category has a price".to_owned()
     } else {

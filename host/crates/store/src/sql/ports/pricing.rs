@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tessera_core::id::{QuoteId, RuleId, TenantId};
 use tessera_core::page::{Page, PageRequest};
-use tessera_core::ports::PricingStore;
+use tessera_core::ports::{PricingStore, Store as _};
 use tessera_core::pricing::{PricingRule, Quote};
 use tessera_core::{Result, Timestamp};
 
@@ -30,7 +30,8 @@ impl PricingStore for DbStore {
     }
 
     async fn count_open_quotes(&self, tenant: TenantId, limit: u32) -> Result<u32> {
-        read!(self.read(tenant).await?, quote::count_open, tenant, limit)
+        let bounds = (self.now(), limit);
+        read!(self.read(tenant).await?, quote::count_open, tenant, bounds)
     }
 
     async fn purge_quotes(&self, ended_before: Timestamp, limit: u32) -> Result<u64> {

@@ -63,12 +63,17 @@ pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: QuoteId
     row.as_ref().map(read).transpose()
 }
 
-/// Counts the quotes that no reservation refers to, up to `limit`.
-pub(in super::super) async fn count_open(conn: &mut Conn, tenant: TenantId, limit: u32) -> Result<u32> {
+/// Counts the quotes that no reservation refers to and that have not ended, up to `limit`.
+pub(in super::super) async fn count_open(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (now, limit): (Timestamp, u32),
+) -> Result<u32> {
     let query = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM quotes WHERE tenant_id = $1 AND NOT reserved LIMIT $2) q",
+        "SELECT COUNT(*) FROM
+         (SELECT 1 FROM quotes WHERE tenant_id = $1 AND NOT reserved AND expires_at > $2 LIMIT $3) q",
     );
-    small(query.bind(tenant.0).bind(i64::from(limit)).fetch_one(conn).await.map_err(db_error)?)
+    small(query.bind(tenant.0).bind(Ts(now)).bind(i64::from(limit)).fetch_one(conn).await.map_err(db_error)?)
 }
 
 /// Deletes up to `limit` expired quotes that no reservation refers to; returns their number.
