@@ -1,11 +1,14 @@
 //! The worker of queues: activates waiting bookings, reserves the lines of active ones, and ends those that were used
 //! or not used in time. One host at a time runs it.
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
+use tokio::time::Instant;
 
 use crate::access::Operation;
 use crate::booking::bookings::fact;
@@ -28,8 +31,14 @@ const MAX_EVENTS: u32 = 200;
 /// How many bookings change in one changeset, each with a row and a fact.
 const SLICE: u32 = 200;
 
-/// How long one event may take.
+/// How long one event may take. Checks begin in the first half, so that there is time to reserve what they accept.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many bookings of an event are checked at once: a tenant's plugin calls have few places in the sandbox.
+const CHECKS_AT_ONCE: usize = 4;
+
+/// How long checked bookings wait for the checks of others, with which they share a batch.
+const CHECKS_TIME: Duration = Duration::from_millis(500);
 
 /// Advances the queues of events.
 #[derive(Clone)]
@@ -46,8 +55,8 @@ impl QueueWorker {
         Self { store, commands, reservations }
     }
 
-    /// Advances the queues of a tenant's events. Returns whether anything changed: ended bookings make room for the next
-    /// ones.
+    /// Advances the queues of a tenant's events. Returns whether there may be more to do: ended bookings make room for
+    /// the next ones, or some were not checked in time.
     pub async fn advance(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
         let due = self.store.queued_events(tenant, MAX_EVENTS).await?;
         let advance = |event| async move {
@@ -61,13 +70,13 @@ impl QueueWorker {
     }
 
     async fn advance_event(&self, tenant: TenantId, event: EventId) -> Result<bool> {
-        let deadline = std::time::Instant::now() + EVENT_TIMEOUT;
+        let begin = Instant::now();
         let request_id = format!("queue-{event}").into();
         let ctx = Ctx::new(
             tenant,
             Principal::System,
             request_id,
-            (self.store.now(), deadline),
+            (self.store.now(), (begin + EVENT_TIMEOUT).into_std()),
             Transport::Internal,
         );
         let ended = self.end(&ctx, event).await?;
@@ -75,20 +84,19 @@ impl QueueWorker {
         let active = self.store.active_bookings(tenant, event, (Some(ctx.now), SLICE)).await?;
         let with_lines =
             active.into_iter().map(|(booking, _)| booking).filter(|booking| !booking.lines.is_empty());
-        let mut checked = Vec::new();
-        for booking in with_lines {
-            let attempt = ReserveAttempt::new(&ctx, booking)?;
+        let attempts = with_lines.map(|booking| ReserveAttempt::new(&ctx, booking));
+        let attempts: Vec<_> = attempts.collect::<Result<_>>()?;
+        let check = |attempt: ReserveAttempt| async move {
             let check = self.reservations.check(&attempt.ctx, &attempt.request).await;
-            checked.push((attempt, check));
-        }
-        // All at once and in order, so that they share the next batch of the event.
-        let reserved =
-            join_all(checked.into_iter().map(|(attempt, check)| self.reserve(attempt, check))).await;
-        let mut any_changed = ended || activated;
+            (attempt, check)
+        };
+        let submit = |(attempt, check)| self.reserve(attempt, check);
+        let (reserved, are_left) = check_and_submit(attempts, begin + EVENT_TIMEOUT / 2, check, submit).await;
+        let mut may_be_more = ended || activated || are_left;
         for changed in reserved {
-            any_changed |= changed?;
+            may_be_more |= changed?;
         }
-        Ok(any_changed)
+        Ok(may_be_more)
     }
 
     /// Ends active bookings that were used or not used in time, and all bookings of an event that is no longer on sale.
@@ -203,6 +211,33 @@ impl ReserveAttempt {
     }
 }
 
+/// Checks items in order, a few at once, and begins no check after `until`. Those whose checks began within
+/// [`CHECKS_TIME`] are submitted together and in order, so that they share the next batch of the event; then the next
+/// ones are checked. Returns what `submit` returned for each, and whether items are left.
+async fn check_and_submit<T, C, S>(
+    items: Vec<T>,
+    until: Instant,
+    check: impl Fn(T) -> C,
+    submit: impl Fn(C::Output) -> S,
+) -> (Vec<S::Output>, bool)
+where
+    C: Future,
+    S: Future,
+{
+    let mut items = items.into_iter();
+    let mut results = Vec::new();
+    loop {
+        let checks_end = until.min(Instant::now() + CHECKS_TIME);
+        // Checks begin when they are taken from the iterator.
+        let due = iter::from_fn(|| if Instant::now() < checks_end { items.next() } else { None });
+        let checked: Vec<_> = stream::iter(due.map(&check)).buffered(CHECKS_AT_ONCE).collect().await;
+        if checked.is_empty() {
+            return (results, items.next().is_some());
+        }
+        results.extend(join_all(checked.into_iter().map(&submit)).await);
+    }
+}
+
 /// Returns an active booking as it ended; `None` if it stays active.
 fn ended(ctx: &Ctx, before: &Booking, reserved: Option<ReservationId>, on_sale: bool) -> Option<Booking> {
     match reserved {
@@ -240,4 +275,71 @@ fn may_succeed_later(error: &Error) -> bool {
 /// The failure of bookings of an event that is no longer on sale.
 fn not_on_sale() -> Error {
     Error::new(ErrorKind::Precondition, "EVENT_NOT_ON_SALE", "the event is no longer on sale")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    /// What a round did with 200 bookings.
+    struct Round {
+        /// The submitted ones, each with the time from the begin of the round until then.
+        submitted: Vec<(usize, Duration)>,
+        are_left: bool,
+        most_checks_at_once: usize,
+    }
+
+    /// Checks and submits 200 bookings.
+    async fn round(check_time: Duration) -> Round {
+        let begin = Instant::now();
+        let (running, most) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+        let submitted = &Mutex::new(Vec::new());
+        let check = |booking: usize| async move {
+            most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            // The first one takes longer, and is submitted first nevertheless.
+            tokio::time::sleep(if booking == 0 { check_time * 2 } else { check_time }).await;
+            running.fetch_sub(1, Ordering::Relaxed);
+            booking
+        };
+        let submit = |booking: usize| async move {
+            submitted.lock().unwrap().push((booking, begin.elapsed()));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            booking
+        };
+        let bookings = (0..200).collect();
+        let (results, are_left) = check_and_submit(bookings, begin + EVENT_TIMEOUT / 2, check, submit).await;
+        let submitted = submitted.lock().unwrap().clone();
+        assert_eq!(results, (0..submitted.len()).collect::<Vec<_>>());
+        assert!(submitted.iter().map(|(booking, _)| *booking).eq(results));
+        Round { submitted, are_left, most_checks_at_once: most.load(Ordering::Relaxed) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn quick_bookings_are_submitted_together() {
+        let Round { submitted, are_left, .. } = round(Duration::ZERO).await;
+        let at = submitted[0].1;
+        assert!(submitted.iter().all(|(_, submitted_at)| *submitted_at == at), "{submitted:?}");
+        assert_eq!((submitted.len(), are_left), (200, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slowly_checked_bookings_are_submitted_in_groups() {
+        let Round { submitted, are_left, most_checks_at_once } = round(Duration::from_millis(60)).await;
+        assert_eq!((submitted.len(), are_left, most_checks_at_once), (200, false, CHECKS_AT_ONCE));
+        let first = submitted[0].1;
+        let shared = submitted.iter().filter(|(_, submitted_at)| *submitted_at == first).count();
+        assert!(first < Duration::from_secs(1) && shared > CHECKS_AT_ONCE, "{submitted:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_check_begins_in_the_second_half_of_the_time() {
+        let check_time = Duration::from_millis(400);
+        let Round { submitted, are_left, .. } = round(check_time).await;
+        assert!(are_left && (32..100).contains(&submitted.len()), "{submitted:?}");
+        let last = submitted[submitted.len() - 1].1;
+        assert!(last <= EVENT_TIMEOUT / 2 + check_time * 2, "{submitted:?}");
+    }
 }
