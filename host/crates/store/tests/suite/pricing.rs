@@ -25,6 +25,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 on_every_store! {
     rule_round_trips,
     rules_are_paged_and_filtered,
+    concurrent_creations_keep_the_bound_of_rules,
     rules_and_installations_are_deleted_with_their_event,
     quote_round_trips,
     batch_stores_the_quote_of_its_reservations_once,
