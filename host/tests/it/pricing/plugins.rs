@@ -174,6 +174,7 @@ async fn answer_that_the_contract_does_not_allow_is_refused(kind: Kind) {
         (adjust("fee", 1_000_000_000_000_000, json!({})), "more than"),
         (adjust("fee", 1_000_000_000_000_001, json!({})), "10^15"),
         (adjust("surcharge", 1, json!({"included": true})), "cannot be included"),
+        (adjust("fee", 1_001, json!({"line": 0, "included": true})), "the price that contains it"),
         (adjust("fee", 1, json!({"label": ""})), "label"),
         (adjust("fee", 1, json!({"label": "x".repeat(201)})), "label"),
         (adjust("fee", 1, json!({"label": "a\tb"})), "adjustment"),

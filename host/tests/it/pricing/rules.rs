@@ -310,6 +310,22 @@ async fn invalid_rule_names_its_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rule_of_a_deleted_ticket_type_can_be_disabled() {
+    let (_home, _host, rest) = memory().await;
+    let (event, seat) = show(&rest, 1_000).await;
+    let body = percent("fee", "5", json!({"event_id": event, "ticket_type_ids": [seat]}));
+    let path = format!("/v1/pricing-rules/{}", rule(&rest, body).await);
+    done(&rest.delete(&format!("/v1/events/{event}/tickets/{seat}")).await);
+    let disabled = rest.patch(&path, json!({"enabled": false})).await;
+    assert_eq!(done(&disabled)["rule"]["enabled"], false);
+    // What an update changes must exist.
+    let other = ticket_type(&rest, &event, (1_000, "EUR")).await;
+    let both = rest.patch(&path, json!({"ticket_type_ids": [seat, other]})).await;
+    assert_eq!(faults(&both), ["ticket_type_ids"]);
+    done(&rest.patch(&path, json!({"ticket_type_ids": [other]})).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dry_run_prices_a_rule_and_stores_nothing() {
     let (_home, _host, rest) = memory().await;
     let show = show(&rest, 1_000).await;

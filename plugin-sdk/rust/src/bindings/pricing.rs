@@ -134,7 +134,7 @@ pub mod exports {
                 /// An adjustment by an earlier step.
                 #[derive(Clone, PartialEq)]
                 pub struct Applied {
-                    /// `rule:<id>` or `plugin:<installation>`.
+                    /// `rule:ID@VERSION` or `plugin:INSTALLATION@DIGEST`.
                     pub source: _rt::String,
                     pub adjustment: Adjustment,
                 }

@@ -75,7 +75,7 @@ pub struct LineBody {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppliedBody {
-    /// `rule:<id>` or `plugin:<installation>`.
+    /// `rule:ID@VERSION` or `plugin:INSTALLATION@DIGEST`.
     pub source: String,
     /// The adjustment.
     pub adjustment: AdjustmentBody,

@@ -93,4 +93,6 @@ pub enum Guard {
     EventIsUnsold(EventId),
     /// The issue has at most so many timers once the changeset is stored.
     TimersOf(IssueId, usize),
+    /// The tenant has fewer pricing rules than so many.
+    FewerRules(usize),
 }

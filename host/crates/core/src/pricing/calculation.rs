@@ -4,14 +4,14 @@ use crate::plugin::{Adjustment, AdjustmentKind};
 use crate::pricing::conditions::Circumstances;
 use crate::pricing::line::PricedLine;
 use crate::pricing::quote::{QuoteAdjustment, QuoteLine, Source};
-use crate::pricing::rule::{Per, PricingRule, RuleValue};
+use crate::pricing::rule::{Per, PricingRule, RuleValue, WriteRule};
 use crate::pricing::{Percent, spread};
 
 /// The largest price of a basket, in minor units.
 pub const MAX_TOTAL: i64 = 1_000_000_000_000_000;
 
-/// The most adjustments of a quote.
-pub const MAX_ADJUSTMENTS: usize = 1_000;
+/// The most adjustments of all plugins in a quote. A rule makes at most one for each line.
+pub const MAX_PLUGIN_ADJUSTMENTS: usize = 1_000;
 
 /// The price of a basket while it is computed. The lines' amounts always sum to the base prices and the adjustments that
 /// are not included, and none is negative.
@@ -20,13 +20,15 @@ pub struct Calculation {
     currency: String,
     lines: Vec<PricedLine>,
     adjustments: Vec<QuoteAdjustment>,
+    /// The number of adjustments by plugins.
+    of_plugins: usize,
 }
 
 impl Calculation {
     /// Begins with base prices. Each line's amount is its unit price times its quantity.
     #[must_use]
     pub fn new(currency: String, lines: Vec<PricedLine>) -> Self {
-        Self { currency, lines, adjustments: Vec::new() }
+        Self { currency, lines, adjustments: Vec::new(), of_plugins: 0 }
     }
 
     /// Returns the currency.
@@ -61,8 +63,8 @@ impl Calculation {
         (lines.collect(), self.adjustments)
     }
 
-    /// Applies a rule, if its conditions hold. A discount reduces a line to zero at most. The error says why the rule
-    /// cannot be applied.
+    /// Applies a rule, if its conditions hold. A discount, and a tax or fee that is included, is at most the price.
+    /// The error says why the rule cannot be applied.
     pub fn apply_rule(&mut self, rule: &PricingRule, circumstances: &Circumstances) -> Result<(), String> {
         let attributes = &rule.attributes;
         let lines = circumstances.lines(attributes, &self.lines);
@@ -93,7 +95,7 @@ impl Calculation {
                     reached.map_or(0, |step| percent(step.percent))
                 }
             };
-            let amount = signed(attributes.kind, amount, line.amount);
+            let amount = bounded(attributes, amount, line.amount);
             self.add(source, adjustment(rule, Some(index), amount))?;
         }
         Ok(())
@@ -110,7 +112,7 @@ impl Calculation {
     ) -> Result<(), String> {
         let amounts: Vec<i64> =
             lines.iter().filter_map(|index| Some(self.lines.get(*index)?.amount)).collect();
-        let amount = signed(rule.attributes.kind, amount, amounts.iter().sum());
+        let amount = bounded(&rule.attributes, amount, amounts.iter().sum());
         if lines.len() == self.lines.len() {
             return self.add(source, adjustment(rule, None, amount));
         }
@@ -126,8 +128,11 @@ impl Calculation {
         if *amount == 0 {
             return Ok(());
         }
-        if self.adjustments.len() >= MAX_ADJUSTMENTS {
-            return Err(format!("a quote may have at most {MAX_ADJUSTMENTS} adjustments"));
+        let of_plugin = matches!(source, Source::Plugin(..));
+        if of_plugin && self.of_plugins >= MAX_PLUGIN_ADJUSTMENTS {
+            return Err(format!(
+                "all plugins together may make at most {MAX_PLUGIN_ADJUSTMENTS} adjustments of a quote"
+            ));
         }
         if (*kind == AdjustmentKind::Discount) != (*amount < 0) {
             return Err(format!("a {} of {amount} has the wrong sign", kind.name()));
@@ -152,11 +157,23 @@ impl Calculation {
             if !matches!(kind, AdjustmentKind::Fee | AdjustmentKind::Tax) {
                 return Err(format!("a {} cannot be included in the prices", kind.name()));
             }
+            if *amount > self.price(index) {
+                return Err(format!("a {} of {amount} is more than the price that contains it", kind.name()));
+            }
         } else {
             self.change_amounts(index, *amount)?;
         }
+        self.of_plugins += usize::from(of_plugin);
         self.adjustments.push(QuoteAdjustment { source, adjustment });
         Ok(())
+    }
+
+    /// Returns the price of a line, or of the basket, so far.
+    fn price(&self, line: Option<usize>) -> i64 {
+        match line {
+            None => self.lines.iter().map(|line| line.amount).sum(),
+            Some(index) => self.lines.get(index).map_or(0, |line| line.amount),
+        }
     }
 
     fn change_amounts(&mut self, line: Option<usize>, amount: i64) -> Result<(), String> {
@@ -167,13 +184,14 @@ impl Calculation {
         };
         let after: Option<Vec<i64>> =
             before.iter().zip(&parts).map(|(amount, part)| amount.checked_add(*part)).collect();
-        let after = after.unwrap_or_else(|| vec![i64::MAX]);
+        let too_high = || format!("the price would be more than {MAX_TOTAL} minor units");
+        let after = after.ok_or_else(too_high)?;
         if let Some(negative) = after.iter().find(|amount| **amount < 0) {
             return Err(format!("the price would be {negative}, which is below zero"));
         }
         let total = after.iter().try_fold(0_i64, |sum, amount| sum.checked_add(*amount));
         if total.is_none_or(|total| total > MAX_TOTAL) {
-            return Err(format!("the price would be more than {MAX_TOTAL} minor units"));
+            return Err(too_high());
         }
         for (line, amount) in self.lines.iter_mut().zip(after) {
             line.amount = amount;
@@ -182,9 +200,16 @@ impl Calculation {
     }
 }
 
-/// Returns the amount with the sign of its kind. A discount is at most the price.
-fn signed(kind: AdjustmentKind, amount: i64, price: i64) -> i64 {
-    if kind == AdjustmentKind::Discount { -amount.min(price) } else { amount }
+/// Returns a rule's amount with the sign of its kind. A discount is at most the price, as is an amount that the price
+/// contains.
+fn bounded(rule: &WriteRule, amount: i64, price: i64) -> i64 {
+    if rule.kind == AdjustmentKind::Discount {
+        -amount.min(price)
+    } else if rule.included {
+        amount.min(price)
+    } else {
+        amount
+    }
 }
 
 fn adjustment(rule: &PricingRule, line: Option<usize>, amount: i64) -> Adjustment {

@@ -166,6 +166,12 @@ impl PricingRule {
     pub fn rank(&self) -> (Phase, i32, RuleId) {
         (Phase::of(self.attributes.kind), self.attributes.order, self.id)
     }
+
+    /// Returns whether it is enabled and for the event, whatever its other conditions are.
+    #[must_use]
+    pub fn applies_to(&self, event: EventId) -> bool {
+        self.attributes.enabled && self.attributes.event.is_none_or(|only| only == event)
+    }
 }
 
 /// The part of a quote that a rule belongs to.

@@ -1,9 +1,10 @@
 //! The service of pricing rules.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::access::{ObjectKind, Operation};
-use crate::changeset::Changeset;
+use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,7 +41,8 @@ impl PricingRules {
             let (id, attributes) = (RuleId::generate(), command.clone());
             let rule = PricingRule { id, attributes, created_at: ctx.now, updated_at: ctx.now, version: 1 };
             let fact = fact(ctx, "pricing_rule.created", None, &rule);
-            Ok(Decision::change(Changeset::new(ctx).fact(fact).insert(rule.clone()), rule))
+            let changeset = Changeset::new(ctx).guard(Guard::FewerRules(MAX_RULES)).fact(fact);
+            Ok(Decision::change(changeset.insert(rule.clone()), rule))
         };
         self.commands.run(ctx, Operation::PricingRuleCreate, &command, decide).await
     }
@@ -62,10 +64,7 @@ impl PricingRules {
         ctx.allow(Operation::PricingRulesOfEvent)?;
         self.store.event(ctx.tenant, event).await?.ok_or_else(|| Error::not_found("event"))?;
         let mut rules = self.store.pricing_rules(ctx.tenant).await?;
-        rules.retain(|rule| {
-            let attributes = &rule.attributes;
-            attributes.enabled && attributes.event.is_none_or(|only| only == event)
-        });
+        rules.retain(|rule| rule.applies_to(event));
         rules.sort_by_key(PricingRule::rank);
         Ok(rules)
     }
@@ -78,7 +77,11 @@ impl PricingRules {
             let attributes = command.clone().apply_to(&before.attributes);
             let mut after = PricingRule { attributes, ..before.clone() };
             after.attributes.check()?;
-            self.check_references(ctx, &after.attributes).await?;
+            let (old, new) = (&before.attributes, &after.attributes);
+            // A rule whose ticket type was deleted can still be disabled.
+            if (new.event, &new.ticket_types) != (old.event, &old.ticket_types) {
+                self.check_references(ctx, new).await?;
+            }
             if after == before {
                 return Ok(Decision::nothing(after));
             }
@@ -104,20 +107,24 @@ impl PricingRules {
 
     /// Refuses a rule for an event or ticket types that do not exist.
     async fn check_references(&self, ctx: &Ctx, rule: &WriteRule) -> Result<()> {
-        if let Some(event) = rule.event
-            && self.store.event(ctx.tenant, event).await?.is_none()
-        {
-            return Err(Error::invalid("event_id", "is not an event of the tenant"));
-        }
-        for id in &rule.ticket_types {
-            let ticket_type = self.store.ticket_type(ctx.tenant, *id).await?;
-            let in_scope = |of: EventId| rule.event.is_none_or(|event| event == of);
-            if !ticket_type.is_some_and(|ticket_type| in_scope(ticket_type.event)) {
-                let message = format!("names {id}, which is not a ticket type of the event or the tenant");
-                return Err(Error::invalid("ticket_type_ids", message));
+        let mut known = BTreeSet::new();
+        if let Some(event) = rule.event {
+            if self.store.event(ctx.tenant, event).await?.is_none() {
+                return Err(Error::invalid("event_id", "is not an event of the tenant"));
+            }
+            if !rule.ticket_types.is_empty() {
+                let types = self.store.ticket_types(ctx.tenant, event).await?;
+                known.extend(types.into_iter().map(|ticket_type| ticket_type.id));
+            }
+        } else {
+            for id in &rule.ticket_types {
+                let ticket_type = self.store.ticket_type(ctx.tenant, *id).await?;
+                known.extend(ticket_type.map(|ticket_type| ticket_type.id));
             }
         }
-        Ok(())
+        let Some(id) = rule.ticket_types.difference(&known).next() else { return Ok(()) };
+        let message = format!("names {id}, which is not a ticket type of the event or the tenant");
+        Err(Error::invalid("ticket_type_ids", message))
     }
 
     async fn found(&self, ctx: &Ctx, id: RuleId) -> Result<PricingRule> {

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use tessera_core::Result;
 use tessera_core::id::{EventId, InstallationId, IssueId, ProjectId, UserId};
 use tessera_core::plugin::{
-    AdmittedComponent, Digest, Footprint, Hook, Installation, LimitOverrides, Manifest, OnFailure,
-    PluginCommand, PreviousConfig, Release, ReleaseRef, Scope, Timer,
+    AdmittedComponent, Footprint, Hook, Installation, LimitOverrides, Manifest, OnFailure, PluginCommand,
+    PreviousConfig, Release, ReleaseRef, Scope, Timer,
 };
 use tessera_core::tracker::Machine;
 
-use super::scalar::{corrupt, moment};
+use super::scalar::{corrupt, digest, moment};
 use super::scheme::{StoredMachine, machine, stored_machine};
 use super::value::{StoredAttributes, attributes, stored_attributes};
 
@@ -176,7 +176,7 @@ pub(crate) fn stored_release(release: &Release) -> StoredRelease {
 pub(crate) fn release(stored: StoredRelease) -> Result<Release> {
     Ok(Release {
         admitted: AdmittedComponent {
-            digest: Digest::parse("digest", &stored.digest)?,
+            digest: digest(&stored.digest)?,
             contract: stored.contract,
             hooks: hooks(&stored.hooks)?,
             manifest: manifest(stored.manifest)?,
@@ -202,7 +202,7 @@ pub(crate) fn release_ref(stored: StoredReleaseRef) -> Result<ReleaseRef> {
     let previous_config =
         config.map(|(settings, grants)| PreviousConfig { settings: settings.into(), grants });
     Ok(ReleaseRef {
-        digest: Digest::parse("digest", &stored.digest)?,
+        digest: digest(&stored.digest)?,
         version: stored.version,
         previous_config,
     })

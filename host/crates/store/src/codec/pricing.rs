@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use tessera_core::id::{EventId, InstallationId, QuoteId, RuleId, TicketTypeId};
-use tessera_core::plugin::{Adjustment, AdjustmentKind, Basket, BasketLine, Digest};
+use tessera_core::plugin::{Adjustment, AdjustmentKind, Basket, BasketLine};
 use tessera_core::pricing::rule::{Clock, Per, SoldStep};
 use tessera_core::pricing::{
     Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, QuoteLine, RefusedCode, RuleValue, Source,
@@ -15,7 +15,7 @@ use tessera_core::value::Money;
 use tessera_core::{Result, Timestamp};
 use uuid::Uuid;
 
-use super::scalar::{corrupt, moment};
+use super::scalar::{corrupt, digest, moment};
 use super::value::{StoredAttributes, attributes, stored_attributes};
 
 #[derive(Serialize, Deserialize)]
@@ -153,7 +153,6 @@ struct StoredBasket {
     codes: Vec<String>,
     channel: String,
     buyer: StoredAttributes,
-    applied: Vec<(String, StoredAdjustment)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -364,9 +363,7 @@ fn stored_quote_adjustment(step: &QuoteAdjustment) -> StoredQuoteAdjustment {
 fn quote_adjustment(stored: StoredQuoteAdjustment) -> Result<QuoteAdjustment> {
     let source = match stored.source {
         StoredSource::Rule(id, version) => Source::Rule(RuleId(id), version),
-        StoredSource::Plugin(id, digest) => {
-            Source::Plugin(InstallationId(id), Digest::parse("digest", &digest)?)
-        }
+        StoredSource::Plugin(id, release) => Source::Plugin(InstallationId(id), digest(&release)?),
     };
     Ok(QuoteAdjustment { source, adjustment: adjustment(stored.adjustment)? })
 }
@@ -409,14 +406,14 @@ fn call(stored: StoredCall) -> Result<PricingCall> {
     Ok(PricingCall {
         installation: InstallationId(stored.installation),
         plugin: stored.plugin,
-        digest: Digest::parse("digest", &stored.digest)?,
+        digest: digest(&stored.digest)?,
         applied: stored.applied,
         failed: stored.failed,
     })
 }
 
+/// Stores a basket without the adjustments that are applied: they are those of the quote.
 fn stored_basket(basket: &Basket) -> StoredBasket {
-    let applied = basket.applied.iter();
     StoredBasket {
         event: stored_attributes(&basket.event),
         starts_at: basket.starts_at.map(Timestamp::micros),
@@ -427,13 +424,11 @@ fn stored_basket(basket: &Basket) -> StoredBasket {
         codes: basket.codes.clone(),
         channel: basket.channel.clone(),
         buyer: stored_attributes(&basket.buyer),
-        applied: applied.map(|(source, step)| (source.clone(), stored_adjustment(step))).collect(),
     }
 }
 
 fn basket(stored: StoredBasket) -> Result<Basket> {
     let (offset_now, offset_start) = stored.offsets;
-    let applied = stored.applied.into_iter();
     Ok(Basket {
         event: attributes(stored.event)?,
         starts_at: stored.starts_at.map(moment).transpose()?,
@@ -445,7 +440,7 @@ fn basket(stored: StoredBasket) -> Result<Basket> {
         codes: stored.codes,
         channel: stored.channel,
         buyer: attributes(stored.buyer)?,
-        applied: applied.map(|(source, step)| Ok((source, adjustment(step)?))).collect::<Result<_>>()?,
+        applied: Vec::new(),
     })
 }
 
@@ -475,11 +470,14 @@ fn basket_line(stored: StoredBasketLine) -> Result<BasketLine> {
 
 #[cfg(test)]
 mod tests {
+    use tessera_core::ErrorKind;
+
     use super::*;
 
     #[test]
     fn unknown_names_and_percentages_are_refused() {
         assert!(adjustment_kind("gift").is_err());
+        assert_eq!(digest("damaged").unwrap_err().kind(), ErrorKind::Internal);
         assert!(clock_named("noon").is_err());
         assert!(rule_value(StoredRuleValue::Percent(u32::MAX)).is_err());
         assert!(rule_value(StoredRuleValue::Steps(vec![(0, u32::MAX)])).is_err());

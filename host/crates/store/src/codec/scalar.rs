@@ -1,10 +1,16 @@
 //! Numbers and times as the databases keep them.
 
+use tessera_core::plugin::Digest;
 use tessera_core::{Error, Result, Timestamp};
 
 /// Error for a stored value that cannot be decoded.
 pub(crate) fn corrupt(what: &str, found: impl std::fmt::Debug) -> Error {
     Error::internal(anyhow::anyhow!("the store holds {found:?} where {what} is expected"))
+}
+
+/// Decodes the digest of a release.
+pub(super) fn digest(text: &str) -> Result<Digest> {
+    Digest::parse("digest", text).map_err(|_| corrupt("a digest", text))
 }
 
 /// Encodes a version, count or number as the databases' integer.

@@ -6,6 +6,7 @@ use tessera_core::{Error, Result};
 use super::Conn;
 use super::catalog::{event, pool};
 use super::plugin::{installation, timer};
+use super::pricing::rule;
 use super::tracker::{count, issue, project};
 
 /// Checks the guards that apply to the rows before the writes.
@@ -30,6 +31,7 @@ pub(super) async fn before(conn: &mut Conn, changeset: &Changeset) -> Result<()>
                     return Err(Error::stale());
                 }
             }
+            Guard::FewerRules(most) => rule::fewer_than(conn, tenant, *most).await?,
             Guard::TimersOf(..) => {}
         }
     }
@@ -48,7 +50,8 @@ pub(super) async fn after(conn: &mut Conn, changeset: &Changeset) -> Result<()> 
             | Guard::ReleaseIsUnused(_)
             | Guard::HasNoEvents(..)
             | Guard::SalesPaused(_)
-            | Guard::EventIsUnsold(_) => {}
+            | Guard::EventIsUnsold(_)
+            | Guard::FewerRules(_) => {}
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Locks of all rows that a changeset writes or depends on, in one order (kind, id), and the check of their versions.
 //! A row that is marked as deleted counts as absent. Inserted rows depend on locked rows too: a project on the
-//! tenant's generation of installations, an installation on its project or event, a pricing rule on its event.
+//! tenant's generation of installations, an installation on its project or event, a pricing rule on its event, and on
+//! the tenant for the number of its rules.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -79,9 +80,14 @@ fn add_implicit(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: Tenant
             requests.entry(ObjectKind::Tenant).or_default().ids.insert(tenant.to_string());
         }
         Write::Insert(Record::Installation(installation)) => add_scope(requests, installation.scope),
-        Write::Insert(Record::PricingRule(rule)) | Write::Update(Record::PricingRule(rule), _) => {
+        Write::Insert(Record::PricingRule(rule)) => {
+            // A tenant's creations wait for one another, so that their number is bounded exactly.
+            let row = requests.entry(ObjectKind::Tenant).or_default();
+            row.ids.insert(tenant.to_string());
+            row.written = true;
             add_scope(requests, scope_of(rule));
         }
+        Write::Update(Record::PricingRule(rule), _) => add_scope(requests, scope_of(rule)),
         // Not the event, whose lock would follow that of the installation; the event's deletion locks the event first.
         Write::Update(Record::Installation(installation), _)
         | Write::Delete(Record::Installation(installation)) => {

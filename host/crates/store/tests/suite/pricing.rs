@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tessera_core::changeset::Guard;
 use tessera_core::id::{EventId, InstallationId, QuoteId, RuleId, TicketTypeId};
 use tessera_core::inventory::{Command, Job};
 use tessera_core::page::PageRequest;
@@ -24,6 +25,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 on_every_store! {
     rule_round_trips,
     rules_are_paged_and_filtered,
+    concurrent_creations_keep_the_bound_of_rules,
     rules_and_installations_are_deleted_with_their_event,
     quote_round_trips,
     batch_stores_the_quote_of_its_reservations_once,
@@ -159,7 +161,7 @@ pub(crate) fn full_quote(event: EventId, ticket_type: TicketTypeId, now: Timesta
         codes: vec!["EARLY".into(), "LATE".into()],
         channel: "box-office".into(),
         buyer: fields,
-        applied: vec![(rule.to_string(), tax.clone())],
+        applied: Vec::new(),
     };
     let plain = new_quote(event, ticket_type, now);
     let line = QuoteLine { category: "child".into(), total: 3_100, ..plain.lines[0].clone() };
@@ -259,6 +261,20 @@ async fn rules_are_paged_and_filtered(world: World) {
     }
     let other = world.tenant("other").await;
     assert_eq!(world.store.pricing_rules(other).await.unwrap(), []);
+}
+
+async fn concurrent_creations_keep_the_bound_of_rules(world: World) {
+    let tenant = world.tenant("acme").await;
+    for most in 1..=20 {
+        let creation = |name| {
+            let rule = new_rule(name, AdjustmentKind::Fee, world.store.now());
+            world.change(tenant).guard(Guard::FewerRules(most)).insert(rule)
+        };
+        let (one, two) = tokio::join!(world.commit(creation("one")), world.commit(creation("two")));
+        assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+        assert!(one.and(two).unwrap_err().is_stale());
+        assert_eq!(world.store.pricing_rules(tenant).await.unwrap().len(), most);
+    }
 }
 
 async fn rules_and_installations_are_deleted_with_their_event(world: World) {

@@ -26,7 +26,7 @@ pub struct Basket {
     pub channel: String,
     /// The buyer's fields.
     pub buyer: Vec<Field>,
-    /// The adjustments of earlier plugins, each with its source.
+    /// The adjustments by rules and by earlier plugins, each with its source.
     pub applied: Vec<(String, Adjustment)>,
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{EventId, InstallationId, RuleId, TicketTypeId};
 use crate::plugin::Digest;
-use crate::pricing::rule::{Clock, SoldStep, WriteRule};
+use crate::pricing::rule::{Clock, SoldStep};
 use crate::time::Timestamp;
 use crate::value::Money;
 
@@ -108,6 +108,18 @@ fn included_tax_is_shown_and_not_added() {
 }
 
 #[test]
+fn included_amount_of_a_rule_is_at_most_the_price() {
+    for (per, expected) in [(Per::Unit, vec![100, 200]), (Per::Order, vec![300])] {
+        let mut basket = basket(&[(1, 100), (1, 200)]);
+        let mut fee = rule(AdjustmentKind::Fee, RuleValue::Amount(euros(5_000), per));
+        fee.attributes.included = true;
+        basket.apply_rule(&fee, &circumstances()).unwrap();
+        let shown: Vec<_> = basket.adjustments().iter().map(|step| step.adjustment.amount).collect();
+        assert_eq!((shown, amounts(&basket)), (expected, vec![100, 200]));
+    }
+}
+
+#[test]
 fn amount_for_each_unit_is_multiplied_and_a_discount_ends_at_zero() {
     let mut basket = basket(&[(3, 100), (1, 1_000)]);
     let discount = rule(AdjustmentKind::Discount, RuleValue::Amount(euros(150), Per::Unit));
@@ -159,6 +171,8 @@ fn answers_that_the_contract_does_not_allow_are_refused() {
         (of_plugin(Fee, None, MAX_TOTAL), "more than"),
         (of_plugin(Fee, Some(1), i64::MAX), "not within"),
         (Adjustment { included: true, ..of_plugin(Surcharge, None, 1) }, "cannot be included"),
+        (Adjustment { included: true, ..of_plugin(Fee, Some(0), 101) }, "more than the price that contains"),
+        (Adjustment { included: true, ..of_plugin(Fee, None, 301) }, "more than the price that contains"),
     ];
     for (adjustment, reason) in refused {
         let mut basket = basket(&[(1, 100), (1, 200)]);
@@ -170,12 +184,19 @@ fn answers_that_the_contract_does_not_allow_are_refused() {
 }
 
 #[test]
-fn adjustments_are_bounded() {
-    let mut basket = basket(&[(1, 100)]);
-    for _ in 0..MAX_ADJUSTMENTS {
+fn adjustments_of_plugins_are_bounded_apart_from_those_of_rules() {
+    let mut basket = basket(&[(1, 100); 50]);
+    let fee = rule(AdjustmentKind::Fee, RuleValue::Amount(euros(1), Per::Unit));
+    for _ in 0..21 {
+        basket.apply_rule(&fee, &circumstances()).unwrap();
+    }
+    assert_eq!(basket.adjustments().len(), 1_050);
+    for _ in 0..MAX_PLUGIN_ADJUSTMENTS {
         basket.add(plugin(), of_plugin(AdjustmentKind::Fee, None, 1)).unwrap();
     }
     assert!(basket.add(plugin(), of_plugin(AdjustmentKind::Fee, None, 1)).is_err());
+    basket.apply_rule(&fee, &circumstances()).unwrap();
+    assert_eq!(basket.adjustments().len(), 1_100 + MAX_PLUGIN_ADJUSTMENTS);
 }
 
 fn any_step() -> impl Strategy<Value = Adjustment> {

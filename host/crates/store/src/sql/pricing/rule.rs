@@ -55,6 +55,13 @@ pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, rule: &P
     if result.rows_affected() == 1 { Ok(()) } else { Err(Error::stale()) }
 }
 
+/// Fails as stale unless the tenant, whose row is locked, has fewer rules than `most`.
+pub(in super::super) async fn fewer_than(conn: &mut Conn, tenant: TenantId, most: usize) -> Result<()> {
+    let query = sqlx::query_scalar("SELECT COUNT(*) FROM pricing_rules WHERE tenant_id = $1");
+    let count: i64 = query.bind(tenant.0).fetch_one(conn).await.map_err(db_error)?;
+    if unsigned(count)? < most as u64 { Ok(()) } else { Err(Error::stale()) }
+}
+
 /// Deletes the rules of an event, whose row is locked.
 pub(in super::super) async fn delete_all(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<()> {
     let query = sqlx::query("DELETE FROM pricing_rules WHERE tenant_id = $1 AND event_id = $2");
