@@ -23,7 +23,8 @@ use crate::ports::Store;
 use crate::pricing::line::PricedLine;
 use crate::pricing::rule::Phase;
 use crate::pricing::{
-    Calculation, Circumstances, Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, RefusedCode, Source,
+    Calculation, Circumstances, Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, RefusedCode,
+    Source,
 };
 use crate::text::Faults;
 use crate::value::Field;
@@ -62,7 +63,7 @@ pub struct PricingSettings {
 pub struct PriceRequest {
     /// The event.
     pub event: EventId,
-    /// The lines; seats do not count.
+    /// The lines. Labels of seats are checked, and change no price.
     pub lines: Vec<LineRequest>,
     /// The codes that the buyer entered.
     pub codes: Vec<String>,
@@ -252,11 +253,13 @@ impl Quotes {
         });
         let remaining: BTreeMap<_, _> = remaining.collect();
         let stored = self.reads.pricing_rules(ctx.tenant).await?;
-        let applies = |rule: &&PricingRule| rule.applies_to(event.id) && self.is_switched_on(rule.attributes.kind);
+        let applies =
+            |rule: &&PricingRule| rule.applies_to(event.id) && self.is_switched_on(rule.attributes.kind);
         let mut rules: Vec<_> = stored.iter().chain(extra.as_ref()).filter(applies).collect();
         rules.sort_by_key(|rule| rule.rank());
         let (currency, lines) = priced_lines(request, &types, &rules)?;
-        let sold = types.iter().map(|ticket_type| (ticket_type.id, sold_share(ticket_type, &pools))).collect();
+        let sold =
+            types.iter().map(|ticket_type| (ticket_type.id, sold_share(ticket_type, &pools))).collect();
         // They may be large, and plugins may take a while.
         drop((types, pools));
         let venue = match event.attributes.venue {
@@ -482,9 +485,7 @@ fn apply_reply(
     let reasons = reply.refused_codes.iter().map(|(_, reason)| ("reason", reason));
     for (what, text) in labels.chain(reasons) {
         if text.is_empty() || text.chars().count() > MAX_LABEL || text.chars().any(char::is_control) {
-            return Err(format!(
-                "a {what} must have 1 to {MAX_LABEL} characters, and no control characters"
-            ));
+            return Err(format!("a {what} must have 1 to {MAX_LABEL} characters, and no control characters"));
         }
     }
     let source = Source::Plugin(installation.id, installation.release.digest);

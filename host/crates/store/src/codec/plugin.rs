@@ -201,11 +201,7 @@ pub(crate) fn release_ref(stored: StoredReleaseRef) -> Result<ReleaseRef> {
     let config = stored.settings.zip(stored.grants);
     let previous_config =
         config.map(|(settings, grants)| PreviousConfig { settings: settings.into(), grants });
-    Ok(ReleaseRef {
-        digest: digest(&stored.digest)?,
-        version: stored.version,
-        previous_config,
-    })
+    Ok(ReleaseRef { digest: digest(&stored.digest)?, version: stored.version, previous_config })
 }
 
 pub(crate) fn stored_machines(machines: &BTreeMap<String, Arc<Machine>>) -> StoredMachines {
