@@ -176,7 +176,7 @@ async fn booking_with_lines_is_reserved_automatically(kind: Kind) {
     let booking = until(&rest, &ann, "done", SOON).await;
     assert_eq!(
         booking["lines"],
-        json!([{"ticket_type_id": show.1, "quantity": 3, "seat_numbers": []}]),
+        json!([{"ticket_type_id": show.1, "quantity": 3, "seat_numbers": [], "pricing_category": ""}]),
         "{booking:#}"
     );
     let reservation = format!("/v1/reservations/{}", booking["reservation_id"].as_str().unwrap());

@@ -177,7 +177,7 @@ async fn answer_that_the_contract_does_not_allow_is_refused(kind: Kind) {
         (adjust("fee", 1_001, json!({"line": 0, "included": true})), "the price that contains it"),
         (adjust("fee", 1, json!({"label": ""})), "label"),
         (adjust("fee", 1, json!({"label": "x".repeat(201)})), "label"),
-        (adjust("fee", 1, json!({"label": "a\tb"})), "adjustment"),
+        (adjust("fee", 1, json!({"label": "a\tb"})), "label"),
         (adjust("discount", -1, json!({"code": "OTHER"})), "OTHER"),
         (refuses, "OTHER"),
         (many, "at most 1000 adjustments"),
