@@ -13,7 +13,7 @@ fn refusal<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> String {
 fn faults_have_field_value_and_expected_type() {
     let integer = "a whole number from -2147483648 to 2147483647 is expected";
     let object = "an object with amount and currency is expected";
-    let line = "an object with ticket_type_id, quantity and seat_numbers is expected";
+    let line = "an object with ticket_type_id, quantity, seat_numbers and pricing_category is expected";
     for (message, expected) in [
         (refusal::<CreateTicketTypeRequest>(r#"{"price":5}"#), format!("price is 5; {object}")),
         (refusal::<CreateTicketTypeRequest>(r#"{"price":"12.50"}"#), format!("price is a text; {object}")),
@@ -49,7 +49,8 @@ fn faults_have_field_value_and_expected_type() {
         (refusal::<ReserveTicketsRequest>(r#"{"lines":[7]}"#), format!("lines[0] is 7; {line}")),
         (
             refusal::<ReserveTicketsRequest>(r#"{"lines":[{"seat":"A1"}]}"#),
-            "lines[0].seat is not known here; one of ticket_type_id, quantity, seat_numbers is expected"
+            "lines[0].seat is not known here; one of ticket_type_id, quantity, seat_numbers, pricing_category is \
+             expected"
                 .into(),
         ),
         (

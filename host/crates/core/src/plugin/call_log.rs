@@ -423,8 +423,9 @@ mod tests {
     #[test]
     fn calls_are_numbered_for_each_installation() {
         let (log, ids) = (CallLog::default(), [InstallationId::generate(), InstallationId::generate()]);
+        let tenant = TenantId::generate();
         for id in [ids[0], ids[1], ids[1], ids[0], ids[1]] {
-            log.add((TenantId::generate(), id), record(), false);
+            log.add((tenant, id), record(), false);
         }
         let numbers =
             |id, after| -> Vec<_> { log.of(id, after).records.iter().map(|record| record.number).collect() };
