@@ -35,7 +35,7 @@ pub(crate) async fn create_quote(
     ctx: Ctx,
     request: pb::CalculatePriceRequest,
 ) -> Result<Answer<pb::CalculatePriceResponse>> {
-    // The RPC is public: who has no key learns this before anything about the request.
+    // CalculatePrice is public, so a missing key is refused here, before the request is decoded.
     ctx.allow(Operation::QuoteCreate)?;
     let is_single = request.lines.is_empty();
     let quote = api.app.quotes.keep(&ctx, &basket(request)?).await;

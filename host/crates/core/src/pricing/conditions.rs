@@ -84,31 +84,7 @@ impl Circumstances {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::AdjustmentKind;
-    use crate::pricing::rule::RuleValue;
-
-    fn rule() -> WriteRule {
-        WriteRule {
-            name: "rule".into(),
-            kind: AdjustmentKind::Discount,
-            value: RuleValue::Percent(Percent::HUNDRED),
-            included: false,
-            event: None,
-            ticket_types: std::iter::empty().collect(),
-            categories: std::iter::empty().collect(),
-            valid_from: None,
-            valid_until: None,
-            min_minutes_to_start: None,
-            max_minutes_to_start: None,
-            min_quantity: None,
-            max_quantity: None,
-            weekdays: std::iter::empty().collect(),
-            minutes: None,
-            clock: Clock::default(),
-            order: 0,
-            enabled: true,
-        }
-    }
+    use crate::pricing::rule::test_rule as rule;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse("t", text).unwrap()

@@ -501,8 +501,11 @@ fn apply_reply(
         let attributes = step.adjustment.attributes.iter().map(|field| field.name.len() + field.value.size());
         step.adjustment.label.len() + attributes.sum::<usize>()
     };
-    if calculation.adjustments().iter().map(size).sum::<usize>() > MAX_TEXT {
-        return Err(format!("the labels and attributes of a quote have more than {MAX_TEXT} bytes"));
+    // The labels of rules do not count: no plugin can help them.
+    let by_plugins = calculation.adjustments().iter();
+    let by_plugins = by_plugins.filter(|step| matches!(step.source, Source::Plugin(..)));
+    if by_plugins.map(size).sum::<usize>() > MAX_TEXT {
+        return Err(format!("the labels and attributes of plugins have more than {MAX_TEXT} bytes"));
     }
     Ok(())
 }

@@ -389,6 +389,31 @@ impl Snapshot for PricingRule {
     }
 }
 
+/// Returns a rule for tests: a discount of everything without conditions.
+#[cfg(test)]
+pub(super) fn test_rule() -> WriteRule {
+    WriteRule {
+        name: "rule".into(),
+        kind: AdjustmentKind::Discount,
+        value: RuleValue::Percent(Percent::HUNDRED),
+        included: false,
+        event: None,
+        ticket_types: std::iter::empty().collect(),
+        categories: std::iter::empty().collect(),
+        valid_from: None,
+        valid_until: None,
+        min_minutes_to_start: None,
+        max_minutes_to_start: None,
+        min_quantity: None,
+        max_quantity: None,
+        weekdays: std::iter::empty().collect(),
+        minutes: None,
+        clock: Clock::default(),
+        order: 0,
+        enabled: true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{EventId, InstallationId, RuleId, TicketTypeId};
 use crate::plugin::Digest;
-use crate::pricing::rule::{Clock, SoldStep};
+use crate::pricing::rule::{SoldStep, WriteRule, test_rule};
 use crate::time::Timestamp;
 use crate::value::Money;
 
@@ -16,26 +16,7 @@ fn percent(text: &str) -> Percent {
 fn rule(kind: AdjustmentKind, value: RuleValue) -> PricingRule {
     PricingRule {
         id: RuleId::generate(),
-        attributes: WriteRule {
-            name: "rule".into(),
-            kind,
-            value,
-            included: false,
-            event: None,
-            ticket_types: std::iter::empty().collect(),
-            categories: std::iter::empty().collect(),
-            valid_from: None,
-            valid_until: None,
-            min_minutes_to_start: None,
-            max_minutes_to_start: None,
-            min_quantity: None,
-            max_quantity: None,
-            weekdays: std::iter::empty().collect(),
-            minutes: None,
-            clock: Clock::default(),
-            order: 0,
-            enabled: true,
-        },
+        attributes: WriteRule { kind, value, ..test_rule() },
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
         version: 1,
