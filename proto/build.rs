@@ -24,6 +24,7 @@ const FILES: [&str; 16] = [
     "ticket/v1/check_in.proto",
     "ticket/v1/inventory.proto",
     "ticket/v1/pricing.proto",
+    "ticket/v1/promotion.proto",
     "ticket/v1/reservation.proto",
     "ticket/v1/ticket.proto",
     "user/v1/user.proto",

@@ -91,6 +91,8 @@ ids! {
     RuleId = "a pricing rule";
     /// A quote.
     QuoteId = "a quote";
+    /// A promotion.
+    PromotionId = "a promotion";
 }
 
 /// The public part of an API key, `tsk_<id>_<secret>`. Text, since operators may choose it.

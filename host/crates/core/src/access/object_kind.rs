@@ -45,11 +45,13 @@ pub enum ObjectKind {
     PricingRule,
     /// What a basket costs.
     Quote,
+    /// A promotion with its codes.
+    Promotion,
 }
 
 impl ObjectKind {
     /// All kinds, in the order in which their rows are locked.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Tenant,
         Self::Key,
         Self::User,
@@ -71,6 +73,7 @@ impl ObjectKind {
         Self::TenantHoldRules,
         Self::PricingRule,
         Self::Quote,
+        Self::Promotion,
     ];
 
     /// Returns its stable name.
@@ -98,6 +101,7 @@ impl ObjectKind {
             Self::TenantHoldRules => "hold-rules",
             Self::PricingRule => "pricing-rule",
             Self::Quote => "quote",
+            Self::Promotion => "promotion",
         }
     }
 

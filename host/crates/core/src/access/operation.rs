@@ -348,6 +348,29 @@ operations! {
     /// Computes what a basket would cost with a rule that is not stored.
     PricingRuleTest = "pricing_rule.test", ADMINS, See(ObjectKind::Event);
 
+    /// Tells whether a code is accepted, and what it gives.
+    DiscountApply = "discount.apply", PUBLIC, See(ObjectKind::Event);
+    /// Shows today's prices of an event's ticket types.
+    PriceDisplay = "price.display", PUBLIC, See(ObjectKind::Event);
+    /// Shows how the price of a ticket type would be at other times and shares sold.
+    PriceForecast = "price.forecast", READERS, See(ObjectKind::Event);
+    /// Creates a promotion.
+    PromotionCreate = "promotion.create", ADMINS, Other;
+    /// Shows a promotion.
+    PromotionGet = "promotion.get", READERS, See(ObjectKind::Promotion);
+    /// Lists promotions.
+    PromotionList = "promotion.list", READERS, Other;
+    /// Changes a promotion.
+    PromotionUpdate = "promotion.update", ADMINS, Change(ObjectKind::Promotion);
+    /// Deletes a promotion with its codes.
+    PromotionDelete = "promotion.delete", ADMINS, Change(ObjectKind::Promotion);
+    /// Creates codes of a promotion.
+    PromotionCodeCreate = "promotion_code.create", ADMINS, Change(ObjectKind::Promotion);
+    /// Lists codes of a promotion.
+    PromotionCodeList = "promotion_code.list", ADMINS, See(ObjectKind::Promotion);
+    /// Deletes a code of a promotion.
+    PromotionCodeDelete = "promotion_code.delete", ADMINS, Change(ObjectKind::Promotion);
+
     /// Shows the tenant's hold rules.
     HoldRulesGet = "hold_rules.get", READERS, Other;
     /// Sets the tenant's hold rules.
@@ -408,7 +431,8 @@ impl ObjectKind {
             | Self::Booking
             | Self::TenantHoldRules
             | Self::PricingRule
-            | Self::Quote => READERS,
+            | Self::Quote
+            | Self::Promotion => READERS,
             Self::Ticket => WATCHERS,
             Self::SigningKey | Self::Queue | Self::Venue | Self::Series | Self::Event | Self::TicketType => {
                 ANY_ROLE

@@ -6,7 +6,7 @@ use crate::booking::{Booking, Queue};
 use crate::catalog::{Event, Series, TicketType, Venue};
 use crate::inventory::{Lock, Pool, Reservation, TenantHoldRules};
 use crate::plugin::{Installation, Release};
-use crate::pricing::{PricingRule, Quote};
+use crate::pricing::{PricingRule, Promotion, Quote};
 use crate::tenancy::{StoredKey, Tenant};
 use crate::tracker::{Issue, Project, User};
 
@@ -56,6 +56,8 @@ pub enum Record {
     PricingRule(PricingRule),
     /// A quote. Batches write those of reservations.
     Quote(Quote),
+    /// A promotion, without the number of its uses. Its codes are written apart.
+    Promotion(Promotion),
 }
 
 /// The version of a row that a decision depends on.
@@ -116,7 +118,8 @@ versioned!(
     Booking,
     SigningKey,
     TenantHoldRules,
-    PricingRule
+    PricingRule,
+    Promotion
 );
 
 impl Versioned for StoredKey {
@@ -187,6 +190,7 @@ impl Versioned for Record {
             Self::TenantHoldRules(rules) => rules.expect(),
             Self::PricingRule(rule) => rule.expect(),
             Self::Quote(quote) => quote.expect(),
+            Self::Promotion(promotion) => promotion.expect(),
         }
     }
 }

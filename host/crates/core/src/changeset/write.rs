@@ -9,10 +9,12 @@ use crate::access::ObjectKind;
 use crate::admission::CheckIn;
 use crate::changeset::Record;
 use crate::id::{
-    CommentId, EventId, InstallationId, IssueId, PoolId, ProjectId, SeatId, TicketId, TicketTypeId, UserId,
+    CommentId, EventId, InstallationId, IssueId, PoolId, ProjectId, PromotionId, SeatId, TicketId, TicketTypeId,
+    UserId,
 };
 use crate::inventory::Seat;
 use crate::plugin::{Digest, Scope, Timer};
+use crate::pricing::{DisplayedPrices, PromotionCode};
 use crate::tracker::{Comment, Link, Scheme};
 
 /// One write.
@@ -70,6 +72,14 @@ pub enum Write {
     },
     /// Inserts or updates check-ins.
     PutCheckIns(Vec<CheckIn>),
+    /// Inserts codes of one promotion, and locks the units that they keep, which are all of the same ticket type.
+    CreateCodes(Vec<PromotionCode>),
+    /// Unlocks the units that codes keep, as many as they keep when all rows are locked.
+    FreeKeptUnits(Vec<PromotionCode>),
+    /// Deletes a code whose units are free.
+    DeleteCode(PromotionId, String),
+    /// Stores the prices of an event as they are displayed now.
+    PutDisplayedPrices(DisplayedPrices),
 }
 
 /// A condition that is checked when all rows are locked. If it does not hold, the command is decided again.
@@ -95,4 +105,6 @@ pub enum Guard {
     TimersOf(IssueId, usize),
     /// The tenant has fewer pricing rules than so many.
     FewerRules(usize),
+    /// The tenant has fewer promotions than so many.
+    FewerPromotions(usize),
 }

@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Kind, Spec};
 use crate::id::{EventId, PoolId, QuoteId, ReservationId, SeatId, TicketId, TicketTypeId};
+use crate::pricing::CodeUse;
 use crate::time::Timestamp;
 use crate::value::{Field, Money, Snapshot, Value};
 
@@ -93,6 +94,8 @@ pub struct Reservation {
     pub units: Vec<Unit>,
     /// The quote that it was made with; `None`: the base prices apply.
     pub quote: Option<QuoteId>,
+    /// The codes of promotions that it uses, until it is released or expires.
+    pub codes: Vec<CodeUse>,
     /// The client's reference to the payment.
     pub payment_reference: Option<String>,
     /// The principal that created it.
@@ -196,6 +199,7 @@ impl Snapshot for Reservation {
             Field::new("seats", Value::Texts(seats)),
             Field::new("total", self.total().map_or(Value::None, Value::Money)),
             Field::new("quote_id", Value::from(self.quote)),
+            Field::new("codes", Value::Texts(self.codes.iter().map(|code| code.code.clone()).collect())),
             Field::new("payment_reference", self.payment_reference.clone()),
             Field::new("expires_at", self.expires_at),
         ]

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::id::{QuoteId, RuleId, TenantId};
+use crate::id::{EventId, PromotionId, QuoteId, RuleId, TenantId};
 use crate::page::{Page, PageRequest};
-use crate::pricing::{PricingRule, Quote};
+use crate::pricing::{DisplayedPrices, PricingRule, Promotion, PromotionCode, Quote};
 use crate::time::Timestamp;
 
 /// Pricing rules and quotes.
@@ -23,4 +23,36 @@ pub trait PricingStore: Send + Sync {
     async fn count_open_quotes(&self, tenant: TenantId, limit: u32) -> Result<u32>;
     /// Deletes at most `limit` quotes that ended before a time and that no reservation refers to; returns their number.
     async fn purge_quotes(&self, ended_before: Timestamp, limit: u32) -> Result<u64>;
+    /// Returns a promotion.
+    async fn promotion(&self, tenant: TenantId, id: PromotionId) -> Result<Option<Promotion>>;
+    /// Returns a page of promotions.
+    async fn promotion_page(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Promotion>>;
+    /// Counts promotions, up to `limit`.
+    async fn count_promotions(&self, tenant: TenantId, limit: u32) -> Result<u32>;
+    /// Returns those of these codes, in their canonical form, that exist, each with its promotion.
+    async fn promotion_codes(
+        &self,
+        tenant: TenantId,
+        codes: &[String],
+    ) -> Result<Vec<(PromotionCode, Promotion)>>;
+    /// Returns a page of a promotion's codes, in their order.
+    async fn promotion_code_page(
+        &self,
+        tenant: TenantId,
+        of: PromotionId,
+        page: &PageRequest,
+    ) -> Result<Page<PromotionCode>>;
+    /// Counts a buyer's uses of a promotion's codes.
+    async fn count_code_uses(&self, tenant: TenantId, of: PromotionId, buyer: &str) -> Result<u32>;
+    /// Returns codes that still keep units although their promotion has ended or is disabled, at most `limit`.
+    async fn ended_kept_codes(&self, tenant: TenantId, limit: u32) -> Result<Vec<PromotionCode>>;
+    /// Returns the prices of an event as they were last displayed.
+    async fn displayed_prices(&self, tenant: TenantId, event: EventId) -> Result<Option<DisplayedPrices>>;
+    /// Returns the events, at most `limit`, whose displayed prices were computed before a time, oldest first.
+    async fn stale_displayed_prices(
+        &self,
+        tenant: TenantId,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EventId>>;
 }

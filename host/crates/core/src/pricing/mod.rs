@@ -2,8 +2,10 @@
 
 pub mod calculation;
 pub mod conditions;
+pub mod displayed;
 pub mod line;
 pub mod percent;
+pub mod promotion;
 pub mod quote;
 pub mod quotes;
 pub mod rule;
@@ -12,7 +14,9 @@ mod spread;
 
 pub use calculation::Calculation;
 pub use conditions::Circumstances;
+pub use displayed::{DisplayedPrice, DisplayedPrices};
 pub use percent::Percent;
+pub use promotion::{CodeClaim, CodeUse, KeptUnits, Promotion, PromotionCode};
 pub use quote::{PricingCall, Quote, QuoteAdjustment, QuoteLine, RefusedCode, Source};
 pub use quotes::{PriceRequest, PricingSettings, Quotes};
 pub use rule::{ChangeRule, PricingRule, RuleValue, WriteRule};

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::id::{EventId, InstallationId, QuoteId, RuleId, TicketTypeId};
+use crate::id::{EventId, InstallationId, PromotionId, QuoteId, RuleId, TicketTypeId};
 use crate::plugin::{Adjustment, Basket, Digest};
+use crate::pricing::promotion::CodeClaim;
 use crate::pricing::spread;
 use crate::time::Timestamp;
 use crate::value::Money;
@@ -15,6 +16,8 @@ pub enum Source {
     Rule(RuleId, u64),
     /// A release of an installation.
     Plugin(InstallationId, Digest),
+    /// A promotion, at a version.
+    Promotion(PromotionId, u64),
 }
 
 impl fmt::Display for Source {
@@ -22,6 +25,7 @@ impl fmt::Display for Source {
         match self {
             Self::Rule(id, version) => write!(f, "rule:{id}@{version}"),
             Self::Plugin(installation, digest) => write!(f, "plugin:{installation}@{digest}"),
+            Self::Promotion(id, version) => write!(f, "promotion:{id}@{version}"),
         }
     }
 }
@@ -97,6 +101,8 @@ pub struct Quote {
     pub codes: Vec<String>,
     /// The codes that were refused.
     pub refused_codes: Vec<RefusedCode>,
+    /// The codes of promotions that were accepted: a reservation claims a use of each.
+    pub claims: Vec<CodeClaim>,
     /// The plugins that were called.
     pub calls: Vec<PricingCall>,
     /// What the plugins were given, except for the adjustments; `None` where none was called.

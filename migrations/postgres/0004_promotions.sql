@@ -1,0 +1,66 @@
+-- Promotions with their codes, hidden ticket types, and displayed prices.
+
+-- `terms` has the attributes that no column has. `event_id` is null for promotions of all events. Limits are checked by
+-- the batches that claim uses, under the row's lock.
+CREATE TABLE promotions (
+    tenant_id   uuid NOT NULL,
+    id          uuid NOT NULL,
+    event_id    uuid,
+    enabled     boolean NOT NULL,
+    valid_until timestamptz,
+    terms       jsonb NOT NULL,
+    codes       bigint NOT NULL DEFAULT 0,
+    uses        bigint NOT NULL DEFAULT 0 CHECK (uses >= 0),
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    version     bigint NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, event_id) REFERENCES events ON DELETE CASCADE
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, vacuum_truncate = off);
+CREATE INDEX promotions_created ON promotions (tenant_id, created_at, id);
+CREATE INDEX promotions_event ON promotions (tenant_id, event_id) WHERE event_id IS NOT NULL;
+
+-- `kept` is the number of units that are kept now; the other columns of kept units never change.
+CREATE TABLE promotion_codes (
+    tenant_id      uuid NOT NULL,
+    code           text COLLATE "C" NOT NULL,
+    promotion_id   uuid NOT NULL,
+    uses           bigint NOT NULL DEFAULT 0 CHECK (uses >= 0),
+    kept           bigint NOT NULL DEFAULT 0 CHECK (kept >= 0),
+    kept_type_id   uuid,
+    kept_event_id  uuid,
+    kept_pools     jsonb,
+    created_at     timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, code),
+    FOREIGN KEY (tenant_id, promotion_id) REFERENCES promotions ON DELETE CASCADE
+) WITH (fillfactor = 90);
+CREATE INDEX promotion_codes_promotion ON promotion_codes (tenant_id, promotion_id, code);
+CREATE INDEX promotion_codes_kept ON promotion_codes (tenant_id, promotion_id) WHERE kept > 0;
+
+-- The uses of held and confirmed reservations.
+CREATE TABLE code_uses (
+    tenant_id      uuid NOT NULL,
+    reservation_id uuid NOT NULL,
+    code           text COLLATE "C" NOT NULL,
+    promotion_id   uuid NOT NULL,
+    buyer          text COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant_id, reservation_id, code)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, vacuum_truncate = off);
+CREATE INDEX code_uses_buyer ON code_uses (tenant_id, promotion_id, buyer);
+
+-- Uses of codes, each with the units that the code had kept.
+ALTER TABLE reservations ADD COLUMN codes jsonb NOT NULL DEFAULT '[]';
+
+ALTER TABLE ticket_types ADD COLUMN hidden boolean NOT NULL DEFAULT FALSE;
+
+-- Prices as they were last displayed. `content` has those of the event's ticket types with their reasons.
+CREATE TABLE displayed_prices (
+    tenant_id   uuid NOT NULL,
+    event_id    uuid NOT NULL,
+    content     jsonb NOT NULL,
+    computed_at timestamptz NOT NULL,
+    version     bigint NOT NULL,
+    PRIMARY KEY (tenant_id, event_id),
+    FOREIGN KEY (tenant_id, event_id) REFERENCES events ON DELETE CASCADE
+);
+CREATE INDEX displayed_prices_computed ON displayed_prices (tenant_id, computed_at);

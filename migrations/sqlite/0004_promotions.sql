@@ -1,0 +1,66 @@
+-- Promotions with their codes, hidden ticket types, and displayed prices.
+
+-- `terms` has the attributes that no column has. `event_id` is null for promotions of all events. Limits are checked by
+-- the batches that claim uses, under the row's lock.
+CREATE TABLE promotions (
+    tenant_id   BLOB NOT NULL,
+    id          BLOB NOT NULL,
+    event_id    BLOB,
+    enabled     INTEGER NOT NULL,
+    valid_until INTEGER,
+    terms       TEXT NOT NULL,
+    codes       INTEGER NOT NULL DEFAULT 0,
+    uses        INTEGER NOT NULL DEFAULT 0 CHECK (uses >= 0),
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    version     INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, event_id) REFERENCES events ON DELETE CASCADE
+) STRICT;
+CREATE INDEX promotions_created ON promotions (tenant_id, created_at, id);
+CREATE INDEX promotions_event ON promotions (tenant_id, event_id) WHERE event_id IS NOT NULL;
+
+-- `kept` is the number of units that are kept now; the other columns of kept units never change.
+CREATE TABLE promotion_codes (
+    tenant_id      BLOB NOT NULL,
+    code           TEXT NOT NULL,
+    promotion_id   BLOB NOT NULL,
+    uses           INTEGER NOT NULL DEFAULT 0 CHECK (uses >= 0),
+    kept           INTEGER NOT NULL DEFAULT 0 CHECK (kept >= 0),
+    kept_type_id   BLOB,
+    kept_event_id  BLOB,
+    kept_pools     TEXT,
+    created_at     INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, code),
+    FOREIGN KEY (tenant_id, promotion_id) REFERENCES promotions ON DELETE CASCADE
+) STRICT;
+CREATE INDEX promotion_codes_promotion ON promotion_codes (tenant_id, promotion_id, code);
+CREATE INDEX promotion_codes_kept ON promotion_codes (tenant_id, promotion_id) WHERE kept > 0;
+
+-- The uses of held and confirmed reservations.
+CREATE TABLE code_uses (
+    tenant_id      BLOB NOT NULL,
+    reservation_id BLOB NOT NULL,
+    code           TEXT NOT NULL,
+    promotion_id   BLOB NOT NULL,
+    buyer          TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, reservation_id, code)
+) STRICT;
+CREATE INDEX code_uses_buyer ON code_uses (tenant_id, promotion_id, buyer);
+
+-- Uses of codes, each with the units that the code had kept.
+ALTER TABLE reservations ADD COLUMN codes TEXT NOT NULL DEFAULT '[]';
+
+ALTER TABLE ticket_types ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
+
+-- Prices as they were last displayed. `content` has those of the event's ticket types with their reasons.
+CREATE TABLE displayed_prices (
+    tenant_id   BLOB NOT NULL,
+    event_id    BLOB NOT NULL,
+    content     TEXT NOT NULL,
+    computed_at INTEGER NOT NULL,
+    version     INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, event_id),
+    FOREIGN KEY (tenant_id, event_id) REFERENCES events ON DELETE CASCADE
+) STRICT;
+CREATE INDEX displayed_prices_computed ON displayed_prices (tenant_id, computed_at);
