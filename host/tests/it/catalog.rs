@@ -1,5 +1,6 @@
 //! Venues, series, events and ticket types over the API, with a key and without.
 
+mod hidden;
 mod lists;
 mod public;
 mod ticket_type_lists;

@@ -257,9 +257,9 @@ impl FactFollower {
 
 impl AvailabilityFollower {
     /// Opens a stream of an event's availability, from now on.
-    pub(crate) async fn open(api: &ApiState, ctx: &Ctx, event: EventId) -> Result<Self> {
+    pub(crate) async fn open(api: &ApiState, ctx: &Ctx, event: EventId, access_code: &str) -> Result<Self> {
         let session = Session::new(api, ctx)?;
-        let levels = api.app.availability_streams.open(ctx, event).await?;
+        let levels = api.app.availability_streams.open(ctx, event, access_code).await?;
         Ok(Self { session, levels, event })
     }
 

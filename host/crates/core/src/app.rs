@@ -17,7 +17,7 @@ use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::plugin::{ComponentLimits, Hooks, Installations, Invoker, Preloader, Releases, Timers};
 use crate::ports::{Cache, Plugins, Store};
-use crate::pricing::{PricingRules, PricingSettings, Quotes};
+use crate::pricing::{AccessCodes, PricingRules, PricingSettings, Quotes};
 use crate::secret::{Sealer, SecretKey};
 use crate::tenancy::key::KeyHasher;
 use crate::tenancy::{Authenticator, Keys, Tenants};
@@ -138,6 +138,8 @@ impl App {
             tickets.clone(),
             quotes.clone(),
         );
+        let guesses = Arc::default();
+        let access_codes = AccessCodes::new(Arc::clone(&store), guesses, limits.pricing.discounts);
         let queue_changed = Arc::new(Notify::new());
         Ok(Self {
             auth: Arc::new(Authenticator::new(Arc::clone(&store), Arc::clone(&reads), hasher.clone())),
@@ -154,10 +156,14 @@ impl App {
             venues: Venues::new(Arc::clone(&store), commands.clone()),
             series: SeriesService::new(Arc::clone(&store), commands.clone()),
             events: Events::new(Arc::clone(&store), commands.clone()),
-            ticket_types: TicketTypes::new(Arc::clone(&store), commands.clone()),
-            availability: Availability::new(Arc::clone(&store)),
-            availability_streams: AvailabilityStreams::new(Arc::clone(&store), Arc::clone(&feed)),
-            supplies: Supplies::new(Arc::clone(&store), commands.clone()),
+            ticket_types: TicketTypes::new(Arc::clone(&store), commands.clone(), access_codes.clone()),
+            availability: Availability::new(Arc::clone(&store), access_codes.clone()),
+            availability_streams: AvailabilityStreams::new(
+                Arc::clone(&store),
+                Arc::clone(&feed),
+                access_codes.clone(),
+            ),
+            supplies: Supplies::new(Arc::clone(&store), commands.clone(), access_codes),
             bookings: Bookings::new(Arc::clone(&store), commands.clone(), Arc::clone(&queue_changed)),
             queue_worker: QueueWorker::new(Arc::clone(&store), commands.clone(), reservations.clone()),
             queue_changed,

@@ -147,7 +147,8 @@ async fn availability_streams(
     assert_eq!(events.event().await.unwrap().name, "availability");
     let grpc = host.grpc().await.with_key(rest.key.as_deref());
     let mut client = TicketServiceClient::with_interceptor(grpc.channel.clone(), grpc);
-    let mut request = tonic::Request::new(StreamAvailabilityRequest { event_id: event.to_owned() });
+    let mut request =
+        tonic::Request::new(StreamAvailabilityRequest { event_id: event.to_owned(), ..<_>::default() });
     if rest.key.is_none() {
         request.metadata_mut().insert("x-tenant", "acme".parse().unwrap());
     }

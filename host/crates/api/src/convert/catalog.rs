@@ -134,7 +134,7 @@ pub(crate) fn type_etag(ticket_type: &TicketType, available: Option<u64>) -> Str
 
 /// Returns the available units of a ticket type after a change; `None` if it was deleted in the meantime.
 pub(crate) async fn available(app: &App, ctx: &Ctx, id: TicketTypeId) -> Result<Option<u64>> {
-    match app.ticket_types.get(ctx, id).await {
+    match app.ticket_types.get(ctx, id, "").await {
         Ok((_, stock)) => Ok(stock.available),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -38,6 +38,7 @@ pub(crate) fn ticket_type(ticket_type: TicketType, available: Option<u64>) -> pb
         updated_at: time(ticket_type.updated_at),
         etag,
         category_prices: attributes.category_prices,
+        hidden: attributes.hidden,
     }
 }
 
@@ -57,6 +58,7 @@ macro_rules! attributes {
             metadata: $request.metadata,
             quantity: read_u64("quantity", $request.quantity, &mut $faults),
             pools: pools(&$request.pools)?,
+            hidden: $request.hidden,
         }
     };
 }

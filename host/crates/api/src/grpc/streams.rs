@@ -72,7 +72,8 @@ pub(super) async fn open_availability(
     ctx: Ctx,
     request: tickets::StreamAvailabilityRequest,
 ) -> Result<AvailabilityFollower> {
-    AvailabilityFollower::open(grpc, &ctx, EventId::parse("event_id", &request.event_id)?).await
+    let event = EventId::parse("event_id", &request.event_id)?;
+    AvailabilityFollower::open(grpc, &ctx, event, &request.access_code).await
 }
 
 /// Sends availability until the stream ends.

@@ -29,7 +29,8 @@ pub(crate) async fn check(
     let mut faults = Faults::default();
     let quantity = read_u32("quantity", Some(request.quantity), &mut faults).unwrap_or_default();
     faults.into_result()?;
-    let result = api.app.availability.check(&ctx, subject, (quantity, &request.seat_numbers)).await?;
+    let wanted = (quantity, &request.seat_numbers[..]);
+    let result = api.app.availability.check(&ctx, subject, wanted, &request.access_code).await?;
     Ok(Answer::new(pb::CheckAvailabilityResponse {
         available: result.available,
         available_quantity: result.quantity.map(to_i64),
@@ -144,7 +145,8 @@ pub(crate) async fn list_seats(
     let scope = [request.ticket_type_id.as_str()];
     let page_args =
         listing!(request, &request.filter, "").within(&SPEC, MAX_PAGE, Operation::SeatList, &scope);
-    let page = api.app.supplies.seats(&ctx, id, &api.page(&ctx, &page_args)?).await?;
+    let page = api.page(&ctx, &page_args)?;
+    let page = api.app.supplies.seats(&ctx, id, &request.access_code, &page).await?;
     let (seats, next_page_token) = api.encode_page(&ctx, &page_args, page, seat);
     Ok(Answer::new(pb::ListSeatsResponse { seats, next_page_token }))
 }

@@ -100,7 +100,8 @@ pub(crate) async fn available_tickets(
     let mut faults = Faults::default();
     let limit = read_u32("limit", Some(request.limit), &mut faults).unwrap_or_default();
     faults.into_result()?;
-    let AvailableTypes { types, total } = api.app.availability.list(&ctx, event, ticket_type, limit).await?;
+    let AvailableTypes { types, total } =
+        api.app.availability.list(&ctx, event, ticket_type, limit, &request.access_code).await?;
     let tickets = types.into_iter().map(available).collect();
     Ok(Answer::new(pb::GetAvailableTicketsResponse { tickets, total_available: total.map(to_i64) }))
 }

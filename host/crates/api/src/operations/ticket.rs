@@ -49,7 +49,7 @@ async fn ticket_type(
     id: TicketId,
     error: Error,
 ) -> Result<Answer<pb::GetTicketResponse>> {
-    match api.app.ticket_types.get(ctx, TicketTypeId(id.0)).await {
+    match api.app.ticket_types.get(ctx, TicketTypeId(id.0), "").await {
         Ok((ticket_type, stock)) => {
             let message = encode_type(ticket_type, stock.available);
             Ok(Answer::of(message, |ticket_type| pb::GetTicketResponse { ticket_type, ..<_>::default() }))

@@ -28,8 +28,11 @@ pub(crate) async fn get(
     request: pb::GetTicketTypeRequest,
 ) -> Result<Answer<pb::GetTicketTypeResponse>> {
     let id = TicketTypeId::parse("ticket_type_id", &request.ticket_type_id)?;
-    check_event(&api, &ctx, &request.event_id, id).await?;
-    let (ticket_type, stock) = api.app.ticket_types.get(&ctx, id).await?;
+    let event = non_empty(request.event_id).map(|id| EventId::parse("event_id", &id)).transpose()?;
+    let (ticket_type, stock) = api.app.ticket_types.get(&ctx, id, &request.access_code).await?;
+    if event.is_some_and(|event| event != ticket_type.event) {
+        return Err(Error::not_found("ticket-type"));
+    }
     Ok(Answer::of(encode(ticket_type, stock.available), |ticket_type| pb::GetTicketTypeResponse {
         ticket_type,
     }))
@@ -46,7 +49,8 @@ pub(crate) async fn list(
     let size = if request.page_size == 0 { i32::MAX } else { request.page_size };
     let scope = [event_id.as_str()];
     let page_args = plain_page((size, &request.page_token), MAX_PAGE, Operation::TicketTypeList, &scope);
-    let page = api.app.ticket_types.list(&ctx, event, &api.page(&ctx, &page_args)?).await?;
+    let page = api.page(&ctx, &page_args)?;
+    let page = api.app.ticket_types.list(&ctx, event, &request.access_code, &page).await?;
     let (ticket_types, next_page_token) =
         api.encode_page(&ctx, &page_args, page, |(ticket_type, stock)| encode(ticket_type, stock.available));
     Ok(Answer::new(pb::GetTicketTypesResponse { ticket_types, next_page_token }))
@@ -83,7 +87,7 @@ async fn check_event(api: &Api, ctx: &Ctx, event: &str, id: TicketTypeId) -> Res
         return Ok(());
     }
     let event = EventId::parse("event_id", event)?;
-    match api.app.ticket_types.get(ctx, id).await {
+    match api.app.ticket_types.get(ctx, id, "").await {
         Ok((ticket_type, _)) if ticket_type.event != event => Err(Error::not_found("ticket-type")),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         Ok(_) | Err(_) => Ok(()),

@@ -110,6 +110,13 @@ struct TokenParameter {
     token: String,
 }
 
+/// The query of a stream of availability.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AccessCodeParameter {
+    access_code: String,
+}
+
 fn read_query<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
     decode::message(decode::query(uri)?, &[], MaskRule::Absent, "query")
 }
@@ -205,9 +212,11 @@ async fn availability(
     Public(ctx): Public,
     State(rest): State<Rest>,
     params: RawPathParams,
+    uri: Uri,
 ) -> Result<Response, Problem> {
+    let AccessCodeParameter { access_code } = read_query(&uri)?;
     let id = EventId::parse("event_id", path_parameter(&params))?;
-    Ok(sse::availability(AvailabilityFollower::open(&rest, &ctx, id).await?))
+    Ok(sse::availability(AvailabilityFollower::open(&rest, &ctx, id, &access_code).await?))
 }
 
 async fn position(

@@ -117,7 +117,7 @@ pub(crate) async fn render(app: &App, ctx: &Ctx, id: TicketId, format: Format) -
         Format::Svg => svg(&code).map(String::into_bytes),
         Format::Pdf => {
             let event = app.events.get(ctx, ticket.event).await?;
-            let (ticket_type, _) = app.ticket_types.get(ctx, ticket.ticket_type).await?;
+            let (ticket_type, _) = app.ticket_types.get(ctx, ticket.ticket_type, "").await?;
             let venue = match event.attributes.venue {
                 Some(venue) => Some(venue_line(&app.venues.get(ctx, venue).await?)),
                 None => None,

@@ -1,7 +1,8 @@
 //! Ticket types: the kinds of admission that an event sells, with prices and pools.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::id::{EventId, PoolId, TicketTypeId};
 use crate::input::input;
@@ -88,6 +89,8 @@ input! {
         quantity: Option<u64>,
         /// Shared pools that its units are taken from, too.
         pools: Vec<PoolId>,
+        /// Whether callers without a key see it only with an access code.
+        hidden: bool,
     }
 }
 
@@ -176,6 +179,12 @@ impl TicketType {
             && attributes.valid_until.is_none_or(|until| now < until)
     }
 
+    /// Returns whether the caller sees it: it is not hidden, the caller has a key, or an access code shows it.
+    #[must_use]
+    pub fn is_visible(&self, ctx: &Ctx, shown: &BTreeSet<TicketTypeId>) -> bool {
+        !self.attributes.hidden || ctx.is_authenticated() || shown.contains(&self.id)
+    }
+
     /// Returns all pools that a unit is taken from, in the order in which they are locked.
     #[must_use]
     pub fn all_pools(&self) -> Vec<PoolId> {
@@ -203,6 +212,7 @@ impl Snapshot for TicketType {
             Field::new("quantity", Value::count(attributes.quantity)),
             Field::new("pools", Value::Texts(attributes.pools.iter().map(ToString::to_string).collect())),
             Field::new("seated", self.seated),
+            Field::new("hidden", attributes.hidden),
         ];
         let prices = attributes.category_prices.iter();
         fields.extend(prices.map(|(category, amount)| {

@@ -16,6 +16,7 @@ use crate::inventory::{Pool, PoolSort, Remaining};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
+use crate::pricing::AccessCodes;
 use crate::value::diff;
 
 /// Creates, reads, changes and deletes ticket types.
@@ -23,13 +24,14 @@ use crate::value::diff;
 pub struct TicketTypes {
     store: Arc<dyn Store>,
     commands: Commands,
+    access_codes: AccessCodes,
 }
 
 impl TicketTypes {
     /// Creates the service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
-        Self { store, commands }
+    pub fn new(store: Arc<dyn Store>, commands: Commands, access_codes: AccessCodes) -> Self {
+        Self { store, commands, access_codes }
     }
 
     /// Creates a ticket type, with a pool of its own.
@@ -66,10 +68,20 @@ impl TicketTypes {
         self.commands.run(ctx, Operation::TicketTypeCreate, &(event, &command), decide).await
     }
 
-    /// Returns a ticket type with its remaining units.
-    pub async fn get(&self, ctx: &Ctx, id: TicketTypeId) -> Result<(TicketType, Remaining)> {
+    /// Returns a ticket type with its remaining units. Hidden ones are not found without a key, unless the access code
+    /// shows them.
+    pub async fn get(
+        &self,
+        ctx: &Ctx,
+        id: TicketTypeId,
+        access_code: &str,
+    ) -> Result<(TicketType, Remaining)> {
         ctx.allow(Operation::TicketTypeGet)?;
+        let shown = self.access_codes.shown(ctx, access_code).await?;
         let ticket_type = self.found(ctx, id).await?;
+        if !ticket_type.is_visible(ctx, &shown) {
+            return Err(Error::not_found("ticket-type"));
+        }
         self.visible(ctx, ticket_type.event).await.map_err(|_| Error::not_found("ticket-type"))?;
         let pools = self.store.pools(ctx.tenant, &[ticket_type.event]).await?;
         let remaining = Remaining::of(ticket_type.id, &ticket_type.attributes.pools, &pools);
@@ -77,17 +89,21 @@ impl TicketTypes {
     }
 
     /// Returns a page of the ticket types of an event, or of all events that the caller may see, with their remaining units.
+    /// Without a key, hidden ones are left out, except for those that the access code shows.
     pub async fn list(
         &self,
         ctx: &Ctx,
         event: Option<EventId>,
+        access_code: &str,
         page: &PageRequest,
     ) -> Result<Page<(TicketType, Remaining)>> {
         ctx.allow(Operation::TicketTypeList)?;
+        let shown = self.access_codes.shown(ctx, access_code).await?;
         if let Some(event) = event {
             self.visible(ctx, event).await?;
         }
-        let page = self.store.ticket_type_page(ctx.tenant, event, !ctx.is_authenticated(), page).await?;
+        let public = (!ctx.is_authenticated()).then_some(&shown);
+        let page = self.store.ticket_type_page(ctx.tenant, event, public, page).await?;
         let mut events: Vec<_> = page.items.iter().map(|ticket_type| ticket_type.event).collect();
         // The page is sorted by event.
         events.dedup();

@@ -1,5 +1,6 @@
 //! The availability of an event, as the public may see it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::access::Operation;
@@ -14,6 +15,7 @@ use crate::inventory::terms::{TypeTerms, check_labels, check_on_sale};
 use crate::inventory::{Pool, PoolSort, Remaining, Seat};
 use crate::page::PageRequest;
 use crate::ports::Store;
+use crate::pricing::AccessCodes;
 use crate::time::Timestamp;
 
 /// How many free seats are returned when the client sets no limit.
@@ -66,13 +68,14 @@ impl AvailableTypes {
 #[derive(Clone)]
 pub struct Availability {
     store: Arc<dyn Store>,
+    access_codes: AccessCodes,
 }
 
 impl Availability {
     /// Creates the service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub fn new(store: Arc<dyn Store>, access_codes: AccessCodes) -> Self {
+        Self { store, access_codes }
     }
 
     /// Checks whether so many units of a ticket type, or these seats, could be reserved now. Holds nothing.
@@ -81,13 +84,15 @@ impl Availability {
         ctx: &Ctx,
         (event, ticket_type): (EventId, TicketTypeId),
         (quantity, labels): (u32, &[String]),
+        access_code: &str,
     ) -> Result<AvailabilityCheck> {
         ctx.allow(Operation::AvailabilityCheck)?;
         if quantity == 0 {
             return Err(Error::invalid("quantity", "is 0; at least 1 is expected"));
         }
+        let shown = self.access_codes.shown(ctx, access_code).await?;
         let event = self.visible(ctx, event).await?;
-        let (ticket_type, remaining) = self.of_type(ctx, event.id, ticket_type).await?;
+        let (ticket_type, remaining) = self.of_type(ctx, event.id, (ticket_type, &shown)).await?;
         if !labels.is_empty() && !ticket_type.seated {
             return Err(Error::invalid("seat_numbers", "are given, but the ticket type has no seats"));
         }
@@ -122,14 +127,17 @@ impl Availability {
         event: EventId,
         ticket_type: Option<TicketTypeId>,
         limit: u32,
+        access_code: &str,
     ) -> Result<AvailableTypes> {
         ctx.allow(Operation::AvailabilityList)?;
+        let shown = self.access_codes.shown(ctx, access_code).await?;
         let sells = check_sells(&self.visible(ctx, event).await?, ctx.now).is_ok();
         let pools = self.store.pools(ctx.tenant, &[event]).await?;
         let mut available = Vec::new();
         let types = if sells { self.store.ticket_types(ctx.tenant, event).await? } else { Vec::new() };
         for candidate in types {
-            if ticket_type.is_some_and(|id| id != candidate.id) || !candidate.is_on_sale(ctx.now) {
+            let is_requested = ticket_type.is_none_or(|id| id == candidate.id);
+            if !is_requested || !candidate.is_visible(ctx, &shown) || !candidate.is_on_sale(ctx.now) {
                 continue;
             }
             let remaining = Remaining::of(candidate.id, &candidate.attributes.pools, &pools);
@@ -140,15 +148,21 @@ impl Availability {
         if available.is_empty()
             && let Some(id) = ticket_type
         {
-            // A type that is not on sale is an empty list; one of another event is not found.
-            self.of_type(ctx, event, id).await?;
+            // A type that is not on sale is an empty list; one of another event, or hidden, is not found.
+            self.of_type(ctx, event, (id, &shown)).await?;
         }
         Ok(AvailableTypes::new(available, &pools))
     }
 
-    async fn of_type(&self, ctx: &Ctx, event: EventId, id: TicketTypeId) -> Result<(TicketType, Remaining)> {
+    async fn of_type(
+        &self,
+        ctx: &Ctx,
+        event: EventId,
+        (id, shown): (TicketTypeId, &BTreeSet<TicketTypeId>),
+    ) -> Result<(TicketType, Remaining)> {
         let ticket_type = self.store.ticket_type(ctx.tenant, id).await?;
-        let ticket_type = ticket_type.filter(|ticket_type| ticket_type.event == event);
+        let ticket_type = ticket_type
+            .filter(|ticket_type| ticket_type.event == event && ticket_type.is_visible(ctx, shown));
         let ticket_type = ticket_type.ok_or_else(|| Error::not_found("ticket-type"))?;
         let pools = self.store.pools(ctx.tenant, &[event]).await?;
         let remaining = Remaining::of(id, &ticket_type.attributes.pools, &pools);

@@ -1,7 +1,7 @@
 //! Streams of the availability of events. One task for each streamed event reads it, a few times a second at most,
 //! for all streams together. A slow stream skips to the latest state.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::id::{EventId, TenantId, TicketTypeId};
 use crate::inventory::Remaining;
 use crate::outbox::{Fact, Feed, Subscription};
 use crate::ports::Store;
+use crate::pricing::AccessCodes;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -41,6 +42,8 @@ pub struct TypeAvailability {
     pub quantity: Option<u64>,
     /// The number of available units; `None` for no bound.
     pub available: Option<u64>,
+    /// Whether only callers with a key or with an access code see it.
+    hidden: bool,
 }
 
 /// A seat that was taken or freed.
@@ -83,6 +86,7 @@ pub struct AvailabilityUpdate {
 pub struct AvailabilityStreams {
     store: Arc<dyn Store>,
     feed: Arc<Feed>,
+    access_codes: AccessCodes,
     open: Arc<Mutex<HashMap<Key, Weak<Shared>>>>,
 }
 
@@ -105,18 +109,22 @@ pub struct AvailabilityStream {
     latest: watch::Receiver<Option<Arc<EventAvailability>>>,
     /// The number of seat changes up to the previous update.
     sent: Option<u64>,
+    /// The hidden ticket types that the caller sees; `None`: all.
+    shown: Option<BTreeSet<TicketTypeId>>,
 }
 
 impl AvailabilityStreams {
     /// Creates an empty set of streams.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>) -> Self {
-        Self { store, feed, open: Arc::default() }
+    pub fn new(store: Arc<dyn Store>, feed: Arc<Feed>, access_codes: AccessCodes) -> Self {
+        Self { store, feed, access_codes, open: Arc::default() }
     }
 
-    /// Opens a stream of an event. Its first update is the present state.
-    pub async fn open(&self, ctx: &Ctx, event: EventId) -> Result<AvailabilityStream> {
+    /// Opens a stream of an event. Its first update is the present state. Without a key, it has the hidden ticket types
+    /// that the access code shows now.
+    pub async fn open(&self, ctx: &Ctx, event: EventId, access_code: &str) -> Result<AvailabilityStream> {
         ctx.allow(Operation::AvailabilityStream)?;
+        let shown = self.access_codes.shown(ctx, access_code).await?;
         let record = self.store.event(ctx.tenant, event).await?;
         if !record.is_some_and(|event| event.is_public() || ctx.is_authenticated()) {
             return Err(Error::not_found("event"));
@@ -124,7 +132,8 @@ impl AvailabilityStreams {
         let shared = self.shared((ctx.tenant, event));
         let mut latest = shared.latest.subscribe();
         latest.mark_changed();
-        Ok(AvailabilityStream { shared, latest, sent: None })
+        let shown = (!ctx.is_authenticated()).then_some(shown);
+        Ok(AvailabilityStream { shared, latest, sent: None, shown })
     }
 
     fn shared(&self, key: Key) -> Arc<Shared> {
@@ -206,6 +215,7 @@ impl AvailabilityStreams {
                 name: ticket_type.attributes.name.clone(),
                 quantity: remaining.quantity,
                 available: remaining.available,
+                hidden: ticket_type.attributes.hidden,
             }
         };
         Ok(EventAvailability {
@@ -294,14 +304,63 @@ impl AvailabilityStream {
             let until = availability.seat_changes;
             let sent = self.sent.replace(until).unwrap_or(until);
             let (seats, seats_missed) = self.shared.log().since(sent, until);
-            return Some(AvailabilityUpdate { availability, seats, seats_missed });
+            let mut update = AvailabilityUpdate { availability, seats, seats_missed };
+            if let Some(shown) = &self.shown {
+                update.hide_all_but(shown);
+            }
+            return Some(update);
         }
+    }
+}
+
+impl AvailabilityUpdate {
+    /// Leaves out hidden ticket types that are not shown, and the seats of ticket types that are left out.
+    fn hide_all_but(&mut self, shown: &BTreeSet<TicketTypeId>) {
+        let is_visible = |of_type: &TypeAvailability| !of_type.hidden || shown.contains(&of_type.ticket_type);
+        if !self.availability.types.iter().all(is_visible) {
+            Arc::make_mut(&mut self.availability).types.retain(is_visible);
+        }
+        let types = &self.availability.types;
+        self.seats.retain(|seat| types.iter().any(|of_type| of_type.ticket_type == seat.ticket_type));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hidden_types_and_their_seats_are_left_out_unless_they_are_shown() {
+        let [public, hidden] = [(); 2].map(|()| TicketTypeId::generate());
+        let of_type = |ticket_type, hidden| TypeAvailability {
+            ticket_type,
+            name: "Seat".into(),
+            quantity: None,
+            available: None,
+            hidden,
+        };
+        let seat = |ticket_type| SeatChange { ticket_type, label: "A1".into(), free: true };
+        let update = AvailabilityUpdate {
+            availability: Arc::new(EventAvailability {
+                status: EventStatus::Active,
+                at: Timestamp::default(),
+                types: vec![of_type(public, false), of_type(hidden, true)],
+                seat_changes: 2,
+            }),
+            seats: vec![seat(hidden), seat(public)],
+            seats_missed: false,
+        };
+        let visible = |shown: &[TicketTypeId]| {
+            let mut update = update.clone();
+            update.hide_all_but(&shown.iter().copied().collect());
+            let types: Vec<_> = update.availability.types.iter().map(|of_type| of_type.ticket_type).collect();
+            let seats: Vec<_> = update.seats.iter().map(|seat| seat.ticket_type).collect();
+            (types, seats)
+        };
+        assert_eq!(visible(&[]), (vec![public], vec![public]));
+        assert_eq!(visible(&[hidden]), (vec![public, hidden], vec![hidden, public]));
+        assert_eq!(update.availability.types.len(), 2, "other streams share it");
+    }
 
     #[test]
     fn each_changed_seat_is_sent_once_and_missed_changes_are_reported() {

@@ -98,12 +98,21 @@ impl Supplies {
         self.commands.run(ctx, Operation::SeatDelete, &(id, &labels, &ctx.if_version), decide).await
     }
 
-    /// Returns a page of a ticket type's seats, sorted by row and number.
-    pub async fn seats(&self, ctx: &Ctx, id: TicketTypeId, page: &PageRequest) -> Result<Page<Seat>> {
+    /// Returns a page of a ticket type's seats, sorted by row and number. Hidden ticket types are not found without a key,
+    /// unless the access code shows them.
+    pub async fn seats(
+        &self,
+        ctx: &Ctx,
+        id: TicketTypeId,
+        access_code: &str,
+        page: &PageRequest,
+    ) -> Result<Page<Seat>> {
         ctx.allow(Operation::SeatList)?;
+        let shown = self.access_codes.shown(ctx, access_code).await?;
         let ticket_type = self.ticket_type(ctx, id).await?;
         let event = self.store.event(ctx.tenant, ticket_type.event).await?;
-        if !event.is_some_and(|event| event.is_public() || ctx.is_authenticated()) {
+        let is_public = event.is_some_and(|event| event.is_public() || ctx.is_authenticated());
+        if !is_public || !ticket_type.is_visible(ctx, &shown) {
             return Err(Error::not_found("ticket-type"));
         }
         self.store.seats(ctx.tenant, id, page).await

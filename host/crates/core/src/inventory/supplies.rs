@@ -10,19 +10,21 @@ use crate::error::{Error, Result};
 use crate::id::{EventId, PoolId, TicketTypeId};
 use crate::inventory::Pool;
 use crate::ports::Store;
+use crate::pricing::AccessCodes;
 
 /// Creates, reads, changes and deletes pools, locks and seats.
 #[derive(Clone)]
 pub struct Supplies {
     pub(super) store: Arc<dyn Store>,
     pub(super) commands: Commands,
+    pub(super) access_codes: AccessCodes,
 }
 
 impl Supplies {
     /// Creates the service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
-        Self { store, commands }
+    pub fn new(store: Arc<dyn Store>, commands: Commands, access_codes: AccessCodes) -> Self {
+        Self { store, commands, access_codes }
     }
 
     pub(super) async fn check_event(&self, ctx: &Ctx, id: EventId) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Reads of venues, series, events, ticket types and pools.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -37,13 +37,13 @@ pub trait CatalogStore: Send + Sync {
     async fn ticket_type(&self, tenant: TenantId, id: TicketTypeId) -> Result<Option<TicketType>>;
     /// Returns an event's ticket types, oldest first.
     async fn ticket_types(&self, tenant: TenantId, event: EventId) -> Result<Vec<TicketType>>;
-    /// Returns a page of the ticket types of an event, or of all events, sorted by event and id; without those of drafts if
-    /// `public`.
+    /// Returns a page of the ticket types of an event, or of all events, sorted by event and id. For the public, those of
+    /// drafts are left out, and hidden ones except for these.
     async fn ticket_type_page(
         &self,
         tenant: TenantId,
         event: Option<EventId>,
-        public: bool,
+        public: Option<&BTreeSet<TicketTypeId>>,
         page: &PageRequest,
     ) -> Result<Page<TicketType>>;
     /// Returns a pool of an event.

@@ -1,5 +1,6 @@
 //! Prices: rules, quotes, and their arithmetic.
 
+mod access_codes;
 pub mod calculation;
 pub mod conditions;
 pub mod displayed;
@@ -12,6 +13,7 @@ pub mod rule;
 mod rules;
 mod spread;
 
+pub use access_codes::AccessCodes;
 pub use calculation::Calculation;
 pub use conditions::Circumstances;
 pub use displayed::{DisplayedPrice, DisplayedPrices};

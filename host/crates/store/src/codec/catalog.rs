@@ -207,6 +207,8 @@ pub(crate) struct StoredTicketType {
     metadata: BTreeMap<String, String>,
     quantity: Option<u64>,
     pools: Vec<String>,
+    #[serde(default)]
+    hidden: bool,
     seated: bool,
     #[serde(flatten)]
     stamp: Stamp,
@@ -227,6 +229,7 @@ pub(crate) fn stored_ticket_type(ticket_type: &TicketType) -> StoredTicketType {
         metadata: text.metadata,
         quantity: text.quantity,
         pools: text.pools.iter().map(ToString::to_string).collect(),
+        hidden: text.hidden,
         seated: ticket_type.seated,
         stamp: stamp(ticket_type.created_at, ticket_type.updated_at, ticket_type.version),
     }
@@ -250,6 +253,7 @@ pub(crate) fn ticket_type(stored: StoredTicketType) -> Result<TicketType> {
             metadata: stored.metadata,
             quantity: stored.quantity,
             pools: stored.pools.iter().map(|id| PoolId::parse("pools", id)).collect::<Result<_>>()?,
+            hidden: stored.hidden,
         },
         seated: stored.seated,
         created_at: moment(stored.stamp.created_at)?,

@@ -118,6 +118,7 @@ impl BoxOffice {
                 metadata: BTreeMap::new(),
                 quantity,
                 pools: pools.to_vec(),
+                hidden: false,
             },
             seated,
             created_at: now,

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tessera_core::filter::Spec;
 use tessera_core::page::{Keyset, MAX_BYTES, SortKey};
 use tessera_core::tenancy::{key, tenant};
 use tessera_core::tracker::{issue, project, user};
 
+use crate::box_office::BoxOffice;
 use crate::world::{World, all, page};
 
 on_every_store! {
@@ -17,6 +19,7 @@ on_every_store! {
     text_is_sorted_bytewise,
     page_token_of_another_list_is_refused,
     pages_end_at_their_bytes,
+    hidden_ticket_types_are_left_out_of_public_pages,
 }
 
 /// Long rows end a page early, and its token leads to the others. One row that exceeds the limit alone is a page.
@@ -194,4 +197,33 @@ async fn page_token_of_another_list_is_refused(world: World) {
         let error = world.store.issues(tenant, &request).await.unwrap_err();
         assert_eq!(error.faults()[0].field, "page_token");
     }
+}
+
+async fn hidden_ticket_types_are_left_out_of_public_pages(world: World) {
+    let office = BoxOffice::open(world, None, |_| ()).await;
+    let (store, tenant) = (&office.world.store, office.tenant);
+    let mut types = Vec::new();
+    for is_hidden in [false, true, true, false] {
+        let id = office.ticket_type(None, &[]).await;
+        let mut ticket_type = store.ticket_type(tenant, id).await.unwrap().unwrap();
+        assert!(!ticket_type.attributes.hidden);
+        ticket_type.attributes.hidden = is_hidden;
+        ticket_type.version += 1;
+        office.world.store(office.world.change(tenant).update(ticket_type.clone())).await;
+        assert_eq!(store.ticket_type(tenant, id).await.unwrap(), Some(ticket_type));
+        types.push(id);
+    }
+    let [open, hidden, shown, last] = types[..] else { panic!("{types:?}") };
+    let list = async |public: Option<BTreeSet<_>>, size| {
+        let request = page(&Spec { fields: &[], orders: &["created"] }, size, "created");
+        let event = Some(office.event.id);
+        let page = store.ticket_type_page(tenant, event, public.as_ref(), &request).await.unwrap();
+        let found: Vec<_> = page.items.iter().map(|ticket_type| ticket_type.id).collect();
+        (found, page.next.is_some())
+    };
+    assert_eq!(list(None, 9).await, (types.clone(), false));
+    assert_eq!(list(Some(BTreeSet::new()), 9).await, (vec![open, last], false));
+    assert_eq!(list(Some(BTreeSet::new()), 2).await, (vec![open, last], false));
+    assert_eq!(list(Some(BTreeSet::from([shown])), 2).await, (vec![open, shown], true));
+    assert_eq!(list(Some(BTreeSet::from([shown, hidden])), 9).await, (types, false));
 }

@@ -387,6 +387,11 @@ fn prices(id: &str) -> Vec<Further> {
     match id {
         "ticket_type.create" => vec![
             call("every field", &event, full),
+            call(
+                "hidden",
+                &event,
+                json!({"name": "Guests", "price": {"amount": 1, "currency": "EUR"}, "hidden": true}),
+            ),
             call("least", &event, least),
             call("bounds turned", &event, turned),
             call(

@@ -1,6 +1,6 @@
 //! Ticket types. Their quantities are those of pools with their ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Row as _;
 use sqlx::types::Json;
@@ -34,6 +34,7 @@ static TICKET_TYPES: Table = Table::new(
         "status",
         "metadata",
         "pools",
+        "hidden",
         "seated",
         "updated_at",
         "version",
@@ -81,6 +82,7 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, ticket_type: &'q TicketType) -> 
         .bind(attributes.status.name())
         .bind(Json(&attributes.metadata))
         .bind(Json(attributes.pools.iter().map(|pool| pool.0).collect::<Vec<_>>()))
+        .bind(attributes.hidden)
         .bind(ticket_type.seated)
         .bind(Ts(ticket_type.updated_at))
         .bind(signed(ticket_type.version))
@@ -116,11 +118,12 @@ pub(in super::super) async fn list(
     read_all(conn, query, read).await
 }
 
-/// Lists those of an event, or of all events that are not deleted; without those of drafts if `public`.
+/// Lists those of an event, or of all events that are not deleted. For the public, those of drafts are left out, and hidden
+/// ones except for these.
 pub(in super::super) async fn page(
     conn: &mut Conn,
     tenant: TenantId,
-    (event, public): (Option<EventId>, bool),
+    (event, public): (Option<EventId>, Option<&BTreeSet<TicketTypeId>>),
     page: &PageRequest,
 ) -> Result<Page<TicketType>> {
     let mut query = TICKET_TYPES.of(tenant);
@@ -131,7 +134,19 @@ pub(in super::super) async fn page(
         " AND EXISTS (SELECT 1 FROM events e WHERE e.tenant_id = ticket_types.tenant_id \
          AND e.id = ticket_types.event_id AND e.deleted_at IS NULL",
     );
-    query.push(if public { " AND e.status <> 'draft')" } else { ")" });
+    query.push(if public.is_some() { " AND e.status <> 'draft')" } else { ")" });
+    if let Some(shown) = public {
+        query.push(" AND (hidden = ").push_bind(false);
+        if !shown.is_empty() {
+            query.push(" OR id IN (");
+            let mut ids = query.separated(", ");
+            for id in shown {
+                ids.push_bind(id.0);
+            }
+            query.push(")");
+        }
+        query.push(")");
+    }
     let keyset = |ticket_type: &TicketType| text(ticket_type.event.to_string(), &ticket_type.id);
     Sort::by("event_id", SortType::Uuids, keyset).page(conn, query, page, read).await
 }
@@ -168,6 +183,7 @@ fn read(row: &Row) -> Result<TicketType> {
             metadata,
             quantity: quantity.map(unsigned).transpose()?,
             pools: pools.into_iter().map(PoolId).collect(),
+            hidden: row.try_get("hidden").map_err(db_error)?,
         },
         seated: row.try_get("seated").map_err(db_error)?,
         created_at,

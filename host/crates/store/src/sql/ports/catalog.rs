@@ -1,6 +1,6 @@
 //! Venues, series, events, ticket types and pools.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use tessera_core::Result;
@@ -65,7 +65,7 @@ impl CatalogStore for DbStore {
         &self,
         tenant: TenantId,
         event: Option<EventId>,
-        public: bool,
+        public: Option<&BTreeSet<TicketTypeId>>,
         page: &PageRequest,
     ) -> Result<Page<TicketType>> {
         read!(self.read(tenant).await?, ticket_type::page, tenant, (event, public), page)
