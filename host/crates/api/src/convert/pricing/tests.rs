@@ -76,6 +76,7 @@ fn sample_quote(currency: &str) -> Quote {
         ],
         codes: Vec::new(),
         refused_codes: Vec::new(),
+        claims: Vec::new(),
         calls: vec![failed],
         basket: None,
         created_by: "key:k".into(),
