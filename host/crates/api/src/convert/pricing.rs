@@ -42,6 +42,7 @@ fn read_basket(request: pb::CalculatePriceRequest) -> Result<PriceRequest> {
     let pb::CalculatePriceRequest { zone_id, quantity, pricing_category, user_id, buyer_id, .. } = request;
     let single =
         pb::RequestedLine { ticket_type_id: zone_id, quantity, seat_numbers: Vec::new(), pricing_category };
+    let by_zone = request.lines.is_empty();
     let lines = one_or_several("zone_id", single, request.lines)?;
     let event = EventId::parse("event_id", &request.event_id)?;
     let buyer = buyer(user_id, buyer_id)?;
@@ -49,7 +50,7 @@ fn read_basket(request: pb::CalculatePriceRequest) -> Result<PriceRequest> {
     if !request.discount_code.is_empty() && !codes.contains(&request.discount_code) {
         codes.push(request.discount_code);
     }
-    Ok(PriceRequest { event, lines: read_lines(lines)?, codes, buyer, channel: request.channel })
+    Ok(PriceRequest { event, lines: read_lines(lines)?, by_zone, codes, buyer, channel: request.channel })
 }
 
 /// Reads the buyer from either of its two fields.
