@@ -11,7 +11,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 /// All protos.
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     "common/v1/common.proto",
     "facts/v1/facts.proto",
     "issues/v1/issues.proto",

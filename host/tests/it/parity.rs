@@ -244,7 +244,11 @@ fn outcomes(
 ) -> (Value, Value) {
     let (ours, theirs) = (Shape::new(ours), Shape::new(theirs));
     let grpc = match message {
-        Ok(message) if row.document => rpc::json(&message, false)["content_type"].clone(),
+        Ok(message) if row.document => match rpc::json(&message, false)["content_type"].clone() {
+            // The file of a list, which has its entries.
+            Value::Null => json!("text/csv; charset=utf-8"),
+            content_type => content_type,
+        },
         Ok(message) => plain(&theirs.of(&rpc::json(&message, false))),
         Err(status) => {
             let is_matching = matches(answer.status.as_u16(), status.code());

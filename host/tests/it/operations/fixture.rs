@@ -47,7 +47,7 @@ impl Fixture {
     /// Creates all objects that the rows of the table name.
     pub async fn complete(rest: &Rest) -> Self {
         let mut fixture = Self::new();
-        fixture.prepare(rest, "{name} {component} {rule_id}").await;
+        fixture.prepare(rest, "{name} {component} {rule_id} {promotion_id}").await;
         fixture
     }
 

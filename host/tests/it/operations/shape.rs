@@ -64,8 +64,8 @@ impl Shape {
 
     fn field(&self, name: &str, value: &Value) -> Value {
         match (self.masked.iter().find(|(known, _)| *known == name), value) {
-            // Codes of errors are values.
-            (Some(("code", _)), Value::String(text)) if text.len() < 60 => value.clone(),
+            // Codes of errors and of promotions are values.
+            (Some(("code", _)), Value::String(text)) if text.len() < 60 => json!(self.text(text)),
             (Some(_), Value::Null) => Value::Null,
             (Some(_), Value::String(text)) if text.is_empty() => value.clone(),
             (Some(_), Value::Object(_) | Value::Array(_)) | (None, _) => self.of(value),

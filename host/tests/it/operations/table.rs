@@ -10,6 +10,7 @@ mod inventory;
 mod lists;
 mod plugins;
 mod pricing;
+mod promotions;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -53,6 +54,8 @@ impl Row {
             "event.replace" => "event.update",
             "ticket_type.replace" => "ticket_type.update",
             "pricing_rule.replace" => "pricing_rule.update",
+            "promotion.replace" => "promotion.update",
+            "promotion_code.export" => "promotion_code.list",
             "ticket_type.of_event" => "ticket_type.list",
             "ticket_type.by_id" => "ticket_type.get",
             id => id.strip_prefix("v2.").unwrap_or(id),
@@ -96,7 +99,8 @@ fn row(
         rpc,
         ask,
         bad: None,
-        further: [further::further(id), fields::further(id), pricing::further(id)].concat(),
+        further: [further::further(id), fields::further(id), pricing::further(id), promotions::further(id)]
+            .concat(),
         stream: false,
         document: false,
     }
@@ -156,6 +160,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
         ("admission", admission::rows()),
         ("booking", booking::rows()),
         ("pricing", pricing::rows()),
+        ("promotions", promotions::rows()),
     ]
 }
 

@@ -40,6 +40,7 @@ fn services() -> BTreeSet<String> {
         ticket::check_in_service_server::SERVICE_NAME,
         ticket::inventory_service_server::SERVICE_NAME,
         ticket::pricing_service_server::SERVICE_NAME,
+        ticket::promotion_service_server::SERVICE_NAME,
         ticket::ticket_service_server::SERVICE_NAME,
         user::v1::user_service_server::SERVICE_NAME,
         user::v2::user_service_server::SERVICE_NAME,

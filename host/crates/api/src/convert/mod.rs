@@ -17,6 +17,7 @@ pub(crate) mod mask;
 pub(crate) mod names;
 pub(crate) mod pricing;
 pub(crate) mod project;
+pub(crate) mod promotion;
 pub(crate) mod release;
 pub(crate) mod reservation;
 pub(crate) mod scheme;

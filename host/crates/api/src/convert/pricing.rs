@@ -42,17 +42,23 @@ fn read_basket(request: pb::CalculatePriceRequest) -> Result<PriceRequest> {
     let pb::CalculatePriceRequest { zone_id, quantity, pricing_category, user_id, buyer_id, .. } = request;
     let single =
         pb::RequestedLine { ticket_type_id: zone_id, quantity, seat_numbers: Vec::new(), pricing_category };
+    let by_zone = request.lines.is_empty();
     let lines = one_or_several("zone_id", single, request.lines)?;
     let event = EventId::parse("event_id", &request.event_id)?;
-    if !user_id.is_empty() && !buyer_id.is_empty() && user_id != buyer_id {
-        return Err(Error::invalid("user_id", "differs from buyer_id; both are the buyer, give one of them"));
-    }
+    let buyer = buyer(user_id, buyer_id)?;
     let mut codes = request.codes;
     if !request.discount_code.is_empty() && !codes.contains(&request.discount_code) {
         codes.push(request.discount_code);
     }
-    let buyer = non_empty(buyer_id).unwrap_or(user_id);
-    Ok(PriceRequest { event, lines: read_lines(lines)?, codes, buyer, channel: request.channel })
+    Ok(PriceRequest { event, lines: read_lines(lines)?, by_zone, codes, buyer, channel: request.channel })
+}
+
+/// Reads the buyer from either of its two fields.
+pub(crate) fn buyer(user_id: String, buyer_id: String) -> Result<String> {
+    if !user_id.is_empty() && !buyer_id.is_empty() && user_id != buyer_id {
+        return Err(Error::invalid("user_id", "differs from buyer_id; both are the buyer, give one of them"));
+    }
+    Ok(non_empty(buyer_id).unwrap_or(user_id))
 }
 
 /// Encodes the price of a basket. Only a stored quote has an id that clients can use.
@@ -254,7 +260,7 @@ macro_rules! attributes {
             value: $value,
             included: $request.included,
             event: event(&$request.event_id, &mut $faults),
-            ticket_types: ticket_types(&$request.ticket_type_ids, &mut $faults),
+            ticket_types: ticket_types("ticket_type_ids", &$request.ticket_type_ids, &mut $faults),
             categories: $request.categories.into_iter().collect(),
             valid_from: timestamp("valid_from", $request.valid_from, &mut $faults),
             valid_until: timestamp("valid_until", $request.valid_until, &mut $faults),
@@ -345,7 +351,12 @@ fn value(
 }
 
 /// Reads the name of one of several values.
-fn named<T: Copy>(field: &str, text: &str, all: &[T], name: impl Fn(T) -> &'static str) -> Result<T> {
+pub(crate) fn named<T: Copy>(
+    field: &str,
+    text: &str,
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> Result<T> {
     let found = all.iter().copied().find(|value| name(*value) == text);
     found.ok_or_else(|| {
         let names: Vec<_> = all.iter().map(|value| name(*value)).collect();
@@ -365,12 +376,14 @@ fn clock(text: &str, faults: &mut Faults) -> Clock {
     faults.take(named("clock", text, &Clock::ALL, Clock::name)).unwrap_or_default()
 }
 
-fn event(id: &str, faults: &mut Faults) -> Option<EventId> {
+/// Reads an event; `None` if the id is empty.
+pub(crate) fn event(id: &str, faults: &mut Faults) -> Option<EventId> {
     if id.is_empty() { None } else { faults.take(EventId::parse("event_id", id)) }
 }
 
-fn ticket_types(ids: &[String], faults: &mut Faults) -> BTreeSet<TicketTypeId> {
-    let read = |(index, id): (usize, &String)| TicketTypeId::parse(&format!("ticket_type_ids[{index}]"), id);
+/// Reads the ids of ticket types.
+pub(crate) fn ticket_types(field: &str, ids: &[String], faults: &mut Faults) -> BTreeSet<TicketTypeId> {
+    let read = |(index, id): (usize, &String)| TicketTypeId::parse(&format!("{field}[{index}]"), id);
     ids.iter().enumerate().filter_map(|entry| faults.take(read(entry))).collect()
 }
 

@@ -121,6 +121,7 @@ pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
         expires_at: time(reservation.expires_at),
         etag: etag(reservation.version),
         quote_id: text(reservation.quote),
+        codes: reservation.codes.iter().map(|code_use| code_use.code.clone()).collect(),
     }
 }
 

@@ -30,6 +30,9 @@ use tessera_proto::ticket::v1::inventory_service_server::{
     InventoryServiceServer, SERVICE_NAME as INVENTORY,
 };
 use tessera_proto::ticket::v1::pricing_service_server::{PricingServiceServer, SERVICE_NAME as PRICING};
+use tessera_proto::ticket::v1::promotion_service_server::{
+    PromotionServiceServer, SERVICE_NAME as PROMOTIONS,
+};
 use tessera_proto::ticket::v1::ticket_service_server::{SERVICE_NAME as TICKETS, TicketServiceServer};
 use tessera_proto::user::v1::user_service_server::{SERVICE_NAME as USERS, UserServiceServer};
 use tessera_proto::user::v2::user_service_server as users_v2;
@@ -57,6 +60,7 @@ pub const SERVICES: &[&str] = &[
     PLUGINS,
     PRICING,
     PROJECTS,
+    PROMOTIONS,
     KEYS,
     TENANTS,
     TICKETS,
@@ -103,6 +107,7 @@ pub fn router(api: Arc<ApiState>, receive: usize, send: usize) -> Router {
         PluginServiceServer<Grpc>: upload,
         PricingServiceServer<Grpc>: receive,
         ProjectServiceServer<Grpc>: receive,
+        PromotionServiceServer<Grpc>: receive,
         KeyServiceServer<Grpc>: receive,
         TenantServiceServer<Grpc>: receive,
         TicketServiceServer<Grpc>: receive,

@@ -15,8 +15,8 @@ use crate::grpc::response_stream::ResponseStream;
 use crate::grpc::streams;
 use crate::operations::{
     booking, check_in, command, comment, event, fact, hold_rules, installation, inventory, issue, key, label,
-    link, pricing, project, release, reservation, scheme, series, tenant, ticket, ticket_type, timer,
-    transition, user_v1, user_v2, venue, watcher,
+    link, pricing, project, promotion, release, reservation, scheme, series, tenant, ticket, ticket_type,
+    timer, transition, user_v1, user_v2, venue, watcher,
 };
 use crate::state::AuthMode;
 
@@ -202,6 +202,21 @@ service!(tickets::pricing_service_server: PricingService, PricingServiceServer {
     test_pricing_rule(tickets::TestPricingRuleRequest) -> tickets::TestPricingRuleResponse = pricing::test_rule;
 } public {
     calculate_price(tickets::CalculatePriceRequest) -> tickets::CalculatePriceResponse = pricing::calculate;
+    apply_discount(tickets::ApplyDiscountRequest) -> tickets::ApplyDiscountResponse = pricing::apply_discount;
+});
+
+service!(tickets::promotion_service_server: PromotionService, PromotionServiceServer {
+    create_promotion(tickets::CreatePromotionRequest) -> tickets::CreatePromotionResponse = promotion::create;
+    get_promotion(tickets::GetPromotionRequest) -> tickets::GetPromotionResponse = promotion::get;
+    list_promotions(tickets::ListPromotionsRequest) -> tickets::ListPromotionsResponse = promotion::list;
+    update_promotion(tickets::UpdatePromotionRequest) -> tickets::UpdatePromotionResponse = promotion::update;
+    delete_promotion(tickets::DeletePromotionRequest) -> tickets::DeletePromotionResponse = promotion::delete;
+    create_promotion_codes(tickets::CreatePromotionCodesRequest) -> tickets::CreatePromotionCodesResponse
+        = promotion::create_codes;
+    list_promotion_codes(tickets::ListPromotionCodesRequest) -> tickets::ListPromotionCodesResponse
+        = promotion::list_codes;
+    delete_promotion_code(tickets::DeletePromotionCodeRequest) -> tickets::DeletePromotionCodeResponse
+        = promotion::delete_code;
 });
 
 service!(tickets::check_in_service_server: CheckInService, CheckInServiceServer {

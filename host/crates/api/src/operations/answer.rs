@@ -5,7 +5,7 @@ use tessera_proto::plugin::v1::{Installation, Release};
 use tessera_proto::project::v1::{Project, Scheme};
 use tessera_proto::tenancy::v1::{Key, Tenant};
 use tessera_proto::ticket::v1::{
-    Booking, CheckInRecord, Event, HoldRules, Lock, Pool, PricingRule, Quote, Reservation, Series,
+    Booking, CheckInRecord, Event, HoldRules, Lock, Pool, PricingRule, Promotion, Quote, Reservation, Series,
     SigningKey, Ticket, TicketType, Venue,
 };
 use tessera_proto::user::{v1, v2};
@@ -76,6 +76,7 @@ resources! {
     Pool: id, etag;
     PricingRule: id, etag;
     Project: project_id, etag;
+    Promotion: id, etag;
     Quote: id, ;
     Release: digest, ;
     Reservation: id, etag;

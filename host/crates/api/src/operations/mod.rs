@@ -19,6 +19,7 @@ pub(crate) mod label;
 pub(crate) mod link;
 pub(crate) mod pricing;
 pub(crate) mod project;
+pub(crate) mod promotion;
 pub(crate) mod release;
 pub(crate) mod reservation;
 pub(crate) mod scheme;

@@ -10,6 +10,7 @@ use tessera_proto::ticket::v1 as pb;
 use crate::convert::pricing::{
     basket, by_single_fields, change, create as command, price, quote as encode_quote, rule as encode,
 };
+use crate::convert::promotion::{applied_discount, apply_discount as read_discount};
 use crate::operations::{Answer, Api, at_version, listing};
 
 fn rule_id(text: &str) -> Result<RuleId> {
@@ -27,6 +28,17 @@ pub(crate) async fn calculate(
     let is_single = request.lines.is_empty();
     let quote = api.app.quotes.calculate(&ctx, &basket(request)?).await;
     Ok(Answer::new(price(&by_single_fields(is_single, quote)?, false)))
+}
+
+pub(crate) async fn apply_discount(
+    api: Api,
+    ctx: Ctx,
+    request: pb::ApplyDiscountRequest,
+) -> Result<Answer<pb::ApplyDiscountResponse>> {
+    let command = read_discount(request)?;
+    let original = command.original.clone();
+    let applied = api.app.quotes.apply_discount(&ctx, command).await?;
+    Ok(Answer::new(applied_discount(&original, applied)))
 }
 
 /// Stores the quote, whatever `keep` is.

@@ -11,6 +11,7 @@ mod health;
 mod middleware;
 mod node;
 mod openapi;
+mod promotion_codes;
 mod release_upload;
 mod route;
 mod routes;

@@ -99,7 +99,7 @@ pub(super) fn further(id: &str) -> Vec<Further> {
 /// A basket with a category, a refused code, and a plugin that fails.
 fn several_lines() -> Value {
     json!({
-        "event_id": "{priced_event_id}", "buyer_id": "ann", "channel": "web", "codes": ["FRIENDS", "UNKNOWN"],
+        "event_id": "{priced_event_id}", "buyer_id": "{slug}", "channel": "web", "codes": ["FRIENDS", "UNKNOWN"],
         "lines": [
             {"ticket_type_id": "{priced_type_id}", "quantity": 2, "pricing_category": "child"},
             {"ticket_type_id": "{second_type_id}", "quantity": 1},

@@ -76,6 +76,7 @@ fn sample_quote(currency: &str) -> Quote {
         ],
         codes: Vec::new(),
         refused_codes: Vec::new(),
+        claims: Vec::new(),
         calls: vec![failed],
         basket: None,
         created_by: "key:k".into(),
@@ -95,6 +96,7 @@ fn single_line_and_discount_code_make_a_basket() {
     };
     let read = basket(request.clone()).unwrap();
     assert_eq!((read.lines.len(), read.lines[0].quantity, read.lines[0].category.as_str()), (1, 2, "child"));
+    assert!(read.by_zone);
     assert_eq!((read.codes.join(" "), read.buyer.as_str()), ("GROUP EARLY".to_owned(), "ann"));
     let same = pb::CalculatePriceRequest { buyer_id: "ann".into(), codes: vec!["EARLY".into()], ..request };
     let read = basket(same.clone()).unwrap();

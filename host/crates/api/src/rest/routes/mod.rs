@@ -9,6 +9,7 @@ mod catalog;
 mod inventory;
 mod plugins;
 mod pricing;
+mod promotions;
 mod tenancy;
 mod tracker;
 
@@ -24,6 +25,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<RouteEntry>)> {
     groups.extend(catalog::routes());
     groups.extend(inventory::routes());
     groups.push(("prices", pricing::routes()));
+    groups.push(("promotions", promotions::routes()));
     groups.extend(admission::routes());
     groups.push(("streams", streams::routes()));
     groups

@@ -7,6 +7,9 @@ pub(super) fn routes() -> Vec<RouteEntry> {
     let rule = "/v1/pricing-rules/{rule_id}";
     vec![
         post("/v1/prices:calculate", "price.calculate", pricing::calculate).public().also_below(EVENTS),
+        post("/v1/prices:apply-discount", "discount.apply", pricing::apply_discount)
+            .public()
+            .also_below(EVENTS),
         post("/v1/quotes", "quote.create", pricing::create_quote)
             .created("/v1/quotes/{id}")
             .summary("Computes what a basket costs, and stores the quote. It can be reserved at its prices."),
