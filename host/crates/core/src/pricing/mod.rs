@@ -4,8 +4,10 @@ pub mod calculation;
 pub mod conditions;
 pub mod displayed;
 pub mod line;
+mod new_codes;
 pub mod percent;
 pub mod promotion;
+mod promotions;
 pub mod quote;
 pub mod quotes;
 pub mod rule;
@@ -15,8 +17,12 @@ mod spread;
 pub use calculation::Calculation;
 pub use conditions::Circumstances;
 pub use displayed::{DisplayedPrice, DisplayedPrices};
+pub use new_codes::NewCodes;
 pub use percent::Percent;
-pub use promotion::{CodeClaim, CodeUse, KeptUnits, Promotion, PromotionCode};
+pub use promotion::{
+    ChangePromotion, CodeClaim, CodeUse, KeptUnits, Promotion, PromotionCode, WritePromotion,
+};
+pub use promotions::Promotions;
 pub use quote::{PricingCall, Quote, QuoteAdjustment, QuoteLine, RefusedCode, Source};
 pub use quotes::{PriceRequest, PricingSettings, Quotes};
 pub use rule::{ChangeRule, PricingRule, RuleValue, WriteRule};
