@@ -145,7 +145,8 @@ mod tests {
     fn named_codes_are_stored_in_upper_case_and_named_once() {
         let codes = named(&["summer-26", " Early "]);
         assert_eq!(codes.number(), 2);
-        assert_eq!(codes.check().unwrap(), ["EARLY".to_owned(), "SUMMER-26".to_owned()].into());
+        let expected = BTreeSet::from(["EARLY".to_owned(), "SUMMER-26".to_owned()]);
+        assert_eq!(codes.check().unwrap(), expected);
         assert_eq!(faulty_fields(&named(&["a", "b c", "A", ""])), ["codes[1]", "codes[2]", "codes[3]"]);
     }
 
