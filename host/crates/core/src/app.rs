@@ -17,7 +17,7 @@ use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::plugin::{ComponentLimits, Hooks, Installations, Invoker, Preloader, Releases, Timers};
 use crate::ports::{Cache, Plugins, Store};
-use crate::pricing::{AccessCodes, PricingRules, PricingSettings, Quotes};
+use crate::pricing::{AccessCodes, PricingRules, PricingSettings, Promotions, Quotes};
 use crate::secret::{Sealer, SecretKey};
 use crate::tenancy::key::KeyHasher;
 use crate::tenancy::{Authenticator, Keys, Tenants};
@@ -82,6 +82,8 @@ pub struct App {
     pub supplies: Supplies,
     /// Pricing rules.
     pub pricing_rules: PricingRules,
+    /// Promotions and their codes.
+    pub promotions: Promotions,
     /// Quotes.
     pub quotes: Quotes,
     /// Reservations.
@@ -168,6 +170,7 @@ impl App {
             queue_worker: QueueWorker::new(Arc::clone(&store), commands.clone(), reservations.clone()),
             queue_changed,
             pricing_rules: PricingRules::new(Arc::clone(&store), commands.clone()),
+            promotions: Promotions::new(Arc::clone(&store), commands.clone()),
             quotes,
             reservations,
             hold_rules: HoldRulesService::new(Arc::clone(&store), commands.clone()),

@@ -31,7 +31,7 @@ const SALE_LEASE: Duration = Duration::from_millis(1_200);
 /// How many events a host works on at once, and how many of one tenant.
 const EVENTS_AT_ONCE: (usize, usize) = (64, 4);
 
-/// How many purges, ends of locks and ends of events are in progress at once, and how many of one tenant.
+/// How many items of each kind of maintenance are in progress at once, and how many of one tenant.
 const MAINTENANCE_AT_ONCE: (usize, usize) = (8, 1);
 
 /// How many rows of deleted events are purged in one round.
@@ -134,12 +134,13 @@ impl App {
         schedule.run(&self.store, (&stop, Some(&*self.queue_changed)), round).await;
     }
 
-    /// Runs maintenance until cancelled, on one host at a time: purges, deletes expired records and facts, and ends locks
-    /// and events.
+    /// Runs maintenance until cancelled, on one host at a time: purges, deletes expired records and facts, ends locks and
+    /// events, and frees the units that codes of ended promotions keep.
     pub async fn run_maintenance(&self, host: &str, stop: CancellationToken) {
         tokio::join!(
             self.purge(host, &stop),
             self.end_locks(host, &stop),
+            self.free_kept_units(host, &stop),
             self.end_events(host, &stop),
             self.delete_expired(host, &stop),
         );
@@ -161,6 +162,15 @@ impl App {
             async move { supplies.end_locks(tenant, &limiter).await }
         };
         maintenance(DueWork::Locks, "locks", host).run(&self.store, (stop, None), round).await;
+    }
+
+    async fn free_kept_units(&self, host: &str, stop: &CancellationToken) {
+        let promotions = self.promotions.clone();
+        let round = move |tenant, limiter: Arc<_>| {
+            let promotions = promotions.clone();
+            async move { promotions.end_kept(tenant, &limiter).await }
+        };
+        maintenance(DueWork::KeptUnits, "kept-units", host).run(&self.store, (stop, None), round).await;
     }
 
     async fn end_events(&self, host: &str, stop: &CancellationToken) {

@@ -180,7 +180,8 @@ impl CachedReads {
             | ObjectKind::Queue
             | ObjectKind::Booking
             | ObjectKind::TenantHoldRules
-            | ObjectKind::Quote => {}
+            | ObjectKind::Quote
+            | ObjectKind::Promotion => {}
         }
     }
 

@@ -9,8 +9,8 @@ use crate::access::ObjectKind;
 use crate::admission::CheckIn;
 use crate::changeset::Record;
 use crate::id::{
-    CommentId, EventId, InstallationId, IssueId, PoolId, ProjectId, PromotionId, SeatId, TicketId, TicketTypeId,
-    UserId,
+    CommentId, EventId, InstallationId, IssueId, PoolId, ProjectId, PromotionId, SeatId, TicketId,
+    TicketTypeId, UserId,
 };
 use crate::inventory::Seat;
 use crate::plugin::{Digest, Scope, Timer};

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::idempotency::{Fingerprint, RequestKey, Scope};
 use crate::inventory::{Lock, Pool, Reservation, TenantHoldRules};
 use crate::plugin::{Installation, Release, Timer};
-use crate::pricing::{PricingRule, Quote};
+use crate::pricing::{PricingRule, Promotion, Quote};
 use crate::tenancy::{ApiKey, Tenant};
 use crate::time::Timestamp;
 use crate::tracker::{Comment, Issue, Link, Project, User};
@@ -168,6 +168,8 @@ answers! {
     PricingRule(PricingRule);
     /// A quote.
     Quote(Quote);
+    /// A promotion, without its codes.
+    Promotion(Promotion);
 }
 
 impl From<()> for RecordedAnswer {

@@ -50,16 +50,7 @@ impl Supplies {
             }
             faults.into_result()?;
             let pool = self.pool(ctx, event, command.pool).await?;
-            if let Some(free) = pool.free()
-                && free < command.quantity
-            {
-                let quantity = command.quantity;
-                return Err(exhausted(format!(
-                    "{quantity} units of {:?} are to be locked, and {free} are left",
-                    pool.name
-                )));
-            }
-            check_locked(&pool, command.quantity)?;
+            check_lock(&pool, "quantity", command.quantity)?;
             let lock = Lock {
                 id: LockId::generate(),
                 event,
@@ -118,8 +109,15 @@ impl Supplies {
     }
 }
 
-/// Refuses more locked units than can be counted, even in a pool without a capacity.
-fn check_locked(pool: &Pool, more: u64) -> Result<()> {
+/// Refuses to lock more units than are free, or than can be counted even in a pool without a capacity. The number comes
+/// from the client's `field`.
+pub(crate) fn check_lock(pool: &Pool, field: &str, more: u64) -> Result<()> {
+    if let Some(free) = pool.free()
+        && free < more
+    {
+        let message = format!("{more} units of {:?} are to be locked, and {free} are left", pool.name);
+        return Err(exhausted(message));
+    }
     let left = MAX_CAPACITY.saturating_sub(pool.counts.locked);
     if more <= left {
         return Ok(());
@@ -128,7 +126,7 @@ fn check_locked(pool: &Pool, more: u64) -> Result<()> {
         "is {more}; {} units of {:?} are locked already, and {left} more can be",
         pool.counts.locked, pool.name
     );
-    Err(Error::invalid("quantity", message))
+    Err(Error::invalid(field, message))
 }
 
 fn lock_ref(lock: &Lock, version: u64) -> ObjectRef {

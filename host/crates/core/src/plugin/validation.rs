@@ -64,6 +64,7 @@ fn entity(record: &Record) -> Option<(Entity, Place)> {
         | Record::Booking(_)
         | Record::TenantHoldRules(_)
         | Record::PricingRule(_)
-        | Record::Quote(_) => None,
+        | Record::Quote(_)
+        | Record::Promotion(_) => None,
     }
 }

@@ -29,6 +29,8 @@ pub enum DueWork {
     Locks,
     /// Active events whose end has passed.
     EventEnds,
+    /// Codes that still keep units although their promotion has ended or is disabled.
+    KeptUnits,
 }
 
 /// A page of tenants for which there may be work.

@@ -8,7 +8,7 @@ use crate::changeset::{Changeset, Guard};
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{EventId, RuleId};
+use crate::id::{EventId, RuleId, TenantId, TicketTypeId};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
@@ -33,7 +33,7 @@ impl PricingRules {
     pub async fn create(&self, ctx: &Ctx, command: WriteRule) -> Result<PricingRule> {
         let decide = || async {
             command.check()?;
-            self.check_references(ctx, &command).await?;
+            check_references(&*self.store, ctx.tenant, command.event, &types(&command)).await?;
             if self.store.pricing_rules(ctx.tenant).await?.len() >= MAX_RULES {
                 let message = format!("the tenant has {MAX_RULES} pricing rules, and may have no more");
                 return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
@@ -80,7 +80,7 @@ impl PricingRules {
             let (old, new) = (&before.attributes, &after.attributes);
             // A rule whose ticket type was deleted can still be disabled.
             if (new.event, &new.ticket_types) != (old.event, &old.ticket_types) {
-                self.check_references(ctx, new).await?;
+                check_references(&*self.store, ctx.tenant, new.event, &types(new)).await?;
             }
             if after == before {
                 return Ok(Decision::nothing(after));
@@ -105,32 +105,48 @@ impl PricingRules {
         self.commands.run(ctx, Operation::PricingRuleDelete, &(id, &ctx.if_version), decide).await
     }
 
-    /// Refuses a rule for an event or ticket types that do not exist.
-    async fn check_references(&self, ctx: &Ctx, rule: &WriteRule) -> Result<()> {
-        let mut known = BTreeSet::new();
-        if let Some(event) = rule.event {
-            if self.store.event(ctx.tenant, event).await?.is_none() {
-                return Err(Error::invalid("event_id", "is not an event of the tenant"));
-            }
-            if !rule.ticket_types.is_empty() {
-                let types = self.store.ticket_types(ctx.tenant, event).await?;
-                known.extend(types.into_iter().map(|ticket_type| ticket_type.id));
-            }
-        } else {
-            for id in &rule.ticket_types {
-                let ticket_type = self.store.ticket_type(ctx.tenant, *id).await?;
-                known.extend(ticket_type.map(|ticket_type| ticket_type.id));
-            }
-        }
-        let Some(id) = rule.ticket_types.difference(&known).next() else { return Ok(()) };
-        let message = format!("names {id}, which is not a ticket type of the event or the tenant");
-        Err(Error::invalid("ticket_type_ids", message))
-    }
-
     async fn found(&self, ctx: &Ctx, id: RuleId) -> Result<PricingRule> {
         let rule = self.store.pricing_rule(ctx.tenant, id).await?;
         rule.ok_or_else(|| Error::not_found("pricing-rule"))
     }
+}
+
+/// Returns the ticket types that a rule names, with the field.
+fn types(rule: &WriteRule) -> [(&'static str, &BTreeSet<TicketTypeId>); 1] {
+    [("ticket_type_ids", &rule.ticket_types)]
+}
+
+/// Refuses an event or ticket types that do not exist. If there is an event, the ticket types must be its own.
+pub(super) async fn check_references(
+    store: &dyn Store,
+    tenant: TenantId,
+    event: Option<EventId>,
+    named: &[(&'static str, &BTreeSet<TicketTypeId>)],
+) -> Result<()> {
+    let mut known = BTreeSet::new();
+    if let Some(event) = event {
+        if store.event(tenant, event).await?.is_none() {
+            return Err(Error::invalid("event_id", "is not an event of the tenant"));
+        }
+        if named.iter().any(|(_, types)| !types.is_empty()) {
+            let types = store.ticket_types(tenant, event).await?;
+            known.extend(types.into_iter().map(|ticket_type| ticket_type.id));
+        }
+    } else {
+        for (_, types) in named {
+            for id in *types {
+                let ticket_type = store.ticket_type(tenant, *id).await?;
+                known.extend(ticket_type.map(|ticket_type| ticket_type.id));
+            }
+        }
+    }
+    for (field, types) in named {
+        if let Some(id) = types.difference(&known).next() {
+            let message = format!("names {id}, which is not a ticket type of the event or the tenant");
+            return Err(Error::invalid(field, message));
+        }
+    }
+    Ok(())
 }
 
 fn object(rule: &PricingRule, version: u64) -> ObjectRef {

@@ -24,6 +24,7 @@ use super::plugin::{
 use super::pricing::{
     StoredPricingRule, StoredQuote, pricing_rule, quote, stored_pricing_rule, stored_quote,
 };
+use super::promotion::{StoredPromotion, promotion, stored_promotion};
 use super::reservation::{StoredReservation, reservation, stored_reservation};
 use super::tenancy::{StoredApiKey, StoredTenant, api_key, stored_api_key, stored_tenant, tenant};
 use super::tracker::{
@@ -62,6 +63,7 @@ pub(crate) enum StoredAnswer {
     TenantHoldRules(StoredTenantHolds),
     PricingRule(StoredPricingRule),
     Quote(StoredQuote),
+    Promotion(StoredPromotion),
 }
 
 pub(crate) fn stored_answer(answer: &RecordedAnswer) -> StoredAnswer {
@@ -97,6 +99,7 @@ pub(crate) fn stored_answer(answer: &RecordedAnswer) -> StoredAnswer {
         RecordedAnswer::TenantHoldRules(holds) => StoredAnswer::TenantHoldRules(stored_tenant_holds(holds)),
         RecordedAnswer::PricingRule(rule) => StoredAnswer::PricingRule(stored_pricing_rule(rule)),
         RecordedAnswer::Quote(quote) => StoredAnswer::Quote(stored_quote(quote)),
+        RecordedAnswer::Promotion(promotion) => StoredAnswer::Promotion(stored_promotion(promotion)),
     }
 }
 
@@ -133,5 +136,6 @@ pub(crate) fn answer(stored: StoredAnswer) -> Result<RecordedAnswer> {
         StoredAnswer::TenantHoldRules(stored) => RecordedAnswer::TenantHoldRules(tenant_holds(&stored)?),
         StoredAnswer::PricingRule(stored) => RecordedAnswer::PricingRule(pricing_rule(stored)?),
         StoredAnswer::Quote(stored) => RecordedAnswer::Quote(quote(stored)?),
+        StoredAnswer::Promotion(stored) => RecordedAnswer::Promotion(promotion(stored)?),
     })
 }

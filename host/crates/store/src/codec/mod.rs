@@ -7,6 +7,7 @@ mod booking;
 mod catalog;
 mod plugin;
 mod pricing;
+mod promotion;
 mod reservation;
 mod scalar;
 mod scheme;
@@ -27,6 +28,7 @@ pub(crate) use pricing::{
     StoredPricingRule, StoredQuote, StoredQuoteContent, StoredRuleTerms, pricing_rule, quote,
     stored_quote_content, stored_rule_terms,
 };
+pub(crate) use promotion::{StoredPromotion, StoredPromotionTerms, promotion, stored_promotion_terms};
 pub(crate) use reservation::{
     StoredLine, StoredReservation, StoredUnit, line, reservation, reservation_state, stored_line,
     stored_unit, unit,

@@ -259,9 +259,7 @@ fn rule_value(stored: StoredRuleValue) -> Result<RuleValue> {
     Ok(match stored {
         StoredRuleValue::Percent(steps) => RuleValue::Percent(percent(steps)?),
         StoredRuleValue::Amount { amount, currency, per } => {
-            let known = Per::ALL.into_iter().find(|known| known.name() == per);
-            let per = known.ok_or_else(|| corrupt("what an amount is for", &per))?;
-            RuleValue::Amount(Money { amount, currency }, per)
+            RuleValue::Amount(Money { amount, currency }, per_named(&per)?)
         }
         StoredRuleValue::Steps(steps) => {
             let step = |(sold, of_price)| Ok(SoldStep { sold: percent(sold)?, percent: percent(of_price)? });
@@ -270,7 +268,12 @@ fn rule_value(stored: StoredRuleValue) -> Result<RuleValue> {
     })
 }
 
-fn percent(steps: u32) -> Result<Percent> {
+pub(super) fn per_named(name: &str) -> Result<Per> {
+    let per = Per::ALL.into_iter().find(|per| per.name() == name);
+    per.ok_or_else(|| corrupt("what an amount is for", name))
+}
+
+pub(super) fn percent(steps: u32) -> Result<Percent> {
     Percent::from_steps(steps).ok_or_else(|| corrupt("a percentage", steps))
 }
 

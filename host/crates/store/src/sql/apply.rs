@@ -12,7 +12,7 @@ use super::catalog::{event, pool, series, ticket_type, venue};
 use super::inventory::{hold_rules, reservation, seat};
 use super::lock::LockedRows;
 use super::plugin::{installation, release, timer};
-use super::pricing::{quote, rule};
+use super::pricing::{displayed, promotion, quote, rule};
 use super::tenancy::{key, tenant};
 use super::tracker::count::Changes;
 use super::tracker::{comment, issue, link, project, user, watcher};
@@ -108,6 +108,10 @@ impl Writer {
                 }
             }
             Write::PutCheckIns(check_ins) => check_in::put(conn, tenant, check_ins).await,
+            Write::CreateCodes(codes) => promotion::create_codes(conn, tenant, codes).await,
+            Write::FreeKeptUnits(codes) => promotion::free_kept(conn, tenant, codes).await,
+            Write::DeleteCode(of, code) => promotion::delete_code(conn, tenant, *of, code).await,
+            Write::PutDisplayedPrices(prices) => displayed::put(conn, tenant, prices).await,
             Write::DropTimer(issue, by, name) => timer::drop(conn, tenant, (*issue, *by, name)).await,
         }
     }
@@ -137,6 +141,7 @@ impl Writer {
             Record::Booking(booking) => bookings::insert(conn, self.tenant, booking).await,
             Record::TenantHoldRules(holds) => hold_rules::insert(conn, holds).await,
             Record::PricingRule(rule) => rule::insert(conn, self.tenant, rule).await,
+            Record::Promotion(promotion) => promotion::insert(conn, self.tenant, promotion).await,
             Record::Quote(quote) => quote::insert(conn, self.tenant, quote).await,
             Record::Reservation(_) | Record::Ticket(_) => {
                 Err(Error::internal(anyhow::anyhow!("reservations and tickets are written by batches only")))
@@ -180,6 +185,7 @@ impl Writer {
             Record::Booking(booking) => bookings::update(conn, self.tenant, (booking, stored)).await,
             Record::TenantHoldRules(holds) => hold_rules::update(conn, (holds, stored)).await,
             Record::PricingRule(rule) => rule::update(conn, self.tenant, (rule, stored)).await,
+            Record::Promotion(promotion) => promotion::update(conn, self.tenant, (promotion, stored)).await,
         }
     }
 
@@ -219,6 +225,7 @@ impl Writer {
             Record::Pool(pool) => pool::delete(conn, self.tenant, pool).await,
             Record::Lock(lock) => pool::unlock(conn, self.tenant, lock).await,
             Record::PricingRule(rule) => rule::delete(conn, self.tenant, rule).await,
+            Record::Promotion(promotion) => promotion::delete(conn, self.tenant, promotion).await,
         }
     }
 }

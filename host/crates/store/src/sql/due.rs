@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Conn, Ts};
 use crate::error::db_error;
 
-/// Rows that are work: those of a partial index that begins with the tenant, and of these the ones that are due.
+/// Rows that are work: those of an index that begins with the tenant, and of these the ones that are due.
 struct Source {
     table: &'static str,
     /// The condition of the index.
@@ -20,6 +20,11 @@ struct Source {
     /// The condition of a due row, with the time as `$3`; `None` if all rows are due.
     due: Option<&'static str>,
 }
+
+/// A promotion that has ended or is disabled, and has a code that keeps units. Few promotions of a tenant are read, and
+/// one code of each.
+const KEPT_AFTER_END: &str = "(NOT r.enabled OR r.valid_until <= $3) AND (SELECT 1 FROM promotion_codes c
+    WHERE c.tenant_id = r.tenant_id AND c.promotion_id = r.id AND c.kept > 0 LIMIT 1) IS NOT NULL";
 
 fn source(table: &'static str, indexed: &str, due: Option<&'static str>) -> Source {
     Source { table, indexed: indexed.to_owned(), due }
@@ -43,6 +48,7 @@ fn sources(work: DueWork) -> Vec<Source> {
         ],
         DueWork::Locks => vec![source("pool_locks", "until IS NOT NULL", Some("until <= $3"))],
         DueWork::EventEnds => vec![source("events", "status = 'active'", Some("ends_at <= $3"))],
+        DueWork::KeptUnits => vec![source("promotions", "TRUE", Some(KEPT_AFTER_END))],
     }
 }
 

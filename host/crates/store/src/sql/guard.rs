@@ -6,7 +6,7 @@ use tessera_core::{Error, Result};
 use super::Conn;
 use super::catalog::{event, pool};
 use super::plugin::{installation, timer};
-use super::pricing::rule;
+use super::pricing::{promotion, rule};
 use super::tracker::{count, issue, project};
 
 /// Checks the guards that apply to the rows before the writes.
@@ -32,6 +32,7 @@ pub(super) async fn before(conn: &mut Conn, changeset: &Changeset) -> Result<()>
                 }
             }
             Guard::FewerRules(most) => rule::fewer_than(conn, tenant, *most).await?,
+            Guard::FewerPromotions(most) => promotion::fewer_than(conn, tenant, *most).await?,
             Guard::TimersOf(..) => {}
         }
     }
@@ -51,7 +52,8 @@ pub(super) async fn after(conn: &mut Conn, changeset: &Changeset) -> Result<()> 
             | Guard::HasNoEvents(..)
             | Guard::SalesPaused(_)
             | Guard::EventIsUnsold(_)
-            | Guard::FewerRules(_) => {}
+            | Guard::FewerRules(_)
+            | Guard::FewerPromotions(_) => {}
         }
     }
     Ok(())

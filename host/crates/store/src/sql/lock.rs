@@ -1,7 +1,7 @@
 //! Locks of all rows that a changeset writes or depends on, in one order (kind, id), and the check of their versions.
 //! A row that is marked as deleted counts as absent. Inserted rows depend on locked rows too: a project on the
-//! tenant's generation of installations, an installation on its project or event, a pricing rule on its event, and on
-//! the tenant for the number of its rules.
+//! tenant's generation of installations, an installation on its project or event, a pricing rule or a promotion on its
+//! event, and on the tenant for their number.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,9 +9,9 @@ use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row as _};
 use tessera_core::access::ObjectKind;
 use tessera_core::changeset::{Changeset, Record, Versioned, Write};
-use tessera_core::id::{InstallationId, IssueId, ProjectId, TenantId};
+use tessera_core::id::{InstallationId, IssueId, PoolId, ProjectId, TenantId};
 use tessera_core::plugin::{Digest, Scope};
-use tessera_core::pricing::PricingRule;
+use tessera_core::pricing::PromotionCode;
 use tessera_core::{Error, Result};
 use uuid::Uuid;
 
@@ -80,14 +80,16 @@ fn add_implicit(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: Tenant
             requests.entry(ObjectKind::Tenant).or_default().ids.insert(tenant.to_string());
         }
         Write::Insert(Record::Installation(installation)) => add_scope(requests, installation.scope),
-        Write::Insert(Record::PricingRule(rule)) => {
+        Write::Insert(record @ (Record::PricingRule(_) | Record::Promotion(_))) => {
             // A tenant's creations wait for one another, so that their number is bounded exactly.
             let row = requests.entry(ObjectKind::Tenant).or_default();
             row.ids.insert(tenant.to_string());
             row.written = true;
-            add_scope(requests, scope_of(rule));
+            add_scope(requests, scope_of(record));
         }
-        Write::Update(Record::PricingRule(rule), _) => add_scope(requests, scope_of(rule)),
+        Write::Update(record @ (Record::PricingRule(_) | Record::Promotion(_)), _) => {
+            add_scope(requests, scope_of(record));
+        }
         // Not the event, whose lock would follow that of the installation; the event's deletion locks the event first.
         Write::Update(Record::Installation(installation), _)
         | Write::Delete(Record::Installation(installation)) => {
@@ -101,11 +103,8 @@ fn add_implicit(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: Tenant
         }
         Write::DropTimer(issue, installation, _) => add_timer_owners(requests, *issue, *installation),
         Write::NextGeneration(_, scope) => add_generation(requests, tenant.to_string(), *scope),
-        Write::ReturnUnit { pools, .. } => {
-            let rows = requests.entry(ObjectKind::Pool).or_default();
-            rows.ids.extend(pools.iter().map(ToString::to_string));
-            rows.written = true;
-        }
+        Write::ReturnUnit { pools, .. } => add_pools(requests, &pools.iter().copied().collect()),
+        Write::CreateCodes(codes) | Write::FreeKeptUnits(codes) => add_pools(requests, &pools_of(codes)),
         Write::Insert(_)
         | Write::Update(..)
         | Write::Delete(_)
@@ -120,8 +119,27 @@ fn add_implicit(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: Tenant
         | Write::PutComponent(..)
         | Write::PutSeats(_)
         | Write::DropSeats(..)
-        | Write::PutCheckIns(_) => {}
+        | Write::PutCheckIns(_)
+        // The row of its promotion is written, too.
+        | Write::DeleteCode(..)
+        | Write::PutDisplayedPrices(_) => {}
     }
+}
+
+/// Returns the pools in which codes keep units.
+fn pools_of(codes: &[PromotionCode]) -> BTreeSet<PoolId> {
+    let kept = codes.iter().filter_map(|code| code.kept.as_ref());
+    kept.flat_map(|kept| kept.pools.iter().copied()).collect()
+}
+
+/// Adds pools whose counts change.
+fn add_pools(requests: &mut BTreeMap<ObjectKind, LockRequest>, pools: &BTreeSet<PoolId>) {
+    if pools.is_empty() {
+        return;
+    }
+    let rows = requests.entry(ObjectKind::Pool).or_default();
+    rows.ids.extend(pools.iter().map(ToString::to_string));
+    rows.written = true;
 }
 
 /// Returns the row of a project or an event.
@@ -133,8 +151,14 @@ fn row_of(scope: Scope) -> Option<(ObjectKind, String)> {
     }
 }
 
-fn scope_of(rule: &PricingRule) -> Scope {
-    rule.attributes.event.map_or(Scope::Tenant, Scope::Event)
+/// Returns the scope of a pricing rule or a promotion.
+fn scope_of(record: &Record) -> Scope {
+    let event = match record {
+        Record::PricingRule(rule) => rule.attributes.event,
+        Record::Promotion(promotion) => promotion.attributes.event,
+        _ => None,
+    };
+    event.map_or(Scope::Tenant, Scope::Event)
 }
 
 fn add_scope(requests: &mut BTreeMap<ObjectKind, LockRequest>, scope: Scope) {
@@ -217,6 +241,7 @@ fn table(kind: ObjectKind) -> Table {
         ObjectKind::PricingRule => ("id", Ids::Uuids, "SELECT id, version FROM pricing_rules"),
         // A quote never changes either.
         ObjectKind::Quote => ("id", Ids::Uuids, "SELECT id, CAST(1 AS BIGINT) AS version FROM quotes"),
+        ObjectKind::Promotion => ("id", Ids::Uuids, "SELECT id, version FROM promotions"),
     };
     Table { id, holds, select }
 }
@@ -304,16 +329,16 @@ impl LockedRows {
                 Write::Update(record, stored) => {
                     let row = record.expect();
                     self.compare(row.kind, row.id, *stored)?;
-                    if let Record::PricingRule(rule) = record {
-                        self.check_scope(scope_of(rule))?;
-                    }
+                    self.check_scope(scope_of(record))?;
                 }
                 Write::Delete(record) => {
                     let row = record.expect();
                     self.compare(row.kind, row.id, row.version)?;
                 }
                 Write::Insert(Record::Installation(installation)) => self.check_scope(installation.scope)?,
-                Write::Insert(Record::PricingRule(rule)) => self.check_scope(scope_of(rule))?,
+                Write::Insert(record @ (Record::PricingRule(_) | Record::Promotion(_))) => {
+                    self.check_scope(scope_of(record))?;
+                }
                 Write::NextGeneration(generation, _) if self.generation != Some(*generation) => {
                     return Err(Error::stale());
                 }
@@ -334,7 +359,11 @@ impl LockedRows {
                 | Write::PutSeats(_)
                 | Write::DropSeats(..)
                 | Write::ReturnUnit { .. }
-                | Write::PutCheckIns(_) => {}
+                | Write::PutCheckIns(_)
+                | Write::CreateCodes(_)
+                | Write::FreeKeptUnits(_)
+                | Write::DeleteCode(..)
+                | Write::PutDisplayedPrices(_) => {}
             }
         }
         for expected in &changeset.expects {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tessera_core::changeset::{Changeset, Committed};
+use tessera_core::changeset::{Changeset, Committed, Write};
 use tessera_core::id::{EventId, TenantId};
 use tessera_core::inventory::Job;
 use tessera_core::{Error, Result};
@@ -30,11 +30,21 @@ impl WriteOp {
     /// Returns about how many rows it writes.
     pub(super) fn cost(&self) -> u64 {
         let rows = match self {
-            Self::Changeset(changeset) => changeset.writes.len() + changeset.facts.len(),
+            Self::Changeset(changeset) => {
+                changeset.writes.iter().map(rows_of).sum::<usize>() + changeset.facts.len()
+            }
             Self::Batch(_, _, jobs) => jobs.iter().map(|job| job.units).sum(),
             Self::Maintenance(_) => 1,
         };
         rows as u64
+    }
+}
+
+/// Returns about how many rows a part of a changeset writes.
+fn rows_of(write: &Write) -> usize {
+    match write {
+        Write::CreateCodes(codes) | Write::FreeKeptUnits(codes) => codes.len(),
+        _ => 1,
     }
 }
 

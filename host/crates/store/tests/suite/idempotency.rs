@@ -10,10 +10,12 @@ use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
 use tessera_core::idempotency::{IdempotencyClaim, IdempotencyRecord, RecordedAnswer};
 use tessera_core::outbox::Actor;
 use tessera_core::plugin;
+use tessera_core::pricing::Promotion;
 use tessera_core::tracker::{Comment, Link, Relation, Scheme};
 
 use crate::installations::full;
 use crate::pricing::{full_quote, full_rule};
+use crate::promotions::full_promotion;
 use crate::world::World;
 
 on_every_store! {
@@ -151,7 +153,8 @@ async fn answers_round_trip(world: World) {
     let [whole, part, of_event] = scopes.map(|scope| full(world.new_installation(&release, scope)));
     let ticket_type = TicketTypeId::generate();
     let (rule, quote) = (full_rule(event, ticket_type, now), full_quote(event, ticket_type, now));
-    let answers: [RecordedAnswer; 15] = [
+    let promotion = Promotion { uses: 3, ..full_promotion(event, ticket_type, now) };
+    let answers: [RecordedAnswer; 16] = [
         ().into(),
         world.new_tenant("new").into(),
         key.into(),
@@ -167,6 +170,7 @@ async fn answers_round_trip(world: World) {
         of_event.into(),
         rule.into(),
         quote.into(),
+        promotion.into(),
     ];
     for (number, answer) in answers.into_iter().enumerate() {
         let key = format!("k{number}");

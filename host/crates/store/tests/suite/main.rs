@@ -50,6 +50,7 @@ mod numbers;
 mod pages;
 mod parts;
 mod pricing;
+mod promotions;
 mod purge;
 mod records;
 mod releases;

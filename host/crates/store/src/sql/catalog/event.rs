@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at, text};
 use super::super::plugin::installation;
-use super::super::pricing::rule;
+use super::super::pricing::{promotion, rule};
 use super::super::table::{Query, Table};
 use super::super::{Conn, Db, Row, Ts, filter};
 use crate::codec::{moment, signed, unsigned};
@@ -106,7 +106,8 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> {
         .bind(signed(event.version))
 }
 
-/// Marks an event as deleted, and deletes its installations and pricing rules; its other rows are purged in slices.
+/// Marks an event as deleted, and deletes its installations, pricing rules and promotions; its other rows are purged in
+/// slices.
 pub(in super::super) async fn mark(
     conn: &mut Conn,
     tenant: TenantId,
@@ -120,7 +121,8 @@ pub(in super::super) async fn mark(
     let query = query.bind(tenant.0).bind(event.id.0).bind(signed(event.version)).bind(Ts(now));
     change_one(conn, query).await?;
     installation::delete_all(conn, tenant, Scope::Event(event.id)).await?;
-    rule::delete_all(conn, tenant, event.id).await
+    rule::delete_all(conn, tenant, event.id).await?;
+    promotion::delete_all(conn, tenant, event.id).await
 }
 
 /// Deletes up to `limit` rows of the oldest deleted event, or the event itself if none is left; returns their number.

@@ -68,7 +68,7 @@ pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, pool: &P
 
 /// Locks units: takes them out of sale.
 pub(in super::super) async fn lock(conn: &mut Conn, tenant: TenantId, lock: &Lock) -> Result<()> {
-    count(conn, tenant, lock, signed(lock.quantity)).await?;
+    count_locked(conn, tenant, (lock.event, lock.pool), signed(lock.quantity)).await?;
     let query = sqlx::query(POOL_LOCKS.insert());
     query
         .bind(tenant.0)
@@ -93,15 +93,21 @@ pub(in super::super) async fn unlock(conn: &mut Conn, tenant: TenantId, lock: &L
     if result.rows_affected() != 1 {
         return Err(Error::stale());
     }
-    count(conn, tenant, lock, -signed(lock.quantity)).await
+    count_locked(conn, tenant, (lock.event, lock.pool), -signed(lock.quantity)).await
 }
 
-async fn count(conn: &mut Conn, tenant: TenantId, lock: &Lock, units: i64) -> Result<()> {
+/// Adds to the locked units of a pool. More than its capacity is stale.
+pub(in super::super) async fn count_locked(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (event, pool): (EventId, PoolId),
+    units: i64,
+) -> Result<()> {
     let query = sqlx::query(
         "UPDATE pools SET locked = locked + $4 WHERE tenant_id = $1 AND event_id = $2 AND id = $3
          AND (capacity IS NULL OR held + sold + locked + $4 <= capacity)",
     );
-    let query = query.bind(tenant.0).bind(lock.event.0).bind(lock.pool.0).bind(units);
+    let query = query.bind(tenant.0).bind(event.0).bind(pool.0).bind(units);
     change_one(conn, query).await
 }
 

@@ -1,15 +1,15 @@
-//! Pricing rules and quotes.
+//! Pricing rules, promotions, quotes and displayed prices.
 
 use async_trait::async_trait;
-use tessera_core::id::{QuoteId, RuleId, TenantId};
+use tessera_core::id::{PromotionId, QuoteId, RuleId, TenantId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::ports::{PricingStore, Store as _};
-use tessera_core::pricing::{PricingRule, Quote};
+use tessera_core::pricing::{PricingRule, Promotion, PromotionCode, Quote};
 use tessera_core::{Result, Timestamp};
 
 use super::super::super::DbStore;
 use super::super::maintenance::Maintenance;
-use super::super::pricing::{quote, rule};
+use super::super::pricing::{promotion, quote, rule};
 
 #[async_trait]
 impl PricingStore for DbStore {
@@ -36,5 +36,43 @@ impl PricingStore for DbStore {
 
     async fn purge_quotes(&self, ended_before: Timestamp, limit: u32) -> Result<u64> {
         self.maintenance(Maintenance::PurgeQuotes { ended_before, limit }).await
+    }
+
+    async fn promotion(&self, tenant: TenantId, id: PromotionId) -> Result<Option<Promotion>> {
+        read!(self.read(tenant).await?, promotion::get, tenant, id)
+    }
+
+    async fn promotion_page(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Promotion>> {
+        read!(self.read(tenant).await?, promotion::list, tenant, page)
+    }
+
+    async fn count_promotions(&self, tenant: TenantId, limit: u32) -> Result<u32> {
+        read!(self.read(tenant).await?, promotion::count, tenant, limit)
+    }
+
+    async fn promotion_codes(
+        &self,
+        tenant: TenantId,
+        codes: &[String],
+    ) -> Result<Vec<(PromotionCode, Promotion)>> {
+        read!(self.read(tenant).await?, promotion::codes_named, tenant, codes)
+    }
+
+    async fn promotion_code_page(
+        &self,
+        tenant: TenantId,
+        of: PromotionId,
+        page: &PageRequest,
+    ) -> Result<Page<PromotionCode>> {
+        read!(self.read(tenant).await?, promotion::code_page, tenant, of, page)
+    }
+
+    async fn count_code_uses(&self, tenant: TenantId, of: PromotionId, buyer: &str) -> Result<u32> {
+        read!(self.read(tenant).await?, promotion::count_uses, tenant, of, buyer)
+    }
+
+    async fn ended_kept_codes(&self, tenant: TenantId, limit: u32) -> Result<Vec<PromotionCode>> {
+        let bounds = (self.now(), limit);
+        read!(self.read(tenant).await?, promotion::ended_kept_codes, tenant, bounds)
     }
 }
