@@ -1,6 +1,7 @@
 //! All services, built once and shared by the transports.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -17,7 +18,7 @@ use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::plugin::{ComponentLimits, Hooks, Installations, Invoker, Preloader, Releases, Timers};
 use crate::ports::{Cache, Plugins, Store};
-use crate::pricing::{PricingRules, PricingSettings, Quotes};
+use crate::pricing::{DisplayedPricing, PricingRules, PricingSettings, Quotes};
 use crate::secret::{Sealer, SecretKey};
 use crate::tenancy::key::KeyHasher;
 use crate::tenancy::{Authenticator, Keys, Tenants};
@@ -39,6 +40,8 @@ pub struct Limits {
     pub components: ComponentLimits,
     /// How prices are made.
     pub pricing: PricingSettings,
+    /// How old displayed prices may be. Zero: each request computes them.
+    pub price_interval: Duration,
 }
 
 /// All services.
@@ -84,6 +87,8 @@ pub struct App {
     pub pricing_rules: PricingRules,
     /// Quotes.
     pub quotes: Quotes,
+    /// Displayed prices.
+    pub displayed_pricing: DisplayedPricing,
     /// Reservations.
     pub reservations: Reservations,
     /// Hold rules of tenants.
@@ -162,6 +167,12 @@ impl App {
             queue_worker: QueueWorker::new(Arc::clone(&store), commands.clone(), reservations.clone()),
             queue_changed,
             pricing_rules: PricingRules::new(Arc::clone(&store), commands.clone()),
+            displayed_pricing: DisplayedPricing::new(
+                Arc::clone(&store),
+                commands.clone(),
+                quotes.clone(),
+                limits.price_interval,
+            ),
             quotes,
             reservations,
             hold_rules: HoldRulesService::new(Arc::clone(&store), commands.clone()),

@@ -31,7 +31,8 @@ const SALE_LEASE: Duration = Duration::from_millis(1_200);
 /// How many events a host works on at once, and how many of one tenant.
 const EVENTS_AT_ONCE: (usize, usize) = (64, 4);
 
-/// How many purges, ends of locks and ends of events are in progress at once, and how many of one tenant.
+/// How many purges, ends of locks, ends of events and refreshes of displayed prices are in progress at once, and how
+/// many of one tenant.
 const MAINTENANCE_AT_ONCE: (usize, usize) = (8, 1);
 
 /// How many rows of deleted events are purged in one round.
@@ -134,13 +135,14 @@ impl App {
         schedule.run(&self.store, (&stop, Some(&*self.queue_changed)), round).await;
     }
 
-    /// Runs maintenance until cancelled, on one host at a time: purges, deletes expired records and facts, and ends locks
-    /// and events.
+    /// Runs maintenance until cancelled, on one host at a time: purges, deletes expired records and facts, ends locks
+    /// and events, and refreshes displayed prices.
     pub async fn run_maintenance(&self, host: &str, stop: CancellationToken) {
         tokio::join!(
             self.purge(host, &stop),
             self.end_locks(host, &stop),
             self.end_events(host, &stop),
+            self.refresh_prices(host, &stop),
             self.delete_expired(host, &stop),
         );
     }
@@ -170,6 +172,19 @@ impl App {
             async move { events.end_over(tenant, &limiter).await }
         };
         maintenance(DueWork::EventEnds, "events", host).run(&self.store, (stop, None), round).await;
+    }
+
+    async fn refresh_prices(&self, host: &str, stop: &CancellationToken) {
+        let displayed_pricing = self.displayed_pricing.clone();
+        let interval = displayed_pricing.interval();
+        if interval.is_zero() {
+            return;
+        }
+        let round = move |tenant, limiter: Arc<_>| {
+            let displayed_pricing = displayed_pricing.clone();
+            async move { displayed_pricing.refresh_stale(tenant, &limiter).await }
+        };
+        maintenance(DueWork::Prices(interval), "prices", host).run(&self.store, (stop, None), round).await;
     }
 
     async fn delete_expired(&self, host: &str, stop: &CancellationToken) {

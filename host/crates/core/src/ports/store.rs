@@ -29,6 +29,8 @@ pub enum DueWork {
     Locks,
     /// Active events whose end has passed.
     EventEnds,
+    /// Displayed prices that are at least so old.
+    Prices(Duration),
 }
 
 /// A page of tenants for which there may be work.

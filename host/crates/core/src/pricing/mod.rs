@@ -3,6 +3,7 @@
 pub mod calculation;
 pub mod conditions;
 pub mod displayed;
+pub mod dynamic;
 pub mod line;
 pub mod percent;
 pub mod promotion;
@@ -14,7 +15,8 @@ mod spread;
 
 pub use calculation::Calculation;
 pub use conditions::Circumstances;
-pub use displayed::{DisplayedPrice, DisplayedPrices};
+pub use displayed::{DisplayedPrice, DisplayedPrices, PriceCurves};
+pub use dynamic::DisplayedPricing;
 pub use percent::Percent;
 pub use promotion::{CodeClaim, CodeUse, KeptUnits, Promotion, PromotionCode};
 pub use quote::{PricingCall, Quote, QuoteAdjustment, QuoteLine, RefusedCode, Source};

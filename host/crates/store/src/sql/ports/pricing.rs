@@ -1,15 +1,15 @@
 //! Pricing rules and quotes.
 
 use async_trait::async_trait;
-use tessera_core::id::{QuoteId, RuleId, TenantId};
+use tessera_core::id::{EventId, QuoteId, RuleId, TenantId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::ports::{PricingStore, Store as _};
-use tessera_core::pricing::{PricingRule, Quote};
+use tessera_core::pricing::{DisplayedPrices, PricingRule, Quote};
 use tessera_core::{Result, Timestamp};
 
 use super::super::super::DbStore;
 use super::super::maintenance::Maintenance;
-use super::super::pricing::{quote, rule};
+use super::super::pricing::{displayed, quote, rule};
 
 #[async_trait]
 impl PricingStore for DbStore {
@@ -36,5 +36,22 @@ impl PricingStore for DbStore {
 
     async fn purge_quotes(&self, ended_before: Timestamp, limit: u32) -> Result<u64> {
         self.maintenance(Maintenance::PurgeQuotes { ended_before, limit }).await
+    }
+
+    async fn displayed_prices(&self, tenant: TenantId, event: EventId) -> Result<Option<DisplayedPrices>> {
+        read!(self.read(tenant).await?, displayed::get, tenant, event)
+    }
+
+    async fn stale_displayed_prices(
+        &self,
+        tenant: TenantId,
+        at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EventId>> {
+        read!(self.read(tenant).await?, displayed::stale, tenant, (at, limit))
+    }
+
+    async fn forget_displayed_prices(&self, tenant: TenantId, event: EventId) -> Result<()> {
+        self.maintenance(Maintenance::ForgetDisplayedPrices { tenant, event }).await.map(drop)
     }
 }

@@ -1,4 +1,5 @@
-//! Pricing rules and quotes.
+//! Pricing rules, quotes and displayed prices.
 
+pub(super) mod displayed;
 pub(super) mod quote;
 pub(super) mod rule;
