@@ -14,9 +14,9 @@ use crate::grpc::call::Grpc;
 use crate::grpc::response_stream::ResponseStream;
 use crate::grpc::streams;
 use crate::operations::{
-    booking, check_in, command, comment, event, fact, hold_rules, installation, inventory, issue, key, label,
-    link, pricing, project, release, reservation, scheme, series, tenant, ticket, ticket_type, timer,
-    transition, user_v1, user_v2, venue, watcher,
+    booking, check_in, command, comment, dynamic_pricing, event, fact, hold_rules, installation, inventory,
+    issue, key, label, link, pricing, project, release, reservation, scheme, series, tenant, ticket,
+    ticket_type, timer, transition, user_v1, user_v2, venue, watcher,
 };
 use crate::state::AuthMode;
 
@@ -202,6 +202,8 @@ service!(tickets::pricing_service_server: PricingService, PricingServiceServer {
     test_pricing_rule(tickets::TestPricingRuleRequest) -> tickets::TestPricingRuleResponse = pricing::test_rule;
 } public {
     calculate_price(tickets::CalculatePriceRequest) -> tickets::CalculatePriceResponse = pricing::calculate;
+    get_dynamic_pricing(tickets::GetDynamicPricingRequest) -> tickets::GetDynamicPricingResponse
+        = dynamic_pricing::get;
 });
 
 service!(tickets::check_in_service_server: CheckInService, CheckInServiceServer {
