@@ -224,3 +224,18 @@ async fn ticket_type_that_a_plugin_refuses_is_left_out() {
     install(&rest, "hostile", json!({"settings": {"act": "refuse-basket"}})).await;
     assert_eq!(prices(&displayed(&rest, &event).await), Vec::<i64>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hidden_ticket_type_is_never_displayed() {
+    let (_home, _host, rest) = memory().await;
+    let (event, _) = show(&rest, 1_000).await;
+    let guests = ticket_type(&rest, &event, (0, "EUR")).await;
+    assert_eq!(prices(&displayed(&rest, &event).await), [1_000, 0]);
+    let of_type = format!("/v1/events/{event}/tickets/{guests}");
+    done(&rest.patch(&of_type, json!({"hidden": true})).await);
+    for caller in [&rest, &rest.with_key(None)] {
+        assert_eq!(prices(&displayed(caller, &event).await), [1_000]);
+    }
+    let curves = rest.get(&format!("{of_type}/dynamic-pricing")).await;
+    assert_eq!(curves.code(404), "TICKET_TYPE_NOT_FOUND");
+}

@@ -13,13 +13,13 @@ use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fair::WorkLimiter;
 use crate::id::{EventId, TenantId, TicketTypeId};
-use crate::inventory::Pool;
 use crate::inventory::terms::check_on_sale;
 use crate::outbox::{NewFact, ObjectRef};
 use crate::ports::Store;
+use crate::pricing::basket::sold_share;
 use crate::pricing::displayed::{shares, times};
 use crate::pricing::{
-    DisplayedPrice, DisplayedPrices, Percent, PriceCurves, QuoteAdjustment, Quotes, UnitCircumstances,
+    DisplayedPrice, DisplayedPrices, PriceCurves, QuoteAdjustment, Quotes, UnitCircumstances,
 };
 
 /// How many events of a tenant are refreshed in one round, and how long each may take.
@@ -195,7 +195,7 @@ impl DisplayedPricing {
                 name: ticket_type.attributes.name.clone(),
                 base: quote.base(),
                 price: quote.total().amount,
-                sold: share_sold(ticket_type, &pools),
+                sold: sold_share(ticket_type, &pools),
                 adjustments: quote.adjustments,
             });
         }
@@ -252,17 +252,6 @@ fn with_facts(
         changeset = changeset.expect(ticket_type).fact(fact);
     }
     changeset
-}
-
-/// Returns the largest share of held and sold units among the pools of a ticket type.
-fn share_sold(ticket_type: &TicketType, pools: &[Pool]) -> Percent {
-    let used = ticket_type.all_pools();
-    let of_type = pools.iter().filter(|pool| used.contains(&pool.id));
-    let shares = of_type.filter_map(|pool| {
-        let sold = pool.counts.held.saturating_add(pool.counts.sold);
-        pool.capacity.map(|capacity| Percent::share(sold, capacity))
-    });
-    shares.max().unwrap_or(Percent::share(0, 1))
 }
 
 fn size(step: &QuoteAdjustment) -> usize {
