@@ -29,7 +29,12 @@ pub(crate) async fn app(config: &Config, secret: &SecretKey, host: &str) -> Resu
     let plugins = Arc::new(sandbox(&config.plugins, folder, secret.derive("machine code"))?);
     let components =
         ComponentLimits { component: config.plugins.component, tenant: config.tenant_components };
-    let limits = Limits { retention: config.retention, components, pricing: config.pricing };
+    let limits = Limits {
+        retention: config.retention,
+        components,
+        pricing: config.pricing,
+        price_interval: config.price_interval,
+    };
     Ok(App::new(store, cache, plugins, secret, limits).await?)
 }
 

@@ -72,6 +72,8 @@ pub(crate) struct Config {
     pub(crate) plugins: PluginBounds,
     /// How prices are made.
     pub(crate) pricing: PricingSettings,
+    /// How old displayed prices may be; zero if each request computes them.
+    pub(crate) price_interval: Duration,
     /// Limit of the size of all components of a tenant in bytes.
     pub(crate) tenant_components: u64,
     /// Limit of the time for which a start waits for compilations.

@@ -102,6 +102,7 @@ impl<'a> Parser<'a> {
         let retention = self.retention();
         let plugins = self.plugins();
         let pricing = self.pricing();
+        let price_interval = self.number("PRICE_UPDATE_INTERVAL", 0, 86_400).map(Duration::from_secs);
         let tenant_components = self.number("TESSERA_PLUGIN_TENANT_BYTES", 1_024, 1 << 40);
         let preload = self.millis("TESSERA_PLUGIN_PRELOAD_MS");
         let bounds = self.bounds();
@@ -125,6 +126,7 @@ impl<'a> Parser<'a> {
             retention: retention?,
             plugins: plugins?,
             pricing: pricing?,
+            price_interval: price_interval?,
             tenant_components: tenant_components?,
             preload: preload?,
             bounds: bounds?,

@@ -162,6 +162,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "whether discount rules apply and discount codes are accepted",
     ),
     supported("TESSERA_QUOTE_SECONDS", "900", "how long the prices of a stored quote can be reserved"),
+    supported(
+        "PRICE_UPDATE_INTERVAL",
+        "300",
+        "how many seconds old displayed prices may be; 0: each request computes them",
+    ),
     unbuilt("GRPC_TLS_ENABLED", "TLS", &["false"]),
     unbuilt("GRPC_TLS_CERT_PATH", "TLS", &[]),
     unbuilt("GRPC_TLS_KEY_PATH", "TLS", &[]),
@@ -184,7 +189,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     unbuilt("CACHE_TTL_EVENTS", "the cache of events", &["0"]),
     unbuilt("CACHE_TTL_AVAILABILITY", "the cache of events", &["0"]),
     unbuilt("CACHE_TTL_SEARCH", "search", &["0"]),
-    unbuilt("PRICE_UPDATE_INTERVAL", "the update of prices at intervals", &["0"]),
 ];
 
 /// Returns the setting of this name. Case does not matter.

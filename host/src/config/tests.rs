@@ -64,9 +64,7 @@ fn setting_of_unbuilt_part_is_refused_unless_it_is_off() {
     assert!(faults(&[("REDIS_URL", "redis://x")])[0].contains("not built yet"));
     assert!(faults(&[("COMMUNICATION_METHOD", "kafka")])[0].contains("not built yet"));
     assert!(faults(&[("GRPC_TLS_ENABLED", "true")])[0].contains("not built yet"));
-    assert!(
-        faults(&[("GRPC_TLS_ENABLED", "false"), ("PRICE_UPDATE_INTERVAL", "0"), ("NATS_URL", "")]).is_empty()
-    );
+    assert!(faults(&[("GRPC_TLS_ENABLED", "false"), ("NATS_URL", "")]).is_empty());
 }
 
 #[test]
@@ -85,6 +83,19 @@ fn prices_are_dynamic_unless_they_are_switched_off() {
     for seconds in ["59", "86401", "an hour"] {
         let reported = faults(&[("TESSERA_QUOTE_SECONDS", seconds)]);
         assert!(reported[0].contains("from 60 to 86400"), "{reported:?}");
+    }
+}
+
+#[test]
+fn displayed_prices_are_five_minutes_old_at_most_unless_configured() {
+    let interval = |pairs: &[(&str, &str)]| Config::parse(&environment(pairs)).unwrap().price_interval;
+    assert_eq!(interval(&[]), Duration::from_secs(300));
+    for (seconds, expected) in [("0", 0), ("1", 1), ("86400", 86_400)] {
+        assert_eq!(interval(&[("PRICE_UPDATE_INTERVAL", seconds)]), Duration::from_secs(expected));
+    }
+    for seconds in ["-1", "86401", "often"] {
+        let reported = faults(&[("PRICE_UPDATE_INTERVAL", seconds)]);
+        assert!(reported[0].contains("from 0 to 86400"), "{reported:?}");
     }
 }
 

@@ -176,7 +176,6 @@ fn unbuilt_features_may_be_disabled() {
     let off = [
         ("GRPC_TLS_ENABLED", "false"),
         ("SEARCH_FUZZY_MATCH", "false"),
-        ("PRICE_UPDATE_INTERVAL", "0"),
         ("REDIS_ENABLED", "false"),
         ("REDIS_URL", ""),
         ("NATS_URL", ""),
@@ -220,6 +219,7 @@ fn all_faults_are_reported_with_key_and_bounds() {
         ("TESSERA_BOOTSTRAP_KEY", "tsk_short_abc", "32 hex digits"),
         ("TESSERA_SECRET_KEY", "short", "32"),
         ("TESSERA_HISTORY_RETENTION_DAYS", "1", "TESSERA_STREAM_RETENTION_DAYS"),
+        ("PRICE_UPDATE_INTERVAL", "86401", "0 to 86400"),
         ("REDIS_URL", "redis://somewhere", "not built yet"),
         ("TESSERA_DATA_DRI", "x", "TESSERA_DATA_DIR"),
     ];

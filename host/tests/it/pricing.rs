@@ -1,5 +1,6 @@
-//! Prices: rules, quotes, reservations at quoted prices, and pricing plugins.
+//! Prices: rules, quotes, reservations at quoted prices, displayed prices, and pricing plugins.
 
+mod dynamic;
 mod plugins;
 mod quotes;
 mod reservations;

@@ -1,6 +1,7 @@
 //! All services, built once and shared by the transports.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -17,7 +18,7 @@ use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::plugin::{ComponentLimits, Hooks, Installations, Invoker, Preloader, Releases, Timers};
 use crate::ports::{Cache, Plugins, Store};
-use crate::pricing::{AccessCodes, PricingRules, PricingSettings, Promotions, Quotes};
+use crate::pricing::{AccessCodes, DisplayedPricing, PricingRules, PricingSettings, Promotions, Quotes};
 use crate::secret::{Sealer, SecretKey};
 use crate::tenancy::key::KeyHasher;
 use crate::tenancy::{Authenticator, Keys, Tenants};
@@ -39,6 +40,8 @@ pub struct Limits {
     pub components: ComponentLimits,
     /// How prices are made.
     pub pricing: PricingSettings,
+    /// How old displayed prices may be. Zero: each request computes them.
+    pub price_interval: Duration,
 }
 
 /// All services.
@@ -86,6 +89,8 @@ pub struct App {
     pub promotions: Promotions,
     /// Quotes.
     pub quotes: Quotes,
+    /// Displayed prices.
+    pub displayed_pricing: DisplayedPricing,
     /// Reservations.
     pub reservations: Reservations,
     /// Hold rules of tenants.
@@ -171,6 +176,12 @@ impl App {
             queue_changed,
             pricing_rules: PricingRules::new(Arc::clone(&store), commands.clone()),
             promotions: Promotions::new(Arc::clone(&store), commands.clone()),
+            displayed_pricing: DisplayedPricing::new(
+                Arc::clone(&store),
+                commands.clone(),
+                quotes.clone(),
+                limits.price_interval,
+            ),
             quotes,
             reservations,
             hold_rules: HoldRulesService::new(Arc::clone(&store), commands.clone()),

@@ -63,6 +63,9 @@ impl Shape {
     }
 
     fn field(&self, name: &str, value: &Value) -> Value {
+        if name == "by_time" {
+            return self.curve(value);
+        }
         match (self.masked.iter().find(|(known, _)| *known == name), value) {
             // Codes of errors and of promotions are values.
             (Some(("code", _)), Value::String(text)) if text.len() < 60 => json!(self.text(text)),
@@ -71,6 +74,15 @@ impl Shape {
             (Some(_), Value::Object(_) | Value::Array(_)) | (None, _) => self.of(value),
             (Some((_, shape)), _) => json!(shape),
         }
+    }
+
+    /// The points of a curve from now to the start of an event, which may be far from now.
+    fn curve(&self, points: &Value) -> Value {
+        let mut points = self.of(points);
+        for point in points.as_array_mut().into_iter().flatten() {
+            point["at"] = json!("<time>");
+        }
+        points
     }
 
     /// A text with ids and times by their shape.

@@ -6,6 +6,7 @@ pub(crate) mod call;
 pub(crate) mod catalog;
 pub(crate) mod check_in;
 pub(crate) mod comment_link;
+pub(crate) mod dynamic_pricing;
 pub(crate) mod event;
 pub(crate) mod fact;
 pub(crate) mod installation;

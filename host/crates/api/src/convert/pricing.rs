@@ -86,7 +86,7 @@ pub(crate) fn price(quote: &Quote, is_stored: bool) -> pb::CalculatePriceRespons
         pricing_details: details(quote),
         quote_id: is_stored.then(|| quote.id.to_string()),
         lines: quote.lines.iter().map(|line| quote_line(quote, line)).collect(),
-        adjustments: quote.adjustments.iter().map(|step| adjustment(quote, step)).collect(),
+        adjustments: quote.adjustments.iter().map(|step| adjustment(&quote.currency, step)).collect(),
         codes: quote.codes.clone(),
         refused_codes: quote.refused_codes.iter().map(refused_code).collect(),
         passed_over: passed_over.collect(),
@@ -105,7 +105,7 @@ pub(crate) fn quote(quote: &Quote) -> pb::Quote {
         base_price: Some(money(&quote.base())),
         final_price: Some(money(&quote.total())),
         lines: quote.lines.iter().map(|line| quote_line(quote, line)).collect(),
-        adjustments: quote.adjustments.iter().map(|step| adjustment(quote, step)).collect(),
+        adjustments: quote.adjustments.iter().map(|step| adjustment(&quote.currency, step)).collect(),
         codes: quote.codes.clone(),
         refused_codes: quote.refused_codes.iter().map(refused_code).collect(),
         calls: quote.calls.iter().map(call).collect(),
@@ -131,12 +131,13 @@ fn quote_line(quote: &Quote, line: &QuoteLine) -> pb::QuoteLine {
     }
 }
 
-fn adjustment(quote: &Quote, step: &QuoteAdjustment) -> pb::QuoteAdjustment {
+/// Encodes an adjustment of a price in this currency.
+pub(crate) fn adjustment(currency: &str, step: &QuoteAdjustment) -> pb::QuoteAdjustment {
     let Adjustment { kind, line, amount, included, label, code, .. } = &step.adjustment;
     pb::QuoteAdjustment {
         kind: kind.name().to_owned(),
         line: line.map(|line| to_i32(line.into())),
-        amount: in_currency(quote, *amount),
+        amount: Some(common::Money { amount: *amount, currency: currency.to_owned() }),
         included: *included,
         label: label.clone(),
         source: step.source.to_string(),

@@ -14,9 +14,9 @@ use crate::grpc::call::Grpc;
 use crate::grpc::response_stream::ResponseStream;
 use crate::grpc::streams;
 use crate::operations::{
-    booking, check_in, command, comment, event, fact, hold_rules, installation, inventory, issue, key, label,
-    link, pricing, project, promotion, release, reservation, scheme, series, tenant, ticket, ticket_type,
-    timer, transition, user_v1, user_v2, venue, watcher,
+    booking, check_in, command, comment, dynamic_pricing, event, fact, hold_rules, installation, inventory,
+    issue, key, label, link, pricing, project, promotion, release, reservation, scheme, series, tenant, ticket,
+    ticket_type, timer, transition, user_v1, user_v2, venue, watcher,
 };
 use crate::state::AuthMode;
 
@@ -203,6 +203,8 @@ service!(tickets::pricing_service_server: PricingService, PricingServiceServer {
 } public {
     calculate_price(tickets::CalculatePriceRequest) -> tickets::CalculatePriceResponse = pricing::calculate;
     apply_discount(tickets::ApplyDiscountRequest) -> tickets::ApplyDiscountResponse = pricing::apply_discount;
+    get_dynamic_pricing(tickets::GetDynamicPricingRequest) -> tickets::GetDynamicPricingResponse
+        = dynamic_pricing::get;
 });
 
 service!(tickets::promotion_service_server: PromotionService, PromotionServiceServer {

@@ -8,6 +8,7 @@ pub(crate) mod booking;
 pub(crate) mod check_in;
 pub(crate) mod command;
 pub(crate) mod comment;
+pub(crate) mod dynamic_pricing;
 pub(crate) mod event;
 pub(crate) mod fact;
 pub(crate) mod hold_rules;

@@ -135,13 +135,14 @@ impl App {
     }
 
     /// Runs maintenance until cancelled, on one host at a time: purges, deletes expired records and facts, ends locks and
-    /// events, and frees the units that codes of ended promotions keep.
+    /// events, frees the units that codes of ended promotions keep, and refreshes displayed prices.
     pub async fn run_maintenance(&self, host: &str, stop: CancellationToken) {
         tokio::join!(
             self.purge(host, &stop),
             self.end_locks(host, &stop),
             self.free_kept_units(host, &stop),
             self.end_events(host, &stop),
+            self.refresh_prices(host, &stop),
             self.delete_expired(host, &stop),
         );
     }
@@ -180,6 +181,19 @@ impl App {
             async move { events.end_over(tenant, &limiter).await }
         };
         maintenance(DueWork::EventEnds, "events", host).run(&self.store, (stop, None), round).await;
+    }
+
+    async fn refresh_prices(&self, host: &str, stop: &CancellationToken) {
+        let displayed_pricing = self.displayed_pricing.clone();
+        let interval = displayed_pricing.interval();
+        if interval.is_zero() {
+            return;
+        }
+        let round = move |tenant, limiter: Arc<_>| {
+            let displayed_pricing = displayed_pricing.clone();
+            async move { displayed_pricing.refresh_stale(tenant, &limiter).await }
+        };
+        maintenance(DueWork::Prices(interval), "prices", host).run(&self.store, (stop, None), round).await;
     }
 
     async fn delete_expired(&self, host: &str, stop: &CancellationToken) {

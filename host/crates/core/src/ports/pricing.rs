@@ -48,11 +48,13 @@ pub trait PricingStore: Send + Sync {
     async fn ended_kept_codes(&self, tenant: TenantId, limit: u32) -> Result<Vec<PromotionCode>>;
     /// Returns the prices of an event as they were last displayed.
     async fn displayed_prices(&self, tenant: TenantId, event: EventId) -> Result<Option<DisplayedPrices>>;
-    /// Returns the events, at most `limit`, whose displayed prices were computed before a time, oldest first.
+    /// Returns the events, at most `limit`, whose displayed prices were computed at a time or earlier, oldest first.
     async fn stale_displayed_prices(
         &self,
         tenant: TenantId,
-        before: Timestamp,
+        at: Timestamp,
         limit: u32,
     ) -> Result<Vec<EventId>>;
+    /// Deletes the displayed prices of an event, if there are any.
+    async fn forget_displayed_prices(&self, tenant: TenantId, event: EventId) -> Result<()>;
 }

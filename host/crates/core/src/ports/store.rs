@@ -31,6 +31,8 @@ pub enum DueWork {
     EventEnds,
     /// Codes that still keep units although their promotion has ended or is disabled.
     KeptUnits,
+    /// Displayed prices that are at least so old.
+    Prices(Duration),
 }
 
 /// A page of tenants for which there may be work.

@@ -4,6 +4,7 @@ mod access_codes;
 pub mod calculation;
 pub mod conditions;
 pub mod displayed;
+pub mod dynamic;
 pub mod line;
 mod new_codes;
 pub mod percent;
@@ -18,7 +19,8 @@ mod spread;
 pub use access_codes::AccessCodes;
 pub use calculation::Calculation;
 pub use conditions::Circumstances;
-pub use displayed::{DisplayedPrice, DisplayedPrices};
+pub use displayed::{DisplayedPrice, DisplayedPrices, PriceCurves};
+pub use dynamic::DisplayedPricing;
 pub use new_codes::NewCodes;
 pub use percent::Percent;
 pub use promotion::{

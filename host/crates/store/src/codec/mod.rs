@@ -25,8 +25,8 @@ pub(crate) use plugin::{
     stored_footprint, stored_hooks, stored_limits, stored_machines, stored_manifest, stored_release_ref,
 };
 pub(crate) use pricing::{
-    StoredPricingRule, StoredQuote, StoredQuoteContent, StoredRuleTerms, pricing_rule, quote,
-    stored_quote_content, stored_rule_terms,
+    StoredDisplayedPrice, StoredPricingRule, StoredQuote, StoredQuoteContent, StoredRuleTerms,
+    displayed_price, pricing_rule, quote, stored_displayed_price, stored_quote_content, stored_rule_terms,
 };
 pub(crate) use promotion::{StoredPromotion, StoredPromotionTerms, promotion, stored_promotion_terms};
 pub(crate) use reservation::{

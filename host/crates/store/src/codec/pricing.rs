@@ -1,4 +1,4 @@
-//! Pricing rules and quotes: what their rows have as JSON, and recorded answers. A percentage is stored as its number
+//! Pricing rules, quotes and displayed prices: what their rows have as JSON, and recorded answers. A percentage is stored as its number
 //! of steps.
 
 use std::collections::BTreeSet;
@@ -8,8 +8,8 @@ use tessera_core::id::{EventId, InstallationId, QuoteId, RuleId, TicketTypeId};
 use tessera_core::plugin::{Adjustment, AdjustmentKind, Basket, BasketLine};
 use tessera_core::pricing::rule::{Clock, Per, SoldStep};
 use tessera_core::pricing::{
-    Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, QuoteLine, RefusedCode, RuleValue, Source,
-    WriteRule,
+    DisplayedPrice, Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, QuoteLine, RefusedCode,
+    RuleValue, Source, WriteRule,
 };
 use tessera_core::value::Money;
 use tessera_core::{Result, Timestamp};
@@ -165,6 +165,19 @@ struct StoredBasketLine {
     available: u32,
     capacity: u32,
     attributes: StoredAttributes,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredDisplayedPrice {
+    #[serde(rename = "type")]
+    ticket_type: Uuid,
+    name: String,
+    currency: String,
+    base: i64,
+    price: i64,
+    sold: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    adjustments: Vec<StoredQuoteAdjustment>,
 }
 
 pub(crate) fn stored_pricing_rule(rule: &PricingRule) -> StoredPricingRule {
@@ -468,6 +481,29 @@ fn basket_line(stored: StoredBasketLine) -> Result<BasketLine> {
         available: stored.available,
         capacity: stored.capacity,
         attributes: attributes(stored.attributes)?,
+    })
+}
+
+pub(crate) fn stored_displayed_price(price: &DisplayedPrice) -> StoredDisplayedPrice {
+    StoredDisplayedPrice {
+        ticket_type: price.ticket_type.0,
+        name: price.name.clone(),
+        currency: price.base.currency.clone(),
+        base: price.base.amount,
+        price: price.price,
+        sold: price.sold.steps(),
+        adjustments: price.adjustments.iter().map(stored_quote_adjustment).collect(),
+    }
+}
+
+pub(crate) fn displayed_price(stored: StoredDisplayedPrice) -> Result<DisplayedPrice> {
+    Ok(DisplayedPrice {
+        ticket_type: TicketTypeId(stored.ticket_type),
+        name: stored.name,
+        base: Money { amount: stored.base, currency: stored.currency },
+        price: stored.price,
+        sold: percent(stored.sold)?,
+        adjustments: stored.adjustments.into_iter().map(quote_adjustment).collect::<Result<_>>()?,
     })
 }
 

@@ -49,6 +49,7 @@ fn sources(work: DueWork) -> Vec<Source> {
         DueWork::Locks => vec![source("pool_locks", "until IS NOT NULL", Some("until <= $3"))],
         DueWork::EventEnds => vec![source("events", "status = 'active'", Some("ends_at <= $3"))],
         DueWork::KeptUnits => vec![source("promotions", "TRUE", Some(KEPT_AFTER_END))],
+        DueWork::Prices(_) => vec![source("displayed_prices", "TRUE", Some("computed_at <= $3"))],
     }
 }
 
@@ -59,6 +60,7 @@ pub(in super::super) async fn tenants_with(
     (after, limit): (Option<TenantId>, u32),
     now: Timestamp,
 ) -> Result<TenantPage> {
+    let now = if let DueWork::Prices(age) = work { now.minus(age) } else { now };
     let after = after.map_or(Uuid::nil(), |tenant| tenant.0);
     let (mut tenants, mut next) = (BTreeSet::new(), None::<TenantId>);
     for source in sources(work) {

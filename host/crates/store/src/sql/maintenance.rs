@@ -10,7 +10,7 @@ use tessera_core::{Result, Timestamp};
 use super::catalog::event;
 use super::inventory::reservation;
 use super::plugin::{host, timer};
-use super::pricing::quote;
+use super::pricing::{displayed, quote};
 use super::{Conn, Ts, dialect, numbering};
 use crate::codec::corrupt;
 use crate::error::db_error;
@@ -36,6 +36,8 @@ pub(in super::super) enum Maintenance {
     PurgeEvents { limit: u32 },
     /// Deletes expired quotes that no reservation refers to.
     PurgeQuotes { ended_before: Timestamp, limit: u32 },
+    /// Deletes the displayed prices of an event.
+    ForgetDisplayedPrices { tenant: TenantId, event: EventId },
     /// Deletes expired idempotency records.
     DeleteKeys { now: Timestamp, limit: u32 },
 }
@@ -66,6 +68,9 @@ pub(in super::super) async fn run(conn: &mut Conn, maintenance: &Maintenance) ->
         Maintenance::PurgeEvents { limit } => return event::purge(conn, *limit).await,
         Maintenance::PurgeQuotes { ended_before, limit } => {
             return quote::purge(conn, *ended_before, *limit).await;
+        }
+        Maintenance::ForgetDisplayedPrices { tenant, event } => {
+            return displayed::delete(conn, *tenant, *event).await;
         }
         Maintenance::DelayTimer { tenant, timer } => return timer::delay(conn, *tenant, timer).await,
         Maintenance::DeleteFacts { before, limit } => {

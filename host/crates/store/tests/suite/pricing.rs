@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tessera_core::changeset::Guard;
+use tessera_core::changeset::{Guard, Write};
 use tessera_core::id::{EventId, InstallationId, QuoteId, RuleId, TicketTypeId};
 use tessera_core::inventory::{Command, Job};
 use tessera_core::page::PageRequest;
 use tessera_core::plugin::{Adjustment, AdjustmentKind, Basket, BasketLine, Digest, Scope};
+use tessera_core::ports::DueWork;
 use tessera_core::pricing::rule::{Clock, Per, SPEC, SoldStep};
 use tessera_core::pricing::{
-    Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, QuoteLine, RefusedCode, RuleValue, Source,
-    WriteRule,
+    DisplayedPrice, DisplayedPrices, Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, QuoteLine,
+    RefusedCode, RuleValue, Source, WriteRule,
 };
 use tessera_core::value::{Decimal, Money};
 use tessera_core::{Field, Timestamp, Value};
@@ -32,6 +33,8 @@ on_every_store! {
     stored_quote_is_marked_as_reserved,
     open_quotes_are_counted_and_purged_after_their_end,
     category_prices_round_trip,
+    displayed_prices_are_stored_once_for_each_version,
+    old_displayed_prices_are_found_and_forgotten,
 }
 
 fn new_rule(name: &str, kind: AdjustmentKind, now: Timestamp) -> PricingRule {
@@ -429,4 +432,74 @@ async fn category_prices_round_trip(world: World) {
     world.store(world.change(tenant).update(ticket_type.clone())).await;
     assert_eq!(world.store.ticket_type(tenant, standing).await.unwrap(), Some(ticket_type.clone()));
     assert_eq!(world.store.ticket_types(tenant, office.event.id).await.unwrap(), [ticket_type]);
+}
+
+/// Sets every field of displayed prices.
+fn full_prices(event: EventId, ticket_type: TicketTypeId, computed_at: Timestamp) -> DisplayedPrices {
+    let mut adjustments = full_quote(event, ticket_type, computed_at).adjustments;
+    for step in &mut adjustments {
+        step.adjustment.attributes.clear();
+    }
+    let price = DisplayedPrice {
+        ticket_type,
+        name: "Stalls \u{1F680}".into(),
+        base: Money { amount: 1_250, currency: "EUR".into() },
+        price: 1_100,
+        sold: Percent::share(1, 3),
+        adjustments,
+    };
+    DisplayedPrices { event, prices: vec![price], computed_at, version: 1 }
+}
+
+async fn displayed_prices_are_stored_once_for_each_version(world: World) {
+    let office = BoxOffice::open(world, None, |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let (world, tenant, event) = (&office.world, office.tenant, office.event.id);
+    let put = |prices: &DisplayedPrices| {
+        let write = Write::PutDisplayedPrices(prices.clone());
+        world.change(tenant).write(write)
+    };
+    let stored = || async { world.store.displayed_prices(tenant, event).await.unwrap() };
+    assert_eq!(stored().await, None);
+    let first = full_prices(event, standing, world.store.now());
+    world.store(put(&first)).await;
+    assert_eq!(stored().await, Some(first.clone()));
+    let second = DisplayedPrices { prices: Vec::new(), version: 2, ..first.clone() };
+    assert!(world.commit(put(&first)).await.unwrap_err().is_stale());
+    world.store(put(&second)).await;
+    assert!(world.commit(put(&second)).await.unwrap_err().is_stale());
+    assert_eq!(stored().await, Some(second.clone()));
+    let other = world.tenant("other").await;
+    assert_eq!(world.store.displayed_prices(other, event).await.unwrap(), None);
+
+    world.store.forget_displayed_prices(tenant, event).await.unwrap();
+    assert_eq!(stored().await, None);
+    let third = DisplayedPrices { version: 3, ..second };
+    assert!(world.commit(put(&third)).await.unwrap_err().is_stale());
+    world.store(put(&first)).await;
+    world.store(world.change(tenant).delete(office.event.clone())).await;
+    while world.store.purge_events(9).await.unwrap() > 0 {}
+    assert_eq!(stored().await, None);
+}
+
+async fn old_displayed_prices_are_found_and_forgotten(world: World) {
+    let office = BoxOffice::open(world, None, |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let (world, tenant, event) = (&office.world, office.tenant, office.event.id);
+    let now = world.store.now();
+    let prices = full_prices(event, standing, now.minus(2 * MINUTE));
+    world.store(world.change(tenant).write(Write::PutDisplayedPrices(prices))).await;
+    let stale = |tenant, at, limit| async move {
+        world.store.stale_displayed_prices(tenant, at, limit).await.unwrap()
+    };
+    assert_eq!(stale(tenant, now.minus(MINUTE), 9).await, [event]);
+    assert_eq!(stale(tenant, now.minus(2 * MINUTE), 9).await, [event]);
+    assert_eq!(stale(tenant, now.minus(3 * MINUTE), 9).await, []);
+    assert_eq!(stale(tenant, now, 0).await, []);
+    let other = world.tenant("other").await;
+    assert_eq!(stale(other, now, 9).await, []);
+    assert_eq!(world.tenants_with(DueWork::Prices(MINUTE)).await, [tenant]);
+    assert_eq!(world.tenants_with(DueWork::Prices(3 * MINUTE)).await, []);
+    world.store.forget_displayed_prices(tenant, event).await.unwrap();
+    assert_eq!(world.tenants_with(DueWork::Prices(MINUTE)).await, []);
 }

@@ -10,7 +10,7 @@ const RULES: &str = "/v1/pricing-rules";
 const RULE: &str = "/v1/pricing-rules/{rule_id}";
 
 pub(super) fn rows() -> Vec<Row> {
-    [prices(), rules()].concat()
+    [prices(), displayed_prices(), rules()].concat()
 }
 
 fn basket(quantity: i32) -> Value {
@@ -33,6 +33,20 @@ fn prices() -> Vec<Row> {
             "ticket.v1.PricingService/GetQuote",
             json!({"quote_id": "{quote_id}"}),
         ),
+    ]
+}
+
+fn displayed_prices() -> Vec<Row> {
+    let rpc = "ticket.v1.PricingService/GetDynamicPricing";
+    vec![
+        get("price.display", "/v1/events/{event_id}/dynamic-pricing", rpc, json!({"event_id": "{event_id}"})),
+        get(
+            "price.forecast",
+            "/v1/events/{event_id}/tickets/{ticket_type_id}/dynamic-pricing",
+            rpc,
+            json!({"event_id": "{other_event_id}", "ticket_type_id": "{seated_id}"}),
+        )
+        .at("/v1/events/{other_event_id}/tickets/{seated_id}/dynamic-pricing"),
     ]
 }
 
@@ -93,7 +107,7 @@ fn rules() -> Vec<Row> {
 
 /// More calls, also of other operations that have to do with prices.
 pub(super) fn further(id: &str) -> Vec<Further> {
-    [quotes(id), pricing_rules(id), sales(id), installations(id)].concat()
+    [quotes(id), curves(id), pricing_rules(id), sales(id), installations(id)].concat()
 }
 
 /// A basket with a category, a refused code, and a plugin that fails.
@@ -123,6 +137,21 @@ fn quotes(id: &str) -> Vec<Further> {
         "quote.get" => vec![
             call("plugins", &json!({"quote_id": "{priced_quote_id}"}), json!({}))
                 .at("/v1/quotes/{priced_quote_id}"),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+fn curves(id: &str) -> Vec<Further> {
+    let event = json!({"event_id": "{event_id}"});
+    let of = |ticket_type: &str| json!({"ticket_type_id": ticket_type});
+    match id {
+        "price.display" => vec![
+            call("rules and plugins", &json!({"event_id": "{priced_event_id}"}), json!({}))
+                .at("/v1/events/{priced_event_id}/dynamic-pricing"),
+            call("ticket type", &event, of("{ticket_type_id}")),
+            call("ticket type of another event", &event, of("{seated_id}")),
+            call("ticket type without a key", &event, of("{ticket_type_id}")).by(Caller::Public),
         ],
         _ => Vec::new(),
     }

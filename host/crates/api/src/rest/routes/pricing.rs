@@ -1,6 +1,6 @@
 //! Prices, quotes and pricing rules.
 
-use crate::operations::pricing;
+use crate::operations::{dynamic_pricing, pricing};
 use crate::rest::route::{EVENTS, RouteEntry, delete, get, patch, post, put};
 
 pub(super) fn routes() -> Vec<RouteEntry> {
@@ -24,5 +24,15 @@ pub(super) fn routes() -> Vec<RouteEntry> {
         post("/v1/pricing-rules:test", "pricing_rule.test", pricing::test_rule),
         get("/v1/events/{event_id}/pricing-rules", "pricing_rule.of_event", pricing::rules_of_event)
             .also_below(EVENTS),
+        get("/v1/events/{event_id}/dynamic-pricing", "price.display", dynamic_pricing::get)
+            .public()
+            .also_below(EVENTS),
+        get(
+            "/v1/events/{event_id}/tickets/{ticket_type_id}/dynamic-pricing",
+            "price.forecast",
+            dynamic_pricing::forecast,
+        )
+        .also_below(EVENTS)
+        .summary("Returns the price of a ticket type now, by the time of the sale, and by the share sold."),
     ]
 }

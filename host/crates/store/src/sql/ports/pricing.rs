@@ -1,15 +1,15 @@
 //! Pricing rules, promotions, quotes and displayed prices.
 
 use async_trait::async_trait;
-use tessera_core::id::{PromotionId, QuoteId, RuleId, TenantId};
+use tessera_core::id::{EventId, PromotionId, QuoteId, RuleId, TenantId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::ports::{PricingStore, Store as _};
-use tessera_core::pricing::{PricingRule, Promotion, PromotionCode, Quote};
+use tessera_core::pricing::{DisplayedPrices, PricingRule, Promotion, PromotionCode, Quote};
 use tessera_core::{Result, Timestamp};
 
 use super::super::super::DbStore;
 use super::super::maintenance::Maintenance;
-use super::super::pricing::{promotion, quote, rule};
+use super::super::pricing::{displayed, promotion, quote, rule};
 
 #[async_trait]
 impl PricingStore for DbStore {
@@ -74,5 +74,22 @@ impl PricingStore for DbStore {
     async fn ended_kept_codes(&self, tenant: TenantId, limit: u32) -> Result<Vec<PromotionCode>> {
         let bounds = (self.now(), limit);
         read!(self.read(tenant).await?, promotion::ended_kept_codes, tenant, bounds)
+    }
+
+    async fn displayed_prices(&self, tenant: TenantId, event: EventId) -> Result<Option<DisplayedPrices>> {
+        read!(self.read(tenant).await?, displayed::get, tenant, event)
+    }
+
+    async fn stale_displayed_prices(
+        &self,
+        tenant: TenantId,
+        at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EventId>> {
+        read!(self.read(tenant).await?, displayed::stale, tenant, (at, limit))
+    }
+
+    async fn forget_displayed_prices(&self, tenant: TenantId, event: EventId) -> Result<()> {
+        self.maintenance(Maintenance::ForgetDisplayedPrices { tenant, event }).await.map(drop)
     }
 }

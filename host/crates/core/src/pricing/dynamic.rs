@@ -1,0 +1,275 @@
+//! The service of displayed prices: what one unit costs today, and how its price would be at other times and shares
+//! sold. Quotes are always computed anew and do not depend on them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::access::{ObjectKind, Operation};
+use crate::catalog::{Event, EventStatus, TicketType};
+use crate::changeset::{Changeset, Write};
+use crate::command::{Commands, Decision};
+use crate::ctx::{Ctx, Principal, Transport};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fair::WorkLimiter;
+use crate::id::{EventId, TenantId, TicketTypeId};
+use crate::inventory::terms::check_on_sale;
+use crate::outbox::{NewFact, ObjectRef};
+use crate::ports::Store;
+use crate::pricing::basket::sold_share;
+use crate::pricing::displayed::{shares, times};
+use crate::pricing::{
+    DisplayedPrice, DisplayedPrices, PriceCurves, QuoteAdjustment, Quotes, UnitCircumstances,
+};
+
+/// How many events of a tenant are refreshed in one round, and how long each may take.
+const MAX_REFRESHED: u32 = 50;
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most bytes of the adjustments of an event's displayed prices, and what one counts beside its label.
+const MAX_BYTES: usize = 1 << 20;
+const ADJUSTMENT_BYTES: usize = 256;
+
+/// The events whose prices are being refreshed on this host. Concurrent callers wait for the first one.
+type Turns = Arc<Mutex<HashMap<(TenantId, EventId), Arc<tokio::sync::Mutex<()>>>>>;
+
+/// Computes, stores and reads displayed prices.
+#[derive(Clone)]
+pub struct DisplayedPricing {
+    store: Arc<dyn Store>,
+    commands: Commands,
+    quotes: Quotes,
+    interval: Duration,
+    turns: Turns,
+}
+
+impl DisplayedPricing {
+    /// Creates the service. Displayed prices are at most `interval` old; with zero, each request computes them.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, commands: Commands, quotes: Quotes, interval: Duration) -> Self {
+        Self { store, commands, quotes, interval, turns: Turns::default() }
+    }
+
+    /// Returns how old displayed prices may be.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Returns today's prices of an event's ticket types, without the hidden ones.
+    pub async fn today(&self, ctx: &Ctx, event: EventId) -> Result<DisplayedPrices> {
+        ctx.allow(Operation::PriceDisplay)?;
+        let event = self.visible(ctx, event).await?;
+        let prices = self.current(ctx, &event).await;
+        if ctx.is_authenticated() { prices } else { prices.map_err(without_details) }
+    }
+
+    /// Returns the price of a ticket type now, and its curves.
+    pub async fn curves(
+        &self,
+        ctx: &Ctx,
+        event: EventId,
+        ticket_type: TicketTypeId,
+    ) -> Result<(DisplayedPrices, PriceCurves)> {
+        ctx.allow(Operation::PriceForecast)?;
+        let event = self.visible(ctx, event).await?;
+        let mut types = self.shown_types(ctx.tenant, event.id).await?;
+        types.retain(|shown| shown.id == ticket_type);
+        if types.is_empty() {
+            return Err(Error::not_found("ticket-type"));
+        }
+        let ctx = &self.host_ctx(ctx);
+        let prices = self.computed(ctx, &event, &types).await?;
+        let mut curves = PriceCurves::default();
+        for now in times(ctx.now, event.attributes.starts_at) {
+            let at = UnitCircumstances { now, sold: None };
+            let quote = self.quotes.price_unit(ctx, &event, ticket_type, at).await?;
+            curves.by_time.push((now, quote.total()));
+        }
+        for sold in shares() {
+            let at = UnitCircumstances { now: ctx.now, sold: Some(sold) };
+            let quote = self.quotes.price_unit(ctx, &event, ticket_type, at).await?;
+            curves.by_share_sold.push((sold, quote.total()));
+        }
+        Ok((prices, curves))
+    }
+
+    /// Refreshes prices of a tenant that are older than the interval, and forgets those of events that are not on sale.
+    /// Returns whether there may be more.
+    pub async fn refresh_stale(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
+        let oldest = self.store.now().minus(self.interval);
+        let events = self.store.stale_displayed_prices(tenant, oldest, MAX_REFRESHED).await?;
+        let refresh = |id: EventId| async move {
+            let request_id = format!("prices-{id}").into();
+            let time = (self.store.now(), Instant::now() + REFRESH_TIMEOUT);
+            let ctx = Ctx::new(tenant, Principal::System, request_id, time, Transport::Internal);
+            let result = self.refresh_or_forget(&ctx, id).await;
+            result
+                .inspect_err(|error| tracing::warn!(?error, event = %id, "prices not refreshed; retrying"))
+                .is_ok()
+        };
+        Ok(limiter.for_each(tenant, events, refresh).await > 0)
+    }
+
+    async fn refresh_or_forget(&self, ctx: &Ctx, id: EventId) -> Result<()> {
+        let event = self.store.event(ctx.tenant, id).await?;
+        let is_on_sale = |event: &Event| {
+            check_on_sale((event.attributes.status, event.attributes.ends_at), ctx.now).is_ok()
+        };
+        if let Some(event) = event.filter(is_on_sale) {
+            match self.refreshed(ctx, &event).await {
+                Err(error) if is_passing(&error) => return Err(error),
+                // Otherwise it would be the oldest for ever, and keep others from being refreshed.
+                Err(error) => tracing::debug!(?error, event = %id, "prices not computed; forgetting them"),
+                Ok(_) => return Ok(()),
+            }
+        }
+        self.store.forget_displayed_prices(ctx.tenant, id).await
+    }
+
+    /// Returns the stored prices, refreshed if they are too old. Nothing is stored of an event that is not public.
+    async fn current(&self, ctx: &Ctx, event: &Event) -> Result<DisplayedPrices> {
+        let types = self.shown_types(ctx.tenant, event.id).await?;
+        if self.interval.is_zero() || !event.is_public() {
+            return self.computed(&self.host_ctx(ctx), event, &types).await;
+        }
+        let stored = self.store.displayed_prices(ctx.tenant, event.id).await?;
+        let mut prices = match stored.filter(|stored| stored.is_fresh(ctx.now, self.interval)) {
+            Some(stored) => stored,
+            None => self.refreshed(&self.host_ctx(ctx), event).await?,
+        };
+        // A ticket type may have been deleted or hidden since.
+        prices.prices.retain(|price| types.iter().any(|shown| shown.id == price.ticket_type));
+        Ok(prices)
+    }
+
+    /// Computes and stores the prices of an event, unless another caller has just done it, and returns them.
+    async fn refreshed(&self, ctx: &Ctx, event: &Event) -> Result<DisplayedPrices> {
+        let turn = self.turn((ctx.tenant, event.id));
+        let _turn = turn.lock().await;
+        let decide = || async {
+            let before = self.store.displayed_prices(ctx.tenant, event.id).await?;
+            if before.as_ref().is_some_and(|before| before.is_fresh(ctx.now, self.interval)) {
+                return Ok(Decision::nothing(()));
+            }
+            let types = self.shown_types(ctx.tenant, event.id).await?;
+            let mut after = self.computed(ctx, event, &types).await?;
+            let mut changeset = Changeset::new(ctx);
+            if let Some(before) = before {
+                after.version = before.version.saturating_add(1);
+                changeset = with_facts(ctx, changeset, (&before, &after), &types);
+            }
+            Ok(Decision::change(changeset.write(Write::PutDisplayedPrices(after)), ()))
+        };
+        self.commands.run(ctx, Operation::PriceDisplay, &event.id, decide).await?;
+        self.store.displayed_prices(ctx.tenant, event.id).await?.ok_or_else(Error::stale)
+    }
+
+    /// Computes the price of one unit of each ticket type. One that a plugin does not sell now is left out.
+    async fn computed(&self, ctx: &Ctx, event: &Event, types: &[TicketType]) -> Result<DisplayedPrices> {
+        let pools = self.store.pools(ctx.tenant, &[event.id]).await?;
+        let mut prices = Vec::with_capacity(types.len());
+        let mut bytes = 0;
+        for ticket_type in types {
+            let at = UnitCircumstances { now: ctx.now, sold: None };
+            let mut quote = match self.quotes.price_unit(ctx, event, ticket_type.id, at).await {
+                Ok(quote) => quote,
+                // It may have been deleted meanwhile, too.
+                Err(error) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound) => continue,
+                Err(error) => return Err(error),
+            };
+            for step in &mut quote.adjustments {
+                // Only stored quotes show them.
+                step.adjustment.attributes.clear();
+            }
+            bytes += quote.adjustments.iter().map(size).sum::<usize>();
+            if bytes > MAX_BYTES {
+                let message = format!(
+                    "the adjustments of the event's displayed prices have more than {MAX_BYTES} bytes; let fewer \
+                     rules and plugins apply to one unit"
+                );
+                return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
+            }
+            prices.push(DisplayedPrice {
+                ticket_type: ticket_type.id,
+                name: ticket_type.attributes.name.clone(),
+                base: quote.base(),
+                price: quote.total().amount,
+                sold: sold_share(ticket_type, &pools),
+                adjustments: quote.adjustments,
+            });
+        }
+        Ok(DisplayedPrices { event: event.id, prices, computed_at: ctx.now, version: 1 })
+    }
+
+    /// Returns the ticket types of an event that are not hidden.
+    async fn shown_types(&self, tenant: TenantId, event: EventId) -> Result<Vec<TicketType>> {
+        let mut types = self.store.ticket_types(tenant, event).await?;
+        types.retain(|ticket_type| !ticket_type.attributes.hidden);
+        Ok(types)
+    }
+
+    /// Returns an event that the caller may see and whose tickets are sold, or will be.
+    async fn visible(&self, ctx: &Ctx, id: EventId) -> Result<Event> {
+        let event = self.store.event(ctx.tenant, id).await?;
+        let event = event.filter(|event| event.is_public() || ctx.is_authenticated());
+        let event = event.ok_or_else(|| Error::not_found("event"))?;
+        if event.attributes.status != EventStatus::Draft {
+            check_on_sale((event.attributes.status, event.attributes.ends_at), ctx.now)?;
+        }
+        Ok(event)
+    }
+
+    /// Creates a context of the host itself: displayed prices are the same for all callers.
+    fn host_ctx(&self, ctx: &Ctx) -> Ctx {
+        let request_id = Arc::clone(&ctx.request_id);
+        let time = (self.store.now(), ctx.deadline);
+        Ctx::new(ctx.tenant, Principal::System, request_id, time, Transport::Internal)
+    }
+
+    fn turn(&self, key: (TenantId, EventId)) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // Drops those that no caller is using.
+        turns.retain(|other, turn| *other == key || Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(key).or_default())
+    }
+}
+
+/// Adds a fact for each ticket type whose price differs. The ticket types must be stored as they were read, so that
+/// their facts are in the order of their versions.
+fn with_facts(
+    ctx: &Ctx,
+    mut changeset: Changeset,
+    (before, after): (&DisplayedPrices, &DisplayedPrices),
+    types: &[TicketType],
+) -> Changeset {
+    for price in &after.prices {
+        let ticket_type = types.iter().find(|ticket_type| ticket_type.id == price.ticket_type);
+        let (Some(ticket_type), Some(change)) = (ticket_type, before.change_to(price)) else { continue };
+        let (id, version) = (ticket_type.id.to_string(), ticket_type.version);
+        let object = ObjectRef { kind: ObjectKind::TicketType, id, version };
+        let fact = NewFact::new(ctx, "price.changed", object, vec![change]).in_event(after.event);
+        changeset = changeset.expect(ticket_type).fact(fact);
+    }
+    changeset
+}
+
+fn size(step: &QuoteAdjustment) -> usize {
+    let code = step.adjustment.code.as_ref().map_or(0, String::len);
+    ADJUSTMENT_BYTES + step.adjustment.label.len() + code
+}
+
+/// Returns whether the same work may succeed a moment later.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Conflict | ErrorKind::RateLimited | ErrorKind::Unavailable)
+}
+
+/// Returns the error without what only the tenant is to know: its rules and plugins.
+fn without_details(error: Error) -> Error {
+    let reason = match error.kind() {
+        ErrorKind::PluginFailed => "PLUGIN_FAILED",
+        ErrorKind::Precondition => "PRICING_RULE_FAILED",
+        _ => return error,
+    };
+    Error::new(error.kind(), reason, "the prices cannot be computed at the moment")
+}
