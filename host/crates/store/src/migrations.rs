@@ -21,12 +21,14 @@ const SQLITE: &[Step] = &[
     step!("sqlite/0001_baseline.sql"),
     step!("sqlite/0002_due_by_tenant.sql"),
     step!("sqlite/0003_pricing.sql"),
+    step!("sqlite/0004_promotions.sql"),
 ];
 
 const POSTGRES: &[Step] = &[
     step!("postgres/0001_baseline.sql"),
     step!("postgres/0002_due_by_tenant.sql"),
     step!("postgres/0003_pricing.sql"),
+    step!("postgres/0004_promotions.sql"),
 ];
 
 /// The migrations of SQLite.
