@@ -38,6 +38,7 @@ fn state(
         status: TypeStatus::Active,
         pools: pools.to_vec(),
         seated: false,
+        hidden: false,
     };
     let supply = |(pool, capacity): (&PoolId, &Option<u64>)| {
         (*pool, PoolSupply { name: "pool".into(), capacity: *capacity, counts: model.counts(*pool) })
@@ -66,6 +67,9 @@ fn state(
         active_buyers: HashSet::new(),
         seats: Vec::new(),
         records: HashMap::new(),
+        promotions: BTreeMap::new(),
+        codes: BTreeMap::new(),
+        buyer_uses: HashMap::new(),
         writes: BatchWrites::default(),
     }
 }
@@ -94,9 +98,10 @@ fn step(event: EventId, model: &mut Model, known: &mut HashMap<ReservationId, Re
     model.compare(known);
     for (pool, capacity) in &model.pools {
         let (old, new) = (before[pool], model.counts(*pool));
-        let (held, sold) = state.writes.pools.get(pool).copied().unwrap_or_default();
+        let change = state.writes.pools.get(pool).copied().unwrap_or_default();
         let plus = |count: u64, by: i64| count.checked_add_signed(by).unwrap();
-        assert_eq!((plus(old.held, held), plus(old.sold, sold)), (new.held, new.sold), "{pool}");
+        let expected = (plus(old.held, change.held), plus(old.sold, change.sold));
+        assert_eq!((expected, change.locked), ((new.held, new.sold), 0), "{pool}");
         assert!(capacity.is_none_or(|capacity| new.used() <= capacity), "{pool} is oversold");
     }
     let issued = state.writes.tickets.iter().map(|ticket| ticket.id).collect::<HashSet<_>>();

@@ -1,18 +1,19 @@
 //! The state of one event while a batch of commands is decided, and what the batch writes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::access::ObjectKind;
 use crate::admission::Ticket;
-use crate::id::{EventId, PoolId, ReservationId, SeatId, TicketId, TicketTypeId};
+use crate::id::{EventId, PoolId, PromotionId, QuoteId, ReservationId, SeatId, TicketId, TicketTypeId};
 use crate::idempotency::{IdempotencyClaim, IdempotencyRecord, Scope};
-use crate::inventory::job::Job;
+use crate::inventory::job::{Job, Reserve};
 use crate::inventory::reservation::Unit;
 use crate::inventory::terms::{EventTerms, TypeTerms};
 use crate::inventory::{Counts, Reservation, ReservationState, Seat};
 use crate::outbox::{NewFact, ObjectRef};
-use crate::pricing::Quote;
+use crate::pricing::promotion::UseKey;
+use crate::pricing::{KeptUnits, Quote};
 use crate::time::Timestamp;
 use crate::value::diff;
 
@@ -25,6 +26,36 @@ pub struct PoolSupply {
     pub capacity: Option<u64>,
     /// How many of them are used.
     pub counts: Counts,
+}
+
+/// A promotion with a code that the commands or the due holds use.
+#[derive(Clone, Debug)]
+pub struct PromotionState {
+    /// Whether its codes are accepted.
+    pub enabled: bool,
+    /// When they cease to be accepted.
+    pub valid_until: Option<Timestamp>,
+    /// The hidden ticket types that its codes show.
+    pub shows: BTreeSet<TicketTypeId>,
+    /// The most uses of its codes.
+    pub max_uses: Option<u32>,
+    /// The most uses of its codes by one buyer.
+    pub max_uses_per_buyer: Option<u32>,
+    /// The most uses of each code.
+    pub max_uses_per_code: Option<u32>,
+    /// The number of uses of its codes.
+    pub uses: u64,
+}
+
+/// A code that the commands or the due holds use.
+#[derive(Clone, Debug)]
+pub struct CodeState {
+    /// Its promotion.
+    pub promotion: PromotionId,
+    /// The number of its uses.
+    pub uses: u64,
+    /// The units that it keeps free.
+    pub kept: Option<KeptUnits>,
 }
 
 /// The state that commands of one event are decided from. Each decision changes it.
@@ -52,6 +83,12 @@ pub struct BatchState {
     pub seats: Vec<Seat>,
     /// The records of the commands' idempotency keys.
     pub records: HashMap<Scope, IdempotencyRecord>,
+    /// The promotions of the codes in the commands and the due holds; those that do not exist any more are absent.
+    pub promotions: BTreeMap<PromotionId, PromotionState>,
+    /// These codes in their canonical form; those that do not exist any more are absent.
+    pub codes: BTreeMap<String, CodeState>,
+    /// The uses of each buyer in the commands of each promotion that bounds them.
+    pub buyer_uses: HashMap<(PromotionId, String), u64>,
     /// What the batch writes.
     pub writes: BatchWrites,
 }
@@ -59,20 +96,50 @@ pub struct BatchState {
 /// What a batch writes.
 #[derive(Clone, Default, Debug)]
 pub struct BatchWrites {
-    /// Changes of the counts of pools: held and sold.
-    pub pools: BTreeMap<PoolId, (i64, i64)>,
+    /// Changes of the counts of pools.
+    pub pools: BTreeMap<PoolId, PoolChange>,
     /// Changed reservations, with the state and version before; `None` for new ones.
     pub reservations: BTreeMap<ReservationId, Option<(ReservationState, u64)>>,
     /// Changed seats.
     pub seats: BTreeMap<SeatId, SeatMove>,
     /// New tickets.
     pub tickets: Vec<Ticket>,
-    /// The quotes of new reservations; some of them are stored already.
+    /// The quotes of new reservations that are not known to be stored.
     pub quotes: Vec<Arc<Quote>>,
+    /// The stored quotes of new reservations.
+    pub stored_quotes: BTreeSet<QuoteId>,
+    /// Changes of the numbers of uses of promotions.
+    pub promotions: BTreeMap<PromotionId, i64>,
+    /// Changes of codes.
+    pub codes: BTreeMap<String, CodeChange>,
+    /// New uses of codes, each with its promotion and its buyer.
+    pub new_uses: BTreeMap<UseKey, (PromotionId, String)>,
+    /// Uses that ended.
+    pub ended_uses: BTreeSet<UseKey>,
     /// Idempotency records.
     pub claims: Vec<IdempotencyClaim>,
     /// Facts.
     pub facts: Vec<NewFact>,
+}
+
+/// A change of the counts of a pool.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct PoolChange {
+    /// Of held units.
+    pub held: i64,
+    /// Of sold units.
+    pub sold: i64,
+    /// Of locked units.
+    pub locked: i64,
+}
+
+/// A change of a code.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct CodeChange {
+    /// Of the number of its uses.
+    pub uses: i64,
+    /// Of the number of units that it keeps.
+    pub kept: i64,
 }
 
 /// A seat that passes from one unit to another.
@@ -118,6 +185,9 @@ impl BatchState {
             active_buyers: HashSet::new(),
             seats: Vec::new(),
             records: HashMap::new(),
+            promotions: BTreeMap::new(),
+            codes: BTreeMap::new(),
+            buyer_uses: HashMap::new(),
             writes: BatchWrites::default(),
         }
     }
@@ -155,25 +225,35 @@ impl BatchState {
         after
     }
 
+    /// Stores the quote of a new reservation, or marks it as reserved if it is stored.
+    pub(super) fn put_quote(&mut self, request: &Reserve) {
+        let Some(quote) = &request.quote else { return };
+        if request.quote_is_stored {
+            self.writes.stored_quotes.insert(quote.id);
+        } else {
+            self.writes.quotes.push(Arc::clone(quote));
+        }
+    }
+
     /// Moves units of a reservation in the counts of their pools.
     pub(super) fn move_units(&mut self, of: &Reservation, units: &[Unit], unit_move: UnitMove) {
         for unit in units {
             let Some(line) = of.lines.get(unit.line) else { continue };
             for pool in &line.pools {
-                let (held, sold) = self.writes.pools.entry(*pool).or_default();
+                let change = self.writes.pools.entry(*pool).or_default();
                 let Some(supply) = self.pools.get_mut(pool) else { continue };
                 let counts = &mut supply.counts;
                 match unit_move {
                     UnitMove::FreeToHeld => {
-                        *held += 1;
+                        change.held += 1;
                         counts.held += 1;
                     }
                     UnitMove::HeldToFree => {
-                        *held -= 1;
+                        change.held -= 1;
                         counts.held = counts.held.saturating_sub(1);
                     }
                     UnitMove::HeldToSold => {
-                        (*held, *sold) = (*held - 1, *sold + 1);
+                        (change.held, change.sold) = (change.held - 1, change.sold + 1);
                         (counts.held, counts.sold) = (counts.held.saturating_sub(1), counts.sold + 1);
                     }
                 }

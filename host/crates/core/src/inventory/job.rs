@@ -11,7 +11,7 @@ use crate::id::{ReservationId, TenantId, TicketId, TicketTypeId};
 use crate::idempotency::{IdempotencyRecord, RequestKey};
 use crate::inventory::Reservation;
 use crate::outbox::{Actor, NewFact, ObjectRef};
-use crate::pricing::Quote;
+use crate::pricing::{CodeClaim, Quote};
 use crate::time::Timestamp;
 use crate::value::Change;
 
@@ -67,6 +67,16 @@ pub struct Reserve {
     pub seconds: Option<u32>,
     /// The quote that it is made with; `None`: the base prices apply.
     pub quote: Option<Arc<Quote>>,
+    /// Whether the quote is stored already, so that it is only marked as reserved.
+    pub quote_is_stored: bool,
+}
+
+impl Reserve {
+    /// Returns the codes of promotions that it claims.
+    #[must_use]
+    pub fn claims(&self) -> &[CodeClaim] {
+        self.quote.as_deref().map(|quote| &quote.claims[..]).unwrap_or_default()
+    }
 }
 
 /// A line of a new reservation.

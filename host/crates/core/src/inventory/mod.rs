@@ -22,6 +22,7 @@ pub mod terms;
 
 pub(crate) mod resize;
 
+mod code_rules;
 mod hold_rules_service;
 mod rules;
 mod seating;

@@ -213,6 +213,7 @@ fn command(request: CreateReservation, quote: Option<Quote>) -> Reserve {
         lines: lines.collect(),
         seconds: request.seconds,
         quote: quote.map(Arc::new),
+        quote_is_stored: request.quote.is_some(),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::inventory::reservation::{Line, Unit, UnitSeat, expired};
 use crate::inventory::terms::{EventTerms, check_lines, check_on_sale, hold_seconds, unknown_type};
 use crate::inventory::{Reservation, ReservationState};
 use crate::outbox::ObjectRef;
+use crate::pricing::CodeUse;
 use crate::value::diff;
 
 impl BatchState {
@@ -57,14 +58,19 @@ impl BatchState {
             return Err(Error::new(ErrorKind::Precondition, "QUEUE_REQUIRED", message));
         }
         let seconds = hold_seconds(terms.hold_rules, request.seconds)?;
+        self.check_codes(request)?;
         let lines = self.lines(request)?;
-        let demand = demand(request, &lines);
+        let (mut codes, mut demand) = self.demand(request, &lines);
         let units = request.lines.iter().map(|line| line.units.len() as u64).sum::<u64>();
-        let over_limit = self.check_buyer(&terms, &request.buyer, units).is_err();
+        let over_limit =
+            self.check_buyer(&terms, &request.buyer, units).is_err() || self.check_uses(request).is_err();
         if over_limit || !self.suffices(&demand) || self.seats_are_due(request) {
             self.end_due(job);
+            // The codes may keep units of these holds now.
+            (codes, demand) = self.demand(request, &lines);
         }
         self.check_buyer(&terms, &request.buyer, units)?;
+        self.check_uses(request)?;
         self.check_supply(&demand)?;
         let seats = self.choose_seats(request)?;
         let reservation = Reservation {
@@ -75,6 +81,7 @@ impl BatchState {
             lines,
             units: units_of(request, &seats),
             quote: request.quote.as_ref().map(|quote| quote.id),
+            codes,
             payment_reference: None,
             created_by: job.principal().to_owned(),
             created_at: self.now,
@@ -83,9 +90,10 @@ impl BatchState {
             version: 1,
         };
         self.take_seats(&reservation);
+        self.use_codes(&reservation);
         self.move_units(&reservation, &reservation.units, UnitMove::FreeToHeld);
         *self.buyers.entry(request.buyer.clone()).or_default() += units;
-        self.writes.quotes.extend(request.quote.clone());
+        self.put_quote(request);
         self.put(job, "reservation.held", None, reservation.clone());
         Ok(reservation)
     }
@@ -166,9 +174,10 @@ impl BatchState {
         let (freed_units, remaining_units): (Vec<_>, Vec<_>) =
             before.units.iter().cloned().partition(|unit| ids.is_empty() || ids.contains(&unit.id));
         self.free_units(&before, &freed_units);
+        let codes = self.return_codes(&before, &remaining_units);
         let state =
             if remaining_units.is_empty() { ReservationState::Released } else { ReservationState::Held };
-        let after = Reservation { state, units: remaining_units, ..before.clone() };
+        let after = Reservation { state, units: remaining_units, codes, ..before.clone() };
         Ok(self.put(job, "reservation.released", Some(&before), after))
     }
 
@@ -196,7 +205,8 @@ impl BatchState {
             return false;
         }
         self.free_units(reservation, &reservation.units);
-        let after = Reservation { state, units: Vec::new(), ..reservation.clone() };
+        let codes = self.return_codes(reservation, &[]);
+        let after = Reservation { state, units: Vec::new(), codes, ..reservation.clone() };
         self.put(job, fact, Some(reservation), after);
         true
     }
@@ -254,6 +264,20 @@ impl BatchState {
         Err(Error::new(ErrorKind::Precondition, "BUYER_LIMIT_REACHED", message))
     }
 
+    /// Returns the uses of the requested codes, and the units that must be free in each pool. Those that the codes keep
+    /// need not be free.
+    fn demand(&self, request: &Reserve, lines: &[Line]) -> (Vec<CodeUse>, BTreeMap<PoolId, u64>) {
+        let mut demand: BTreeMap<PoolId, u64> = BTreeMap::new();
+        for (line, terms) in request.lines.iter().zip(lines) {
+            for pool in &terms.pools {
+                *demand.entry(*pool).or_default() += line.units.len() as u64;
+            }
+        }
+        let codes = self.code_uses(request);
+        self.subtract_kept(&codes, &mut demand);
+        (codes, demand)
+    }
+
     fn suffices(&self, demand: &BTreeMap<PoolId, u64>) -> bool {
         demand.iter().all(|(pool, units)| self.free(*pool).is_none_or(|free| free >= *units))
     }
@@ -268,17 +292,6 @@ impl BatchState {
         }
         Ok(())
     }
-}
-
-/// Counts the units that a reservation takes from each pool.
-fn demand(request: &Reserve, lines: &[Line]) -> BTreeMap<PoolId, u64> {
-    let mut demand = BTreeMap::new();
-    for (line, terms) in request.lines.iter().zip(lines) {
-        for pool in &terms.pools {
-            *demand.entry(*pool).or_default() += line.units.len() as u64;
-        }
-    }
-    demand
 }
 
 fn units_of(request: &Reserve, seats: &[Vec<UnitSeat>]) -> Vec<Unit> {

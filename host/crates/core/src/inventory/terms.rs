@@ -41,6 +41,8 @@ pub struct TypeTerms {
     pub pools: Vec<PoolId>,
     /// Whether its units have seats.
     pub seated: bool,
+    /// Whether it is sold only with a code of a promotion that shows it.
+    pub hidden: bool,
 }
 
 impl TypeTerms {
@@ -55,6 +57,7 @@ impl TypeTerms {
             status: attributes.status,
             pools: ticket_type.all_pools(),
             seated: ticket_type.seated,
+            hidden: attributes.hidden,
         }
     }
 
@@ -89,6 +92,14 @@ impl TypeTerms {
 pub(crate) fn unknown_type(index: usize, id: TicketTypeId) -> Error {
     let message = format!("is {id}, which is no ticket type of the event");
     Error::not_found("ticket-type").at(&format!("lines[{index}].ticket_type_id"), message)
+}
+
+/// The refusal of a line whose ticket type is hidden, and that no code shows.
+pub(crate) fn hidden_type(index: usize, name: &str) -> Error {
+    let message =
+        format!("is {name:?}, which is sold only with a code that shows it; name the code in codes");
+    Error::new(ErrorKind::Precondition, "ACCESS_CODE_REQUIRED", "")
+        .at(&format!("lines[{index}].ticket_type_id"), message)
 }
 
 /// Refuses seat labels that are not one for each unit, or that name a seat twice.

@@ -297,6 +297,7 @@ fn some_purchase(dice: &mut Dice, model: &Model) -> ModelCommand {
         lines: reserve_lines.collect(),
         seconds: None,
         quote: None,
+        quote_is_stored: false,
     };
     ModelCommand { command: Command::Reserve(reserve), lines: Some((buyer, lines)) }
 }

@@ -30,8 +30,8 @@ pub(crate) use pricing::{
 };
 pub(crate) use promotion::{StoredPromotion, StoredPromotionTerms, promotion, stored_promotion_terms};
 pub(crate) use reservation::{
-    StoredLine, StoredReservation, StoredUnit, line, reservation, reservation_state, stored_line,
-    stored_unit, unit,
+    StoredCodeUse, StoredLine, StoredReservation, StoredUnit, code_use, line, reservation, reservation_state,
+    stored_code_use, stored_line, stored_unit, unit,
 };
 pub(crate) use scalar::{corrupt, moment, signed, small, tiny, unsigned};
 pub(crate) use scheme::{StoredScheme, scheme, stored_scheme};

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use tessera_core::Result;
-use tessera_core::id::{EventId, PoolId, QuoteId, ReservationId, SeatId, TicketId, TicketTypeId};
+use tessera_core::id::{
+    EventId, PoolId, PromotionId, QuoteId, ReservationId, SeatId, TicketId, TicketTypeId,
+};
 use tessera_core::inventory::reservation::{Line, Unit, UnitSeat};
 use tessera_core::inventory::{Reservation, ReservationState};
+use tessera_core::pricing::CodeUse;
 use tessera_core::value::Money;
 use uuid::Uuid;
 
@@ -31,6 +34,13 @@ pub(crate) struct StoredUnit {
     quoted: Option<i64>,
 }
 
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredCodeUse {
+    code: String,
+    promotion: Uuid,
+    units: u32,
+}
+
 /// A reservation; ids are texts, times microseconds.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredReservation {
@@ -43,6 +53,8 @@ pub(crate) struct StoredReservation {
     pub(crate) units: Vec<StoredUnit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) quote: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) codes: Vec<StoredCodeUse>,
     pub(crate) payment: Option<String>,
     pub(crate) created_by: String,
     pub(crate) created_at: i64,
@@ -88,6 +100,14 @@ pub(crate) fn unit(stored: StoredUnit) -> Unit {
     Unit { id: TicketId(stored.id), line: stored.line, seat, quoted: stored.quoted }
 }
 
+pub(crate) fn stored_code_use(code: &CodeUse) -> StoredCodeUse {
+    StoredCodeUse { code: code.code.clone(), promotion: code.promotion.0, units: code.units }
+}
+
+pub(crate) fn code_use(stored: StoredCodeUse) -> CodeUse {
+    CodeUse { code: stored.code, promotion: PromotionId(stored.promotion), units: stored.units }
+}
+
 pub(crate) fn stored_reservation(reservation: &Reservation) -> StoredReservation {
     StoredReservation {
         id: reservation.id.0,
@@ -98,6 +118,7 @@ pub(crate) fn stored_reservation(reservation: &Reservation) -> StoredReservation
         lines: reservation.lines.iter().map(stored_line).collect(),
         units: reservation.units.iter().map(stored_unit).collect(),
         quote: reservation.quote.map(|quote| quote.0),
+        codes: reservation.codes.iter().map(stored_code_use).collect(),
         payment: reservation.payment_reference.clone(),
         created_by: reservation.created_by.clone(),
         created_at: reservation.created_at.micros(),
@@ -116,6 +137,7 @@ pub(crate) fn reservation(stored: StoredReservation) -> Result<Reservation> {
         lines: stored.lines.into_iter().map(line).collect(),
         units: stored.units.into_iter().map(unit).collect(),
         quote: stored.quote.map(QuoteId),
+        codes: stored.codes.into_iter().map(code_use).collect(),
         payment_reference: stored.payment,
         created_by: stored.created_by,
         created_at: moment(stored.created_at)?,

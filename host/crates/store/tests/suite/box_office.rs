@@ -233,7 +233,8 @@ pub(crate) fn reserve(buyer: &str, lines: &[(TicketTypeId, usize)], seconds: Opt
     };
     let lines = lines.iter().map(line).collect();
     let id = ReservationId::generate();
-    Command::Reserve(Reserve { id, buyer: buyer.into(), lines, seconds, quote: None })
+    let buyer = buyer.into();
+    Command::Reserve(Reserve { id, buyer, lines, seconds, quote: None, quote_is_stored: false })
 }
 
 pub(crate) fn done(verdict: Result<JobOutcome>) -> Result<Reservation> {

@@ -31,6 +31,7 @@ mod admission;
 mod bookings;
 mod box_office;
 mod builders;
+mod codes;
 mod commit;
 mod counts;
 mod event_cache;

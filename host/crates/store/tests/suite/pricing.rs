@@ -86,7 +86,7 @@ pub(crate) fn full_rule(event: EventId, ticket_type: TicketTypeId, now: Timestam
     PricingRule { attributes, ..new_rule("", AdjustmentKind::Fee, now) }
 }
 
-fn new_quote(event: EventId, ticket_type: TicketTypeId, now: Timestamp) -> Quote {
+pub(crate) fn new_quote(event: EventId, ticket_type: TicketTypeId, now: Timestamp) -> Quote {
     let line = QuoteLine {
         ticket_type,
         name: "standing".into(),

@@ -18,7 +18,7 @@ use super::super::page::{Sort, SortType, at, text};
 use super::super::plugin::installation;
 use super::super::pricing::{promotion, rule};
 use super::super::table::{Query, Table};
-use super::super::{Conn, Db, Row, Ts, filter};
+use super::super::{Conn, Db, Row, Ts, dialect, filter};
 use crate::codec::{moment, signed, unsigned};
 use crate::error::db_error;
 
@@ -135,12 +135,15 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
     let event: Uuid = row.try_get("id").map_err(db_error)?;
     // Tables that may have very many rows of one event.
     for table in ["check_ins", "tickets", "bookings", "reservations", "quotes"] {
-        let sql = format!(
-            "DELETE FROM {table} WHERE tenant_id = $1 AND id IN
-             (SELECT id FROM {table} WHERE tenant_id = $1 AND event_id = $2 LIMIT $3)"
-        );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(event).bind(i64::from(limit));
-        let count = query.execute(&mut *conn).await.map_err(db_error)?.rows_affected();
+        let sql = format!("SELECT id FROM {table} WHERE tenant_id = $1 AND event_id = $2 LIMIT $3");
+        let query = sqlx::query_scalar(AssertSqlSafe(sql));
+        let query = query.bind(tenant).bind(event).bind(i64::from(limit));
+        let ids: Vec<Uuid> = query.fetch_all(&mut *conn).await.map_err(db_error)?;
+        let ids: Vec<_> = ids.iter().map(|id| [id.to_string()]).collect();
+        if table == "reservations" {
+            delete_rows(conn, tenant, ("code_uses", "reservation_id"), &ids).await?;
+        }
+        let count = delete_rows(conn, tenant, (table, "id"), &ids).await?;
         if count > 0 {
             return Ok(count);
         }
@@ -157,6 +160,22 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
         sqlx::query(sql).bind(tenant).bind(event).execute(&mut *conn).await.map_err(db_error)?;
     }
     Ok(1)
+}
+
+/// Deletes the rows of a table with these ids in a column; returns their number.
+async fn delete_rows(
+    conn: &mut Conn,
+    tenant: Uuid,
+    (table, column): (&str, &str),
+    ids: &[[String; 1]],
+) -> Result<u64> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let ids_match = dialect::among(column, &dialect::uuid("v.value->>0"), "$2");
+    let sql = format!("DELETE FROM {table} WHERE tenant_id = $1 AND {ids_match}");
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(Json(ids));
+    Ok(query.execute(conn).await.map_err(db_error)?.rows_affected())
 }
 
 pub(in super::super) async fn get(conn: &mut Conn, tenant: TenantId, id: EventId) -> Result<Option<Event>> {

@@ -9,7 +9,7 @@ use tessera_core::inventory::{BatchState, Job, JobOutcome};
 use tessera_core::outbox::ObjectRef;
 use tessera_core::{Result, Timestamp};
 
-use super::super::Conn;
+use super::super::{Conn, dialect};
 use super::cached_event::{CachedEvent, TermVersions};
 use super::{state, write};
 
@@ -27,14 +27,14 @@ pub(in super::super::super) struct Batch {
 }
 
 /// Reads the state, decides the commands and writes the changes; `cached` is the present cache entry. The caller begins
-/// the transaction, locks the event's pools, and ends the transaction.
+/// the transaction, locks the event's pools, and ends the transaction. Rows of promotions and codes are locked here.
 pub(in super::super::super) async fn run(
     conn: &mut Conn,
     tenant: TenantId,
     event: EventId,
     (jobs, cached): (&[Arc<Job>], Option<&CachedEvent>),
 ) -> Result<Batch> {
-    let (mut state, versions) = state::read(conn, (tenant, event), jobs).await?;
+    let (mut state, versions) = state::read(conn, (tenant, event), (jobs, dialect::LOCK_TO_CHANGE)).await?;
     let verdicts = jobs.iter().map(|job| state.apply(job)).collect();
     let objects = objects(&state.writes);
     let token =
@@ -92,7 +92,7 @@ pub(in super::super::super) async fn peek(
     event: EventId,
     jobs: &[Arc<Job>],
 ) -> Result<Option<Vec<Result<JobOutcome>>>> {
-    let (mut state, _) = state::read(conn, (tenant, event), jobs).await?;
+    let (mut state, _) = state::read(conn, (tenant, event), (jobs, "")).await?;
     let verdicts = jobs.iter().map(|job| state.apply(job)).collect();
     Ok(state.writes.is_empty().then_some(verdicts))
 }

@@ -48,8 +48,8 @@ impl TermVersions {
 }
 
 impl CachedEvent {
-    /// Caches the terms of a batch if commands can be decided by them alone: no queue, no buyer limit, only unseated
-    /// ticket types. Other cached types are kept if the event's version is the same.
+    /// Caches the terms of a batch if commands can be decided by them alone: no queue, no buyer limit, only ticket types
+    /// that are neither seated nor hidden. Other cached types are kept if the event's version is the same.
     pub(super) fn of(state: &BatchState, mut versions: TermVersions, before: Option<&Self>) -> Option<Self> {
         let event =
             state.event.clone().filter(|event| !event.queue_required && event.buyer_limit.is_none())?;
@@ -61,7 +61,7 @@ impl CachedEvent {
         {
             types.entry(*id).or_insert_with(|| terms.clone());
         }
-        types.retain(|_, terms| !terms.seated);
+        types.retain(|_, terms| !terms.seated && !terms.hidden);
         for (id, version) in before.iter().flat_map(|cached| &cached.versions.types) {
             versions.types.entry(*id).or_insert(*version);
         }
@@ -75,7 +75,7 @@ impl CachedEvent {
         self
     }
 
-    /// Returns the state to decide these commands by, if the cached terms suffice.
+    /// Returns the state to decide these commands by, if the cached terms suffice. Codes of promotions are never cached.
     pub(super) fn state(
         &self,
         id: EventId,
@@ -85,6 +85,9 @@ impl CachedEvent {
         let mut types = BTreeMap::new();
         for job in jobs {
             let Command::Reserve(command) = &job.command else { return None };
+            if !command.claims().is_empty() {
+                return None;
+            }
             for line in &command.lines {
                 types.insert(line.ticket_type, self.types.get(&line.ticket_type)?.clone());
             }

@@ -13,13 +13,16 @@ use super::super::execute::{change_one, read_one};
 use super::super::page::{Sort, SortType, at};
 use super::super::table::Table;
 use super::super::{Conn, Db, Row, Ts, filter};
-use crate::codec::{StoredLine, StoredUnit, line, reservation_state, signed, stored_unit, unit, unsigned};
+use crate::codec::{
+    StoredCodeUse, StoredLine, StoredUnit, code_use, line, reservation_state, signed, stored_unit, unit,
+    unsigned,
+};
 use crate::error::db_error;
 
 static RESERVATIONS: Table = Table::new(
     "reservations",
     &["tenant_id", "id"],
-    &["state", "quantity", "units", "payment_reference", "updated_at", "expires_at", "version"],
+    &["state", "quantity", "units", "codes", "payment_reference", "updated_at", "expires_at", "version"],
     &["event_id", "buyer", "lines", "quote_id", "created_by", "created_at"],
 )
 .without(&["quantity"]);
@@ -114,6 +117,7 @@ fn read(row: &Row) -> Result<Reservation> {
     let state: String = row.try_get("state").map_err(db_error)?;
     let Json(lines) = row.try_get::<Json<Vec<StoredLine>>, _>("lines").map_err(db_error)?;
     let Json(units) = row.try_get::<Json<Vec<StoredUnit>>, _>("units").map_err(db_error)?;
+    let Json(codes) = row.try_get::<Json<Vec<StoredCodeUse>>, _>("codes").map_err(db_error)?;
     let time = |column: &str| -> Result<Timestamp> {
         let Ts(at) = row.try_get(column).map_err(db_error)?;
         Ok(at)
@@ -126,6 +130,7 @@ fn read(row: &Row) -> Result<Reservation> {
         lines: lines.into_iter().map(line).collect(),
         units: units.into_iter().map(unit).collect(),
         quote: row.try_get::<Option<_>, _>("quote_id").map_err(db_error)?.map(QuoteId),
+        codes: codes.into_iter().map(code_use).collect(),
         payment_reference: row.try_get("payment_reference").map_err(db_error)?,
         created_by: row.try_get("created_by").map_err(db_error)?,
         created_at: time("created_at")?,

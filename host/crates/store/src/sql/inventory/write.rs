@@ -3,6 +3,7 @@
 use tessera_core::Result;
 use tessera_core::admission::Ticket;
 use tessera_core::id::TenantId;
+use tessera_core::inventory::batch_state::{CodeChange, PoolChange};
 use tessera_core::inventory::{BatchState, Reservation};
 
 use super::super::super::statements;
@@ -10,7 +11,7 @@ use super::super::pricing::quote;
 use super::super::rows::{Effect, Rows, RowsBuilder, Statement};
 use super::super::{Conn, dialect, idempotency, outbox};
 use super::cached_event::TermVersions;
-use crate::codec::{signed, stored_line, stored_unit};
+use crate::codec::{signed, stored_code_use, stored_line, stored_unit};
 
 /// Writes the changes of a batch and returns the token that identifies the transaction in the database. A batch that was
 /// decided by cached terms is written only if their versions are still the same.
@@ -29,10 +30,15 @@ pub(super) async fn all(
         pools,
         reservation_updates(state)?,
         seats(state),
+        promotions(state),
+        codes(state),
+        ended_uses(state),
+        quote::marked(&state.writes.stored_quotes),
         idempotency::claims(&state.writes.claims)?,
         quote::reserved(&state.writes.quotes)?,
         new_reservations(state)?,
         tickets(state),
+        new_uses(state),
         outbox::all_at_once(&state.writes.facts)?,
     ];
     let parts: Vec<_> = parts.into_iter().filter(|part| part.count() > 0).collect();
@@ -40,11 +46,12 @@ pub(super) async fn all(
 }
 
 fn pool_moves(state: &BatchState) -> Rows<'_> {
-    let moves = state.writes.pools.iter().filter(|(_, (held, sold))| *held != 0 || *sold != 0);
+    let moves = state.writes.pools.iter().filter(|(_, change)| **change != PoolChange::default());
     RowsBuilder::new(moves)
         .ids("id", |(pool, _)| pool.0)
-        .numbers("held", |(_, (held, _))| *held)
-        .numbers("sold", |(_, (_, sold))| *sold)
+        .numbers("held", |(_, change)| change.held)
+        .numbers("sold", |(_, change)| change.sold)
+        .numbers("locked", |(_, change)| change.locked)
         .rows()
 }
 
@@ -52,15 +59,16 @@ fn pool_moves(state: &BatchState) -> Rows<'_> {
 fn pools(state: &BatchState) -> Statement<'_> {
     Statement::new("pools", Effect::Expects, pool_moves(state), || {
         format!(
-            "{} pools SET held = pools.held + v.held, sold = pools.sold + v.sold FROM $rows
-             WHERE pools.tenant_id = $1 AND {} AND pools.id = v.id",
+            "{} pools SET held = pools.held + v.held, sold = pools.sold + v.sold, locked = pools.locked + v.locked
+             FROM $rows WHERE pools.tenant_id = $1 AND {} AND pools.id = v.id",
             dialect::UPDATE,
             dialect::of_rows("pools.id", "id"),
         )
     })
 }
 
-/// Locks the pools in the common order, and updates them if the versions of the terms are still the same.
+/// Locks the pools in the common order, and updates them if the versions of the terms are still the same. No batch that is
+/// decided by cached terms changes locked units.
 fn pools_if_unchanged<'a>(state: &'a BatchState, versions: &TermVersions) -> Statement<'a> {
     let mut part = Statement::new("pools if unchanged", Effect::Expects, pool_moves(state), || {
         format!(
@@ -92,6 +100,7 @@ fn new_reservations(state: &BatchState) -> Result<Statement<'_>> {
         .numbers("quantity", |reservation| signed(reservation.units.len() as u64))
         .jsons("lines", |reservation| reservation.lines.iter().map(stored_line).collect::<Vec<_>>())?
         .jsons("units", |reservation| reservation.units.iter().map(stored_unit).collect::<Vec<_>>())?
+        .jsons("codes", |reservation| reservation.codes.iter().map(stored_code_use).collect::<Vec<_>>())?
         .ids("quote_id", |reservation| reservation.quote.map(|quote| quote.0))
         .texts("payment_reference", |reservation| reservation.payment_reference.as_deref())
         .texts("created_by", |reservation| reservation.created_by.as_str())
@@ -118,6 +127,7 @@ fn reservation_updates(state: &BatchState) -> Result<Statement<'_>> {
         .texts("state", |(reservation, _)| reservation.state.name())
         .numbers("quantity", |(reservation, _)| signed(reservation.units.len() as u64))
         .jsons("units", |(reservation, _)| reservation.units.iter().map(stored_unit).collect::<Vec<_>>())?
+        .jsons("codes", |(reservation, _)| reservation.codes.iter().map(stored_code_use).collect::<Vec<_>>())?
         .texts("payment", |(reservation, _)| reservation.payment_reference.as_deref())
         .moments("changed", |(reservation, _)| reservation.updated_at)
         .moments("until", |(reservation, _)| reservation.expires_at)
@@ -125,7 +135,7 @@ fn reservation_updates(state: &BatchState) -> Result<Statement<'_>> {
         .rows();
     Ok(Statement::new("reservations", Effect::Expects, rows, || {
         format!(
-            "{} reservations SET state = v.state, quantity = v.quantity, units = v.units,
+            "{} reservations SET state = v.state, quantity = v.quantity, units = v.units, codes = v.codes,
              payment_reference = v.payment, updated_at = v.changed, expires_at = v.until, version = v.next FROM $rows
              WHERE reservations.tenant_id = $1 AND {} AND reservations.id = v.id
              AND reservations.state = v.was AND reservations.version = v.had",
@@ -152,6 +162,70 @@ fn seats(state: &BatchState) -> Statement<'_> {
             dialect::UPDATE,
             dialect::of_rows("seats.ticket_type_id", "type"),
             dialect::of_rows("seats.id", "id"),
+        )
+    })
+}
+
+/// Updates promotions that are locked already.
+fn promotions(state: &BatchState) -> Statement<'_> {
+    let changes = state.writes.promotions.iter().filter(|(_, uses)| **uses != 0);
+    let rows = RowsBuilder::new(changes)
+        .ids("id", |(promotion, _)| promotion.0)
+        .numbers("uses", |(_, uses)| *uses)
+        .rows();
+    Statement::new("promotion counts", Effect::Expects, rows, || {
+        format!(
+            "{} promotions SET uses = promotions.uses + v.uses FROM $rows
+             WHERE promotions.tenant_id = $1 AND {} AND promotions.id = v.id",
+            dialect::UPDATE,
+            dialect::of_rows("promotions.id", "id"),
+        )
+    })
+}
+
+/// Updates codes that are locked already.
+fn codes(state: &BatchState) -> Statement<'_> {
+    let changes = state.writes.codes.iter().filter(|(_, change)| **change != CodeChange::default());
+    let rows = RowsBuilder::new(changes)
+        .texts("code", |(code, _)| code.as_str())
+        .numbers("uses", |(_, change)| change.uses)
+        .numbers("kept", |(_, change)| change.kept)
+        .rows();
+    Statement::new("code counts", Effect::Expects, rows, || {
+        format!(
+            "{} promotion_codes SET uses = promotion_codes.uses + v.uses, kept = promotion_codes.kept + v.kept
+             FROM $rows WHERE promotion_codes.tenant_id = $1 AND {} AND promotion_codes.code = v.code",
+            dialect::UPDATE,
+            dialect::of_rows("promotion_codes.code", "code"),
+        )
+    })
+}
+
+fn ended_uses(state: &BatchState) -> Statement<'_> {
+    let rows = RowsBuilder::new(&state.writes.ended_uses)
+        .ids("reservation", |(_, reservation)| reservation.0)
+        .texts("code", |(code, _)| code.as_str())
+        .rows();
+    Statement::new("ended code uses", Effect::Expects, rows, || {
+        format!(
+            "DELETE FROM code_uses WHERE tenant_id = $1 AND {}
+             AND (reservation_id, code) IN (SELECT v.reservation, v.code FROM $rows)",
+            dialect::of_rows("reservation_id", "reservation"),
+        )
+    })
+}
+
+fn new_uses(state: &BatchState) -> Statement<'_> {
+    let rows = RowsBuilder::new(&state.writes.new_uses)
+        .ids("reservation_id", |((_, reservation), _)| reservation.0)
+        .texts("code", |((code, _), _)| code.as_str())
+        .ids("promotion_id", |(_, (promotion, _))| promotion.0)
+        .texts("buyer", |(_, (_, buyer))| buyer.as_str())
+        .rows();
+    Statement::new("new code uses", Effect::Inserts, rows, || {
+        format!(
+            "{} code_uses (tenant_id, $columns) SELECT $1, $values FROM $rows WHERE TRUE",
+            dialect::INSERT
         )
     })
 }

@@ -1,6 +1,6 @@
 //! Quotes. They never change; batches store those of reservations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sqlx::Row as _;
@@ -11,7 +11,7 @@ use tessera_core::{Result, Timestamp};
 
 use super::super::rows::{Effect, RowsBuilder, Statement};
 use super::super::table::Table;
-use super::super::{Conn, Row, Ts};
+use super::super::{Conn, Row, Ts, dialect};
 use crate::codec::{StoredQuote, StoredQuoteContent, quote, small, stored_quote_content};
 use crate::error::db_error;
 
@@ -34,6 +34,18 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, quote: &
         .bind(Ts(quote.created_at))
         .bind(Ts(quote.expires_at));
     query.execute(conn).await.map(drop).map_err(db_error)
+}
+
+/// Marks stored quotes as reserved, as a part of a statement. One that was purged meanwhile is stale.
+pub(in super::super) fn marked(quotes: &BTreeSet<QuoteId>) -> Statement<'_> {
+    let rows = RowsBuilder::new(quotes).ids("id", |quote: &QuoteId| quote.0).rows();
+    Statement::new("stored quotes", Effect::Expects, rows, || {
+        format!(
+            "{} quotes SET reserved = TRUE FROM $rows WHERE quotes.tenant_id = $1 AND {} AND quotes.id = v.id",
+            dialect::UPDATE,
+            dialect::of_rows("quotes.id", "id"),
+        )
+    })
 }
 
 /// Stores the quotes of new reservations as a part of a statement, and marks those that are stored already.

@@ -1,4 +1,4 @@
-//! State that a batch is decided by: one statement reads what all commands need, another what few need. The pools are
+//! State that a batch is decided by: one statement reads what all commands need, others what few need. The pools are
 //! locked before.
 
 use std::collections::HashSet;
@@ -22,15 +22,17 @@ use super::seat;
 use crate::codec::{StoredReservation, reservation};
 use crate::error::db_error;
 
+mod codes;
 mod requested;
 mod rows;
 mod sql;
 
-/// Reads the state that the commands are decided by, and the versions of its terms.
+/// Reads the state that the commands are decided by, and the versions of its terms. Promotions and codes are locked with
+/// `lock`.
 pub(super) async fn read(
     conn: &mut Conn,
     (tenant, id): (TenantId, EventId),
-    jobs: &[Arc<Job>],
+    (jobs, lock): (&[Arc<Job>], &str),
 ) -> Result<(BatchState, TermVersions)> {
     let requested = Requested::of(jobs);
     let required = Required {
@@ -92,6 +94,7 @@ pub(super) async fn read(
             read_free_seats(conn, tenant, (&mut state, *of), *count).await?;
         }
     }
+    codes::read(conn, tenant, (&mut state, jobs), lock).await?;
     Ok((state, versions))
 }
 

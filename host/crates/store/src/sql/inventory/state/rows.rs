@@ -1,16 +1,19 @@
 //! Rows of the state as JSON, and how they are decoded.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use tessera_core::Result;
 use tessera_core::access::Operation;
 use tessera_core::catalog::{EventStatus, TypeStatus};
-use tessera_core::id::{EventId, PoolId, SeatId, TenantId, TicketId, TicketTypeId};
+use tessera_core::id::{EventId, PoolId, PromotionId, SeatId, TenantId, TicketId, TicketTypeId};
 use tessera_core::idempotency::IdempotencyRecord;
 use tessera_core::idempotency::{Fingerprint, IdempotencyKey, Scope};
 use tessera_core::inventory::HoldRules;
-use tessera_core::inventory::batch_state::PoolSupply;
+use tessera_core::inventory::batch_state::{CodeState, PoolSupply, PromotionState};
 use tessera_core::inventory::terms::{EventTerms, TypeTerms};
 use tessera_core::inventory::{Counts, Seat};
+use tessera_core::pricing::KeptUnits;
 use tessera_core::value::Money;
 use uuid::Uuid;
 
@@ -88,6 +91,7 @@ pub(super) struct TypeRow {
     pub(super) status: String,
     pub(super) pools: Vec<Uuid>,
     pub(super) seated: u8,
+    pub(super) hidden: u8,
 }
 
 impl TypeRow {
@@ -105,6 +109,7 @@ impl TypeRow {
             status: TypeStatus::parse("status", &self.status)?,
             pools,
             seated: self.seated != 0,
+            hidden: self.hidden != 0,
         };
         Ok((id, terms))
     }
@@ -114,6 +119,71 @@ impl TypeRow {
 pub(super) struct BuyerRow {
     pub(super) buyer: String,
     pub(super) units: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PromotionRow {
+    pub(super) id: Uuid,
+    pub(super) enabled: u8,
+    pub(super) valid_until: Option<i64>,
+    pub(super) terms: PromotionTermsRow,
+    pub(super) uses: u64,
+}
+
+/// Those of a promotion's terms that batches depend on.
+#[derive(Deserialize)]
+pub(super) struct PromotionTermsRow {
+    pub(super) shows: BTreeSet<Uuid>,
+    /// The bounds of uses: in all, of a buyer, of a code.
+    pub(super) max_uses: (Option<u32>, Option<u32>, Option<u32>),
+}
+
+impl PromotionRow {
+    pub(super) fn decode(self) -> Result<(PromotionId, PromotionState)> {
+        let (max_uses, max_uses_per_buyer, max_uses_per_code) = self.terms.max_uses;
+        let promotion = PromotionState {
+            enabled: self.enabled != 0,
+            valid_until: self.valid_until.map(moment).transpose()?,
+            shows: self.terms.shows.into_iter().map(TicketTypeId).collect(),
+            max_uses,
+            max_uses_per_buyer,
+            max_uses_per_code,
+            uses: self.uses,
+        };
+        Ok((PromotionId(self.id), promotion))
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct CodeRow {
+    pub(super) code: String,
+    pub(super) promotion: Uuid,
+    pub(super) uses: u64,
+    pub(super) kept: u32,
+    #[serde(rename = "type")]
+    pub(super) ticket_type: Option<Uuid>,
+    pub(super) event: Option<Uuid>,
+    pub(super) pools: Option<Vec<Uuid>>,
+}
+
+impl CodeRow {
+    pub(super) fn decode(self) -> (String, CodeState) {
+        let kept = self.ticket_type.zip(self.event).map(|(ticket_type, event)| KeptUnits {
+            ticket_type: TicketTypeId(ticket_type),
+            event: EventId(event),
+            pools: self.pools.unwrap_or_default().into_iter().map(PoolId).collect(),
+            units: self.kept,
+        });
+        let promotion = PromotionId(self.promotion);
+        (self.code, CodeState { promotion, uses: self.uses, kept })
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct BuyerUsesRow {
+    pub(super) promotion: Uuid,
+    pub(super) buyer: String,
+    pub(super) uses: u64,
 }
 
 #[derive(Deserialize)]

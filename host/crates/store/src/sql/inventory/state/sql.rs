@@ -70,13 +70,15 @@ fn reservation_object() -> String {
     let (id, at, json) = (dialect::id_text, dialect::micros, dialect::json);
     format!(
         "{}('id', {}, 'event', {}, 'buyer', r.buyer, 'state', r.state, 'quantity', r.quantity, \
-         'lines', {}, 'units', {}, 'quote', {}, 'payment', r.payment_reference, 'created_by', r.created_by, \
+         'lines', {}, 'units', {}, 'codes', {}, 'quote', {}, 'payment', r.payment_reference, \
+         'created_by', r.created_by, \
          'created_at', {}, 'updated_at', {}, 'expires_at', {}, 'version', r.version)",
         dialect::OBJECT,
         id("r.id"),
         id("r.event_id"),
         json("r.lines"),
         json("r.units"),
+        json("r.codes"),
         id("r.quote_id"),
         at("r.created_at"),
         at("r.updated_at"),
@@ -88,7 +90,7 @@ fn types_part() -> String {
     format!(
         ", (SELECT {list}({object}('id', {id}, 'version', version, 'name', name, 'amount', amount, 'currency', currency,
           'least', least, 'most', most, 'from', {from}, 'until', {until}, 'status', status, 'pools', {pools},
-          'seated', CASE WHEN seated THEN 1 ELSE 0 END))
+          'seated', CASE WHEN seated THEN 1 ELSE 0 END, 'hidden', CASE WHEN hidden THEN 1 ELSE 0 END))
           FROM ticket_types WHERE tenant_id = $1 AND event_id = $2 AND {types}) AS types",
         list = dialect::LIST,
         object = dialect::OBJECT,
