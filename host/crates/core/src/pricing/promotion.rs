@@ -84,6 +84,14 @@ pub struct Promotion {
     pub version: u64,
 }
 
+impl Promotion {
+    /// Returns whether it is for a ticket type of its events.
+    #[must_use]
+    pub fn is_for(&self, ticket_type: TicketTypeId) -> bool {
+        self.attributes.ticket_types.is_empty() || self.attributes.ticket_types.contains(&ticket_type)
+    }
+}
+
 /// Units that a code keeps free for its holder. They count as locked units of the pools.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct KeptUnits {
@@ -149,4 +157,27 @@ pub fn canonical(code: &str) -> Option<String> {
     let fits = (1..=MAX_CODE).contains(&code.len())
         && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     fits.then(|| code.to_ascii_uppercase())
+}
+
+/// Returns a promotion for tests, of everything and without limits.
+#[cfg(test)]
+pub(super) fn test_promotion(discount: Option<Discount>) -> Promotion {
+    let attributes = WritePromotion {
+        name: "promotion".into(),
+        event: None,
+        ticket_types: BTreeSet::new(),
+        discount,
+        shows: BTreeSet::new(),
+        min_quantity: None,
+        valid_from: None,
+        valid_until: None,
+        max_uses: None,
+        max_uses_per_buyer: None,
+        max_uses_per_code: None,
+        combinable: false,
+        enabled: true,
+    };
+    let now = Timestamp::default();
+    let id = PromotionId::generate();
+    Promotion { id, attributes, codes: 1, uses: 0, created_at: now, updated_at: now, version: 1 }
 }
