@@ -1,10 +1,16 @@
 //! Prices: rules, quotes, and their arithmetic.
 
+mod base_prices;
+mod basket;
 pub mod calculation;
+mod code_guesses;
+mod codes;
 pub mod conditions;
 pub mod displayed;
 pub mod line;
 pub mod percent;
+mod plugin_reply;
+mod price_request;
 pub mod promotion;
 pub mod quote;
 pub mod quotes;
@@ -16,9 +22,10 @@ pub use calculation::Calculation;
 pub use conditions::Circumstances;
 pub use displayed::{DisplayedPrice, DisplayedPrices};
 pub use percent::Percent;
+pub use price_request::{AppliedDiscount, ApplyDiscount, PriceRequest, UnitCircumstances};
 pub use promotion::{CodeClaim, CodeUse, KeptUnits, Promotion, PromotionCode};
 pub use quote::{PricingCall, Quote, QuoteAdjustment, QuoteLine, RefusedCode, Source};
-pub use quotes::{PriceRequest, PricingSettings, Quotes};
+pub use quotes::{PricingSettings, Quotes};
 pub use rule::{ChangeRule, PricingRule, RuleValue, WriteRule};
 pub use rules::PricingRules;
 pub use spread::spread;
