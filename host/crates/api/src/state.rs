@@ -187,6 +187,7 @@ impl ApiState {
             (self.app.now(), Instant::now() + timeout),
             head.transport,
         );
+        ctx.address = Some(head.address);
         if let Some(name) = head.tenant {
             let tenant = self.app.tenants.get(&ctx, reject_nul("X-Tenant", name)?).await?;
             if tenant.id != ctx.tenant {

@@ -89,12 +89,10 @@ impl Commands {
     {
         ctx.allow(operation)?;
         let in_flight = self.enter(ctx, operation, command)?;
-        let key = in_flight.as_ref().map(InFlightGuard::key);
-        if let Some(key) = key
-            && let Some(record) = self.store.recorded(&key.scope).await?
-        {
-            return replay(ctx, key, record);
+        if let Some(answer) = self.repeated(ctx, in_flight.as_ref()).await? {
+            return Ok(answer);
         }
+        let key = in_flight.as_ref().map(InFlightGuard::key);
         let mut attempts = Attempts::new(ctx.deadline);
         loop {
             attempts.next().await?;
@@ -146,6 +144,17 @@ impl Commands {
         let Some(scope) = scope(ctx, operation) else { return Ok(None) };
         let fingerprint = Fingerprint::of(command);
         self.in_flight.enter(RequestKey { scope, fingerprint }).map(Some)
+    }
+
+    /// Returns the answer of the command that used the key before, if there was one.
+    pub async fn repeated<T: Recordable>(
+        &self,
+        ctx: &Ctx,
+        in_flight: Option<&InFlightGuard>,
+    ) -> Result<Option<T>> {
+        let Some(key) = in_flight.map(InFlightGuard::key) else { return Ok(None) };
+        let record = self.store.recorded(&key.scope).await?;
+        record.map(|record| replay(ctx, key, record)).transpose()
     }
 
     /// Returns whether the request repeats a command that was carried out before.

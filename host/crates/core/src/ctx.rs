@@ -1,6 +1,7 @@
 //! The context of a request: tenant, principal, request id, time and deadline.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -93,6 +94,8 @@ pub struct Ctx {
     pub deadline: Instant,
     /// The transport.
     pub transport: Transport,
+    /// The client's address, as callers without a key share limits by it; `None`: the host itself.
+    pub address: Option<IpAddr>,
     /// The idempotency key, if the request has one.
     pub idempotency: Option<IdempotencyKey>,
     /// The versions that the caller accepts.
@@ -118,6 +121,7 @@ impl Ctx {
             now,
             deadline,
             transport,
+            address: None,
             idempotency: None,
             if_version: IfVersion::default(),
             replayed,

@@ -176,6 +176,13 @@ impl Error {
         error
     }
 
+    /// Creates an error about more requests than allowed, to be retried after a while.
+    pub fn rate_limited(reason: &'static str, message: impl Into<String>, after: Duration) -> Self {
+        let mut error = Self::new(ErrorKind::RateLimited, reason, message);
+        error.0.retry_after = Some(after);
+        error
+    }
+
     /// Creates the error of a deadline that passed before the work began.
     #[must_use]
     pub fn deadline() -> Self {

@@ -219,7 +219,7 @@ async fn codes_are_accepted_or_refused_with_a_reason() {
     assert_eq!((&priced["codes"], &priced["discount_reason"]), (&json!(["FRIENDS"]), &json!("Friends")));
     let refused = json!([
         {"code": "BIG", "reason": "the basket is below the minimum of the code"},
-        {"code": "NOPE", "reason": "the code is not valid for this basket"},
+        {"code": "NOPE", "reason": "the code is not valid"},
     ]);
     assert_eq!(priced["refused_codes"], refused);
     let stored = rest.get(&format!("/v1/quotes/{quote}")).await.expect(200)["quote"].clone();

@@ -21,7 +21,7 @@ use crate::convert::mask::Mask;
 use crate::convert::reservation::{money, one_or_several, read_lines};
 use crate::convert::ticket_type::timestamp;
 use crate::convert::value::encode_named;
-use crate::convert::{non_empty, text, time, to_i32};
+use crate::convert::{non_empty, text, time, to_i32, to_i64};
 use crate::state::etag;
 
 /// Reads a basket: one line in the single fields, or `lines`.
@@ -76,7 +76,6 @@ pub(crate) fn price(quote: &Quote, is_stored: bool) -> pb::CalculatePriceRespons
             labels.push(adjustment.label.as_str());
         }
     }
-    let passed_over = quote.calls.iter().filter(|call| call.failed).map(|call| call.plugin.clone());
     pb::CalculatePriceResponse {
         base_price: Some(money(&quote.base())),
         final_price: Some(money(&quote.total())),
@@ -89,7 +88,7 @@ pub(crate) fn price(quote: &Quote, is_stored: bool) -> pb::CalculatePriceRespons
         adjustments: quote.adjustments.iter().map(|step| adjustment(&quote.currency, step)).collect(),
         codes: quote.codes.clone(),
         refused_codes: quote.refused_codes.iter().map(refused_code).collect(),
-        passed_over: passed_over.collect(),
+        passed_over: quote.passed_over(),
         expires_at: if is_stored { time(quote.expires_at) } else { None },
     }
 }
@@ -156,14 +155,17 @@ fn call(call: &PricingCall) -> pb::PricingCall {
         release: call.digest.to_string(),
         applied: i32::try_from(call.applied).unwrap_or(i32::MAX),
         failed: call.failed,
+        installation_version: to_i64(call.version),
     }
 }
 
 fn inputs(basket: &Basket) -> pb::QuoteInputs {
+    // Plugins are given the largest number where there is no bound.
+    let bounded = |units: u32| (units != u32::MAX).then_some(i64::from(units));
     let line = |line: &BasketLine| pb::QuoteInputLine {
         ticket_type_id: line.ticket_type.clone(),
-        available: line.available.into(),
-        capacity: line.capacity.into(),
+        available: bounded(line.available),
+        capacity: bounded(line.capacity),
     };
     pb::QuoteInputs {
         event: encode_named(&basket.event),

@@ -134,13 +134,13 @@ pub(crate) async fn test_rule(
         return Err(Error::invalid("basket.keep", "must be false: nothing is stored"));
     }
     let is_single = basket_of.lines.is_empty();
-    let attributes = command(rule).and_then(|rule| rule.check().map(|()| rule));
-    let attributes = attributes.map_err(|error| within("rule", error))?;
+    let attributes = command(rule).map_err(|error| within("rule", error))?;
     let basket = basket(basket_of).map_err(|error| within("basket", error))?;
     let id = RuleId::generate();
     let rule = PricingRule { id, attributes, created_at: ctx.now, updated_at: ctx.now, version: 1 };
     let quote = by_single_fields(is_single, api.app.quotes.try_rule(&ctx, rule, &basket).await);
-    let quote = quote.map_err(|error| within("basket", error))?;
+    let of_basket = |field: &str| (!field.starts_with("rule.")).then(|| format!("basket.{field}"));
+    let quote = quote.map_err(|error| error.renamed(of_basket))?;
     Ok(Answer::new(pb::TestPricingRuleResponse { price: Some(price(&quote, false)) }))
 }
 

@@ -22,12 +22,14 @@ pub(crate) async fn reserve(
 ) -> Result<Answer<pb::ReserveTicketsResponse>> {
     let is_single = request.lines.is_empty();
     let result = api.app.reservations.reserve(&ctx, read(request)?).await;
-    let reservation = result.map_err(|error| if is_single { rename_single_line(error) } else { error })?;
+    let (reservation, passed_over) =
+        result.map_err(|error| if is_single { rename_single_line(error) } else { error })?;
     Ok(Answer::of(encode(&reservation), |message| pb::ReserveTicketsResponse {
         reservation_id: reservation.id.to_string(),
         expires_at: time(reservation.expires_at),
         tickets: tickets(&reservation),
         reservation: message,
+        passed_over,
     }))
 }
 

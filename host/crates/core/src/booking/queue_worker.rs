@@ -21,9 +21,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fair::WorkLimiter;
 use crate::id::{EventId, ReservationId, TenantId};
 use crate::idempotency::IdempotencyKey;
+use crate::inventory::reservations::CheckedRequest;
 use crate::inventory::{CreateReservation, Reservations};
 use crate::ports::Store;
-use crate::pricing::Quote;
 
 /// How many events of a tenant are advanced in one round.
 const MAX_EVENTS: u32 = 200;
@@ -86,11 +86,11 @@ impl QueueWorker {
             active.into_iter().map(|(booking, _)| booking).filter(|booking| !booking.lines.is_empty());
         let attempts = with_lines.map(|booking| ReserveAttempt::new(&ctx, booking));
         let attempts: Vec<_> = attempts.collect::<Result<_>>()?;
-        let check = |attempt: ReserveAttempt| async move {
-            let check = self.reservations.check(&attempt.ctx, &attempt.request).await;
-            (attempt, check)
+        let check = |ReserveAttempt { ctx, request, booking }: ReserveAttempt| async move {
+            let check = self.reservations.check(&ctx, request).await;
+            (ctx, booking, check)
         };
-        let submit = |(attempt, check)| self.reserve(attempt, check);
+        let submit = |(ctx, booking, check)| self.reserve((ctx, booking), check);
         let (reserved, are_left) = check_and_submit(attempts, begin + EVENT_TIMEOUT / 2, check, submit).await;
         let mut may_be_more = ended || activated || are_left;
         for changed in reserved {
@@ -150,10 +150,9 @@ impl QueueWorker {
     }
 
     /// Reserves the lines of an active booking, unless the check has failed. Returns whether the booking has ended.
-    async fn reserve(&self, attempt: ReserveAttempt, check: Result<Option<Quote>>) -> Result<bool> {
-        let ReserveAttempt { ctx, request, booking } = attempt;
+    async fn reserve(&self, (ctx, booking): (Ctx, Booking), check: Result<CheckedRequest>) -> Result<bool> {
         let reserved = match check {
-            Ok(quote) => self.reservations.submit_checked(&ctx, request, quote).await,
+            Ok(checked) => self.reservations.submit_checked(&ctx, checked).await,
             Err(error) => Err(error),
         };
         let reservation = reserved.as_ref().ok().map(|reservation| reservation.id);

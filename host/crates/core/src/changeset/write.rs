@@ -15,6 +15,7 @@ use crate::id::{
 use crate::inventory::Seat;
 use crate::plugin::{Digest, Scope, Timer};
 use crate::pricing::{DisplayedPrices, PromotionCode};
+use crate::time::Timestamp;
 use crate::tracker::{Comment, Link, Scheme};
 
 /// One write.
@@ -103,6 +104,8 @@ pub enum Guard {
     EventIsUnsold(EventId),
     /// The issue has at most so many timers once the changeset is stored.
     TimersOf(IssueId, usize),
+    /// The tenant has fewer quotes than so many that no reservation refers to and that end after a time.
+    FewerOpenQuotes(u32, Timestamp),
     /// The tenant has fewer pricing rules than so many.
     FewerRules(usize),
     /// The tenant has fewer promotions than so many.

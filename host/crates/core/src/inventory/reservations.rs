@@ -10,6 +10,7 @@ use crate::ctx::{Ctx, Principal, Transport};
 use crate::error::{Error, Result};
 use crate::fair::WorkLimiter;
 use crate::id::{EventId, ReservationId, TenantId, TicketId};
+use crate::idempotency::InFlightGuard;
 use crate::inventory::event_batcher::EventBatcher;
 use crate::inventory::job::{Reserve, ReserveLine};
 use crate::inventory::{Command, CreateReservation, Job, JobOutcome, Reservation};
@@ -26,6 +27,22 @@ const KIND: &str = "reservation";
 /// How many events of a tenant are swept in one round, and how long each may take.
 const MAX_SWEPT: u32 = 200;
 const SWEEP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The outcome of the checks before the event's queue.
+pub(crate) enum CheckedRequest {
+    /// The request may enter the queue.
+    New(Box<NewRequest>),
+    /// The reservation of the same command, which was carried out before.
+    Repeated(Box<Reservation>),
+}
+
+/// A request that may enter its event's queue.
+pub(crate) struct NewRequest {
+    request: CreateReservation,
+    /// `None`: the base prices apply.
+    quote: Option<Quote>,
+    in_flight: Option<InFlightGuard>,
+}
 
 /// Creates, reads, confirms, extends, releases and expires reservations.
 #[derive(Clone)]
@@ -51,41 +68,62 @@ impl Reservations {
     }
 
     /// Reserves units of an event's ticket types, all or none of them. What the request leaves out is taken from its
-    /// quote.
-    pub async fn reserve(&self, ctx: &Ctx, request: CreateReservation) -> Result<Reservation> {
-        ctx.allow(Operation::ReservationCreate)?;
-        let request = self.quotes.complete(ctx, request).await?;
-        let quote = self.check(ctx, &request).await?;
-        self.submit_checked(ctx, request, quote).await
+    /// quote. Returns the reservation and the pricing plugins that failed, and that its quote was made without.
+    pub async fn reserve(&self, ctx: &Ctx, request: CreateReservation) -> Result<(Reservation, Vec<String>)> {
+        let checked = self.check(ctx, request).await?;
+        let passed_over = match &checked {
+            CheckedRequest::New(new) => new.quote.as_ref().map(Quote::passed_over).unwrap_or_default(),
+            CheckedRequest::Repeated(_) => Vec::new(),
+        };
+        let reservation = self.submit_checked(ctx, checked).await?;
+        let Some(quote) = reservation.quote.filter(|_| ctx.was_replayed()) else {
+            return Ok((reservation, passed_over));
+        };
+        let quote = self.store.quote(ctx.tenant, quote).await?;
+        Ok((reservation, quote.map(|quote| quote.passed_over()).unwrap_or_default()))
     }
 
-    /// Does what comes before the event's queue: checks rights, bounds and plugins, and makes the quote. `None`: the base
-    /// prices apply.
-    pub(crate) async fn check(&self, ctx: &Ctx, request: &CreateReservation) -> Result<Option<Quote>> {
+    /// Does what comes before the event's queue: checks rights, bounds and plugins, and makes the quote or reads the one
+    /// that is named.
+    pub(crate) async fn check(&self, ctx: &Ctx, mut request: CreateReservation) -> Result<CheckedRequest> {
         ctx.allow(Operation::ReservationCreate)?;
+        let in_flight = self.commands.enter(ctx, Operation::ReservationCreate, &request)?;
+        // A repeat needs neither its quote nor plugins, and never enters the queue: there it would be a new reservation
+        // at base prices if its record expired meanwhile.
+        let repeated = || self.commands.repeated(ctx, in_flight.as_ref());
+        let mut quote = None;
+        if let Some(id) = request.quote {
+            if let Some(reservation) = repeated().await? {
+                return Ok(CheckedRequest::Repeated(Box::new(reservation)));
+            }
+            quote = Some(self.quotes.named(ctx, id, &mut request).await?);
+        }
         request.check()?;
         let (event, hooks) = (request.event()?, self.commands.hooks());
         let validates = hooks.validates(ctx, KIND, event).await?;
-        let has_price = self.quotes.may_apply(ctx, request).await?;
-        // Plugins are not called for a repeat of a command that was carried out before.
-        if !validates && !has_price || self.commands.is_repeat(ctx, Operation::ReservationCreate).await? {
-            return Ok(None);
+        let needs_quote = quote.is_none() && self.quotes.may_apply(ctx, &request).await?;
+        if (validates || needs_quote)
+            && request.quote.is_none()
+            && let Some(reservation) = repeated().await?
+        {
+            return Ok(CheckedRequest::Repeated(Box::new(reservation)));
         }
         if validates {
-            hooks.validate(ctx, ("reserve", KIND, event), entity(request)).await?;
+            hooks.validate(ctx, ("reserve", KIND, event), entity(&request)).await?;
         }
-        if has_price { self.quotes.for_reservation(ctx, request).await } else { Ok(None) }
+        if needs_quote {
+            quote = self.quotes.for_reservation(ctx, &request).await?;
+        }
+        Ok(CheckedRequest::New(Box::new(NewRequest { request, quote, in_flight })))
     }
 
     /// Submits a request that [`check`](Self::check) has accepted. It enters the event's queue when the future is
     /// first polled.
-    pub(crate) async fn submit_checked(
-        &self,
-        ctx: &Ctx,
-        request: CreateReservation,
-        quote: Option<Quote>,
-    ) -> Result<Reservation> {
-        let in_flight = self.commands.enter(ctx, Operation::ReservationCreate, &request)?;
+    pub(crate) async fn submit_checked(&self, ctx: &Ctx, checked: CheckedRequest) -> Result<Reservation> {
+        let NewRequest { request, quote, in_flight } = match checked {
+            CheckedRequest::New(new) => *new,
+            CheckedRequest::Repeated(reservation) => return Ok(*reservation),
+        };
         let key = in_flight.as_ref().map(|guard| guard.key().clone());
         let event = request.event()?;
         self.submit(ctx, event, Job::new(ctx, Command::Reserve(command(request, quote)), key)).await

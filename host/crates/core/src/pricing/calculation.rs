@@ -3,6 +3,7 @@
 use crate::plugin::{Adjustment, AdjustmentKind};
 use crate::pricing::conditions::Circumstances;
 use crate::pricing::line::PricedLine;
+use crate::pricing::promotion::{Discount, Promotion};
 use crate::pricing::quote::{QuoteAdjustment, QuoteLine, Source};
 use crate::pricing::rule::{Per, PricingRule, RuleValue, WriteRule};
 use crate::pricing::{Percent, spread};
@@ -79,7 +80,8 @@ impl Calculation {
             return Ok(());
         }
         if let RuleValue::Amount(money, Per::Order) = &attributes.value {
-            return self.apply_to_order(rule, source, &lines, money.amount);
+            let amount = bounded(attributes, money.amount, self.amounts(&lines).iter().sum());
+            return self.apply_to_order(source, &lines, amount, |line, part| adjustment(rule, line, part));
         }
         for index in lines {
             let Some(line) = self.lines.get(index) else { continue };
@@ -101,25 +103,64 @@ impl Calculation {
         Ok(())
     }
 
-    /// Applies an amount for the whole basket: as one adjustment where the rule is for all lines, and otherwise split
-    /// over the lines that it is for.
+    /// Applies the discount of a promotion whose code was entered to the lines that it is for, if it has one in the
+    /// currency. It is at most the price. The error says why it cannot be applied.
+    pub fn apply_promotion(&mut self, promotion: &Promotion, code: &str) -> Result<(), String> {
+        let Some(discount) = &promotion.attributes.discount else { return Ok(()) };
+        let lines = self.lines.iter().enumerate().filter(|(_, line)| promotion.is_for(line.ticket_type));
+        let lines: Vec<usize> = lines.map(|(index, _)| index).collect();
+        let source = Source::Promotion(promotion.id, promotion.version);
+        let adjustment = |line: Option<usize>, amount| Adjustment {
+            kind: AdjustmentKind::Discount,
+            line: line.and_then(|line| u32::try_from(line).ok()),
+            amount,
+            included: false,
+            label: promotion.attributes.name.clone(),
+            code: Some(code.to_owned()),
+            attributes: Vec::new(),
+        };
+        if let Discount::Amount(money, per) = discount {
+            if lines.is_empty() || money.currency != self.currency {
+                return Ok(());
+            }
+            if *per == Per::Order {
+                let amount = money.amount.min(self.amounts(&lines).iter().sum());
+                return self.apply_to_order(source, &lines, -amount, adjustment);
+            }
+        }
+        for index in lines {
+            let Some(line) = self.lines.get(index) else { continue };
+            let amount = match discount {
+                Discount::Percent(percent) => percent.of(line.amount),
+                Discount::Amount(money, _) => money.amount.saturating_mul(line.quantity.into()),
+            };
+            let amount = amount.min(line.amount);
+            self.add(source, adjustment(Some(index), -amount))?;
+        }
+        Ok(())
+    }
+
+    /// Applies an amount for the whole basket: as one adjustment where it is for all lines, and otherwise split over the
+    /// lines that it is for.
     fn apply_to_order(
         &mut self,
-        rule: &PricingRule,
         source: Source,
         lines: &[usize],
         amount: i64,
+        adjustment: impl Fn(Option<usize>, i64) -> Adjustment,
     ) -> Result<(), String> {
-        let amounts: Vec<i64> =
-            lines.iter().filter_map(|index| Some(self.lines.get(*index)?.amount)).collect();
-        let amount = bounded(&rule.attributes, amount, amounts.iter().sum());
         if lines.len() == self.lines.len() {
-            return self.add(source, adjustment(rule, None, amount));
+            return self.add(source, adjustment(None, amount));
         }
-        for (index, part) in lines.iter().zip(spread(amount, &amounts)) {
-            self.add(source, adjustment(rule, Some(*index), part))?;
+        for (index, part) in lines.iter().zip(spread(amount, &self.amounts(lines))) {
+            self.add(source, adjustment(Some(*index), part))?;
         }
         Ok(())
+    }
+
+    /// Returns the prices of lines so far.
+    fn amounts(&self, lines: &[usize]) -> Vec<i64> {
+        lines.iter().filter_map(|index| Some(self.lines.get(*index)?.amount)).collect()
     }
 
     /// Adds an adjustment. One of zero is left out. The error says what the contract does not allow.

@@ -144,6 +144,12 @@ impl Promotion {
     pub fn may_keep_units(&self, now: Timestamp) -> bool {
         self.attributes.enabled && self.attributes.valid_until.is_none_or(|until| now < until)
     }
+
+    /// Returns whether it is for a ticket type of its events.
+    #[must_use]
+    pub fn is_for(&self, ticket_type: TicketTypeId) -> bool {
+        self.attributes.ticket_types.is_empty() || self.attributes.ticket_types.contains(&ticket_type)
+    }
 }
 
 impl Snapshot for Promotion {
@@ -257,6 +263,29 @@ pub fn canonical(code: &str) -> Option<String> {
     fits.then(|| code.to_ascii_uppercase())
 }
 
+/// Returns a promotion for tests, of everything and without limits.
+#[cfg(test)]
+pub(super) fn test_promotion(discount: Option<Discount>) -> Promotion {
+    let attributes = WritePromotion {
+        name: "promotion".into(),
+        event: None,
+        ticket_types: BTreeSet::new(),
+        discount,
+        shows: BTreeSet::new(),
+        min_quantity: None,
+        valid_from: None,
+        valid_until: None,
+        max_uses: None,
+        max_uses_per_buyer: None,
+        max_uses_per_code: None,
+        combinable: false,
+        enabled: true,
+    };
+    let now = Timestamp::default();
+    let id = PromotionId::generate();
+    Promotion { id, attributes, codes: 1, uses: 0, created_at: now, updated_at: now, version: 1 }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -264,21 +293,7 @@ mod tests {
     use super::*;
 
     fn attributes() -> WritePromotion {
-        WritePromotion {
-            name: "Friends".into(),
-            event: None,
-            ticket_types: BTreeSet::new(),
-            discount: Some(Discount::Percent(Percent::HUNDRED)),
-            shows: BTreeSet::new(),
-            min_quantity: None,
-            valid_from: None,
-            valid_until: None,
-            max_uses: None,
-            max_uses_per_buyer: None,
-            max_uses_per_code: None,
-            combinable: false,
-            enabled: true,
-        }
+        test_promotion(Some(Discount::Percent(Percent::HUNDRED))).attributes
     }
 
     #[test]

@@ -7,7 +7,13 @@ use crate::plugin::{Adjustment, Basket, Digest};
 use crate::pricing::promotion::CodeClaim;
 use crate::pricing::spread;
 use crate::time::Timestamp;
-use crate::value::Money;
+use crate::value::{Field, Money};
+
+/// The most bytes of a stored quote.
+pub const MAX_SIZE: usize = 512 << 10;
+
+/// About how many bytes the stored form of a line, an adjustment or a call has beside its texts.
+const ENTRY: usize = 256;
 
 /// The source of an adjustment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -65,6 +71,8 @@ pub struct PricingCall {
     pub plugin: String,
     /// The release.
     pub digest: Digest,
+    /// The version of the installation, which tells its settings.
+    pub version: u64,
     /// How many of the quote's adjustments it was given: those of the steps before.
     pub applied: usize,
     /// Whether it failed, and the quote was made without it.
@@ -143,4 +151,40 @@ impl Quote {
         let amount = self.lines.iter().map(|line| line.total).sum();
         Money { amount, currency: self.currency.clone() }
     }
+
+    /// Returns the plugins that failed, and that the quote was made without.
+    #[must_use]
+    pub fn passed_over(&self) -> Vec<String> {
+        self.calls.iter().filter(|call| call.failed).map(|call| call.plugin.clone()).collect()
+    }
+
+    /// Returns about how many bytes its stored form has, rather too many than too few.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let lines = self.lines.iter().map(|line| ENTRY + text_size(&line.name) + text_size(&line.category));
+        let steps = self.adjustments.iter().map(|QuoteAdjustment { adjustment, .. }| {
+            let code = adjustment.code.as_deref().map_or(0, text_size);
+            ENTRY + text_size(&adjustment.label) + code + fields_size(&adjustment.attributes)
+        });
+        let refused = self.refused_codes.iter().flat_map(|refused| [&refused.code, &refused.reason]);
+        let codes = self.codes.iter().chain(refused).map(|text| text_size(text));
+        let calls = self.calls.iter().map(|call| ENTRY + text_size(&call.plugin));
+        let basket = self.basket.as_deref().map_or(0, |basket| {
+            let lines = basket.lines.iter();
+            let lines = lines.map(|line| ENTRY + text_size(&line.name) + fields_size(&line.attributes));
+            let codes = basket.codes.iter().map(|code| text_size(code));
+            fields_size(&basket.event) + fields_size(&basket.buyer) + lines.chain(codes).sum::<usize>()
+        });
+        let claims = self.claims.len() * ENTRY;
+        lines.chain(steps).chain(codes).chain(calls).sum::<usize>() + claims + basket
+    }
+}
+
+/// Returns the most bytes of a text in JSON: quotes, backslashes and line breaks take two.
+fn text_size(text: &str) -> usize {
+    text.len() * 2 + 4
+}
+
+fn fields_size(fields: &[Field]) -> usize {
+    fields.iter().map(|field| 32 + text_size(&field.name) + field.value.size() * 2).sum()
 }

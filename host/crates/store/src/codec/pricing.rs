@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use tessera_core::id::{EventId, InstallationId, QuoteId, RuleId, TicketTypeId};
+use tessera_core::id::{EventId, InstallationId, PromotionId, QuoteId, RuleId, TicketTypeId};
 use tessera_core::plugin::{Adjustment, AdjustmentKind, Basket, BasketLine};
 use tessera_core::pricing::rule::{Clock, Per, SoldStep};
 use tessera_core::pricing::{
-    DisplayedPrice, Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, QuoteLine, RefusedCode,
-    RuleValue, Source, WriteRule,
+    CodeClaim, DisplayedPrice, Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, QuoteLine,
+    RefusedCode, RuleValue, Source, WriteRule,
 };
 use tessera_core::value::Money;
 use tessera_core::{Result, Timestamp};
@@ -85,6 +85,9 @@ pub(crate) struct StoredQuoteContent {
     /// Codes, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refused_codes: Vec<(String, String)>,
+    /// Canonical codes, each with its promotion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    claims: Vec<(String, Uuid)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     calls: Vec<StoredCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +118,7 @@ struct StoredQuoteAdjustment {
 enum StoredSource {
     Rule(Uuid, u64),
     Plugin(Uuid, String),
+    Promotion(Uuid, u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -137,6 +141,9 @@ struct StoredCall {
     installation: Uuid,
     plugin: String,
     digest: String,
+    /// 0 where the quote is older than this member.
+    #[serde(default)]
+    version: u64,
     applied: usize,
     failed: bool,
 }
@@ -314,6 +321,7 @@ pub(crate) fn stored_quote(quote: &Quote) -> StoredQuote {
 pub(crate) fn quote(stored: StoredQuote) -> Result<Quote> {
     let content = stored.content;
     let refused = content.refused_codes.into_iter();
+    let claims = content.claims.into_iter();
     Ok(Quote {
         id: QuoteId(stored.id),
         event: EventId(stored.event),
@@ -324,6 +332,7 @@ pub(crate) fn quote(stored: StoredQuote) -> Result<Quote> {
         adjustments: content.adjustments.into_iter().map(quote_adjustment).collect::<Result<_>>()?,
         codes: content.codes,
         refused_codes: refused.map(|(code, reason)| RefusedCode { code, reason }).collect(),
+        claims: claims.map(|(code, id)| CodeClaim { code, promotion: PromotionId(id) }).collect(),
         calls: content.calls.into_iter().map(call).collect::<Result<_>>()?,
         basket: content.basket.map(basket).transpose()?.map(Box::new),
         created_by: stored.created_by,
@@ -341,6 +350,7 @@ pub(crate) fn stored_quote_content(quote: &Quote) -> StoredQuoteContent {
         adjustments: quote.adjustments.iter().map(stored_quote_adjustment).collect(),
         codes: quote.codes.clone(),
         refused_codes: refused.map(|refused| (refused.code.clone(), refused.reason.clone())).collect(),
+        claims: quote.claims.iter().map(|claim| (claim.code.clone(), claim.promotion.0)).collect(),
         calls: quote.calls.iter().map(stored_call).collect(),
         basket: quote.basket.as_deref().map(stored_basket),
     }
@@ -372,6 +382,7 @@ fn stored_quote_adjustment(step: &QuoteAdjustment) -> StoredQuoteAdjustment {
     let source = match step.source {
         Source::Rule(id, version) => StoredSource::Rule(id.0, version),
         Source::Plugin(id, digest) => StoredSource::Plugin(id.0, digest.to_string()),
+        Source::Promotion(id, version) => StoredSource::Promotion(id.0, version),
     };
     StoredQuoteAdjustment { source, adjustment: stored_adjustment(&step.adjustment) }
 }
@@ -380,6 +391,7 @@ fn quote_adjustment(stored: StoredQuoteAdjustment) -> Result<QuoteAdjustment> {
     let source = match stored.source {
         StoredSource::Rule(id, version) => Source::Rule(RuleId(id), version),
         StoredSource::Plugin(id, release) => Source::Plugin(InstallationId(id), digest(&release)?),
+        StoredSource::Promotion(id, version) => Source::Promotion(PromotionId(id), version),
     };
     Ok(QuoteAdjustment { source, adjustment: adjustment(stored.adjustment)? })
 }
@@ -413,6 +425,7 @@ fn stored_call(call: &PricingCall) -> StoredCall {
         installation: call.installation.0,
         plugin: call.plugin.clone(),
         digest: call.digest.to_string(),
+        version: call.version,
         applied: call.applied,
         failed: call.failed,
     }
@@ -423,6 +436,7 @@ fn call(stored: StoredCall) -> Result<PricingCall> {
         installation: InstallationId(stored.installation),
         plugin: stored.plugin,
         digest: digest(&stored.digest)?,
+        version: stored.version,
         applied: stored.applied,
         failed: stored.failed,
     })

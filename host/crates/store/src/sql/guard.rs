@@ -6,7 +6,7 @@ use tessera_core::{Error, Result};
 use super::Conn;
 use super::catalog::{event, pool};
 use super::plugin::{installation, timer};
-use super::pricing::{promotion, rule};
+use super::pricing::{promotion, quote, rule};
 use super::tracker::{count, issue, project};
 
 /// Checks the guards that apply to the rows before the writes.
@@ -24,6 +24,7 @@ pub(super) async fn before(conn: &mut Conn, changeset: &Changeset) -> Result<()>
                     return Err(Error::stale());
                 }
             }
+            Guard::FewerOpenQuotes(most, now) => quote::fewer_open_than(conn, tenant, (*most, *now)).await?,
             Guard::SalesPaused(event) => drop(pool::pause(conn, tenant, *event).await?),
             Guard::EventIsUnsold(event) => {
                 let pools = pool::pause(conn, tenant, *event).await?;
@@ -50,6 +51,7 @@ pub(super) async fn after(conn: &mut Conn, changeset: &Changeset) -> Result<()> 
             | Guard::StatesInUse(..)
             | Guard::ReleaseIsUnused(_)
             | Guard::HasNoEvents(..)
+            | Guard::FewerOpenQuotes(..)
             | Guard::SalesPaused(_)
             | Guard::EventIsUnsold(_)
             | Guard::FewerRules(_)

@@ -80,6 +80,12 @@ fn add_implicit(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: Tenant
             requests.entry(ObjectKind::Tenant).or_default().ids.insert(tenant.to_string());
         }
         Write::Insert(Record::Installation(installation)) => add_scope(requests, installation.scope),
+        Write::Insert(Record::Quote(_)) => {
+            // As for rules: the number of open quotes is bounded exactly.
+            let row = requests.entry(ObjectKind::Tenant).or_default();
+            row.ids.insert(tenant.to_string());
+            row.written = true;
+        }
         Write::Insert(record @ (Record::PricingRule(_) | Record::Promotion(_))) => {
             // A tenant's creations wait for one another, so that their number is bounded exactly.
             let row = requests.entry(ObjectKind::Tenant).or_default();

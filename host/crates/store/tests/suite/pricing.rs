@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tessera_core::changeset::{Guard, Write};
-use tessera_core::id::{EventId, InstallationId, QuoteId, RuleId, TicketTypeId};
+use tessera_core::id::{EventId, InstallationId, PromotionId, QuoteId, RuleId, TicketTypeId};
 use tessera_core::inventory::{Command, Job};
 use tessera_core::page::PageRequest;
 use tessera_core::plugin::{Adjustment, AdjustmentKind, Basket, BasketLine, Digest, Scope};
 use tessera_core::ports::DueWork;
 use tessera_core::pricing::rule::{Clock, Per, SPEC, SoldStep};
 use tessera_core::pricing::{
-    DisplayedPrice, DisplayedPrices, Percent, PricingCall, PricingRule, Quote, QuoteAdjustment, QuoteLine,
-    RefusedCode, RuleValue, Source, WriteRule,
+    CodeClaim, DisplayedPrice, DisplayedPrices, Percent, PricingCall, PricingRule, Quote, QuoteAdjustment,
+    QuoteLine, RefusedCode, RuleValue, Source, WriteRule,
 };
 use tessera_core::value::{Decimal, Money};
 use tessera_core::{Field, Timestamp, Value};
@@ -29,6 +29,7 @@ on_every_store! {
     concurrent_creations_keep_the_bound_of_rules,
     rules_and_installations_are_deleted_with_their_event,
     quote_round_trips,
+    concurrent_creations_keep_the_bound_of_open_quotes,
     batch_stores_the_quote_of_its_reservations_once,
     stored_quote_is_marked_as_reserved,
     open_quotes_are_counted_and_purged_after_their_end,
@@ -105,6 +106,7 @@ pub(crate) fn new_quote(event: EventId, ticket_type: TicketTypeId, now: Timestam
         adjustments: Vec::new(),
         codes: Vec::new(),
         refused_codes: Vec::new(),
+        claims: Vec::new(),
         calls: Vec::new(),
         basket: None,
         created_by: "system".into(),
@@ -182,6 +184,7 @@ pub(crate) fn full_quote(event: EventId, ticket_type: TicketTypeId, now: Timesta
             installation,
             plugin: "surge@1.0.0".into(),
             digest,
+            version: 4,
             applied: 1,
             failed: true,
         }],
@@ -325,7 +328,11 @@ async fn quote_round_trips(world: World) {
     let standing = office.ticket_type(None, &[]).await;
     let (world, tenant, event) = (&office.world, office.tenant, office.event.id);
     let now = world.store.now();
-    for quote in [full_quote(event, standing, now), new_quote(event, standing, now)] {
+    let mut claiming = full_quote(event, standing, now);
+    let promotion = PromotionId::generate();
+    claiming.claims = vec![CodeClaim { code: "EARLY".into(), promotion }];
+    claiming.adjustments[0].source = Source::Promotion(promotion, 5);
+    for quote in [full_quote(event, standing, now), claiming, new_quote(event, standing, now)] {
         world.store(world.change(tenant).insert(quote.clone())).await;
         assert_eq!(world.store.quote(tenant, quote.id).await.unwrap(), Some(quote.clone()));
         world.store(world.change(tenant).expect(&quote)).await;
@@ -333,6 +340,23 @@ async fn quote_round_trips(world: World) {
         assert_eq!(world.store.quote(other, quote.id).await.unwrap(), None);
     }
     assert_eq!(world.store.quote(tenant, QuoteId::generate()).await.unwrap(), None);
+}
+
+async fn concurrent_creations_keep_the_bound_of_open_quotes(world: World) {
+    let office = BoxOffice::open(world, None, |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let (world, tenant, event) = (&office.world, office.tenant, office.event.id);
+    for most in 1..=20 {
+        let creation = || {
+            let now = world.store.now();
+            let guard = Guard::FewerOpenQuotes(most, now);
+            world.change(tenant).guard(guard).insert(new_quote(event, standing, now))
+        };
+        let (one, two) = tokio::join!(world.commit(creation()), world.commit(creation()));
+        assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+        assert!(one.and(two).unwrap_err().is_stale());
+        assert_eq!(world.store.count_open_quotes(tenant, 99).await.unwrap(), most);
+    }
 }
 
 async fn batch_stores_the_quote_of_its_reservations_once(world: World) {

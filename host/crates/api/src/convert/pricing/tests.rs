@@ -57,6 +57,7 @@ fn sample_quote(currency: &str) -> Quote {
         installation: InstallationId::generate(),
         plugin: "tiers@1.0.0".into(),
         digest: Digest([1; 32]),
+        version: 4,
         applied: 2,
         failed: true,
     };

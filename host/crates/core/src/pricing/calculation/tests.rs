@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{EventId, InstallationId, RuleId, TicketTypeId};
 use crate::plugin::Digest;
+use crate::pricing::promotion::test_promotion;
 use crate::pricing::rule::{SoldStep, WriteRule, test_rule};
 use crate::time::Timestamp;
 use crate::value::Money;
@@ -236,4 +237,81 @@ proptest! {
         prop_assert_eq!(i128::from(base) + added, total);
         prop_assert!(total <= i128::from(MAX_TOTAL));
     }
+}
+
+fn promotion(discount: Discount) -> Promotion {
+    test_promotion(Some(discount))
+}
+
+#[test]
+fn percentage_of_a_promotion_is_taken_off_each_line_of_its_ticket_types() {
+    let mut basket = basket(&[(2, 1_000), (1, 333)]);
+    let mut ten = promotion(Discount::Percent(percent("10")));
+    basket.apply_promotion(&ten, "Ten").unwrap();
+    assert_eq!(amounts(&basket), [1_800, 300]);
+    let QuoteAdjustment { source, adjustment } = basket.adjustments()[0].clone();
+    assert_eq!(source, Source::Promotion(ten.id, 1));
+    assert_eq!(
+        (adjustment.kind, adjustment.line, adjustment.amount),
+        (AdjustmentKind::Discount, Some(0), -200)
+    );
+    assert_eq!((adjustment.label.as_str(), adjustment.code.as_deref()), ("promotion", Some("Ten")));
+    ten.attributes.ticket_types = [basket.lines()[1].ticket_type].into();
+    basket.apply_promotion(&ten, "Ten").unwrap();
+    assert_eq!(amounts(&basket), [1_800, 270]);
+    ten.attributes.ticket_types = [TicketTypeId::generate()].into();
+    let before = basket.clone();
+    basket.apply_promotion(&ten, "Ten").unwrap();
+    assert_eq!(basket, before);
+}
+
+#[test]
+fn amount_of_a_promotion_ends_at_zero() {
+    let mut of_units = basket(&[(3, 1_000), (1, 100)]);
+    of_units.apply_promotion(&promotion(Discount::Amount(euros(200), Per::Unit)), "A").unwrap();
+    assert_eq!(amounts(&of_units), [2_400, 0]);
+    let mut of_order = basket(&[(1, 300), (1, 100)]);
+    let order = promotion(Discount::Amount(euros(100), Per::Order));
+    of_order.apply_promotion(&order, "A").unwrap();
+    assert_eq!((amounts(&of_order), of_order.adjustments().len()), (vec![225, 75], 1));
+    of_order.apply_promotion(&promotion(Discount::Amount(euros(1_000), Per::Order)), "B").unwrap();
+    assert_eq!(amounts(&of_order), [0, 0]);
+    // Nothing is left to reduce.
+    of_order.apply_promotion(&order, "C").unwrap();
+    assert_eq!(of_order.adjustments().len(), 2);
+}
+
+#[test]
+fn amount_for_the_order_is_split_over_the_lines_of_a_promotion() {
+    let mut basket = basket(&[(1, 300), (1, 100), (1, 1_000)]);
+    let mut order = promotion(Discount::Amount(euros(200), Per::Order));
+    order.attributes.ticket_types = basket.lines().iter().take(2).map(|line| line.ticket_type).collect();
+    basket.apply_promotion(&order, "A").unwrap();
+    assert_eq!(amounts(&basket), [150, 50, 1_000]);
+    let lines: Vec<_> = basket.adjustments().iter().map(|step| step.adjustment.line).collect();
+    assert_eq!(lines, [Some(0), Some(1)]);
+}
+
+#[test]
+fn promotion_without_a_discount_in_the_currency_changes_nothing() {
+    let mut basket = basket(&[(1, 300)]);
+    let dollars = Money { amount: 100, currency: "USD".into() };
+    for other in [test_promotion(None), promotion(Discount::Amount(dollars, Per::Unit))] {
+        basket.apply_promotion(&other, "A").unwrap();
+    }
+    assert_eq!(amounts(&basket), [300]);
+    assert!(basket.adjustments().is_empty());
+}
+
+#[test]
+fn promotions_apply_to_the_price_that_the_ones_before_left() {
+    let mut basket = basket(&[(1, 1_000)]);
+    let half = promotion(Discount::Percent(percent("50")));
+    let hundred = promotion(Discount::Amount(euros(100), Per::Order));
+    basket.apply_promotion(&half, "A").unwrap();
+    basket.apply_promotion(&hundred, "B").unwrap();
+    basket.apply_promotion(&half, "C").unwrap();
+    assert_eq!(amounts(&basket), [200]);
+    let codes: Vec<_> = basket.adjustments().iter().map(|step| step.adjustment.code.as_deref()).collect();
+    assert_eq!(codes, [Some("A"), Some("B"), Some("C")]);
 }

@@ -7,7 +7,7 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 use tessera_core::id::{QuoteId, TenantId};
 use tessera_core::pricing::Quote;
-use tessera_core::{Result, Timestamp};
+use tessera_core::{Error, Result, Timestamp};
 
 use super::super::rows::{Effect, RowsBuilder, Statement};
 use super::super::table::Table;
@@ -86,6 +86,15 @@ pub(in super::super) async fn count_open(
          (SELECT 1 FROM quotes WHERE tenant_id = $1 AND NOT reserved AND expires_at > $2 LIMIT $3) q",
     );
     small(query.bind(tenant.0).bind(Ts(now)).bind(i64::from(limit)).fetch_one(conn).await.map_err(db_error)?)
+}
+
+/// Fails as stale unless the tenant, whose row is locked, has fewer open quotes than `most`.
+pub(in super::super) async fn fewer_open_than(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (most, now): (u32, Timestamp),
+) -> Result<()> {
+    if count_open(conn, tenant, (now, most)).await? < most { Ok(()) } else { Err(Error::stale()) }
 }
 
 /// Deletes up to `limit` expired quotes that no reservation refers to; returns their number.

@@ -1,0 +1,112 @@
+//! What single codes give, without a basket.
+
+use std::collections::BTreeSet;
+
+use super::Quotes;
+use crate::access::Operation;
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::id::{EventId, TicketTypeId};
+use crate::pricing::Calculation;
+use crate::pricing::codes::{AcceptedCode, CheckedCodes, FoundCodes, NOT_VALID, Purchase};
+use crate::pricing::line::PricedLine;
+use crate::pricing::price_request::{AppliedDiscount, ApplyDiscount, MAX_ENTERED_CODE};
+use crate::text::Faults;
+
+impl Quotes {
+    /// Returns what a code of a promotion takes off a price.
+    pub async fn apply_discount(&self, ctx: &Ctx, request: &ApplyDiscount) -> Result<AppliedDiscount> {
+        ctx.allow(Operation::DiscountApply)?;
+        request.check()?;
+        self.check_codes_are_on("discount_code")?;
+        let event = self.event(ctx, request.event).await?;
+        let hidden = self.hidden_type(ctx, event.id, request.ticket_type).await?;
+        let purchase = Purchase {
+            event: event.id,
+            now: ctx.now,
+            currency: Some(request.original.currency.as_str()),
+            lines: vec![(request.ticket_type, request.quantity.max(1))],
+        };
+        let entry = (request.buyer.as_str(), request.code.as_str());
+        let CheckedCodes { mut accepted, mut refused, .. } = self.check_code(ctx, entry, &purchase).await?;
+        let accepted = accepted.pop();
+        if let Some(ticket_type) = hidden.filter(|_| !ctx.is_authenticated())
+            && accepted.as_ref().is_none_or(|of| !of.promotion.attributes.shows.contains(&ticket_type))
+        {
+            return Err(unknown_type(ticket_type));
+        }
+        let Some(AcceptedCode { entered, promotion, .. }) = accepted else {
+            let reason = refused.pop().map_or_else(|| NOT_VALID.to_owned(), |refused| refused.reason);
+            return Ok(AppliedDiscount { amount: 0, reason, is_valid: false });
+        };
+        // A price without a ticket type is one of those that the promotion is for.
+        let of_promotion = || promotion.attributes.ticket_types.first().copied();
+        let price = PricedLine {
+            ticket_type: request.ticket_type.or_else(of_promotion).unwrap_or_else(TicketTypeId::generate),
+            name: String::new(),
+            category: String::new(),
+            quantity: request.quantity.max(1),
+            unit_price: request.original.amount,
+            amount: request.original.amount,
+        };
+        let mut calculation = Calculation::new(request.original.currency.clone(), vec![price]);
+        calculation
+            .apply_promotion(&promotion, &entered)
+            .map_err(|reason| Error::invalid("original_price", format!("cannot be reduced: {reason}")))?;
+        let left: i64 = calculation.lines().iter().map(|line| line.amount).sum();
+        let reason = promotion.attributes.name;
+        Ok(AppliedDiscount { amount: request.original.amount - left, reason, is_valid: true })
+    }
+
+    /// Returns the hidden ticket types of an event that an access code shows; none if it is empty or not accepted.
+    pub async fn shown_types(
+        &self,
+        ctx: &Ctx,
+        event: EventId,
+        access_code: &str,
+    ) -> Result<BTreeSet<TicketTypeId>> {
+        if access_code.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let mut faults = Faults::default();
+        faults.text("access_code", access_code, 1, MAX_ENTERED_CODE);
+        faults.into_result()?;
+        self.check_codes_are_on("access_code")?;
+        let lines = vec![(None, u32::MAX)];
+        let purchase = Purchase { event, now: ctx.now, currency: None, lines };
+        let checked = self.check_code(ctx, ("", access_code), &purchase).await?;
+        Ok(checked.accepted.into_iter().flat_map(|of| of.promotion.attributes.shows).collect())
+    }
+
+    /// Looks a code up for a buyer, and counts it if it is not accepted.
+    async fn check_code(
+        &self,
+        ctx: &Ctx,
+        (buyer, code): (&str, &str),
+        purchase: &Purchase<'_>,
+    ) -> Result<CheckedCodes> {
+        let guesses = self.guesses.take(ctx, buyer, 1)?;
+        let found = FoundCodes::find(&*self.store, (ctx.tenant, buyer), &[code.to_owned()]).await?;
+        let checked = found.check(purchase);
+        guesses.accepted(checked.accepted.len());
+        Ok(checked)
+    }
+
+    /// Returns a ticket type of the event if it is hidden.
+    async fn hidden_type(
+        &self,
+        ctx: &Ctx,
+        event: EventId,
+        ticket_type: Option<TicketTypeId>,
+    ) -> Result<Option<TicketTypeId>> {
+        let Some(id) = ticket_type else { return Ok(None) };
+        let found = self.store.ticket_type(ctx.tenant, id).await?.filter(|of| of.event == event);
+        let found = found.ok_or_else(|| unknown_type(id))?;
+        Ok(found.attributes.hidden.then_some(id))
+    }
+}
+
+fn unknown_type(id: TicketTypeId) -> Error {
+    let message = format!("is {id}, which is no ticket type of the event");
+    Error::not_found("ticket-type").at("ticket_type_id", message)
+}
