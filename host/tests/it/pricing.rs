@@ -1,6 +1,7 @@
-//! Prices: rules, quotes, reservations at quoted prices, and pricing plugins.
+//! Prices: rules, promotions, quotes, reservations at quoted prices, and pricing plugins.
 
 mod plugins;
+mod promotions;
 mod quotes;
 mod reservations;
 mod rules;
