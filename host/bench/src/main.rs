@@ -49,7 +49,7 @@ enum Bench {
     Tracker(tracker::Options),
     /// Reserves tickets over gRPC, of one hot event and of many.
     Reserve(reserve::Options),
-    /// Prices baskets over gRPC with plugins and with the same rules in native code, and reserves with and without a rule.
+    /// Prices baskets over gRPC, with plugins and with native rules, and reserves with and without a rule.
     Quote(quote::Options),
     /// Calls plugins in the sandbox, in plain wasmtime and as native code, and creates issues with plugins installed.
     Sandbox(sandbox::Options),

@@ -1,5 +1,5 @@
-//! Prices of baskets over gRPC through pricing plugins, beside the same rules in native code; and reservations of a tenant
-//! with a rule, beside those of one without.
+//! Prices of baskets over gRPC through pricing plugins, beside the same rules in native code; and reservations of a
+//! tenant with a rule, beside those of one without.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

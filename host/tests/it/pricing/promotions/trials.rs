@@ -1,6 +1,6 @@
-//! Trials of limits: many uses of one code at once, with a host that is killed in their midst. There are never more uses
-//! than the limit, and a promotion counts the reservations that have its codes. `cargo xtask trials` runs them at full
-//! size.
+//! Trials of limits: many uses of one code at once, with a host that is killed in their midst. There are never more
+//! uses than the limit, and a promotion counts the reservations that have its codes. `cargo xtask trials` runs them at
+//! full size.
 
 #![allow(clippy::print_stdout, reason = "a trial reports its size")]
 
@@ -183,8 +183,8 @@ impl Race {
                 continue;
             };
             let code = answer["code"].as_str();
-            // A first attempt is still in progress, or too many wait. Attempts in quick succession would take the machine
-            // from the others.
+            // A first attempt is still in progress, or too many wait. Attempts in quick succession would take the
+            // machine from the others.
             if matches!(status, 503 | 504) || code == Some("IDEMPOTENCY_KEY_IN_FLIGHT") {
                 tokio::time::sleep(Duration::from_millis(25)).await;
                 continue;
