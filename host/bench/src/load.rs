@@ -115,6 +115,24 @@ fn summarize(mut latencies: Vec<Duration>, elapsed: Duration) -> Result<Measurem
     Ok(Measurement { rate, p50: percentile(0.5), p95: percentile(0.95), p99: percentile(0.99) })
 }
 
+/// Measures subject and floor in alternation, so that other load on the machine affects both. Returns the medians.
+pub(crate) async fn alternate<A, B>(
+    rounds: usize,
+    mut subject: impl FnMut() -> A,
+    mut floor: impl FnMut() -> B,
+) -> Result<(Measurement, Measurement)>
+where
+    A: Future<Output = Result<Measurement>>,
+    B: Future<Output = Result<Measurement>>,
+{
+    let (mut subjects, mut floors) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        subjects.push(subject().await?);
+        floors.push(floor().await?);
+    }
+    Ok((median(subjects), median(floors)))
+}
+
 /// Returns the round with the median rate.
 pub(crate) fn median(rounds: Vec<Measurement>) -> Measurement {
     median_by(rounds, |round| round.rate)

@@ -18,6 +18,7 @@ mod page;
 mod plain_wasmtime;
 mod plugins;
 mod process;
+mod quote;
 mod replay;
 mod report;
 mod reserve;
@@ -48,6 +49,8 @@ enum Bench {
     Tracker(tracker::Options),
     /// Reserves tickets over gRPC, of one hot event and of many.
     Reserve(reserve::Options),
+    /// Prices baskets over gRPC, with plugins and with native rules, and reserves with and without a rule.
+    Quote(quote::Options),
     /// Calls plugins in the sandbox, in plain wasmtime and as native code, and creates issues with plugins installed.
     Sandbox(sandbox::Options),
     /// Measures tenants with plugins: memory, the start of a host, and a hostile neighbour.
@@ -72,6 +75,7 @@ async fn main() -> Result<()> {
         Bench::Floor { kind, response } => return floor::serve(kind, &response).await,
         Bench::Tracker(options) => tracker::run(options).await,
         Bench::Reserve(options) => reserve::run(options).await,
+        Bench::Quote(options) => quote::run(options).await,
         Bench::Sandbox(options) => sandbox::run(options).await,
         Bench::Tenants(options) => tenants::run(options).await,
         Bench::Overload(options) => overload::run(options).await,

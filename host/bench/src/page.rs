@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
 use crate::report::Tables;
-use crate::{reserve, sandbox, tenants, tracker};
+use crate::{quote, reserve, sandbox, tenants, tracker};
 
 /// The arguments of each bench for the page, and for a quick trial of the command.
-const BENCHES: [(&str, &[&str], &[&str]); 4] = [
+const BENCHES: [(&str, &[&str], &[&str]); 5] = [
     (
         "tracker",
         &["--span-ms", "600"],
@@ -26,11 +26,16 @@ const BENCHES: [(&str, &[&str], &[&str]); 4] = [
         &["--span-ms", "700", "--events", "200"],
         &["--span-ms", "50", "--rounds", "1", "--events", "2", "--clients", "1", "--stores", "sqlite"],
     ),
+    (
+        "quote",
+        &["--span-ms", "700"],
+        &["--span-ms", "50", "--rounds", "1", "--callers", "1", "--stores", "sqlite"],
+    ),
     ("tenants", &["--span-ms", "4000"], &["--span-ms", "100", "--rounds", "1", "--tenants", "2"]),
 ];
 
 /// The tables of the benches, each with a block in the page.
-const TABLES: [&str; 6] = ["tracker", "sandbox", "reserve", "memory", "starts", "neighbours"];
+const TABLES: [&str; 7] = ["tracker", "sandbox", "reserve", "quote", "memory", "starts", "neighbours"];
 
 /// Options of the run.
 #[derive(clap::Args, Clone)]
@@ -84,6 +89,7 @@ async fn run_bench(name: &str, arguments: &[&str], options: &Options) -> Result<
         "tracker" => tracker::run(tracker::Options::try_parse_from(with_database())?).await,
         "sandbox" => sandbox::run(sandbox::Options::try_parse_from(with_database())?).await,
         "reserve" => reserve::run(reserve::Options::try_parse_from(with_database())?).await,
+        "quote" => quote::run(quote::Options::try_parse_from(with_database())?).await,
         _ => tenants::run(tenants::Options::try_parse_from(without_database())?).await,
     }
 }
@@ -146,6 +152,7 @@ mod tests {
                     "tracker" => drop(tracker::Options::try_parse_from(with_database()).unwrap()),
                     "sandbox" => drop(sandbox::Options::try_parse_from(with_database()).unwrap()),
                     "reserve" => drop(reserve::Options::try_parse_from(with_database()).unwrap()),
+                    "quote" => drop(quote::Options::try_parse_from(with_database()).unwrap()),
                     "tenants" => drop(tenants::Options::try_parse_from(arguments()).unwrap()),
                     other => panic!("{other} is no bench"),
                 }

@@ -12,7 +12,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::client::{RestClient, grpc_request, text_at};
 use crate::floor::{self, CREATION, Kind};
-use crate::load::{self, Measurement, median};
+use crate::load::{self, Measurement};
 use crate::process::{FloorServer, Host, KEY};
 use crate::report::{self, Row, Tables};
 
@@ -232,22 +232,17 @@ impl<'a> Bench<'a> {
         Row { labels, subject, floor: Some(floor) }
     }
 
-    /// Measures subject and floor in alternation, so that other load on the machine affects both.
+    /// Measures subject and floor in alternation.
     pub(crate) async fn rounds<A, B>(
         &self,
-        mut subject: impl FnMut() -> A,
-        mut floor: impl FnMut() -> B,
+        subject: impl FnMut() -> A,
+        floor: impl FnMut() -> B,
     ) -> Result<(Measurement, Measurement)>
     where
         A: Future<Output = Result<Measurement>>,
         B: Future<Output = Result<Measurement>>,
     {
-        let (mut subjects, mut floors) = (Vec::new(), Vec::new());
-        for _ in 0..self.options.rounds {
-            subjects.push(subject().await?);
-            floors.push(floor().await?);
-        }
-        Ok((median(subjects), median(floors)))
+        load::alternate(self.options.rounds, subject, floor).await
     }
 
     async fn rest_get(&self, url: String) -> Result<Measurement> {

@@ -1,7 +1,8 @@
-//! Prices: rules, quotes, reservations at quoted prices, displayed prices, and pricing plugins.
+//! Prices: rules, promotions, quotes, reservations at quoted prices, displayed prices, and pricing plugins.
 
 mod dynamic;
 mod plugins;
+mod promotions;
 mod quotes;
 mod reservations;
 mod rules;

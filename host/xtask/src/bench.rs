@@ -14,7 +14,7 @@ use crate::services::Temporary;
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Name of the bench and its arguments; `--help` lists them
+    /// Name of the bench, such as tracker, reserve or quote, and its arguments; `--help` lists them
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }

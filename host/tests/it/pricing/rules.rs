@@ -24,7 +24,7 @@ on_every_store! {
 }
 
 /// Returns a time from now on as text.
-fn from_now(duration: Duration) -> String {
+pub(super) fn from_now(duration: Duration) -> String {
     let at = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap() + duration;
     at.format(&Rfc3339).unwrap()
 }
