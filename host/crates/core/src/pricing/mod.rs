@@ -2,6 +2,7 @@
 
 pub mod calculation;
 pub mod conditions;
+pub mod contract;
 pub mod displayed;
 pub mod line;
 pub mod percent;
@@ -14,6 +15,7 @@ mod spread;
 
 pub use calculation::Calculation;
 pub use conditions::Circumstances;
+pub use contract::{check_reply, price_before};
 pub use displayed::{DisplayedPrice, DisplayedPrices};
 pub use percent::Percent;
 pub use promotion::{CodeClaim, CodeUse, KeptUnits, Promotion, PromotionCode};
