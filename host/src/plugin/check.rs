@@ -106,15 +106,17 @@ impl Check {
 
     /// Returns the total of a basket, or `None` if the plugin refuses the basket. The inner error is a fault.
     async fn total(&mut self, basket: &Basket) -> Result<Result<Option<i64>, String>> {
-        let first = self.call("check-1", basket).await?;
-        let second = self.call("check-2", basket).await?;
-        Ok(match (first, second) {
-            (Err(fault), _) | (_, Err(fault)) => Err(fault),
-            (Ok(first), Ok(second)) if first != second => {
+        let reply = match self.call("check-1", basket).await? {
+            Ok(reply) => reply,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        Ok(match (self.call("check-2", basket).await?, reply) {
+            (Err(fault), _) => Err(fault),
+            (Ok(again), reply) if again != reply => {
                 Err("two calls with the same request have different answers".to_owned())
             }
-            (Ok(Reply::Quote(Ok(reply))), _) => check_reply(basket, &reply).map(Some),
-            (Ok(Reply::Quote(Err(_))), _) => Ok(None),
+            (Ok(_), Reply::Quote(Ok(reply))) => check_reply(basket, &reply).map(Some),
+            (Ok(_), Reply::Quote(Err(_))) => Ok(None),
             (Ok(_), _) => Err("the answer is not one of quote".to_owned()),
         })
     }

@@ -32,9 +32,9 @@ pub mod exports {
                     pub quantity: u32,
                     /// Price of one ticket in minor units of the request's currency. At most 10^12, so that products fit.
                     pub unit_price: i64,
-                    /// Tickets of this type that are available: the smallest number of its pools.
+                    /// Tickets of this type that are available: the smallest number of its pools. 4294967295: there is no bound.
                     pub available: u32,
-                    /// Tickets of this type in total.
+                    /// Tickets of this type in total. 4294967295: there is no bound.
                     pub capacity: u32,
                     pub attributes: _rt::Vec<Field>,
                 }
@@ -134,7 +134,7 @@ pub mod exports {
                 /// An adjustment by an earlier step.
                 #[derive(Clone, PartialEq)]
                 pub struct Applied {
-                    /// `rule:ID@VERSION` or `plugin:INSTALLATION@DIGEST`.
+                    /// `rule:ID@VERSION`, `promotion:ID@VERSION` or `plugin:INSTALLATION@DIGEST`.
                     pub source: _rt::String,
                     pub adjustment: Adjustment,
                 }

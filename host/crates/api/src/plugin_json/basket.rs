@@ -75,7 +75,7 @@ pub struct LineBody {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppliedBody {
-    /// `rule:ID@VERSION` or `plugin:INSTALLATION@DIGEST`.
+    /// `rule:ID@VERSION`, `promotion:ID@VERSION` or `plugin:INSTALLATION@DIGEST`.
     pub source: String,
     /// The adjustment.
     pub adjustment: AdjustmentBody,
