@@ -2,6 +2,7 @@
 
 mod author;
 mod components;
+mod contract;
 mod guests;
 mod hooks;
 mod languages;
