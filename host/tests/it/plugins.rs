@@ -1,6 +1,7 @@
 //! Plugins: development, installation, hooks and timers.
 
 mod author;
+mod check;
 mod components;
 mod contract;
 mod guests;
