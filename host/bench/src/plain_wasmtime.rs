@@ -9,10 +9,10 @@ mod generated {
             package tessera:bench;
 
             world everything {
-                import tessera:plugin/host@0.1.0;
-                import tessera:plugin/lookup@0.1.0;
-                export tessera:plugin/pricing@0.1.0;
-                export tessera:plugin/validation@0.1.0;
+                import tessera:plugin/host@1.0.0;
+                import tessera:plugin/lookup@1.0.0;
+                export tessera:plugin/pricing@1.0.0;
+                export tessera:plugin/validation@1.0.0;
             }
         ",
         world: "tessera:bench/everything",

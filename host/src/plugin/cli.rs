@@ -74,6 +74,18 @@ pub(crate) enum PluginCommand {
         #[command(flatten)]
         limits: LimitArgs,
     },
+    /// Checks a pricing plugin with generated baskets. If a basket shows a fault, prints the reason and the smallest such
+    /// basket that is found (JSON).
+    Check {
+        /// The component.
+        component: PathBuf,
+        /// What to check.
+        #[command(flatten)]
+        args: CheckArgs,
+        /// Limits of the calls.
+        #[command(flatten)]
+        limits: LimitArgs,
+    },
     /// Uploads a component to a host.
     Push {
         /// The component.
@@ -175,6 +187,9 @@ pub(crate) struct InstallArgs {
     /// The project. The default is the whole tenant.
     #[arg(long, value_name = "ID")]
     pub(crate) project: Option<String>,
+    /// The event, for plugins that price or validate. The default is the whole tenant.
+    #[arg(long, value_name = "ID", conflicts_with = "project")]
+    pub(crate) event: Option<String>,
     /// The settings: a JSON object, or a file with one.
     #[arg(long, value_name = "JSON|FILE")]
     pub(crate) settings: Option<String>,
@@ -193,6 +208,26 @@ pub(crate) struct InstallArgs {
     /// Installs the plugin disabled: it is not called.
     #[arg(long)]
     pub(crate) disabled: bool,
+}
+
+/// Settings and baskets of a check.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The settings: a JSON object, or a file with one. Baskets use their texts as codes, cities, categories and currencies.
+    #[arg(long, value_name = "JSON|FILE")]
+    pub(crate) settings: Option<String>,
+    /// A text that baskets use beside those of the settings, such as a code that the plugin knows.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) code: Vec<String>,
+    /// Requires that the total does not fall when a quantity grows.
+    #[arg(long)]
+    pub(crate) monotone: bool,
+    /// The number of baskets.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) baskets: u32,
+    /// The seed: the same one generates the same baskets.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 /// Limits of a call. The defaults are those of a host.

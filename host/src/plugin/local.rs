@@ -12,8 +12,8 @@ use tessera_api::plugin_json::{ReplyBody, read_dry_run, show_dry_run};
 use tessera_core::Timestamp;
 use tessera_core::id::TenantId;
 use tessera_core::plugin::{
-    AdmittedComponent, Call, CallContext, CallLimits, CallRecord, DryRun, DryRunResult, Failure, Lookup,
-    LookupError, Manifest, Reply, Verdict,
+    AdmittedComponent, Call, CallContext, CallLimits, CallRecord, DryRun, DryRunResult, Failure, Hook,
+    Lookup, LookupError, Manifest, Reply, Verdict,
 };
 use tessera_core::ports::Plugins as _;
 use tessera_sandbox::Sandbox;
@@ -29,8 +29,11 @@ const MAX_COMPONENT: u64 = 64 << 20;
 /// Deadline of a call, beside its own limits.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// The tenant in the context of calls. It is always the same, so that equal requests are equal calls.
+const TENANT: TenantId = TenantId(uuid::Uuid::from_u128(1));
+
 /// A component that is loaded into a sandbox.
-struct LocalRun {
+pub(super) struct LocalRun {
     sandbox: Sandbox,
     admitted: AdmittedComponent,
     limits: CallLimits,
@@ -43,7 +46,8 @@ struct Cases {
     cases: Vec<Value>,
 }
 
-async fn load(path: &Path, limits: LimitArgs) -> Result<LocalRun> {
+/// Loads a component into a sandbox of its own.
+pub(super) async fn load(path: &Path, limits: LimitArgs) -> Result<LocalRun> {
     let component: Arc<[u8]> =
         std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?.into();
     let standard = CallLimits::standard();
@@ -66,7 +70,7 @@ async fn load(path: &Path, limits: LimitArgs) -> Result<LocalRun> {
 }
 
 /// Converts a refusal of the sandbox into an error with all its faults.
-fn refused(error: &tessera_core::Error) -> anyhow::Error {
+pub(super) fn refused(error: &tessera_core::Error) -> anyhow::Error {
     let faults: String = error.faults().iter().map(|fault| format!("\n  {}", fault.sentence())).collect();
     anyhow!("{}: {}{faults}", error.reason(), error.message())
 }
@@ -185,22 +189,39 @@ fn differences(at: &str, expected: &Value, found: &Value, faults: &mut Vec<Strin
 }
 
 impl LocalRun {
+    /// Whether the component has a hook.
+    pub(super) fn has(&self, hook: Hook) -> bool {
+        self.admitted.hooks.contains(&hook)
+    }
+
     async fn call(&self, dry_run: DryRun) -> Result<DryRunResult> {
-        let DryRun { settings, limits, now, actor, roles, request } = dry_run;
+        self.check_settings(&dry_run.settings).await?;
+        self.call_as("run", dry_run).await
+    }
+
+    /// Refuses settings that violate the plugin's schema.
+    pub(super) async fn check_settings(&self, settings: &str) -> Result<()> {
         let schema = &self.admitted.manifest.settings_schema;
-        if !schema.is_empty() {
-            let json = if settings.is_empty() { "{}" } else { &settings };
-            let tenant = TenantId::generate();
-            let violations = self.sandbox.schema_violations(tenant, schema, json, "settings").await;
-            let violations = violations.map_err(|error| refused(&error))?;
-            if !violations.is_empty() {
-                return Err(refused(&tessera_core::Error::violations(violations)));
-            }
+        if schema.is_empty() {
+            return Ok(());
         }
+        let json = if settings.is_empty() { "{}" } else { settings };
+        let tenant = TenantId::generate();
+        let violations = self.sandbox.schema_violations(tenant, schema, json, "settings").await;
+        let violations = violations.map_err(|error| refused(&error))?;
+        if violations.is_empty() {
+            return Ok(());
+        }
+        Err(refused(&tessera_core::Error::violations(violations)))
+    }
+
+    /// Makes a call with settings that are checked. `invocation` names it in its context.
+    pub(super) async fn call_as(&self, invocation: &str, dry_run: DryRun) -> Result<DryRunResult> {
+        let DryRun { settings, limits, now, actor, roles, request } = dry_run;
         let at = now.map_or_else(current_time, Ok)?;
         let context = CallContext {
-            tenant: TenantId::generate().to_string(),
-            invocation: "run".to_owned(),
+            tenant: TENANT.to_string(),
+            invocation: invocation.to_owned(),
             now: at,
             actor: actor.unwrap_or_else(|| "system".to_owned()),
             roles,

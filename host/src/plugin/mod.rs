@@ -1,6 +1,7 @@
 //! `tessera plugin`: commands for authors of plugins. Local calls run in the same sandbox as on a host.
 
 mod build;
+mod check;
 pub(crate) mod cli;
 mod local;
 mod module;
@@ -32,6 +33,10 @@ pub(crate) fn run(command: PluginCommand) -> Result<ExitCode> {
         }
         PluginCommand::Bench { component, input, times, limits } => {
             runtime()?.block_on(local::bench(&component, &input, times, limits))?;
+        }
+        PluginCommand::Check { component, args, limits } => {
+            let passed = runtime()?.block_on(check::check(&component, &args, limits))?;
+            return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         PluginCommand::Push { component, remote } => {
             runtime()?.block_on(remote::push(&remote, &component))?

@@ -87,6 +87,7 @@ pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
     let mut client = client(remote).await?;
     let release = find_release(&mut client, &args.release).await?;
     let project_id = args.project.clone().unwrap_or_default();
+    let event_id = args.event.clone().unwrap_or_default();
     let settings = args.settings.as_deref().map(read_settings).transpose()?;
     let grants = (!args.grant.is_empty()).then(|| pb::Grants { rights: args.grant.clone() });
     let on_failure = match args.on_failure {
@@ -97,7 +98,8 @@ pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
     let state_map = args.map.iter().cloned().collect();
     let installations = installations(&mut client, &release.plugin).await?;
     let existing = installations.into_iter().find(|existing| {
-        existing.event_id.is_none() && existing.project_id.as_deref().unwrap_or_default() == project_id
+        existing.project_id.as_deref().unwrap_or_default() == project_id
+            && existing.event_id.as_deref().unwrap_or_default() == event_id
     });
     let (installation, lagging) = match existing {
         Some(existing) => {
@@ -130,7 +132,7 @@ pub(super) async fn install(remote: &Remote, args: &InstallArgs) -> Result<()> {
                 limits: None,
                 enabled: Some(!args.disabled),
                 state_map,
-                event_id: String::new(),
+                event_id,
             };
             let answer = client
                 .create_installation(request)
@@ -331,7 +333,7 @@ async fn find_installation(client: &mut Client, named: &str) -> Result<pb::Insta
 }
 
 /// Returns settings that are given as JSON or as the path of a file.
-fn read_settings(argument: &str) -> Result<String> {
+pub(super) fn read_settings(argument: &str) -> Result<String> {
     if argument.trim_start().starts_with('{') {
         return Ok(argument.to_owned());
     }

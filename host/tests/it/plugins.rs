@@ -1,7 +1,9 @@
 //! Plugins: development, installation, hooks and timers.
 
 mod author;
+mod check;
 mod components;
+mod contract;
 mod guests;
 mod hooks;
 mod languages;

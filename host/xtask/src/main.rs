@@ -11,6 +11,7 @@
 
 mod bench;
 mod ci;
+mod contract;
 mod coverage;
 mod dev;
 mod interrupt;
@@ -66,6 +67,9 @@ enum Task {
     Trials(trials::TrialsArgs),
     /// Runs all tests and writes an HTML report of their coverage
     Coverage(TestArgs),
+    /// Keeps a published version of the plugin contract for the tests
+    #[command(subcommand)]
+    Contract(contract::Action),
 }
 
 fn main() -> ExitCode {
@@ -95,6 +99,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench(args) => bench::run(&paths, &args),
         Task::Trials(args) => trials::run(&paths, &args),
         Task::Coverage(args) => coverage::run(&paths, &args),
+        Task::Contract(action) => contract::run(&paths, &action),
     }
 }
 

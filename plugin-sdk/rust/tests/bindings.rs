@@ -11,11 +11,11 @@ use wit_bindgen_rust::{Opts, WithOption};
 
 /// Each module of `src/bindings`, its world, and the world's items.
 const WORLDS: [(&str, &str, &str); 5] = [
-    ("base", "base", "import tessera:plugin/host@0.1.0; export tessera:plugin/manifest@0.1.0;"),
-    ("lookup", "lookups", "import tessera:plugin/lookup@0.1.0;"),
-    ("pricing", "pricing-hook", "export tessera:plugin/pricing@0.1.0;"),
-    ("validation", "validation-hook", "export tessera:plugin/validation@0.1.0;"),
-    ("workflow", "workflow-hook", "export tessera:plugin/workflow@0.1.0;"),
+    ("base", "base", "import tessera:plugin/host@1.0.0; export tessera:plugin/manifest@1.0.0;"),
+    ("lookup", "lookups", "import tessera:plugin/lookup@1.0.0;"),
+    ("pricing", "pricing-hook", "export tessera:plugin/pricing@1.0.0;"),
+    ("validation", "validation-hook", "export tessera:plugin/validation@1.0.0;"),
+    ("workflow", "workflow-hook", "export tessera:plugin/workflow@1.0.0;"),
 ];
 
 const HEADER: &str = "// Generated from wit/ by tests/bindings.rs. Do not edit.\n";
@@ -38,7 +38,7 @@ fn generate(module: &str, world: &str, items: &str) -> String {
     if module != "base" {
         // All hooks share the types of `base`.
         let types = WithOption::Path("super::base::tessera::plugin::types".to_owned());
-        options.with = vec![("tessera:plugin/types@0.1.0".to_owned(), types)];
+        options.with = vec![("tessera:plugin/types@1.0.0".to_owned(), types)];
     }
     let mut files = Files::default();
     options.build().generate(&mut resolve, world, &mut files).unwrap();

@@ -165,7 +165,7 @@ impl Workflow for Hostile {
 }
 
 impl Pricing for Hostile {
-    fn quote(_: &Context, _: &Basket) -> Result<Decision, Vec<Violation>> {
+    fn quote(context: &Context, basket: &Basket) -> Result<Decision, Vec<Violation>> {
         let settings: Settings = settings();
         let mut decision = Decision::none();
         match settings.act.as_str() {
@@ -176,6 +176,19 @@ impl Pricing for Hostile {
                 for code in &settings.refused_codes {
                     decision = decision.refusing(code, "not today");
                 }
+            }
+            // Gives more than the price for each line of at least `amount` tickets.
+            "greedy" => {
+                for (index, (line, price)) in basket.lines.iter().zip(basket.amounts()).enumerate() {
+                    if u64::from(line.quantity) >= settings.amount {
+                        decision = decision.with(Adjustment::discount(price + 1, "Greedy").on_line(index));
+                    }
+                }
+            }
+            // Another fee in each call.
+            "whim" => {
+                let sum: u32 = context.invocation.bytes().map(u32::from).sum();
+                decision = decision.with(Adjustment::fee(1 + i64::from(sum), "Whim"));
             }
             "refuse-basket" => return Err(vec![Violation::new("NOT_SOLD", "not to you")]),
             act => misbehave(act, settings.amount),
@@ -223,9 +236,11 @@ fn misbehave(act: &str, amount: u64) {
 }
 
 /// Acts of other functions, and acts that do nothing.
-const OTHER_ACTS: [&str; 23] = [
+const OTHER_ACTS: [&str; 25] = [
     "",
     "adjust",
+    "greedy",
+    "whim",
     "refuse-basket",
     "attributes",
     "residue",
@@ -339,6 +354,12 @@ mod tests {
         assert_eq!(decision.refused_codes[0].code, "A");
         let refused = harness("refuse-basket", 0).quote::<Hostile>(&basket([line(1, 100)])).unwrap_err();
         assert_eq!(refused[0].code, "NOT_SOLD");
+    }
+
+    #[test]
+    fn greedy_gives_more_than_the_price_of_large_lines() {
+        let decision = harness("greedy", 3).quote::<Hostile>(&basket([line(2, 100), line(3, 100)])).unwrap();
+        assert_eq!(decision.adjustments, [Adjustment::discount(301, "Greedy").on_line(1)]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::plugin::{ComponentLimits, Hooks, Installations, Invoker, Preloader, Releases, Timers};
 use crate::ports::{Cache, Plugins, Store};
-use crate::pricing::{AccessCodes, DisplayedPricing, PricingRules, PricingSettings, Promotions, Quotes};
+use crate::pricing::{AccessCodes, CodeGuesses, DisplayedPricing, PricingRules, PricingSettings, Promotions, Quotes};
 use crate::secret::{Sealer, SecretKey};
 use crate::tenancy::key::KeyHasher;
 use crate::tenancy::{Authenticator, Keys, Tenants};
@@ -137,7 +137,14 @@ impl App {
         let hasher = KeyHasher::new(secret);
         let codes = Codes::new(Arc::clone(&store), commands.clone(), Sealer::new(secret));
         let tickets = Tickets::new(Arc::clone(&store), commands.clone(), codes.clone());
-        let quotes = Quotes::new(Arc::clone(&store), Arc::clone(&reads), commands.clone(), limits.pricing);
+        let guesses = Arc::<CodeGuesses>::default();
+        let quotes = Quotes::new(
+            Arc::clone(&store),
+            Arc::clone(&reads),
+            commands.clone(),
+            limits.pricing,
+            Arc::clone(&guesses),
+        );
         let reservations = Reservations::new(
             Arc::clone(&store),
             commands.clone(),
@@ -145,7 +152,6 @@ impl App {
             tickets.clone(),
             quotes.clone(),
         );
-        let guesses = Arc::default();
         let access_codes = AccessCodes::new(Arc::clone(&store), guesses, limits.pricing.discounts);
         let queue_changed = Arc::new(Notify::new());
         Ok(Self {

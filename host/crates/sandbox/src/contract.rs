@@ -5,8 +5,8 @@ use tessera_core::plugin::{Hook, Reply};
 /// The versions of the contract that are served, newest last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Contract {
-    /// `tessera:plugin@0.1.x`
-    V0_1,
+    /// `tessera:plugin@1.0.0`
+    V1_0,
     /// A version that only tests serve.
     #[cfg(test)]
     Next,
@@ -15,26 +15,26 @@ pub(crate) enum Contract {
 impl Contract {
     /// All versions.
     #[cfg(not(test))]
-    pub(crate) const ALL: [Self; 1] = [Self::V0_1];
+    pub(crate) const ALL: [Self; 1] = [Self::V1_0];
     /// All versions.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 2] = [Self::V0_1, Self::Next];
+    pub(crate) const ALL: [Self; 2] = [Self::V1_0, Self::Next];
 
     /// Returns the version's short name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::V0_1 => "0.1",
+            Self::V1_0 => "1.0",
             #[cfg(test)]
-            Self::Next => "0.2",
+            Self::Next => "2.0",
         }
     }
 
     /// Returns the version in the names of a component's interfaces.
     pub(crate) const fn version(self) -> &'static str {
         match self {
-            Self::V0_1 => "0.1.0",
+            Self::V1_0 => "1.0.0",
             #[cfg(test)]
-            Self::Next => "0.2.0",
+            Self::Next => "2.0.0",
         }
     }
 

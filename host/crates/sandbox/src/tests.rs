@@ -78,8 +78,8 @@ async fn two_versions_of_the_contract_are_served() {
     let scheduler = Scheduler::new().unwrap();
     let present = component("required-fields");
     for (bytes, contract, message) in [
-        (replaced(&present, b"@0.1.0", b"@0.2.0"), Contract::Next, "next: description is required"),
-        (present, Contract::V0_1, "description is required"),
+        (replaced(&present, b"@1.0.0", b"@2.0.0"), Contract::Next, "next: description is required"),
+        (present, Contract::V1_0, "description is required"),
     ] {
         let kind = component_check::check_names(&inspect(&bytes).unwrap()).unwrap();
         assert_eq!(kind.contract, contract);
@@ -111,12 +111,12 @@ async fn two_versions_of_the_contract_are_served() {
 
 #[test]
 fn an_unsupported_version_and_several_are_named_with_the_supported_ones() {
-    for versions in [&["0.9.0"][..], &["0.1.0", "0.9.0"], &["0.1.0", "0.2.0"]] {
+    for versions in [&["0.1.0"][..], &["1.1.0"], &["0.1.0", "1.0.0"], &["1.0.0", "2.0.0"]] {
         let exports = versions.iter().map(|version| format!("tessera:plugin/manifest@{version}")).collect();
         let inspection = Inspection { imports: Vec::new(), exports, size: 1 };
         let error = component_check::check_names(&inspection).map(drop).unwrap_err();
         assert_eq!(error.reason(), "CONTRACT_UNSUPPORTED");
-        let message = format!("tessera:plugin@{}; this host serves 0.1.0, 0.2.0", versions.join(" and "));
+        let message = format!("tessera:plugin@{}; this host serves 1.0.0, 2.0.0", versions.join(" and "));
         assert!(error.message().ends_with(&message), "{}", error.message());
     }
 }

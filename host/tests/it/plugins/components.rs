@@ -116,7 +116,9 @@ pub fn newer(component: &[u8]) -> Vec<u8> {
 /// Returns the component with its version text replaced by one of the same length.
 pub fn versioned(component: &[u8], version: &str) -> Vec<u8> {
     let mut next = component.to_vec();
-    let at = next.windows(5).position(|window| window == b"1.0.0").expect("the version is in the component");
+    // The version of the contract, in the names of interfaces, is the same text after an `@`.
+    let is_version = |at: &usize| next[*at..].starts_with(b"1.0.0") && next[*at - 1] != b'@';
+    let at = (1..next.len()).find(is_version).expect("the version is in the component");
     next[at..at + 5].copy_from_slice(version.as_bytes());
     next
 }

@@ -61,7 +61,7 @@ pub mod tessera {
                     let ptr0 = vec0.as_ptr().cast::<u8>();
                     let len0 = vec0.len();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "tessera:plugin/host@0.1.0")]
+                    #[link(wasm_import_module = "tessera:plugin/host@1.0.0")]
                     unsafe extern "C" {
                         #[link_name = "log"]
                         fn wit_import1(_: i32, _: *mut u8, _: usize);
@@ -91,7 +91,7 @@ pub mod tessera {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "tessera:plugin/host@0.1.0")]
+                    #[link(wasm_import_module = "tessera:plugin/host@1.0.0")]
                     unsafe extern "C" {
                         #[link_name = "settings"]
                         fn wit_import1(_: *mut u8);
@@ -115,8 +115,8 @@ pub mod tessera {
         /// Data that crosses the sandbox boundary. The result of a call depends on this data only:
         /// a plugin has no clock, no randomness, no files and no network.
         ///
-        /// A published type never changes, because hosts and plugins must agree on every field and case.
-        /// New data is added as named fields, or in a new interface.
+        /// A published interface never changes, because hosts and plugins must agree on every field, case and function.
+        /// New data is added as named fields, and new functions in new interfaces.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod types {
             #[used]
@@ -847,19 +847,19 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_tessera_plugin_manifest_0_1_0_cabi {
+                macro_rules! __export_tessera_plugin_manifest_1_0_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
-                        "tessera:plugin/manifest@0.1.0#describe")] unsafe extern "C" fn
+                        "tessera:plugin/manifest@1.0.0#describe")] unsafe extern "C" fn
                         export_describe() -> * mut u8 { unsafe { $($path_to_types)*::
                         _export_describe_cabi::<$ty > () } } #[unsafe (export_name =
-                        "cabi_post_tessera:plugin/manifest@0.1.0#describe")] unsafe
+                        "cabi_post_tessera:plugin/manifest@1.0.0#describe")] unsafe
                         extern "C" fn _post_return_describe(arg0 : * mut u8,) { unsafe {
                         $($path_to_types)*:: __post_return_describe::<$ty > (arg0) } } };
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_tessera_plugin_manifest_0_1_0_cabi;
+                pub use __export_tessera_plugin_manifest_1_0_0_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -952,7 +952,7 @@ macro_rules! __export_base_impl {
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::tessera::plugin::manifest::__export_tessera_plugin_manifest_0_1_0_cabi!($ty
+        exports::tessera::plugin::manifest::__export_tessera_plugin_manifest_1_0_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::tessera::plugin::manifest);
         const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
         (link_section =
@@ -963,7 +963,7 @@ macro_rules! __export_base_impl {
 \0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xee\x05\x01A\x02\x01\
 A\x07\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\
 \x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x01@\0\0s\x04\0\x08\
-settings\x01\x03\x03\0\x19tessera:plugin/host@0.1.0\x05\0\x01B\x15\x01w\x04\0\x09\
+settings\x01\x03\x03\0\x19tessera:plugin/host@1.0.0\x05\0\x01B\x15\x01w\x04\0\x09\
 timestamp\x03\0\0\x01r\x02\x06amountx\x08currencys\x04\0\x05money\x03\0\x02\x01p\
 s\x01q\x09\x04none\0\0\x04text\x01s\0\x07integer\x01x\0\x07decimal\x01s\0\x07boo\
 lean\x01\x7f\0\x04time\x01\x01\0\x05money\x01\x03\0\x05texts\x01\x04\0\x04json\x01\
@@ -973,11 +973,11 @@ s\0\x04\0\x05value\x03\0\x05\x01r\x02\x04names\x05value\x06\x04\0\x05field\x03\0
 \x01r\x02\x02ids\x05roles\x04\x04\0\x05actor\x03\0\x0e\x01r\x07\x06tenants\x0ain\
 vocations\x03now\x01\x05actor\x0f\x07dry-run\x7f\x05cause\x04\x0aattributes\x09\x04\
 \0\x07context\x03\0\x10\x01ks\x01r\x03\x05field\x12\x04codes\x07messages\x04\0\x09\
-violation\x03\0\x13\x03\0\x1atessera:plugin/types@0.1.0\x05\x01\x02\x03\0\x01\x05\
+violation\x03\0\x13\x03\0\x1atessera:plugin/types@1.0.0\x05\x01\x02\x03\0\x01\x05\
 field\x01B\x08\x02\x03\x02\x01\x02\x04\0\x05field\x03\0\0\x01ps\x01p\x01\x01r\x07\
 \x04names\x07versions\x07summarys\x0fsettings-schemas\x05kinds\x02\x05needs\x02\x0a\
 attributes\x03\x04\0\x04info\x03\0\x04\x01@\0\0\x05\x04\0\x08describe\x01\x06\x04\
-\0\x1dtessera:plugin/manifest@0.1.0\x05\x03\x04\0\x15tessera:sdk-base/base\x04\0\
+\0\x1dtessera:plugin/manifest@1.0.0\x05\x03\x04\0\x15tessera:sdk-base/base\x04\0\
 \x0b\x0a\x01\0\x04base\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-co\
 mponent\x070.247.0\x10wit-bindgen-rust\x060.57.1";
         };
@@ -996,7 +996,7 @@ pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 770] = *b"\
 \0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe7\x04\x01A\x02\x01\
 A\x04\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\
 \x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x01@\0\0s\x04\0\x08\
-settings\x01\x03\x03\0\x19tessera:plugin/host@0.1.0\x05\0\x01B\x15\x01w\x04\0\x09\
+settings\x01\x03\x03\0\x19tessera:plugin/host@1.0.0\x05\0\x01B\x15\x01w\x04\0\x09\
 timestamp\x03\0\0\x01r\x02\x06amountx\x08currencys\x04\0\x05money\x03\0\x02\x01p\
 s\x01q\x09\x04none\0\0\x04text\x01s\0\x07integer\x01x\0\x07decimal\x01s\0\x07boo\
 lean\x01\x7f\0\x04time\x01\x01\0\x05money\x01\x03\0\x05texts\x01\x04\0\x04json\x01\
@@ -1006,7 +1006,7 @@ s\0\x04\0\x05value\x03\0\x05\x01r\x02\x04names\x05value\x06\x04\0\x05field\x03\0
 \x01r\x02\x02ids\x05roles\x04\x04\0\x05actor\x03\0\x0e\x01r\x07\x06tenants\x0ain\
 vocations\x03now\x01\x05actor\x0f\x07dry-run\x7f\x05cause\x04\x0aattributes\x09\x04\
 \0\x07context\x03\0\x10\x01ks\x01r\x03\x05field\x12\x04codes\x07messages\x04\0\x09\
-violation\x03\0\x13\x03\0\x1atessera:plugin/types@0.1.0\x05\x01\x04\05tessera:sd\
+violation\x03\0\x13\x03\0\x1atessera:plugin/types@1.0.0\x05\x01\x04\05tessera:sd\
 k-base/base-with-all-of-its-exports-removed\x04\0\x0b*\x01\0$base-with-all-of-it\
 s-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-compone\
 nt\x070.247.0\x10wit-bindgen-rust\x060.57.1";

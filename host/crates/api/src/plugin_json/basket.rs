@@ -10,14 +10,14 @@ use tessera_proto::common::v1 as pb;
 use crate::convert::value::{decode_named, encode_named};
 
 /// A basket to price.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BasketBody {
     /// The attributes of the event.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub event: BTreeMap<String, pb::Value>,
     /// When the event starts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<String>,
     /// The current UTC offset of the venue, in minutes.
     #[serde(default)]
@@ -34,21 +34,21 @@ pub struct BasketBody {
     #[serde(default)]
     pub lines: Vec<LineBody>,
     /// Discount codes that the buyer entered.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<String>,
     /// The sales channel.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub channel: String,
     /// The attributes of the buyer.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub buyer: BTreeMap<String, pb::Value>,
     /// The adjustments that were applied before.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applied: Vec<AppliedBody>,
 }
 
 /// A line of a basket.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineBody {
     /// The id of the ticket type.
@@ -67,15 +67,15 @@ pub struct LineBody {
     #[serde(default)]
     pub capacity: u32,
     /// Other attributes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, pb::Value>,
 }
 
 /// An earlier adjustment and its source.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppliedBody {
-    /// `rule:ID@VERSION` or `plugin:INSTALLATION@DIGEST`.
+    /// `rule:ID@VERSION`, `promotion:ID@VERSION` or `plugin:INSTALLATION@DIGEST`.
     pub source: String,
     /// The adjustment.
     pub adjustment: AdjustmentBody,
@@ -136,6 +136,34 @@ impl From<Adjustment> for AdjustmentBody {
             label: adjustment.label,
             code: adjustment.code,
             attributes: encode_named(&adjustment.attributes),
+        }
+    }
+}
+
+impl From<BasketLine> for LineBody {
+    fn from(line: BasketLine) -> Self {
+        let BasketLine { ticket_type, name, quantity, unit_price, available, capacity, attributes } = line;
+        let attributes = encode_named(&attributes);
+        Self { ticket_type, name, quantity, unit_price, available, capacity, attributes }
+    }
+}
+
+impl From<Basket> for BasketBody {
+    fn from(basket: Basket) -> Self {
+        let applied = basket.applied.into_iter();
+        let applied = applied.map(|(source, step)| AppliedBody { source, adjustment: step.into() });
+        Self {
+            event: encode_named(&basket.event),
+            starts_at: basket.starts_at.map(|at| at.to_string()),
+            offset_now: basket.offset_now,
+            offset_start: basket.offset_start,
+            currency: basket.currency,
+            currency_exponent: basket.currency_exponent,
+            lines: basket.lines.into_iter().map(LineBody::from).collect(),
+            codes: basket.codes,
+            channel: basket.channel,
+            buyer: encode_named(&basket.buyer),
+            applied: applied.collect(),
         }
     }
 }

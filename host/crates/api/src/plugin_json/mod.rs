@@ -6,7 +6,7 @@ pub mod dry_run_request;
 pub mod effect;
 pub mod reply;
 
-pub use dry_run::{read_dry_run, show_dry_run};
+pub use dry_run::{read_dry_run, show_basket, show_dry_run};
 pub use reply::ReplyBody;
 
 use serde_json::{Map, Value as Json};

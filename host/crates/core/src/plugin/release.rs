@@ -119,7 +119,7 @@ pub struct Footprint {
 pub struct AdmittedComponent {
     /// Its digest.
     pub digest: Digest,
-    /// The version of the contract that it was built for, such as `0.1`.
+    /// The version of the contract that it was built for, such as `1.0`.
     pub contract: String,
     /// Its hooks.
     pub hooks: Vec<Hook>,

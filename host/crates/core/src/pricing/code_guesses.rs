@@ -25,7 +25,7 @@ const MAX_PRINCIPALS: usize = 10_000;
 
 /// Counts wrong codes.
 #[derive(Debug)]
-pub(super) struct CodeGuesses {
+pub struct CodeGuesses {
     /// Makes keys of a fixed size, since buyers' ids are long.
     hasher: RandomState,
     counts: Mutex<Counts>,

@@ -59,8 +59,9 @@ impl Quotes {
         reads: Arc<CachedReads>,
         commands: Commands,
         settings: PricingSettings,
+        guesses: Arc<CodeGuesses>,
     ) -> Self {
-        Self { store, reads, commands, settings, guesses: Arc::default() }
+        Self { store, reads, commands, settings, guesses }
     }
 
     /// Returns what a basket costs now.

@@ -1,10 +1,10 @@
 //! The boundary to guests, for each version of the contract: generated types and their conversion.
 //!
-//! A new version is a module beside `v0_1`, a variant of [`Contract`], and an arm where that is matched.
+//! A new version is a module beside `v1_0`, a variant of [`Contract`], and an arm where that is matched.
 
 #[cfg(test)]
 pub(crate) mod next;
-pub(crate) mod v0_1;
+pub(crate) mod v1_0;
 
 use tessera_core::plugin::PluginRequest;
 use wasmtime::component::{Instance, InstancePre, Linker};
@@ -15,7 +15,7 @@ use crate::contract::{Contract, GuestResult, TypeMismatch};
 
 /// A component's exports, looked up once for all calls.
 pub(crate) enum Exports {
-    V0_1(v0_1::Exports),
+    V1_0(v1_0::Exports),
     #[cfg(test)]
     Next(next::Exports),
 }
@@ -24,14 +24,14 @@ pub(crate) enum Exports {
 pub(crate) fn link(linker: &mut Linker<CallState>) -> Result<()> {
     #[cfg(test)]
     next::link(linker)?;
-    v0_1::link(linker)
+    v1_0::link(linker)
 }
 
 impl Exports {
     /// Looks up a component's exports; an interface that is exported must be complete.
     pub(crate) fn find(contract: Contract, pre: &InstancePre<CallState>) -> Result<Self> {
         Ok(match contract {
-            Contract::V0_1 => Self::V0_1(v0_1::Exports::find(pre)?),
+            Contract::V1_0 => Self::V1_0(v1_0::Exports::find(pre)?),
             #[cfg(test)]
             Contract::Next => Self::Next(next::Exports::find(pre)?),
         })
@@ -44,7 +44,7 @@ impl Exports {
         instance: &Instance,
     ) -> std::result::Result<(), TypeMismatch> {
         match self {
-            Self::V0_1(exports) => exports.check_types(store, instance),
+            Self::V1_0(exports) => exports.check_types(store, instance),
             #[cfg(test)]
             Self::Next(_) => Ok(()),
         }
@@ -58,7 +58,7 @@ impl Exports {
         request: PluginRequest,
     ) -> GuestResult {
         match self {
-            Self::V0_1(exports) => exports.call(store, instance, request).await,
+            Self::V1_0(exports) => exports.call(store, instance, request).await,
             #[cfg(test)]
             Self::Next(exports) => exports.call(store, instance, request).await,
         }

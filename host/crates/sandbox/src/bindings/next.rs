@@ -11,7 +11,7 @@ use crate::contract::{GuestResult, InvalidReply};
 
 wasmtime::component::bindgen!({
     inline: "
-        package tessera:plugin@0.2.0;
+        package tessera:plugin@2.0.0;
 
         interface types {
             type timestamp = u64;

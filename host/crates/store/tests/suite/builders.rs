@@ -163,7 +163,7 @@ impl World {
             attributes: Vec::new(),
         };
         let footprint = Footprint { instances: 1, memories: 1, tables: 1 };
-        let (digest, contract, hooks) = (Digest([digest; 32]), "0.1".into(), vec![Hook::Workflow]);
+        let (digest, contract, hooks) = (Digest([digest; 32]), "1.0".into(), vec![Hook::Workflow]);
         let admitted = AdmittedComponent { digest, contract, hooks, manifest, footprint };
         Release { admitted, size: 3, uploaded_at: self.store.now(), uploaded_by: None }
     }

@@ -1,7 +1,5 @@
 //! What single codes give, without a basket.
 
-use std::collections::BTreeSet;
-
 use super::Quotes;
 use crate::access::Operation;
 use crate::ctx::Ctx;
@@ -10,7 +8,7 @@ use crate::id::{EventId, TicketTypeId};
 use crate::pricing::Calculation;
 use crate::pricing::codes::{AcceptedCode, CheckedCodes, FoundCodes, NOT_VALID, Purchase};
 use crate::pricing::line::PricedLine;
-use crate::pricing::price_request::{AppliedDiscount, ApplyDiscount, MAX_ENTERED_CODE};
+use crate::pricing::price_request::{AppliedDiscount, ApplyDiscount};
 use crate::text::Faults;
 
 impl Quotes {
@@ -56,26 +54,6 @@ impl Quotes {
         let left: i64 = calculation.lines().iter().map(|line| line.amount).sum();
         let reason = promotion.attributes.name;
         Ok(AppliedDiscount { amount: request.original.amount - left, reason, is_valid: true })
-    }
-
-    /// Returns the hidden ticket types of an event that an access code shows; none if it is empty or not accepted.
-    pub async fn shown_types(
-        &self,
-        ctx: &Ctx,
-        event: EventId,
-        access_code: &str,
-    ) -> Result<BTreeSet<TicketTypeId>> {
-        if access_code.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let mut faults = Faults::default();
-        faults.text("access_code", access_code, 1, MAX_ENTERED_CODE);
-        faults.into_result()?;
-        self.check_codes_are_on("access_code")?;
-        let lines = vec![(None, u32::MAX)];
-        let purchase = Purchase { event, now: ctx.now, currency: None, lines };
-        let checked = self.check_code(ctx, ("", access_code), &purchase).await?;
-        Ok(checked.accepted.into_iter().flat_map(|of| of.promotion.attributes.shows).collect())
     }
 
     /// Looks a code up for a buyer, and counts it if it is not accepted.

@@ -12,7 +12,7 @@ use crate::plugin::{ActiveInstallations, Basket, Budget, PriceAdjustments};
 use crate::pricing::base_prices::{priced_lines, retain_shown, with_type_of_zone};
 use crate::pricing::basket::{basket, circumstances, sold_share};
 use crate::pricing::codes::{AcceptedCode, CheckedCodes, FoundCodes, NOT_VALID, Purchase};
-use crate::pricing::plugin_reply::apply_reply;
+use crate::pricing::contract::apply_reply;
 use crate::pricing::price_request::PriceRequest;
 use crate::pricing::quote::MAX_SIZE;
 use crate::pricing::rule::Phase;
@@ -192,8 +192,9 @@ impl Quotes {
             let applied = calculation.adjustments().len();
             // An answer that the contract does not allow leaves the calculation as it was.
             let mut after = (calculation.clone(), quote.refused_codes.clone());
+            let source = Source::Plugin(installation.id, installation.release.digest);
             let check = |reply: &PriceAdjustments| {
-                apply_reply(installation, reply, &basket.codes, (&mut after.0, &mut after.1))
+                apply_reply(source, reply, &basket.codes, (&mut after.0, &mut after.1))
             };
             let plugin = (&**installation, &active.limits);
             let answered = self.commands.hooks().price(ctx, plugin, request, (&mut budget, check)).await?;

@@ -1,6 +1,6 @@
 // Refuses issues with a summary shorter than the minimum in the settings.
 
-import { settings } from "tessera:plugin/host@0.1.0";
+import { settings } from "tessera:plugin/host@1.0.0";
 
 import { checkSummary } from "./rule.js";
 

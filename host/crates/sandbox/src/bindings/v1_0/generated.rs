@@ -1,4 +1,4 @@
-//! Generated types of `tessera:plugin@0.1.0`.
+//! Generated types of `tessera:plugin@1.0.0`.
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
 
 wasmtime::component::bindgen!({
@@ -7,12 +7,12 @@ wasmtime::component::bindgen!({
         package tessera:host;
 
         world everything {
-            import tessera:plugin/host@0.1.0;
-            import tessera:plugin/lookup@0.1.0;
-            export tessera:plugin/manifest@0.1.0;
-            export tessera:plugin/pricing@0.1.0;
-            export tessera:plugin/validation@0.1.0;
-            export tessera:plugin/workflow@0.1.0;
+            import tessera:plugin/host@1.0.0;
+            import tessera:plugin/lookup@1.0.0;
+            export tessera:plugin/manifest@1.0.0;
+            export tessera:plugin/pricing@1.0.0;
+            export tessera:plugin/validation@1.0.0;
+            export tessera:plugin/workflow@1.0.0;
         }
     ",
     world: "tessera:host/everything",

@@ -1,4 +1,4 @@
-//! `tessera:plugin@0.1.0`: calls of guests that were built for this version, from request to reply.
+//! `tessera:plugin@1.0.0`: calls of guests that were built for this version, from request to reply.
 
 mod from_guest;
 mod generated;
@@ -11,7 +11,7 @@ use wasmtime::component::{Component, Instance, InstancePre};
 use wasmtime::{Result, Store};
 
 pub(crate) use self::imports::link;
-use crate::bindings::v0_1::generated::exports::tessera::plugin as exports;
+use crate::bindings::v1_0::generated::exports::tessera::plugin as exports;
 use crate::call_state::CallState;
 use crate::contract::{Contract, GuestResult, InvalidReply, TypeMismatch};
 
@@ -42,7 +42,7 @@ impl Exports {
     pub(crate) fn find(pre: &InstancePre<CallState>) -> Result<Self> {
         let component: &Component = pre.component();
         let is_exported = |name: &str| {
-            let name = Contract::V0_1.interface(name);
+            let name = Contract::V1_0.interface(name);
             component.get_export_index(None, &name).is_some()
         };
         let pricing = is_exported("pricing").then(|| exports::pricing::GuestIndices::new(pre));
