@@ -161,7 +161,7 @@ pub(super) async fn history(
     filter::push(&mut query, &page.filter, condition)?;
     let place = |fact: &Fact| number(fact.body.object.version, &fact.body.id);
     let sort = Sort::by("object_version", SortType::Numbers, place).descending(true);
-    sort.page(conn, query, page, read).await
+    sort.page((conn, tenant), query, page, read).await
 }
 
 pub(super) async fn audit(conn: &mut Conn, tenant: TenantId, page: &PageRequest) -> Result<Page<Fact>> {
@@ -177,7 +177,7 @@ pub(super) async fn audit(conn: &mut Conn, tenant: TenantId, page: &PageRequest)
     filter::push(&mut query, &page.filter, condition)?;
     let place = |fact: &Fact| number(fact.seq.unwrap_or_default(), &fact.body.id);
     let sort = Sort::by("seq", SortType::Numbers, place).descending(true).in_order(numbering::NEWEST_FIRST);
-    sort.page(conn, query, page, read).await
+    sort.page((conn, tenant), query, page, read).await
 }
 
 pub(super) async fn seq_before(conn: &mut Conn, before: Timestamp) -> Result<Seq> {

@@ -1,9 +1,13 @@
 //! Keyset pages.
 
+use std::any::TypeId;
+use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use futures_util::TryStreamExt as _;
-use sqlx::{Connection as _, Decode, QueryBuilder, Row as _, ValueRef as _};
+use sqlx::{Connection as _, Decode, Execute as _, QueryBuilder, Row as _, ValueRef as _};
+use tessera_core::id::TenantId;
 use tessera_core::page::{Keyset, MAX_BYTES, Page, PageRequest, SortKey};
 use tessera_core::plugin::Digest;
 use tessera_core::{Error, Result, Timestamp};
@@ -42,7 +46,7 @@ pub(super) struct Sort<T> {
     keyset: fn(&T) -> Keyset,
 }
 
-impl<T> Sort<T> {
+impl<T: 'static> Sort<T> {
     /// Sorts by a column, rows of equal value by their UUID `id`.
     pub(super) fn by(column: &'static str, sort_type: SortType, keyset: fn(&T) -> Keyset) -> Self {
         Self { column: (column, sort_type), id: ("id", Ids::Uuids), descending: false, order: None, keyset }
@@ -88,47 +92,66 @@ impl<T> Sort<T> {
     /// [`MAX_BYTES`].
     pub(super) async fn page(
         &self,
-        conn: &mut Conn,
+        (conn, tenant): (&mut Conn, TenantId),
         mut query: QueryBuilder<Db>,
         request: &PageRequest,
         read: fn(&Row) -> Result<T>,
     ) -> Result<Page<T>> {
-        let (after, direction) = if self.descending { ("<", "DESC") } else { (">", "ASC") };
+        let size = request.size as usize;
+        let sizes = RowSizes { tenant, rows: TypeId::of::<T>() };
+        let (mut items, mut bytes, mut has_more) = (Vec::new(), 0, false);
+        let mut after = request.after.clone();
+        let sql = query.sql();
+        let arguments = query.build().take_arguments().map_err(|error| Error::internal(anyhow::Error::from_boxed(error)))?.unwrap_or_default();
+        // A server sends all rows that a query selects, even if the page ends before.
+        while !has_more {
+            let wanted = (size + 1 - items.len()).min(sizes.fitting(MAX_BYTES.saturating_sub(bytes)));
+            let mut query = QueryBuilder::with_arguments(sql.as_str(), arguments.clone());
+            self.complete(&mut query, after.as_ref(), wanted)?;
+            let (mut count, mut rows) = (0, query.build().fetch(&mut *conn));
+            while let Some(row) = rows.try_next().await.map_err(db_error)? {
+                count += 1;
+                let item = read(&row)?;
+                bytes += stored_size(&row);
+                has_more = items.len() == size || (bytes > MAX_BYTES && !items.is_empty());
+                if has_more {
+                    break;
+                }
+                items.push(item);
+            }
+            drop(rows);
+            sizes.note(bytes / (items.len() + usize::from(has_more)).max(1));
+            if has_more && items.len() < size {
+                // The rows that are left are discarded now, and not in the time of the next query on this connection.
+                conn.ping().await.map_err(db_error)?;
+            }
+            if count < wanted {
+                break;
+            }
+            after = items.last().map(self.keyset);
+        }
+        let next = items.last().filter(|_| has_more).map(self.keyset);
+        Ok(Page { items, next })
+    }
+
+    /// Adds the begin, the order and the number of rows to a query.
+    fn complete(&self, query: &mut QueryBuilder<Db>, after: Option<&Keyset>, limit: usize) -> Result<()> {
+        let (operator, direction) = if self.descending { ("<", "DESC") } else { (">", "ASC") };
         let (column, id) = (self.column.0, self.id.0);
-        if let Some(keyset) = &request.after {
-            query.push(format_args!(" AND ({column}, {id}) {after} ("));
-            self.push_key(&mut query, &keyset.key)?;
+        if let Some(keyset) = after {
+            query.push(format_args!(" AND ({column}, {id}) {operator} ("));
+            self.push_key(query, &keyset.key)?;
             query.push(", ");
-            self.push_id(&mut query, &keyset.id)?;
+            self.push_id(query, &keyset.id)?;
             query.push(")");
         }
-        let limit = u64::from(request.size) + 1;
         match self.order {
             Some(order) => query.push(format_args!(" ORDER BY {order} LIMIT {limit}")),
             None => {
                 query.push(format_args!(" ORDER BY {column} {direction}, {id} {direction} LIMIT {limit}"))
             }
         };
-        let size = request.size as usize;
-        let (mut items, mut bytes, mut has_more) = (Vec::new(), 0, false);
-        let mut rows = query.build().fetch(&mut *conn);
-        while let Some(row) = rows.try_next().await.map_err(db_error)? {
-            let item = read(&row)?;
-            bytes += stored_size(&row);
-            has_more = items.len() == size || (bytes > MAX_BYTES && !items.is_empty());
-            if has_more {
-                break;
-            }
-            items.push(item);
-        }
-        drop(rows);
-        if has_more && items.len() < size {
-            // PostgreSQL sends all rows that the query selects. The rest is discarded now, and not in the time of the
-            // next query on this connection.
-            conn.ping().await.map_err(db_error)?;
-        }
-        let next = items.last().filter(|_| has_more).map(self.keyset);
-        Ok(Page { items, next })
+        Ok(())
     }
 
     fn push_key(&self, query: &mut QueryBuilder<Db>, key: &SortKey) -> Result<()> {
@@ -160,6 +183,36 @@ impl<T> Sort<T> {
             }
         };
         Ok(())
+    }
+}
+
+/// The most rows of a query while the size of a tenant's rows is not known: the default page fits.
+const UNKNOWN_ROWS: usize = 64;
+
+/// The most tenants' lists whose rows' sizes are kept.
+const MAX_SIZES: usize = 10_000;
+
+/// The sizes of the rows of a tenant's list, as the last page of it had them.
+struct RowSizes {
+    tenant: TenantId,
+    rows: TypeId,
+}
+
+static ROW_SIZES: LazyLock<Mutex<HashMap<(TenantId, TypeId), usize>>> = LazyLock::new(Mutex::default);
+
+impl RowSizes {
+    /// Returns the number of rows that are likely to have so many bytes, and one more.
+    fn fitting(&self, bytes: usize) -> usize {
+        let sizes = ROW_SIZES.lock().unwrap_or_else(PoisonError::into_inner);
+        sizes.get(&(self.tenant, self.rows)).map_or(UNKNOWN_ROWS, |size| bytes / (*size).max(1) + 1)
+    }
+
+    fn note(&self, size: usize) {
+        let mut sizes = ROW_SIZES.lock().unwrap_or_else(PoisonError::into_inner);
+        if sizes.len() >= MAX_SIZES {
+            sizes.clear();
+        }
+        sizes.insert((self.tenant, self.rows), size);
     }
 }
 

@@ -120,7 +120,7 @@ pub(in super::super) async fn list(
     query.push(" AND event_id = ").push_bind(event.0);
     filter::push(&mut query, &page.filter, condition)?;
     let sort = Sort::by("at", SortType::Moments, |check_in: &CheckIn| at(check_in.at, &check_in.id));
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 /// Sums of a group of check-ins.

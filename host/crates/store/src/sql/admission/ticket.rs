@@ -78,7 +78,7 @@ pub(in super::super) async fn list(
     let mut query = TICKETS.of(tenant);
     filter::push(&mut query, &page.filter, condition)?;
     let sort = Sort::by("created_at", SortType::Moments, |ticket: &Ticket| at(ticket.created_at, &ticket.id));
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 /// Returns valid tickets of a cancelled event.
@@ -119,7 +119,7 @@ pub(in super::super) async fn revoked(
     })?;
     let sort = Sort::by("revoked_at", SortType::Moments, |code: &RevokedCodes| at(code.at, &code.ticket));
     sort.descending(page.order.descending)
-        .page(conn, query, page, |row| {
+        .page((conn, tenant), query, page, |row| {
             let state: String = row.try_get("state").map_err(db_error)?;
             let serial = tiny(row.try_get("serial").map_err(db_error)?)?;
             let Ts(at) = row.try_get("revoked_at").map_err(db_error)?;

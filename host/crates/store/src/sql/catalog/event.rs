@@ -210,7 +210,7 @@ pub(in super::super) async fn list(
             at(event.attributes.starts_at, &event.id)
         }),
     };
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 /// Lists active events of a tenant whose end has passed.

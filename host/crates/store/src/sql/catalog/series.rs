@@ -72,7 +72,7 @@ pub(in super::super) async fn list(
         }
         _ => Sort::by("created_at", SortType::Moments, |series: &Series| at(series.created_at, &series.id)),
     };
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {

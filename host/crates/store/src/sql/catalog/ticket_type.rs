@@ -148,7 +148,7 @@ pub(in super::super) async fn page(
         query.push(")");
     }
     let keyset = |ticket_type: &TicketType| text(ticket_type.event.to_string(), &ticket_type.id);
-    Sort::by("event_id", SortType::Uuids, keyset).page(conn, query, page, read).await
+    Sort::by("event_id", SortType::Uuids, keyset).page((conn, tenant), query, page, read).await
 }
 
 fn read(row: &Row) -> Result<TicketType> {

@@ -96,7 +96,7 @@ pub(in super::super) async fn list(
         "name" => Sort::by("name", SortType::Texts, |venue: &Venue| text(&venue.attributes.name, &venue.id)),
         _ => Sort::by("created_at", SortType::Moments, |venue: &Venue| at(venue.created_at, &venue.id)),
     };
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {

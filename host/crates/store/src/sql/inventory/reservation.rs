@@ -46,7 +46,7 @@ pub(in super::super) async fn list(
     filter::push(&mut query, &page.filter, condition)?;
     let place = |reservation: &Reservation| at(reservation.created_at, &reservation.id);
     let sort = Sort::by("created_at", SortType::Moments, place);
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 /// Updates a confirmed reservation after one of its tickets was cancelled.

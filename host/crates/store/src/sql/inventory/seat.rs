@@ -144,7 +144,7 @@ pub(in super::super) async fn list(
         Ok(())
     })?;
     Sort::by("place", SortType::Texts, |seat: &Seat| text(place(seat), &seat.id))
-        .page(conn, query, page, read)
+        .page((conn, tenant), query, page, read)
         .await
 }
 

@@ -151,7 +151,7 @@ pub(in super::super) async fn list(
     filter::push(&mut query, &page.filter, condition)?;
     let place = |installation: &Installation| at(installation.created_at, &installation.id);
     let sort = Sort::by("created_at", SortType::Moments, place).descending(page.order.descending);
-    sort.page(conn, query, page, read).await
+    sort.page((conn, tenant), query, page, read).await
 }
 
 /// Reads a tenant's installations as one snapshot, by one statement.

@@ -121,7 +121,7 @@ pub(in super::super) async fn list(
     filter::push(&mut query, &page.filter, condition)?;
     let place = |release: &Release| at(release.uploaded_at, &release.digest());
     let sort = Sort::by("uploaded_at", SortType::Moments, place).with_digests();
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 /// Returns the bytes of a component from any tenant: equal digests have equal bytes.

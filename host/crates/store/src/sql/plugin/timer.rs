@@ -130,7 +130,7 @@ pub(in super::super) async fn of(
         "at ASC, issue_id ASC, name ASC"
     };
     let sort = Sort::by("at", SortType::Moments, place).with_issues_and_names().in_order(order);
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {

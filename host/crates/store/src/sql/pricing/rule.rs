@@ -88,7 +88,7 @@ pub(in super::super) async fn list(
     filter::push(&mut query, &page.filter, condition)?;
     let place = |rule: &PricingRule| at(rule.created_at, &rule.id);
     let sort = Sort::by("created_at", SortType::Moments, place);
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 /// Lists all rules, oldest first.

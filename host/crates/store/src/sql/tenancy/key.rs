@@ -69,7 +69,7 @@ pub(in super::super) async fn list(
     let place = |key: &ApiKey| at(key.created_at, &key.id);
     let sort = Sort::by("created_at", SortType::Moments, place).with_text_ids();
     let read_key = |row: &Row| read(row).map(|stored| stored.key);
-    sort.descending(page.order.descending).page(conn, query, page, read_key).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read_key).await
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {

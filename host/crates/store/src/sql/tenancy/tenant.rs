@@ -79,7 +79,8 @@ pub(in super::super) async fn list(conn: &mut Conn, page: &PageRequest) -> Resul
         "slug" => Sort::by("slug", SortType::Texts, |tenant: &Tenant| text(&tenant.slug, &tenant.id)),
         _ => Sort::by("created_at", SortType::Moments, |tenant: &Tenant| at(tenant.created_at, &tenant.id)),
     };
-    sort.then("tenant_id").descending(page.order.descending).page(conn, query, page, read).await
+    // The list is of no tenant.
+    sort.then("tenant_id").descending(page.order.descending).page((conn, TenantId(uuid::Uuid::nil())), query, page, read).await
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {

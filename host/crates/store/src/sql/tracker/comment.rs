@@ -73,7 +73,7 @@ pub(in super::super) async fn list(
     let mut query = COMMENTS.of(tenant);
     query.push(" AND issue_id = ").push_bind(issue.0);
     let place = |comment: &Comment| at(comment.created_at, &comment.id);
-    Sort::by("created_at", SortType::Moments, place).page(conn, query, page, read).await
+    Sort::by("created_at", SortType::Moments, place).page((conn, tenant), query, page, read).await
 }
 
 fn read(row: &Row) -> Result<Comment> {

@@ -172,7 +172,7 @@ pub(in super::super) async fn list(
         "summary" => Sort::by("i.summary", SortType::Texts, |issue: &Issue| text(&issue.summary, &issue.id)),
         _ => Sort::by("i.created_at", SortType::Moments, |issue: &Issue| at(issue.created_at, &issue.id)),
     };
-    sort.then("i.id").descending(page.order.descending).page(conn, query, page, read).await
+    sort.then("i.id").descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 pub(in super::super) async fn children(

@@ -170,7 +170,7 @@ pub(in super::super) async fn list(
             Sort::by("created_at", SortType::Moments, |project: &Project| at(project.created_at, &project.id))
         }
     };
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 /// Counts a project's issues by the names of its scheme.

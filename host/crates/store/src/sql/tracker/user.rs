@@ -135,7 +135,7 @@ pub(in super::super) async fn list(
         }
         _ => Sort::by("created_at", SortType::Moments, |user: &User| at(user.created_at, &user.id)),
     };
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 /// Returns the LIKE pattern for texts that contain a part.
