@@ -37,7 +37,7 @@ pub(crate) async fn apply_discount(
 ) -> Result<Answer<pb::ApplyDiscountResponse>> {
     let command = read_discount(request)?;
     let original = command.original.clone();
-    let applied = api.app.quotes.apply_discount(&ctx, command).await?;
+    let applied = api.app.quotes.apply_discount(&ctx, &command).await?;
     Ok(Answer::new(applied_discount(&original, applied)))
 }
 

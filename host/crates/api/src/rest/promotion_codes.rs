@@ -120,7 +120,7 @@ mod tests {
         };
         let (ticket_type, event) = (TicketTypeId::generate(), EventId::generate());
         let kept = KeptUnits { ticket_type, event, pools: Vec::new(), units: 2 };
-        let voucher = PromotionCode { code: "VIP".into(), uses: 0, kept: Some(kept), ..plain.clone() };
+        let voucher = PromotionCode { code: "VIP".into(), uses: 0, kept: Some(kept), ..plain };
         let expected =
             format!("EARLY-1,3,,,1970-01-01T00:00:00Z\r\nVIP,0,{ticket_type},2,1970-01-01T00:00:00Z\r\n");
         assert_eq!(rows(&[plain, voucher]), expected);

@@ -9,7 +9,6 @@ use crate::pricing::Calculation;
 use crate::pricing::codes::{AcceptedCode, CheckedCodes, FoundCodes, NOT_VALID, Purchase};
 use crate::pricing::line::PricedLine;
 use crate::pricing::price_request::{AppliedDiscount, ApplyDiscount};
-use crate::text::Faults;
 
 impl Quotes {
     /// Returns what a code of a promotion takes off a price.

@@ -193,7 +193,7 @@ pub(in super::super) async fn list(
     filter::push(&mut query, &page.filter, condition)?;
     let place = |promotion: &Promotion| at(promotion.created_at, &promotion.id);
     let sort = Sort::by("created_at", SortType::Moments, place);
-    sort.descending(page.order.descending).page(conn, query, page, read).await
+    sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
 /// Counts promotions, up to `limit`.
@@ -236,7 +236,7 @@ pub(in super::super) async fn code_page(
     query.push(" AND c.promotion_id = ").push_bind(of.0);
     let place = |code: &PromotionCode| text(code.code.as_str(), &code.code);
     let sort = Sort::by("c.code", SortType::Texts, place).then("c.code").with_text_ids();
-    sort.in_order("c.code").page(conn, query, page, read_code).await
+    sort.in_order("c.code").page((conn, tenant), query, page, read_code).await
 }
 
 /// Counts a buyer's uses of a promotion's codes.
