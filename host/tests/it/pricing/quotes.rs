@@ -87,7 +87,7 @@ async fn kept_quote_explains_its_price(kind: Kind) {
     assert_eq!(sources, [format!("rule:{early}@1"), of(&surge), of(&tax), format!("rule:{fee}@1")]);
     let call = |installation: &Value, plugin: &str, applied: u32| {
         json!({
-            "installation_id": installation["installation_id"], "plugin": plugin,
+            "installation_id": installation["installation_id"], "installation_version": 1, "plugin": plugin,
             "release": installation["release"]["digest"], "applied": applied, "failed": false,
         })
     };
