@@ -308,6 +308,22 @@ async fn unused_turn_expires_and_the_next_booking_becomes_active() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn booking_with_lines_of_a_hidden_ticket_type_is_refused() {
+    let (_home, _host, rest) = memory().await;
+    let (event, open) = show(&rest, 5, json!({})).await;
+    let hidden = json!({"name": "Backstage", "price": {"amount": 5_000, "currency": "EUR"}, "hidden": true});
+    let hidden = create(&rest, &format!("/v1/events/{event}/tickets"), hidden, "ticket_type").await;
+    let body = json!({"lines": [
+        {"ticket_type_id": open, "quantity": 1}, {"ticket_type_id": hidden, "quantity": 1},
+    ]});
+    let refused = enqueue(&rest, &event, "ann", body).await;
+    assert_eq!(refused.code(409), "ACCESS_CODE_REQUIRED");
+    assert_eq!(refused.body["violations"][0]["field"], "lines[1].ticket_type_id");
+    // Without lines, the buyer reserves with a code.
+    enter_queue(&rest, &event, "ann", json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn invalid_booking_names_its_field() {
     let (_home, _host, rest) = memory().await;
     let (event, ticket_type) = show(&rest, 5, json!({})).await;

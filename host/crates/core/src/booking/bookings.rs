@@ -1,5 +1,6 @@
 //! The service of bookings and queues.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -13,7 +14,7 @@ use crate::catalog::Event;
 use crate::changeset::Changeset;
 use crate::command::{Commands, Decision};
 use crate::ctx::Ctx;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BookingId, EventId};
 use crate::inventory::terms::{TypeTerms, check_lines, check_on_sale, hold_seconds};
 use crate::outbox::{NewFact, ObjectRef};
@@ -159,9 +160,15 @@ impl Bookings {
             return Ok(());
         }
         let types = self.store.ticket_types(ctx.tenant, event.id).await?;
-        let types = types.iter().map(|each| (each.id, TypeTerms::of(each))).collect();
+        let types: BTreeMap<_, _> = types.iter().map(|each| (each.id, TypeTerms::of(each))).collect();
         let lines = request.lines.iter();
-        check_lines(&types, lines.map(|line| (line.ticket_type, line.quantity as usize, &line.seats[..])))
+        check_lines(&types, lines.map(|line| (line.ticket_type, line.quantity as usize, &line.seats[..])))?;
+        for (index, line) in request.lines.iter().enumerate() {
+            if let Some(terms) = types.get(&line.ticket_type).filter(|terms| terms.hidden) {
+                return Err(hidden_type(index, &terms.name));
+            }
+        }
+        Ok(())
     }
 
     async fn with_position(&self, ctx: &Ctx, booking: Booking) -> Result<BookingPosition> {
@@ -184,6 +191,16 @@ impl Bookings {
     async fn found(&self, ctx: &Ctx, id: BookingId) -> Result<Booking> {
         self.store.booking(ctx.tenant, id).await?.ok_or_else(|| Error::not_found("booking"))
     }
+}
+
+/// The refusal of a line whose ticket type is hidden: bookings have no codes.
+fn hidden_type(index: usize, name: &str) -> Error {
+    let message = format!(
+        "is {name:?}, which is sold only with a code; enter the queue without lines, and reserve with the code when \
+         the booking is active"
+    );
+    Error::new(ErrorKind::Precondition, "ACCESS_CODE_REQUIRED", "")
+        .at(&format!("lines[{index}].ticket_type_id"), message)
 }
 
 /// Creates a fact about a booking.

@@ -107,8 +107,8 @@ struct SeatLog {
 pub struct AvailabilityStream {
     shared: Arc<Shared>,
     latest: watch::Receiver<Option<Arc<EventAvailability>>>,
-    /// The number of seat changes up to the previous update.
-    sent: Option<u64>,
+    /// The availability that `next` took last.
+    previous: Option<Arc<EventAvailability>>,
     /// The hidden ticket types that the caller sees; `None`: all.
     shown: Option<BTreeSet<TicketTypeId>>,
 }
@@ -133,7 +133,7 @@ impl AvailabilityStreams {
         let mut latest = shared.latest.subscribe();
         latest.mark_changed();
         let shown = (!ctx.is_authenticated()).then_some(shown);
-        Ok(AvailabilityStream { shared, latest, sent: None, shown })
+        Ok(AvailabilityStream { shared, latest, previous: None, shown })
     }
 
     fn shared(&self, key: Key) -> Arc<Shared> {
@@ -300,13 +300,18 @@ impl AvailabilityStream {
         loop {
             self.latest.changed().await.ok()?;
             let Some(availability) = self.latest.borrow_and_update().clone() else { continue };
+            let previous = self.previous.replace(Arc::clone(&availability));
             // Seat changes are sent from the first update on: a client that lists seats after it has them all.
             let until = availability.seat_changes;
-            let sent = self.sent.replace(until).unwrap_or(until);
+            let sent = previous.as_ref().map_or(until, |previous| previous.seat_changes);
             let (seats, seats_missed) = self.shared.log().since(sent, until);
             let mut update = AvailabilityUpdate { availability, seats, seats_missed };
             if let Some(shown) = &self.shown {
                 update.hide_all_but(shown);
+                // An update without a change would show that a hidden ticket type was sold.
+                if previous.is_some_and(|previous| update.is_unchanged(&previous, shown)) {
+                    continue;
+                }
             }
             return Some(update);
         }
@@ -316,37 +321,81 @@ impl AvailabilityStream {
 impl AvailabilityUpdate {
     /// Leaves out hidden ticket types that are not shown, and the seats of ticket types that are left out.
     fn hide_all_but(&mut self, shown: &BTreeSet<TicketTypeId>) {
-        let is_visible = |of_type: &TypeAvailability| !of_type.hidden || shown.contains(&of_type.ticket_type);
-        if !self.availability.types.iter().all(is_visible) {
-            Arc::make_mut(&mut self.availability).types.retain(is_visible);
+        if !self.availability.types.iter().all(|of_type| of_type.is_visible(shown)) {
+            Arc::make_mut(&mut self.availability).types.retain(|of_type| of_type.is_visible(shown));
         }
         let types = &self.availability.types;
         self.seats.retain(|seat| types.iter().any(|of_type| of_type.ticket_type == seat.ticket_type));
+    }
+
+    /// Returns whether it has no change since `previous`, for a caller that sees these hidden ticket types.
+    fn is_unchanged(&self, previous: &EventAvailability, shown: &BTreeSet<TicketTypeId>) -> bool {
+        let before = previous.types.iter().filter(|of_type| of_type.is_visible(shown));
+        !self.seats_missed
+            && self.seats.is_empty()
+            && self.availability.status == previous.status
+            && before.eq(&self.availability.types)
+    }
+}
+
+impl TypeAvailability {
+    /// Returns whether a caller without a key sees the ticket type beside these hidden ones.
+    fn is_visible(&self, shown: &BTreeSet<TicketTypeId>) -> bool {
+        !self.hidden || shown.contains(&self.ticket_type)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
+
+    fn of_type(ticket_type: TicketTypeId, hidden: bool) -> TypeAvailability {
+        TypeAvailability { ticket_type, name: "Seat".into(), quantity: None, available: None, hidden }
+    }
+
+    fn availability(types: Vec<TypeAvailability>) -> EventAvailability {
+        EventAvailability { status: EventStatus::Active, at: Timestamp::default(), types, seat_changes: 0 }
+    }
+
+    #[tokio::test]
+    async fn changes_of_hidden_types_send_no_update_to_callers_who_do_not_see_them() {
+        let [public, hidden] = [(); 2].map(|()| TicketTypeId::generate());
+        let shared = Arc::new(Shared { latest: watch::Sender::new(None), seats: Mutex::default() });
+        let mut streams = [Some(BTreeSet::new()), Some(BTreeSet::from([hidden])), None].map(|shown| {
+            let latest = shared.latest.subscribe();
+            AvailabilityStream { shared: Arc::clone(&shared), latest, previous: None, shown }
+        });
+        // The number of changed seats in the update of each stream; `None`: no update.
+        let mut after = |available: [u64; 2], seat: Option<TicketTypeId>| {
+            if let Some(ticket_type) = seat {
+                shared.log().push(&format!("{ticket_type}/A1"), false);
+            }
+            let mut types = vec![of_type(public, false), of_type(hidden, true)];
+            for (of_type, available) in types.iter_mut().zip(available) {
+                of_type.available = Some(available);
+            }
+            shared.publish(availability(types));
+            streams.each_mut().map(|stream| {
+                let update = stream.next().now_or_never().flatten();
+                update.map(|update| update.seats.len())
+            })
+        };
+        assert_eq!(after([5, 5], None), [Some(0); 3], "the present state is the first update");
+        assert_eq!(after([5, 4], None), [None, Some(0), Some(0)]);
+        assert_eq!(after([5, 4], Some(hidden)), [None, Some(1), Some(1)]);
+        assert_eq!(after([4, 4], None), [Some(0); 3]);
+        assert_eq!(after([4, 4], Some(public)), [Some(1); 3]);
+        assert_eq!(after([4, 4], None), [None; 3]);
+    }
 
     #[test]
     fn hidden_types_and_their_seats_are_left_out_unless_they_are_shown() {
         let [public, hidden] = [(); 2].map(|()| TicketTypeId::generate());
-        let of_type = |ticket_type, hidden| TypeAvailability {
-            ticket_type,
-            name: "Seat".into(),
-            quantity: None,
-            available: None,
-            hidden,
-        };
         let seat = |ticket_type| SeatChange { ticket_type, label: "A1".into(), free: true };
         let update = AvailabilityUpdate {
-            availability: Arc::new(EventAvailability {
-                status: EventStatus::Active,
-                at: Timestamp::default(),
-                types: vec![of_type(public, false), of_type(hidden, true)],
-                seat_changes: 2,
-            }),
+            availability: Arc::new(availability(vec![of_type(public, false), of_type(hidden, true)])),
             seats: vec![seat(hidden), seat(public)],
             seats_missed: false,
         };
