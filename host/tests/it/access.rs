@@ -26,7 +26,7 @@ on_every_store! {
 }
 
 async fn start(kind: Kind) -> (Home, Host) {
-    let home = Home::new(kind).await;
+    let home = Home::without_fsync(kind).await;
     let host = Host::start_patient(&home).await;
     (home, host)
 }

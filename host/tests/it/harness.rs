@@ -32,8 +32,14 @@ pub enum Kind {
 pub struct Home {
     pub kind: Kind,
     pub folder: PathBuf,
-    database: Option<String>,
+    database: Option<Database>,
     _time: TestTime,
+}
+
+/// A database, and the address of its server.
+struct Database {
+    server: String,
+    name: String,
 }
 
 /// Measures a test. When dropped, it writes the begin and the end where `cargo xtask test` asks for them.
@@ -66,49 +72,65 @@ impl Home {
         static POSTGRES: OnceCell<String> = OnceCell::const_new();
         static SQLITE: OnceCell<PathBuf> = OnceCell::const_new();
         match kind {
-            Kind::Memory => Self::with_database(kind, None).await,
-            Kind::Postgres => {
-                let template = POSTGRES.get_or_init(postgres_template).await;
-                Self::with_database(kind, Some(template)).await
-            }
+            Kind::Memory => Self::without_database(kind),
+            Kind::Postgres => Self::from_template(server_url(), &POSTGRES).await,
             Kind::Sqlite => {
                 let template = SQLITE.get_or_init(sqlite_template).await;
-                let home = Self::with_database(kind, None).await;
+                let home = Self::without_database(kind);
                 std::fs::copy(template, home.folder.join(SQLITE_FILE)).unwrap();
                 home
             }
         }
     }
 
-    /// A home whose store has nothing yet.
-    pub async fn empty(kind: Kind) -> Self {
-        Self::with_database(kind, None).await
+    /// The same; its PostgreSQL does not call fsync, if the tests have such a server. For tests that neither kill nor
+    /// restart anything.
+    pub async fn without_fsync(kind: Kind) -> Self {
+        static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+        match std::env::var("TESSERA_TEST_POSTGRES_WITHOUT_FSYNC") {
+            Ok(server) if kind == Kind::Postgres => Self::from_template(server, &TEMPLATE).await,
+            Ok(_) | Err(_) => Self::new(kind).await,
+        }
     }
 
-    async fn with_database(kind: Kind, template: Option<&String>) -> Self {
+    /// A home whose store has nothing yet.
+    pub async fn empty(kind: Kind) -> Self {
+        match kind {
+            Kind::Memory | Kind::Sqlite => Self::without_database(kind),
+            Kind::Postgres => Self::with_database(server_url(), None).await,
+        }
+    }
+
+    /// A home with a copy of the server's template, which is made once for each process.
+    async fn from_template(server: String, template: &OnceCell<String>) -> Self {
+        let template = template.get_or_init(|| postgres_template(&server)).await;
+        Self::with_database(server, Some(template.as_str())).await
+    }
+
+    fn without_database(kind: Kind) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let time = TestTime::start();
         let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&name);
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::create_dir_all(&folder).unwrap();
-        let database = if kind == Kind::Postgres {
-            run_sql(&format!("DROP DATABASE IF EXISTS {name}")).await;
-            let template = template.map(|template| format!(" TEMPLATE {template}")).unwrap_or_default();
-            run_sql(&format!("CREATE DATABASE {name}{template}")).await;
-            Some(name)
-        } else {
-            None
-        };
-        Self { kind, folder, database, _time: time }
+        Self { kind, folder, database: None, _time: time }
+    }
+
+    async fn with_database(server: String, template: Option<&str>) -> Self {
+        let mut home = Self::without_database(Kind::Postgres);
+        let name = home.folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let template = template.map(|template| format!(" TEMPLATE {template}")).unwrap_or_default();
+        let creation = format!("CREATE DATABASE {name}{template}");
+        run_sql(&server, [format!("DROP DATABASE IF EXISTS {name}"), creation]).await;
+        home.database = Some(Database { server, name });
+        home
     }
 
     /// The database's address, where there is one.
     pub fn database_url(&self) -> Option<String> {
-        let mut url = server_url().rsplit_once('/').unwrap().0.to_owned();
-        let name = self.database.as_ref()?;
-        url.push('/');
-        url.push_str(name);
-        Some(url)
+        let Database { server, name } = self.database.as_ref()?;
+        let (base, _) = server.rsplit_once('/').unwrap();
+        Some(format!("{base}/{name}"))
     }
 
     fn environment(&self) -> BTreeMap<String, String> {
@@ -135,12 +157,13 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
-        if let Some(name) = self.database.take() {
+        if let Some(Database { server, name }) = self.database.take() {
             // Dropping cannot wait on the runtime that it may run in. The server writes a checkpoint first, for which no
             // test waits; what is left when the process ends is removed by the next one.
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(run_sql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+                let removal = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                runtime.block_on(run_sql(&server, [removal]));
             });
         }
     }
@@ -155,20 +178,22 @@ fn migrate(home: &Home) {
     assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
 }
 
-/// The database that others are copied from, made once for each process. What a process that has ended left is removed.
-async fn postgres_template() -> String {
-    for name in query_texts("SELECT datname::text FROM pg_database WHERE datname LIKE 'it\\_%'").await {
+/// The database of a server that others are copied from. What a process that has ended left there is removed.
+async fn postgres_template(server: &str) -> String {
+    let names = "SELECT datname::text FROM pg_database WHERE datname LIKE 'it\\_%'";
+    for name in query_texts(server, names).await {
         // `it_template_<process>`, or `it_<process>_<number>`.
         let owner = name.split('_').find(|part| part.parse::<u32>().is_ok());
         if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
-            run_sql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+            run_sql(server, [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")]).await;
         }
     }
-    let mut home = Home::empty(Kind::Postgres).await;
+    let mut home = Home::with_database(server.to_owned(), None).await;
     migrate(&home);
     let template = format!("it_template_{}", std::process::id());
-    run_sql(&format!("DROP DATABASE IF EXISTS {template}")).await;
-    run_sql(&format!("ALTER DATABASE {} RENAME TO {template}", home.database.take().unwrap())).await;
+    let made = home.database.take().unwrap().name;
+    let renaming = format!("ALTER DATABASE {made} RENAME TO {template}");
+    run_sql(server, [format!("DROP DATABASE IF EXISTS {template}"), renaming]).await;
     template
 }
 
@@ -188,15 +213,18 @@ fn server_url() -> String {
         .expect("TESSERA_TEST_POSTGRES is not set: run the tests by `cargo xtask test`, or start its servers with `cargo xtask services up`")
 }
 
-async fn run_sql(sql: &str) {
-    let options: sqlx::postgres::PgConnectOptions = server_url().parse().unwrap();
+/// Executes statements one after another on one connection.
+async fn run_sql<const N: usize>(server: &str, statements: [String; N]) {
+    let options: sqlx::postgres::PgConnectOptions = server.parse().unwrap();
     let mut connection = options.connect().await.expect("PostgreSQL of the tests does not answer");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    for statement in statements {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    }
     connection.close().await.unwrap();
 }
 
-async fn query_texts(sql: &str) -> Vec<String> {
-    let options: sqlx::postgres::PgConnectOptions = server_url().parse().unwrap();
+async fn query_texts(server: &str, sql: &str) -> Vec<String> {
+    let options: sqlx::postgres::PgConnectOptions = server.parse().unwrap();
     let mut connection = options.connect().await.expect("PostgreSQL of the tests does not answer");
     let rows =
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();

@@ -114,7 +114,7 @@ struct Pair {
 
 impl Pair {
     async fn start(kind: Kind) -> Self {
-        let homes = [Home::new(kind).await, Home::new(kind).await];
+        let homes = [Home::without_fsync(kind).await, Home::without_fsync(kind).await];
         let hosts = [Host::start_patient(&homes[0]).await, Host::start_patient(&homes[1]).await];
         let (rest, other, grpc) = (hosts[0].rest(), hosts[1].rest(), hosts[1].grpc().await);
         Self { _homes: homes, hosts, rest, other, grpc }

@@ -30,9 +30,10 @@ pub async fn memory() -> (Home, Host, Rest) {
     on(Kind::Memory).await
 }
 
-/// Starts a host on a store.
+/// Starts a host on a store. PostgreSQL does not call fsync; a test that kills or restarts something there has its own
+/// home.
 pub async fn on(kind: Kind) -> (Home, Host, Rest) {
-    let home = Home::new(kind).await;
+    let home = Home::without_fsync(kind).await;
     let host = Host::start(&home).await;
     let rest = host.rest();
     (home, host, rest)

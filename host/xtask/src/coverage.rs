@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::paths::Paths;
-use crate::services::Temporary;
+use crate::services::TestServers;
 use crate::test::TestArgs;
 use crate::{process, setup, tools};
 
@@ -22,7 +22,7 @@ pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
 
     // Otherwise the counts of an earlier run are added.
     process::run(paths.cargo()?.args(["llvm-cov", "clean", "--profraw-only"]))?;
-    let services = Temporary::start(paths, !args.fast)?;
+    let services = TestServers::start(paths, !args.fast)?;
     let mut test = paths.cargo()?;
     test.args(["llvm-cov", "--no-report"]).envs(services.env());
     args.add_to(&mut test);

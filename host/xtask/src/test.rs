@@ -10,13 +10,13 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::paths::Paths;
-use crate::services::Temporary;
+use crate::services::TestServers;
 use crate::{process, setup};
 
 /// What can be said about a run of the tests.
 #[derive(Debug, Default, Args)]
 pub(crate) struct TestArgs {
-    /// Runs the servers without fsync (to be said before cargo's arguments)
+    /// Runs all servers without fsync (to be said before cargo's arguments)
     #[arg(long)]
     pub(crate) fast: bool,
     /// Arguments for cargo and a filter of the tests' names; after `--`, those for the tests' own harness
@@ -92,7 +92,7 @@ fn slowest(text: &str) -> Vec<(&str, u64)> {
 pub(crate) fn run(paths: &Paths, args: &TestArgs) -> Result<()> {
     setup::rust(paths)?;
     setup::tests(paths)?;
-    let services = Temporary::start(paths, !args.fast)?;
+    let services = TestServers::start(paths, !args.fast)?;
     let times = paths.target.join("test-times.txt");
     fs::write(&times, "")?;
     let mut test = paths.cargo()?;

@@ -49,51 +49,99 @@ pub fn target() -> PathBuf {
     guests().join("target")
 }
 
-/// Builds JavaScript's template for validations with a text of one of its files replaced.
+/// Returns JavaScript's template for validations, built with a text of one of its files replaced.
 pub fn altered_guest(name: &str, file: &str, old: &str, new: &str) -> Vec<u8> {
     let (folder, _) = create(name, "javascript", "validation");
     let file = folder.0.join(file);
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains(old), "{text}");
     std::fs::write(&file, text.replace(old, new)).unwrap();
-    run(&folder.0, "npm run build");
-    std::fs::read(folder.0.join(format!("{name}.wasm"))).unwrap()
+    kept_or_built(name, &folder.0, || {
+        run(&folder.0, "npm run build");
+    })
 }
 
 fn find_or_build(name: &str, language: &str, hook: &str) -> Vec<u8> {
     let (folder, printed) = create(name, language, hook);
-    // The files contain the versions of the tools, so that a template with other versions is built again.
+    kept_or_built(name, &folder.0, || {
+        for command in printed.lines().skip(1).map(str::trim) {
+            // Tools are installed by the set-up of the tests, and uploads are the tests' own.
+            let skipped = [
+                "cd ",
+                "npm install",
+                "python3 -m venv",
+                "pip install",
+                "tessera plugin push",
+                "tessera plugin install",
+            ];
+            // A test build compiles Python for half a minute; the cases are the same in each language.
+            let is_slow =
+                command.starts_with("tessera plugin test") && language == "python" && hook != "validation";
+            if is_slow || skipped.iter().any(|start| command.starts_with(start)) {
+                continue;
+            }
+            let output = run(&folder.0, command);
+            if command.starts_with("tessera plugin test") {
+                assert!(output.contains(" passed") && !output.contains("FAILED"), "{name}: {output}");
+            }
+        }
+    })
+}
+
+/// Returns the component that was built of the same files before, or builds it. The files contain the versions of the
+/// tools, so that a template with other versions is built again.
+fn kept_or_built(name: &str, folder: &Path, build: impl FnOnce()) -> Vec<u8> {
     let mut hasher = DefaultHasher::new();
-    contents(&folder.0).hash(&mut hasher);
+    contents(folder).hash(&mut hasher);
     let kept = guests().join(format!("{name}-{:016x}.wasm", hasher.finish()));
     if let Ok(component) = std::fs::read(&kept) {
         return component;
     }
-    for command in printed.lines().skip(1).map(str::trim) {
-        // Tools are installed by the set-up of the tests, and uploads are the tests' own.
-        let skipped = [
-            "cd ",
-            "npm install",
-            "python3 -m venv",
-            "pip install",
-            "tessera plugin push",
-            "tessera plugin install",
-        ];
-        // A test build compiles Python for half a minute; the cases are the same in each language.
-        let is_slow =
-            command.starts_with("tessera plugin test") && language == "python" && hook != "validation";
-        if is_slow || skipped.iter().any(|start| command.starts_with(start)) {
-            continue;
-        }
-        let output = run(&folder.0, command);
-        if command.starts_with("tessera plugin test") {
-            assert!(output.contains(" passed") && !output.contains("FAILED"), "{name}: {output}");
-        }
-    }
-    let built = folder.0.join(format!("{name}.wasm"));
+    build();
+    let built = folder.join(format!("{name}.wasm"));
     let component = std::fs::read(&built).unwrap();
     std::fs::rename(built, kept).unwrap();
     component
+}
+
+/// Returns the folder of the machine code of a guest.
+fn code(name: &str) -> PathBuf {
+    guests().join("code").join(name)
+}
+
+/// Links the files of a folder into another one. What is not there any more is compiled again.
+fn link(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).into_iter().flatten().flatten() {
+        let _ = std::fs::hard_link(entry.path(), to.join(entry.file_name()));
+    }
+}
+
+/// Puts the machine code of a guest that an earlier run has kept into a host's folder.
+pub fn restore_code(name: &str, folder: &Path) {
+    link(&code(name), folder);
+}
+
+/// The same for all guests.
+pub fn restore_all_code(folder: &Path) {
+    for entry in std::fs::read_dir(guests().join("code")).into_iter().flatten().flatten() {
+        link(&entry.path(), folder);
+    }
+}
+
+/// Keeps the machine code of a guest's release for later runs, in the place of what was kept for another one.
+pub fn keep_code(name: &str, folder: &Path, digest: &str) {
+    let kept = code(name);
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let own: Vec<_> =
+        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(digest)).collect();
+    if own.iter().all(|entry| kept.join(entry.file_name()).exists()) {
+        return;
+    }
+    let _ = std::fs::remove_dir_all(&kept);
+    std::fs::create_dir_all(&kept).unwrap();
+    for entry in own {
+        std::fs::hard_link(entry.path(), kept.join(entry.file_name())).unwrap();
+    }
 }
 
 /// Returns the files of a folder by their paths in it.

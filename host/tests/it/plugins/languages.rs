@@ -1,11 +1,12 @@
 //! Plugins in each language that has a template: uploads, installations and calls of all hooks.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::guests::{altered_guest, guest};
+use super::guests::{altered_guest, guest, keep_code, restore_all_code, restore_code};
 use super::{component, upload};
 use crate::harness::{Answer, Home, Host, Kind, Rest};
 use crate::tracker::{done, issue};
@@ -18,20 +19,33 @@ const FOR_PYTHON: [(&str, &str); 3] = [
     ("TESSERA_REQUEST_TIMEOUT_MS", "600000"),
 ];
 
-/// Starts a host that keeps its machine code in the target folder, so that a second run compiles nothing.
+/// Returns the folder of a host's machine code.
+fn code(home: &Home) -> PathBuf {
+    home.folder.join("plugins")
+}
+
+/// Starts a host that can be given the machine code of earlier runs, so that a second run compiles nothing.
 async fn start(settings: &[(&str, &str)]) -> (Home, Host, Rest) {
     let home = Home::new(Kind::Sqlite).await;
-    let code = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests/code");
-    std::fs::create_dir_all(&code).unwrap();
-    std::os::unix::fs::symlink(&code, home.folder.join("plugins")).unwrap();
+    std::fs::create_dir(code(&home)).unwrap();
+    restore_all_code(&code(&home));
     let host = Host::start_with(&home, settings).await;
+    // A start removes machine code that no release has. Once that is done, what is restored stays. Code of another
+    // engine is not removed and not used, so that there is nothing to wait for.
+    let end = Instant::now() + Duration::from_secs(5);
+    while std::fs::read_dir(code(&home)).unwrap().next().is_some() && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let rest = host.rest();
     (home, host, rest)
 }
 
-async fn upload_guest(rest: &Rest, language: &str, hook: &str) -> Value {
-    let release = upload(rest, guest(language, hook)).await;
-    assert_eq!(release["plugin"], format!("{language}-{hook}"), "{release:#}");
+async fn upload_guest(home: &Home, rest: &Rest, language: &str, hook: &str) -> Value {
+    let (name, component) = (format!("{language}-{hook}"), guest(language, hook));
+    restore_code(&name, &code(home));
+    let release = upload(rest, component).await;
+    assert_eq!(release["plugin"], name, "{release:#}");
+    keep_code(&name, &code(home), release["digest"].as_str().unwrap());
     release
 }
 
@@ -40,17 +54,17 @@ async fn send(rest: &Rest, component: Vec<u8>) -> Answer {
     rest.send(request.header("content-type", "application/wasm").body(component)).await
 }
 
-async fn install_guest(rest: &Rest, language: &str, hook: &str, mut how: Value) -> String {
-    let release = upload_guest(rest, language, hook).await;
+async fn install_guest(home: &Home, rest: &Rest, (language, hook): (&str, &str), mut how: Value) -> String {
+    let release = upload_guest(home, rest, language, hook).await;
     how["release"] = json!({"digest": release["digest"]});
     let installed = rest.post("/v1/installations", how).await;
     installed.expect(201)["installation"]["installation_id"].as_str().unwrap().to_owned()
 }
 
-async fn check_validation(rest: &Rest, language: &str) {
+async fn check_validation(home: &Home, rest: &Rest, language: &str) {
     let project = rest.project("P").await;
     let how = json!({"settings": {"min_summary": 9}, "project_id": project});
-    install_guest(rest, language, "validation", how).await;
+    install_guest(home, rest, (language, "validation"), how).await;
     let body = json!({"project_id": project, "summary": "Öl tropft"});
     let accepted = rest.post("/v1/issues", body).await;
     assert_eq!(accepted.expect(201)["issue"]["summary"], "Öl tropft", "{language}");
@@ -62,10 +76,10 @@ async fn check_validation(rest: &Rest, language: &str) {
     assert_eq!(violation["message"], "the summary must have at least 9 characters; it has 8", "{language}");
 }
 
-async fn check_workflow(rest: &Rest, language: &str) {
+async fn check_workflow(home: &Home, rest: &Rest, language: &str) {
     let project = rest.project("P").await;
     let how = json!({"grants": ["issue:update", "notice:create"], "project_id": project});
-    let installation = install_guest(rest, language, "workflow", how).await;
+    let installation = install_guest(home, rest, (language, "workflow"), how).await;
     let id = rest.issue(&project, "It burns").await;
     let path = format!("/v1/issues/{id}");
     done(&rest.patch(&path, json!({"priority": "MINOR"})).await);
@@ -88,8 +102,8 @@ async fn check_workflow(rest: &Rest, language: &str) {
     assert_eq!(called.expect(200)["issue"]["labels"], json!(["critical"]), "{language}");
 }
 
-async fn check_pricing(rest: &Rest, language: &str) {
-    let release = upload_guest(rest, language, "pricing").await;
+async fn check_pricing(home: &Home, rest: &Rest, language: &str) {
+    let release = upload_guest(home, rest, language, "pricing").await;
     let line = |quantity: u32| {
         json!({
             "ticket_type": "t", "name": "Seat", "quantity": quantity, "unit_price": 1_005,
@@ -109,11 +123,11 @@ async fn check_pricing(rest: &Rest, language: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rust_and_javascript_are_called_by_every_hook_within_the_default_limits() {
-    let (_home, _host, rest) = start(&[]).await;
+    let (home, _host, rest) = start(&[]).await;
     for language in ["rust", "javascript"] {
-        check_validation(&rest, language).await;
-        check_workflow(&rest, language).await;
-        check_pricing(&rest, language).await;
+        check_validation(&home, &rest, language).await;
+        check_workflow(&home, &rest, language).await;
+        check_pricing(&home, &rest, language).await;
     }
     // Exports beyond the contract are no fault.
     let exports = tessera_sandbox::inspect(&guest("javascript", "validation")).unwrap().exports;
@@ -122,10 +136,10 @@ async fn rust_and_javascript_are_called_by_every_hook_within_the_default_limits(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_is_called_by_every_hook_on_a_host_for_larger_components() {
-    let (_home, _host, rest) = start(&FOR_PYTHON).await;
-    check_validation(&rest, "python").await;
-    check_workflow(&rest, "python").await;
-    check_pricing(&rest, "python").await;
+    let (home, _host, rest) = start(&FOR_PYTHON).await;
+    check_validation(&home, &rest, "python").await;
+    check_workflow(&home, &rest, "python").await;
+    check_pricing(&home, &rest, "python").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,9 +190,9 @@ async fn component_beyond_a_limit_is_refused_with_need_limit_and_setting() {
             ],
         ),
     ] {
-        let home = Home::new(Kind::Memory).await;
-        let host = Host::start_with(&home, settings).await;
-        let refused = send(&host.rest(), component).await;
+        let (home, _host, rest) = start(settings).await;
+        restore_code("javascript-validation", &code(&home));
+        let refused = send(&rest, component).await;
         assert_eq!(refused.code(413), reason, "{:#}", refused.body);
         let detail = refused.body["detail"].as_str().unwrap();
         assert!(parts.iter().all(|part| detail.contains(part)), "{detail}");

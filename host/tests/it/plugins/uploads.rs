@@ -214,7 +214,7 @@ async fn first_call_does_not_wait_for_the_compilations_of_a_start_and_of_another
     install(&other, "required-fields", rules).await;
     for (n, name) in ["text-policy", "support-sla", "issue-lifecycle"].into_iter().enumerate() {
         let project = rest.project(&format!("P{n}")).await;
-        let release = upload(&rest, heavy(&component(name), 400)).await;
+        let release = upload(&rest, heavy(&component(name), 200)).await;
         let body = json!({"release": {"digest": release["digest"]}, "project_id": project});
         rest.post("/v1/installations", body).await.expect(201);
     }

@@ -224,7 +224,8 @@ impl Temporary {
     pub(crate) fn start(paths: &Paths, durable: bool) -> Result<Self> {
         let start_lock = lock(paths)?;
         sweep(&paths.services())?;
-        let folder = paths.services().join(format!("test-{}", process::id()));
+        let kind = if durable { "durable" } else { "fast" };
+        let folder = paths.services().join(format!("test-{}-{kind}", process::id()));
         fs::create_dir(&folder).with_context(|| format!("{} cannot be created", folder.display()))?;
         let folder_lock = File::create(folder.join("lock"))?;
         folder_lock.lock()?;
@@ -253,6 +254,29 @@ fn discard(instance: &Instance) -> Result<()> {
     instance.wipe()?;
     fs::remove_dir_all(&instance.folder)
         .with_context(|| format!("{} cannot be removed", instance.folder.display()))
+}
+
+/// The servers of a run of the tests: durable ones, and the same without fsync for tests that kill and restart nothing.
+#[derive(Debug)]
+pub(crate) struct TestServers {
+    servers: Temporary,
+    fast: Option<Temporary>,
+}
+
+impl TestServers {
+    /// Starts the servers. If none is to be durable, the second ones are left out.
+    pub(crate) fn start(paths: &Paths, durable: bool) -> Result<Self> {
+        let servers = Temporary::start(paths, durable)?;
+        let fast = if durable { Some(Temporary::start(paths, false)?) } else { None };
+        Ok(Self { servers, fast })
+    }
+
+    /// Returns the environment variables that tell tests the addresses.
+    pub(crate) fn env(&self) -> Vec<(String, String)> {
+        let servers = self.servers.env().into_iter().map(|(name, url)| (name.to_owned(), url));
+        let fast = self.fast.iter().flat_map(Temporary::env);
+        servers.chain(fast.map(|(name, url)| (format!("{name}_WITHOUT_FSYNC"), url))).collect()
+    }
 }
 
 /// Stops and removes the servers of killed runs.
