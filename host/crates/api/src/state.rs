@@ -39,7 +39,7 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 pub struct ApiState {
     /// All services.
     pub app: App,
-    /// Signs and verifies page and stream tokens.
+    /// Encrypts and decrypts page tokens, cursors and stream tokens.
     pub tokens: Arc<Tokens>,
     /// The timeouts of requests.
     pub timeouts: Timeouts,
@@ -120,7 +120,7 @@ pub struct PageArgs<'a> {
 }
 
 impl ApiState {
-    /// Creates the state; `secret` signs the tokens.
+    /// Creates the state; `secret` encrypts the tokens.
     #[must_use]
     pub fn new(
         app: App,
