@@ -1,6 +1,7 @@
 //! Queues before sales over the API: order of entry, limit of active bookings, outcome of each booking.
 
 mod cancellation;
+mod failures;
 mod rights;
 mod streams;
 mod trials;

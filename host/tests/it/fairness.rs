@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tessera_proto::issues::v1::CreateIssueRequest;
@@ -18,6 +19,7 @@ use tonic_types::StatusExt as _;
 use crate::harness::{Answer, Grpc, Home, Host, Kind, Rest};
 use crate::plugins::install;
 use crate::reservations::{counts, create, id, reserve, show};
+use crate::streams::client::EventReader;
 use crate::tracker::done;
 
 /// Connections of a flood, and callers on each: more than one tenant's requests, or one address's look-ups, may wait.
@@ -206,6 +208,60 @@ async fn flood_of_invented_keys_leaves_other_addresses_their_look_ups() {
     for caller in callers {
         assert!(caller.await.unwrap_err().is_cancelled(), "a call was neither answered nor refused");
     }
+    connection.close().await.unwrap();
+}
+
+/// Waits until the host has read the facts about the tenant of a client: that of its creation empties the cache.
+async fn facts_are_read(rest: &Rest) {
+    let mut facts = EventReader::open(rest, "/v1/streams/facts", None).await.unwrap();
+    rest.project("Later than the tenant").await;
+    let read = async { while facts.event().await.unwrap().name != "project.created" {} };
+    tokio::time::timeout(Duration::from_secs(10), read).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn look_ups_of_invented_tenants_take_the_turn_of_their_caller() {
+    // Of the connections, 6 are the host's; a tenant has three quarters of the others.
+    const CONNECTIONS_OF_TENANT: i64 = 3;
+    let home = Home::new(Kind::Postgres).await;
+    let host = Host::start_with(&home, &[("DATABASE_MAX_CONNECTIONS", "10")]).await;
+    let root = host.rest();
+    let calm = tenant(&root, "calm").await;
+    let project = format!("/v1/projects/{}", calm.project("Calm").await);
+    facts_are_read(&calm).await;
+    // The keys and their tenants are in the cache from here on.
+    root.get("/v1/me").await.expect(200);
+    calm.get(&project).await.expect(200);
+
+    // Look-ups of tenants take as long as the table is locked.
+    let options: sqlx::postgres::PgConnectOptions = home.database_url().unwrap().parse().unwrap();
+    let mut connection = options.connect().await.unwrap();
+    let mut lock = connection.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    // The name of another tenant than the key's is refused without a look-up.
+    for name in [uuid::Uuid::now_v7().to_string(), "nobody".to_owned()] {
+        let named = calm.send(calm.request(Method::GET, &project).header("x-tenant", name));
+        let refused = tokio::time::timeout(Duration::from_secs(10), named).await.unwrap();
+        assert_eq!(refused.code(404), "TENANT_NOT_FOUND");
+    }
+    let look_ups: Vec<_> = (0..16)
+        .map(|_| {
+            let (root, path) = (root.clone(), format!("/v1/tenants/{}", uuid::Uuid::now_v7()));
+            tokio::spawn(async move { root.get(&path).await })
+        })
+        .collect();
+    let waiting = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND relation = 'tenants'::regclass
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let begun = Instant::now();
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *lock).await.unwrap() < CONNECTIONS_OF_TENANT {
+        assert!(begun.elapsed() < Duration::from_secs(10), "no tenant is looked up");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    calm.get(&project).await.expect(200);
+    let waiting = sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *lock).await.unwrap();
+    assert_eq!(waiting, CONNECTIONS_OF_TENANT);
+    lock.rollback().await.unwrap();
+    look_ups.iter().for_each(tokio::task::JoinHandle::abort);
     connection.close().await.unwrap();
 }
 

@@ -1,13 +1,14 @@
 //! Opaque tokens: page tokens, cursors of fact streams, and stream tokens, which open a stream without a header.
 //!
-//! Each token has a MAC. The MAC of a page token also covers the tenant and the query, that of a cursor the tenant, so
-//! a token is valid only there. The content is encrypted: a cursor has the number of a fact, which counts the facts of all
-//! tenants. Hosts with the same secret accept each other's tokens.
+//! Tokens are encrypted and authenticated with ChaCha20-Poly1305: a cursor has the number of a fact, which counts the facts
+//! of all tenants. A page token also authenticates the tenant and the query, a cursor the tenant, so a token is valid only
+//! there. Hosts with the same secret accept each other's tokens.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use tessera_core::access::Operation;
 use tessera_core::id::{KeyId, TenantId};
 use tessera_core::outbox::Seq;
@@ -21,8 +22,8 @@ pub const STREAM_TOKEN_LIFETIME: Duration = Duration::from_secs(60);
 /// The prefix of stream tokens.
 const STREAM_PREFIX: &str = "tst_";
 
-/// The length of the truncated MAC in a token, in bytes.
-const MAC_LENGTH: usize = 16;
+/// The length of the salt in a token, in bytes.
+const SALT_LENGTH: usize = 16;
 
 /// The longest text that is decoded as a token.
 const MAX_TOKEN_LENGTH: usize = 4_096;
@@ -40,7 +41,7 @@ pub struct PageQuery<'a> {
     pub scope: &'a [&'a str],
 }
 
-/// Signs and verifies tokens.
+/// Encrypts and decrypts tokens.
 pub struct Tokens {
     pages: [u8; 32],
     cursors: [u8; 32],
@@ -72,10 +73,10 @@ impl Tokens {
     /// Returns the token of the page that begins after `after`.
     #[must_use]
     pub fn seal_page(&self, tenant: TenantId, query: &PageQuery<'_>, after: &Keyset) -> String {
-        seal(&self.pages, &query.context(tenant), &encode(after))
+        seal(&self.pages, &query.context(tenant), &encode(after)).unwrap_or_default()
     }
 
-    /// Returns where a page begins; fails if the token was not signed for this tenant and query.
+    /// Returns where a page begins; fails if the token was not made for this tenant and query.
     pub fn open_page(&self, tenant: TenantId, query: &PageQuery<'_>, token: &str) -> Result<Keyset> {
         let after = open(&self.pages, &query.context(tenant), token).and_then(|body| decode(&body));
         after.ok_or_else(|| {
@@ -86,7 +87,7 @@ impl Tokens {
     /// Returns the cursor after a sequence number.
     #[must_use]
     pub fn seal_cursor(&self, tenant: TenantId, seq: Seq) -> String {
-        seal(&self.cursors, tenant.0.as_bytes(), &seq.to_be_bytes())
+        seal(&self.cursors, tenant.0.as_bytes(), &seq.to_be_bytes()).unwrap_or_default()
     }
 
     /// Returns the sequence number of a cursor, which the client sent in `field`.
@@ -100,7 +101,7 @@ impl Tokens {
     pub fn seal_stream(&self, key: &KeyId, until: Timestamp) -> Result<String> {
         let nonce = random_hex::<16>()?;
         let body = [&until.micros().to_be_bytes()[..], nonce.as_bytes(), key.as_str().as_bytes()].concat();
-        Ok(format!("{STREAM_PREFIX}{}", seal(&self.streams, b"", &body)))
+        Ok(format!("{STREAM_PREFIX}{}", seal(&self.streams, b"", &body).unwrap_or_default()))
     }
 
     /// Returns the content of a valid stream token. The store records whether it was used.
@@ -126,51 +127,42 @@ impl Tokens {
 
 impl PageQuery<'_> {
     fn context(&self, tenant: TenantId) -> Vec<u8> {
-        let mut digest = blake3::Hasher::new();
-        let fixed = [self.operation.name(), self.filter, self.order_by];
-        for part in fixed.iter().chain(self.scope) {
-            digest.update(&(part.len() as u64).to_be_bytes());
-            digest.update(part.as_bytes());
-        }
         let mut context = tenant.0.as_bytes().to_vec();
-        context.extend_from_slice(digest.finalize().as_bytes());
+        for part in [self.operation.name(), self.filter, self.order_by].iter().chain(self.scope) {
+            context.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            context.extend_from_slice(part.as_bytes());
+        }
         context
     }
 }
 
-fn mac(key: &[u8; 32], context: &[u8], body: &[u8]) -> blake3::Hash {
-    let mut mac = blake3::Hasher::new_keyed(key);
-    mac.update(&(context.len() as u64).to_be_bytes());
-    mac.update(context);
-    mac.update(body);
-    mac.finalize()
-}
-
-fn seal(key: &[u8; 32], context: &[u8], body: &[u8]) -> String {
-    let mut bytes = mac(key, context, body).as_bytes().get(..MAC_LENGTH).unwrap_or_default().to_vec();
-    let encrypted = apply_keystream(key, &bytes, body);
-    bytes.extend(encrypted);
-    URL_SAFE_NO_PAD.encode(bytes)
+/// Returns a token with this body; `None` if the cipher refuses the key or the body, which it does for no token. The salt
+/// is a hash of the content, so that a cursor is the same in every answer.
+fn seal(key: &[u8; 32], context: &[u8], body: &[u8]) -> Option<String> {
+    let content = [&(context.len() as u64).to_be_bytes()[..], context, body].concat();
+    let hash = blake3::keyed_hash(key, &content);
+    let salt = hash.as_bytes().first_chunk::<SALT_LENGTH>()?;
+    let (cipher, nonce) = cipher(key, salt)?;
+    let mut sealed = body.to_vec();
+    cipher.seal_in_place_append_tag(nonce, Aad::from(context), &mut sealed).ok()?;
+    Some(URL_SAFE_NO_PAD.encode([&salt[..], &sealed].concat()))
 }
 
 fn open(key: &[u8; 32], context: &[u8], text: &str) -> Option<Vec<u8>> {
     if text.len() > MAX_TOKEN_LENGTH {
         return None;
     }
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let (tag, encrypted) = bytes.split_at_checked(MAC_LENGTH)?;
-    let body = apply_keystream(key, tag, encrypted);
-    let expected = mac(key, context, &body);
-    let difference = tag.iter().zip(expected.as_bytes()).fold(0_u8, |sum, (a, b)| sum | (a ^ b));
-    (difference == 0).then_some(body)
+    let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (salt, sealed) = bytes.split_first_chunk_mut::<SALT_LENGTH>()?;
+    let (cipher, nonce) = cipher(key, salt)?;
+    Some(cipher.open_in_place(nonce, Aad::from(context), sealed).ok()?.to_vec())
 }
 
-/// Encrypts or decrypts the body of a token with the keystream of its MAC.
-fn apply_keystream(key: &[u8; 32], mac: &[u8], body: &[u8]) -> Vec<u8> {
-    let key = blake3::derive_key("tessera 2026 bodies of tokens", key);
-    let mut keystream = vec![0; body.len()];
-    blake3::Hasher::new_keyed(&key).update(mac).finalize_xof().fill(&mut keystream);
-    body.iter().zip(keystream).map(|(byte, key)| byte ^ key).collect()
+/// Returns the cipher of a token. Each salt has its own key, which encrypts one content, so the nonce is constant.
+fn cipher(key: &[u8; 32], salt: &[u8; SALT_LENGTH]) -> Option<(LessSafeKey, Nonce)> {
+    let key = blake3::derive_key("tessera 2026 key of one token", &[&key[..], salt].concat());
+    let key = LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &key).ok()?);
+    Some((key, Nonce::assume_unique_for_key([0; NONCE_LEN])))
 }
 
 fn encode(keyset: &Keyset) -> Vec<u8> {
@@ -239,10 +231,18 @@ mod tests {
         let (tokens, tenant) = (tokens('a'), TenantId::generate());
         let after = Keyset { key: SortKey::Integer(1), id: "x".into() };
         let forged = self::tokens('b').seal_page(tenant, &query("", &[]), &after);
-        let long = "A".repeat(5_000);
-        for text in ["", "A", "AAAA", "====", "é", &long, &forged] {
+        let (long, short) = ("A".repeat(5_000), "A".repeat(44));
+        for text in ["", "A", "AAAA", "====", "é", &long, &short, &forged] {
             let error = tokens.open_page(tenant, &query("", &[]), text).unwrap_err();
             assert_eq!(error.faults()[0].field, "page_token");
+        }
+        let token = tokens.seal_page(tenant, &query("", &[]), &after);
+        let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        for changed in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[changed] ^= 1;
+            let text = URL_SAFE_NO_PAD.encode(bytes);
+            assert!(tokens.open_page(tenant, &query("", &[]), &text).is_err(), "byte {changed}");
         }
     }
 
@@ -260,10 +260,11 @@ mod tests {
         let (tokens, tenant) = (tokens('a'), TenantId::generate());
         let bytes = |seq| URL_SAFE_NO_PAD.decode(tokens.seal_cursor(tenant, seq)).unwrap();
         let (seventh, eighth) = (bytes(7), bytes(8));
-        assert_eq!(seventh.len(), MAC_LENGTH + size_of::<Seq>());
+        assert_eq!(seventh.len(), SALT_LENGTH + size_of::<Seq>() + CHACHA20_POLY1305.tag_len());
         assert_eq!(bytes(7), seventh, "a cursor is the same in every answer");
-        assert_ne!(seventh[MAC_LENGTH..], 7_u64.to_be_bytes());
-        assert_ne!(seventh[MAC_LENGTH..MAC_LENGTH + 7], eighth[MAC_LENGTH..MAC_LENGTH + 7]);
+        let body = |token: &[u8]| token[SALT_LENGTH..SALT_LENGTH + size_of::<Seq>()].to_vec();
+        assert_ne!(body(&seventh), 7_u64.to_be_bytes());
+        assert_ne!(body(&seventh)[..7], body(&eighth)[..7]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ const SQLITE: &[Step] = &[
     step!("sqlite/0002_due_by_tenant.sql"),
     step!("sqlite/0003_pricing.sql"),
     step!("sqlite/0004_promotions.sql"),
+    step!("sqlite/0005_booking_attempts.sql"),
 ];
 
 const POSTGRES: &[Step] = &[
@@ -29,6 +30,7 @@ const POSTGRES: &[Step] = &[
     step!("postgres/0002_due_by_tenant.sql"),
     step!("postgres/0003_pricing.sql"),
     step!("postgres/0004_promotions.sql"),
+    step!("postgres/0005_booking_attempts.sql"),
 ];
 
 /// The migrations of SQLite.

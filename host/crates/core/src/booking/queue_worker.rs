@@ -1,5 +1,5 @@
 //! The worker of queues: activates waiting bookings, reserves the lines of active ones, and ends those that were used
-//! or not used in time. One host at a time runs it.
+//! or not used in time. A booking that cannot be reserved steps back behind the others. One host at a time runs it.
 
 use std::iter;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::access::Operation;
@@ -34,11 +35,21 @@ const SLICE: u32 = 200;
 /// How long one event may take. Checks begin in the first half, so that there is time to reserve what they accept.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many bookings of an event are checked at once: a tenant's plugin calls have few places in the sandbox.
+/// How many bookings of all of a tenant's events are checked at once: its plugin calls have few places in the sandbox,
+/// which its requests need too.
 const CHECKS_AT_ONCE: usize = 4;
 
 /// How long checked bookings wait for the checks of others, with which they share a batch.
 const CHECKS_TIME: Duration = Duration::from_millis(500);
+
+/// How many attempts to reserve a booking may fail; with the last one the booking fails.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// The pause after the first failed attempt; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause of a booking for which the host had no capacity or no time. Such an attempt does not count as failed.
+const BUSY_PAUSE: Duration = Duration::from_secs(2);
 
 /// Advances the queues of events.
 #[derive(Clone)]
@@ -59,9 +70,10 @@ impl QueueWorker {
     /// the next ones, or some were not checked in time.
     pub async fn advance(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
         let due = self.store.queued_events(tenant, MAX_EVENTS).await?;
+        let checks = &Semaphore::new(CHECKS_AT_ONCE);
         let advance = |event| async move {
             // A failure of one event must not delay the others.
-            self.advance_event(tenant, event).await.unwrap_or_else(|error| {
+            self.advance_event(tenant, event, checks).await.unwrap_or_else(|error| {
                 tracing::warn!(?error, %event, "queue not advanced; retrying");
                 false
             })
@@ -69,7 +81,7 @@ impl QueueWorker {
         Ok(limiter.for_each(tenant, due, advance).await > 0)
     }
 
-    async fn advance_event(&self, tenant: TenantId, event: EventId) -> Result<bool> {
+    async fn advance_event(&self, tenant: TenantId, event: EventId, checks: &Semaphore) -> Result<bool> {
         let begin = Instant::now();
         let request_id = format!("queue-{event}").into();
         let ctx = Ctx::new(
@@ -81,18 +93,18 @@ impl QueueWorker {
         );
         let ended = self.end(&ctx, event).await?;
         let activated = self.activate(&ctx, event).await?;
-        let active = self.store.active_bookings(tenant, event, (Some(ctx.now), SLICE)).await?;
-        let with_lines =
-            active.into_iter().map(|(booking, _)| booking).filter(|booking| !booking.lines.is_empty());
-        let attempts = with_lines.map(|booking| ReserveAttempt::new(&ctx, booking));
+        let due = self.store.reservable_bookings(tenant, event, (ctx.now, SLICE)).await?;
+        let is_full = due.len() == SLICE as usize;
+        let attempts = due.into_iter().map(|due| ReserveAttempt::new(&ctx, due));
         let attempts: Vec<_> = attempts.collect::<Result<_>>()?;
-        let check = |ReserveAttempt { ctx, request, booking }: ReserveAttempt| async move {
+        let check = |ReserveAttempt { ctx, request, booking, failed }: ReserveAttempt| async move {
             let check = self.reservations.check(&ctx, request).await;
-            (ctx, booking, check)
+            (ctx, (booking, failed), check)
         };
-        let submit = |(ctx, booking, check)| self.reserve((ctx, booking), check);
-        let (reserved, are_left) = check_and_submit(attempts, begin + EVENT_TIMEOUT / 2, check, submit).await;
-        let mut may_be_more = ended || activated || are_left;
+        let submit = |(ctx, booking, check)| self.reserve(ctx, booking, check);
+        let until = begin + EVENT_TIMEOUT / 2;
+        let (reserved, are_left) = check_and_submit(attempts, (until, checks), check, submit).await;
+        let mut may_be_more = ended || activated || is_full || are_left;
         for changed in reserved {
             may_be_more |= changed?;
         }
@@ -149,8 +161,14 @@ impl QueueWorker {
         Ok(changed.into_inner())
     }
 
-    /// Reserves the lines of an active booking, unless the check has failed. Returns whether the booking has ended.
-    async fn reserve(&self, (ctx, booking): (Ctx, Booking), check: Result<CheckedRequest>) -> Result<bool> {
+    /// Reserves the lines of an active booking, unless the check has failed, after a number of attempts that failed.
+    /// Returns whether the booking has ended.
+    async fn reserve(
+        &self,
+        ctx: Ctx,
+        (booking, failed): (Booking, u32),
+        check: Result<CheckedRequest>,
+    ) -> Result<bool> {
         let reserved = match check {
             Ok(checked) => self.reservations.submit_checked(&ctx, checked).await,
             Err(error) => Err(error),
@@ -158,11 +176,15 @@ impl QueueWorker {
         let reservation = reserved.as_ref().ok().map(|reservation| reservation.id);
         let after = match reserved {
             Ok(reservation) => booking.done(reservation.id, ctx.now),
-            Err(error) if may_succeed_later(&error) => {
-                tracing::warn!(?error, booking = %booking.id, "booking not reserved; retrying");
-                return Ok(false);
-            }
-            Err(error) => booking.failed(&error, ctx.now),
+            Err(error) => match retry(&error, failed) {
+                Some((failed, pause)) => {
+                    tracing::debug!(?error, booking = %booking.id, failed, "booking not reserved; retrying");
+                    let retry = (failed, self.store.now().plus(pause));
+                    self.store.delay_booking(ctx.tenant, booking.id, retry).await?;
+                    return Ok(false);
+                }
+                None => booking.failed(&error, ctx.now),
+            },
         };
         let mut ctx = ctx;
         ctx.idempotency = None;
@@ -190,11 +212,13 @@ struct ReserveAttempt {
     ctx: Ctx,
     request: CreateReservation,
     booking: Booking,
+    /// How many attempts have failed before.
+    failed: u32,
 }
 
 impl ReserveAttempt {
     /// Takes the booking's id as the idempotency key, so that its lines are reserved only once.
-    fn new(ctx: &Ctx, booking: Booking) -> Result<Self> {
+    fn new(ctx: &Ctx, (booking, failed): (Booking, u32)) -> Result<Self> {
         let mut own_ctx = ctx.clone();
         own_ctx.idempotency = Some(IdempotencyKey::parse(&format!("booking-{}", booking.id))?);
         let request = CreateReservation {
@@ -206,16 +230,16 @@ impl ReserveAttempt {
             codes: Vec::new(),
             channel: String::new(),
         };
-        Ok(Self { ctx: own_ctx, request, booking })
+        Ok(Self { ctx: own_ctx, request, booking, failed })
     }
 }
 
-/// Checks items in order, a few at once, and begins no check after `until`. Those whose checks began within
-/// [`CHECKS_TIME`] are submitted together and in order, so that they share the next batch of the event; then the next
-/// ones are checked. Returns what `submit` returned for each, and whether items are left.
+/// Checks items in order, as many at once as there are permits, and begins no check after `until`. Those that were taken
+/// up within [`CHECKS_TIME`] are submitted together and in order, so that they share the next batch of the event; then the
+/// next ones are checked. Returns what `submit` returned for each, and whether items are left.
 async fn check_and_submit<T, C, S>(
     items: Vec<T>,
-    until: Instant,
+    (until, permits): (Instant, &Semaphore),
     check: impl Fn(T) -> C,
     submit: impl Fn(C::Output) -> S,
 ) -> (Vec<S::Output>, bool)
@@ -223,18 +247,22 @@ where
     C: Future,
     S: Future,
 {
+    let check = &check;
+    let check_in_turn = |item| async move {
+        let _permit = tokio::time::timeout_at(until, permits.acquire()).await.ok()?.ok()?;
+        Some(check(item).await)
+    };
     let mut items = items.into_iter();
-    let mut results = Vec::new();
-    loop {
+    let (mut results, mut are_left) = (Vec::new(), false);
+    while !items.as_slice().is_empty() && Instant::now() < until {
         let checks_end = until.min(Instant::now() + CHECKS_TIME);
-        // Checks begin when they are taken from the iterator.
+        // Items are taken from the iterator when they are to be checked.
         let due = iter::from_fn(|| if Instant::now() < checks_end { items.next() } else { None });
-        let checked: Vec<_> = stream::iter(due.map(&check)).buffered(CHECKS_AT_ONCE).collect().await;
-        if checked.is_empty() {
-            return (results, items.next().is_some());
-        }
-        results.extend(join_all(checked.into_iter().map(&submit)).await);
+        let checked: Vec<_> = stream::iter(due.map(&check_in_turn)).buffered(CHECKS_AT_ONCE).collect().await;
+        are_left |= checked.iter().any(Option::is_none);
+        results.extend(join_all(checked.into_iter().flatten().map(&submit)).await);
     }
+    (results, are_left || !items.as_slice().is_empty())
 }
 
 /// Returns an active booking as it ended; `None` if it stays active.
@@ -260,15 +288,15 @@ fn with_change(ctx: &Ctx, changeset: Changeset, before: &Booking, after: Booking
     changeset.fact(fact(ctx, fact_type, Some(before), &after)).update(after)
 }
 
-fn may_succeed_later(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Unavailable
-            | ErrorKind::Internal
-            | ErrorKind::DeadlineExceeded
-            | ErrorKind::Conflict
-            | ErrorKind::PluginFailed
-    )
+/// Returns the number of failed attempts after another one, and the pause before the next; `None` if there is none.
+fn retry(error: &Error, failed: u32) -> Option<(u32, Duration)> {
+    match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::DeadlineExceeded => Some((failed, BUSY_PAUSE)),
+        ErrorKind::Internal | ErrorKind::Conflict | ErrorKind::PluginFailed if failed + 1 < MAX_ATTEMPTS => {
+            Some((failed + 1, FIRST_PAUSE * (1 << failed)))
+        }
+        _ => None,
+    }
 }
 
 /// The failure of bookings of an event that is no longer on sale.
@@ -309,7 +337,8 @@ mod tests {
             booking
         };
         let bookings = (0..200).collect();
-        let (results, are_left) = check_and_submit(bookings, begin + EVENT_TIMEOUT / 2, check, submit).await;
+        let limits = (begin + EVENT_TIMEOUT / 2, &Semaphore::new(CHECKS_AT_ONCE));
+        let (results, are_left) = check_and_submit(bookings, limits, check, submit).await;
         let submitted = submitted.lock().unwrap().clone();
         assert_eq!(results, (0..submitted.len()).collect::<Vec<_>>());
         assert!(submitted.iter().map(|(booking, _)| *booking).eq(results));
@@ -331,6 +360,47 @@ mod tests {
         let first = submitted[0].1;
         let shared = submitted.iter().filter(|(_, submitted_at)| *submitted_at == first).count();
         assert!(first < Duration::from_secs(1) && shared > CHECKS_AT_ONCE, "{submitted:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_of_a_tenant_share_the_checks_at_once() {
+        let permits = &Semaphore::new(CHECKS_AT_ONCE);
+        let (running, most) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+        let check = |booking: usize| async move {
+            most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            running.fetch_sub(1, Ordering::Relaxed);
+            booking
+        };
+        let until = Instant::now() + EVENT_TIMEOUT / 2;
+        let event = || check_and_submit((0..20).collect(), (until, permits), check, std::future::ready);
+        let all = ((0..20).collect::<Vec<_>>(), false);
+        assert_eq!(tokio::join!(event(), event()), (all.clone(), all));
+        assert_eq!(most.load(Ordering::Relaxed), CHECKS_AT_ONCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn booking_without_a_permit_in_time_is_left() {
+        let permits = &Semaphore::new(1);
+        let _other = permits.acquire().await.unwrap();
+        let until = Instant::now() + EVENT_TIMEOUT / 2;
+        let left =
+            check_and_submit(vec![1, 2], (until, permits), std::future::ready, std::future::ready).await;
+        assert_eq!((left, Instant::now()), ((Vec::new(), true), until));
+    }
+
+    #[test]
+    fn failing_booking_pauses_longer_each_time_and_then_fails() {
+        let error = Error::new(ErrorKind::PluginFailed, "PLUGIN_TRAPPED", "it trapped");
+        let (mut failed, mut pauses) = (0, Vec::new());
+        while let Some((next, pause)) = retry(&error, failed) {
+            failed = next;
+            pauses.push(pause.as_secs());
+        }
+        assert_eq!((pauses, failed), (vec![1, 2, 4, 8], MAX_ATTEMPTS - 1));
+        let busy = Error::unavailable("later", Duration::from_secs(1));
+        assert_eq!(retry(&busy, failed), Some((failed, BUSY_PAUSE)));
+        assert_eq!(retry(&not_on_sale(), 0), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,9 +6,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use uuid::Uuid;
+
 use crate::access::ObjectKind;
 use crate::cache::{CacheKey, Cached};
 use crate::error::Result;
+use crate::fair::Owner;
 use crate::id::{KeyId, TenantId, UserId};
 use crate::outbox::ObjectRef;
 use crate::plugin::ActiveInstallations;
@@ -65,21 +68,20 @@ impl CachedReads {
         Ok(key)
     }
 
-    /// Returns a tenant by id or slug.
-    pub async fn tenant(&self, id_or_slug: &str) -> Result<Option<Arc<Tenant>>> {
+    /// Returns a tenant by id or slug. If it is not cached, it is read in the caller's turn.
+    pub async fn tenant(&self, caller: Owner, id_or_slug: &str) -> Result<Option<Arc<Tenant>>> {
         if let Some(tenant) = self.cached_tenant(id_or_slug) {
             return Ok(Some(tenant));
         }
         let since = self.clock();
-        let tenant = lookup::tenant(&*self.store, id_or_slug).await?.map(Arc::new);
-        let cache_key = CacheKey::Tenant(id_or_slug.to_owned());
-        self.fill(cache_key, tenant.clone().map(Cached::Tenant), since);
+        let tenant = self.store.named_tenant(caller, id_or_slug).await?.map(Arc::new);
+        self.fill(tenant_key(id_or_slug), tenant.clone().map(Cached::Tenant), since);
         Ok(tenant)
     }
 
     /// Returns a tenant by id or slug if it is cached.
     pub fn cached_tenant(&self, id_or_slug: &str) -> Option<Arc<Tenant>> {
-        match self.cache.get(&CacheKey::Tenant(id_or_slug.to_owned())) {
+        match self.cache.get(&tenant_key(id_or_slug)) {
             Some(Cached::Tenant(tenant)) => Some(tenant),
             Some(_) | None => None,
         }
@@ -225,5 +227,27 @@ impl CachedReads {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Invalidations> {
         self.invalidations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the key of a tenant. All spellings of an id have one, so that a client cannot fill the cache with them.
+fn tenant_key(id_or_slug: &str) -> CacheKey {
+    let id = Uuid::try_parse(id_or_slug).map(|id| id.to_string());
+    CacheKey::Tenant(id.unwrap_or_else(|_| id_or_slug.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_spellings_of_an_id_have_one_key() {
+        let id = "0198c0de-0000-7000-8000-00000000000a";
+        for spelling in
+            [id.to_uppercase(), id.replace('-', ""), format!("{{{id}}}"), format!("urn:uuid:{id}")]
+        {
+            assert_eq!(tenant_key(&spelling), tenant_key(id), "{spelling}");
+        }
+        assert_ne!(tenant_key("acme"), tenant_key("ACME"));
     }
 }

@@ -15,7 +15,7 @@ pub trait BookingStore: Send + Sync {
     /// Counts the waiting and the active bookings.
     async fn queue_counts(&self, tenant: TenantId, event: EventId) -> Result<(u64, u64)>;
     /// Returns at most `limit` events whose queue needs work: a booking may become active, an active
-    /// booking is due or has lines to reserve, or the event is no longer on sale.
+    /// booking is due or has lines to reserve now, or the event is no longer on sale.
     async fn queued_events(&self, tenant: TenantId, limit: u32) -> Result<Vec<EventId>>;
     /// Returns a booking.
     async fn booking(&self, tenant: TenantId, id: BookingId) -> Result<Option<Booking>>;
@@ -27,12 +27,28 @@ pub trait BookingStore: Send + Sync {
     async fn waiting_bookings(&self, tenant: TenantId, event: EventId) -> Result<Vec<BookingId>>;
     /// Returns at most `limit` waiting bookings, first in line first.
     async fn next_bookings(&self, tenant: TenantId, event: EventId, limit: u32) -> Result<Vec<Booking>>;
-    /// Returns active bookings, each with what its buyer has reserved since. With a moment, only those that need work
-    /// then: their time is up, their buyer has reserved, or they have lines to reserve.
+    /// Returns active bookings, each with what its buyer has reserved since. With a moment, only those that end then:
+    /// their time is up, or their buyer has reserved.
     async fn active_bookings(
         &self,
         tenant: TenantId,
         event: EventId,
         due_and_limit: (Option<Timestamp>, u32),
     ) -> Result<Vec<(Booking, Option<ReservationId>)>>;
+    /// Returns active bookings with lines to reserve now, each with its failed attempts. The one that is due for the
+    /// longest time is first.
+    async fn reservable_bookings(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        now_and_limit: (Timestamp, u32),
+    ) -> Result<Vec<(Booking, u32)>>;
+    /// Postpones the next attempt to reserve an active booking, and records its failed attempts. The booking keeps its
+    /// version.
+    async fn delay_booking(
+        &self,
+        tenant: TenantId,
+        id: BookingId,
+        attempts_and_retry: (u32, Timestamp),
+    ) -> Result<()>;
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::error::Result;
+use crate::fair::Owner;
 use crate::id::{KeyId, TenantId};
 use crate::page::{Page, PageRequest};
 use crate::tenancy::{ApiKey, StoredKey, Tenant};
@@ -10,10 +11,10 @@ use crate::tenancy::{ApiKey, StoredKey, Tenant};
 /// Tenants and their API keys.
 #[async_trait]
 pub trait TenancyStore: Send + Sync {
-    /// Returns a tenant by id.
+    /// Returns a tenant by id, in its own turn.
     async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>>;
-    /// Returns a tenant by slug.
-    async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>>;
+    /// Returns the tenant that a caller names by id or slug, in the caller's turn: the tenant may be invented.
+    async fn named_tenant(&self, caller: Owner, id_or_slug: &str) -> Result<Option<Tenant>>;
     /// Returns a page of all tenants, sorted by `created` or `slug`.
     async fn tenants(&self, page: &PageRequest) -> Result<Page<Tenant>>;
     /// Returns a key by its id. The tenant is not an argument: the key determines it.

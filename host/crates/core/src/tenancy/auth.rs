@@ -145,7 +145,10 @@ impl Authenticator {
     async fn record_refusal(&self, record: &RefusalRecord) -> Result<()> {
         let tenant = match record.subject.tenant() {
             Some(tenant) => tenant,
-            None => self.reads.tenant(DEFAULT_SLUG).await?.ok_or_else(|| Error::not_found("tenant"))?.id,
+            None => {
+                let tenant = self.reads.tenant(Owner::Host, DEFAULT_SLUG).await?;
+                tenant.ok_or_else(|| Error::not_found("tenant"))?.id
+            }
         };
         let Attempt { reason, transport, request_id } = &record.last;
         let deadline = Instant::now() + RECORD_TIMEOUT;
@@ -198,7 +201,7 @@ impl Authenticator {
             return Ok(Some(tenant));
         }
         let _turn = self.wait_for_look_up(address).await?;
-        self.reads.tenant(id_or_slug).await
+        self.reads.tenant(Owner::Unidentified, id_or_slug).await
     }
 
     /// Whether the API key exists, whether or not it is still valid.
@@ -211,7 +214,7 @@ impl Authenticator {
     /// Whether a tenant is active. Streams of callers without a key check it.
     pub async fn is_active(&self, tenant: TenantId) -> Result<bool> {
         let _check = self.stream_checks.acquire().await;
-        let tenant = self.reads.tenant(&tenant.to_string()).await?;
+        let tenant = self.reads.tenant(tenant.into(), &tenant.to_string()).await?;
         Ok(tenant.is_some_and(|tenant| tenant.state == TenantState::Active))
     }
 
@@ -267,7 +270,7 @@ impl Authenticator {
         if key.expires_at.is_some_and(|at| at <= self.store.now()) {
             return Ok(Some("expired"));
         }
-        let tenant = self.reads.tenant(&key.tenant.to_string()).await?;
+        let tenant = self.reads.tenant(key.tenant.into(), &key.tenant.to_string()).await?;
         if tenant.is_none_or(|tenant| tenant.state != TenantState::Active) {
             return Ok(Some("tenant suspended"));
         }

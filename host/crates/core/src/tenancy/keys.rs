@@ -14,7 +14,6 @@ use crate::page::{Page, PageRequest};
 use crate::ports::Store;
 use crate::secret::random_hex;
 use crate::tenancy::key::{ApiKey, KeyHasher, KeyText, StoredKey};
-use crate::tenancy::lookup;
 use crate::text::Faults;
 use crate::time::Timestamp;
 use crate::value::diff;
@@ -138,7 +137,7 @@ impl Keys {
 
     async fn tenant_for(&self, ctx: &Ctx, command: &CreateKey) -> Result<TenantId> {
         let Some(id_or_slug) = &command.tenant else { return Ok(ctx.tenant) };
-        let tenant = lookup::tenant(&*self.store, id_or_slug).await?;
+        let tenant = self.store.named_tenant(ctx.tenant.into(), id_or_slug).await?;
         match tenant {
             Some(tenant) if tenant.id == ctx.tenant || ctx.has_role(Role::Operator) => Ok(tenant.id),
             Some(_) | None => Err(Error::not_found("tenant")),

@@ -1,5 +1,7 @@
 //! Tenants: isolated customers of the host.
 
+use uuid::Uuid;
+
 use crate::filter::{Kind, Spec};
 use crate::id::TenantId;
 use crate::plugin::LimitOverrides;
@@ -25,6 +27,14 @@ pub struct Tenant {
     pub updated_at: Timestamp,
     /// Its version.
     pub version: u64,
+}
+
+impl Tenant {
+    /// Returns whether it has this id or slug.
+    #[must_use]
+    pub fn is_named(&self, id_or_slug: &str) -> bool {
+        self.slug == id_or_slug || Uuid::try_parse(id_or_slug).is_ok_and(|id| id == self.id.0)
+    }
 }
 
 /// The state of a tenant.

@@ -16,7 +16,6 @@ use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::plugin::LimitOverrides;
 use crate::ports::Store;
-use crate::tenancy::lookup;
 use crate::tenancy::tenant::{Tenant, TenantState};
 use crate::text::Faults;
 use crate::value::diff;
@@ -100,12 +99,25 @@ impl Tenants {
 
     /// Returns a tenant by id or slug. Every caller may read its own.
     pub async fn get(&self, ctx: &Ctx, id_or_slug: &str) -> Result<Tenant> {
-        let tenant = self.reads.tenant(id_or_slug).await?;
-        let own = tenant.as_ref().is_some_and(|tenant| tenant.id == ctx.tenant);
-        if !own {
-            ctx.allow(Operation::TenantGet)?;
-        }
+        let tenant = match self.own(ctx, id_or_slug).await? {
+            Some(own) => Some(own),
+            None => {
+                ctx.allow(Operation::TenantGet)?;
+                self.reads.tenant(ctx.tenant.into(), id_or_slug).await?
+            }
+        };
         tenant.map(|tenant| (*tenant).clone()).ok_or_else(|| Error::not_found("tenant"))
+    }
+
+    /// Refuses the id or slug of another tenant than the caller's, as one that does not exist.
+    pub async fn check_own(&self, ctx: &Ctx, id_or_slug: &str) -> Result<()> {
+        self.own(ctx, id_or_slug).await?.map(drop).ok_or_else(|| Error::not_found("tenant"))
+    }
+
+    /// Returns the caller's tenant if it has this id or slug. No other tenant is read, so an invented one costs nothing.
+    async fn own(&self, ctx: &Ctx, id_or_slug: &str) -> Result<Option<Arc<Tenant>>> {
+        let own = self.reads.tenant(ctx.tenant.into(), &ctx.tenant.to_string()).await?;
+        Ok(own.filter(|tenant| tenant.is_named(id_or_slug)))
     }
 
     /// Lists tenants.
@@ -162,8 +174,8 @@ impl Tenants {
         change: impl Fn(&mut Tenant) -> Result<&'static str> + Sync,
     ) -> Result<Tenant> {
         let decide = || async {
-            let before =
-                lookup::tenant(&*self.store, id_or_slug).await?.ok_or_else(|| Error::not_found("tenant"))?;
+            let before = self.store.named_tenant(ctx.tenant.into(), id_or_slug).await?;
+            let before = before.ok_or_else(|| Error::not_found("tenant"))?;
             ctx.check_version(before.version)?;
             let mut after = before.clone();
             let fact_type = change(&mut after)?;

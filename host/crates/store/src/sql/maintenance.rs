@@ -1,12 +1,13 @@
-//! Writes of hosts beside changesets: leases, heartbeats, failed timers, removal of old rows.
+//! Writes of hosts beside changesets: leases, heartbeats, failed timers and bookings, removal of old rows.
 
 use std::time::Duration;
 
-use tessera_core::id::{EventId, TenantId};
+use tessera_core::id::{BookingId, EventId, TenantId};
 use tessera_core::outbox::Seq;
 use tessera_core::plugin::Timer;
 use tessera_core::{Result, Timestamp};
 
+use super::booking::bookings;
 use super::catalog::event;
 use super::inventory::reservation;
 use super::plugin::{host, timer};
@@ -28,6 +29,8 @@ pub(in super::super) enum Maintenance {
     Heartbeat { host: String, seq: Seq, now: Timestamp },
     /// Delays a timer whose call failed.
     DelayTimer { tenant: TenantId, timer: Timer },
+    /// Delays a booking that could not be reserved.
+    DelayBooking { tenant: TenantId, id: BookingId, attempts: u32, retry_at: Timestamp },
     /// Deletes facts older than a time.
     DeleteFacts { before: Timestamp, limit: u32 },
     /// Marks a cancelled event as swept, if it has no holds and no valid tickets.
@@ -73,6 +76,9 @@ pub(in super::super) async fn run(conn: &mut Conn, maintenance: &Maintenance) ->
             return displayed::delete(conn, *tenant, *event).await;
         }
         Maintenance::DelayTimer { tenant, timer } => return timer::delay(conn, *tenant, timer).await,
+        Maintenance::DelayBooking { tenant, id, attempts, retry_at } => {
+            return bookings::delay(conn, *tenant, *id, (*attempts, *retry_at)).await;
+        }
         Maintenance::DeleteFacts { before, limit } => {
             let query = sqlx::query(numbering::DELETE_OLD).bind(Ts(*before)).bind(i64::from(*limit));
             query.execute(conn).await

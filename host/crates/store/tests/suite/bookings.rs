@@ -90,9 +90,11 @@ async fn active_bookings_with_due_work_are_listed(world: World) {
             due.into_iter().map(|(booking, reserved)| (booking.buyer, reserved)).collect::<Vec<_>>()
         }
     };
-    // Ben's time is over, and Cem has lines to reserve; Ann is not due until she reserves.
-    assert_eq!(due(Some(now)).await, [("ben".to_owned(), None), ("cem".to_owned(), None)]);
+    // Ben's time is over; Ann is not due until she reserves, and Cem has lines to reserve.
+    assert_eq!(due(Some(now)).await, [("ben".to_owned(), None)]);
     assert_eq!(due(None).await.len(), 3);
+    let reservable = store.reservable_bookings(tenant, event, (now, 9)).await.unwrap();
+    assert_eq!(reservable, [(served[2].clone(), 0)]);
     let reservation = office.run(office.reserve("ann", &[(standing, 1)])).await.unwrap();
     assert!(due(Some(now)).await.contains(&("ann".to_owned(), Some(reservation.id))));
     let done = served[0].done(reservation.id, now);
@@ -101,6 +103,50 @@ async fn active_bookings_with_due_work_are_listed(world: World) {
     let failed = served[2].failed(&tessera_core::Error::not_found("ticket-type"), now);
     office.world.store(change(&office).update(failed.clone())).await;
     assert_eq!(store.booking(tenant, failed.id).await.unwrap(), Some(failed));
+}
+
+async fn delayed_booking_is_reservable_after_those_that_are_due_before(world: World) {
+    let office = BoxOffice::open(world, Some(10), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let (store, tenant, event) = (office.world.store.clone(), office.tenant, office.event.id);
+    let now = store.now();
+    let later = |seconds| now.plus(Duration::from_secs(seconds));
+    let lines =
+        vec![LineRequest { ticket_type: standing, quantity: 1, seats: Vec::new(), category: String::new() }];
+    let mut active = Vec::new();
+    for (buyer, after) in [("ann", 1), ("ben", 2), ("cem", 3)] {
+        let waiting = Booking { lines: lines.clone(), ..booking(&office, buyer, after) };
+        office.world.store(change(&office).insert(waiting.clone())).await;
+        active.push(waiting.activated(now, 300));
+        office.world.store(change(&office).update(active[active.len() - 1].clone())).await;
+    }
+    let reservable = |at, limit| {
+        let store = store.clone();
+        async move {
+            let due = store.reservable_bookings(tenant, event, (at, limit)).await.unwrap();
+            due.into_iter().map(|(booking, failed)| (booking.buyer, failed)).collect::<Vec<_>>()
+        }
+    };
+    let expected = |due: &[(&str, u32)]| -> Vec<(String, u32)> {
+        due.iter().map(|(buyer, failed)| ((*buyer).to_owned(), *failed)).collect()
+    };
+    assert_eq!(reservable(now, 9).await, expected(&[("ann", 0), ("ben", 0), ("cem", 0)]));
+    store.delay_booking(tenant, active[0].id, (1, later(200))).await.unwrap();
+    store.delay_booking(tenant, active[1].id, (2, later(100))).await.unwrap();
+    assert_eq!(reservable(now, 9).await, expected(&[("cem", 0)]));
+    // A booking whose attempts failed does not come before one that is due for a longer time.
+    assert_eq!(reservable(later(200), 9).await, expected(&[("cem", 0), ("ben", 2), ("ann", 1)]));
+    assert_eq!(reservable(later(200), 1).await, expected(&[("cem", 0)]));
+    assert_eq!(store.booking(tenant, active[0].id).await.unwrap().as_ref(), Some(&active[0]));
+    assert_eq!(store.queued_events(tenant, 9).await.unwrap(), [event]);
+    store.delay_booking(tenant, active[2].id, (1, later(300))).await.unwrap();
+    assert_eq!(store.queued_events(tenant, 9).await.unwrap(), [], "all of them are delayed");
+    // Only active bookings of the tenant are delayed.
+    let other = office.world.tenant("other").await;
+    store.delay_booking(other, active[0].id, (5, later(0))).await.unwrap();
+    office.world.store(change(&office).update(active[1].cancelled(now).unwrap())).await;
+    store.delay_booking(tenant, active[1].id, (5, later(0))).await.unwrap();
+    assert_eq!(reservable(later(300), 9).await, expected(&[("ann", 1), ("cem", 1)]));
 }
 
 async fn required_queue_admits_only_active_bookings(world: World) {
@@ -170,5 +216,6 @@ on_every_store! {
     queue_without_due_work_is_not_listed,
     bookings_are_served_in_order_of_entry,
     active_bookings_with_due_work_are_listed,
+    delayed_booking_is_reservable_after_those_that_are_due_before,
     required_queue_admits_only_active_bookings,
 }

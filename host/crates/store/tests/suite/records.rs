@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tessera_core::id::KeyId;
+use tessera_core::fair::Owner;
+use tessera_core::id::{KeyId, TenantId};
 use tessera_core::tenancy::{StoredKey, Tenant, TenantState};
 use tessera_core::tracker::{Project, Scheme, User};
 use tessera_core::value::Decimal;
@@ -21,8 +22,14 @@ on_every_store! {
 async fn tenant_is_read_by_id_and_slug_and_updated(world: World) {
     let id = world.tenant("acme").await;
     let tenant = world.store.tenant(id).await.unwrap().unwrap();
-    assert_eq!(world.store.tenant_by_slug("acme").await.unwrap(), Some(tenant.clone()));
-    assert_eq!(world.store.tenant_by_slug("ACME").await.unwrap(), None);
+    for name in ["acme".to_owned(), id.to_string(), id.to_string().to_uppercase()] {
+        let found = world.store.named_tenant(Owner::Unidentified, &name).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&tenant), "{name}");
+    }
+    for name in ["ACME".to_owned(), String::new(), TenantId::generate().to_string()] {
+        let found = world.store.named_tenant(Owner::Unidentified, &name).await.unwrap();
+        assert_eq!(found, None, "{name:?}");
+    }
     let state = TenantState::Suspended;
     let suspended = Tenant { state, name: "New".into(), version: 2, updated_at: world.store.now(), ..tenant };
     world.store(world.change(id).update(suspended.clone())).await;

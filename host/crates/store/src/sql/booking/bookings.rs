@@ -130,7 +130,7 @@ pub(in super::super) async fn next(
     read_all(conn, query, read).await
 }
 
-/// Lists active bookings, each with the reservation that its buyer made since: all, or those with due work.
+/// Lists active bookings, each with the reservation that its buyer made since: all, or those that end.
 pub(in super::super) async fn active(
     conn: &mut Conn,
     tenant: TenantId,
@@ -138,7 +138,7 @@ pub(in super::super) async fn active(
     (due, limit): (Option<Timestamp>, u32),
 ) -> Result<Vec<(Booking, Option<ReservationId>)>> {
     let mut query = QueryBuilder::<Db>::new(format!(
-        "SELECT * FROM (SELECT {}, b.wants, (SELECT r.id FROM reservations r
+        "SELECT * FROM (SELECT {}, (SELECT r.id FROM reservations r
          WHERE r.tenant_id = b.tenant_id AND r.event_id = b.event_id AND r.buyer = b.buyer
          AND r.state IN ('held', 'confirmed') AND r.created_at >= b.active_at
          ORDER BY r.created_at LIMIT 1) AS reserved FROM bookings b WHERE b.tenant_id = ",
@@ -147,7 +147,7 @@ pub(in super::super) async fn active(
     query.push_bind(tenant.0).push(" AND b.state = 'active' AND b.event_id = ").push_bind(event.0);
     query.push(") s");
     if let Some(now) = due {
-        query.push(" WHERE wants OR reserved IS NOT NULL OR active_until <= ").push_bind(Ts(now));
+        query.push(" WHERE reserved IS NOT NULL OR active_until <= ").push_bind(Ts(now));
     }
     query.push(" ORDER BY entered_at, id LIMIT ").push_bind(i64::from(limit));
     let rows = query.build().fetch_all(conn).await.map_err(db_error)?;
@@ -157,6 +157,40 @@ pub(in super::super) async fn active(
             Ok((read(row)?, reserved.map(ReservationId)))
         })
         .collect()
+}
+
+/// Lists active bookings with lines to reserve now, each with its failed attempts. An attempt that fails makes a booking
+/// due later, so those that fail do not keep others back.
+pub(in super::super) async fn reservable(
+    conn: &mut Conn,
+    tenant: TenantId,
+    event: EventId,
+    (now, limit): (Timestamp, u32),
+) -> Result<Vec<(Booking, u32)>> {
+    let mut query = QueryBuilder::<Db>::new(format!(
+        "SELECT {}, b.attempts FROM bookings b WHERE b.tenant_id = ",
+        BOOKINGS.list("b."),
+    ));
+    query.push_bind(tenant.0).push(" AND b.state = 'active' AND b.event_id = ").push_bind(event.0);
+    query.push(" AND b.wants AND (b.retry_at IS NULL OR b.retry_at <= ").push_bind(Ts(now));
+    query.push(") ORDER BY COALESCE(b.retry_at, b.active_at), b.entered_at, b.id LIMIT ");
+    query.push_bind(i64::from(limit));
+    read_all(conn, query, |row| Ok((read(row)?, small(row.try_get("attempts").map_err(db_error)?)?))).await
+}
+
+/// Delays the next attempt to reserve an active booking; returns the number of changed rows.
+pub(in super::super) async fn delay(
+    conn: &mut Conn,
+    tenant: TenantId,
+    id: BookingId,
+    (attempts, retry_at): (u32, Timestamp),
+) -> Result<u64> {
+    let query = sqlx::query(
+        "UPDATE bookings SET attempts = $3, retry_at = $4
+         WHERE tenant_id = $1 AND id = $2 AND state = 'active'",
+    );
+    let query = query.bind(tenant.0).bind(id.0).bind(i64::from(attempts)).bind(Ts(retry_at));
+    Ok(query.execute(conn).await.map_err(db_error)?.rows_affected())
 }
 
 fn read(row: &Row) -> Result<Booking> {

@@ -95,9 +95,9 @@ pub(in super::super) async fn due(
           WHERE (SELECT COUNT(*) FROM bookings a WHERE a.tenant_id = $1 AND a.event_id = w.event_id
            AND a.state = 'active') < COALESCE(q.served, $4)
          UNION SELECT b.event_id FROM bookings b WHERE b.tenant_id = $1 AND b.state = 'active' AND
-          (b.wants OR b.active_until <= $2 OR EXISTS (SELECT 1 FROM reservations r WHERE r.tenant_id = $1
-            AND r.event_id = b.event_id AND r.buyer = b.buyer AND r.state IN ('held', 'confirmed')
-            AND r.created_at >= b.active_at))
+          (b.wants AND (b.retry_at IS NULL OR b.retry_at <= $2) OR b.active_until <= $2
+           OR EXISTS (SELECT 1 FROM reservations r WHERE r.tenant_id = $1 AND r.event_id = b.event_id
+            AND r.buyer = b.buyer AND r.state IN ('held', 'confirmed') AND r.created_at >= b.active_at))
          UNION SELECT o.event_id FROM
           (SELECT DISTINCT event_id FROM bookings WHERE tenant_id = $1 AND state IN ('waiting', 'active')) o
           JOIN events e ON e.tenant_id = $1 AND e.id = o.event_id

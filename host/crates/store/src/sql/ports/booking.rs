@@ -8,6 +8,7 @@ use tessera_core::{Result, Timestamp};
 
 use super::super::super::DbStore;
 use super::super::booking::{bookings, queue};
+use super::super::maintenance::Maintenance;
 
 #[async_trait]
 impl BookingStore for DbStore {
@@ -50,5 +51,24 @@ impl BookingStore for DbStore {
         due: (Option<Timestamp>, u32),
     ) -> Result<Vec<(Booking, Option<ReservationId>)>> {
         read!(self.read(tenant).await?, bookings::active, tenant, event, due)
+    }
+
+    async fn reservable_bookings(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+        now_and_limit: (Timestamp, u32),
+    ) -> Result<Vec<(Booking, u32)>> {
+        read!(self.read(tenant).await?, bookings::reservable, tenant, event, now_and_limit)
+    }
+
+    async fn delay_booking(
+        &self,
+        tenant: TenantId,
+        id: BookingId,
+        attempts_and_retry: (u32, Timestamp),
+    ) -> Result<()> {
+        let (attempts, retry_at) = attempts_and_retry;
+        self.maintenance(Maintenance::DelayBooking { tenant, id, attempts, retry_at }).await.map(|_| ())
     }
 }

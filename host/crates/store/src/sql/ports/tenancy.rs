@@ -7,6 +7,7 @@ use tessera_core::id::{KeyId, TenantId};
 use tessera_core::page::{Page, PageRequest};
 use tessera_core::ports::TenancyStore;
 use tessera_core::tenancy::{ApiKey, StoredKey, Tenant};
+use uuid::Uuid;
 
 use super::super::super::DbStore;
 use super::super::tenancy::{key, tenant};
@@ -17,8 +18,11 @@ impl TenancyStore for DbStore {
         read!(self.read(id).await?, tenant::get, id)
     }
 
-    async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Tenant>> {
-        read!(self.read(Owner::Unidentified).await?, tenant::by_slug, slug)
+    async fn named_tenant(&self, caller: Owner, id_or_slug: &str) -> Result<Option<Tenant>> {
+        match Uuid::try_parse(id_or_slug) {
+            Ok(id) => read!(self.read(caller).await?, tenant::get, TenantId(id)),
+            Err(_) => read!(self.read(caller).await?, tenant::by_slug, id_or_slug),
+        }
     }
 
     async fn tenants(&self, page: &PageRequest) -> Result<Page<Tenant>> {

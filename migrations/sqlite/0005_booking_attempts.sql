@@ -1,0 +1,3 @@
+-- Failed attempts of the host to reserve the lines of a booking, and when it tries again.
+ALTER TABLE bookings ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE bookings ADD COLUMN retry_at INTEGER;
