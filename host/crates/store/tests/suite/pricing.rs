@@ -471,6 +471,7 @@ fn full_prices(event: EventId, ticket_type: TicketTypeId, computed_at: Timestamp
         price: 1_100,
         sold: Percent::share(1, 3),
         adjustments,
+        left_out: true,
     };
     DisplayedPrices { event, prices: vec![price], computed_at, version: 1 }
 }
