@@ -205,6 +205,107 @@ async fn curves_follow_a_plugin_by_time_and_by_share_sold() {
     assert_eq!(total(&price(&rest, basket(&show.0, &[(&show.1, 1)])).await), 1_000);
 }
 
+/// Returns the path of the log of an installation's calls.
+fn calls_path(installed: &Value) -> String {
+    format!("{}/calls", installation_path(installed))
+}
+
+fn installation_path(installed: &Value) -> String {
+    format!("/v1/installations/{}", installed["installation_id"].as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_for_curves_have_ids_of_their_own_and_are_logged_with_the_time_of_the_request() {
+    let (_home, _host, rest) = memory().await;
+    let show = soon(&rest).await;
+    // Its fee follows from the id of the call.
+    let whim = install(&rest, "hostile", json!({"settings": {"act": "whim"}})).await;
+    let answer = curves(&rest, &show).await;
+    for name in ["by_time", "by_share_sold"] {
+        let points = curve(&answer, name);
+        assert!(points.windows(2).all(|pair| pair[0] != pair[1]), "{name}: {points:?}");
+    }
+    let calls = rest.get(&calls_path(&whim)).await;
+    let mut calls = calls.expect(200)["calls"].as_array().unwrap().clone();
+    calls.retain(|call| call["function"] == "quote");
+    assert_eq!(calls.len(), 1 + 25 + 11);
+    let latest = OffsetDateTime::now_utc() + Duration::minutes(1);
+    for call in &calls {
+        let at = OffsetDateTime::parse(call["at"].as_str().unwrap(), &Rfc3339).unwrap();
+        assert!(at < latest, "{call:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_for_curves_have_one_budget() {
+    let (_home, _host, rest) = memory().await;
+    let show = soon(&rest).await;
+    // Each call uses more than a 37th of 100 million instructions, and less than 10 million.
+    let settings = json!({"act": "work", "amount": 500_000});
+    let installed = install(&rest, "hostile", json!({"settings": settings})).await;
+    assert_eq!(prices(&displayed(&rest, &show.0).await), [1_000]);
+    let refused = rest.get(&format!("/v1/events/{}/tickets/{}/dynamic-pricing", show.0, show.1)).await;
+    assert_eq!(refused.code(424), "PLUGIN_OUT_OF_FUEL");
+    let calls = rest.get(&calls_path(&installed)).await;
+    assert_eq!(calls.expect(200)["counters"]["failed"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_prices_are_not_computed_again_at_once() {
+    let (_home, _host, rest) = with_interval(Kind::Memory, "0").await;
+    let (event, _) = show(&rest, 1_000).await;
+    let installed = install(&rest, "hostile", json!({"settings": {"act": "trap"}})).await;
+    let failed = async || {
+        let calls = rest.get(&calls_path(&installed)).await;
+        calls.expect(200)["counters"]["failed"].as_u64().unwrap()
+    };
+    let stranger = rest.with_key(None);
+    for _ in 0..3 {
+        assert_eq!(stranger.get(&path(&event)).await.code(424), "PLUGIN_FAILED");
+    }
+    assert_eq!(failed().await, 1);
+    // What the public meets is not remembered for callers with a key.
+    for _ in 0..3 {
+        assert_eq!(rest.get(&path(&event)).await.code(424), "PLUGIN_TRAPPED");
+    }
+    assert_eq!(failed().await, 2);
+    done(&rest.patch(&installation_path(&installed), json!({"settings": {"act": "adjust"}})).await);
+    let shown = until(&stranger, &path(&event), |answer| answer.status.as_u16() == 200).await;
+    assert_eq!(prices(&shown.body), [1_000]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn price_that_changes_while_it_cannot_be_displayed_has_a_fact() {
+    let (_home, _host, rest) = with_interval(Kind::Memory, "1").await;
+    let (event, _) = show(&rest, 1_000).await;
+    assert_eq!(prices(&displayed(&rest, &event).await), [1_000]);
+    let installed = install(&rest, "hostile", json!({"settings": {"act": "adjust"}})).await;
+    let settings = async |act: &str| {
+        done(&rest.patch(&installation_path(&installed), json!({"settings": {"act": act}})).await);
+    };
+    let counted = async |counter: &str| {
+        let is_counted = |answer: &Answer| answer.body["counters"][counter].as_u64() > Some(0);
+        until(&rest, &calls_path(&installed), is_counted).await;
+    };
+    // No client asks for the prices: the host refreshes them in the background.
+    let acts = [("trap", "failed", 1_000, 1_100), ("refuse-basket", "refused", 1_100, 1_210)];
+    for (act, counter, from, to) in acts {
+        settings(act).await;
+        counted(counter).await;
+        rule(&rest, percent("surcharge", "10", json!({}))).await;
+        settings("adjust").await;
+        let money = |amount: i64| json!({"money": {"amount": amount, "currency": "EUR"}});
+        let change = json!([{"field": "price", "before": money(from), "after": money(to)}]);
+        let has_changed = |answer: &Answer| {
+            let facts = answer.body["facts"].as_array().unwrap_or_else(|| panic!("{:#}", answer.body));
+            facts.iter().any(|fact| fact["changes"] == change)
+        };
+        until(&rest, "/v1/audit?filter=type:price.changed", has_changed).await;
+        assert_eq!(prices(&displayed(&rest, &event).await), [to]);
+    }
+    assert_eq!(facts(&rest, "price.changed").await, 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn public_is_not_told_which_plugin_failed() {
     let (_home, _host, rest) = memory().await;

@@ -12,10 +12,11 @@ use crate::plugin::cascade::{Cascade, Reaction};
 use crate::plugin::invoker::Invoker;
 use crate::plugin::refusal::{into_error, refuse, unexpected_reply, violations};
 use crate::plugin::{
-    ActiveInstallations, Basket, CallContext, Effect, Entity, Hook, Installation, LimitOverrides,
+    ActiveInstallations, Basket, CallContext, CallShare, Effect, Entity, Hook, Installation, LimitOverrides,
     PluginCommand, PluginRequest, PriceAdjustments, Refusal, Reply, Timer, Validation,
 };
 use crate::ports::Store;
+use crate::time::Timestamp;
 use crate::tracker::{CallCommand, Issue, PendingTransition};
 
 /// Calls the tenant's plugins for commands.
@@ -25,6 +26,21 @@ pub struct Hooks {
     reads: Arc<CachedReads>,
     /// Calls plugins.
     pub invoker: Arc<Invoker>,
+}
+
+/// The calls of pricing plugins that one request makes: all have one budget.
+pub(crate) struct PriceCalls {
+    share: CallShare,
+    budget: Budget,
+    /// How many there were. The id of a call has its number.
+    count: u32,
+}
+
+impl PriceCalls {
+    /// Creates the calls of a request, which use a share of the sandbox.
+    pub(crate) fn new(share: CallShare) -> Self {
+        Self { share, budget: Budget::new(), count: 0 }
+    }
 }
 
 impl Hooks {
@@ -141,22 +157,25 @@ impl Hooks {
         into_error(all)
     }
 
-    /// Calls a pricing plugin, and returns whether it has answered; if not, its policy is to continue without it. `check`
-    /// takes the adjustments, or says what the contract does not allow.
+    /// Calls a pricing plugin for a time, and returns whether it has answered; if not, its policy is to continue without
+    /// it. `check` takes the adjustments, or says what the contract does not allow.
     pub(crate) async fn price(
         &self,
         ctx: &Ctx,
         (installation, limits): (&Installation, &LimitOverrides),
-        basket: Basket,
-        (budget, check): (&mut Budget, impl FnOnce(&PriceAdjustments) -> Result<(), String> + Send),
+        (now, basket): (Timestamp, Basket),
+        (calls, check): (&mut PriceCalls, impl FnOnce(&PriceAdjustments) -> Result<(), String> + Send),
     ) -> Result<bool> {
-        let invocation = format!("{}/price/{}", ctx.request_id, installation.id);
-        let request = PluginRequest::Quote(CallContext::of(ctx, invocation, Vec::new()), basket);
+        calls.count += 1;
+        let invocation = format!("{}/price/{}/{}", ctx.request_id, calls.count, installation.id);
+        let context = CallContext { now, ..CallContext::of(ctx, invocation, Vec::new()) };
+        let call = (calls.share, PluginRequest::Quote(context, basket));
         let check = |reply: &Reply| match reply {
             Reply::Quote(Ok(adjustments)) => check(adjustments),
             _ => Ok(()),
         };
-        match self.invoker.call_checked(ctx, (installation, limits), request, (budget, check)).await? {
+        let how = (&mut calls.budget, check);
+        match self.invoker.call_checked(ctx, (installation, limits), call, how).await? {
             None => Ok(false),
             Some(Reply::Quote(Ok(_))) => Ok(true),
             Some(Reply::Quote(Err(refusals))) => {

@@ -102,21 +102,23 @@ impl Invoker {
         request: PluginRequest,
         budget: &mut Budget,
     ) -> Result<Option<Reply>> {
-        self.call_checked(ctx, (installation, tenant_limits), request, (budget, |_: &Reply| Ok(()))).await
+        let call = (CallShare::of(ctx), request);
+        self.call_checked(ctx, (installation, tenant_limits), call, (budget, |_: &Reply| Ok(()))).await
     }
 
-    /// Calls an installation. `check` says what the contract does not allow in its reply, which then is a failure.
+    /// Calls an installation in a share of the sandbox. `check` says what the contract does not allow in its reply, which
+    /// then is a failure.
     pub async fn call_checked(
         &self,
         ctx: &Ctx,
         (installation, tenant_limits): (&Installation, &LimitOverrides),
-        request: PluginRequest,
+        (share, request): (CallShare, PluginRequest),
         (budget, check): (&mut Budget, impl FnOnce(&Reply) -> Result<(), String> + Send),
     ) -> Result<Option<Reply>> {
         let (function, subject) = (request.function(), request.subject());
         let is_price = matches!(request, PluginRequest::Quote(..));
         let call = Call {
-            share: CallShare::of(ctx),
+            share,
             release: installation.release.digest,
             settings: Arc::clone(&installation.settings),
             limits: budget.limit(self.limits(tenant_limits, &installation.limits)),

@@ -31,12 +31,12 @@ mod uploads;
 mod validation;
 
 pub use active_installations::ActiveInstallations;
-pub(crate) use budget::Budget;
 pub use call_log::{CallRecord, Calls, Verdict};
 pub use cascade::Reaction;
 pub use dry_run::{DryRun, DryRunRequest, DryRunResult};
 pub use entity::Entity;
 pub use hooks::Hooks;
+pub(crate) use hooks::PriceCalls;
 pub use installation::{Installation, OnFailure, PreviousConfig, ReleaseRef, Scope, StatesInUse};
 pub use installation_change::{ChangeInstallation, Install};
 pub use installations::Installations;

@@ -55,6 +55,8 @@ pub trait PricingStore: Send + Sync {
         at: Timestamp,
         limit: u32,
     ) -> Result<Vec<EventId>>;
+    /// Marks the displayed prices of an event as computed at a time, if there are any and they are older.
+    async fn postpone_displayed_prices(&self, tenant: TenantId, event: EventId, at: Timestamp) -> Result<()>;
     /// Deletes the displayed prices of an event, if there are any.
     async fn forget_displayed_prices(&self, tenant: TenantId, event: EventId) -> Result<()>;
 }

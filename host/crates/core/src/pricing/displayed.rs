@@ -28,6 +28,8 @@ pub struct DisplayedPrice {
     pub sold: Percent,
     /// The adjustments, in the order in which they were made.
     pub adjustments: Vec<QuoteAdjustment>,
+    /// Whether it is not displayed now, because a plugin refuses the unit. Then this is the price that was displayed last.
+    pub left_out: bool,
 }
 
 /// The prices of an event's ticket types.
@@ -65,6 +67,19 @@ impl DisplayedPrices {
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp, interval: Duration) -> bool {
         now < self.computed_at.plus(interval)
+    }
+
+    /// Takes the place of earlier prices, and keeps those of ticket types that exist and are left out now. When they are
+    /// displayed again, the change is noticed.
+    pub fn replace(&mut self, earlier: &Self, exists: impl Fn(TicketTypeId) -> bool) {
+        self.version = earlier.version.saturating_add(1);
+        for price in &earlier.prices {
+            let is_known = self.prices.iter().any(|known| known.ticket_type == price.ticket_type);
+            if !is_known && exists(price.ticket_type) {
+                let adjustments = Vec::new();
+                self.prices.push(DisplayedPrice { adjustments, left_out: true, ..price.clone() });
+            }
+        }
     }
 
     /// Returns the change of a ticket type's price to a newer one; `None` if it is the same, or was not known.
@@ -113,6 +128,7 @@ mod tests {
             price,
             sold: Percent::share(0, 1),
             adjustments: Vec::new(),
+            left_out: false,
         }
     }
 
@@ -146,6 +162,26 @@ mod tests {
         let change = before.change_to(&price(known, 1_200)).unwrap();
         let euros = |amount| Value::Money(Money { amount, currency: "EUR".into() });
         assert_eq!((change.before, change.after), (euros(1_100), euros(1_200)));
+    }
+
+    #[test]
+    fn price_that_is_left_out_is_kept_until_it_is_back() {
+        let [known, away, gone] = [(); 3].map(|()| TicketTypeId::generate());
+        let (event, computed_at) = (EventId::generate(), at("2026-11-29T00:00:00Z"));
+        let of = |prices| DisplayedPrices { event, prices, computed_at, version: 1 };
+        let first = of(vec![price(known, 1_000), price(away, 2_000), price(gone, 3_000)]);
+        let mut second = of(vec![price(known, 1_100)]);
+        second.replace(&first, |id| id != gone);
+        let left_out = DisplayedPrice { left_out: true, ..price(away, 2_000) };
+        assert_eq!((second.version, &second.prices[..]), (2, &[price(known, 1_100), left_out.clone()][..]));
+        assert_eq!(first.change_to(&left_out), None);
+        let mut third = of(vec![price(known, 1_100)]);
+        third.replace(&second, |_| true);
+        assert_eq!((third.version, &third.prices), (3, &second.prices));
+        assert!(third.change_to(&price(away, 2_200)).is_some());
+        let mut fourth = of(vec![price(away, 2_200)]);
+        fourth.replace(&third, |id| id == away);
+        assert_eq!((fourth.version, fourth.prices), (4, vec![price(away, 2_200)]));
     }
 
     #[test]

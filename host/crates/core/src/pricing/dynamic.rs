@@ -15,16 +15,20 @@ use crate::fair::WorkLimiter;
 use crate::id::{EventId, TenantId, TicketTypeId};
 use crate::inventory::terms::check_on_sale;
 use crate::outbox::{NewFact, ObjectRef};
+use crate::plugin::CallShare;
 use crate::ports::Store;
-use crate::pricing::basket::sold_share;
 use crate::pricing::displayed::{shares, times};
+use crate::pricing::price_failures::PriceFailures;
+use crate::pricing::quotes::UnitPrices;
 use crate::pricing::{
     DisplayedPrice, DisplayedPrices, PriceCurves, QuoteAdjustment, Quotes, UnitCircumstances,
 };
 
-/// How many events of a tenant are refreshed in one round, and how long each may take.
+/// How many events of a tenant are refreshed in one round.
 const MAX_REFRESHED: u32 = 50;
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the prices of an event may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most bytes of the adjustments of an event's displayed prices, and what one counts beside its label.
 const MAX_BYTES: usize = 1 << 20;
@@ -41,13 +45,15 @@ pub struct DisplayedPricing {
     quotes: Quotes,
     interval: Duration,
     turns: Turns,
+    failures: Arc<PriceFailures>,
 }
 
 impl DisplayedPricing {
     /// Creates the service. Displayed prices are at most `interval` old; with zero, each request computes them.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, commands: Commands, quotes: Quotes, interval: Duration) -> Self {
-        Self { store, commands, quotes, interval, turns: Turns::default() }
+        let (turns, failures) = (Turns::default(), Arc::default());
+        Self { store, commands, quotes, interval, turns, failures }
     }
 
     /// Returns how old displayed prices may be.
@@ -73,22 +79,19 @@ impl DisplayedPricing {
     ) -> Result<(DisplayedPrices, PriceCurves)> {
         ctx.allow(Operation::PriceForecast)?;
         let event = self.visible(ctx, event).await?;
-        let mut types = self.shown_types(ctx.tenant, event.id).await?;
+        let (share, ctx) = (CallShare::of(ctx), &self.host_ctx(ctx));
+        let (mut units, mut types) = self.quotes.unit_prices(ctx, &event, share).await?;
         types.retain(|shown| shown.id == ticket_type);
-        if types.is_empty() {
-            return Err(Error::not_found("ticket-type"));
-        }
-        let ctx = &self.host_ctx(ctx);
-        let prices = self.computed(ctx, &event, &types).await?;
+        let [ticket_type] = &types[..] else { return Err(Error::not_found("ticket-type")) };
+        let prices = displayed((ctx, event.id), &mut units, &types).await?;
         let mut curves = PriceCurves::default();
         for now in times(ctx.now, event.attributes.starts_at) {
-            let at = UnitCircumstances { now, sold: None };
-            let quote = self.quotes.price_unit(ctx, &event, ticket_type, at).await?;
+            let quote = units.price(ticket_type, UnitCircumstances { now, sold: None }).await?;
             curves.by_time.push((now, quote.total()));
         }
         for sold in shares() {
             let at = UnitCircumstances { now: ctx.now, sold: Some(sold) };
-            let quote = self.quotes.price_unit(ctx, &event, ticket_type, at).await?;
+            let quote = units.price(ticket_type, at).await?;
             curves.by_share_sold.push((sold, quote.total()));
         }
         Ok((prices, curves))
@@ -101,12 +104,18 @@ impl DisplayedPricing {
         let events = self.store.stale_displayed_prices(tenant, oldest, MAX_REFRESHED).await?;
         let refresh = |id: EventId| async move {
             let request_id = format!("prices-{id}").into();
-            let time = (self.store.now(), Instant::now() + REFRESH_TIMEOUT);
+            let time = (self.store.now(), Instant::now() + TIMEOUT);
             let ctx = Ctx::new(tenant, Principal::System, request_id, time, Transport::Internal);
             let result = self.refresh_or_forget(&ctx, id).await;
-            result
-                .inspect_err(|error| tracing::warn!(?error, event = %id, "prices not refreshed; retrying"))
-                .is_ok()
+            let report = |error: &Error| {
+                if is_of_tenant(error) {
+                    // Each round would report it until the tenant has mended its rules and plugins.
+                    tracing::debug!(?error, event = %id, "prices not refreshed; retrying");
+                } else {
+                    tracing::warn!(?error, event = %id, "prices not refreshed; retrying");
+                }
+            };
+            result.inspect_err(report).is_ok()
         };
         Ok(limiter.for_each(tenant, events, refresh).await > 0)
     }
@@ -116,30 +125,34 @@ impl DisplayedPricing {
         let is_on_sale = |event: &Event| {
             check_on_sale((event.attributes.status, event.attributes.ends_at), ctx.now).is_ok()
         };
-        if let Some(event) = event.filter(is_on_sale) {
-            match self.refreshed(ctx, &event).await {
-                Err(error) if is_passing(&error) => return Err(error),
-                // Otherwise it would be the oldest for ever, and keep others from being refreshed.
-                Err(error) => tracing::debug!(?error, event = %id, "prices not computed; forgetting them"),
-                Ok(_) => return Ok(()),
-            }
+        let Some(event) = event.filter(is_on_sale) else {
+            return self.store.forget_displayed_prices(ctx.tenant, id).await;
+        };
+        let result = self.refreshed(ctx, &event).await;
+        if result.is_err() {
+            // Otherwise they would be the oldest for ever, and keep others from being refreshed. They are kept for the
+            // facts of later prices, and at this time they are still too old to be displayed.
+            let at = self.store.now().minus(self.interval);
+            self.store.postpone_displayed_prices(ctx.tenant, id, at).await?;
         }
-        self.store.forget_displayed_prices(ctx.tenant, id).await
+        result.map(drop)
     }
 
     /// Returns the stored prices, refreshed if they are too old. Nothing is stored of an event that is not public.
     async fn current(&self, ctx: &Ctx, event: &Event) -> Result<DisplayedPrices> {
-        let types = self.shown_types(ctx.tenant, event.id).await?;
         if self.interval.is_zero() || !event.is_public() {
-            return self.computed(&self.host_ctx(ctx), event, &types).await;
+            let host = self.host_ctx(ctx);
+            return Ok(self.computed(&host, CallShare::of(ctx), event).await?.0);
         }
         let stored = self.store.displayed_prices(ctx.tenant, event.id).await?;
         let mut prices = match stored.filter(|stored| stored.is_fresh(ctx.now, self.interval)) {
             Some(stored) => stored,
-            None => self.refreshed(&self.host_ctx(ctx), event).await?,
+            None => self.refreshed(ctx, event).await?,
         };
         // A ticket type may have been deleted or hidden since.
-        prices.prices.retain(|price| types.iter().any(|shown| shown.id == price.ticket_type));
+        let types = self.shown_types(ctx.tenant, event.id).await?;
+        let is_shown = |id: TicketTypeId| types.iter().any(|shown| shown.id == id);
+        prices.prices.retain(|price| !price.left_out && is_shown(price.ticket_type));
         Ok(prices)
     }
 
@@ -147,16 +160,16 @@ impl DisplayedPricing {
     async fn refreshed(&self, ctx: &Ctx, event: &Event) -> Result<DisplayedPrices> {
         let turn = self.turn((ctx.tenant, event.id));
         let _turn = turn.lock().await;
+        let (share, ctx) = (CallShare::of(ctx), &self.host_ctx(ctx));
         let decide = || async {
             let before = self.store.displayed_prices(ctx.tenant, event.id).await?;
             if before.as_ref().is_some_and(|before| before.is_fresh(ctx.now, self.interval)) {
                 return Ok(Decision::nothing(()));
             }
-            let types = self.shown_types(ctx.tenant, event.id).await?;
-            let mut after = self.computed(ctx, event, &types).await?;
+            let (mut after, types) = self.computed(ctx, share, event).await?;
             let mut changeset = Changeset::new(ctx);
             if let Some(before) = before {
-                after.version = before.version.saturating_add(1);
+                after.replace(&before, |id| types.iter().any(|shown| shown.id == id));
                 changeset = with_facts(ctx, changeset, (&before, &after), &types);
             }
             Ok(Decision::change(changeset.write(Write::PutDisplayedPrices(after)), ()))
@@ -165,41 +178,35 @@ impl DisplayedPricing {
         self.store.displayed_prices(ctx.tenant, event.id).await?.ok_or_else(Error::stale)
     }
 
-    /// Computes the price of one unit of each ticket type. One that a plugin does not sell now is left out.
-    async fn computed(&self, ctx: &Ctx, event: &Event, types: &[TicketType]) -> Result<DisplayedPrices> {
-        let pools = self.store.pools(ctx.tenant, &[event.id]).await?;
-        let mut prices = Vec::with_capacity(types.len());
-        let mut bytes = 0;
-        for ticket_type in types {
-            let at = UnitCircumstances { now: ctx.now, sold: None };
-            let mut quote = match self.quotes.price_unit(ctx, event, ticket_type.id, at).await {
-                Ok(quote) => quote,
-                // It may have been deleted meanwhile, too.
-                Err(error) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound) => continue,
-                Err(error) => return Err(error),
-            };
-            for step in &mut quote.adjustments {
-                // Only stored quotes show them.
-                step.adjustment.attributes.clear();
-            }
-            bytes += quote.adjustments.iter().map(size).sum::<usize>();
-            if bytes > MAX_BYTES {
-                let message = format!(
-                    "the adjustments of the event's displayed prices have more than {MAX_BYTES} bytes; let fewer \
-                     rules and plugins apply to one unit"
-                );
-                return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
-            }
-            prices.push(DisplayedPrice {
-                ticket_type: ticket_type.id,
-                name: ticket_type.attributes.name.clone(),
-                base: quote.base(),
-                price: quote.total().amount,
-                sold: sold_share(ticket_type, &pools),
-                adjustments: quote.adjustments,
-            });
+    /// Computes the prices of an event's ticket types that are not hidden, and returns these as well. If it has just
+    /// failed, it is not tried again.
+    async fn computed(
+        &self,
+        ctx: &Ctx,
+        share: CallShare,
+        event: &Event,
+    ) -> Result<(DisplayedPrices, Vec<TicketType>)> {
+        let key = (share, event.id);
+        if let Some(error) = self.failures.get(key) {
+            return Err(error);
         }
-        Ok(DisplayedPrices { event: event.id, prices, computed_at: ctx.now, version: 1 })
+        let end = Instant::now() + TIMEOUT;
+        let mut ctx = ctx.clone();
+        ctx.deadline = ctx.deadline.min(end);
+        let computed = async {
+            let (mut units, types) = self.quotes.unit_prices(&ctx, event, share).await?;
+            let prices = displayed((&ctx, event.id), &mut units, &types).await?;
+            Ok::<_, Error>((prices, types))
+        };
+        let computed = computed.await;
+        if let Err(error) = &computed {
+            // A caller with an early deadline fails alone.
+            let is_late = error.kind() == ErrorKind::DeadlineExceeded && Instant::now() >= end;
+            if is_late || is_of_tenant(error) {
+                self.failures.add(key, error);
+            }
+        }
+        computed
     }
 
     /// Returns the ticket types of an event that are not hidden.
@@ -235,6 +242,46 @@ impl DisplayedPricing {
     }
 }
 
+/// Computes the price of one unit of each ticket type. One that a plugin does not sell now is left out.
+async fn displayed(
+    (ctx, event): (&Ctx, EventId),
+    units: &mut UnitPrices<'_>,
+    types: &[TicketType],
+) -> Result<DisplayedPrices> {
+    let mut prices = Vec::with_capacity(types.len());
+    let mut bytes = 0;
+    for ticket_type in types {
+        let at = UnitCircumstances { now: ctx.now, sold: None };
+        let mut quote = match units.price(ticket_type, at).await {
+            Ok(quote) => quote,
+            Err(error) if error.kind() == ErrorKind::Refused => continue,
+            Err(error) => return Err(error),
+        };
+        for step in &mut quote.adjustments {
+            // Only stored quotes show them.
+            step.adjustment.attributes.clear();
+        }
+        bytes += quote.adjustments.iter().map(size).sum::<usize>();
+        if bytes > MAX_BYTES {
+            let message = format!(
+                "the adjustments of the event's displayed prices have more than {MAX_BYTES} bytes; let fewer rules \
+                 and plugins apply to one unit"
+            );
+            return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
+        }
+        prices.push(DisplayedPrice {
+            ticket_type: ticket_type.id,
+            name: ticket_type.attributes.name.clone(),
+            base: quote.base(),
+            price: quote.total().amount,
+            sold: units.sold(ticket_type.id),
+            adjustments: quote.adjustments,
+            left_out: false,
+        });
+    }
+    Ok(DisplayedPrices { event, prices, computed_at: ctx.now, version: 1 })
+}
+
 /// Adds a fact for each ticket type whose price differs. The ticket types must be stored as they were read, so that
 /// their facts are in the order of their versions.
 fn with_facts(
@@ -259,9 +306,9 @@ fn size(step: &QuoteAdjustment) -> usize {
     ADJUSTMENT_BYTES + step.adjustment.label.len() + code
 }
 
-/// Returns whether the same work may succeed a moment later.
-fn is_passing(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Conflict | ErrorKind::RateLimited | ErrorKind::Unavailable)
+/// Returns whether the tenant's rules and plugins cause an error, whoever asks for the prices.
+fn is_of_tenant(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::PluginFailed | ErrorKind::Precondition | ErrorKind::TooLarge)
 }
 
 /// Returns the error without what only the tenant is to know: its rules and plugins.

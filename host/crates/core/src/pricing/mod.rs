@@ -13,6 +13,7 @@ pub mod dynamic;
 pub mod line;
 mod new_codes;
 pub mod percent;
+mod price_failures;
 mod price_request;
 pub mod promotion;
 mod promotions;

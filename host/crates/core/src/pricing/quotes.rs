@@ -24,6 +24,8 @@ mod making;
 mod reserving;
 mod unit_price;
 
+pub(super) use unit_price::UnitPrices;
+
 /// The most quotes of a tenant that no reservation refers to and that have not ended.
 const MAX_OPEN: u32 = 10_000;
 

@@ -185,6 +185,8 @@ pub(crate) struct StoredDisplayedPrice {
     sold: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     adjustments: Vec<StoredQuoteAdjustment>,
+    #[serde(default)]
+    left_out: bool,
 }
 
 pub(crate) fn stored_pricing_rule(rule: &PricingRule) -> StoredPricingRule {
@@ -507,6 +509,7 @@ pub(crate) fn stored_displayed_price(price: &DisplayedPrice) -> StoredDisplayedP
         price: price.price,
         sold: price.sold.steps(),
         adjustments: price.adjustments.iter().map(stored_quote_adjustment).collect(),
+        left_out: price.left_out,
     }
 }
 
@@ -518,6 +521,7 @@ pub(crate) fn displayed_price(stored: StoredDisplayedPrice) -> Result<DisplayedP
         price: stored.price,
         sold: percent(stored.sold)?,
         adjustments: stored.adjustments.into_iter().map(quote_adjustment).collect::<Result<_>>()?,
+        left_out: stored.left_out,
     })
 }
 

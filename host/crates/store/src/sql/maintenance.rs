@@ -39,6 +39,8 @@ pub(in super::super) enum Maintenance {
     PurgeEvents { limit: u32 },
     /// Deletes expired quotes that no reservation refers to.
     PurgeQuotes { ended_before: Timestamp, limit: u32 },
+    /// Marks displayed prices that cannot be refreshed as computed at a time, if they are older.
+    PostponeDisplayedPrices { tenant: TenantId, event: EventId, at: Timestamp },
     /// Deletes the displayed prices of an event.
     ForgetDisplayedPrices { tenant: TenantId, event: EventId },
     /// Deletes expired idempotency records.
@@ -71,6 +73,9 @@ pub(in super::super) async fn run(conn: &mut Conn, maintenance: &Maintenance) ->
         Maintenance::PurgeEvents { limit } => return event::purge(conn, *limit).await,
         Maintenance::PurgeQuotes { ended_before, limit } => {
             return quote::purge(conn, *ended_before, *limit).await;
+        }
+        Maintenance::PostponeDisplayedPrices { tenant, event, at } => {
+            return displayed::postpone(conn, *tenant, (*event, *at)).await;
         }
         Maintenance::ForgetDisplayedPrices { tenant, event } => {
             return displayed::delete(conn, *tenant, *event).await;

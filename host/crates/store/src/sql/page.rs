@@ -186,13 +186,13 @@ impl<T: 'static> Sort<T> {
     }
 }
 
-/// The most rows of a query while the size of a tenant's rows is not known: the default page fits.
-const UNKNOWN_ROWS: usize = 64;
+/// The most rows of a query while the size of a tenant's rows is not known.
+const UNKNOWN_ROWS: usize = 8;
 
 /// The most tenants' lists whose rows' sizes are kept.
 const MAX_SIZES: usize = 10_000;
 
-/// The sizes of the rows of a tenant's list, as the last page of it had them.
+/// The sizes of the rows of a tenant's list, as its last pages had them.
 struct RowSizes {
     tenant: TenantId,
     rows: TypeId,
@@ -212,7 +212,9 @@ impl RowSizes {
         if sizes.len() >= MAX_SIZES {
             sizes.clear();
         }
-        sizes.insert((self.tenant, self.rows), size);
+        // It falls slowly, so that a page of small rows does not hide large ones.
+        let known = sizes.entry((self.tenant, self.rows)).or_default();
+        *known = size.max(*known - *known / 4);
     }
 }
 

@@ -471,6 +471,7 @@ fn full_prices(event: EventId, ticket_type: TicketTypeId, computed_at: Timestamp
         price: 1_100,
         sold: Percent::share(1, 3),
         adjustments,
+        left_out: true,
     };
     DisplayedPrices { event, prices: vec![price], computed_at, version: 1 }
 }
@@ -512,7 +513,7 @@ async fn old_displayed_prices_are_found_and_forgotten(world: World) {
     let (world, tenant, event) = (&office.world, office.tenant, office.event.id);
     let now = world.store.now();
     let prices = full_prices(event, standing, now.minus(2 * MINUTE));
-    world.store(world.change(tenant).write(Write::PutDisplayedPrices(prices))).await;
+    world.store(world.change(tenant).write(Write::PutDisplayedPrices(prices.clone()))).await;
     let stale = |tenant, at, limit| async move {
         world.store.stale_displayed_prices(tenant, at, limit).await.unwrap()
     };
@@ -524,6 +525,16 @@ async fn old_displayed_prices_are_found_and_forgotten(world: World) {
     assert_eq!(stale(other, now, 9).await, []);
     assert_eq!(world.tenants_with(DueWork::Prices(MINUTE)).await, [tenant]);
     assert_eq!(world.tenants_with(DueWork::Prices(3 * MINUTE)).await, []);
+    let postpone = |tenant, at| async move {
+        world.store.postpone_displayed_prices(tenant, event, at).await.unwrap();
+    };
+    postpone(other, now).await;
+    postpone(tenant, now.minus(3 * MINUTE)).await;
+    assert_eq!(world.store.displayed_prices(tenant, event).await.unwrap(), Some(prices.clone()));
+    postpone(tenant, now.minus(MINUTE)).await;
+    let postponed = DisplayedPrices { computed_at: now.minus(MINUTE), ..prices };
+    assert_eq!(world.store.displayed_prices(tenant, event).await.unwrap(), Some(postponed));
+    assert_eq!(stale(tenant, now.minus(MINUTE), 9).await, [event]);
     world.store.forget_displayed_prices(tenant, event).await.unwrap();
     assert_eq!(world.tenants_with(DueWork::Prices(MINUTE)).await, []);
 }

@@ -8,7 +8,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EventId, QuoteId, TicketTypeId};
 use crate::inventory::{Pool, Remaining};
-use crate::plugin::{ActiveInstallations, Basket, Budget, PriceAdjustments};
+use crate::plugin::{ActiveInstallations, Basket, CallShare, PriceAdjustments, PriceCalls};
 use crate::pricing::base_prices::{priced_lines, retain_shown, with_type_of_zone};
 use crate::pricing::basket::{basket, circumstances, sold_share};
 use crate::pricing::codes::{AcceptedCode, CheckedCodes, FoundCodes, NOT_VALID, Purchase};
@@ -27,6 +27,7 @@ pub(super) struct Supply {
 }
 
 /// What a price depends on, apart from the lines, the rules and the codes.
+#[derive(Clone)]
 pub(super) struct Terms<'a> {
     pub(super) event: &'a Event,
     pub(super) venue: Option<Venue>,
@@ -62,7 +63,8 @@ impl Quotes {
         let (currency, lines) = priced_lines(request, &supply.types, &rules)?;
         let terms = self.terms(ctx, &event, (supply, ctx.now)).await?;
         let calculation = Calculation::new(currency, lines);
-        let quote = self.make(ctx, (request, codes), &terms, (calculation, &rules[..])).await?;
+        let mut calls = PriceCalls::new(CallShare::of(ctx));
+        let quote = self.make(ctx, (request, codes), &terms, (calculation, &rules[..]), &mut calls).await?;
         guesses.accepted(quote.codes.len() - of_promotions);
         Ok(quote)
     }
@@ -134,6 +136,7 @@ impl Quotes {
         (request, codes): (&PriceRequest, CheckedCodes),
         terms: &Terms<'_>,
         (mut calculation, rules): (Calculation, &[&PricingRule]),
+        calls: &mut PriceCalls,
     ) -> Result<Quote> {
         let circumstances = &terms.circumstances;
         apply(&mut calculation, rules, circumstances, |phase| phase == Phase::Prices)?;
@@ -166,7 +169,8 @@ impl Quotes {
                     buyer: buyer.into_iter().collect(),
                     ..basket(place, (circumstances, &terms.remaining), &calculation)?
                 };
-                self.call_plugins(ctx, (&active, basket), &mut calculation, &mut quote).await?;
+                let calls = (calls, circumstances.now);
+                self.call_plugins(ctx, (&active, basket), calls, &mut calculation, &mut quote).await?;
             }
         }
         apply(&mut calculation, rules, circumstances, |phase| phase != Phase::Prices)?;
@@ -181,10 +185,10 @@ impl Quotes {
         &self,
         ctx: &Ctx,
         (active, basket): (&ActiveInstallations, Basket),
+        (calls, now): (&mut PriceCalls, Timestamp),
         calculation: &mut Calculation,
         quote: &mut Quote,
     ) -> Result<()> {
-        let mut budget = Budget::new();
         for installation in active.pricing(quote.event) {
             let applied = calculation.adjustments().iter();
             let applied = applied.map(|step| (step.source.to_string(), step.adjustment.clone())).collect();
@@ -197,7 +201,8 @@ impl Quotes {
                 apply_reply(source, reply, &basket.codes, (&mut after.0, &mut after.1))
             };
             let plugin = (&**installation, &active.limits);
-            let answered = self.commands.hooks().price(ctx, plugin, request, (&mut budget, check)).await?;
+            let how = (&mut *calls, check);
+            let answered = self.commands.hooks().price(ctx, plugin, (now, request), how).await?;
             if answered {
                 (*calculation, quote.refused_codes) = after;
             }

@@ -89,6 +89,10 @@ impl PricingStore for DbStore {
         read!(self.read(tenant).await?, displayed::stale, tenant, (at, limit))
     }
 
+    async fn postpone_displayed_prices(&self, tenant: TenantId, event: EventId, at: Timestamp) -> Result<()> {
+        self.maintenance(Maintenance::PostponeDisplayedPrices { tenant, event, at }).await.map(drop)
+    }
+
     async fn forget_displayed_prices(&self, tenant: TenantId, event: EventId) -> Result<()> {
         self.maintenance(Maintenance::ForgetDisplayedPrices { tenant, event }).await.map(drop)
     }

@@ -61,6 +61,20 @@ pub(in super::super) async fn stale(
     Ok(events.into_iter().map(EventId).collect())
 }
 
+/// Puts the prices of an event behind those of others that are stale; returns the number of changed rows.
+pub(in super::super) async fn postpone(
+    conn: &mut Conn,
+    tenant: TenantId,
+    (event, at): (EventId, Timestamp),
+) -> Result<u64> {
+    let query = sqlx::query(
+        "UPDATE displayed_prices SET computed_at = $3
+         WHERE tenant_id = $1 AND event_id = $2 AND computed_at < $3",
+    );
+    let query = query.bind(tenant.0).bind(event.0).bind(Ts(at));
+    Ok(query.execute(conn).await.map_err(db_error)?.rows_affected())
+}
+
 /// Deletes the prices of an event; returns the number of deleted rows.
 pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<u64> {
     let query = sqlx::query("DELETE FROM displayed_prices WHERE tenant_id = $1 AND event_id = $2");
