@@ -48,7 +48,7 @@ impl Quotes {
         }
         let event = self.event(ctx, request.event).await?;
         let mut supply = self.supply(ctx, event.id).await?;
-        let of_zone = with_type_of_zone(request, &supply.types, &supply.pools)?;
+        let of_zone = with_type_of_zone(request, &supply.types, &supply.pools, ctx.now)?;
         let request = of_zone.as_ref().unwrap_or(request);
         let guesses = self.guesses.take(ctx, &request.buyer, request.codes.len())?;
         let codes = self.check_codes(ctx, request, &supply.types).await?;
@@ -59,7 +59,7 @@ impl Quotes {
         retain_shown(ctx, &mut supply.types, &request.lines, &shown)?;
         let stored = self.reads.pricing_rules(ctx.tenant).await?;
         let rules = self.rules(event.id, stored.iter().chain(extra.as_ref()));
-        let (currency, lines) = priced_lines(request, &supply.types, &rules)?;
+        let (currency, lines) = priced_lines(ctx, request, &supply.types, &rules)?;
         let terms = self.terms(ctx, &event, (supply, ctx.now)).await?;
         let calculation = Calculation::new(currency, lines);
         let quote = self.make(ctx, (request, codes), &terms, (calculation, &rules[..])).await?;
