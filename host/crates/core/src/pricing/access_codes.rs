@@ -40,7 +40,7 @@ impl AccessCodes {
             let message = "is set, but codes are switched off on this host (DISCOUNT_RULES_ENABLED)";
             return Err(Error::invalid(FIELD, message));
         }
-        let guess = self.guesses.take(ctx, "", 1)?;
+        let mut guess = self.guesses.take(ctx, "", 1)?;
         let found = match canonical(code) {
             Some(code) => self.store.promotion_codes(ctx.tenant, &[code]).await?,
             None => Vec::new(),

@@ -53,7 +53,7 @@ impl Quotes {
             buyer: request.buyer.clone(),
             channel: request.channel.clone(),
         };
-        let quote = self.quote(ctx, &price_request, None).await?;
+        let quote = self.quote(ctx, &price_request, None, true).await?;
         if let Some(refused) = quote.refused_codes.first() {
             let message = format!("have {:?}, which is not accepted: {}", refused.code, refused.reason);
             return Err(Error::invalid("codes", message));
