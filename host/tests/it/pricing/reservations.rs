@@ -111,9 +111,14 @@ async fn quote_of_another_basket_is_refused() {
     for of in [&event, &other_event] {
         assert_eq!(counts(&rest, of).await, [0, 0, 0]);
     }
-    // A quote without a buyer can be reserved by anybody.
-    let (_, open) = keep(&rest, bought.clone()).await;
-    reserve_with(&rest, bought.clone(), &open, "cem").await.expect(201);
+    // A quote without a buyer can be reserved by anybody, in its channel.
+    let in_channel = |channel: &str| with(bought.clone(), json!({"channel": channel}));
+    let (_, open) = keep(&rest, in_channel("web")).await;
+    for quote in [&quote, &open] {
+        let refused = reserve_with(&rest, in_channel("box office"), quote, "ann").await;
+        assert_eq!(faults(&refused), ["channel"]);
+    }
+    reserve_with(&rest, in_channel("web"), &open, "cem").await.expect(201);
     reserve_with(&rest, bought.clone(), &quote, "ann").await.expect(201);
     assert_eq!(counts(&rest, &event).await, [4, 0, 0]);
     // Nothing of a cancelled event is sold or priced.

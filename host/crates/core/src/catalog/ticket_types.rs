@@ -77,11 +77,10 @@ impl TicketTypes {
         access_code: &str,
     ) -> Result<(TicketType, Remaining)> {
         ctx.allow(Operation::TicketTypeGet)?;
-        let shown = self.access_codes.shown(ctx, access_code).await?;
-        let ticket_type = self.found(ctx, id).await?;
-        if !ticket_type.is_visible(ctx, &shown) {
-            return Err(Error::not_found("ticket-type"));
-        }
+        let ticket_type = self.store.ticket_type(ctx.tenant, id).await?;
+        let shown = self.access_codes.shown_for(ctx, ticket_type.as_ref(), access_code).await?;
+        let visible = ticket_type.filter(|ticket_type| ticket_type.is_visible(ctx, &shown));
+        let ticket_type = visible.ok_or_else(|| Error::not_found("ticket-type"))?;
         self.visible(ctx, ticket_type.event).await.map_err(|_| Error::not_found("ticket-type"))?;
         let pools = self.store.pools(ctx.tenant, &[ticket_type.event]).await?;
         let remaining = Remaining::of(ticket_type.id, &ticket_type.attributes.pools, &pools);
@@ -98,7 +97,7 @@ impl TicketTypes {
         page: &PageRequest,
     ) -> Result<Page<(TicketType, Remaining)>> {
         ctx.allow(Operation::TicketTypeList)?;
-        let shown = self.access_codes.shown(ctx, access_code).await?;
+        let shown = self.access_codes.shown(ctx, event, access_code).await?;
         if let Some(event) = event {
             self.visible(ctx, event).await?;
         }

@@ -90,7 +90,7 @@ impl Availability {
         if quantity == 0 {
             return Err(Error::invalid("quantity", "is 0; at least 1 is expected"));
         }
-        let shown = self.access_codes.shown(ctx, access_code).await?;
+        let shown = self.access_codes.shown(ctx, Some(event), access_code).await?;
         let event = self.visible(ctx, event).await?;
         let (ticket_type, remaining) = self.of_type(ctx, event.id, (ticket_type, &shown)).await?;
         if !labels.is_empty() && !ticket_type.seated {
@@ -130,7 +130,7 @@ impl Availability {
         access_code: &str,
     ) -> Result<AvailableTypes> {
         ctx.allow(Operation::AvailabilityList)?;
-        let shown = self.access_codes.shown(ctx, access_code).await?;
+        let shown = self.access_codes.shown(ctx, Some(event), access_code).await?;
         let sells = check_sells(&self.visible(ctx, event).await?, ctx.now).is_ok();
         let pools = self.store.pools(ctx.tenant, &[event]).await?;
         let mut available = Vec::new();

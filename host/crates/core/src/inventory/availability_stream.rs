@@ -124,7 +124,7 @@ impl AvailabilityStreams {
     /// that the access code shows now.
     pub async fn open(&self, ctx: &Ctx, event: EventId, access_code: &str) -> Result<AvailabilityStream> {
         ctx.allow(Operation::AvailabilityStream)?;
-        let shown = self.access_codes.shown(ctx, access_code).await?;
+        let shown = self.access_codes.shown(ctx, Some(event), access_code).await?;
         let record = self.store.event(ctx.tenant, event).await?;
         if !record.is_some_and(|event| event.is_public() || ctx.is_authenticated()) {
             return Err(Error::not_found("event"));

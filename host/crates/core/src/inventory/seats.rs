@@ -108,11 +108,12 @@ impl Supplies {
         page: &PageRequest,
     ) -> Result<Page<Seat>> {
         ctx.allow(Operation::SeatList)?;
-        let shown = self.access_codes.shown(ctx, access_code).await?;
-        let ticket_type = self.ticket_type(ctx, id).await?;
+        let ticket_type = self.store.ticket_type(ctx.tenant, id).await?;
+        let shown = self.access_codes.shown_for(ctx, ticket_type.as_ref(), access_code).await?;
+        let visible = ticket_type.filter(|ticket_type| ticket_type.is_visible(ctx, &shown));
+        let ticket_type = visible.ok_or_else(|| Error::not_found("ticket-type"))?;
         let event = self.store.event(ctx.tenant, ticket_type.event).await?;
-        let is_public = event.is_some_and(|event| event.is_public() || ctx.is_authenticated());
-        if !is_public || !ticket_type.is_visible(ctx, &shown) {
+        if !event.is_some_and(|event| event.is_public() || ctx.is_authenticated()) {
             return Err(Error::not_found("ticket-type"));
         }
         self.store.seats(ctx.tenant, id, page).await

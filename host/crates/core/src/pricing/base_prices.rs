@@ -11,16 +11,19 @@ use crate::inventory::{LineRequest, Pool, PoolSort};
 use crate::pricing::line::PricedLine;
 use crate::pricing::price_request::PriceRequest;
 use crate::pricing::rule::PricingRule;
+use crate::time::Timestamp;
 
 /// The most categories and ticket types that an error names.
 const MAX_NAMED: usize = 20;
 
 /// Returns the request with the ticket type that is sold from the shared pool (zone) which its line names instead of a
-/// type; `None`: it names none. Of several types, the one with a price for the category is meant. Hidden types are not.
+/// type; `None`: it names none. Of several types, the one that is on sale and has a price for the category is meant.
+/// Hidden types are not.
 pub(super) fn with_type_of_zone(
     request: &PriceRequest,
     types: &[TicketType],
     pools: &[Pool],
+    now: Timestamp,
 ) -> Result<Option<PriceRequest>> {
     let [line] = &request.lines[..] else { return Ok(None) };
     let zone = PoolId(line.ticket_type.0);
@@ -30,8 +33,12 @@ pub(super) fn with_type_of_zone(
     }
     let is_sold = |of: &&TicketType| of.attributes.pools.contains(&zone) && !of.attributes.hidden;
     let mut candidates: Vec<_> = types.iter().filter(is_sold).collect();
+    let is_on_sale = |of: &&TicketType| of.is_on_sale(now);
+    if candidates.iter().any(is_on_sale) {
+        candidates.retain(is_on_sale);
+    }
     let has_price = |of: &&TicketType| of.attributes.category_prices.contains_key(&line.category);
-    if candidates.len() > 1 && candidates.iter().any(has_price) {
+    if candidates.iter().any(has_price) {
         candidates.retain(has_price);
     }
     let [ticket_type] = candidates[..] else {
@@ -75,6 +82,7 @@ pub(super) fn retain_shown(
 
 /// Returns the lines at their base prices, and their currency.
 pub(super) fn priced_lines(
+    ctx: &Ctx,
     request: &PriceRequest,
     types: &[TicketType],
     rules: &[&PricingRule],
@@ -93,7 +101,7 @@ pub(super) fn priced_lines(
             Some(amount) => *amount,
             None if line.category.is_empty() => attributes.price.amount,
             None => {
-                check_category(index, &line.category, rules, attributes.category_prices.keys())?;
+                check_category(ctx, (index, &line.category), ticket_type, rules)?;
                 attributes.price.amount
             }
         };
@@ -120,25 +128,147 @@ pub(super) fn priced_line(
     }
 }
 
-/// Refuses a category that neither the ticket type nor a rule prices.
-fn check_category<'a>(
-    index: usize,
-    category: &str,
-    rules: &'a [&PricingRule],
-    of_type: impl Iterator<Item = &'a String>,
+/// Refuses a category that neither the ticket type nor a rule for it prices. Callers without a key are told the
+/// categories of the ticket type alone: rules are not public.
+fn check_category(
+    ctx: &Ctx,
+    (index, category): (usize, &str),
+    ticket_type: &TicketType,
+    rules: &[&PricingRule],
 ) -> Result<()> {
-    let of_rules = rules.iter().flat_map(|rule| &rule.attributes.categories);
-    let mut known: Vec<_> = of_type.chain(of_rules).collect();
-    known.sort_unstable();
-    known.dedup();
-    if known.iter().any(|known| *known == category) {
+    let is_for_type = |rule: &&&PricingRule| {
+        let types = &rule.attributes.ticket_types;
+        types.is_empty() || types.contains(&ticket_type.id)
+    };
+    let of_rules = rules.iter().filter(is_for_type).flat_map(|rule| &rule.attributes.categories);
+    let of_rules: BTreeSet<&str> = of_rules.map(String::as_str).collect();
+    if of_rules.contains(category) {
         return Ok(());
     }
-    let known = known.into_iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let of_type = ticket_type.attributes.category_prices.keys();
+    let mut known: BTreeSet<&str> = of_type.map(String::as_str).collect();
+    if ctx.is_authenticated() {
+        known.extend(of_rules);
+    }
+    let known = known.into_iter().take(MAX_NAMED).collect::<Vec<_>>().join(", ");
     let expected = if known.is_empty() {
         "no category has a price".to_owned()
     } else {
         format!("one of {known} is expected")
     };
     Err(Error::invalid(&format!("lines[{index}].pricing_category"), format!("is {category:?}; {expected}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{TypeStatus, WriteTicketType};
+    use crate::ctx::{Principal, Transport};
+    use crate::id::{EventId, KeyId, RuleId, TenantId};
+    use crate::pricing::rule::{WriteRule, test_rule};
+    use crate::value::Money;
+
+    fn ticket_type(change: impl FnOnce(&mut WriteTicketType)) -> TicketType {
+        let mut attributes = WriteTicketType {
+            name: "Seat".into(),
+            description: String::new(),
+            price: Money { amount: 1_000, currency: "EUR".into() },
+            category_prices: BTreeMap::new(),
+            min_per_purchase: 1,
+            max_per_purchase: 10,
+            valid_from: None,
+            valid_until: None,
+            status: TypeStatus::Active,
+            metadata: BTreeMap::new(),
+            quantity: None,
+            pools: Vec::new(),
+            hidden: false,
+        };
+        change(&mut attributes);
+        let now = Timestamp::default();
+        TicketType {
+            id: TicketTypeId::generate(),
+            event: EventId::generate(),
+            attributes,
+            seated: false,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    fn request(ticket_type: TicketTypeId, category: &str) -> PriceRequest {
+        let line = LineRequest { ticket_type, quantity: 1, seats: Vec::new(), category: category.into() };
+        PriceRequest {
+            event: EventId::generate(),
+            lines: vec![line],
+            by_zone: true,
+            codes: Vec::new(),
+            buyer: String::new(),
+            channel: String::new(),
+        }
+    }
+
+    #[test]
+    fn ticket_type_on_sale_is_sold_from_a_zone() {
+        let now = Timestamp::default();
+        let zone = PoolId::generate();
+        let pools = [Pool::new(EventId::generate(), (PoolSort::Shared, zone), "Hall", now)];
+        let of_zone = |status: TypeStatus, child: Option<i64>| {
+            ticket_type(|of| {
+                (of.pools, of.status) = (vec![zone], status);
+                of.category_prices = child.map(|amount| ("child".to_owned(), amount)).into_iter().collect();
+            })
+        };
+        let sold = |types: &[&TicketType], category: &str| {
+            let types: Vec<_> = types.iter().map(|of| (*of).clone()).collect();
+            let request = request(TicketTypeId(zone.0), category);
+            let found = with_type_of_zone(&request, &types, &pools, now);
+            found.map(|found| found.map(|request| request.lines[0].ticket_type))
+        };
+        let past = of_zone(TypeStatus::Inactive, Some(500));
+        let (one, other) = (of_zone(TypeStatus::Active, None), of_zone(TypeStatus::Active, Some(600)));
+        assert_eq!(sold(&[&past, &one], "").unwrap(), Some(one.id));
+        assert_eq!(sold(&[&past, &one], "child").unwrap(), Some(one.id));
+        assert_eq!(sold(&[&past, &one, &other], "child").unwrap(), Some(other.id));
+        // The refusal says later that it is not on sale.
+        assert_eq!(sold(&[&past], "").unwrap(), Some(past.id));
+        let several = sold(&[&past, &one, &other], "").unwrap_err();
+        let message = &several.faults()[0].message;
+        let is_named = |of: &TicketType| message.contains(&of.id.to_string());
+        assert_eq!([&past, &one, &other].map(is_named), [false, true, true], "{message}");
+    }
+
+    #[test]
+    fn categories_of_rules_are_those_for_the_type_and_named_with_a_key_alone() {
+        let seat = ticket_type(|of| of.category_prices = [("child".to_owned(), 500)].into());
+        let rule = |category: &str, types: &[TicketTypeId]| {
+            let now = Timestamp::default();
+            let categories = [category.to_owned()].into();
+            let ticket_types = types.iter().copied().collect();
+            PricingRule {
+                id: RuleId::generate(),
+                attributes: WriteRule { categories, ticket_types, ..test_rule() },
+                created_at: now,
+                updated_at: now,
+                version: 1,
+            }
+        };
+        let (all, own) = (rule("senior", &[]), rule("student", &[seat.id]));
+        let other = rule("press", &[TicketTypeId::generate()]);
+        let check = |principal: Principal, category: &str| {
+            let time = (Timestamp::default(), std::time::Instant::now());
+            let ctx = Ctx::new(TenantId::generate(), principal, "r".into(), time, Transport::Rest);
+            let types = std::slice::from_ref(&seat);
+            let priced = priced_lines(&ctx, &request(seat.id, category), types, &[&all, &own, &other]);
+            priced.map(|(_, lines)| lines[0].unit_price).map_err(|error| error.faults()[0].message.clone())
+        };
+        let key = Principal::Key { id: KeyId::parse("id", "shop").unwrap(), user: None, roles: [].into() };
+        for (category, price) in [("", 1_000), ("child", 500), ("senior", 1_000), ("student", 1_000)] {
+            assert_eq!(check(Principal::Anonymous, category), Ok(price), "{category}");
+        }
+        let refusal = |known: &str| Err(format!("is \"press\"; one of {known} is expected"));
+        assert_eq!(check(Principal::Anonymous, "press"), refusal("child"));
+        assert_eq!(check(key, "press"), refusal("child, senior, student"));
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::ctx::Ctx;
 use crate::error::Result;
-use crate::id::{EventId, PromotionId, TenantId, TicketTypeId};
+use crate::id::{EventId, PromotionId, TicketTypeId};
 use crate::ports::Store;
 use crate::pricing::promotion::{CodeClaim, Discount, Promotion, PromotionCode, canonical};
 use crate::pricing::quote::RefusedCode;
@@ -45,7 +46,7 @@ pub(super) struct AcceptedCode {
     pub(super) entered: String,
     /// Its claim.
     pub(super) claim: CodeClaim,
-    /// Its promotion.
+    /// Its promotion; without the discount if it is accepted only for the ticket types that it shows.
     pub(super) promotion: Promotion,
 }
 
@@ -56,29 +57,32 @@ pub(super) struct CheckedCodes {
     pub(super) accepted: Vec<AcceptedCode>,
     /// Those that promotions refuse.
     pub(super) refused: Vec<RefusedCode>,
-    /// Those that no promotion has.
+    /// Those that no promotion has, or that are refused as if none had them. Plugins may accept them.
     pub(super) unknown: Vec<String>,
 }
 
 impl FoundCodes {
-    /// Looks codes up, all at once.
+    /// Looks the codes of a buyer up, all at once.
     pub(super) async fn find(
         store: &dyn Store,
-        (tenant, buyer): (TenantId, &str),
-        entered: &[String],
+        ctx: &Ctx,
+        (buyer, entered): (&str, &[String]),
+        purchase: &Purchase<'_>,
     ) -> Result<Self> {
         let canonicals: Vec<String> = entered.iter().filter_map(|code| canonical(code)).collect();
         let found = if canonicals.is_empty() {
             Vec::new()
         } else {
-            store.promotion_codes(tenant, &canonicals).await?
+            store.promotion_codes(ctx.tenant, &canonicals).await?
         };
         let mut buyer_uses = BTreeMap::new();
-        if !buyer.is_empty() {
+        // Without a key a caller may name any buyer, and would learn what that one has bought.
+        if ctx.is_authenticated() && !buyer.is_empty() {
             for (_, promotion) in &found {
-                let is_limited = promotion.attributes.max_uses_per_buyer.is_some();
+                let is_limited = promotion.attributes.max_uses_per_buyer.is_some()
+                    && closed(promotion, purchase).is_none();
                 if is_limited && !buyer_uses.contains_key(&promotion.id) {
-                    let uses = store.count_code_uses(tenant, promotion.id, buyer).await?;
+                    let uses = store.count_code_uses(ctx.tenant, promotion.id, buyer).await?;
                     buyer_uses.insert(promotion.id, uses);
                 }
             }
@@ -94,20 +98,29 @@ impl FoundCodes {
     pub(super) fn check(self, purchase: &Purchase<'_>) -> CheckedCodes {
         let mut checked = CheckedCodes::default();
         for (entered, found) in self.codes {
-            let Some((code, promotion)) = found else {
+            let Some((code, mut promotion)) = found else {
                 checked.unknown.push(entered);
                 continue;
             };
             let uses_of_buyer = self.buyer_uses.get(&promotion.id).copied();
+            let is_reduced = is_reduced(&promotion, purchase);
+            let is_for_basket = is_reduced || shows_a_line(&promotion, purchase);
             let refusal = closed(&promotion, purchase)
                 .or_else(|| used_up((&code, &promotion), uses_of_buyer, &checked.accepted))
-                .or_else(|| unfit(&promotion, purchase))
+                .or_else(|| (!is_for_basket).then_some(OTHER_BASKET))
                 .or_else(|| clash((&code, &promotion), &checked.accepted));
-            if let Some(reason) = refusal {
-                checked.refused.push(RefusedCode { code: entered, reason: reason.to_owned() });
-            } else {
-                let claim = CodeClaim { code: code.code, promotion: promotion.id };
-                checked.accepted.push(AcceptedCode { entered, claim, promotion });
+            match refusal {
+                Some(NOT_VALID) => checked.unknown.push(entered),
+                Some(reason) => {
+                    checked.refused.push(RefusedCode { code: entered, reason: reason.to_owned() });
+                }
+                None => {
+                    if !is_reduced {
+                        promotion.attributes.discount = None;
+                    }
+                    let claim = CodeClaim { code: code.code, promotion: promotion.id };
+                    checked.accepted.push(AcceptedCode { entered, claim, promotion });
+                }
             }
         }
         checked
@@ -149,8 +162,8 @@ fn used_up(
     }
 }
 
-/// Returns why a promotion is not for a basket: by its ticket types, their number or the currency.
-fn unfit(promotion: &Promotion, purchase: &Purchase<'_>) -> Option<&'static str> {
+/// Returns whether a promotion is for a basket by its ticket types, their number and the currency.
+fn is_reduced(promotion: &Promotion, purchase: &Purchase<'_>) -> bool {
     let attributes = &promotion.attributes;
     let lines = purchase.lines.iter();
     let units = lines.filter(|(ticket_type, _)| ticket_type.is_none_or(|id| promotion.is_for(id)));
@@ -159,8 +172,13 @@ fn unfit(promotion: &Promotion, purchase: &Purchase<'_>) -> Option<&'static str>
         Some(Discount::Amount(money, _)) => purchase.currency.is_some_and(|of| of != money.currency),
         Some(Discount::Percent(_)) | None => false,
     };
-    let is_for_basket = units >= attributes.min_quantity.unwrap_or(1).into() && !is_other_currency;
-    (!is_for_basket).then_some(OTHER_BASKET)
+    units >= attributes.min_quantity.unwrap_or(1).into() && !is_other_currency
+}
+
+/// Returns whether a basket has a ticket type that is sold only with codes such as the promotion's.
+fn shows_a_line(promotion: &Promotion, purchase: &Purchase<'_>) -> bool {
+    let shows = &promotion.attributes.shows;
+    purchase.lines.iter().any(|(ticket_type, _)| ticket_type.is_some_and(|id| shows.contains(&id)))
 }
 
 /// Returns why a code is not accepted beside those that were accepted before.

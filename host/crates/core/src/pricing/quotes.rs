@@ -1,6 +1,7 @@
 //! The service of quotes: base prices, rules, promotions, pricing plugins, fees and taxes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::access::{ObjectKind, Operation};
@@ -69,7 +70,7 @@ impl Quotes {
     /// Returns what a basket costs now.
     pub async fn calculate(&self, ctx: &Ctx, request: &PriceRequest) -> Result<Quote> {
         ctx.allow(Operation::PriceCalculate)?;
-        let quote = self.quote(ctx, request, None).await;
+        let quote = self.quote(ctx, request, None, true).await;
         if ctx.is_authenticated() { quote } else { quote.map_err(without_details) }
     }
 
@@ -79,11 +80,13 @@ impl Quotes {
         ctx.allow(Operation::PricingRuleTest)?;
         let of_rule = |error: Error| error.renamed(|field| Some(format!("rule.{field}")));
         rule.attributes.check().map_err(of_rule)?;
-        self.quote(ctx, request, Some(rule)).await
+        self.quote(ctx, request, Some(rule), true).await
     }
 
     /// Returns what a basket costs now, and stores the quote, so that it can be reserved at these prices.
     pub async fn keep(&self, ctx: &Ctx, request: &PriceRequest) -> Result<Quote> {
+        // A quote that is made again, because something changed meanwhile, has the same codes.
+        let are_codes_counted = AtomicBool::new(false);
         let decide = || async {
             if self.store.count_open_quotes(ctx.tenant, MAX_OPEN).await? >= MAX_OPEN {
                 let message = format!(
@@ -92,7 +95,8 @@ impl Quotes {
                 );
                 return Err(Error::new(ErrorKind::Precondition, "TOO_MANY_QUOTES", message));
             }
-            let quote = self.quote(ctx, request, None).await?;
+            let counts_codes = !are_codes_counted.swap(true, Ordering::Relaxed);
+            let quote = self.quote(ctx, request, None, counts_codes).await?;
             let object = ObjectRef { kind: ObjectKind::Quote, id: quote.id.to_string(), version: 1 };
             let fact = NewFact::new(ctx, "quote.created", object, Vec::new()).in_event(quote.event);
             let changeset = Changeset::new(ctx).guard(Guard::FewerOpenQuotes(MAX_OPEN, ctx.now)).fact(fact);

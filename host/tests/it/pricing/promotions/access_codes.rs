@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{coded, percent_off, promotion, reserve_coded};
 use crate::harness::{Kind, Rest};
-use crate::pricing::{basket, event, price, ticket_type, total};
+use crate::pricing::{basket, event, price, show, ticket_type, total, with};
 use crate::reservations::{counts, create, id};
-use crate::tracker::{all_pages, on, on_every_store};
+use crate::tracker::{all_pages, faults, memory, on, on_every_store};
 
 on_every_store! {
     hidden_ticket_type_is_sold_only_with_its_code
@@ -39,7 +39,6 @@ async fn hidden_ticket_type_is_sold_only_with_its_code(kind: Kind) {
     let both = listed(&rest, &event, "").await;
     assert!(both.len() == 2 && both.contains(&hidden), "{both:?}");
     assert_eq!(listed(&stranger, &event, "").await, [open.clone()]);
-    assert_eq!(listed(&stranger, &event, "&access_code=TEN").await, [open.clone()]);
     assert_eq!(listed(&stranger, &event, "&access_code=crew").await, both);
 
     let sale = (event.clone(), hidden);
@@ -63,4 +62,66 @@ async fn hidden_ticket_type_is_sold_only_with_its_code(kind: Kind) {
     // The other ticket type needs no code.
     id(&reserve_coded(&rest, &(event.clone(), open), ("ben", 1), &[]).await);
     assert_eq!(counts(&rest, &event).await, [3, 0, 0]);
+}
+
+/// Creates a ticket type at 50 EUR that only a code shows; returns its id.
+async fn hidden_type(rest: &Rest, event: &str) -> String {
+    let body = json!({
+        "name": "Backstage", "price": {"amount": 5_000, "currency": "EUR"}, "quantity": 10, "hidden": true,
+    });
+    create(rest, &format!("/v1/events/{event}/tickets"), body, "ticket_type").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_shows_nothing_of_an_event_is_refused_like_an_unknown_one() {
+    let (_home, _host, rest) = memory().await;
+    let (here, other) = (show(&rest, 1_000).await, show(&rest, 1_000).await);
+    let hidden = hidden_type(&rest, &here.0).await;
+    let elsewhere = hidden_type(&rest, &other.0).await;
+    for (name, event, shown) in [("CREW", &here.0, &hidden), ("PRESS", &other.0, &elsewhere)] {
+        let body = json!({
+            "name": name, "event_id": event, "shown_ticket_type_ids": [shown], "codes": [name],
+        });
+        promotion(&rest, body).await;
+    }
+    promotion(&rest, percent_off("10", &["TEN"], json!({}))).await;
+    let stranger = rest.with_key(None);
+    assert_eq!(listed(&stranger, &here.0, "&access_code=CREW").await, [here.1.clone(), hidden.clone()]);
+    assert_eq!(listed(&stranger, &other.0, "&access_code=PRESS").await, [other.1.clone(), elsewhere]);
+    let refusal = async |path: &str, code: &str| {
+        let refused = stranger.get(&format!("{path}access_code={code}")).await;
+        assert_eq!(faults(&refused), ["access_code"], "{path} {code}");
+        refused.body["detail"].clone()
+    };
+    let list = format!("/v1/tickets/types?event_id={}&", here.0);
+    let unknown = refusal(&list, "UNKNOWN").await;
+    for code in ["TEN", "PRESS"] {
+        assert_eq!(refusal(&list, code).await, unknown, "{code}");
+    }
+    assert_eq!(refusal(&format!("/v1/events/{}/availability?", here.0), "PRESS").await, unknown);
+    // A hidden ticket type, one that everybody sees, and an id of none.
+    for id in [&hidden, &here.1, &here.0] {
+        assert_eq!(refusal(&format!("/v1/tickets/types/{id}?"), "PRESS").await, unknown, "{id}");
+    }
+    // The list of all events has those of any event.
+    let all = stranger.get("/v1/tickets/types?access_code=PRESS").await;
+    assert_eq!(all.expect(200)["ticket_types"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shown_ticket_type_is_sold_without_those_that_are_reduced() {
+    let (_home, _host, rest) = memory().await;
+    let (event, stalls) = show(&rest, 1_000).await;
+    let hidden = hidden_type(&rest, &event).await;
+    let more = json!({"ticket_type_ids": [stalls], "shown_ticket_type_ids": [hidden], "min_quantity": 2});
+    promotion(&rest, percent_off("10", &["CLUB"], more)).await;
+    let stranger = rest.with_key(None);
+    for (stalls_units, expected) in [(0, 5_000), (1, 6_000), (2, 6_800)] {
+        let lines = [(hidden.as_str(), 1), (stalls.as_str(), stalls_units)];
+        let lines = if stalls_units == 0 { &lines[..1] } else { &lines[..] };
+        let priced = price(&stranger, with(basket(&event, lines), json!({"codes": ["CLUB"]}))).await;
+        assert_eq!((total(&priced), &priced["codes"]), (expected, &json!(["CLUB"])), "{priced:#}");
+    }
+    let reserved = reserve_coded(&rest, &(event, hidden), ("ann", 1), &["CLUB"]).await;
+    assert_eq!(reserved.expect(201)["reservation"]["total"]["amount"], 5_000);
 }

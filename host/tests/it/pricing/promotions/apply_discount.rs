@@ -70,6 +70,8 @@ async fn code_tells_what_it_takes_off(kind: Kind) {
         ("ALL", json!({}), (5_004, "Free")),
         ("THREE", json!({"quantity": 3}), (500, "10 % off")),
         ("CIRCLE", json!({"ticket_type_id": circle}), (500, "10 % off")),
+        // How often a buyer has used it is not told without a key.
+        ("MINE", json!({"user_id": "ben"}), (500, "10 % off")),
     ] {
         let answer = apply(&stranger, &here.0, (code, 5_004), more).await;
         assert_eq!(parts(&answer), (discount, 5_004 - discount, reason.to_owned(), true), "{code}");

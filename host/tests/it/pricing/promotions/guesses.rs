@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::apply_discount::apply;
 use super::{Show, coded, percent_off, promotion, reserve_coded};
 use crate::harness::{Answer, Rest};
+use crate::plugins::install;
 use crate::pricing::{basket, price, show, total, with};
+use crate::reservations::create;
 use crate::tracker::{done, memory};
 
 /// The most codes of a client in a minute that are not accepted.
@@ -86,4 +88,60 @@ async fn callers_without_a_key_are_limited_by_address() {
     assert_eq!(total(&price(&stranger, coded(&show, ("", 1), &[])).await), 1_000);
     // Callers with a key are not from there.
     assert_eq!(total(&price(&rest, coded(&show, ("ann", 1), &["SECRET"])).await), 500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limit_does_not_tell_hidden_ticket_types_from_unknown_ones() {
+    let (_home, _host, rest) = memory().await;
+    let (event, _) = sale(&rest).await;
+    let body = json!({"name": "Crew", "price": {"amount": 1_000, "currency": "EUR"}, "hidden": true});
+    let hidden = create(&rest, &format!("/v1/events/{event}/tickets"), body, "ticket_type").await;
+    let stranger = rest.with_key(None);
+    let apply_to =
+        async |id: &str| apply(&stranger, &event, ("GUESS", 1_000), json!({"ticket_type_id": id})).await;
+    // The event's id is that of no ticket type.
+    for _ in 0..GUESSES / 2 {
+        for id in [&hidden, &event] {
+            assert_eq!(apply_to(id).await.code(404), "TICKET_TYPE_NOT_FOUND");
+        }
+    }
+    for id in [&hidden, &event] {
+        check_limited(&apply_to(id).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_are_not_counted_when_a_plugin_fails() {
+    let (_home, _host, rest) = memory().await;
+    let show = sale(&rest).await;
+    install(&rest, "hostile", json!({"settings": {"act": "trap"}})).await;
+    let codes: Vec<_> = (0..GUESSES).map(|number| format!("GUESS-{number}")).collect();
+    let body = with(basket(&show.0, &[(&show.1, 1)]), json!({"buyer_id": "eve", "codes": codes}));
+    for path in ["/v1/prices:calculate", "/v1/quotes"] {
+        assert_eq!(rest.post(path, body.clone()).await.code(424), "PLUGIN_TRAPPED", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disabled_code_is_refused_like_an_unknown_one() {
+    let (_home, _host, rest) = memory().await;
+    let show = sale(&rest).await;
+    promotion(&rest, percent_off("10", &["OFF"], json!({"enabled": false}))).await;
+    let refusals = async |codes: [&str; 2]| {
+        let priced = price(&rest, coded(&show, ("", 1), &codes)).await;
+        let refused = priced["refused_codes"].as_array().unwrap().clone();
+        let text = |refused: &Value, name: &str| refused[name].as_str().unwrap().to_owned();
+        refused.iter().map(|refused| (text(refused, "code"), text(refused, "reason"))).collect::<Vec<_>>()
+    };
+    let check = async |reason: &str| {
+        for codes in [["OFF", "ZZZ"], ["ZZZ", "OFF"]] {
+            let expected = codes.map(|code| (code.to_owned(), reason.to_owned()));
+            assert_eq!(refusals(codes).await, expected);
+        }
+    };
+    check("the code is not valid").await;
+    // A plugin that refuses all codes with its own text is given both.
+    let refuses = json!({"act": "adjust", "refused_codes": ["ZZZ", "OFF"]});
+    install(&rest, "hostile", json!({"settings": refuses})).await;
+    check("not today").await;
 }

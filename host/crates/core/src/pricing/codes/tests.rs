@@ -42,8 +42,10 @@ fn check(
 /// Returns why the only code is refused; `None`: it is accepted.
 fn refusal(promotion: &Promotion, purchase: &Purchase<'_>) -> Option<String> {
     let mut checked = check(vec![code("Summer", promotion)], &[], purchase);
-    assert_eq!(checked.accepted.len() + checked.refused.len(), 1);
-    checked.refused.pop().map(|refused| refused.reason)
+    assert_eq!(checked.accepted.len() + checked.refused.len() + checked.unknown.len(), 1);
+    assert!(checked.refused.iter().all(|refused| refused.reason != NOT_VALID), "it looks unknown");
+    let unknown = checked.unknown.pop().map(|_| NOT_VALID.to_owned());
+    checked.refused.pop().map(|refused| refused.reason).or(unknown)
 }
 
 #[test]
@@ -116,6 +118,31 @@ fn promotion_is_for_its_ticket_types_quantity_and_currency() {
     let any = Purchase { lines: vec![(None, 1)], currency: None, ..basket };
     assert_eq!(refusal(&with(|of| of.ticket_types = [other].into()), &any), None);
     assert_eq!(refusal(&amount("USD"), &any), None);
+}
+
+#[test]
+fn shown_ticket_type_is_sold_without_those_that_are_reduced() {
+    let (stalls, vip) = (TicketTypeId::generate(), TicketTypeId::generate());
+    let club = with(|of| {
+        (of.ticket_types, of.shows, of.min_quantity) = ([stalls].into(), [vip].into(), Some(2));
+    });
+    for (lines, is_reduced) in [
+        (vec![(vip, 1)], false),
+        (vec![(vip, 1), (stalls, 1)], false),
+        (vec![(vip, 1), (stalls, 2)], true),
+        (vec![(stalls, 2)], true),
+    ] {
+        let checked = check(vec![code("CLUB", &club)], &[], &purchase(&lines));
+        let discounts: Vec<_> =
+            checked.accepted.iter().map(|code| code.promotion.attributes.discount.is_some()).collect();
+        assert_eq!(discounts, [is_reduced], "{lines:?}");
+    }
+    assert_eq!(refusal(&club, &purchase(&[(stalls, 1)])).as_deref(), Some(OTHER_BASKET));
+    let other_currency = Purchase { currency: Some("JPY"), ..purchase(&[(vip, 1)]) };
+    let money = Money { amount: 100, currency: "EUR".into() };
+    let amount = Some(Discount::Amount(money, Per::Order));
+    let amount = with(|of| (of.discount, of.shows) = (amount, [vip].into()));
+    assert_eq!(refusal(&amount, &other_currency), None);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What single codes give, without a basket.
 
+use std::collections::BTreeSet;
+
 use super::Quotes;
 use crate::access::Operation;
 use crate::ctx::Ctx;
@@ -17,7 +19,6 @@ impl Quotes {
         request.check()?;
         self.check_codes_are_on("discount_code")?;
         let event = self.event(ctx, request.event).await?;
-        let hidden = self.hidden_type(ctx, event.id, request.ticket_type).await?;
         let purchase = Purchase {
             event: event.id,
             now: ctx.now,
@@ -27,10 +28,10 @@ impl Quotes {
         let entry = (request.buyer.as_str(), request.code.as_str());
         let CheckedCodes { mut accepted, mut refused, .. } = self.check_code(ctx, entry, &purchase).await?;
         let accepted = accepted.pop();
-        if let Some(ticket_type) = hidden.filter(|_| !ctx.is_authenticated())
-            && accepted.as_ref().is_none_or(|of| !of.promotion.attributes.shows.contains(&ticket_type))
-        {
-            return Err(unknown_type(ticket_type));
+        // After the code is counted, so that the limit does not tell hidden ticket types from unknown ones.
+        if let Some(ticket_type) = request.ticket_type {
+            let shown = accepted.as_ref().map(|of| of.promotion.attributes.shows.clone());
+            self.check_type(ctx, (event.id, ticket_type), &shown.unwrap_or_default()).await?;
         }
         let Some(AcceptedCode { entered, promotion, .. }) = accepted else {
             let reason = refused.pop().map_or_else(|| NOT_VALID.to_owned(), |refused| refused.reason);
@@ -62,28 +63,26 @@ impl Quotes {
         (buyer, code): (&str, &str),
         purchase: &Purchase<'_>,
     ) -> Result<CheckedCodes> {
-        let guesses = self.guesses.take(ctx, buyer, 1)?;
-        let found = FoundCodes::find(&*self.store, (ctx.tenant, buyer), &[code.to_owned()]).await?;
-        let checked = found.check(purchase);
+        let mut guesses = self.guesses.take(ctx, buyer, 1)?;
+        let entered = [code.to_owned()];
+        let found = FoundCodes::find(&*self.store, ctx, (buyer, &entered), purchase).await;
+        let checked = found.inspect_err(|error| guesses.failed(error))?.check(purchase);
         guesses.accepted(checked.accepted.len());
         Ok(checked)
     }
 
-    /// Returns a ticket type of the event if it is hidden.
-    async fn hidden_type(
+    /// Refuses a ticket type that the event does not have, or that is hidden from the caller.
+    async fn check_type(
         &self,
         ctx: &Ctx,
-        event: EventId,
-        ticket_type: Option<TicketTypeId>,
-    ) -> Result<Option<TicketTypeId>> {
-        let Some(id) = ticket_type else { return Ok(None) };
-        let found = self.store.ticket_type(ctx.tenant, id).await?.filter(|of| of.event == event);
-        let found = found.ok_or_else(|| unknown_type(id))?;
-        Ok(found.attributes.hidden.then_some(id))
+        (event, id): (EventId, TicketTypeId),
+        shown: &BTreeSet<TicketTypeId>,
+    ) -> Result<()> {
+        let found = self.store.ticket_type(ctx.tenant, id).await?;
+        if found.is_some_and(|of| of.event == event && of.is_visible(ctx, shown)) {
+            return Ok(());
+        }
+        let message = format!("is {id}, which is no ticket type of the event");
+        Err(Error::not_found("ticket-type").at("ticket_type_id", message))
     }
-}
-
-fn unknown_type(id: TicketTypeId) -> Error {
-    let message = format!("is {id}, which is no ticket type of the event");
-    Error::not_found("ticket-type").at("ticket_type_id", message)
 }

@@ -11,6 +11,7 @@ use crate::inventory::{Pool, Remaining};
 use crate::plugin::{ActiveInstallations, Basket, CallShare, PriceAdjustments, PriceCalls};
 use crate::pricing::base_prices::{priced_lines, retain_shown, with_type_of_zone};
 use crate::pricing::basket::{basket, circumstances, sold_share};
+use crate::pricing::code_guesses::Guesses;
 use crate::pricing::codes::{AcceptedCode, CheckedCodes, FoundCodes, NOT_VALID, Purchase};
 use crate::pricing::contract::apply_reply;
 use crate::pricing::price_request::PriceRequest;
@@ -36,22 +37,40 @@ pub(super) struct Terms<'a> {
 }
 
 impl Quotes {
-    /// Returns what a basket costs, with another rule if there is one.
+    /// Returns what a basket costs, with another rule if there is one. `counts_codes`: whether codes that are not
+    /// accepted are counted.
     pub(super) async fn quote(
         &self,
         ctx: &Ctx,
         request: &PriceRequest,
         extra: Option<PricingRule>,
+        counts_codes: bool,
     ) -> Result<Quote> {
         request.check()?;
         if !request.codes.is_empty() {
             self.check_codes_are_on("codes")?;
         }
         let event = self.event(ctx, request.event).await?;
-        let mut supply = self.supply(ctx, event.id).await?;
-        let of_zone = with_type_of_zone(request, &supply.types, &supply.pools)?;
+        let supply = self.supply(ctx, event.id).await?;
+        let of_zone = with_type_of_zone(request, &supply.types, &supply.pools, ctx.now)?;
         let request = of_zone.as_ref().unwrap_or(request);
-        let guesses = self.guesses.take(ctx, &request.buyer, request.codes.len())?;
+        let codes = if counts_codes { request.codes.len() } else { 0 };
+        let mut guesses = self.guesses.take(ctx, &request.buyer, codes)?;
+        let quote = self.quote_of(ctx, (request, extra), (event, supply), &mut guesses).await;
+        if let Err(error) = &quote {
+            guesses.failed(error);
+        }
+        quote
+    }
+
+    /// Returns what a basket of an event costs. Its codes are counted already; those that are accepted are given back.
+    async fn quote_of(
+        &self,
+        ctx: &Ctx,
+        (request, extra): (&PriceRequest, Option<PricingRule>),
+        (event, mut supply): (Event, Supply),
+        guesses: &mut Guesses<'_>,
+    ) -> Result<Quote> {
         let codes = self.check_codes(ctx, request, &supply.types).await?;
         let of_promotions = codes.accepted.len();
         guesses.accepted(of_promotions);
@@ -60,7 +79,7 @@ impl Quotes {
         retain_shown(ctx, &mut supply.types, &request.lines, &shown)?;
         let stored = self.reads.pricing_rules(ctx.tenant).await?;
         let rules = self.rules(event.id, stored.iter().chain(extra.as_ref()));
-        let (currency, lines) = priced_lines(request, &supply.types, &rules)?;
+        let (currency, lines) = priced_lines(ctx, request, &supply.types, &rules)?;
         let terms = self.terms(ctx, &event, (supply, ctx.now)).await?;
         let calculation = Calculation::new(currency, lines);
         let mut calls = PriceCalls::new(CallShare::of(ctx));
@@ -116,17 +135,17 @@ impl Quotes {
         request: &PriceRequest,
         types: &[TicketType],
     ) -> Result<CheckedCodes> {
-        let found =
-            FoundCodes::find(&*self.store, (ctx.tenant, request.buyer.as_str()), &request.codes).await?;
         // All lines have the currency of the first one, or are refused.
         let first = request.lines.first().map(|line| line.ticket_type);
         let priced = types.iter().find(|of| Some(of.id) == first);
-        Ok(found.check(&Purchase {
+        let purchase = Purchase {
             event: request.event,
             now: ctx.now,
             currency: priced.map(|of| of.attributes.price.currency.as_str()),
             lines: request.lines.iter().map(|line| (Some(line.ticket_type), line.quantity)).collect(),
-        }))
+        };
+        let entered = (request.buyer.as_str(), &request.codes[..]);
+        Ok(FoundCodes::find(&*self.store, ctx, entered, &purchase).await?.check(&purchase))
     }
 
     /// Makes a quote from base prices: rules, promotions, plugins, fees and taxes.
@@ -248,7 +267,8 @@ fn apply_promotions(calculation: &mut Calculation, accepted: &[AcceptedCode]) ->
     Ok(())
 }
 
-/// Sorts the codes that were entered into those that a promotion or a plugin has accepted and those that are refused.
+/// Sorts the codes that were entered into those that a promotion or a plugin has accepted and those that are refused,
+/// both in the order of entry: another order would tell which of them promotions have.
 fn sort_codes(quote: &mut Quote, entered: &[String], checked: CheckedCodes) {
     let is_accepted = |code: &String| {
         checked.accepted.iter().any(|accepted| accepted.entered == *code)
@@ -257,14 +277,13 @@ fn sort_codes(quote: &mut Quote, entered: &[String], checked: CheckedCodes) {
     let (codes, others): (Vec<_>, Vec<_>) = entered.iter().cloned().partition(is_accepted);
     let mut refused = checked.refused;
     refused.append(&mut quote.refused_codes);
-    refused.retain(|refused| !codes.contains(&refused.code));
-    for code in others {
-        if !refused.iter().any(|refused| refused.code == code) {
-            refused.push(RefusedCode { code, reason: NOT_VALID.to_owned() });
-        }
-    }
+    let refusal = |code: String| {
+        let found = refused.iter().find(|refused| refused.code == code);
+        found.cloned().unwrap_or_else(|| RefusedCode { code, reason: NOT_VALID.to_owned() })
+    };
+    quote.refused_codes = others.into_iter().map(refusal).collect();
     quote.claims = checked.accepted.into_iter().map(|accepted| accepted.claim).collect();
-    (quote.codes, quote.refused_codes) = (codes, refused);
+    quote.codes = codes;
 }
 
 /// Refuses a quote that is too large to be stored.
@@ -316,13 +335,19 @@ mod tests {
         let promotion = test_promotion(None);
         let claim = CodeClaim { code: "VIP".into(), promotion: promotion.id };
         let accepted = vec![AcceptedCode { entered: "vip".into(), claim: claim.clone(), promotion }];
-        let unknown = vec!["a".to_owned(), "b".to_owned()];
+        let unknown = ["a", "b", "c"].map(str::to_owned).into();
         let checked = CheckedCodes { accepted, refused: vec![refused("old", "expired")], unknown };
-        let entered = ["a", "vip", "old", "b"].map(str::to_owned);
-        let mut quote = Quote { refused_codes: vec![refused("b", "not today")], ..quote() };
+        let entered = ["a", "vip", "b", "old", "c"].map(str::to_owned);
+        let by_plugins = vec![refused("c", "not here"), refused("b", "not today")];
+        let mut quote = Quote { refused_codes: by_plugins, ..quote() };
         sort_codes(&mut quote, &entered, checked);
         assert_eq!((quote.codes, quote.claims), (vec!["vip".to_owned()], vec![claim]));
-        let expected = [refused("old", "expired"), refused("b", "not today"), refused("a", NOT_VALID)];
+        let expected = [
+            refused("a", NOT_VALID),
+            refused("b", "not today"),
+            refused("old", "expired"),
+            refused("c", "not here"),
+        ];
         assert_eq!(quote.refused_codes, expected);
     }
 

@@ -10,7 +10,7 @@ use crate::pricing::{PricingRule, Quote};
 
 impl Quotes {
     /// Returns the quote that a request names, and takes from it what the request leaves out: the event, the lines, and
-    /// the buyer.
+    /// the buyer. The quote keeps its channel.
     pub(crate) async fn named(
         &self,
         ctx: &Ctx,
@@ -53,7 +53,7 @@ impl Quotes {
             buyer: request.buyer.clone(),
             channel: request.channel.clone(),
         };
-        let quote = self.quote(ctx, &price_request, None).await?;
+        let quote = self.quote(ctx, &price_request, None, true).await?;
         if let Some(refused) = quote.refused_codes.first() {
             let message = format!("have {:?}, which is not accepted: {}", refused.code, refused.reason);
             return Err(Error::invalid("codes", message));
@@ -98,6 +98,14 @@ fn check_matches(quote: &Quote, request: &CreateReservation) -> Result<()> {
     }
     if !quote.buyer.is_empty() && quote.buyer != request.buyer {
         return Err(Error::invalid("quote_id", "was made for another buyer"));
+    }
+    if !request.channel.is_empty() && request.channel != quote.channel {
+        let message = if quote.channel.is_empty() {
+            "must be absent: the quote was made without a channel".to_owned()
+        } else {
+            format!("must be absent or {:?}, the channel that the quote was made for", quote.channel)
+        };
+        return Err(Error::invalid("channel", message));
     }
     let quoted = quote.lines.iter().map(|line| (line.ticket_type, line.quantity, line.category.as_str()));
     let requested =
