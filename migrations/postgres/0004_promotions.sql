@@ -56,6 +56,18 @@ ALTER TABLE ticket_types ADD COLUMN hidden boolean NOT NULL DEFAULT FALSE;
 -- Prices as they were last displayed. `content` has those of the event's ticket types with their reasons.
 CREATE TABLE displayed_prices (
     tenant_id   uuid NOT NULL,
+-- `reservations` is the number of a quote's reservations that are held or confirmed. `unused_since` is when the last of them
+-- ended, or the quote's own end if that is later; the quote is deleted some time after that.
+ALTER TABLE quotes
+    ADD COLUMN reservations bigint NOT NULL DEFAULT 0,
+    ADD COLUMN unused_since timestamptz;
+UPDATE quotes SET reservations = live.count FROM
+ (SELECT tenant_id, quote_id, COUNT(*) AS count FROM reservations
+  WHERE quote_id IS NOT NULL AND state IN ('held', 'confirmed') GROUP BY tenant_id, quote_id) AS live
+ WHERE quotes.tenant_id = live.tenant_id AND quotes.id = live.quote_id;
+UPDATE quotes SET unused_since = expires_at WHERE reserved AND reservations = 0;
+CREATE INDEX quotes_unused ON quotes (unused_since) WHERE unused_since IS NOT NULL;
+
     event_id    uuid NOT NULL,
     content     jsonb NOT NULL,
     computed_at timestamptz NOT NULL,

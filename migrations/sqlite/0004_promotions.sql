@@ -56,6 +56,17 @@ ALTER TABLE ticket_types ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
 -- Prices as they were last displayed. `content` has those of the event's ticket types with their reasons.
 CREATE TABLE displayed_prices (
     tenant_id   BLOB NOT NULL,
+-- `reservations` is the number of a quote's reservations that are held or confirmed. `unused_since` is when the last of them
+-- ended, or the quote's own end if that is later; the quote is deleted some time after that.
+ALTER TABLE quotes ADD COLUMN reservations INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quotes ADD COLUMN unused_since INTEGER;
+UPDATE quotes SET reservations = live.count FROM
+ (SELECT tenant_id, quote_id, COUNT(*) AS count FROM reservations
+  WHERE quote_id IS NOT NULL AND state IN ('held', 'confirmed') GROUP BY tenant_id, quote_id) AS live
+ WHERE quotes.tenant_id = live.tenant_id AND quotes.id = live.quote_id;
+UPDATE quotes SET unused_since = expires_at WHERE reserved AND reservations = 0;
+CREATE INDEX quotes_unused ON quotes (unused_since) WHERE unused_since IS NOT NULL;
+
     event_id    BLOB NOT NULL,
     content     TEXT NOT NULL,
     computed_at INTEGER NOT NULL,

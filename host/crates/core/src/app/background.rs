@@ -43,10 +43,12 @@ const MAINTENANCE_LEASE: Duration = Duration::from_secs(15);
 /// How many expired idempotency records are deleted in one round.
 const MAX_RECORDS: u32 = 1_000;
 
-/// How many expired quotes are deleted in one round.
+/// How many quotes are deleted at once, and how often in one round.
 const MAX_QUOTES: u32 = 1_000;
+const QUOTE_SLICES: u32 = 20;
 
-/// How long a quote is kept after its end, so that a late reservation is told that it has ended.
+/// How long a quote is kept after its end, so that a late reservation is told that it has ended, and after its last
+/// reservation was released or has expired, so that its prices can still be explained.
 const QUOTE_GRACE: Duration = Duration::from_secs(60 * 60);
 
 impl App {
@@ -214,7 +216,12 @@ impl App {
         }
         self.facts.trim().await?;
         self.store.forget_keys(MAX_RECORDS).await?;
-        self.store.purge_quotes(self.store.now().minus(QUOTE_GRACE), MAX_QUOTES).await?;
+        let ended_before = self.store.now().minus(QUOTE_GRACE);
+        for _ in 0..QUOTE_SLICES {
+            if self.store.purge_quotes(ended_before, MAX_QUOTES).await? < u64::from(MAX_QUOTES) {
+                break;
+            }
+        }
         self.store.purge_events(MAX_PURGED).await?;
         Ok(())
     }

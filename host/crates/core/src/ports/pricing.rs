@@ -21,7 +21,8 @@ pub trait PricingStore: Send + Sync {
     async fn quote(&self, tenant: TenantId, id: QuoteId) -> Result<Option<Quote>>;
     /// Counts the quotes that no reservation refers to and that have not ended, up to `limit`.
     async fn count_open_quotes(&self, tenant: TenantId, limit: u32) -> Result<u32>;
-    /// Deletes at most `limit` quotes that ended before a time and that no reservation refers to; returns their number.
+    /// Deletes at most `limit` quotes that ended before a time and that no reservation refers to, or whose reservations
+    /// were all released or had expired by then; returns their number.
     async fn purge_quotes(&self, ended_before: Timestamp, limit: u32) -> Result<u64>;
     /// Returns a promotion.
     async fn promotion(&self, tenant: TenantId, id: PromotionId) -> Result<Option<Promotion>>;
