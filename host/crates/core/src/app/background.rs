@@ -137,10 +137,11 @@ impl App {
     }
 
     /// Runs maintenance until cancelled, on one host at a time: purges, deletes expired records and facts, ends locks and
-    /// events, frees the units that codes of ended promotions keep, and refreshes displayed prices.
+    /// events, frees the units that codes of ended promotions and cancelled events keep, and refreshes displayed prices.
     pub async fn run_maintenance(&self, host: &str, stop: CancellationToken) {
         tokio::join!(
             self.purge(host, &stop),
+            self.purge_promotions(host, &stop),
             self.end_locks(host, &stop),
             self.free_kept_units(host, &stop),
             self.end_events(host, &stop),
@@ -156,6 +157,17 @@ impl App {
             async move { purger.purge(tenant, &limiter).await }
         };
         maintenance(DueWork::Purges, "purges", host).run(&self.store, (stop, None), round).await;
+    }
+
+    async fn purge_promotions(&self, host: &str, stop: &CancellationToken) {
+        let promotions = self.promotions.clone();
+        let round = move |tenant, limiter: Arc<_>| {
+            let promotions = promotions.clone();
+            async move { promotions.purge(tenant, &limiter).await }
+        };
+        maintenance(DueWork::DeletedPromotions, "promotions", host)
+            .run(&self.store, (stop, None), round)
+            .await;
     }
 
     async fn end_locks(&self, host: &str, stop: &CancellationToken) {

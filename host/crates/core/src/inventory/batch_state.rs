@@ -56,6 +56,8 @@ pub struct CodeState {
     pub uses: u64,
     /// The units that it keeps free.
     pub kept: Option<KeptUnits>,
+    /// When it was created.
+    pub created_at: Timestamp,
 }
 
 /// The state that commands of one event are decided from. Each decision changes it.
@@ -235,8 +237,6 @@ impl BatchState {
         }
     }
 
-    /// Moves units of a reservation in the counts of their pools.
-    pub(super) fn move_units(&mut self, of: &Reservation, units: &[Unit], unit_move: UnitMove) {
     /// Ends the use of a quote by a reservation that has no units any more. A quote that only this batch would have stored
     /// is not stored.
     pub(super) fn return_quote(&mut self, of: &Reservation) {
@@ -249,6 +249,8 @@ impl BatchState {
         }
     }
 
+    /// Moves units of a reservation in the counts of their pools.
+    pub(super) fn move_units(&mut self, of: &Reservation, units: &[Unit], unit_move: UnitMove) {
         for unit in units {
             let Some(line) = of.lines.get(unit.line) else { continue };
             for pool in &line.pools {

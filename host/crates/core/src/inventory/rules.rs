@@ -233,7 +233,7 @@ impl BatchState {
     }
 
     /// Returns whether the event was cancelled or does not exist.
-    fn event_is_cancelled(&self) -> bool {
+    pub(super) fn event_is_cancelled(&self) -> bool {
         self.event.as_ref().is_none_or(|event| event.status == EventStatus::Cancelled)
     }
 
