@@ -43,10 +43,12 @@ const MAINTENANCE_LEASE: Duration = Duration::from_secs(15);
 /// How many expired idempotency records are deleted in one round.
 const MAX_RECORDS: u32 = 1_000;
 
-/// How many expired quotes are deleted in one round.
+/// How many quotes are deleted at once, and how often in one round.
 const MAX_QUOTES: u32 = 1_000;
+const QUOTE_SLICES: u32 = 20;
 
-/// How long a quote is kept after its end, so that a late reservation is told that it has ended.
+/// How long a quote is kept after its end, so that a late reservation is told that it has ended, and after its last
+/// reservation was released or has expired, so that its prices can still be explained.
 const QUOTE_GRACE: Duration = Duration::from_secs(60 * 60);
 
 impl App {
@@ -135,10 +137,11 @@ impl App {
     }
 
     /// Runs maintenance until cancelled, on one host at a time: purges, deletes expired records and facts, ends locks and
-    /// events, frees the units that codes of ended promotions keep, and refreshes displayed prices.
+    /// events, frees the units that codes of ended promotions and cancelled events keep, and refreshes displayed prices.
     pub async fn run_maintenance(&self, host: &str, stop: CancellationToken) {
         tokio::join!(
             self.purge(host, &stop),
+            self.purge_promotions(host, &stop),
             self.end_locks(host, &stop),
             self.free_kept_units(host, &stop),
             self.end_events(host, &stop),
@@ -154,6 +157,17 @@ impl App {
             async move { purger.purge(tenant, &limiter).await }
         };
         maintenance(DueWork::Purges, "purges", host).run(&self.store, (stop, None), round).await;
+    }
+
+    async fn purge_promotions(&self, host: &str, stop: &CancellationToken) {
+        let promotions = self.promotions.clone();
+        let round = move |tenant, limiter: Arc<_>| {
+            let promotions = promotions.clone();
+            async move { promotions.purge(tenant, &limiter).await }
+        };
+        maintenance(DueWork::DeletedPromotions, "promotions", host)
+            .run(&self.store, (stop, None), round)
+            .await;
     }
 
     async fn end_locks(&self, host: &str, stop: &CancellationToken) {
@@ -214,7 +228,12 @@ impl App {
         }
         self.facts.trim().await?;
         self.store.forget_keys(MAX_RECORDS).await?;
-        self.store.purge_quotes(self.store.now().minus(QUOTE_GRACE), MAX_QUOTES).await?;
+        let ended_before = self.store.now().minus(QUOTE_GRACE);
+        for _ in 0..QUOTE_SLICES {
+            if self.store.purge_quotes(ended_before, MAX_QUOTES).await? < u64::from(MAX_QUOTES) {
+                break;
+            }
+        }
         self.store.purge_events(MAX_PURGED).await?;
         Ok(())
     }

@@ -108,6 +108,9 @@ pub enum Guard {
     FewerOpenQuotes(u32, Timestamp),
     /// The tenant has fewer pricing rules than so many.
     FewerRules(usize),
-    /// The tenant has fewer promotions than so many.
+    /// The tenant has fewer promotions than so many, with deleted ones that are not purged yet.
     FewerPromotions(usize),
+    /// The tenant has at most so many codes once the changeset is stored, with those of deleted promotions that are not
+    /// purged yet.
+    CodesAtMost(u32),
 }

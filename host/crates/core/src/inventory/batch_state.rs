@@ -56,6 +56,8 @@ pub struct CodeState {
     pub uses: u64,
     /// The units that it keeps free.
     pub kept: Option<KeptUnits>,
+    /// When it was created.
+    pub created_at: Timestamp,
 }
 
 /// The state that commands of one event are decided from. Each decision changes it.
@@ -106,8 +108,8 @@ pub struct BatchWrites {
     pub tickets: Vec<Ticket>,
     /// The quotes of new reservations that are not known to be stored.
     pub quotes: Vec<Arc<Quote>>,
-    /// The stored quotes of new reservations.
-    pub stored_quotes: BTreeSet<QuoteId>,
+    /// Changes of the numbers of held and confirmed reservations of stored quotes.
+    pub stored_quotes: BTreeMap<QuoteId, i64>,
     /// Changes of the numbers of uses of promotions.
     pub promotions: BTreeMap<PromotionId, i64>,
     /// Changes of codes.
@@ -225,13 +227,25 @@ impl BatchState {
         after
     }
 
-    /// Stores the quote of a new reservation, or marks it as reserved if it is stored.
+    /// Stores the quote of a new reservation, or counts the reservation if it is stored.
     pub(super) fn put_quote(&mut self, request: &Reserve) {
         let Some(quote) = &request.quote else { return };
         if request.quote_is_stored {
-            self.writes.stored_quotes.insert(quote.id);
+            *self.writes.stored_quotes.entry(quote.id).or_default() += 1;
         } else {
             self.writes.quotes.push(Arc::clone(quote));
+        }
+    }
+
+    /// Ends the use of a quote by a reservation that has no units any more. A quote that only this batch would have stored
+    /// is not stored.
+    pub(super) fn return_quote(&mut self, of: &Reservation) {
+        let Some(id) = of.quote else { return };
+        let new = self.writes.quotes.iter().position(|quote| quote.id == id);
+        if let Some(index) = new {
+            self.writes.quotes.swap_remove(index);
+        } else {
+            *self.writes.stored_quotes.entry(id).or_default() -= 1;
         }
     }
 

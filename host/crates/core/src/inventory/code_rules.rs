@@ -80,10 +80,11 @@ impl BatchState {
             if codes.iter().any(|code| code.code == claim.code) {
                 continue;
             }
-            let kept = self.codes.get(&claim.code).and_then(|code| code.kept.as_ref());
-            let kept = kept.filter(|kept| kept.event == self.id);
+            let Some(state) = self.codes.get(&claim.code) else { continue };
+            let kept = state.kept.as_ref().filter(|kept| kept.event == self.id);
             let units = kept.map_or(0, |kept| take(&mut left, kept.ticket_type, kept.units));
-            codes.push(CodeUse { code: claim.code.clone(), promotion: claim.promotion, units });
+            let (code, promotion) = (claim.code.clone(), claim.promotion);
+            codes.push(CodeUse { code, promotion, units, created_at: state.created_at });
         }
         codes
     }
@@ -118,8 +119,8 @@ impl BatchState {
         let mut left = quantities(remaining.iter().filter_map(type_of));
         let mut codes = Vec::new();
         for code in &before.codes {
-            let kept = self.codes.get(&code.code).and_then(|code| code.kept.as_ref());
-            let kept_type = kept.map(|kept| kept.ticket_type);
+            let state = self.codes.get(&code.code).filter(|state| is_of(state, code));
+            let kept_type = state.and_then(|state| state.kept.as_ref()).map(|kept| kept.ticket_type);
             let units = kept_type.map_or(code.units, |of| take(&mut left, of, code.units));
             self.keep_again(code, code.units.saturating_sub(units));
             if remaining.is_empty() {
@@ -133,7 +134,7 @@ impl BatchState {
 
     /// Counts a new use of a code, or one that ended.
     fn count_use(&mut self, of: &Reservation, code: &CodeUse, by: i64) {
-        // The uses of a deleted promotion are not counted any more. Their rows are deleted with the event.
+        // The uses of a deleted promotion are not counted any more. Their rows are purged with it.
         let Some(promotion) = self.promotions.get_mut(&code.promotion) else { return };
         *self.writes.promotions.entry(code.promotion).or_default() += add(&mut promotion.uses, by);
         let buyer = (code.promotion, of.buyer.clone());
@@ -144,19 +145,21 @@ impl BatchState {
         } else if self.writes.new_uses.remove(&key).is_none() {
             self.writes.ended_uses.insert(key);
         }
-        let state = self.codes.get_mut(&code.code).filter(|state| state.promotion == code.promotion);
-        if let Some(state) = state {
+        if let Some(state) = self.codes.get_mut(&code.code).filter(|state| is_of(state, code)) {
             self.writes.codes.entry(code.code.clone()).or_default().uses += add(&mut state.uses, by);
         }
     }
 
-    /// Keeps returned units again, as far as the promotion lasts and they are free.
+    /// Keeps returned units again, as far as the event and the promotion last and they are free.
     fn keep_again(&mut self, code: &CodeUse, units: u32) {
+        if self.event_is_cancelled() {
+            return;
+        }
         let promotion = self.promotions.get(&code.promotion);
         let lasts = promotion.is_some_and(|promotion| {
             promotion.enabled && promotion.valid_until.is_none_or(|until| self.now < until)
         });
-        let state = self.codes.get(&code.code).filter(|state| lasts && state.promotion == code.promotion);
+        let state = self.codes.get(&code.code).filter(|state| lasts && is_of(state, code));
         let kept = state.and_then(|state| state.kept.as_ref()).filter(|kept| kept.event == self.id);
         let Some(kept) = kept else { return };
         // The ticket type may have other pools now than when the code was created.
@@ -180,8 +183,12 @@ impl BatchState {
     }
 }
 
-/// Changes a count, which does not fall below zero: a code that was deleted and created again has not been used.
-/// Returns the change.
+/// Returns whether a code is the one that was used: it may have been deleted, and its text used for another one.
+fn is_of(state: &CodeState, code: &CodeUse) -> bool {
+    state.promotion == code.promotion && state.created_at == code.created_at
+}
+
+/// Changes a count, which does not fall below zero: the uses of a buyer are not read for each command. Returns the change.
 fn add(count: &mut u64, by: i64) -> i64 {
     let by = if *count == 0 { by.max(0) } else { by };
     *count = count.saturating_add_signed(by);
@@ -275,7 +282,7 @@ mod tests {
             state.promotions.insert(promotion, of_promotion);
             let kept = KeptUnits { ticket_type, event, pools, units: kept };
             for (code, kept) in [(PLAIN, None), (VOUCHER, Some(kept))] {
-                state.codes.insert(code.into(), CodeState { promotion, uses: 0, kept });
+                state.codes.insert(code.into(), CodeState { promotion, uses: 0, kept, created_at: now });
             }
             Self { state, ticket_type, promotion }
         }
@@ -406,7 +413,8 @@ mod tests {
         sale.promotion().max_uses_per_buyer = Some(1);
         sale.promotion().max_uses_per_code = Some(1);
         let held = sale.reserve("ann", 3, &[PLAIN]).unwrap();
-        assert_eq!(held.codes, [CodeUse { code: PLAIN.into(), promotion: sale.promotion, units: 0 }]);
+        let (promotion, created_at) = (sale.promotion, sale.state.now);
+        assert_eq!(held.codes, [CodeUse { code: PLAIN.into(), promotion, units: 0, created_at }]);
         assert_eq!(sale.release(&held, 2).codes, held.codes);
         assert_eq!(refusal(sale.reserve("ann", 1, &[PLAIN])), "CODE_USED_UP");
         assert!(sale.release(&held, 0).codes.is_empty());
@@ -534,13 +542,54 @@ mod tests {
     }
 
     #[test]
-    fn code_that_was_created_again_is_not_counted_below_zero() {
-        let mut sale = Sale::new(5, 0);
-        let held = sale.reserve("ann", 1, &[PLAIN]).unwrap();
+    fn code_that_was_created_again_gets_nothing_back_of_the_old_one() {
+        let mut sale = Sale::new(9, 2);
+        let old = sale.reserve("ann", 2, &[VOUCHER]).unwrap();
+        // The code is deleted and created again. It keeps two other units, and is used.
+        sale.state.now = sale.state.now.plus(Duration::from_secs(1));
+        let now = sale.state.now;
+        let again = sale.state.codes.get_mut(VOUCHER).unwrap();
+        (again.uses, again.created_at) = (0, now);
+        again.kept.as_mut().unwrap().units = 2;
+        for pool in sale.state.pools.values_mut() {
+            pool.counts.locked = 2;
+        }
+        sale.promotion().max_uses_per_code = Some(1);
+        let new = sale.reserve("ben", 1, &[VOUCHER]).unwrap();
         sale.state.writes = BatchWrites::default();
-        sale.state.codes.get_mut(PLAIN).unwrap().uses = 0;
+        assert!(sale.release(&old, 0).codes.is_empty());
+        assert_eq!((sale.kept(), sale.counts(), sale.promotion().uses), (1, (1, 1), 1));
+        assert!(sale.state.writes.codes.is_empty());
+        assert_eq!(refusal(sale.reserve("cem", 1, &[VOUCHER])), "CODE_USED_UP");
+        sale.release(&new, 0);
+        assert_eq!((sale.kept(), sale.counts(), sale.promotion().uses), (2, (0, 2), 0));
+    }
+
+    #[test]
+    fn units_of_a_cancelled_event_are_not_kept_again() {
+        let mut sale = Sale::new(5, 2);
+        let held = sale.reserve("ann", 2, &[VOUCHER]).unwrap();
+        sale.state.event.as_mut().unwrap().status = EventStatus::Cancelled;
         sale.release(&held, 0);
-        assert_eq!(sale.state.writes.codes[PLAIN], CodeChange::default());
-        assert_eq!(sale.promotion().uses, 0);
+        assert_eq!((sale.kept(), sale.counts(), sale.promotion().uses), (0, (0, 0), 0));
+    }
+
+    #[test]
+    fn reservations_of_quotes_are_counted_until_they_end() {
+        let mut sale = Sale::new(5, 0);
+        let held = sale.reserve("ann", 2, &[PLAIN]).unwrap();
+        let quote = held.quote.unwrap();
+        assert_eq!(sale.state.writes.quotes.len(), 1);
+        // The next batch.
+        sale.state.writes = BatchWrites::default();
+        let rest = sale.release(&held, 1);
+        assert!(sale.state.writes.stored_quotes.is_empty());
+        sale.release(&rest, 0);
+        assert_eq!(sale.state.writes.stored_quotes, BTreeMap::from([(quote, -1)]));
+        // A quote is not stored if its reservation ends at once.
+        sale.state.writes = BatchWrites::default();
+        let held = sale.reserve("ann", 1, &[PLAIN]).unwrap();
+        sale.release(&held, 0);
+        assert!(sale.state.writes.quotes.is_empty() && sale.state.writes.stored_quotes.is_empty());
     }
 }

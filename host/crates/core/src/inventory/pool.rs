@@ -142,7 +142,10 @@ impl Pool {
         if self.counts.used() == 0 {
             return Ok(());
         }
-        let message = format!("{held} units of {:?} are held, {sold} sold and {locked} locked", self.name);
+        let message = format!(
+            "{held} units of {:?} are held, {sold} sold and {locked} locked, by locks or for codes",
+            self.name
+        );
         Err(Error::new(ErrorKind::Precondition, reason, message))
     }
 }

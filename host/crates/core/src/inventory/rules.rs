@@ -175,6 +175,9 @@ impl BatchState {
             before.units.iter().cloned().partition(|unit| ids.is_empty() || ids.contains(&unit.id));
         self.free_units(&before, &freed_units);
         let codes = self.return_codes(&before, &remaining_units);
+        if remaining_units.is_empty() {
+            self.return_quote(&before);
+        }
         let state =
             if remaining_units.is_empty() { ReservationState::Released } else { ReservationState::Held };
         let after = Reservation { state, units: remaining_units, codes, ..before.clone() };
@@ -206,6 +209,7 @@ impl BatchState {
         }
         self.free_units(reservation, &reservation.units);
         let codes = self.return_codes(reservation, &[]);
+        self.return_quote(reservation);
         let after = Reservation { state, units: Vec::new(), codes, ..reservation.clone() };
         self.put(job, fact, Some(reservation), after);
         true
@@ -229,7 +233,7 @@ impl BatchState {
     }
 
     /// Returns whether the event was cancelled or does not exist.
-    fn event_is_cancelled(&self) -> bool {
+    pub(super) fn event_is_cancelled(&self) -> bool {
         self.event.as_ref().is_none_or(|event| event.status == EventStatus::Cancelled)
     }
 

@@ -38,7 +38,8 @@ pub trait InventoryStore: Send + Sync {
     async fn reservations(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Reservation>>;
     /// Returns events with due holds, or that were cancelled and are not cleaned up yet, at most `limit` of each.
     async fn due_events(&self, tenant: TenantId, limit: u32) -> Result<Vec<EventId>>;
-    /// Records that a cancelled event is cleaned up, if nothing of it is held and none of its tickets is valid.
+    /// Records that a cancelled event is cleaned up, if nothing of it is held or kept by a code and none of its tickets is
+    /// valid.
     async fn note_swept(&self, tenant: TenantId, event: EventId) -> Result<()>;
     /// Returns a tenant's hold rules, if it set any.
     async fn hold_rules(&self, tenant: TenantId) -> Result<Option<TenantHoldRules>>;

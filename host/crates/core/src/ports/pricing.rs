@@ -21,14 +21,20 @@ pub trait PricingStore: Send + Sync {
     async fn quote(&self, tenant: TenantId, id: QuoteId) -> Result<Option<Quote>>;
     /// Counts the quotes that no reservation refers to and that have not ended, up to `limit`.
     async fn count_open_quotes(&self, tenant: TenantId, limit: u32) -> Result<u32>;
-    /// Deletes at most `limit` quotes that ended before a time and that no reservation refers to; returns their number.
+    /// Deletes at most `limit` quotes that ended before a time and that no reservation refers to, or whose reservations
+    /// were all released or had expired by then; returns their number.
     async fn purge_quotes(&self, ended_before: Timestamp, limit: u32) -> Result<u64>;
     /// Returns a promotion.
     async fn promotion(&self, tenant: TenantId, id: PromotionId) -> Result<Option<Promotion>>;
     /// Returns a page of promotions.
     async fn promotion_page(&self, tenant: TenantId, page: &PageRequest) -> Result<Page<Promotion>>;
-    /// Counts promotions, up to `limit`.
+    /// Counts promotions, with deleted ones that are not purged yet, up to `limit`.
     async fn count_promotions(&self, tenant: TenantId, limit: u32) -> Result<u32>;
+    /// Counts the codes of all promotions, with deleted ones that are not purged yet.
+    async fn count_codes(&self, tenant: TenantId) -> Result<u32>;
+    /// Deletes at most `limit` rows of a tenant's deleted promotion: codes, then their uses, then the promotion. Returns
+    /// their number; 0 if none is left.
+    async fn purge_promotions(&self, tenant: TenantId, limit: u32) -> Result<u64>;
     /// Returns those of these codes, in their canonical form, that exist, each with its promotion.
     async fn promotion_codes(
         &self,
@@ -44,7 +50,15 @@ pub trait PricingStore: Send + Sync {
     ) -> Result<Page<PromotionCode>>;
     /// Counts a buyer's uses of a promotion's codes.
     async fn count_code_uses(&self, tenant: TenantId, of: PromotionId, buyer: &str) -> Result<u32>;
-    /// Returns codes that still keep units although their promotion has ended or is disabled, at most `limit`.
+    /// Returns the codes of a promotion that keep units now, at most `limit`.
+    async fn keeping_codes(
+        &self,
+        tenant: TenantId,
+        of: PromotionId,
+        limit: u32,
+    ) -> Result<Vec<PromotionCode>>;
+    /// Returns codes that still keep units although their promotion has ended or is disabled; if there are none, those that
+    /// keep units of a cancelled event. At most `limit`.
     async fn ended_kept_codes(&self, tenant: TenantId, limit: u32) -> Result<Vec<PromotionCode>>;
     /// Returns the prices of an event as they were last displayed.
     async fn displayed_prices(&self, tenant: TenantId, event: EventId) -> Result<Option<DisplayedPrices>>;

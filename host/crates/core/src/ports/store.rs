@@ -29,8 +29,10 @@ pub enum DueWork {
     Locks,
     /// Active events whose end has passed.
     EventEnds,
-    /// Codes that still keep units although their promotion has ended or is disabled.
+    /// Codes that still keep units although their promotion has ended or is disabled, or the event was cancelled.
     KeptUnits,
+    /// Deleted promotions to purge.
+    DeletedPromotions,
     /// Displayed prices that are at least so old.
     Prices(Duration),
 }

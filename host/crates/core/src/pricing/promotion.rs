@@ -20,6 +20,9 @@ pub const MAX_PROMOTIONS: usize = 1_000;
 /// The most codes of a promotion.
 pub const MAX_CODES: u32 = 100_000;
 
+/// The most codes of a tenant.
+pub const MAX_TENANT_CODES: u32 = 500_000;
+
 /// The most codes that are created in one call.
 pub const MAX_NEW_CODES: usize = 10_000;
 
@@ -244,6 +247,8 @@ pub struct CodeUse {
     pub promotion: PromotionId,
     /// How many of the reservation's units the code had kept; they are kept again when they are returned.
     pub units: u32,
+    /// When the code was created: a code that was deleted and created again is another one.
+    pub created_at: Timestamp,
 }
 
 /// The key of a stored use.

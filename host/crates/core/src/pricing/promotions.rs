@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::access::{ObjectKind, Operation};
+use crate::catalog::EventStatus;
 use crate::changeset::{Changeset, Guard, Write};
 use crate::command::{Commands, Decision};
 use crate::ctx::{Ctx, Principal, Transport};
@@ -18,8 +19,8 @@ use crate::page::{Page, PageRequest};
 use crate::ports::Store;
 use crate::pricing::NewCodes;
 use crate::pricing::promotion::{
-    ChangePromotion, KeptUnits, MAX_CODES, MAX_PROMOTIONS, Promotion, PromotionCode, SPEC, WritePromotion,
-    canonical,
+    ChangePromotion, KeptUnits, MAX_CODES, MAX_NEW_CODES, MAX_PROMOTIONS, MAX_TENANT_CODES, Promotion,
+    PromotionCode, SPEC, WritePromotion, canonical,
 };
 use crate::pricing::rules::check_references;
 use crate::time::Timestamp;
@@ -33,6 +34,9 @@ const LISTED: u32 = 10_000;
 /// for another event, and each event gets a fact.
 const MAX_FREED: u32 = 500;
 const FREE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many rows of deleted promotions one transaction purges.
+const MAX_PURGED: u32 = 1_000;
 
 /// Creates, reads, changes and deletes promotions and their codes.
 #[derive(Clone)]
@@ -58,7 +62,10 @@ impl Promotions {
             self.check_unused(ctx, &named).await?;
             let most = u32::try_from(MAX_PROMOTIONS).unwrap_or(u32::MAX);
             if self.store.count_promotions(ctx.tenant, most).await? >= most {
-                let message = format!("the tenant has {MAX_PROMOTIONS} promotions, and may have no more");
+                let message = format!(
+                    "the tenant has {MAX_PROMOTIONS} promotions, with deleted ones that are not purged yet, \
+                     and may have no more"
+                );
                 return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
             }
             let promotion = Promotion {
@@ -74,6 +81,8 @@ impl Promotions {
             let changeset = Changeset::new(ctx).guard(Guard::FewerPromotions(MAX_PROMOTIONS)).fact(fact);
             let mut changeset = changeset.insert(promotion.clone());
             if !named.is_empty() {
+                self.check_total(ctx, codes.number()).await?;
+                changeset = changeset.guard(Guard::CodesAtMost(MAX_TENANT_CODES));
                 changeset = changeset.write(create_codes(ctx, promotion.id, named, None));
             }
             Ok(Decision::change(changeset, promotion))
@@ -122,12 +131,21 @@ impl Promotions {
         self.commands.run(ctx, Operation::PromotionUpdate, &(id, &command, &ctx.if_version), decide).await
     }
 
-    /// Deletes a promotion with its codes, and frees the units that they keep. Reservations keep their prices.
+    /// Deletes a promotion with its codes, and frees the units that they keep. Reservations keep their prices. The rows are
+    /// purged later, in slices.
     pub async fn delete(&self, ctx: &Ctx, id: PromotionId) -> Result<()> {
         let decide = || async {
             let promotion = self.found(ctx, id).await?;
             ctx.check_version(promotion.version)?;
-            let kept = self.keeping_codes(ctx, id).await?;
+            let most = u32::try_from(MAX_NEW_CODES).unwrap_or(u32::MAX);
+            let kept = self.store.keeping_codes(ctx.tenant, id, most.saturating_add(1)).await?;
+            if kept.len() > MAX_NEW_CODES {
+                let message = format!(
+                    "more than {MAX_NEW_CODES} codes of the promotion keep units; disable it, wait until the \
+                     host has freed them, and delete it then"
+                );
+                return Err(Error::new(ErrorKind::Precondition, "PROMOTION_KEEPS_UNITS", message));
+            }
             let object = object(&promotion, promotion.version + 1);
             let fact = NewFact::new(ctx, "promotion.deleted", object.clone(), diff(Some(&promotion), None));
             let changeset = free_units(ctx, Changeset::new(ctx).fact(fact), &object, kept);
@@ -155,12 +173,14 @@ impl Promotions {
                     format!("the promotion has {has} codes; with {number} more it would exceed {MAX_CODES}");
                 return Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message));
             }
+            self.check_total(ctx, number).await?;
             self.check_unused(ctx, &named).await?;
             let texts = if named.is_empty() { command.make_random()? } else { named };
             let after =
                 Promotion { codes, updated_at: ctx.now, version: before.version + 1, ..before.clone() };
             let mut fact = fact(ctx, "promotion.codes_created", Some(&before), &after);
-            let (mut changeset, mut kept) = (Changeset::new(ctx), None);
+            let guard = Guard::CodesAtMost(MAX_TENANT_CODES);
+            let (mut changeset, mut kept) = (Changeset::new(ctx).guard(guard), None);
             if let Some(units) = command.kept {
                 let (depending, units) = self.keep(ctx, changeset, &before, (units, number)).await?;
                 fact = kept_fact(fact, &units);
@@ -209,8 +229,20 @@ impl Promotions {
         self.commands.run(ctx, Operation::PromotionCodeDelete, &(id, code, &ctx.if_version), decide).await
     }
 
-    /// Frees units that codes of a tenant still keep although their promotion has ended or is disabled. Returns whether
-    /// there may be more.
+    /// Purges a slice of a tenant's deleted promotions. Returns whether there may be more.
+    pub async fn purge(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
+        let purge = |limit| async move {
+            let purged = self.store.purge_promotions(tenant, limit).await;
+            if let Err(error) = &purged {
+                tracing::warn!(?error, %tenant, "deleted promotions not purged; retrying");
+            }
+            purged.is_ok_and(|rows| rows > 0)
+        };
+        Ok(limiter.for_each(tenant, vec![MAX_PURGED], purge).await > 0)
+    }
+
+    /// Frees units that codes of a tenant still keep although their promotion has ended or is disabled, or the event was
+    /// cancelled. Returns whether there may be more.
     pub async fn end_kept(&self, tenant: TenantId, limiter: &WorkLimiter) -> Result<bool> {
         let mut codes: BTreeMap<PromotionId, Vec<PromotionCode>> = BTreeMap::new();
         for code in self.store.ended_kept_codes(tenant, MAX_FREED).await? {
@@ -228,16 +260,37 @@ impl Promotions {
 
     async fn free_ended(&self, ctx: &Ctx, id: PromotionId, codes: &[PromotionCode]) -> Result<()> {
         let decide = || async {
-            let promotion = self.store.promotion(ctx.tenant, id).await?;
-            // It was deleted or enabled meanwhile.
-            let Some(promotion) = promotion.filter(|promotion| !promotion.may_keep_units(ctx.now)) else {
+            // A deleted promotion keeps no units.
+            let Some(promotion) = self.store.promotion(ctx.tenant, id).await? else {
                 return Ok(Decision::nothing(()));
             };
+            let mut codes = codes.to_vec();
+            if promotion.may_keep_units(ctx.now) {
+                // It was enabled meanwhile, or some of its events were cancelled, which is final.
+                let cancelled = self.cancelled_events(ctx, &codes).await?;
+                codes.retain(|code| code.kept.as_ref().is_some_and(|kept| cancelled.contains(&kept.event)));
+            }
+            if codes.is_empty() {
+                return Ok(Decision::nothing(()));
+            }
             let object = object(&promotion, promotion.version);
             let changeset = Changeset::new(ctx).expect(&promotion);
-            Ok(Decision::change(free_units(ctx, changeset, &object, codes.to_vec()), ()))
+            Ok(Decision::change(free_units(ctx, changeset, &object, codes), ()))
         };
         self.commands.run(ctx, Operation::PromotionUpdate, &id, decide).await
+    }
+
+    /// Returns those of the events of which codes keep units that were cancelled.
+    async fn cancelled_events(&self, ctx: &Ctx, codes: &[PromotionCode]) -> Result<BTreeSet<EventId>> {
+        let kept = codes.iter().filter_map(|code| code.kept.as_ref());
+        let mut cancelled = BTreeSet::new();
+        for id in kept.map(|kept| kept.event).collect::<BTreeSet<_>>() {
+            let event = self.store.event(ctx.tenant, id).await?;
+            if event.is_some_and(|event| event.attributes.status == EventStatus::Cancelled) {
+                cancelled.insert(id);
+            }
+        }
+        Ok(cancelled)
     }
 
     /// Returns what each new code of a promotion keeps, and adds what that depends on to the changeset.
@@ -262,6 +315,12 @@ impl Promotions {
         let unknown = || Error::invalid(field, "is not a ticket type that the promotion is for");
         let ticket_type = ticket_type.ok_or_else(unknown)?;
         let event = self.store.event(ctx.tenant, ticket_type.event).await?.ok_or_else(unknown)?;
+        if event.attributes.status.is_final() {
+            let status = event.attributes.status.name();
+            let message =
+                format!("is of an event that is {status}; name a ticket type of a draft or active event");
+            return Err(Error::invalid(field, message));
+        }
         let (pools, all_units) = (ticket_type.all_pools(), u64::from(units) * u64::from(codes));
         for pool in self.store.pools(ctx.tenant, &[event.id]).await? {
             if pools.contains(&pool.id) {
@@ -271,6 +330,19 @@ impl Promotions {
         // The units are locked in the pools that the ticket type has now.
         let changeset = changeset.expect(&event).expect(&ticket_type);
         Ok((changeset, KeptUnits { ticket_type: id, event: event.id, pools, units }))
+    }
+
+    /// Refuses more codes than a tenant may have.
+    async fn check_total(&self, ctx: &Ctx, new: u32) -> Result<()> {
+        let has = self.store.count_codes(ctx.tenant).await?;
+        if has.saturating_add(new) <= MAX_TENANT_CODES {
+            return Ok(());
+        }
+        let message = format!(
+            "the tenant's promotions have {has} codes, with those of deleted promotions that are not purged \
+             yet; with {new} more they would exceed {MAX_TENANT_CODES}"
+        );
+        Err(Error::new(ErrorKind::TooLarge, "TOO_LARGE", message))
     }
 
     /// Refuses codes that exist already. One that is created meanwhile makes the commit stale.

@@ -39,6 +39,8 @@ pub(crate) struct StoredCodeUse {
     code: String,
     promotion: Uuid,
     units: u32,
+    /// When the code was created.
+    created: i64,
 }
 
 /// A reservation; ids are texts, times microseconds.
@@ -101,11 +103,21 @@ pub(crate) fn unit(stored: StoredUnit) -> Unit {
 }
 
 pub(crate) fn stored_code_use(code: &CodeUse) -> StoredCodeUse {
-    StoredCodeUse { code: code.code.clone(), promotion: code.promotion.0, units: code.units }
+    StoredCodeUse {
+        code: code.code.clone(),
+        promotion: code.promotion.0,
+        units: code.units,
+        created: code.created_at.micros(),
+    }
 }
 
-pub(crate) fn code_use(stored: StoredCodeUse) -> CodeUse {
-    CodeUse { code: stored.code, promotion: PromotionId(stored.promotion), units: stored.units }
+pub(crate) fn code_use(stored: StoredCodeUse) -> Result<CodeUse> {
+    Ok(CodeUse {
+        code: stored.code,
+        promotion: PromotionId(stored.promotion),
+        units: stored.units,
+        created_at: moment(stored.created)?,
+    })
 }
 
 pub(crate) fn stored_reservation(reservation: &Reservation) -> StoredReservation {
@@ -137,7 +149,7 @@ pub(crate) fn reservation(stored: StoredReservation) -> Result<Reservation> {
         lines: stored.lines.into_iter().map(line).collect(),
         units: stored.units.into_iter().map(unit).collect(),
         quote: stored.quote.map(QuoteId),
-        codes: stored.codes.into_iter().map(code_use).collect(),
+        codes: stored.codes.into_iter().map(code_use).collect::<Result<_>>()?,
         payment_reference: stored.payment,
         created_by: stored.created_by,
         created_at: moment(stored.created_at)?,

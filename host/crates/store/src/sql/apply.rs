@@ -225,7 +225,7 @@ impl Writer {
             Record::Pool(pool) => pool::delete(conn, self.tenant, pool).await,
             Record::Lock(lock) => pool::unlock(conn, self.tenant, lock).await,
             Record::PricingRule(rule) => rule::delete(conn, self.tenant, rule).await,
-            Record::Promotion(promotion) => promotion::delete(conn, self.tenant, promotion).await,
+            Record::Promotion(promotion) => promotion::mark(conn, self.tenant, promotion, self.now).await,
         }
     }
 }

@@ -17,7 +17,7 @@ struct Source {
     table: &'static str,
     /// The condition of the index.
     indexed: String,
-    /// The condition of a due row, with the time as `$3`; `None` if all rows are due.
+    /// The condition of a due row, with the time as `$3` if it depends on it; `None` if all rows are due.
     due: Option<&'static str>,
 }
 
@@ -25,6 +25,10 @@ struct Source {
 /// one code of each.
 const KEPT_AFTER_END: &str = "(NOT r.enabled OR r.valid_until <= $3) AND (SELECT 1 FROM promotion_codes c
     WHERE c.tenant_id = r.tenant_id AND c.promotion_id = r.id AND c.kept > 0 LIMIT 1) IS NOT NULL";
+
+/// A cancelled event of which a code keeps units.
+const KEPT_AFTER_CANCELLATION: &str = "(SELECT 1 FROM promotion_codes c
+    WHERE c.tenant_id = r.tenant_id AND c.kept_event_id = r.id AND c.kept > 0 LIMIT 1) IS NOT NULL";
 
 fn source(table: &'static str, indexed: &str, due: Option<&'static str>) -> Source {
     Source { table, indexed: indexed.to_owned(), due }
@@ -48,7 +52,11 @@ fn sources(work: DueWork) -> Vec<Source> {
         ],
         DueWork::Locks => vec![source("pool_locks", "until IS NOT NULL", Some("until <= $3"))],
         DueWork::EventEnds => vec![source("events", "status = 'active'", Some("ends_at <= $3"))],
-        DueWork::KeptUnits => vec![source("promotions", "TRUE", Some(KEPT_AFTER_END))],
+        DueWork::KeptUnits => vec![
+            source("promotions", "TRUE", Some(KEPT_AFTER_END)),
+            source("events", "unswept", Some(KEPT_AFTER_CANCELLATION)),
+        ],
+        DueWork::DeletedPromotions => vec![source("promotions", "deleted_at IS NOT NULL", None)],
         DueWork::Prices(_) => vec![source("displayed_prices", "TRUE", Some("computed_at <= $3"))],
     }
 }
@@ -66,7 +74,8 @@ pub(in super::super) async fn tenants_with(
     for source in sources(work) {
         let query = sqlx::query_as::<_, (Uuid, Option<Uuid>)>(AssertSqlSafe(source.statement()));
         let query = query.bind(after).bind(i64::from(limit));
-        let query = if source.due.is_some() { query.bind(Ts(now)) } else { query };
+        let needs_time = source.due.is_some_and(|due| due.contains("$3"));
+        let query = if needs_time { query.bind(Ts(now)) } else { query };
         let rows = query.fetch_all(&mut *conn).await.map_err(db_error)?;
         if rows.len() == limit as usize
             && let Some((last, _)) = rows.last()

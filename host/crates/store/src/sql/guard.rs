@@ -34,7 +34,7 @@ pub(super) async fn before(conn: &mut Conn, changeset: &Changeset) -> Result<()>
             }
             Guard::FewerRules(most) => rule::fewer_than(conn, tenant, *most).await?,
             Guard::FewerPromotions(most) => promotion::fewer_than(conn, tenant, *most).await?,
-            Guard::TimersOf(..) => {}
+            Guard::TimersOf(..) | Guard::CodesAtMost(_) => {}
         }
     }
     Ok(())
@@ -45,6 +45,7 @@ pub(super) async fn after(conn: &mut Conn, changeset: &Changeset) -> Result<()> 
     for guard in &changeset.guards {
         match guard {
             Guard::TimersOf(issue, most) => timer::at_most(conn, changeset.tenant, *issue, *most).await?,
+            Guard::CodesAtMost(most) => promotion::codes_at_most(conn, changeset.tenant, *most).await?,
             Guard::ProjectIsEmpty(_)
             | Guard::SchemeFits(..)
             | Guard::HasNoChildren(_)

@@ -110,7 +110,14 @@ fn add_implicit(requests: &mut BTreeMap<ObjectKind, LockRequest>, tenant: Tenant
         Write::DropTimer(issue, installation, _) => add_timer_owners(requests, *issue, *installation),
         Write::NextGeneration(_, scope) => add_generation(requests, tenant.to_string(), *scope),
         Write::ReturnUnit { pools, .. } => add_pools(requests, &pools.iter().copied().collect()),
-        Write::CreateCodes(codes) | Write::FreeKeptUnits(codes) => add_pools(requests, &pools_of(codes)),
+        Write::CreateCodes(codes) => {
+            // As for promotions: the number of a tenant's codes is bounded exactly.
+            let row = requests.entry(ObjectKind::Tenant).or_default();
+            row.ids.insert(tenant.to_string());
+            row.written = true;
+            add_pools(requests, &pools_of(codes));
+        }
+        Write::FreeKeptUnits(codes) => add_pools(requests, &pools_of(codes)),
         Write::Insert(_)
         | Write::Update(..)
         | Write::Delete(_)
@@ -247,7 +254,9 @@ fn table(kind: ObjectKind) -> Table {
         ObjectKind::PricingRule => ("id", Ids::Uuids, "SELECT id, version FROM pricing_rules"),
         // A quote never changes either.
         ObjectKind::Quote => ("id", Ids::Uuids, "SELECT id, CAST(1 AS BIGINT) AS version FROM quotes"),
-        ObjectKind::Promotion => ("id", Ids::Uuids, "SELECT id, version FROM promotions"),
+        ObjectKind::Promotion => {
+            ("id", Ids::Uuids, "SELECT id, version, deleted_at IS NULL AS live FROM promotions")
+        }
     };
     Table { id, holds, select }
 }
@@ -293,7 +302,7 @@ impl LockedRows {
 
     fn note(&mut self, kind: ObjectKind, row: &Row) -> Result<()> {
         let live = match kind {
-            ObjectKind::User | ObjectKind::Project | ObjectKind::Event => {
+            ObjectKind::User | ObjectKind::Project | ObjectKind::Event | ObjectKind::Promotion => {
                 row.try_get("live").map_err(db_error)?
             }
             _ => true,

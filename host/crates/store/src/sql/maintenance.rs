@@ -11,7 +11,7 @@ use super::booking::bookings;
 use super::catalog::event;
 use super::inventory::reservation;
 use super::plugin::{host, timer};
-use super::pricing::{displayed, quote};
+use super::pricing::{displayed, promotion, quote};
 use super::{Conn, Ts, dialect, numbering};
 use crate::codec::corrupt;
 use crate::error::db_error;
@@ -33,11 +33,13 @@ pub(in super::super) enum Maintenance {
     DelayBooking { tenant: TenantId, id: BookingId, attempts: u32, retry_at: Timestamp },
     /// Deletes facts older than a time.
     DeleteFacts { before: Timestamp, limit: u32 },
-    /// Marks a cancelled event as swept, if it has no holds and no valid tickets.
+    /// Marks a cancelled event as swept, if it has no holds, no valid tickets and no kept units.
     MarkSwept { tenant: TenantId, event: EventId },
     /// Deletes rows of deleted events, and finally the events.
     PurgeEvents { limit: u32 },
-    /// Deletes expired quotes that no reservation refers to.
+    /// Deletes rows of a deleted promotion of a tenant, and finally the promotion.
+    PurgePromotions { tenant: TenantId, limit: u32 },
+    /// Deletes expired quotes that no reservation refers to, and those whose reservations have ended.
     PurgeQuotes { ended_before: Timestamp, limit: u32 },
     /// Marks displayed prices that cannot be refreshed as computed at a time, if they are older.
     PostponeDisplayedPrices { tenant: TenantId, event: EventId, at: Timestamp },
@@ -71,6 +73,9 @@ pub(in super::super) async fn run(conn: &mut Conn, maintenance: &Maintenance) ->
             return reservation::mark_swept(conn, *tenant, *event).await;
         }
         Maintenance::PurgeEvents { limit } => return event::purge(conn, *limit).await,
+        Maintenance::PurgePromotions { tenant, limit } => {
+            return promotion::purge(conn, *tenant, *limit).await;
+        }
         Maintenance::PurgeQuotes { ended_before, limit } => {
             return quote::purge(conn, *ended_before, *limit).await;
         }

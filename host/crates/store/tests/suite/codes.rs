@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tessera_core::Result;
-use tessera_core::catalog::Event;
+use tessera_core::catalog::{Event, EventStatus};
 use tessera_core::changeset::Write;
 use tessera_core::id::{EventId, PoolId, PromotionId, TicketTypeId};
 use tessera_core::inventory::{
     Command, Counts, HoldRules, Job, JobOutcome, Pool, PoolSort, Reservation, ReservationState,
 };
+use tessera_core::ports::DueWork;
 use tessera_core::pricing::promotion::WritePromotion;
 use tessera_core::pricing::{CodeClaim, CodeUse, KeptUnits, Promotion, PromotionCode, Quote};
 
@@ -26,7 +28,9 @@ on_every_store! {
     hidden_ticket_type_is_sold_only_with_a_code,
     stored_quote_is_not_written_again,
     batches_of_two_events_claim_the_same_promotions,
-    uses_are_purged_with_their_event,
+    uses_are_purged_with_their_promotion,
+    code_that_was_created_again_is_another_one,
+    units_of_a_cancelled_event_are_not_kept,
 }
 
 /// Creates a promotion with codes. The codes keep units of a ticket type if it is given.
@@ -164,7 +168,8 @@ async fn release_gives_codes_back(world: World) {
     let of = promotion(&office, &["ONCE"], None, limit).await;
     let job = || claiming(&office, "ann", (standing, 3), &[claim(&of, "ONCE")]);
     let held = office.run(job()).await.unwrap();
-    assert_eq!(held.codes, [CodeUse { code: "ONCE".into(), promotion: of.id, units: 0 }]);
+    let created_at = of.created_at;
+    assert_eq!(held.codes, [CodeUse { code: "ONCE".into(), promotion: of.id, units: 0, created_at }]);
     let stored = office.world.store.reservation(office.tenant, held.id).await.unwrap();
     assert_eq!(stored.as_ref(), Some(&held));
     // A part of it is still a use.
@@ -211,7 +216,8 @@ async fn last_units_are_sold_to_the_code_that_keeps_them(world: World) {
     let voucher = |buyer, units| claiming(&office, buyer, (standing, units), &[claim(&of, "VOUCHER")]);
     assert_eq!(reason(office.run(voucher("ann", 3)).await), "INVENTORY_EXHAUSTED");
     let held = office.run(voucher("ann", 2)).await.unwrap();
-    assert_eq!(held.codes, [CodeUse { code: "VOUCHER".into(), promotion: of.id, units: 2 }]);
+    let created_at = of.created_at;
+    assert_eq!(held.codes, [CodeUse { code: "VOUCHER".into(), promotion: of.id, units: 2, created_at }]);
     assert_eq!(uses(&office, &of, "VOUCHER").await, (1, 1, 0));
     for pool in [PoolId::from(office.event.id), standing.into()] {
         assert_eq!(office.counts(pool).await, Counts { held: 4, sold: 0, locked: 0 });
@@ -344,7 +350,7 @@ async fn batches_of_two_events_claim_the_same_promotions(world: World) {
     }
 }
 
-async fn uses_are_purged_with_their_event(world: World) {
+async fn uses_are_purged_with_their_promotion(world: World) {
     let office = BoxOffice::open(world, None, |_| ()).await;
     let (other, elsewhere) = another_event(&office).await;
     let standing = office.ticket_type(None, &[]).await;
@@ -357,5 +363,77 @@ async fn uses_are_purged_with_their_event(world: World) {
     assert_eq!(store.count_code_uses(tenant, of.id, "ann").await.unwrap(), 6);
     office.world.store(office.world.change(tenant).delete(office.event.clone())).await;
     while store.purge_events(2).await.unwrap() > 0 {}
-    assert_eq!(store.count_code_uses(tenant, of.id, "ann").await.unwrap(), 1);
+    // The promotion is for all events, and still counts them.
+    assert_eq!(uses(&office, &of, "CODE").await.0, 6);
+    assert_eq!(store.count_code_uses(tenant, of.id, "ann").await.unwrap(), 6);
+    office.world.store(office.world.change(tenant).delete(of.clone())).await;
+    let mut purged = 0;
+    loop {
+        let rows = store.purge_promotions(tenant, 4).await.unwrap();
+        assert!(rows <= 4);
+        purged += rows;
+        if rows == 0 {
+            break;
+        }
+    }
+    // One code, its uses and the promotion.
+    assert_eq!(purged, 8);
+    assert_eq!(store.count_code_uses(tenant, of.id, "ann").await.unwrap(), 0);
+}
+
+async fn code_that_was_created_again_is_another_one(world: World) {
+    let office = BoxOffice::open(world, Some(9), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let limit = |attributes: &mut WritePromotion| attributes.max_uses_per_code = Some(1);
+    let of = promotion(&office, &["VOUCHER"], Some((standing, 2)), limit).await;
+    let voucher = |buyer, units| claiming(&office, buyer, (standing, units), &[claim(&of, "VOUCHER")]);
+    let old = office.run(voucher("ann", 2)).await.unwrap();
+    let (store, tenant) = (&office.world.store, office.tenant);
+    let found = store.promotion_codes(tenant, &["VOUCHER".to_owned()]).await.unwrap().pop();
+    let mut code = found.unwrap().0;
+    let deletion = Write::DeleteCode(of.id, code.code.clone());
+    let counted = Promotion { version: 2, codes: 0, ..of.clone() };
+    office.world.store(office.world.change(tenant).update(counted.clone()).write(deletion)).await;
+    code.created_at = of.created_at.plus(Duration::from_secs(1));
+    code.kept.as_mut().unwrap().units = 2;
+    let again = Promotion { version: 3, codes: 1, ..counted };
+    let creation = office.world.change(tenant).update(again).write(Write::CreateCodes(vec![code]));
+    office.world.store(creation).await;
+    assert_eq!(uses(&office, &of, "VOUCHER").await, (1, 0, 2));
+    office.run(voucher("ben", 1)).await.unwrap();
+    assert_eq!(uses(&office, &of, "VOUCHER").await, (2, 1, 1));
+    office.release(old.id, &[]).await.unwrap();
+    assert_eq!(uses(&office, &of, "VOUCHER").await, (1, 1, 1));
+    assert_eq!(office.counts(standing).await, Counts { held: 1, sold: 0, locked: 1 });
+    assert_eq!(reason(office.run(voucher("cem", 1)).await), "CODE_USED_UP");
+    office.check().await;
+}
+
+async fn units_of_a_cancelled_event_are_not_kept(world: World) {
+    let office = BoxOffice::open(world, Some(9), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let of = promotion(&office, &["A", "B"], Some((standing, 2)), |_| ()).await;
+    let (store, tenant, event) = (&office.world.store, office.tenant, office.event.id);
+    let held = office.run(claiming(&office, "ann", (standing, 2), &[claim(&of, "A")])).await.unwrap();
+    assert_eq!(store.ended_kept_codes(tenant, 9).await.unwrap(), []);
+    assert_eq!(office.world.tenants_with(DueWork::KeptUnits).await, []);
+    let mut cancelled = store.event(tenant, event).await.unwrap().unwrap();
+    cancelled.attributes.status = EventStatus::Cancelled;
+    cancelled.version += 1;
+    office.world.store(office.world.change(tenant).update(cancelled)).await;
+    office.release(held.id, &[]).await.unwrap();
+    assert_eq!(uses(&office, &of, "A").await, (0, 0, 0));
+    assert_eq!(office.counts(standing).await, Counts { held: 0, sold: 0, locked: 2 });
+    // The other code's units are found until they are free; the event is not swept before.
+    assert_eq!(office.world.tenants_with(DueWork::KeptUnits).await, [tenant]);
+    let kept = store.ended_kept_codes(tenant, 9).await.unwrap();
+    assert_eq!(kept.iter().map(|code| &*code.code).collect::<Vec<_>>(), ["B"]);
+    store.note_swept(tenant, event).await.unwrap();
+    assert_eq!(office.world.tenants_with(DueWork::Holds).await, [tenant]);
+    office.world.store(office.world.change(tenant).write(Write::FreeKeptUnits(kept))).await;
+    assert_eq!(office.counts(standing).await, Counts::default());
+    assert_eq!(office.world.tenants_with(DueWork::KeptUnits).await, []);
+    store.note_swept(tenant, event).await.unwrap();
+    assert_eq!(office.world.tenants_with(DueWork::Holds).await, []);
+    office.check().await;
 }

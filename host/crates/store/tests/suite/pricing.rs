@@ -33,6 +33,7 @@ on_every_store! {
     batch_stores_the_quote_of_its_reservations_once,
     stored_quote_is_marked_as_reserved,
     open_quotes_are_counted_and_purged_after_their_end,
+    quotes_of_ended_reservations_are_purged,
     category_prices_round_trip,
     displayed_prices_are_stored_once_for_each_version,
     old_displayed_prices_are_found_and_forgotten,
@@ -443,6 +444,56 @@ async fn open_quotes_are_counted_and_purged_after_their_end(world: World) {
     office.run(quoted(&office, "ben", standing, &first)).await.unwrap();
     assert!(stored(first.id).await);
     assert_eq!(world.store.count_open_quotes(tenant, 9).await.unwrap(), 1);
+}
+
+async fn quotes_of_ended_reservations_are_purged(world: World) {
+    let office = BoxOffice::open(world, Some(50), |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let (world, tenant) = (&office.world, office.tenant);
+    let now = world.store.now();
+    let quote = |expires_at| Arc::new(Quote { expires_at, ..new_quote(office.event.id, standing, now) });
+    let [made, sold, shared, late] =
+        [now.minus(MINUTE), now.minus(MINUTE), now.minus(MINUTE), now.plus(60 * MINUTE)].map(quote);
+    world.store(world.change(tenant).insert(Quote::clone(&shared))).await;
+    let hold = async |buyer: &str, quote: &Arc<Quote>| {
+        office.run(quoted(&office, buyer, standing, quote)).await.unwrap().id
+    };
+    let (made_for, sold_to, late_for) =
+        (hold("ann", &made).await, hold("ben", &sold).await, hold("cem", &late).await);
+    let (first, second) = (hold("dia", &shared).await, hold("eli", &shared).await);
+    office.confirm(sold_to).await.unwrap();
+    let quotes = [&made, &sold, &shared, &late];
+    let stored = async || {
+        let mut stored = Vec::new();
+        for quote in quotes {
+            stored.push(world.store.quote(tenant, quote.id).await.unwrap().is_some());
+        }
+        stored
+    };
+    let purge = async |after| world.store.purge_quotes(now.plus(after), 9).await.unwrap();
+    assert_eq!(purge(30 * MINUTE).await, 0);
+    // A part of the reservation is released, then the rest.
+    let part = world.store.reservation(tenant, made_for).await.unwrap().unwrap().units[0].id;
+    office.release(made_for, &[part]).await.unwrap();
+    office.release(late_for, &[]).await.unwrap();
+    office.release(first, &[]).await.unwrap();
+    assert_eq!(purge(30 * MINUTE).await, 0);
+    office.release(made_for, &[]).await.unwrap();
+    // They are kept for a time, and do not count as open.
+    assert_eq!(world.store.purge_quotes(now, 9).await.unwrap(), 0);
+    assert_eq!(world.store.count_open_quotes(tenant, 9).await.unwrap(), 0);
+    assert_eq!(stored().await, [true; 4]);
+    assert_eq!(purge(30 * MINUTE).await, 1);
+    assert_eq!(stored().await, [false, true, true, true]);
+    // A quote that is reserved again is used again.
+    let again = hold("fay", &shared).await;
+    office.release(second, &[]).await.unwrap();
+    assert_eq!(purge(30 * MINUTE).await, 0);
+    office.release(again, &[]).await.unwrap();
+    // A quote is kept until its own end, too.
+    assert_eq!((purge(30 * MINUTE).await, purge(90 * MINUTE).await), (1, 1));
+    assert_eq!(stored().await, [false, true, false, false]);
+    office.check().await;
 }
 
 async fn category_prices_round_trip(world: World) {

@@ -30,6 +30,9 @@ on_every_store! {
     codes_and_promotions_with_kept_units_are_not_deleted,
     kept_units_of_ended_promotions_are_found,
     promotions_are_deleted_with_their_event,
+    deleted_promotions_are_purged_in_slices,
+    codes_of_deleted_promotions_are_used_again_at_once,
+    concurrent_creations_keep_the_bound_of_codes,
 }
 
 fn new_promotion(name: &str, now: Timestamp) -> Promotion {
@@ -281,6 +284,10 @@ async fn codes_and_promotions_with_kept_units_are_not_deleted(world: World) {
 async fn kept_units_of_ended_promotions_are_found(world: World) {
     let (office, _, promotion, kept) = with_kept_units(world).await;
     let (world, tenant) = (&office.world, office.tenant);
+    for limit in [2, 9] {
+        let keeping = world.store.keeping_codes(tenant, promotion.id, limit).await.unwrap();
+        assert_eq!(keeping, kept[..kept.len().min(limit as usize)]);
+    }
     let found = async |limit| world.store.ended_kept_codes(tenant, limit).await.unwrap();
     assert_eq!(found(9).await, []);
     assert_eq!(world.tenants_with(DueWork::KeptUnits).await, []);
@@ -297,6 +304,7 @@ async fn kept_units_of_ended_promotions_are_found(world: World) {
     }
     world.store(world.change(tenant).write(Write::FreeKeptUnits(kept))).await;
     assert_eq!(found(9).await, []);
+    assert_eq!(world.store.keeping_codes(tenant, promotion.id, 9).await.unwrap(), []);
     assert_eq!(world.tenants_with(DueWork::KeptUnits).await, []);
 }
 
@@ -318,4 +326,93 @@ async fn promotions_are_deleted_with_their_event(world: World) {
     }
     while world.store.purge_events(9).await.unwrap() > 0 {}
     assert_eq!(world.store.promotion(tenant, everywhere.id).await.unwrap(), Some(everywhere));
+}
+
+async fn deleted_promotions_are_purged_in_slices(world: World) {
+    let office = BoxOffice::open(world, None, |_| ()).await;
+    let standing = office.ticket_type(None, &[]).await;
+    let (world, tenant, event) = (&office.world, office.tenant, office.event.id);
+    let now = world.store.now();
+    let (own, gone) = (full_promotion(event, standing, now), new_promotion("gone", now));
+    let left = Promotion { codes: 1, ..new_promotion("left", now) };
+    let texts: Vec<_> = (0..5).map(|number| format!("OWN-{number}")).collect();
+    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    let mut created = codes(&own, &texts, None);
+    created.extend(codes(&left, &["LEFT"], None));
+    let creation = world.change(tenant).insert(own.clone()).insert(gone.clone()).insert(left.clone());
+    world.store(creation.write(Write::CreateCodes(created))).await;
+    assert_eq!(world.tenants_with(DueWork::DeletedPromotions).await, []);
+    assert_eq!(world.store.purge_promotions(tenant, 9).await.unwrap(), 0);
+
+    // One is deleted by itself, the other with its event.
+    world.store(world.change(tenant).delete(gone.clone())).await;
+    world.store(world.change(tenant).delete(office.event.clone())).await;
+    let listed = world.store.promotion_page(tenant, &page(&SPEC, 9, "")).await.unwrap().items;
+    assert_eq!(listed, std::slice::from_ref(&left));
+    for deleted in [&own, &gone] {
+        assert_eq!(world.store.promotion(tenant, deleted.id).await.unwrap(), None);
+        assert_eq!(stored_codes(world, tenant, deleted.id).await, []);
+        let changed = next(deleted, |_| ());
+        assert!(world.commit(world.change(tenant).update(changed)).await.unwrap_err().is_stale());
+    }
+    assert_eq!(world.store.promotion_codes(tenant, &["OWN-0".to_owned()]).await.unwrap(), []);
+    // The event's purge does not wait for its promotions.
+    while world.store.purge_events(9).await.unwrap() > 0 {}
+    assert_eq!(world.store.count_promotions(tenant, 9).await.unwrap(), 3);
+    assert_eq!(world.store.count_codes(tenant).await.unwrap(), 6);
+
+    let other = world.tenant("other").await;
+    assert_eq!(world.store.purge_promotions(other, 9).await.unwrap(), 0);
+    assert_eq!(world.tenants_with(DueWork::DeletedPromotions).await, [tenant]);
+    let mut slices = Vec::new();
+    while slices.last() != Some(&0) {
+        slices.push(world.store.purge_promotions(tenant, 2).await.unwrap());
+    }
+    assert_eq!(slices, [1, 2, 2, 1, 1, 0]);
+    assert_eq!(world.tenants_with(DueWork::DeletedPromotions).await, []);
+    assert_eq!(world.store.count_promotions(tenant, 9).await.unwrap(), 1);
+    assert_eq!(world.store.count_codes(tenant).await.unwrap(), 1);
+    assert_eq!(stored_codes(world, tenant, left.id).await.len(), 1);
+}
+
+async fn codes_of_deleted_promotions_are_used_again_at_once(world: World) {
+    let (office, standing, old, kept) = with_kept_units(world).await;
+    let (world, tenant) = (&office.world, office.tenant);
+    let free = Write::FreeKeptUnits(kept.clone());
+    world.store(world.change(tenant).write(free).delete(old.clone())).await;
+    let new = Promotion { codes: 2, ..new_promotion("new", world.store.now()) };
+    let mut created = codes(&new, &["A"], None);
+    created.extend(codes(&new, &["B"], kept[0].kept.as_ref()));
+    let creation = world.change(tenant).insert(new.clone());
+    world.store(creation.write(Write::CreateCodes(created.clone()))).await;
+    assert_eq!(stored_codes(world, tenant, new.id).await, created);
+    assert_eq!(office.counts(standing).await.locked, 2);
+    let again = Promotion { id: PromotionId::generate(), ..new.clone() };
+    let twins = codes(&again, &["A"], None);
+    let twice = world.change(tenant).insert(again).write(Write::CreateCodes(twins));
+    assert!(world.commit(twice).await.unwrap_err().is_stale());
+    // The purge of the old promotion deletes what is left of it.
+    let mut slices = Vec::new();
+    while slices.last() != Some(&0) {
+        slices.push(world.store.purge_promotions(tenant, 9).await.unwrap());
+    }
+    assert_eq!(slices, [1, 1, 0]);
+    assert_eq!(stored_codes(world, tenant, new.id).await, created);
+    office.check().await;
+}
+
+async fn concurrent_creations_keep_the_bound_of_codes(world: World) {
+    let tenant = world.tenant("acme").await;
+    for most in 1..=10_u32 {
+        let creation = |name: &str| {
+            let promotion = Promotion { codes: 1, ..new_promotion(name, world.store.now()) };
+            let code = codes(&promotion, &[&format!("{name}-{most}")], None);
+            let creation = world.change(tenant).guard(Guard::CodesAtMost(most)).insert(promotion);
+            creation.write(Write::CreateCodes(code))
+        };
+        let (one, two) = tokio::join!(world.commit(creation("ONE")), world.commit(creation("TWO")));
+        assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+        assert!(one.and(two).unwrap_err().is_stale());
+        assert_eq!(world.store.count_codes(tenant).await.unwrap(), most);
+    }
 }

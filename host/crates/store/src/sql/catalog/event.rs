@@ -106,8 +106,8 @@ fn bind<'q>(query: Query<'q>, tenant: TenantId, event: &'q Event) -> Query<'q> {
         .bind(signed(event.version))
 }
 
-/// Marks an event as deleted, and deletes its installations, pricing rules and promotions; its other rows are purged in
-/// slices.
+/// Marks an event and its promotions as deleted, and deletes its installations and pricing rules; the other rows are purged
+/// in slices.
 pub(in super::super) async fn mark(
     conn: &mut Conn,
     tenant: TenantId,
@@ -122,7 +122,7 @@ pub(in super::super) async fn mark(
     change_one(conn, query).await?;
     installation::delete_all(conn, tenant, Scope::Event(event.id)).await?;
     rule::delete_all(conn, tenant, event.id).await?;
-    promotion::delete_all(conn, tenant, event.id).await
+    promotion::mark_all(conn, tenant, event.id, now).await
 }
 
 /// Deletes up to `limit` rows of the oldest deleted event, or the event itself if none is left; returns their number.
@@ -140,10 +140,7 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
         let query = query.bind(tenant).bind(event).bind(i64::from(limit));
         let ids: Vec<Uuid> = query.fetch_all(&mut *conn).await.map_err(db_error)?;
         let ids: Vec<_> = ids.iter().map(|id| [id.to_string()]).collect();
-        if table == "reservations" {
-            delete_rows(conn, tenant, ("code_uses", "reservation_id"), &ids).await?;
-        }
-        let count = delete_rows(conn, tenant, (table, "id"), &ids).await?;
+        let count = delete_rows(conn, tenant, table, &ids).await?;
         if count > 0 {
             return Ok(count);
         }
@@ -162,17 +159,12 @@ pub(in super::super) async fn purge(conn: &mut Conn, limit: u32) -> Result<u64> 
     Ok(1)
 }
 
-/// Deletes the rows of a table with these ids in a column; returns their number.
-async fn delete_rows(
-    conn: &mut Conn,
-    tenant: Uuid,
-    (table, column): (&str, &str),
-    ids: &[[String; 1]],
-) -> Result<u64> {
+/// Deletes the rows of a table with these ids; returns their number.
+async fn delete_rows(conn: &mut Conn, tenant: Uuid, table: &str, ids: &[[String; 1]]) -> Result<u64> {
     if ids.is_empty() {
         return Ok(0);
     }
-    let ids_match = dialect::among(column, &dialect::uuid("v.value->>0"), "$2");
+    let ids_match = dialect::among("id", &dialect::uuid("v.value->>0"), "$2");
     let sql = format!("DELETE FROM {table} WHERE tenant_id = $1 AND {ids_match}");
     let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(Json(ids));
     Ok(query.execute(conn).await.map_err(db_error)?.rows_affected())

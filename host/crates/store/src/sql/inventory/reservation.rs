@@ -89,13 +89,15 @@ pub(in super::super) async fn due(
     Ok(events.into_iter().map(EventId).collect())
 }
 
-/// Marks a cancelled event as swept, if it has no holds and no valid tickets.
+/// Marks a cancelled event as swept, if it has no holds and no valid tickets, and no code keeps units of it.
 pub(in super::super) async fn mark_swept(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<u64> {
     let query = sqlx::query(
         "UPDATE events SET unswept = FALSE WHERE tenant_id = $1 AND id = $2 AND unswept AND NOT EXISTS
          (SELECT 1 FROM pools p WHERE p.tenant_id = $1 AND p.event_id = $2 AND p.held > 0)
          AND NOT EXISTS
-         (SELECT 1 FROM tickets t WHERE t.tenant_id = $1 AND t.event_id = $2 AND t.state = 'valid')",
+         (SELECT 1 FROM tickets t WHERE t.tenant_id = $1 AND t.event_id = $2 AND t.state = 'valid')
+         AND NOT EXISTS
+         (SELECT 1 FROM promotion_codes c WHERE c.tenant_id = $1 AND c.kept_event_id = $2 AND c.kept > 0)",
     );
     let query = query.bind(tenant.0).bind(event.0);
     Ok(query.execute(conn).await.map_err(db_error)?.rows_affected())
@@ -130,7 +132,7 @@ fn read(row: &Row) -> Result<Reservation> {
         lines: lines.into_iter().map(line).collect(),
         units: units.into_iter().map(unit).collect(),
         quote: row.try_get::<Option<_>, _>("quote_id").map_err(db_error)?.map(QuoteId),
-        codes: codes.into_iter().map(code_use).collect(),
+        codes: codes.into_iter().map(code_use).collect::<Result<_>>()?,
         payment_reference: row.try_get("payment_reference").map_err(db_error)?,
         created_by: row.try_get("created_by").map_err(db_error)?,
         created_at: time("created_at")?,

@@ -33,7 +33,7 @@ pub(super) async fn all(
         promotions(state),
         codes(state),
         ended_uses(state),
-        quote::marked(&state.writes.stored_quotes),
+        quote::counted(&state.writes.stored_quotes, state.now),
         idempotency::claims(&state.writes.claims)?,
         quote::reserved(&state.writes.quotes)?,
         new_reservations(state)?,

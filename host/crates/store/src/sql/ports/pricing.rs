@@ -50,6 +50,14 @@ impl PricingStore for DbStore {
         read!(self.read(tenant).await?, promotion::count, tenant, limit)
     }
 
+    async fn count_codes(&self, tenant: TenantId) -> Result<u32> {
+        read!(self.read(tenant).await?, promotion::count_codes, tenant)
+    }
+
+    async fn purge_promotions(&self, tenant: TenantId, limit: u32) -> Result<u64> {
+        self.maintenance(Maintenance::PurgePromotions { tenant, limit }).await
+    }
+
     async fn promotion_codes(
         &self,
         tenant: TenantId,
@@ -69,6 +77,15 @@ impl PricingStore for DbStore {
 
     async fn count_code_uses(&self, tenant: TenantId, of: PromotionId, buyer: &str) -> Result<u32> {
         read!(self.read(tenant).await?, promotion::count_uses, tenant, of, buyer)
+    }
+
+    async fn keeping_codes(
+        &self,
+        tenant: TenantId,
+        of: PromotionId,
+        limit: u32,
+    ) -> Result<Vec<PromotionCode>> {
+        read!(self.read(tenant).await?, promotion::keeping_codes, tenant, of, limit)
     }
 
     async fn ended_kept_codes(&self, tenant: TenantId, limit: u32) -> Result<Vec<PromotionCode>> {

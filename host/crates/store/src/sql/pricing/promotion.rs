@@ -1,4 +1,5 @@
-//! Promotions and their codes. Batches change the numbers of uses, and the units that codes keep.
+//! Promotions and their codes. Batches change the numbers of uses, and the units that codes keep. A deleted promotion is
+//! marked, which hides it at once; its rows are purged in slices.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +39,12 @@ const CODE: &str = "c.code, c.promotion_id, c.uses AS code_uses, c.kept, c.kept_
 /// How many codes one statement inserts.
 const MAX_INSERTED: usize = 1_000;
 
+fn of_tenant(tenant: TenantId) -> QueryBuilder<Db> {
+    let mut query = PROMOTIONS.of(tenant);
+    query.push(" AND deleted_at IS NULL");
+    query
+}
+
 fn bind<'q>(query: Query<'q>, tenant: TenantId, promotion: &'q Promotion) -> Query<'q> {
     let attributes = &promotion.attributes;
     query
@@ -67,29 +74,79 @@ pub(in super::super) async fn update(
     change_one(conn, query).await
 }
 
-/// Deletes a promotion with its codes, none of which may keep units.
-pub(in super::super) async fn delete(conn: &mut Conn, tenant: TenantId, promotion: &Promotion) -> Result<()> {
+/// Marks a promotion as deleted. None of its codes may keep units.
+pub(in super::super) async fn mark(
+    conn: &mut Conn,
+    tenant: TenantId,
+    promotion: &Promotion,
+    now: Timestamp,
+) -> Result<()> {
     let query = sqlx::query(
-        "DELETE FROM promotions WHERE tenant_id = $1 AND id = $2 AND NOT EXISTS
+        "UPDATE promotions SET version = version + 1, deleted_at = $4, event_id = NULL
+         WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL AND NOT EXISTS
          (SELECT 1 FROM promotion_codes c WHERE c.tenant_id = $1 AND c.promotion_id = $2 AND c.kept > 0)",
     );
-    change_one(conn, query.bind(tenant.0).bind(promotion.id.0)).await
+    let query = query.bind(tenant.0).bind(promotion.id.0).bind(signed(promotion.version)).bind(Ts(now));
+    change_one(conn, query).await
 }
 
-/// Fails as stale unless the tenant, whose row is locked, has fewer promotions than `most`.
+/// Fails as stale unless the tenant, whose row is locked, has fewer promotions than `most`, with those to be purged.
 pub(in super::super) async fn fewer_than(conn: &mut Conn, tenant: TenantId, most: usize) -> Result<()> {
     let query = sqlx::query_scalar("SELECT COUNT(*) FROM promotions WHERE tenant_id = $1");
     let count: i64 = query.bind(tenant.0).fetch_one(conn).await.map_err(db_error)?;
     if unsigned(count)? < most as u64 { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Deletes the promotions of an event, whose row is locked. Nothing of the event is locked, so no code keeps units.
-pub(in super::super) async fn delete_all(conn: &mut Conn, tenant: TenantId, event: EventId) -> Result<()> {
-    let query = sqlx::query("DELETE FROM promotions WHERE tenant_id = $1 AND event_id = $2");
-    query.bind(tenant.0).bind(event.0).execute(conn).await.map(drop).map_err(db_error)
+/// Fails as stale if the tenant, whose row is locked, has more codes than `most`, with those to be purged.
+pub(in super::super) async fn codes_at_most(conn: &mut Conn, tenant: TenantId, most: u32) -> Result<()> {
+    if count_codes(conn, tenant).await? <= most { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Inserts codes, and locks the units that they keep in pools whose rows are locked. A code that exists already is stale.
+/// Marks the promotions of an event, whose row is locked, as deleted. Nothing of the event is locked, so no code keeps
+/// units.
+pub(in super::super) async fn mark_all(
+    conn: &mut Conn,
+    tenant: TenantId,
+    event: EventId,
+    now: Timestamp,
+) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE promotions SET version = version + 1, deleted_at = $3, event_id = NULL
+         WHERE tenant_id = $1 AND event_id = $2",
+    );
+    query.bind(tenant.0).bind(event.0).bind(Ts(now)).execute(conn).await.map(drop).map_err(db_error)
+}
+
+/// Deletes up to `limit` rows of the tenant's oldest deleted promotion, or the promotion itself if none is left; returns
+/// their number. Codes that belong to another promotion by now stay.
+pub(in super::super) async fn purge(conn: &mut Conn, tenant: TenantId, limit: u32) -> Result<u64> {
+    let query = sqlx::query_scalar(
+        "SELECT id FROM promotions WHERE tenant_id = $1 AND deleted_at IS NOT NULL
+         ORDER BY deleted_at LIMIT 1",
+    );
+    let found: Option<Uuid> = query.bind(tenant.0).fetch_optional(&mut *conn).await.map_err(db_error)?;
+    let Some(promotion) = found else { return Ok(0) };
+    for (table, column) in [("promotion_codes", "code"), ("code_uses", "reservation_id")] {
+        let slice = format!(
+            "SELECT {column} FROM {table} WHERE tenant_id = $1 AND promotion_id = $2
+             ORDER BY {column} LIMIT $3"
+        );
+        let sql = format!(
+            "DELETE FROM {table} WHERE tenant_id = $1 AND promotion_id = $2 AND {}",
+            dialect::within(column, &slice),
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.0).bind(promotion).bind(i64::from(limit));
+        let count = query.execute(&mut *conn).await.map_err(db_error)?.rows_affected();
+        if count > 0 {
+            return Ok(count);
+        }
+    }
+    let query = sqlx::query("DELETE FROM promotions WHERE tenant_id = $1 AND id = $2");
+    Ok(query.bind(tenant.0).bind(promotion).execute(conn).await.map_err(db_error)?.rows_affected())
+}
+
+/// Inserts codes, and locks the units that they keep in pools whose rows are locked. A code that exists already is stale,
+/// unless its promotion is deleted: then its row becomes the new code.
 pub(in super::super) async fn create_codes(
     conn: &mut Conn,
     tenant: TenantId,
@@ -118,7 +175,11 @@ fn new_codes(codes: &[PromotionCode]) -> Result<Statement<'_>> {
         "INSERT INTO promotion_codes (tenant_id, $columns)
          SELECT $1, v.code, v.promotion_id, v.kept, v.kept_type_id, v.kept_event_id,
          CASE WHEN v.kept_type_id IS NULL THEN NULL ELSE v.kept_pools END, v.created_at FROM $rows WHERE TRUE
-         ON CONFLICT (tenant_id, code) DO NOTHING"
+         ON CONFLICT (tenant_id, code) DO UPDATE SET promotion_id = excluded.promotion_id, uses = 0,
+          kept = excluded.kept, kept_type_id = excluded.kept_type_id, kept_event_id = excluded.kept_event_id,
+          kept_pools = excluded.kept_pools, created_at = excluded.created_at
+         WHERE promotion_codes.kept = 0 AND (SELECT p.deleted_at FROM promotions p
+          WHERE p.tenant_id = promotion_codes.tenant_id AND p.id = promotion_codes.promotion_id) IS NOT NULL"
             .to_owned()
     }))
 }
@@ -179,7 +240,7 @@ pub(in super::super) async fn get(
     tenant: TenantId,
     id: PromotionId,
 ) -> Result<Option<Promotion>> {
-    let mut query = PROMOTIONS.of(tenant);
+    let mut query = of_tenant(tenant);
     query.push(" AND id = ").push_bind(id.0);
     read_one(conn, query, read).await
 }
@@ -189,18 +250,26 @@ pub(in super::super) async fn list(
     tenant: TenantId,
     page: &PageRequest,
 ) -> Result<Page<Promotion>> {
-    let mut query = PROMOTIONS.of(tenant);
+    let mut query = of_tenant(tenant);
     filter::push(&mut query, &page.filter, condition)?;
     let place = |promotion: &Promotion| at(promotion.created_at, &promotion.id);
     let sort = Sort::by("created_at", SortType::Moments, place);
     sort.descending(page.order.descending).page((conn, tenant), query, page, read).await
 }
 
-/// Counts promotions, up to `limit`.
+/// Counts promotions, with those to be purged, up to `limit`.
 pub(in super::super) async fn count(conn: &mut Conn, tenant: TenantId, limit: u32) -> Result<u32> {
     let query =
         sqlx::query_scalar("SELECT COUNT(*) FROM (SELECT 1 FROM promotions WHERE tenant_id = $1 LIMIT $2) p");
     small(query.bind(tenant.0).bind(i64::from(limit)).fetch_one(conn).await.map_err(db_error)?)
+}
+
+/// Counts the codes of all promotions, with those to be purged.
+pub(in super::super) async fn count_codes(conn: &mut Conn, tenant: TenantId) -> Result<u32> {
+    let query = sqlx::query_scalar(
+        "SELECT CAST(COALESCE(SUM(codes), 0) AS BIGINT) FROM promotions WHERE tenant_id = $1",
+    );
+    small(query.bind(tenant.0).fetch_one(conn).await.map_err(db_error)?)
 }
 
 /// Returns those of these codes that exist, each with its promotion.
@@ -215,7 +284,7 @@ pub(in super::super) async fn codes_named(
     let names: Vec<_> = codes.iter().map(|code| [code]).collect();
     let sql = format!(
         "SELECT {CODE}, {}, p.uses FROM promotion_codes c
-         JOIN promotions p ON p.tenant_id = c.tenant_id AND p.id = c.promotion_id
+         JOIN promotions p ON p.tenant_id = c.tenant_id AND p.id = c.promotion_id AND p.deleted_at IS NULL
          WHERE c.tenant_id = $1 AND {} ORDER BY c.code",
         PROMOTIONS.list("p."),
         dialect::among("c.code", "v.value->>0", "$2"),
@@ -234,6 +303,8 @@ pub(in super::super) async fn code_page(
 ) -> Result<Page<PromotionCode>> {
     let mut query = codes_of(tenant);
     query.push(" AND c.promotion_id = ").push_bind(of.0);
+    query.push(" AND (SELECT p.deleted_at FROM promotions p WHERE p.tenant_id = ").push_bind(tenant.0);
+    query.push(" AND p.id = ").push_bind(of.0).push(") IS NULL");
     let place = |code: &PromotionCode| text(code.code.as_str(), &code.code);
     let sort = Sort::by("c.code", SortType::Texts, place).then("c.code").with_text_ids();
     sort.in_order("c.code").page((conn, tenant), query, page, read_code).await
@@ -252,7 +323,21 @@ pub(in super::super) async fn count_uses(
     small(query.bind(tenant.0).bind(of.0).bind(buyer).fetch_one(conn).await.map_err(db_error)?)
 }
 
-/// Lists codes that keep units although their promotion has ended or is disabled.
+/// Lists the codes of a promotion that keep units now, up to `limit`.
+pub(in super::super) async fn keeping_codes(
+    conn: &mut Conn,
+    tenant: TenantId,
+    of: PromotionId,
+    limit: u32,
+) -> Result<Vec<PromotionCode>> {
+    let mut query = codes_of(tenant);
+    query.push(" AND c.kept > 0 AND c.promotion_id = ").push_bind(of.0);
+    query.push(" ORDER BY c.code LIMIT ").push_bind(i64::from(limit));
+    read_all(conn, query, read_code).await
+}
+
+/// Lists codes that keep units although their promotion has ended or is disabled; if there are none, those that keep units
+/// of a cancelled event.
 pub(in super::super) async fn ended_kept_codes(
     conn: &mut Conn,
     tenant: TenantId,
@@ -265,6 +350,16 @@ pub(in super::super) async fn ended_kept_codes(
         .push(" AND (NOT p.enabled OR p.valid_until <= ")
         .push_bind(Ts(now))
         .push(")) ORDER BY c.promotion_id, c.code LIMIT ")
+        .push_bind(i64::from(limit));
+    let ended = read_all(&mut *conn, query, read_code).await?;
+    if !ended.is_empty() {
+        return Ok(ended);
+    }
+    let mut query = codes_of(tenant);
+    query
+        .push(" AND c.kept > 0 AND c.kept_event_id IN (SELECT e.id FROM events e WHERE e.tenant_id = ")
+        .push_bind(tenant.0)
+        .push(" AND e.unswept) ORDER BY c.promotion_id, c.code LIMIT ")
         .push_bind(i64::from(limit));
     read_all(conn, query, read_code).await
 }

@@ -1,6 +1,6 @@
-//! Quotes. They never change; batches store those of reservations.
+//! Quotes. Their content never changes; batches store those of reservations, and count the reservations of each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sqlx::Row as _;
@@ -36,34 +36,47 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: TenantId, quote: &
     query.execute(conn).await.map(drop).map_err(db_error)
 }
 
-/// Marks stored quotes as reserved, as a part of a statement. One that was purged meanwhile is stale.
-pub(in super::super) fn marked(quotes: &BTreeSet<QuoteId>) -> Statement<'_> {
-    let rows = RowsBuilder::new(quotes).ids("id", |quote: &QuoteId| quote.0).rows();
+/// Changes the numbers of reservations of stored quotes, as a part of a statement. A quote without any is unused since
+/// `now`, or since its own end if that is later. One that was purged meanwhile is stale.
+pub(in super::super) fn counted(changes: &BTreeMap<QuoteId, i64>, now: Timestamp) -> Statement<'_> {
+    let rows = RowsBuilder::new(changes)
+        .ids("id", |(quote, _)| quote.0)
+        .numbers("change", |(_, change)| *change)
+        .moments("moment", |_| now)
+        .rows();
     Statement::new("stored quotes", Effect::Expects, rows, || {
         format!(
-            "{} quotes SET reserved = TRUE FROM $rows WHERE quotes.tenant_id = $1 AND {} AND quotes.id = v.id",
+            "{} quotes SET reserved = TRUE, reservations = quotes.reservations + v.change,
+             unused_since = CASE WHEN quotes.reservations + v.change > 0 THEN NULL
+              WHEN quotes.expires_at > v.moment THEN quotes.expires_at ELSE v.moment END
+             FROM $rows WHERE quotes.tenant_id = $1 AND {} AND quotes.id = v.id",
             dialect::UPDATE,
             dialect::of_rows("quotes.id", "id"),
         )
     })
 }
 
-/// Stores the quotes of new reservations as a part of a statement, and marks those that are stored already.
+/// Stores the quotes of new reservations as a part of a statement, and counts the reservations.
 pub(in super::super) fn reserved(quotes: &[Arc<Quote>]) -> Result<Statement<'_>> {
     // A statement cannot write a row twice, and two reservations can have the same quote.
-    let quotes: BTreeMap<_, _> = quotes.iter().map(|quote| (quote.id, &**quote)).collect();
-    let rows = RowsBuilder::new(quotes.into_values())
-        .ids("id", |quote: &Quote| quote.id.0)
-        .ids("event_id", |quote| quote.event.0)
-        .texts("buyer", |quote| quote.buyer.as_str())
-        .jsons("content", stored_quote_content)?
-        .texts("created_by", |quote| quote.created_by.as_str())
-        .moments("created_at", |quote| quote.created_at)
-        .moments("expires_at", |quote| quote.expires_at)
+    let mut counts: BTreeMap<QuoteId, (&Quote, i64)> = BTreeMap::new();
+    for quote in quotes {
+        counts.entry(quote.id).or_insert((&**quote, 0)).1 += 1;
+    }
+    let rows = RowsBuilder::new(counts.into_values())
+        .ids("id", |(quote, _)| quote.id.0)
+        .ids("event_id", |(quote, _)| quote.event.0)
+        .texts("buyer", |(quote, _)| quote.buyer.as_str())
+        .jsons("content", |(quote, _)| stored_quote_content(quote))?
+        .texts("created_by", |(quote, _)| quote.created_by.as_str())
+        .moments("created_at", |(quote, _)| quote.created_at)
+        .moments("expires_at", |(quote, _)| quote.expires_at)
+        .numbers("reservations", |(_, count)| count)
         .rows();
     Ok(Statement::new("quotes", Effect::Inserts, rows, || {
         "INSERT INTO quotes (tenant_id, reserved, $columns) SELECT $1, TRUE, $values FROM $rows WHERE TRUE
-         ON CONFLICT (tenant_id, id) DO UPDATE SET reserved = TRUE"
+         ON CONFLICT (tenant_id, id) DO UPDATE SET reserved = TRUE,
+          reservations = quotes.reservations + excluded.reservations, unused_since = NULL"
             .to_owned()
     }))
 }
@@ -97,15 +110,23 @@ pub(in super::super) async fn fewer_open_than(
     if count_open(conn, tenant, (now, most)).await? < most { Ok(()) } else { Err(Error::stale()) }
 }
 
-/// Deletes up to `limit` expired quotes that no reservation refers to; returns their number.
+/// Deletes up to `limit` expired quotes that no reservation refers to, and quotes whose reservations have ended; returns
+/// their number.
 pub(in super::super) async fn purge(conn: &mut Conn, ended_before: Timestamp, limit: u32) -> Result<u64> {
     // The outer condition is checked again after waiting for a batch that has just reserved with the quote.
     let query = sqlx::query(
         "DELETE FROM quotes WHERE NOT reserved AND (tenant_id, id) IN
          (SELECT tenant_id, id FROM quotes WHERE NOT reserved AND expires_at <= $1 ORDER BY expires_at LIMIT $2)",
     );
-    let result = query.bind(Ts(ended_before)).bind(i64::from(limit)).execute(conn).await.map_err(db_error)?;
-    Ok(result.rows_affected())
+    let query = query.bind(Ts(ended_before)).bind(i64::from(limit));
+    let expired = query.execute(&mut *conn).await.map_err(db_error)?.rows_affected();
+    let query = sqlx::query(
+        "DELETE FROM quotes WHERE unused_since <= $1 AND (tenant_id, id) IN
+         (SELECT tenant_id, id FROM quotes WHERE unused_since <= $1 ORDER BY unused_since LIMIT $2)",
+    );
+    let query = query.bind(Ts(ended_before)).bind(i64::from(limit).saturating_sub_unsigned(expired));
+    let unused = query.execute(conn).await.map_err(db_error)?.rows_affected();
+    Ok(expired + unused)
 }
 
 fn read(row: &Row) -> Result<Quote> {

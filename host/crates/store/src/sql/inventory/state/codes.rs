@@ -56,7 +56,7 @@ pub(super) async fn read(
         .bind(Json(&bounded))
         .bind(Json(&buyers));
     let row = query.fetch_one(conn).await.map_err(db_error)?;
-    state.codes = all::<CodeRow>(&row, "codes")?.into_iter().map(CodeRow::decode).collect();
+    state.codes = all::<CodeRow>(&row, "codes")?.into_iter().map(CodeRow::decode).collect::<Result<_>>()?;
     let uses = all::<BuyerUsesRow>(&row, "buyers")?.into_iter();
     state.buyer_uses = uses.map(|row| ((PromotionId(row.promotion), row.buyer), row.uses)).collect();
     Ok(())
@@ -64,8 +64,8 @@ pub(super) async fn read(
 
 fn promotions_sql(lock: &str) -> String {
     format!(
-        "WITH p AS (SELECT id, enabled, valid_until, terms, uses FROM promotions WHERE tenant_id = $1 AND {ids}
-          ORDER BY id{lock})
+        "WITH p AS (SELECT id, enabled, valid_until, terms, uses FROM promotions
+          WHERE tenant_id = $1 AND {ids} AND deleted_at IS NULL ORDER BY id{lock})
          SELECT {list}({object}('id', {id}, 'enabled', CASE WHEN enabled THEN 1 ELSE 0 END, 'valid_until', {until},
           'terms', {terms}, 'uses', uses)) AS promotions FROM p",
         ids = dialect::among("id", &dialect::uuid("v.value->>0"), "$2"),
@@ -79,10 +79,11 @@ fn promotions_sql(lock: &str) -> String {
 
 fn codes_sql(lock: &str) -> String {
     format!(
-        "WITH c AS (SELECT code, promotion_id, uses, kept, kept_type_id, kept_event_id, kept_pools FROM promotion_codes
+        "WITH c AS (SELECT code, promotion_id, uses, kept, kept_type_id, kept_event_id, kept_pools,
+          created_at FROM promotion_codes
           WHERE tenant_id = $1 AND {codes} ORDER BY code{lock})
          SELECT (SELECT {list}({object}('code', code, 'promotion', {promotion}, 'uses', uses, 'kept', kept,
-          'type', {ticket_type}, 'event', {event}, 'pools', {pools})) FROM c) AS codes,
+          'type', {ticket_type}, 'event', {event}, 'pools', {pools}, 'created', {created})) FROM c) AS codes,
          (SELECT {list}({object}('promotion', {promotion}, 'buyer', buyer, 'uses', uses)) FROM
           (SELECT promotion_id, buyer, COUNT(*) AS uses FROM code_uses WHERE tenant_id = $1 AND {bounded} AND {buyers}
            GROUP BY promotion_id, buyer) b) AS buyers",
@@ -93,6 +94,7 @@ fn codes_sql(lock: &str) -> String {
         ticket_type = dialect::id_text("kept_type_id"),
         event = dialect::id_text("kept_event_id"),
         pools = dialect::json("kept_pools"),
+        created = dialect::micros("created_at"),
         bounded = dialect::among("promotion_id", &dialect::uuid("v.value->>0"), "$3"),
         buyers = dialect::among("buyer", "v.value->>0", "$4"),
     )

@@ -164,10 +164,11 @@ pub(super) struct CodeRow {
     pub(super) ticket_type: Option<Uuid>,
     pub(super) event: Option<Uuid>,
     pub(super) pools: Option<Vec<Uuid>>,
+    pub(super) created: i64,
 }
 
 impl CodeRow {
-    pub(super) fn decode(self) -> (String, CodeState) {
+    pub(super) fn decode(self) -> Result<(String, CodeState)> {
         let kept = self.ticket_type.zip(self.event).map(|(ticket_type, event)| KeptUnits {
             ticket_type: TicketTypeId(ticket_type),
             event: EventId(event),
@@ -175,7 +176,8 @@ impl CodeRow {
             units: self.kept,
         });
         let promotion = PromotionId(self.promotion);
-        (self.code, CodeState { promotion, uses: self.uses, kept })
+        let created_at = moment(self.created)?;
+        Ok((self.code, CodeState { promotion, uses: self.uses, kept, created_at }))
     }
 }
 
