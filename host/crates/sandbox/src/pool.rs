@@ -179,6 +179,17 @@ mod tests {
         assert!(permit.is_some());
     }
 
+    #[tokio::test]
+    async fn callers_without_a_key_have_a_share_of_their_own() {
+        let pool = Pool::new(&PoolSize { memories: 4, tables: 8, instances: 40, memory: 1 }, 50);
+        let own = share();
+        let public = CallShare { is_public: true, ..own };
+        let _first = pool.acquire(public, ONE, soon()).await.unwrap();
+        let _second = pool.acquire(public, ONE, soon()).await.unwrap();
+        assert!(pool.acquire(public, ONE, soon()).await.is_none());
+        assert!(pool.acquire(own, ONE, soon()).await.is_some());
+    }
+
     #[test]
     fn an_instance_larger_than_a_share_is_described() {
         let pool = Pool::new(&PoolSize { memories: 4, tables: 8, instances: 40, memory: 1 }, 50);

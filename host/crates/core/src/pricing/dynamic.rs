@@ -34,8 +34,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BYTES: usize = 1 << 20;
 const ADJUSTMENT_BYTES: usize = 256;
 
-/// The events whose prices are being refreshed on this host. Concurrent callers wait for the first one.
-type Turns = Arc<Mutex<HashMap<(TenantId, EventId), Arc<tokio::sync::Mutex<()>>>>>;
+/// The events whose prices are being refreshed on this host. Concurrent callers of a share wait for the first one;
+/// those with a key do not wait for slow calls that callers without one caused.
+type Turns = Arc<Mutex<HashMap<(CallShare, EventId), Arc<tokio::sync::Mutex<()>>>>>;
 
 /// Computes, stores and reads displayed prices.
 #[derive(Clone)]
@@ -158,9 +159,10 @@ impl DisplayedPricing {
 
     /// Computes and stores the prices of an event, unless another caller has just done it, and returns them.
     async fn refreshed(&self, ctx: &Ctx, event: &Event) -> Result<DisplayedPrices> {
-        let turn = self.turn((ctx.tenant, event.id));
+        let share = CallShare::of(ctx);
+        let turn = turn(&self.turns, (share, event.id));
         let _turn = turn.lock().await;
-        let (share, ctx) = (CallShare::of(ctx), &self.host_ctx(ctx));
+        let ctx = &self.host_ctx(ctx);
         let decide = || async {
             let before = self.store.displayed_prices(ctx.tenant, event.id).await?;
             if before.as_ref().is_some_and(|before| before.is_fresh(ctx.now, self.interval)) {
@@ -233,13 +235,14 @@ impl DisplayedPricing {
         let time = (self.store.now(), ctx.deadline);
         Ctx::new(ctx.tenant, Principal::System, request_id, time, Transport::Internal)
     }
+}
 
-    fn turn(&self, key: (TenantId, EventId)) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        // Drops those that no caller is using.
-        turns.retain(|other, turn| *other == key || Arc::strong_count(turn) > 1);
-        Arc::clone(turns.entry(key).or_default())
-    }
+/// Returns the lock of an event's refreshes for a share.
+fn turn(turns: &Turns, key: (CallShare, EventId)) -> Arc<tokio::sync::Mutex<()>> {
+    let mut turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
+    // Drops those that no caller is using.
+    turns.retain(|other, turn| *other == key || Arc::strong_count(turn) > 1);
+    Arc::clone(turns.entry(key).or_default())
 }
 
 /// Computes the price of one unit of each ticket type. One that a plugin does not sell now is left out.
@@ -319,4 +322,19 @@ fn without_details(error: Error) -> Error {
         _ => return error,
     };
     Error::new(error.kind(), reason, "the prices cannot be computed at the moment")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_with_a_key_do_not_wait_for_those_without_one() {
+        let (turns, event) = (Turns::default(), EventId::generate());
+        let own = CallShare::from(TenantId::generate());
+        let public = turn(&turns, (CallShare { is_public: true, ..own }, event));
+        let _held = public.try_lock().unwrap();
+        assert!(turn(&turns, (CallShare { is_public: true, ..own }, event)).try_lock().is_err());
+        assert!(turn(&turns, (own, event)).try_lock().is_ok());
+    }
 }

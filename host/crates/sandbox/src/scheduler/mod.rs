@@ -2,9 +2,10 @@
 //! when the epoch advances moves to threads of low priority, where each tenant has few permits; so a guest that spins
 //! occupies none of the host's workers.
 //!
-//! A tenant's calls, and apart from them those that its callers without a key cause, are two shares. A share starts on those threads for a while after one of its calls was long, or after its calls used very many
-//! instructions within a second: a call that spins for a millisecond ends before it has to move, and a thousand of them a
-//! second would occupy one of the host's workers.
+//! A tenant's calls, and apart from them those that its callers without a key cause, are two shares. The calls of a share
+//! start on those threads for a while after one of them was long, or after they used very many instructions within a
+//! second: a call that spins for a millisecond ends before it has to move, and a thousand of them a second would occupy
+//! one of the host's workers.
 
 mod tenants;
 #[cfg(test)]

@@ -62,6 +62,21 @@ async fn calls_of_a_slow_tenant_start_on_threads_of_low_priority() {
 }
 
 #[tokio::test]
+async fn slow_calls_of_callers_without_a_key_do_not_slow_those_of_the_tenant() {
+    let scheduler = Scheduler::new().unwrap();
+    let own = share();
+    let public = CallShare { is_public: true, ..own };
+    scheduler.tenants.note_long_call(public, Instant::now() + Duration::from_secs(3600));
+    let permits = scheduler.tenants.permits(public);
+    let _all = permits.acquire_many(u32::try_from(PERMITS).unwrap()).await.unwrap();
+    assert!(scheduler.is_slow(public) && !scheduler.is_slow(own));
+    let later = Instant::now() + Duration::from_secs(60);
+    assert_eq!(scheduler.run_blocking(public, Instant::now(), || ()).await, None);
+    assert_eq!(scheduler.run_blocking(own, later, || 1).await, Some(1));
+    assert_ne!(call(&scheduler, own, Duration::ZERO).await, "plugin-slow");
+}
+
+#[tokio::test]
 async fn a_call_that_keeps_its_thread_busy_makes_its_tenant_slow() {
     let scheduler = Scheduler::new().unwrap();
     let (spinning, waiting) = (share(), share());
