@@ -82,6 +82,7 @@ pub(crate) fn apply_reply(
 mod tests {
     use super::*;
     use crate::plugin::{Adjustment, AdjustmentKind, BasketLine};
+    use crate::value::Field;
 
     fn discount(line: Option<u32>, amount: i64, label: &str) -> Adjustment {
         Adjustment {
@@ -142,6 +143,22 @@ mod tests {
             let error = check(adjustment).unwrap_err();
             assert!(error.contains(fault), "{error}");
         }
+    }
+
+    #[test]
+    fn texts_of_plugins_are_bounded_in_sum() {
+        // A label of one byte, an attribute with a name of one byte, and its text.
+        let noted = |bytes: usize| {
+            let attributes = vec![Field::new("n", "x".repeat(bytes - 2).as_str())];
+            Adjustment { attributes, ..discount(None, -1, "l") }
+        };
+        let check = |sizes: [usize; 2]| {
+            let adjustments = sizes.map(noted).to_vec();
+            check_reply(&basket(), &PriceAdjustments { adjustments, ..reply(discount(None, -1, "l")) })
+        };
+        assert_eq!(check([MAX_TEXT / 2, MAX_TEXT / 2]), Ok(698));
+        let error = check([MAX_TEXT / 2, MAX_TEXT / 2 + 1]).unwrap_err();
+        assert!(error.contains("65536 bytes"), "{error}");
     }
 
     #[test]
