@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -195,33 +195,87 @@ fn any_step() -> impl Strategy<Value = Adjustment> {
     })
 }
 
-fn any_rule() -> impl Strategy<Value = PricingRule> {
+fn any_percent(most: Percent) -> impl Strategy<Value = Percent> {
+    (0..=most.steps()).prop_filter_map("a percentage", Percent::from_steps)
+}
+
+fn any_per() -> impl Strategy<Value = Per> {
+    prop::sample::select(Per::ALL.to_vec())
+}
+
+/// An amount, often one of the size of a price.
+fn any_amount() -> impl Strategy<Value = Money> {
+    prop_oneof![0..2_000_i64, 0..=crate::money::MAX_AMOUNT].prop_map(euros)
+}
+
+/// Whether a rule or a promotion is for each line; for none of them: it is for all.
+fn any_subset() -> impl Strategy<Value = Vec<bool>> {
+    prop::collection::vec(any::<bool>(), 5)
+}
+
+/// A rule with the lines that it is for.
+fn any_rule() -> impl Strategy<Value = (PricingRule, Vec<bool>)> {
     let kinds = prop::sample::select(vec![
         AdjustmentKind::Surcharge,
         AdjustmentKind::Discount,
         AdjustmentKind::Fee,
         AdjustmentKind::Tax,
     ]);
-    let percents = (0..=Percent::HUNDRED.steps()).prop_filter_map("a percentage", Percent::from_steps);
+    let step = (any_percent(Percent::HUNDRED), any_percent(Percent::MAX));
+    let steps = prop::collection::vec(step.prop_map(|(sold, percent)| SoldStep { sold, percent }), 1..5);
+    let steps = steps.prop_map(|mut steps| {
+        steps.sort_by_key(|step| step.sold);
+        steps
+    });
     let values = prop_oneof![
-        percents.prop_map(RuleValue::Percent),
-        (0..=crate::money::MAX_AMOUNT).prop_map(|amount| RuleValue::Amount(euros(amount), Per::Unit)),
-        (0..=crate::money::MAX_AMOUNT).prop_map(|amount| RuleValue::Amount(euros(amount), Per::Order)),
+        any_percent(Percent::MAX).prop_map(RuleValue::Percent),
+        (any_amount(), any_per()).prop_map(|(amount, per)| RuleValue::Amount(amount, per)),
+        steps.prop_map(RuleValue::Steps),
     ];
-    (kinds, values).prop_map(|(kind, value)| rule(kind, value))
+    (kinds, values, any::<bool>(), any_subset()).prop_map(|(kind, value, included, subset)| {
+        let mut rule = rule(kind, value);
+        rule.attributes.included = included && matches!(kind, AdjustmentKind::Fee | AdjustmentKind::Tax);
+        (rule, subset)
+    })
+}
+
+/// A promotion with the lines that it is for.
+fn any_promotion() -> impl Strategy<Value = (Promotion, Vec<bool>)> {
+    let discounts = prop_oneof![
+        any_percent(Percent::HUNDRED).prop_map(Discount::Percent),
+        (any_amount(), any_per()).prop_map(|(amount, per)| Discount::Amount(amount, per)),
+    ];
+    (discounts.prop_map(promotion), any_subset())
+}
+
+/// Returns the ticket types of the lines of a subset.
+fn subset_types(basket: &Calculation, subset: &[bool]) -> BTreeSet<TicketTypeId> {
+    let chosen = basket.lines().iter().zip(subset).filter(|(_, chosen)| **chosen);
+    chosen.map(|(line, _)| line.ticket_type).collect()
 }
 
 proptest! {
     #[test]
     fn lines_and_adjustments_sum_to_the_total_and_nothing_is_below_zero(
         lines in prop::collection::vec((1..=1_000_u32, 0..=crate::money::MAX_AMOUNT / 1_000), 1..6),
+        sold in prop::collection::vec(any_percent(Percent::HUNDRED), 5),
         rules in prop::collection::vec(any_rule(), 0..6),
+        promotions in prop::collection::vec(any_promotion(), 0..4),
         steps in prop::collection::vec(any_step(), 0..20),
     ) {
         let mut basket = basket(&lines);
         let base: i64 = amounts(&basket).iter().sum();
-        for rule in &rules {
-            let _ = basket.apply_rule(rule, &circumstances());
+        let sold = basket.lines().iter().map(|line| line.ticket_type).zip(sold).collect();
+        let circumstances = Circumstances { sold, ..circumstances() };
+        for (mut rule, subset) in rules {
+            rule.attributes.ticket_types = subset_types(&basket, &subset);
+            let applied = basket.apply_rule(&rule, &circumstances);
+            let cannot_fail = rule.attributes.kind == AdjustmentKind::Discount || rule.attributes.included;
+            prop_assert!(applied.is_ok() || !cannot_fail, "{:?}", applied);
+        }
+        for (mut promotion, subset) in promotions {
+            promotion.attributes.ticket_types = subset_types(&basket, &subset);
+            prop_assert_eq!(basket.apply_promotion(&promotion, "A"), Ok(()));
         }
         for step in steps {
             let _ = basket.add(plugin(), step);
@@ -236,6 +290,22 @@ proptest! {
         let total: i128 = amounts(&basket).iter().map(|amount| i128::from(*amount)).sum();
         prop_assert_eq!(i128::from(base) + added, total);
         prop_assert!(total <= i128::from(MAX_TOTAL));
+    }
+
+    #[test]
+    fn percentage_is_the_nearest_amount_and_halves_are_even(
+        amount in -MAX_TOTAL..=MAX_TOTAL,
+        percent in any_percent(Percent::MAX),
+    ) {
+        let hundred = i128::from(Percent::HUNDRED.steps());
+        let rate = i128::from(percent.steps());
+        let (added, included) = (percent.of(amount), percent.included_in(amount));
+        for (rounded, divisor) in [(added, hundred), (included, hundred + rate)] {
+            // By how much the exact result differs, in units of the divisor.
+            let rest = i128::from(amount) * rate - i128::from(rounded) * divisor;
+            prop_assert!(rest.abs() * 2 <= divisor);
+            prop_assert!(rest.abs() * 2 < divisor || rounded % 2 == 0);
+        }
     }
 }
 
