@@ -1,6 +1,7 @@
 //! Prices: rules, promotions, quotes, reservations at quoted prices, displayed prices, and pricing plugins.
 
 mod dynamic;
+mod hostile;
 mod plugins;
 mod promotions;
 mod quotes;
