@@ -6,11 +6,13 @@ use tessera_proto::ticket::v1::ticket_service_client::TicketServiceClient;
 
 use super::{amount, basket, keep, other_tenant, percent, rule, show, ticket_type, with};
 use crate::harness::{Answer, Kind, Rest};
+use crate::plugins::install;
 use crate::reservations::{counts, id, reserve};
 use crate::tracker::{all_pages, done, faults, memory, on, on_every_store};
 
 on_every_store! {
     reservation_has_the_quoted_price_although_the_rule_changed
+    kept_quote_is_sold_at_its_price_whatever_changes
     partial_release_reduces_the_total_by_the_prices_of_its_units
 }
 
@@ -48,6 +50,37 @@ async fn reservation_has_the_quoted_price_although_the_rule_changed(kind: Kind) 
     let next = reserve(&rest, &(event.clone(), seat), "ben", 1).await;
     assert_eq!(next.expect(201)["reservation"]["total"]["amount"], 2_150);
     assert_eq!(counts(&rest, &event).await, [1, 2, 0]);
+}
+
+async fn kept_quote_is_sold_at_its_price_whatever_changes(kind: Kind) {
+    let (_home, _host, rest) = on(kind).await;
+    let (event, seat) = show(&rest, 1_000).await;
+    let fee = rule(&rest, amount("fee", 100, "order")).await;
+    let surge = json!({"settings": {"steps": [{"sold": "0", "percent": "50"}]}});
+    let installed = install(&rest, "surge", surge).await;
+    let bought = basket(&event, &[(&seat, 2)]);
+    let (_, quote) = keep(&rest, bought.clone()).await;
+    // Before it is reserved, the base price changes and the plugin is removed.
+    let price = json!({"price": {"amount": 5_000, "currency": "EUR"}});
+    done(&rest.patch(&format!("/v1/events/{event}/tickets/{seat}"), price).await);
+    let installed = installed["installation_id"].as_str().unwrap();
+    done(&rest.delete(&format!("/v1/installations/{installed}")).await);
+    let reserved = reserve_with(&rest, bought, &quote, "ann").await;
+    let reservation = &reserved.expect(201)["reservation"];
+    assert_eq!((&reservation["quote_id"], &reservation["total"]["amount"]), (&json!(quote), &json!(3_100)));
+    // Before it is confirmed, the rule changes and another one begins to apply.
+    let more = json!({"amount": {"amount": 900, "currency": "EUR"}, "per": "order"});
+    done(&rest.patch(&format!("/v1/pricing-rules/{fee}"), more).await);
+    rule(&rest, percent("tax", "20", json!({}))).await;
+    let path = format!("/v1/reservations/{}", id(&reserved));
+    let sold = rest.post(&format!("{path}:confirm"), json!({"payment_reference": "p"})).await;
+    assert_eq!(done(&sold)["reservation"]["total"]["amount"], 3_100);
+    let filter = format!("/v1/tickets?filter=reservation:{}", id(&reserved));
+    let tickets = all_pages(&rest, &filter, "tickets", 100).await;
+    assert_eq!(prices(&json!(tickets)), [1_550, 1_550]);
+    // The next one costs what applies now: 5,000 and 900, and 20 % of both.
+    let next = reserve(&rest, &(event, seat), "ben", 1).await;
+    assert_eq!(next.expect(201)["reservation"]["total"]["amount"], 7_080);
 }
 
 async fn partial_release_reduces_the_total_by_the_prices_of_its_units(kind: Kind) {
