@@ -16,7 +16,8 @@ use crate::pricing::line::PricedLine;
 use crate::pricing::price_request::{AppliedDiscount, ApplyDiscount, PriceRequest};
 
 /// What a buyer is told of a code that a plugin may have, where plugins cannot be given a basket.
-const ASK_FOR_BASKET: &str = "the code is not valid without a basket: calculate the price of the basket with it";
+const ASK_FOR_BASKET: &str =
+    "the code is not valid without a basket: calculate the price of the basket with it";
 
 impl Quotes {
     /// Returns what a code takes off a price, and counts a code that is not accepted.
