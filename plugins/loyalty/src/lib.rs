@@ -1,5 +1,6 @@
 //! Discounts for codes. Each code of the settings that the buyer entered reduces the basket by a percentage of its
-//! price after the steps before. A code whose conditions the basket does not meet is refused with a reason.
+//! price after the steps before. Upper and lower case are the same. A code whose conditions the basket does not meet is
+//! refused with a reason.
 
 use serde::Deserialize;
 use tessera_plugin::money::Percent;
@@ -31,6 +32,12 @@ struct Code {
 }
 
 impl Code {
+    /// Returns the code as the buyer entered it, or `None` if it was not entered.
+    fn entered<'a>(&self, basket: &'a Basket) -> Option<&'a str> {
+        let mut codes = basket.codes.iter().map(String::as_str);
+        codes.find(|entered| entered.eq_ignore_ascii_case(&self.code))
+    }
+
     /// Returns why the code is not accepted for a basket with that price.
     fn refusal(&self, basket: &Basket, price: i64) -> Option<&'static str> {
         if self.members && basket.buyer_id().is_none() {
@@ -55,15 +62,16 @@ impl Pricing for Loyalty {
         let settings: Settings = settings();
         let mut price: i64 = basket.amounts().iter().sum();
         let mut decision = Decision::none();
-        for code in settings.codes.iter().filter(|code| basket.has_code(&code.code)) {
+        for code in &settings.codes {
+            let Some(entered) = code.entered(basket) else { continue };
             if let Some(reason) = code.refusal(basket, price) {
-                decision = decision.refusing(&code.code, reason);
+                decision = decision.refusing(entered, reason);
                 continue;
             }
             let label = code.label.as_deref().unwrap_or(&code.code);
             let discount = Adjustment::discount(code.percent.of(price), label);
             price += discount.amount;
-            decision = decision.with(discount.for_code(&code.code));
+            decision = decision.with(discount.for_code(entered));
         }
         Ok(decision)
     }
@@ -124,8 +132,16 @@ mod tests {
     }
 
     #[test]
+    fn code_is_accepted_and_refused_as_it_was_entered() {
+        let friends = Adjustment::discount(200, "Friends").for_code("friends");
+        assert_eq!(quote(&["friends"], None, 1_000).adjustments, [friends]);
+        let reason = "the code is for members; sign in to use it";
+        assert_eq!(quote(&["Club"], None, 1_000).refused_codes, refused("Club", reason));
+    }
+
+    #[test]
     fn codes_of_others_are_left_alone() {
-        let decision = quote(&["friends", "OTHER"], None, 1_000);
+        let decision = quote(&["FRIEND", "OTHER"], None, 1_000);
         assert!(decision.adjustments.is_empty() && decision.refused_codes.is_empty());
     }
 }

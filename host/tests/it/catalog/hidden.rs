@@ -129,6 +129,28 @@ async fn hidden_ticket_type_is_shown_by_its_access_code_or_a_key(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn code_that_is_used_up_still_shows_its_ticket_types() {
+    let (_home, _host, rest) = memory().await;
+    let nobody = rest.with_key(None);
+    let event = event(&rest, "Night", json!({})).await;
+    let hidden = ticket_type(&rest, &event, json!({"hidden": true})).await;
+    let once = promotion(&rest, "ONCE", &hidden).await;
+    done(&rest.patch(&once, json!({"max_uses": 1})).await);
+    let reserve = async || {
+        let body = json!({
+            "event_id": event, "ticket_type_id": hidden, "quantity": 1, "user_id": "ann", "codes": ["ONCE"],
+        });
+        rest.post("/v1/reservations", body).await
+    };
+    reserve().await.expect(201);
+    assert_eq!(done(&rest.get(&once).await)["promotion"]["uses"], 1);
+    let list = format!("/v1/events/{event}/tickets?access_code=once");
+    assert_eq!(ids(&nobody.get(&list).await), [hidden.clone()]);
+    // It does not sell them any more.
+    assert_eq!(reserve().await.code(409), "ACCESS_CODE_REQUIRED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_access_codes_are_limited() {
     let (_home, _host, rest) = memory().await;
     let nobody = rest.with_key(None);

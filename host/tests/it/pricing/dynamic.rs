@@ -94,6 +94,8 @@ async fn displayed_price_stays_within_the_interval_and_quotes_are_fresh() {
     let before = displayed(&rest, event).await;
     assert_eq!(prices(&before), [1_000, 700]);
     rule(&rest, percent("surcharge", "10", json!({}))).await;
+    // A new ticket type is left out until then.
+    ticket_type(&rest, event, (300, "EUR")).await;
     reserve(&rest, &show, "ann", 10).await.expect(201);
     assert_eq!(displayed(&rest, event).await, before);
     assert_eq!(total(&price(&rest, basket(event, &[(seat, 1)])).await), 1_100);
@@ -166,7 +168,11 @@ async fn prices_of_a_draft_are_for_callers_with_a_key_and_always_fresh() {
         assert_eq!(prices(&displayed(&rest, &event).await), [expected]);
     }
     status("cancelled").await;
-    assert_eq!(rest.get(&path(&event)).await.code(409), "EVENT_NOT_ON_SALE");
+    let (over, _) = show(&rest, 1_000).await;
+    done(&rest.patch(&format!("/v1/events/{over}"), json!({"status": "ended"})).await);
+    for event in [event, over] {
+        assert_eq!(rest.get(&path(&event)).await.code(409), "EVENT_NOT_ON_SALE");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

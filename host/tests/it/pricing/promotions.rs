@@ -14,6 +14,7 @@ use time::Duration;
 use super::rules::from_now;
 use super::{basket, event, keep, other_tenant, percent, price, rule, show, ticket_type, total, with};
 use crate::harness::{Answer, Kind, Rest};
+use crate::plugins::install;
 use crate::reservations::{counts, create, id};
 use crate::tracker::{all_pages, done, faults, memory, on, on_every_store, until};
 
@@ -173,6 +174,24 @@ async fn discounts_apply_to_their_lines_and_end_at_zero() {
     // 100 spread over 3,000 and 500: 85.71 and 14.29.
     assert_eq!(totals("HUNDRED").await, [2_914, 486]);
     assert_eq!(totals("ALL").await, [0, 0]);
+}
+
+/// The code of a plugin is accepted in any case, also for a basket that another code has made free.
+#[tokio::test(flavor = "multi_thread")]
+async fn code_of_a_plugin_is_accepted_for_a_free_basket() {
+    let (_home, _host, rest) = memory().await;
+    let show = show(&rest, 1_000).await;
+    promotion(&rest, percent_off("100", &["ALL"], json!({}))).await;
+    let codes = json!({"codes": [{"code": "FRIENDS", "percent": "10"}]});
+    install(&rest, "loyalty", json!({"settings": codes})).await;
+    let priced = price(&rest, coded(&show, ("ann", 1), &["friends"])).await;
+    assert_eq!((total(&priced), &priced["codes"]), (900, &json!(["friends"])));
+    let priced = price(&rest, coded(&show, ("ann", 1), &["ALL", "friends"])).await;
+    assert_eq!((&priced["codes"], &priced["refused_codes"]), (&json!(["ALL", "friends"]), &json!([])));
+    let of = |amount: i64, code: &str| (amount, Some(code.to_owned()));
+    assert_eq!(amounts(&priced), [of(-1_000, "ALL"), of(0, "friends")]);
+    let reserved = reserve_coded(&rest, &show, ("ann", 1), &["ALL", "friends"]).await;
+    assert_eq!(reserved.expect(201)["reservation"]["total"]["amount"], 0);
 }
 
 async fn code_is_accepted_where_its_promotion_applies(kind: Kind) {

@@ -62,6 +62,45 @@ async fn base_price_needs_no_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn zone_stands_for_the_ticket_type_that_is_sold_from_it() {
+    let (_home, _host, rest) = memory().await;
+    let event = event(&rest, json!({})).await;
+    let pool = json!({"name": "Balcony", "capacity": 20});
+    let zone = create(&rest, &format!("/v1/events/{event}/pools"), pool, "pool").await;
+    let of_zone = json!({"name": "Seat", "price": {"amount": 1_250, "currency": "EUR"}, "pools": [zone]});
+    let path = format!("/v1/events/{event}/tickets");
+    let seat = create(&rest, &path, of_zone.clone(), "ticket_type").await;
+    let stranger = rest.with_key(None);
+    let bought = json!({"event_id": event, "zone_id": zone, "quantity": 2});
+    let priced = price(&stranger, bought.clone()).await;
+    assert_eq!((total(&priced), &priced["lines"][0]["ticket_type_id"]), (2_500, &json!(seat)));
+    let other = create(&rest, &path, with(of_zone, json!({"name": "Box"})), "ticket_type").await;
+    let refused = stranger.post("/v1/prices:calculate", bought).await;
+    let detail = refused.expect(422)["detail"].as_str().unwrap();
+    assert!(detail.contains(&seat) && detail.contains(&other), "{detail}");
+}
+
+/// Only callers with a key are told which rule cannot be applied.
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_that_cannot_be_applied_refuses_the_price() {
+    let (_home, _host, rest) = memory().await;
+    let (event, seat) = show(&rest, 1_000_000_000_000).await;
+    // Each makes the price eleven times as high.
+    for (order, name) in ["First", "Second", "Excessive"].into_iter().enumerate() {
+        rule(&rest, percent("surcharge", "1000", json!({"name": name, "order": order}))).await;
+    }
+    let bought = basket(&event, &[(&seat, 1)]);
+    for (caller, is_named) in [(&rest, true), (&rest.with_key(None), false)] {
+        let of_basket = caller.post("/v1/prices:calculate", bought.clone()).await;
+        let displayed = caller.get(&format!("/v1/events/{event}/dynamic-pricing")).await;
+        for refused in [of_basket, displayed] {
+            assert_eq!(refused.code(409), "PRICING_RULE_FAILED");
+            assert_eq!(refused.body.to_string().contains("Excessive"), is_named, "{:#}", refused.body);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn early_birds_and_last_minutes_depend_on_the_start() {
     let (_home, _host, rest) = memory().await;
     let far = show(&rest, 1_250).await;

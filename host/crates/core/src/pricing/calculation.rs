@@ -163,19 +163,20 @@ impl Calculation {
         lines.iter().filter_map(|index| Some(self.lines.get(*index)?.amount)).collect()
     }
 
-    /// Adds an adjustment. One of zero is left out. The error says what the contract does not allow.
+    /// Adds an adjustment. One of zero is left out, unless a plugin accepts a code with it. The error says what the
+    /// contract does not allow.
     pub fn add(&mut self, source: Source, adjustment: Adjustment) -> Result<(), String> {
-        let Adjustment { kind, line, amount, included, .. } = &adjustment;
-        if *amount == 0 {
+        let Adjustment { kind, line, amount, included, code, .. } = &adjustment;
+        let of_plugin = matches!(source, Source::Plugin(..));
+        if *amount == 0 && !(of_plugin && code.is_some()) {
             return Ok(());
         }
-        let of_plugin = matches!(source, Source::Plugin(..));
         if of_plugin && self.of_plugins >= MAX_PLUGIN_ADJUSTMENTS {
             return Err(format!(
                 "all plugins together may make at most {MAX_PLUGIN_ADJUSTMENTS} adjustments of a quote"
             ));
         }
-        if (*kind == AdjustmentKind::Discount) != (*amount < 0) {
+        if *amount != 0 && (*kind == AdjustmentKind::Discount) != (*amount < 0) {
             return Err(format!("a {} of {amount} has the wrong sign", kind.name()));
         }
         if !(-MAX_TOTAL..=MAX_TOTAL).contains(amount) {

@@ -51,6 +51,8 @@ async fn hidden_ticket_type_is_sold_only_with_its_code(kind: Kind) {
     assert_eq!(total(&price(&stranger, coded(&sale, ("", 1), &["CREW"])).await), 5_000);
     let refused = rest.post("/v1/prices:calculate", basket(&event, &[(&sale.1, 1)])).await;
     assert_eq!(refused.code(409), "ACCESS_CODE_REQUIRED");
+    let refused = rest.post("/v1/quotes", basket(&event, &[(&sale.1, 1)])).await;
+    assert_eq!(refused.code(409), "ACCESS_CODE_REQUIRED");
     for codes in [&[][..], &["TEN"]] {
         let refused = reserve_coded(&rest, &sale, ("ann", 1), codes).await;
         assert_eq!(refused.code(409), "ACCESS_CODE_REQUIRED", "{codes:?}");

@@ -10,6 +10,7 @@ use super::{
     Show, amount_off, coded, from_now, keep_coded, percent_off, promotion, reserve_coded, reserve_quote, uses,
 };
 use crate::harness::{Answer, Home, Host, Kind, Rest};
+use crate::plugins::install;
 use crate::pricing::{show, ticket_type, with};
 use crate::reservations::counts;
 use crate::tracker::{done, faults, memory, on, on_every_store};
@@ -106,6 +107,39 @@ async fn code_tells_what_it_takes_off(kind: Kind) {
     // Nothing is claimed.
     assert_eq!(uses(&rest, &friends).await, 0);
     assert_eq!(counts(&rest, &here.0).await, [2, 0, 0]);
+}
+
+/// Codes of plugins are priced by them, and are no guesses if they are accepted.
+#[tokio::test(flavor = "multi_thread")]
+async fn code_of_a_plugin_tells_what_it_takes_off() {
+    let (_home, _host, rest) = memory().await;
+    let (event, seat) = show(&rest, 1_000).await;
+    promotion(&rest, percent_off("50", &["HALF"], json!({"name": "Half"}))).await;
+    let codes = json!({"codes": [
+        {"code": "FRIENDS", "percent": "10", "label": "Friends"},
+        {"code": "BIG", "percent": "20", "minimum": 5_000, "currency": "EUR"},
+    ]});
+    install(&rest, "loyalty", json!({"settings": codes})).await;
+    let stranger = rest.with_key(None);
+    let of_type = json!({"ticket_type_id": seat, "quantity": 2});
+    // Ten codes that are not accepted would be too many.
+    for _ in 0..11 {
+        let answer = apply(&stranger, &event, ("friends", 2_000), of_type.clone()).await;
+        assert_eq!(parts(&answer), (200, 1_800, "Friends".to_owned(), true));
+    }
+    let answer = apply(&stranger, &event, ("HALF", 2_000), of_type.clone()).await;
+    assert_eq!(parts(&answer), (1_000, 1_000, "Half".to_owned(), true));
+    for (code, original, more, reason) in [
+        ("BIG", 4_998, of_type.clone(), "the basket is below the minimum of the code"),
+        ("NONE", 4_998, of_type.clone(), "the code is not valid"),
+        // No basket has this price.
+        ("FRIENDS", 4_999, of_type, "the code is not valid without a basket"),
+        ("FRIENDS", 2_000, json!({}), "the code is not valid without a basket"),
+    ] {
+        let (discount, left, told, is_valid) = parts(&apply(&stranger, &event, (code, original), more).await);
+        assert_eq!((discount, left, is_valid), (0, original, false), "{code}");
+        assert!(told.starts_with(reason), "{code}: {told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

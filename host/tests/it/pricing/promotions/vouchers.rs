@@ -6,7 +6,7 @@ use time::Duration;
 use super::{change, confirm, from_now, promotion, release, reserve_coded};
 use crate::harness::{Answer, Kind, Rest};
 use crate::reservations::{counts, id, reserve, show};
-use crate::tracker::{all_pages, done, on, on_every_store, until};
+use crate::tracker::{all_pages, done, faults, memory, on, on_every_store, until};
 
 on_every_store! {
     last_units_are_kept_for_the_holder
@@ -106,4 +106,38 @@ async fn units_are_freed_when_their_promotion_or_code_is_gone(kind: Kind) {
     release(&rest, &id(&held), json!({})).await;
     assert_eq!((counts(&rest, &sale.0).await, kept(&rest, &second).await), ([0, 0, 0], vec![json!(0)]));
     id(&reserve(&rest, &sale, "cem", 9).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn units_are_kept_only_where_the_promotion_stays() {
+    let (_home, _host, rest) = memory().await;
+    let (here, other) = (show(&rest, 5, json!({})).await, show(&rest, 5, json!({})).await);
+    let promotion = guests(&rest, "Guests").await;
+    done(&keep_units(&rest, &promotion, "G-1", (&here.1, 1)).await);
+    let moved = rest.patch(&format!("/v1/promotions/{promotion}"), json!({"event_id": other.0})).await;
+    assert_eq!(moved.code(409), "PROMOTION_KEEPS_UNITS");
+    change(&rest, &promotion, json!({"event_id": here.0})).await;
+    // No codes keep units of an event that is over.
+    let press = guests(&rest, "Press").await;
+    for status in ["cancelled", "ended"] {
+        let over = show(&rest, 5, json!({})).await;
+        done(&rest.patch(&format!("/v1/events/{}", over.0), json!({"status": status})).await);
+        let refused = keep_units(&rest, &press, "P-1", (&over.1, 1)).await;
+        assert_eq!(faults(&refused), ["kept_ticket_type_id"], "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promotion_whose_codes_keep_too_many_units_is_not_deleted() {
+    let (_home, _host, rest) = memory().await;
+    let sale = show(&rest, 10_001, json!({})).await;
+    let promotion = guests(&rest, "Everybody").await;
+    let path = format!("/v1/promotions/{promotion}");
+    let many = json!({"count": 10_000, "prefix": "ALL-", "kept_ticket_type_id": sale.1, "kept_units": 1});
+    done(&rest.post(&format!("{path}/codes"), many).await);
+    done(&keep_units(&rest, &promotion, "LAST", (&sale.1, 1)).await);
+    assert_eq!(rest.delete(&path).await.code(409), "PROMOTION_KEEPS_UNITS");
+    done(&rest.delete(&format!("{path}/codes/LAST")).await);
+    done(&rest.delete(&path).await);
+    assert_eq!(counts(&rest, &sale.0).await, [0, 0, 0]);
 }

@@ -166,6 +166,18 @@ fn answers_that_the_contract_does_not_allow_are_refused() {
 }
 
 #[test]
+fn adjustment_of_zero_is_kept_where_a_plugin_accepts_a_code_with_it() {
+    let mut free = basket(&[(1, 0)]);
+    let zero = of_plugin(AdjustmentKind::Discount, None, 0);
+    let accepting = Adjustment { code: Some("FRIENDS".into()), ..zero.clone() };
+    free.add(plugin(), zero).unwrap();
+    free.add(Source::Rule(RuleId::generate(), 1), accepting.clone()).unwrap();
+    assert!(free.adjustments().is_empty());
+    free.add(plugin(), accepting).unwrap();
+    assert_eq!((free.adjustments().len(), amounts(&free)), (1, vec![0]));
+}
+
+#[test]
 fn adjustments_of_plugins_are_bounded_apart_from_those_of_rules() {
     let mut basket = basket(&[(1, 100); 50]);
     let fee = rule(AdjustmentKind::Fee, RuleValue::Amount(euros(1), Per::Unit));
