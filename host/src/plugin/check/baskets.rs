@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tessera_core::plugin::{Adjustment, AdjustmentKind, Basket, BasketLine};
-use tessera_core::pricing::price_before;
+use tessera_core::pricing::{Percent, price_before};
 use tessera_core::{Field, Timestamp, money};
 
 /// The most texts of settings that baskets use, and the most characters of each.
@@ -114,6 +114,7 @@ impl Generator {
             (self.random.small(0..=u64::from(capacity)), capacity)
         };
         let category = self.random.one_in(4).then(|| Field::new("category", self.word()));
+        let sold = Percent::share(self.random.within(0..=1_000), 1_000).to_string();
         BasketLine {
             ticket_type: format!("00000000-0000-7000-8000-{number:012}"),
             name: format!("Ticket {number}"),
@@ -121,7 +122,7 @@ impl Generator {
             unit_price,
             available,
             capacity,
-            attributes: category.into_iter().collect(),
+            attributes: category.into_iter().chain([Field::new("sold", sold.as_str())]).collect(),
         }
     }
 
