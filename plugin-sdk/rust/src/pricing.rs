@@ -121,7 +121,7 @@ impl Line {
         self.unit_price.saturating_mul(i64::from(self.quantity))
     }
 
-    /// Returns the share of the ticket type's units that are held or sold, as rules see it: the largest one of its pools.
+    /// Returns the share of the ticket type's units that are held or sold, as rules see it: the largest of its pools.
     /// Locked units are neither.
     #[must_use]
     pub fn sold(&self) -> Percent {
