@@ -2,7 +2,7 @@
 
 use crate::entity::find;
 use crate::money::{Percent, spread};
-use crate::{Context, Timestamp, Violation};
+use crate::{Context, Timestamp, Value, Violation};
 
 pub use crate::bindings::pricing::exports::tessera::plugin::pricing::{
     Adjustment, AdjustmentKind, Applied, Decision, Line, RefusedCode, Request as Basket,
@@ -121,10 +121,12 @@ impl Line {
         self.unit_price.saturating_mul(i64::from(self.quantity))
     }
 
-    /// Returns the share of the ticket type's units that are held or sold.
+    /// Returns the share of the ticket type's units that are held or sold, as rules see it: the largest of its pools.
+    /// Locked units are neither.
     #[must_use]
     pub fn sold(&self) -> Percent {
-        Percent::share(self.capacity.saturating_sub(self.available).into(), self.capacity.into())
+        let sold = find(&self.attributes, "sold").and_then(Value::as_text);
+        sold.and_then(Percent::parse).unwrap_or(Percent::whole(0))
     }
 
     /// Returns the category of buyers, such as child.
@@ -205,8 +207,7 @@ mod tests {
         let harness = Harness::new();
         let start = harness.context().now + 7;
         let mut seat = line(3, 100);
-        seat.attributes = vec![Field::new("category", "child")];
-        (seat.available, seat.capacity) = (1, 3);
+        seat.attributes = vec![Field::new("category", "child"), Field::new("sold", "66.6666")];
         let basket = Basket {
             event: vec![Field::new("venue_city", "Berlin")],
             starts_at: Some(start),

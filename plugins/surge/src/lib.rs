@@ -60,6 +60,7 @@ tessera_plugin::export!(Surge: pricing);
 
 #[cfg(test)]
 mod tests {
+    use tessera_plugin::Field;
     use tessera_plugin::pricing::Applied;
     use tessera_plugin::testing::{Harness, basket, line};
 
@@ -74,21 +75,21 @@ mod tests {
                 {"sold": "90", "hours": 48, "percent": "12.5"}
             ]}"#,
         );
-        let amounts = |hours: u64, available: u32| -> Vec<i64> {
+        let amounts = |hours: u64, sold: &str| -> Vec<i64> {
             let starts_at = Some(harness.context().now + hours * HOUR);
             let [mut first, second] = [line(2, 1_000), line(1, 333)];
-            (first.available, first.capacity) = (available, 100);
+            first.attributes = vec![Field::new("sold", sold)];
             let basket = Basket { starts_at, ..basket([first, second]) };
             let decision = harness.quote::<Surge>(&basket).unwrap();
             decision.adjustments.iter().map(|adjustment| adjustment.amount).collect()
         };
-        assert!(amounts(49, 51).is_empty());
-        assert_eq!(amounts(49, 50), [200]);
+        assert!(amounts(49, "49.9999").is_empty());
+        assert_eq!(amounts(49, "50"), [200]);
         // 5 % of 333 are 16.65.
-        assert_eq!(amounts(48, 51), [100, 17]);
-        assert_eq!(amounts(48, 50), [200, 17]);
-        assert_eq!(amounts(0, 10), [250, 17]);
-        assert_eq!(amounts(49, 10), [200]);
+        assert_eq!(amounts(48, "49.9999"), [100, 17]);
+        assert_eq!(amounts(48, "50"), [200, 17]);
+        assert_eq!(amounts(0, "90"), [250, 17]);
+        assert_eq!(amounts(49, "90"), [200]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tessera_core::plugin::{Adjustment, AdjustmentKind, Basket, BasketLine};
-use tessera_core::pricing::price_before;
+use tessera_core::pricing::{Percent, price_before};
 use tessera_core::{Field, Timestamp, money};
 
 /// The most texts of settings that baskets use, and the most characters of each.
@@ -17,6 +17,10 @@ const MAX_LINES: u64 = 6;
 const MAX_CODES: u64 = 3;
 
 const HOUR: u64 = 3_600;
+
+/// The kinds of adjustments of plugins. Fees and taxes of rules come after plugins.
+const KINDS: [AdjustmentKind; 4] =
+    [AdjustmentKind::Surcharge, AdjustmentKind::Discount, AdjustmentKind::Fee, AdjustmentKind::Tax];
 
 /// Makes baskets. The same seed and words make the same baskets.
 pub(super) struct Generator {
@@ -74,14 +78,9 @@ impl Generator {
         if self.random.one_in(2) {
             basket.buyer.push(Field::new("id", "buyer-1"));
         }
-        if self.random.one_in(3) {
-            for number in 0..self.random.within(1..=3) {
-                let step = self.step(&basket);
-                basket.applied.push((format!("rule:00000000-0000-7000-8000-{number:012}@1"), step));
-            }
+        if self.random.one_in(2) {
+            self.add_steps(&mut basket);
         }
-        // The steps before never make a price that the host would refuse.
-        while price_before(&basket).is_err() && basket.applied.pop().is_some() {}
         basket
     }
 
@@ -114,6 +113,7 @@ impl Generator {
             (self.random.small(0..=u64::from(capacity)), capacity)
         };
         let category = self.random.one_in(4).then(|| Field::new("category", self.word()));
+        let sold = Percent::share(self.random.within(0..=1_000), 1_000).to_string();
         BasketLine {
             ticket_type: format!("00000000-0000-7000-8000-{number:012}"),
             name: format!("Ticket {number}"),
@@ -121,31 +121,55 @@ impl Generator {
             unit_price,
             available,
             capacity,
-            attributes: category.into_iter().collect(),
+            attributes: category.into_iter().chain([Field::new("sold", sold.as_str())]).collect(),
         }
     }
 
-    /// Returns an adjustment by a rule: at most a quarter of the base price of a line or of the basket.
-    fn step(&mut self, basket: &Basket) -> Adjustment {
-        let price = |line: &BasketLine| line.unit_price.saturating_mul(line.quantity.into());
-        let index = self.random.one_in(2).then(|| self.random.small(0..=basket.lines.len() as u64 - 1));
-        let base: i64 = match index {
-            Some(index) => basket.lines.get(index as usize).map_or(0, price),
-            None => basket.lines.iter().map(price).sum(),
+    /// Adds adjustments that the host makes before it calls a plugin: of rules, promotions and other plugins.
+    fn add_steps(&mut self, basket: &mut Basket) {
+        for (source, most) in [("rule", 3), ("promotion", 1), ("plugin", 2)] {
+            let version = if source == "plugin" { "0".repeat(64) } else { "1".to_owned() };
+            for number in 0..self.random.within(0..=most) {
+                let Ok(before) = price_before(basket) else { return };
+                let amounts: Vec<i64> = before.lines().iter().map(|line| line.amount).collect();
+                let step = self.step(source, &amounts);
+                if step.amount != 0 {
+                    let id = format!("00000000-0000-7000-8000-{number:012}");
+                    basket.applied.push((format!("{source}:{id}@{version}"), step));
+                }
+            }
+        }
+    }
+
+    /// Returns an adjustment of a price. A discount may leave nothing of it, and never less than that.
+    fn step(&mut self, source: &str, amounts: &[i64]) -> Adjustment {
+        let last = (amounts.len() as u64).saturating_sub(1);
+        let index = self.random.one_in(2).then(|| self.random.small(0..=last));
+        let price: i64 = match index {
+            Some(index) => amounts.get(index as usize).copied().unwrap_or_default(),
+            None => amounts.iter().sum(),
         };
-        let amount = base / 100 * i64::from(self.random.small(0..=25));
-        let (kind, amount, label) = if self.random.one_in(2) {
-            (AdjustmentKind::Discount, -amount, "Early bird")
-        } else {
-            (AdjustmentKind::Surcharge, amount, "Weekend")
+        let price = u64::try_from(price).unwrap_or_default();
+        let amount = match self.random.within(0..=3) {
+            0 => price,
+            1 => price.saturating_sub(1),
+            _ => self.random.within(0..=price),
         };
+        let amount = i64::try_from(amount).unwrap_or_default();
+        let kinds: &[AdjustmentKind] = match source {
+            "rule" => &[AdjustmentKind::Discount, AdjustmentKind::Surcharge],
+            "promotion" => &[AdjustmentKind::Discount],
+            _ => &KINDS,
+        };
+        let kind = self.random.pick(kinds).copied().unwrap_or(AdjustmentKind::Discount);
+        let can_be_included = matches!(kind, AdjustmentKind::Fee | AdjustmentKind::Tax);
         Adjustment {
             kind,
             line: index,
-            amount,
-            included: false,
-            label: label.to_owned(),
-            code: None,
+            amount: if kind == AdjustmentKind::Discount { -amount } else { amount },
+            included: can_be_included && self.random.one_in(2),
+            label: "Step before".to_owned(),
+            code: (source == "promotion").then(|| self.word().to_owned()),
             attributes: Vec::new(),
         }
     }
@@ -226,7 +250,27 @@ mod tests {
         assert!(has(&|basket| basket.lines.len() == 1) && has(&|basket| basket.lines.len() == 6));
         assert!(has(&|basket| basket.lines.iter().any(|line| line.unit_price == 0)));
         assert!(has(&|basket| basket.lines.iter().any(|line| line.capacity == u32::MAX)));
-        assert!(has(&|basket| !basket.applied.is_empty()));
+    }
+
+    #[test]
+    fn steps_before_have_all_sources_and_kinds_and_may_leave_no_price() {
+        let mut generator = Generator::new(1, vec!["FRIENDS".to_owned()]);
+        let baskets: Vec<_> = (0..200).map(|_| generator.basket(Timestamp::default())).collect();
+        let applied: Vec<_> = baskets.iter().flat_map(|basket| &basket.applied).collect();
+        for source in ["rule:", "promotion:", "plugin:"] {
+            assert!(applied.iter().any(|(from, _)| from.starts_with(source)), "{source}");
+        }
+        for kind in KINDS {
+            assert!(applied.iter().any(|(_, step)| step.kind == kind), "{}", kind.name());
+        }
+        assert!(applied.iter().any(|(_, step)| step.included));
+        // A plugin that takes a share of the base price makes this one negative.
+        let is_free = |basket: &Basket| {
+            let after = price_before(basket).unwrap();
+            let mut lines = basket.lines.iter().zip(after.lines());
+            lines.any(|(line, after)| line.quantity >= 10 && line.unit_price >= 10 && after.amount == 0)
+        };
+        assert!(baskets.iter().any(is_free));
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::guests;
 use crate::harness::{Host, ROOT_KEY};
+use crate::reservations::show;
 use crate::tracker::memory;
 
 /// Returns the commands of the guide's first part, in order.
@@ -28,13 +29,16 @@ impl Drop for Folder {
     }
 }
 
-fn run(folder: &Path, command: &str, host: &Host) -> String {
+fn run(folder: &Path, command: &str, host: &Host, (event, ticket_type): &(String, String)) -> String {
+    let command = command.replace("localhost:8080", &host.http);
     let bin = Path::new(env!("CARGO_BIN_EXE_tessera")).parent().unwrap();
     let path = std::env::var("PATH").unwrap();
     let output = Command::new("sh")
         .args(["-c", &format!("set -e; {command}")])
         .current_dir(folder)
         .env("PATH", format!("{}:{path}", bin.display()))
+        .env("EVENT", event)
+        .env("TYPE", ticket_type)
         .env("TESSERA_KEY", ROOT_KEY)
         .env("TESSERA_SERVER", format!("http://{}", host.grpc))
         .env("CARGO_TARGET_DIR", guests::target())
@@ -52,6 +56,7 @@ fn run(folder: &Path, command: &str, host: &Host) -> String {
 async fn plugin_guide_works_from_start_to_finish() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
+    let show = show(&rest, 100, json!({})).await;
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("author-{}", std::process::id()));
     std::fs::create_dir_all(&root).unwrap();
     let root = Folder(root);
@@ -67,9 +72,10 @@ async fn plugin_guide_works_from_start_to_finish() {
         if command.starts_with("rustup ") {
             continue;
         }
-        let output = tokio::task::block_in_place(|| run(&folder, &command, &host));
+        let output = tokio::task::block_in_place(|| run(&folder, &command, &host, &show));
         if command.starts_with("tessera plugin test") {
-            assert!(output.contains("2 of 2 passed"), "{output}");
+            let cases = if command.contains("ten-or-more") { "1 of 1 passed" } else { "2 of 2 passed" };
+            assert!(output.contains(cases), "{output}");
         }
         if command.contains("min_summary\": 12") {
             let refused = rest.post("/v1/issues", short.clone()).await;
@@ -86,13 +92,23 @@ async fn plugin_guide_works_from_start_to_finish() {
         if command.contains("plugin calls") {
             assert!(output.contains("refused") && output.contains("SUMMARY_TOO_SHORT"), "{output}");
         }
+        if command.starts_with("curl ") {
+            let price: Value = serde_json::from_str(&output).unwrap();
+            let adjustment = &price["adjustments"][0];
+            assert_eq!(adjustment["label"], "Ten or more", "{price:#}");
+            assert_eq!(adjustment["amount"]["amount"], -1_250, "{price:#}");
+            assert!(adjustment["source"].as_str().unwrap().starts_with("plugin:"), "{price:#}");
+        }
         executed.push(command);
     }
     rest.post("/v1/issues", short).await.expect(201);
-    for verb in ["new", "build", "test", "inspect", "run", "bench", "push", "install", "calls", "rollback"] {
+    let verbs =
+        ["new", "build", "test", "check", "inspect", "run", "bench", "push", "install", "calls", "rollback"];
+    for verb in verbs {
         let there = executed.iter().any(|command| command.contains(&format!("tessera plugin {verb}")));
         assert!(there, "the guide does not show `tessera plugin {verb}`");
     }
+    assert!(executed.iter().any(|command| command.starts_with("curl ")), "the guide asks for no price");
 }
 
 #[test]

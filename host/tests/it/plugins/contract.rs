@@ -26,8 +26,14 @@ fn versions() -> Vec<PathBuf> {
     folders
 }
 
-/// Returns the interfaces in the WIT files of a folder by name, without comments and with single spaces.
-fn interfaces(folder: &Path) -> BTreeMap<String, String> {
+/// Returns the folder of the present version.
+fn present() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")
+}
+
+/// Returns the interfaces and worlds in the WIT files of a folder, such as "interface host", without comments and with
+/// single spaces.
+fn definitions(folder: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -35,13 +41,13 @@ fn interfaces(folder: &Path) -> BTreeMap<String, String> {
             let text = std::fs::read_to_string(&path).unwrap();
             let lines = text.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
             let code = lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
-            for (start, _) in code.match_indices("interface ") {
-                let (name, body) = code[start + "interface ".len()..].split_once(" {").unwrap();
+            for (start, _) in code.match_indices("interface ").chain(code.match_indices("world ")) {
+                let (name, body) = code[start..].split_once(" {").unwrap();
                 found.insert(name.to_owned(), body[..end_of_block(body)].to_owned());
             }
         }
     }
-    assert!(found.len() >= 7, "{}: {:?}", folder.display(), found.keys());
+    assert!(found.len() >= 11, "{}: {:?}", folder.display(), found.keys());
     found
 }
 
@@ -70,21 +76,37 @@ async fn install_kept(rest: &Rest, version: &Path, hook: &str, mut how: Value) -
 }
 
 #[test]
-fn interfaces_of_published_versions_are_unchanged() {
-    let present = interfaces(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit"));
+fn definitions_of_published_versions_are_unchanged() {
+    let present = definitions(&present());
     for version in versions() {
-        for (name, body) in interfaces(&version) {
-            assert_eq!(present.get(&name), Some(&body), "interface {name} of {}", version.display());
+        for (name, body) in definitions(&version) {
+            assert_eq!(present.get(&name), Some(&body), "{name} of {}", version.display());
         }
     }
 }
 
+/// So that the plugins of a new version are kept and called with it.
 #[test]
-fn interfaces_are_compared_without_comments_and_layout() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
-    let found = interfaces(&folder);
-    assert!(found["manifest"].ends_with(" describe: func() -> info; "), "{:?}", found["manifest"]);
-    assert!(found["host"].starts_with(" enum level { debug, info, warn, error }"), "{:?}", found["host"]);
+fn present_version_is_kept_as_it_is() {
+    let types = std::fs::read_to_string(present().join("types.wit")).unwrap();
+    let package = types.lines().next().unwrap();
+    let version = package.strip_prefix("package tessera:plugin@").and_then(|rest| rest.strip_suffix(';'));
+    let version = version.unwrap_or_else(|| panic!("wit/types.wit begins with {package:?}"));
+    let kept = versions().into_iter().find(|folder| folder.ends_with(version));
+    let kept = kept.unwrap_or_else(|| panic!("keep it: cargo xtask contract keep {version}"));
+    assert_eq!(definitions(&kept), definitions(&present()), "additions need a version of their own");
+    for hook in ["pricing", "validation", "workflow"] {
+        assert!(kept.join(hook).with_extension("wasm").is_file(), "{version} has no plugin of {hook}");
+    }
+}
+
+#[test]
+fn definitions_are_compared_without_comments_and_layout() {
+    let found = definitions(&present());
+    let (manifest, host) = (&found["interface manifest"], &found["interface host"]);
+    assert!(manifest.ends_with(" describe: func() -> info; "), "{manifest:?}");
+    assert!(host.starts_with(" enum level { debug, info, warn, error }"), "{host:?}");
+    assert_eq!(found["world pricing-plugin"], " include base; export pricing; ");
     assert!(found.values().all(|body| !body.contains("//") && !body.contains('\n')));
 }
 

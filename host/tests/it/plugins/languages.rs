@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::guests::{altered_guest, guest, keep_code, restore_all_code, restore_code};
 use super::{component, upload};
 use crate::harness::{Answer, Home, Host, Kind, Rest};
+use crate::reservations::show;
 use crate::tracker::{done, issue};
 
 /// Settings of a host that takes components of Python. The limits of calls stay at their defaults; a test build takes
@@ -102,23 +103,28 @@ async fn check_workflow(home: &Home, rest: &Rest, language: &str) {
     assert_eq!(called.expect(200)["issue"]["labels"], json!(["critical"]), "{language}");
 }
 
+/// The template gives 10 % from ten tickets on, of what the steps before have left.
 async fn check_pricing(home: &Home, rest: &Rest, language: &str) {
-    let release = upload_guest(home, rest, language, "pricing").await;
-    let line = |quantity: u32| {
-        json!({
-            "ticket_type": "t", "name": "Seat", "quantity": quantity, "unit_price": 1_005,
-            "available": 100, "capacity": 100,
-        })
+    let (event, seat) = show(rest, 100, json!({})).await;
+    let how = json!({"event_id": event});
+    let installation = install_guest(home, rest, (language, "pricing"), how).await;
+    let priced = async |quantity: u32| {
+        let line = json!({"ticket_type_id": seat, "quantity": quantity});
+        let answer = rest.post("/v1/prices:calculate", json!({"event_id": event, "lines": [line]})).await;
+        answer.expect(200).clone()
     };
-    let basket = json!({"currency": "EUR", "currency_exponent": 2, "lines": [line(9), line(11)]});
-    let path = format!("/v1/releases/{}:test", release["digest"].as_str().unwrap());
-    let quoted = rest.post(&path, json!({"function": "quote", "input": basket})).await;
-    let adjustments = quoted.expect(200)["reply"]["adjustments"].as_array().unwrap();
-    assert_eq!(adjustments.len(), 1, "{language}: {:#}", quoted.body);
-    // 1105.5 is rounded half to even.
-    let expected = json!(["discount", 1, -1_106]);
-    let adjustment = &adjustments[0];
-    assert_eq!(json!([adjustment["kind"], adjustment["line"], adjustment["amount"]]), expected, "{language}");
+    let none = priced(9).await;
+    assert_eq!((&none["final_price"]["amount"], &none["adjustments"]), (&json!(11_250), &json!([])));
+    let ten = priced(10).await;
+    assert_eq!(ten["final_price"]["amount"], 11_250, "{language}: {ten:#}");
+    let half = json!({"name": "Half", "kind": "discount", "percent": "50.02", "event_id": event});
+    rest.post("/v1/pricing-rules", half).await.expect(201);
+    // 50.02 % of 12,500 are 6,252.5, of which the half is rounded to even; 10 % of 6,248 are 624.8.
+    let steps = priced(10).await["adjustments"].clone();
+    let amounts = [0, 1].map(|step| steps[step]["amount"]["amount"].clone());
+    assert_eq!(amounts, [json!(-6_252), json!(-625)], "{language}: {steps:#}");
+    let source = steps[1]["source"].as_str().unwrap_or_default().to_owned();
+    assert!(source.starts_with(&format!("plugin:{installation}@")), "{language}: {steps:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::harness::{Home, Host, Kind, Rest};
 use crate::plugins::{component, install, upload};
-use crate::reservations::{counts, reserve};
+use crate::reservations::{counts, create, id, reserve};
 use crate::tracker::{done, faults, memory, on, on_every_store};
 
 on_every_store! {
@@ -111,6 +111,25 @@ async fn installation_for_an_event_is_called_for_it_alone() {
         let refused = rest.post("/v1/installations", with(body.clone(), more)).await;
         assert_eq!(faults(&refused), ["event_id"]);
     }
+}
+
+/// Locked units are not available, but not sold either.
+#[tokio::test(flavor = "multi_thread")]
+async fn plugin_is_given_the_share_sold_that_rules_see() {
+    let (_home, _host, rest) = memory().await;
+    let show = crate::reservations::show(&rest, 10, json!({})).await;
+    let demand = json!([{"sold": "50", "percent": "10"}]);
+    rule(&rest, json!({"name": "Demand", "kind": "surcharge", "steps": demand})).await;
+    install(&rest, "surge", json!({"event_id": show.0, "settings": {"steps": demand}})).await;
+    let lock = json!({"pool_id": show.1, "quantity": 4, "reason": "press"});
+    create(&rest, &format!("/v1/events/{}/locks", show.0), lock, "lock").await;
+    let seat = basket(&show.0, &[(&show.1, 1)]);
+    id(&reserve(&rest, &show, "ann", 4).await);
+    assert_eq!(steps(&price(&rest, seat.clone()).await), expected([]));
+    id(&reserve(&rest, &show, "ann", 1).await);
+    // 10 % of 1,250, and 10 % of 1,375, of which the half is rounded to even.
+    let both = expected([("surcharge", Some(0), 125), ("surcharge", Some(0), 138)]);
+    assert_eq!(steps(&price(&rest, seat).await), both);
 }
 
 #[tokio::test(flavor = "multi_thread")]

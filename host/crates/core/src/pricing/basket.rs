@@ -61,6 +61,8 @@ pub(super) fn basket(
     let lines = calculation.lines().iter().map(|line| {
         let of_type = remaining.get(&line.ticket_type);
         let category = (!line.category.is_empty()).then(|| Field::new("category", line.category.as_str()));
+        // Available units do not tell it: locked ones are not sold, and both minima may be of different pools.
+        let sold = Field::new("sold", circumstances.sold(line.ticket_type).to_string().as_str());
         BasketLine {
             ticket_type: line.ticket_type.to_string(),
             name: line.name.clone(),
@@ -68,7 +70,7 @@ pub(super) fn basket(
             unit_price: line.unit_price,
             available: bounded(of_type.and_then(|of_type| of_type.available)),
             capacity: bounded(of_type.and_then(|of_type| of_type.quantity)),
-            attributes: category.into_iter().collect(),
+            attributes: category.into_iter().chain([sold]).collect(),
         }
     });
     let offset = |minutes: i32| i16::try_from(minutes).map_err(Error::internal);

@@ -1,6 +1,6 @@
-// Gives a discount of 10 % on lines of ten or more tickets.
+// Gives a discount of 10 % on baskets of ten or more tickets.
 
-import { discount } from "./rule.js";
+import { discount, price } from "./rule.js";
 
 export const manifest = {
   describe() {
@@ -18,17 +18,17 @@ export const manifest = {
 
 export const pricing = {
   quote(context, request) {
-    const adjustments = request.lines
-      .map(({ quantity, unitPrice }, line) => ({
-        kind: "discount",
-        line,
-        amount: -discount(quantity, unitPrice),
-        included: false,
-        label: "Ten or more",
-        code: null,
-        attributes: [],
-      }))
-      .filter(({ amount }) => amount < 0);
-    return { adjustments, refusedCodes: [], attributes: [] };
+    const tickets = request.lines.reduce((sum, { quantity }) => sum + quantity, 0);
+    const amount = discount(tickets, price(request));
+    const adjustment = {
+      kind: "discount",
+      line: null,
+      amount: -amount,
+      included: false,
+      label: "Ten or more",
+      code: null,
+      attributes: [],
+    };
+    return { adjustments: amount > 0 ? [adjustment] : [], refusedCodes: [], attributes: [] };
   },
 };

@@ -1,10 +1,10 @@
-"""Gives a discount of 10 % on lines of ten or more tickets."""
+"""Gives a discount of 10 % on baskets of ten or more tickets."""
 
 from wit_world import exports
 from wit_world.exports import manifest, pricing
 from wit_world.imports import types
 
-from rule import discount
+from rule import discount, price
 
 
 class Manifest(exports.Manifest):
@@ -23,18 +23,18 @@ class Manifest(exports.Manifest):
 class Pricing(exports.Pricing):
     def quote(self, context: types.Context, request: pricing.Request) -> pricing.Decision:
         adjustments = []
-        for index, line in enumerate(request.lines):
-            amount = discount(line.quantity, line.unit_price)
-            if amount:
-                adjustments.append(
-                    pricing.Adjustment(
-                        kind=pricing.AdjustmentKind.DISCOUNT,
-                        line=index,
-                        amount=-amount,
-                        included=False,
-                        label="Ten or more",
-                        code=None,
-                        attributes=[],
-                    )
+        tickets = sum(line.quantity for line in request.lines)
+        amount = discount(tickets, price(request))
+        if amount:
+            adjustments.append(
+                pricing.Adjustment(
+                    kind=pricing.AdjustmentKind.DISCOUNT,
+                    line=None,
+                    amount=-amount,
+                    included=False,
+                    label="Ten or more",
+                    code=None,
+                    attributes=[],
                 )
+            )
         return pricing.Decision(adjustments=adjustments, refused_codes=[], attributes=[])
