@@ -102,8 +102,18 @@ async fn installation_for_an_event_is_called_for_it_alone() {
         json!({"release": {"digest": release["digest"]}})
     };
     let (surge_release, workflow) = (release("surge").await, release("issue-lifecycle").await);
+    // It has all hooks: as long as one of them would not be called, the release is refused.
+    let every_hook = release("hostile").await;
     let project = rest.project("P").await;
+    for (body, scope) in [
+        (&surge_release, json!({"project_id": project, "settings": surge})),
+        (&every_hook, json!({"project_id": project})),
+    ] {
+        let refused = rest.post("/v1/installations", with(body.clone(), scope)).await;
+        assert_eq!(faults(&refused), ["project_id"]);
+    }
     for (body, more) in [
+        (&every_hook, json!({"event_id": own.0})),
         (&surge_release, json!({"event_id": own.1, "settings": surge})),
         (&surge_release, json!({"event_id": own.0, "project_id": project, "settings": surge})),
         (&workflow, json!({"event_id": own.0})),
@@ -239,29 +249,68 @@ async fn codes_are_accepted_or_refused_with_a_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operator_switches_off_dynamic_prices_or_discounts() {
-    for (name, by_hand) in [
-        ("DYNAMIC_PRICING_ENABLED", vec![("discount", -100), ("fee", 50)]),
-        ("DISCOUNT_RULES_ENABLED", vec![("surcharge", 500), ("surcharge", 750), ("fee", 50)]),
+    for (name, off, by_hand) in [
+        ("DYNAMIC_PRICING_ENABLED", "surcharge", vec![("discount", -100), ("fee", 50)]),
+        ("DISCOUNT_RULES_ENABLED", "discount", vec![("surcharge", 500), ("surcharge", 750), ("fee", 50)]),
     ] {
-        let home = Home::new(Kind::Memory).await;
-        let host = Host::start_with(&home, &[(name, "false")]).await;
+        let home = Home::new(Kind::Sqlite).await;
+        let host = Host::start(&home).await;
         let rest = host.rest();
         let (event, seat) = show(&rest, 1_000).await;
-        rule(&rest, percent("surcharge", "50", json!({}))).await;
-        rule(&rest, percent("discount", "10", json!({"order": 1}))).await;
+        let surcharge = rule(&rest, percent("surcharge", "50", json!({}))).await;
+        let discount = rule(&rest, percent("discount", "10", json!({"order": 1}))).await;
         rule(&rest, amount("fee", 50, "order")).await;
         let surge = json!({"settings": {"steps": [{"sold": "0", "percent": "50"}]}});
-        install(&rest, "surge", surge).await;
-        let priced = price(&rest, basket(&event, &[(&seat, 1)])).await;
+        let surge = path(&install(&rest, "surge", surge).await);
+        drop(host);
+        let host = Host::start_with(&home, &[(name, "false")]).await;
+        let rest = host.rest();
+        // What is stored stays, and is not applied.
+        let bought = basket(&event, &[(&seat, 1)]);
+        let priced = price(&rest, bought.clone()).await;
         let found: Vec<_> = steps(&priced).into_iter().map(|(kind, _, amount)| (kind, amount)).collect();
         let by_hand: Vec<_> = by_hand.into_iter().map(|(kind, amount)| (kind.to_owned(), amount)).collect();
         assert_eq!(found, by_hand, "{name}");
-        let with_code = with(basket(&event, &[(&seat, 1)]), json!({"codes": ["FRIENDS"]}));
+        let with_code = with(bought.clone(), json!({"codes": ["FRIENDS"]}));
         let answer = rest.post("/v1/prices:calculate", with_code).await;
         if name == "DISCOUNT_RULES_ENABLED" {
             assert_eq!(faults(&answer), ["codes"]);
         } else {
             assert_eq!(done(&answer)["refused_codes"][0]["code"], "FRIENDS");
         }
+        let listed = rest.get(&format!("/v1/events/{event}/pricing-rules")).await;
+        let listed = listed.expect(200)["rules"].as_array().unwrap().clone();
+        assert!(listed.len() == 2 && listed.iter().all(|of| of["kind"] != off), "{listed:#?}");
+
+        let stored = format!("/v1/pricing-rules/{}", if off == "surcharge" { surcharge } else { discount });
+        let new = percent(off, "5", json!({}));
+        let tried = json!({"rule": new, "basket": bought});
+        for (refused, field) in [
+            (rest.post("/v1/pricing-rules", new.clone()).await, "kind"),
+            (rest.post("/v1/pricing-rules:test", tried).await, "rule.kind"),
+            (rest.patch(&stored, json!({"name": "Other"})).await, "kind"),
+        ] {
+            assert_eq!(faults(&refused), [field], "{name}");
+            assert!(refused.body.to_string().contains(name), "{:#}", refused.body);
+        }
+        rule(&rest, with(new, json!({"enabled": false}))).await;
+        done(&rest.patch(&stored, json!({"enabled": false})).await);
+        assert_eq!(faults(&rest.patch(&stored, json!({"enabled": true})).await), ["kind"]);
+        let release = upload(&rest, component("group-discount")).await;
+        let settings = json!({"steps": [{"units": 2, "percent": "10"}]});
+        let groups = json!({"release": {"digest": release["digest"]}, "settings": settings});
+        if name == "DISCOUNT_RULES_ENABLED" {
+            done(&rest.patch(&surge, json!({"order": 3})).await);
+            continue;
+        }
+        for refused in [
+            rest.post("/v1/installations", groups).await,
+            rest.patch(&surge, json!({"order": 3})).await,
+        ] {
+            assert_eq!(faults(&refused), ["release"]);
+            assert!(refused.body.to_string().contains(name), "{:#}", refused.body);
+        }
+        done(&rest.patch(&surge, json!({"enabled": false})).await);
+        assert_eq!(faults(&rest.patch(&surge, json!({"enabled": true})).await), ["release"]);
     }
 }

@@ -124,7 +124,7 @@ impl Quotes {
         all: impl Iterator<Item = &'r PricingRule>,
     ) -> Vec<&'r PricingRule> {
         let applies =
-            |rule: &&PricingRule| rule.applies_to(event) && self.is_switched_on(rule.attributes.kind);
+            |rule: &&PricingRule| rule.applies_to(event) && self.settings.applies(rule.attributes.kind);
         let mut rules: Vec<_> = all.filter(applies).collect();
         rules.sort_by_key(|rule| rule.rank());
         rules
