@@ -9,7 +9,7 @@ use super::{
 };
 use crate::harness::{Home, Host, Kind, Rest};
 use crate::plugins::{component, install, upload};
-use crate::reservations::{counts, reserve};
+use crate::reservations::{counts, id, reserve};
 use crate::tracker::{done, faults, memory, on, on_every_store};
 
 on_every_store! {
@@ -88,12 +88,37 @@ async fn installation_for_an_event_is_called_for_it_alone() {
     let reserved = reserve(&rest, &other, "ann", 2).await;
     assert_eq!(reserved.expect(201)["reservation"]["total"]["amount"], 1_800);
 
-    // Validations of an event.
-    let rules = json!({"rules": [{"fields": ["coupon"], "kinds": ["reservation"]}]});
+    // Validations of an event: of its changes, its ticket types, reservations and check-ins.
+    let sell = async |show: &(String, String)| {
+        let held = id(&reserve(&rest, show, "ann", 1).await);
+        let confirm = format!("/v1/reservations/{}:confirm", id(&reserve(&rest, show, "ann", 1).await));
+        let sold = rest.post(&confirm, json!({"payment_reference": "p"})).await;
+        let ticket = done(&sold)["reservation"]["tickets"][0]["id"].as_str().unwrap().to_owned();
+        let ticket = rest.get(&format!("/v1/tickets/{ticket}")).await.expect(200)["ticket"].clone();
+        (held, ticket["code"].clone())
+    };
+    let (of_own, of_other) = (sell(&own).await, sell(&other).await);
+    let change = async |(event, ticket_type): &(String, String), (held, code): &(String, Value)| {
+        let event = format!("/v1/events/{event}");
+        [
+            rest.patch(&event, json!({"title": "Another night"})).await,
+            rest.patch(&format!("{event}/tickets/{ticket_type}"), json!({"name": "Place"})).await,
+            rest.post(&format!("/v1/reservations/{held}:confirm"), json!({"payment_reference": "p"})).await,
+            rest.post(&format!("{event}/check-ins"), json!({"gate": "North", "qr_code": code})).await,
+        ]
+    };
+    let kinds = json!(["event", "ticket-type", "reservation", "ticket"]);
+    let rules = json!({"rules": [{"fields": ["coupon"], "kinds": kinds}]});
     let validation = json!({"event_id": own.0, "settings": rules});
     let validation = path(&install(&rest, "required-fields", validation).await);
     assert_eq!(reserve(&rest, &own, "ann", 1).await.code(422), "FIELD_REQUIRED");
     reserve(&rest, &other, "ann", 1).await.expect(201);
+    for refused in change(&own, &of_own).await {
+        assert_eq!(refused.code(422), "FIELD_REQUIRED", "{:#}", refused.body);
+    }
+    for changed in change(&other, &of_other).await {
+        done(&changed);
+    }
     done(&rest.delete(&validation).await);
     reserve(&rest, &own, "ann", 1).await.expect(201);
 
@@ -192,11 +217,14 @@ async fn answer_that_the_contract_does_not_allow_is_refused(kind: Kind) {
         (refuses, "OTHER"),
         (many, "at most 1000 adjustments"),
     ] {
-        done(&rest.patch(&installed, json!({"settings": settings})).await);
-        let refused = rest.post("/v1/prices:calculate", bought.clone()).await;
-        assert_eq!(refused.code(424), "PLUGIN_BAD_ANSWER", "{detail}");
-        let message = refused.body["detail"].as_str().unwrap();
-        assert!(message.contains("hostile@1.0.0") && message.contains(detail), "{detail}: {message}");
+        // No policy passes over a price that is wrong.
+        for policy in ["closed", "open"] {
+            done(&rest.patch(&installed, json!({"settings": settings, "on_failure": policy})).await);
+            let refused = rest.post("/v1/prices:calculate", bought.clone()).await;
+            assert_eq!(refused.code(424), "PLUGIN_BAD_ANSWER", "{detail}, {policy}");
+            let message = refused.body["detail"].as_str().unwrap();
+            assert!(message.contains("hostile@1.0.0") && message.contains(detail), "{detail}: {message}");
+        }
     }
     let reserved = reserve(&rest, &(event.clone(), seat), "ann", 1).await;
     assert_eq!(reserved.code(424), "PLUGIN_BAD_ANSWER");
