@@ -162,7 +162,7 @@ fn call(call: &PricingCall) -> pb::PricingCall {
         applied: i32::try_from(call.applied).unwrap_or(i32::MAX),
         failed: call.failed,
         installation_version: to_i64(call.version),
-        settings_json: call.settings.to_string(),
+        settings_json: non_empty(call.settings.to_string()),
     }
 }
 

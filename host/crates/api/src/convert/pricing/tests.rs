@@ -163,7 +163,7 @@ fn stored_quote_alone_has_attributes_and_settings() {
     let tier = common::Value { kind: Some(common::value::Kind::Text("gold".into())) };
     assert_eq!(encoded.adjustments[0].attributes.get("tier"), Some(&tier));
     assert!(encoded.adjustments[1].attributes.is_empty());
-    assert_eq!(encoded.calls[0].settings_json, "{}");
+    assert_eq!(encoded.calls[0].settings_json.as_deref(), Some("{}"));
 }
 
 #[test]
