@@ -12,8 +12,8 @@ mod timers;
 mod uploads;
 
 pub use components::{
-    SAMPLE, component, heavy, importing, install, leb128, newer, section, upload, varied, versioned,
-    with_instances,
+    SAMPLE, component, heavy, importing, install, install_hostile, leb128, newer, section, upload, varied,
+    versioned, with_instances, without_pricing,
 };
 pub use timers::make_due;
 #[cfg(target_os = "linux")]

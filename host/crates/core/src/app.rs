@@ -164,7 +164,7 @@ impl App {
             comments: Comments::new(Arc::clone(&store), commands.clone()),
             links: Links::new(Arc::clone(&store), commands.clone()),
             releases: Releases::new(Arc::clone(&store), plugins, commands.clone(), limits.components),
-            installations: Installations::new(Arc::clone(&store), commands.clone()),
+            installations: Installations::new(Arc::clone(&store), commands.clone(), limits.pricing.dynamic),
             timers: Timers::new(Arc::clone(&store), commands.clone()),
             venues: Venues::new(Arc::clone(&store), commands.clone()),
             series: SeriesService::new(Arc::clone(&store), commands.clone()),
@@ -180,7 +180,7 @@ impl App {
             bookings: Bookings::new(Arc::clone(&store), commands.clone(), Arc::clone(&queue_changed)),
             queue_worker: QueueWorker::new(Arc::clone(&store), commands.clone(), reservations.clone()),
             queue_changed,
-            pricing_rules: PricingRules::new(Arc::clone(&store), commands.clone()),
+            pricing_rules: PricingRules::new(Arc::clone(&store), commands.clone(), limits.pricing),
             promotions: Promotions::new(Arc::clone(&store), commands.clone()),
             displayed_pricing: DisplayedPricing::new(
                 Arc::clone(&store),

@@ -132,7 +132,27 @@ pub async fn upload(rest: &Rest, component: Vec<u8>) -> Value {
 
 /// Uploads and installs an example plugin; returns its installation. `how` is merged into the request.
 pub async fn install(rest: &Rest, name: &str, how: Value) -> Value {
-    let release = upload(rest, component(name)).await;
+    install_component(rest, component(name), how).await
+}
+
+/// Does the same with version 1.0.1 of `hostile`, without its hook pricing: projects have no prices.
+pub async fn install_hostile(rest: &Rest, how: Value) -> Value {
+    install_component(rest, newer(&without_pricing(&component("hostile"))), how).await
+}
+
+/// Returns the component with its hook pricing renamed to an export that the host does not know.
+pub fn without_pricing(component: &[u8]) -> Vec<u8> {
+    let (own, other) = (b"tessera:plugin/pricing@", b"nothing:plugin/pricing@");
+    let mut renamed = component.to_vec();
+    let places: Vec<_> = (0..renamed.len()).filter(|at| renamed[*at..].starts_with(own)).collect();
+    for at in places {
+        renamed[at..at + own.len()].copy_from_slice(other);
+    }
+    renamed
+}
+
+async fn install_component(rest: &Rest, component: Vec<u8>, how: Value) -> Value {
+    let release = upload(rest, component).await;
     let mut body = json!({"release": {"digest": release["digest"]}});
     body.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
     rest.post("/v1/installations", body).await.expect(201)["installation"].clone()

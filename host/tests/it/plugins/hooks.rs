@@ -5,7 +5,7 @@ use tessera_proto::issues::v1::CreateIssueRequest;
 use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use tonic_types::StatusExt as _;
 
-use super::{component, install, upload};
+use super::{component, install, install_hostile, upload};
 use crate::harness::{Kind, Rest};
 use crate::tracker::{all_pages, count, done, faults, found, issue, memory, on, on_every_store};
 
@@ -22,7 +22,7 @@ fn rules(field: &str) -> Value {
 async fn hostile(rest: &Rest, settings: Value, more: Value) -> Value {
     let mut how = json!({"settings": settings});
     how.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    install(rest, "hostile", how).await
+    install_hostile(rest, how).await
 }
 
 async fn refusals_of_all_plugins_are_returned_and_nothing_is_stored(kind: Kind) {
@@ -124,7 +124,7 @@ async fn invalid_effect_refuses_the_whole_command(kind: Kind) {
         ("unknown-effect", "PLUGIN_BAD_EFFECT", "fly"),
         ("no-such-issue", "PLUGIN_BAD_EFFECT", "not an issue"),
         ("no-such-project", "PLUGIN_BAD_EFFECT", "not within its scope"),
-        ("loop", "PLUGIN_LOOP", "hostile@1.0.0"),
+        ("loop", "PLUGIN_LOOP", "hostile@1.0.1"),
         ("trap-after-effects", "PLUGIN_TRAPPED", "unreachable"),
         ("too-many-effects", "PLUGIN_TOO_MANY_EFFECTS", "65"),
         ("spin", "PLUGIN_OUT_OF_FUEL", "10000000"),

@@ -11,7 +11,7 @@ use tessera_proto::issues::v1::issues_service_client::IssuesServiceClient;
 use tessera_proto::plugin::v1::GetInstallationRequest;
 use tessera_proto::plugin::v1::plugin_service_client::PluginServiceClient;
 
-use super::{component, install, newer, upload, varied, versioned};
+use super::{component, install, install_hostile, newer, upload, varied, versioned};
 use crate::harness::{Answer, Home, Host, Kind, Rest};
 use crate::tracker::{bring, done, issue, memory, on, on_every_store};
 
@@ -155,6 +155,13 @@ async fn machine_without_used_states_needs_a_state_map(kind: Kind) {
         let issue = issue(&rest, id).await;
         assert_eq!(issue["status"], "IN_PROGRESS", "{issue:#}");
     }
+    // A plugin without a machine has no use for a map.
+    let rules = upload(&rest, component("required-fields")).await;
+    let mapped = json!({
+        "release": {"digest": rules["digest"]}, "settings": {"rules": []}, "state_map": {"PARKED": "IN_PROGRESS"},
+    });
+    let refused = rest.post("/v1/installations", mapped).await;
+    assert_eq!(refused.body["violations"][0]["field"], "state_map", "{:#}", refused.body);
     // A second owner of the machine is refused, and so is `on_failure: open` for an owner.
     let second = varied(&component("issue-lifecycle"), "y");
     assert_eq!(send(&rest, second, "application/wasm").await.code(409), "RELEASE_EXISTS");
@@ -277,7 +284,7 @@ async fn machine_attributes_are_equal_over_rest_and_grpc() {
     let (_home, host, rest) = memory().await;
     let project = rest.project("P").await;
     let how = json!({"project_id": project, "settings": {"act": "attributes", "amount": 1}});
-    let installed = install(&rest, "hostile", how.clone()).await;
+    let installed = install_hostile(&rest, how.clone()).await;
     let answer = rest.get(&path(&installed)).await;
     let machine = &answer.expect(200)["installation"]["machines"]["issue"];
     assert_eq!(machine["states"][0]["attributes"], json!({"colour": "grey"}));

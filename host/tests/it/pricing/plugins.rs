@@ -88,12 +88,37 @@ async fn installation_for_an_event_is_called_for_it_alone() {
     let reserved = reserve(&rest, &other, "ann", 2).await;
     assert_eq!(reserved.expect(201)["reservation"]["total"]["amount"], 1_800);
 
-    // Validations of an event.
-    let rules = json!({"rules": [{"fields": ["coupon"], "kinds": ["reservation"]}]});
+    // Validations of an event: of its changes, its ticket types, reservations and check-ins.
+    let sell = async |show: &(String, String)| {
+        let held = id(&reserve(&rest, show, "ann", 1).await);
+        let confirm = format!("/v1/reservations/{}:confirm", id(&reserve(&rest, show, "ann", 1).await));
+        let sold = rest.post(&confirm, json!({"payment_reference": "p"})).await;
+        let ticket = done(&sold)["reservation"]["tickets"][0]["id"].as_str().unwrap().to_owned();
+        let ticket = rest.get(&format!("/v1/tickets/{ticket}")).await.expect(200)["ticket"].clone();
+        (held, ticket["code"].clone())
+    };
+    let (of_own, of_other) = (sell(&own).await, sell(&other).await);
+    let change = async |(event, ticket_type): &(String, String), (held, code): &(String, Value)| {
+        let event = format!("/v1/events/{event}");
+        [
+            rest.patch(&event, json!({"title": "Another night"})).await,
+            rest.patch(&format!("{event}/tickets/{ticket_type}"), json!({"name": "Place"})).await,
+            rest.post(&format!("/v1/reservations/{held}:confirm"), json!({"payment_reference": "p"})).await,
+            rest.post(&format!("{event}/check-ins"), json!({"gate": "North", "qr_code": code})).await,
+        ]
+    };
+    let kinds = json!(["event", "ticket-type", "reservation", "ticket"]);
+    let rules = json!({"rules": [{"fields": ["coupon"], "kinds": kinds}]});
     let validation = json!({"event_id": own.0, "settings": rules});
     let validation = path(&install(&rest, "required-fields", validation).await);
     assert_eq!(reserve(&rest, &own, "ann", 1).await.code(422), "FIELD_REQUIRED");
     reserve(&rest, &other, "ann", 1).await.expect(201);
+    for refused in change(&own, &of_own).await {
+        assert_eq!(refused.code(422), "FIELD_REQUIRED", "{:#}", refused.body);
+    }
+    for changed in change(&other, &of_other).await {
+        done(&changed);
+    }
     done(&rest.delete(&validation).await);
     reserve(&rest, &own, "ann", 1).await.expect(201);
 
@@ -102,8 +127,18 @@ async fn installation_for_an_event_is_called_for_it_alone() {
         json!({"release": {"digest": release["digest"]}})
     };
     let (surge_release, workflow) = (release("surge").await, release("issue-lifecycle").await);
+    // It has all hooks: as long as one of them would not be called, the release is refused.
+    let every_hook = release("hostile").await;
     let project = rest.project("P").await;
+    for (body, scope) in [
+        (&surge_release, json!({"project_id": project, "settings": surge})),
+        (&every_hook, json!({"project_id": project})),
+    ] {
+        let refused = rest.post("/v1/installations", with(body.clone(), scope)).await;
+        assert_eq!(faults(&refused), ["project_id"]);
+    }
     for (body, more) in [
+        (&every_hook, json!({"event_id": own.0})),
         (&surge_release, json!({"event_id": own.1, "settings": surge})),
         (&surge_release, json!({"event_id": own.0, "project_id": project, "settings": surge})),
         (&workflow, json!({"event_id": own.0})),
@@ -201,11 +236,14 @@ async fn answer_that_the_contract_does_not_allow_is_refused(kind: Kind) {
         (refuses, "OTHER"),
         (many, "at most 1000 adjustments"),
     ] {
-        done(&rest.patch(&installed, json!({"settings": settings})).await);
-        let refused = rest.post("/v1/prices:calculate", bought.clone()).await;
-        assert_eq!(refused.code(424), "PLUGIN_BAD_ANSWER", "{detail}");
-        let message = refused.body["detail"].as_str().unwrap();
-        assert!(message.contains("hostile@1.0.0") && message.contains(detail), "{detail}: {message}");
+        // No policy passes over a price that is wrong.
+        for policy in ["closed", "open"] {
+            done(&rest.patch(&installed, json!({"settings": settings, "on_failure": policy})).await);
+            let refused = rest.post("/v1/prices:calculate", bought.clone()).await;
+            assert_eq!(refused.code(424), "PLUGIN_BAD_ANSWER", "{detail}, {policy}");
+            let message = refused.body["detail"].as_str().unwrap();
+            assert!(message.contains("hostile@1.0.0") && message.contains(detail), "{detail}: {message}");
+        }
     }
     let reserved = reserve(&rest, &(event.clone(), seat), "ann", 1).await;
     assert_eq!(reserved.code(424), "PLUGIN_BAD_ANSWER");
@@ -258,29 +296,68 @@ async fn codes_are_accepted_or_refused_with_a_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operator_switches_off_dynamic_prices_or_discounts() {
-    for (name, by_hand) in [
-        ("DYNAMIC_PRICING_ENABLED", vec![("discount", -100), ("fee", 50)]),
-        ("DISCOUNT_RULES_ENABLED", vec![("surcharge", 500), ("surcharge", 750), ("fee", 50)]),
+    for (name, off, by_hand) in [
+        ("DYNAMIC_PRICING_ENABLED", "surcharge", vec![("discount", -100), ("fee", 50)]),
+        ("DISCOUNT_RULES_ENABLED", "discount", vec![("surcharge", 500), ("surcharge", 750), ("fee", 50)]),
     ] {
-        let home = Home::new(Kind::Memory).await;
-        let host = Host::start_with(&home, &[(name, "false")]).await;
+        let home = Home::new(Kind::Sqlite).await;
+        let host = Host::start(&home).await;
         let rest = host.rest();
         let (event, seat) = show(&rest, 1_000).await;
-        rule(&rest, percent("surcharge", "50", json!({}))).await;
-        rule(&rest, percent("discount", "10", json!({"order": 1}))).await;
+        let surcharge = rule(&rest, percent("surcharge", "50", json!({}))).await;
+        let discount = rule(&rest, percent("discount", "10", json!({"order": 1}))).await;
         rule(&rest, amount("fee", 50, "order")).await;
         let surge = json!({"settings": {"steps": [{"sold": "0", "percent": "50"}]}});
-        install(&rest, "surge", surge).await;
-        let priced = price(&rest, basket(&event, &[(&seat, 1)])).await;
+        let surge = path(&install(&rest, "surge", surge).await);
+        drop(host);
+        let host = Host::start_with(&home, &[(name, "false")]).await;
+        let rest = host.rest();
+        // What is stored stays, and is not applied.
+        let bought = basket(&event, &[(&seat, 1)]);
+        let priced = price(&rest, bought.clone()).await;
         let found: Vec<_> = steps(&priced).into_iter().map(|(kind, _, amount)| (kind, amount)).collect();
         let by_hand: Vec<_> = by_hand.into_iter().map(|(kind, amount)| (kind.to_owned(), amount)).collect();
         assert_eq!(found, by_hand, "{name}");
-        let with_code = with(basket(&event, &[(&seat, 1)]), json!({"codes": ["FRIENDS"]}));
+        let with_code = with(bought.clone(), json!({"codes": ["FRIENDS"]}));
         let answer = rest.post("/v1/prices:calculate", with_code).await;
         if name == "DISCOUNT_RULES_ENABLED" {
             assert_eq!(faults(&answer), ["codes"]);
         } else {
             assert_eq!(done(&answer)["refused_codes"][0]["code"], "FRIENDS");
         }
+        let listed = rest.get(&format!("/v1/events/{event}/pricing-rules")).await;
+        let listed = listed.expect(200)["rules"].as_array().unwrap().clone();
+        assert!(listed.len() == 2 && listed.iter().all(|of| of["kind"] != off), "{listed:#?}");
+
+        let stored = format!("/v1/pricing-rules/{}", if off == "surcharge" { surcharge } else { discount });
+        let new = percent(off, "5", json!({}));
+        let tried = json!({"rule": new, "basket": bought});
+        for (refused, field) in [
+            (rest.post("/v1/pricing-rules", new.clone()).await, "kind"),
+            (rest.post("/v1/pricing-rules:test", tried).await, "rule.kind"),
+            (rest.patch(&stored, json!({"name": "Other"})).await, "kind"),
+        ] {
+            assert_eq!(faults(&refused), [field], "{name}");
+            assert!(refused.body.to_string().contains(name), "{:#}", refused.body);
+        }
+        rule(&rest, with(new, json!({"enabled": false}))).await;
+        done(&rest.patch(&stored, json!({"enabled": false})).await);
+        assert_eq!(faults(&rest.patch(&stored, json!({"enabled": true})).await), ["kind"]);
+        let release = upload(&rest, component("group-discount")).await;
+        let settings = json!({"steps": [{"units": 2, "percent": "10"}]});
+        let groups = json!({"release": {"digest": release["digest"]}, "settings": settings});
+        if name == "DISCOUNT_RULES_ENABLED" {
+            done(&rest.patch(&surge, json!({"order": 3})).await);
+            continue;
+        }
+        for refused in [
+            rest.post("/v1/installations", groups).await,
+            rest.patch(&surge, json!({"order": 3})).await,
+        ] {
+            assert_eq!(faults(&refused), ["release"]);
+            assert!(refused.body.to_string().contains(name), "{:#}", refused.body);
+        }
+        done(&rest.patch(&surge, json!({"enabled": false})).await);
+        assert_eq!(faults(&rest.patch(&surge, json!({"enabled": true})).await), ["release"]);
     }
 }

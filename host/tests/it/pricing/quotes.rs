@@ -8,7 +8,7 @@ use super::{
     basket, event, expected, facts, keep, other_tenant, percent, price, rule, show, steps, ticket_type,
     total, with,
 };
-use crate::harness::{Home, Host, Kind, faketime, shifted_clock};
+use crate::harness::{Home, Host, Kind, Rest, faketime, shifted_clock};
 use crate::plugins::install;
 use crate::reservations::{counts, create};
 use crate::tracker::{done, memory, on, on_every_store};
@@ -89,6 +89,7 @@ async fn kept_quote_explains_its_price(kind: Kind) {
         json!({
             "installation_id": installation["installation_id"], "installation_version": 1, "plugin": plugin,
             "release": installation["release"]["digest"], "applied": applied, "failed": false,
+            "settings": installation["settings"],
         })
     };
     assert_eq!(quote["calls"], json!([call(&surge, "surge@1.0.0", 1), call(&tax, "city-tax@1.0.0", 2)]));
@@ -110,6 +111,31 @@ async fn kept_quote_explains_its_price(kind: Kind) {
         done(&rest.delete(&path).await);
     }
     assert_eq!(rest.get(&format!("/v1/quotes/{id}")).await.expect(200)["quote"], quote);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quote_keeps_the_settings_that_plugins_had() {
+    let (_home, _host, rest) = memory().await;
+    let (event, seat) = show(&rest, 1_000).await;
+    let gala = json!({"steps": [{"sold": "0", "percent": "50"}], "label": "Gala"});
+    let surge = install(&rest, "surge", json!({"settings": gala})).await;
+    let (_, id) = keep(&rest, basket(&event, &[(&seat, 1)])).await;
+    let installation = format!("/v1/installations/{}", surge["installation_id"].as_str().unwrap());
+    let dearer = json!({"steps": [{"sold": "0", "percent": "75"}], "label": "Late"});
+    done(&rest.patch(&installation, json!({"settings": dearer})).await);
+    let (_, later) = keep(&rest, basket(&event, &[(&seat, 1)])).await;
+    let call = async |reader: &Rest, id: &str| {
+        reader.get(&format!("/v1/quotes/{id}")).await.expect(200)["quote"]["calls"][0].clone()
+    };
+    let (first, second) = (call(&rest, &id).await, call(&rest, &later).await);
+    assert_eq!((&first["settings"], &second["settings"]), (&gala, &dearer));
+    assert_eq!((&first["installation_version"], &second["installation_version"]), (&json!(1), &json!(2)));
+    // Settings may be confidential: only those who may read installations see them.
+    let viewer = rest.with_key(Some(&rest.new_key(&["viewer"], None).await));
+    let hidden = call(&viewer, &id).await;
+    assert_eq!((&hidden["settings"], &hidden["plugin"]), (&Value::Null, &first["plugin"]));
+    done(&rest.delete(&installation).await);
+    assert_eq!(call(&rest, &id).await, first);
 }
 
 /// A host whose clock is two minutes ahead finds quotes of a minute expired.

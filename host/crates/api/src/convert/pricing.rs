@@ -1,6 +1,6 @@
 //! Prices, quotes and pricing rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tessera_core::id::{EventId, TicketTypeId};
 use tessera_core::money::exponent;
@@ -96,6 +96,11 @@ pub(crate) fn price(quote: &Quote, is_stored: bool) -> pb::CalculatePriceRespons
 /// Encodes a stored quote.
 #[must_use]
 pub(crate) fn quote(quote: &Quote) -> pb::Quote {
+    // Buyers see the answers to requests for prices, so attributes are in stored quotes alone.
+    let with_attributes = |step: &QuoteAdjustment| pb::QuoteAdjustment {
+        attributes: encode_named(&step.adjustment.attributes),
+        ..adjustment(&quote.currency, step)
+    };
     pb::Quote {
         id: quote.id.to_string(),
         event_id: quote.event.to_string(),
@@ -104,7 +109,7 @@ pub(crate) fn quote(quote: &Quote) -> pb::Quote {
         base_price: Some(money(&quote.base())),
         final_price: Some(money(&quote.total())),
         lines: quote.lines.iter().map(|line| quote_line(quote, line)).collect(),
-        adjustments: quote.adjustments.iter().map(|step| adjustment(&quote.currency, step)).collect(),
+        adjustments: quote.adjustments.iter().map(with_attributes).collect(),
         codes: quote.codes.clone(),
         refused_codes: quote.refused_codes.iter().map(refused_code).collect(),
         calls: quote.calls.iter().map(call).collect(),
@@ -141,6 +146,7 @@ pub(crate) fn adjustment(currency: &str, step: &QuoteAdjustment) -> pb::QuoteAdj
         label: label.clone(),
         source: step.source.to_string(),
         code: code.clone(),
+        attributes: BTreeMap::new(),
     }
 }
 
@@ -156,6 +162,7 @@ fn call(call: &PricingCall) -> pb::PricingCall {
         applied: i32::try_from(call.applied).unwrap_or(i32::MAX),
         failed: call.failed,
         installation_version: to_i64(call.version),
+        settings_json: non_empty(call.settings.to_string()),
     }
 }
 

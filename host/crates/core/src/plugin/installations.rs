@@ -32,13 +32,15 @@ pub struct Installations {
     store: Arc<dyn Store>,
     invoker: Arc<Invoker>,
     commands: Commands,
+    /// Whether pricing plugins are called, as the operator set it.
+    prices: bool,
 }
 
 impl Installations {
-    /// Creates the service.
+    /// Creates the service. `prices`: whether pricing plugins are called.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
-        Self { store, invoker: Arc::clone(&commands.hooks().invoker), commands }
+    pub fn new(store: Arc<dyn Store>, commands: Commands, prices: bool) -> Self {
+        Self { store, invoker: Arc::clone(&commands.hooks().invoker), commands, prices }
     }
 
     /// Installs a release.
@@ -53,6 +55,7 @@ impl Installations {
             self.check_exists(ctx, command.scope).await?;
             let draft = command.installation(ctx, &release);
             let installation = self.complete(ctx, &release, draft, &active.limits).await?;
+            check_state_map(&command.state_map, &installation)?;
             let changeset = self.change(ctx, &active, None, Some(&installation)).await?;
             let fact = installation.fact(ctx, "plugin.installed", diff(None, Some(&installation)));
             Ok(Decision::change(changeset.fact(fact).insert(installation.clone()), installation))
@@ -139,8 +142,10 @@ impl Installations {
             let name = change.release.clone().unwrap_or(ReleaseName::Digest(before.release.digest));
             let release = load_release(&*self.store, ctx, &name).await?;
             let active = self.active(ctx).await?;
+            let state_map = change.state_map.clone();
             let draft = change.apply(&before, &release)?;
             let mut after = self.complete(ctx, &release, draft, &active.limits).await?;
+            check_state_map(&state_map, &after)?;
             if after == before {
                 return Ok(Decision::nothing(after));
             }
@@ -180,6 +185,11 @@ impl Installations {
         tenant: &LimitOverrides,
     ) -> Result<Installation> {
         check_hooks(release, installation.scope)?;
+        if installation.enabled && release.has(Hook::Pricing) && !self.prices {
+            let message = "has the hook pricing, and pricing plugins are switched off on this host \
+                           (DYNAMIC_PRICING_ENABLED); its installation can only be disabled";
+            return Err(Error::invalid("release", message));
+        }
         check_settings(&self.invoker, ctx.tenant, release, &installation.settings).await?;
         let mut faults = Faults::default();
         check_grants(&installation.grants, &release.admitted.manifest.needs, &mut faults);
@@ -256,10 +266,18 @@ fn check_hooks(release: &Release, scope: Scope) -> Result<()> {
             let message = "is an event, but a workflow belongs to issues; install it for a project";
             Err(Error::invalid("event_id", message))
         }
-        Scope::Project(_) if release.admitted.hooks.iter().all(|hook| *hook == Hook::Pricing) => {
-            let message = "is a project, but prices belong to events; install it for an event or the tenant";
+        Scope::Project(_) if release.has(Hook::Pricing) => {
+            let message = "is a project, but the hook pricing belongs to events; install it for an event or the tenant";
             Err(Error::invalid("project_id", message))
         }
         Scope::Tenant | Scope::Project(_) | Scope::Event(_) => Ok(()),
     }
+}
+
+/// Refuses a map of states for a plugin without a state machine: nothing would use it.
+fn check_state_map(given: &BTreeMap<String, String>, installation: &Installation) -> Result<()> {
+    if given.is_empty() || !installation.machines.is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid("state_map", "must be absent: the plugin has no state machine"))
 }

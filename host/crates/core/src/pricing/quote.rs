@@ -1,6 +1,7 @@
 //! Quotes: what a basket costs, with every adjustment and its source.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::id::{EventId, InstallationId, PromotionId, QuoteId, RuleId, TicketTypeId};
 use crate::plugin::{Adjustment, Basket, Digest};
@@ -71,8 +72,10 @@ pub struct PricingCall {
     pub plugin: String,
     /// The release.
     pub digest: Digest,
-    /// The version of the installation, which tells its settings.
+    /// The version of the installation.
     pub version: u64,
+    /// The settings that it was called with, as JSON; empty: none.
+    pub settings: Arc<str>,
     /// How many of the quote's adjustments it was given: those of the steps before.
     pub applied: usize,
     /// Whether it failed, and the quote was made without it.
@@ -168,7 +171,7 @@ impl Quote {
         });
         let refused = self.refused_codes.iter().flat_map(|refused| [&refused.code, &refused.reason]);
         let codes = self.codes.iter().chain(refused).map(|text| text_size(text));
-        let calls = self.calls.iter().map(|call| ENTRY + text_size(&call.plugin));
+        let calls = self.calls.iter().map(|call| ENTRY + text_size(&call.plugin) + text_size(&call.settings));
         let basket = self.basket.as_deref().map_or(0, |basket| {
             let lines = basket.lines.iter();
             let lines = lines.map(|line| ENTRY + text_size(&line.name) + fields_size(&line.attributes));

@@ -18,7 +18,7 @@ use crate::plugin::AdjustmentKind;
 use crate::ports::Store;
 use crate::pricing::code_guesses::CodeGuesses;
 use crate::pricing::price_request::PriceRequest;
-use crate::pricing::{PricingRule, Quote};
+use crate::pricing::{PricingRule, Quote, WriteRule};
 
 mod discount;
 mod making;
@@ -42,6 +42,36 @@ pub struct PricingSettings {
     pub discounts: bool,
     /// How long the prices of a quote can be reserved.
     pub quote_lifetime: Duration,
+}
+
+impl PricingSettings {
+    /// Returns whether rules of a kind apply.
+    pub(super) fn applies(self, kind: AdjustmentKind) -> bool {
+        self.switch(kind).is_none_or(|(_, is_on)| is_on)
+    }
+
+    /// Returns the operator's setting that switches rules of a kind on or off, and whether they are on.
+    fn switch(self, kind: AdjustmentKind) -> Option<(&'static str, bool)> {
+        match kind {
+            AdjustmentKind::Surcharge => Some(("DYNAMIC_PRICING_ENABLED", self.dynamic)),
+            AdjustmentKind::Discount => Some(("DISCOUNT_RULES_ENABLED", self.discounts)),
+            AdjustmentKind::Fee | AdjustmentKind::Tax => None,
+        }
+    }
+
+    /// Refuses an enabled rule that would not apply, because the operator has switched its kind off.
+    pub(super) fn check_applies(self, rule: &WriteRule) -> Result<()> {
+        match self.switch(rule.kind) {
+            Some((setting, false)) if rule.enabled => {
+                let kind = rule.kind.name();
+                let message = format!(
+                    "is {kind}, and such rules are switched off on this host ({setting}); they can only be disabled"
+                );
+                Err(Error::invalid("kind", message))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Makes, stores and reads quotes.
@@ -80,6 +110,7 @@ impl Quotes {
         ctx.allow(Operation::PricingRuleTest)?;
         let of_rule = |error: Error| error.renamed(|field| Some(format!("rule.{field}")));
         rule.attributes.check().map_err(of_rule)?;
+        self.settings.check_applies(&rule.attributes).map_err(of_rule)?;
         self.quote(ctx, request, Some(rule), true).await
     }
 
@@ -105,18 +136,16 @@ impl Quotes {
         self.commands.run(ctx, Operation::QuoteCreate, request, decide).await
     }
 
-    /// Returns a stored quote.
+    /// Returns a stored quote. Callers who may not read installations get it without the settings of plugins.
     pub async fn get(&self, ctx: &Ctx, id: QuoteId) -> Result<Quote> {
         ctx.allow(Operation::QuoteGet)?;
-        self.found(ctx, id).await
-    }
-
-    fn is_switched_on(&self, kind: AdjustmentKind) -> bool {
-        match kind {
-            AdjustmentKind::Surcharge => self.settings.dynamic,
-            AdjustmentKind::Discount => self.settings.discounts,
-            AdjustmentKind::Fee | AdjustmentKind::Tax => true,
+        let mut quote = self.found(ctx, id).await?;
+        if !ctx.allows(Operation::InstallationGet) {
+            for call in &mut quote.calls {
+                call.settings = "".into();
+            }
         }
+        Ok(quote)
     }
 
     /// Refuses codes where the operator has switched them off.

@@ -12,6 +12,7 @@ use crate::id::{EventId, RuleId, TenantId, TicketTypeId};
 use crate::outbox::{NewFact, ObjectRef};
 use crate::page::{Page, PageRequest};
 use crate::ports::Store;
+use crate::pricing::PricingSettings;
 use crate::pricing::rule::{ChangeRule, MAX_RULES, PricingRule, WriteRule};
 use crate::value::diff;
 
@@ -20,19 +21,21 @@ use crate::value::diff;
 pub struct PricingRules {
     store: Arc<dyn Store>,
     commands: Commands,
+    settings: PricingSettings,
 }
 
 impl PricingRules {
     /// Creates the service.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, commands: Commands) -> Self {
-        Self { store, commands }
+    pub fn new(store: Arc<dyn Store>, commands: Commands, settings: PricingSettings) -> Self {
+        Self { store, commands, settings }
     }
 
     /// Creates a rule.
     pub async fn create(&self, ctx: &Ctx, command: WriteRule) -> Result<PricingRule> {
         let decide = || async {
             command.check()?;
+            self.settings.check_applies(&command)?;
             check_references(&*self.store, ctx.tenant, command.event, &types(&command)).await?;
             if self.store.pricing_rules(ctx.tenant).await?.len() >= MAX_RULES {
                 let message = format!("the tenant has {MAX_RULES} pricing rules, and may have no more");
@@ -64,7 +67,7 @@ impl PricingRules {
         ctx.allow(Operation::PricingRulesOfEvent)?;
         self.store.event(ctx.tenant, event).await?.ok_or_else(|| Error::not_found("event"))?;
         let mut rules = self.store.pricing_rules(ctx.tenant).await?;
-        rules.retain(|rule| rule.applies_to(event));
+        rules.retain(|rule| rule.applies_to(event) && self.settings.applies(rule.attributes.kind));
         rules.sort_by_key(PricingRule::rank);
         Ok(rules)
     }
@@ -77,6 +80,7 @@ impl PricingRules {
             let attributes = command.clone().apply_to(&before.attributes);
             let mut after = PricingRule { attributes, ..before.clone() };
             after.attributes.check()?;
+            self.settings.check_applies(&after.attributes)?;
             let (old, new) = (&before.attributes, &after.attributes);
             // A rule whose ticket type was deleted can still be disabled.
             if (new.event, &new.ticket_types) != (old.event, &old.ticket_types) {

@@ -144,6 +144,8 @@ struct StoredCall {
     /// 0 where the quote is older than this member.
     #[serde(default)]
     version: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    settings: String,
     applied: usize,
     failed: bool,
 }
@@ -428,6 +430,7 @@ fn stored_call(call: &PricingCall) -> StoredCall {
         plugin: call.plugin.clone(),
         digest: call.digest.to_string(),
         version: call.version,
+        settings: call.settings.as_ref().to_owned(),
         applied: call.applied,
         failed: call.failed,
     }
@@ -439,6 +442,7 @@ fn call(stored: StoredCall) -> Result<PricingCall> {
         plugin: stored.plugin,
         digest: digest(&stored.digest)?,
         version: stored.version,
+        settings: stored.settings.into(),
         applied: stored.applied,
         failed: stored.failed,
     })

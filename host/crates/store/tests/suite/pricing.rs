@@ -186,6 +186,7 @@ pub(crate) fn full_quote(event: EventId, ticket_type: TicketTypeId, now: Timesta
             plugin: "surge@1.0.0".into(),
             digest,
             version: 4,
+            settings: r#"{"label":"Gala"}"#.into(),
             applied: 1,
             failed: true,
         }],

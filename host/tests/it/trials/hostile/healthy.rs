@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use tokio::sync::oneshot;
 
 use crate::harness::Rest;
-use crate::plugins::install;
+use crate::plugins::install_hostile;
 
 /// The time between two requests.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -62,7 +62,7 @@ impl fmt::Display for Quality {
 /// Creates a project in which each new issue gets a timer that is due at once.
 pub async fn prepare(rest: &Rest) -> String {
     let project = rest.project("Healthy").await;
-    install(rest, "hostile", json!({"settings": {"act": "timer", "amount": 0}, "project_id": project})).await;
+    install_hostile(rest, json!({"settings": {"act": "timer", "amount": 0}, "project_id": project})).await;
     project
 }
 

@@ -11,7 +11,7 @@ use wasmparser::{Parser, Payload};
 
 use super::{Attack, Outcome, size};
 use crate::harness::{Grpc, Rest};
-use crate::plugins::{component, install, leb128, section, upload, versioned};
+use crate::plugins::{component, install_hostile, leb128, section, upload, versioned, without_pricing};
 
 /// Calls and issues at once.
 const CONCURRENT: usize = 32;
@@ -41,7 +41,7 @@ const CIRCLE: &str = r##"{"%24defs":{"a":{}},"$defs":{"a":{"allOf":[{"$ref":"#/%
 pub async fn set_timers(rest: &Rest, grpc: &Grpc) -> String {
     let project = rest.project("Timers").await;
     let how = json!({"settings": {"act": "timer", "amount": 60}, "project_id": project});
-    let installed = install(rest, "hostile", how).await;
+    let installed = install_hostile(rest, how).await;
     let client = IssuesServiceClient::with_interceptor(grpc.channel.clone(), grpc.clone());
     let issue =
         CreateIssueRequest { project_id: project, summary: "s".into(), ..CreateIssueRequest::default() };
@@ -97,7 +97,7 @@ pub async fn calls(attack: &Attack<'_>) -> Outcome {
 
 /// Traps in a plugin whose functions have names of thousands of bytes.
 pub async fn backtraces(attack: &Attack<'_>) -> Outcome {
-    let component = with_long_names(&versioned(&component("hostile"), "1.0.2"));
+    let component = with_long_names(&versioned(&without_pricing(&component("hostile")), "1.0.2"));
     let project = attack.rest.project("Backtraces").await;
     let release = upload(&attack.rest, component).await;
     let settings = json!({"act": "deep-trap", "amount": 30});

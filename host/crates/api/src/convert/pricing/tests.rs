@@ -3,6 +3,7 @@ use tessera_core::Timestamp;
 use tessera_core::id::{InstallationId, QuoteId, RuleId};
 use tessera_core::plugin::Digest;
 use tessera_core::pricing::Source;
+use tessera_core::value::Field;
 
 use super::*;
 
@@ -58,6 +59,7 @@ fn sample_quote(currency: &str) -> Quote {
         plugin: "tiers@1.0.0".into(),
         digest: Digest([1; 32]),
         version: 4,
+        settings: "{}".into(),
         applied: 2,
         failed: true,
     };
@@ -150,6 +152,18 @@ fn only_a_stored_quote_has_an_id() {
     assert_eq!(answer.quote_id, Some(stored.id.to_string()));
     assert!(answer.expires_at.is_some());
     assert_eq!(quote(&stored).id, stored.id.to_string());
+}
+
+#[test]
+fn stored_quote_alone_has_attributes_and_settings() {
+    let mut stored = sample_quote("EUR");
+    stored.adjustments[0].adjustment.attributes = vec![Field::new("tier", "gold")];
+    assert!(price(&stored, true).adjustments[0].attributes.is_empty());
+    let encoded = quote(&stored);
+    let tier = common::Value { kind: Some(common::value::Kind::Text("gold".into())) };
+    assert_eq!(encoded.adjustments[0].attributes.get("tier"), Some(&tier));
+    assert!(encoded.adjustments[1].attributes.is_empty());
+    assert_eq!(encoded.calls[0].settings_json.as_deref(), Some("{}"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! How a quote is made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Quotes, RULE_FAILED};
 use crate::catalog::{Event, TicketType, Venue};
@@ -123,7 +124,7 @@ impl Quotes {
         all: impl Iterator<Item = &'r PricingRule>,
     ) -> Vec<&'r PricingRule> {
         let applies =
-            |rule: &&PricingRule| rule.applies_to(event) && self.is_switched_on(rule.attributes.kind);
+            |rule: &&PricingRule| rule.applies_to(event) && self.settings.applies(rule.attributes.kind);
         let mut rules: Vec<_> = all.filter(applies).collect();
         rules.sort_by_key(|rule| rule.rank());
         rules
@@ -230,6 +231,7 @@ impl Quotes {
                 plugin: installation.label(),
                 digest: installation.release.digest,
                 version: installation.version,
+                settings: Arc::clone(&installation.settings),
                 applied,
                 failed: !answered,
             });
@@ -293,10 +295,12 @@ fn check_size(quote: &Quote) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "the quote has {} lines and {} adjustments with about {size} bytes; at most {MAX_SIZE} are stored: price \
-         fewer lines at once, or let fewer rules and plugins adjust each line",
+        "the quote has {} lines, {} adjustments and {} calls of plugins, whose settings it keeps, with about {size} \
+         bytes; at most {MAX_SIZE} are stored: price fewer lines at once, let fewer rules and plugins adjust each \
+         line, or give plugins shorter settings",
         quote.lines.len(),
         quote.adjustments.len(),
+        quote.calls.len(),
     );
     Err(Error::new(ErrorKind::TooLarge, "QUOTE_TOO_LARGE", message))
 }

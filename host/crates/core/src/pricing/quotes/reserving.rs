@@ -72,7 +72,7 @@ impl Quotes {
         let rules = self.reads.pricing_rules(ctx.tenant).await?;
         let applies = |rule: &PricingRule| {
             rule.applies_to(event)
-                && self.is_switched_on(rule.attributes.kind)
+                && self.settings.applies(rule.attributes.kind)
                 && rule.attributes.valid_until.is_none_or(|until| ctx.now < until)
         };
         if rules.iter().any(applies) {
