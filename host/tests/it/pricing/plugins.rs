@@ -350,10 +350,9 @@ async fn operator_switches_off_dynamic_prices_or_discounts() {
             done(&rest.patch(&surge, json!({"order": 3})).await);
             continue;
         }
-        for refused in [
-            rest.post("/v1/installations", groups).await,
-            rest.patch(&surge, json!({"order": 3})).await,
-        ] {
+        for refused in
+            [rest.post("/v1/installations", groups).await, rest.patch(&surge, json!({"order": 3})).await]
+        {
             assert_eq!(faults(&refused), ["release"]);
             assert!(refused.body.to_string().contains(name), "{:#}", refused.body);
         }
