@@ -18,7 +18,9 @@ use crate::outbox::audit::Retention;
 use crate::outbox::{Facts, Feed};
 use crate::plugin::{ComponentLimits, Hooks, Installations, Invoker, Preloader, Releases, Timers};
 use crate::ports::{Cache, Plugins, Store};
-use crate::pricing::{AccessCodes, CodeGuesses, DisplayedPricing, PricingRules, PricingSettings, Promotions, Quotes};
+use crate::pricing::{
+    AccessCodes, CodeGuesses, DisplayedPricing, PricingRules, PricingSettings, Promotions, Quotes,
+};
 use crate::secret::{Sealer, SecretKey};
 use crate::tenancy::key::KeyHasher;
 use crate::tenancy::{Authenticator, Keys, Tenants};

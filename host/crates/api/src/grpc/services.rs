@@ -15,8 +15,8 @@ use crate::grpc::response_stream::ResponseStream;
 use crate::grpc::streams;
 use crate::operations::{
     booking, check_in, command, comment, dynamic_pricing, event, fact, hold_rules, installation, inventory,
-    issue, key, label, link, pricing, project, promotion, release, reservation, scheme, series, tenant, ticket,
-    ticket_type, timer, transition, user_v1, user_v2, venue, watcher,
+    issue, key, label, link, pricing, project, promotion, release, reservation, scheme, series, tenant,
+    ticket, ticket_type, timer, transition, user_v1, user_v2, venue, watcher,
 };
 use crate::state::AuthMode;
 

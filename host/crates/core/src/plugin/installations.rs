@@ -267,7 +267,8 @@ fn check_hooks(release: &Release, scope: Scope) -> Result<()> {
             Err(Error::invalid("event_id", message))
         }
         Scope::Project(_) if release.has(Hook::Pricing) => {
-            let message = "is a project, but the hook pricing belongs to events; install it for an event or the tenant";
+            let message =
+                "is a project, but the hook pricing belongs to events; install it for an event or the tenant";
             Err(Error::invalid("project_id", message))
         }
         Scope::Tenant | Scope::Project(_) | Scope::Event(_) => Ok(()),

@@ -102,7 +102,11 @@ impl<T: 'static> Sort<T> {
         let (mut items, mut bytes, mut has_more) = (Vec::new(), 0, false);
         let mut after = request.after.clone();
         let sql = query.sql();
-        let arguments = query.build().take_arguments().map_err(|error| Error::internal(anyhow::Error::from_boxed(error)))?.unwrap_or_default();
+        let arguments = query
+            .build()
+            .take_arguments()
+            .map_err(|error| Error::internal(anyhow::Error::from_boxed(error)))?
+            .unwrap_or_default();
         // A server sends all rows that a query selects, even if the page ends before.
         while !has_more {
             let wanted = (size + 1 - items.len()).min(sizes.fitting(MAX_BYTES.saturating_sub(bytes)));

@@ -18,7 +18,9 @@ use crate::pricing::contract::apply_reply;
 use crate::pricing::price_request::PriceRequest;
 use crate::pricing::quote::MAX_SIZE;
 use crate::pricing::rule::Phase;
-use crate::pricing::{Calculation, Circumstances, Percent, PricingCall, PricingRule, Quote, RefusedCode, Source};
+use crate::pricing::{
+    Calculation, Circumstances, Percent, PricingCall, PricingRule, Quote, RefusedCode, Source,
+};
 use crate::time::Timestamp;
 use crate::value::Field;
 

@@ -80,7 +80,10 @@ pub(in super::super) async fn list(conn: &mut Conn, page: &PageRequest) -> Resul
         _ => Sort::by("created_at", SortType::Moments, |tenant: &Tenant| at(tenant.created_at, &tenant.id)),
     };
     // The list is of no tenant.
-    sort.then("tenant_id").descending(page.order.descending).page((conn, TenantId(uuid::Uuid::nil())), query, page, read).await
+    sort.then("tenant_id")
+        .descending(page.order.descending)
+        .page((conn, TenantId(uuid::Uuid::nil())), query, page, read)
+        .await
 }
 
 fn condition(query: &mut QueryBuilder<Db>, term: &Term) -> Result<()> {
