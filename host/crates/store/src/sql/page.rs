@@ -124,7 +124,10 @@ impl<T: 'static> Sort<T> {
                 items.push(item);
             }
             drop(rows);
-            sizes.note(bytes / (items.len() + usize::from(has_more)).max(1));
+            // A query without rows tells nothing of their size.
+            if let Some(size) = bytes.checked_div(items.len() + usize::from(has_more)) {
+                sizes.note(size);
+            }
             if has_more && items.len() < size {
                 // The rows that are left are discarded now, and not in the time of the next query on this connection.
                 conn.ping().await.map_err(db_error)?;
